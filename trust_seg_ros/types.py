@@ -1,0 +1,192 @@
+"""What travels between the rooms: small frozen dataclasses of tensors on one device.
+
+A frame comes in as :class:`Frame`; each room adds one thing and hands on the next type, until a
+:class:`TrustFrame` leaves. Nothing here computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+UNLABELLED = 255
+"""Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera image.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB order; may be a strided view into a message's buffer.
+        stamp_ns: acquisition time in nanoseconds, as the camera stamped it.
+        frame_id: coordinate frame of the camera.
+    """
+
+    image: np.ndarray
+    stamp_ns: int = 0
+    frame_id: str = ""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The network's last convolution, for scores computed in closed form from its input.
+
+    Attributes:
+        weight: (q, D, s, s) kernel.
+        bias: (q,) or None.
+        dilation: spacing of the kernel taps in pixels.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class LogitMaps:
+    """What a network answers for one image, at the network's own resolution.
+
+    Attributes:
+        logits: (q, h, w) floating point. Raw logits when ``raw``; otherwise log-probabilities.
+        size: (H, W) of the grid the maps are wanted on; logits are upsampled to it bilinearly
+            (``align_corners=False``) *before* the softmax.
+        raw: False when the network gives probabilities only; scores that need raw logits refuse then.
+        features: (D, h, w) input of the last convolution, or None.
+        classifier: that convolution, or None.
+    """
+
+    logits: torch.Tensor
+    size: tuple[int, int]
+    raw: bool = True
+    features: torch.Tensor | None = None
+    classifier: Classifier | None = None
+
+
+@dataclass(frozen=True)
+class UncertaintyMaps:
+    """Per-pixel maps, all (H, W) on one device; higher = less trustworthy.
+
+    Attributes:
+        classes: uint8 predicted class; ``UNLABELLED`` where the logits were not finite.
+        entropy: float32 in [0, 1], normalised by log q.
+        margin: float32 in [0, 1], 1 - f(1) + f(2).
+        variation_ratio: float32 in [0, 1 - 1/q], 1 - f(1).
+        faulty_pixels: number of pixels with non-finite logits (their scores are the maximum).
+    """
+
+    classes: torch.Tensor
+    entropy: torch.Tensor
+    margin: torch.Tensor
+    variation_ratio: torch.Tensor
+    faulty_pixels: int = 0
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """The segments (8-connected components of equal predicted class) of one image, on the host.
+
+    Attributes:
+        ids: (H, W) int32; 0 = no segment (unlabelled), else 1..n numbered in raster order of the first pixel.
+        class_ids: (n,) uint8 predicted class.
+        boxes: (n, 4) int32 left, top, right, bottom in pixels, right and bottom exclusive.
+        sizes: (n,) int64 number of pixels S.
+        interior_sizes: (n,) int64 number of interior pixels S_in.
+        names: names of the metrics, the columns of ``metrics``.
+        metrics: (n, len(names)) float64.
+    """
+
+    ids: np.ndarray
+    class_ids: np.ndarray
+    boxes: np.ndarray
+    sizes: np.ndarray
+    interior_sizes: np.ndarray
+    names: tuple[str, ...]
+    metrics: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.class_ids)
+
+    def column(self, name: str) -> np.ndarray:
+        """One metric of every segment, (n,) float64; ``KeyError`` names the metrics there are."""
+        try:
+            return self.metrics[:, self.names.index(name)]
+        except ValueError:
+            raise KeyError(f"no segment metric {name!r}; there are: {', '.join(self.names)}") from None
+
+
+@dataclass(frozen=True)
+class SegmentTrust:
+    """What the meta models say of each segment.
+
+    Attributes:
+        p_wrong: (n,) float64 in [0, 1], P(false positive), i.e. P(IoU_adj = 0).
+        iou: (n,) float64 in [0, 1], predicted IoU_adj.
+        unreliable: (n,) bool, p_wrong at or above the threshold in force.
+    """
+
+    p_wrong: np.ndarray
+    iou: np.ndarray
+    unreliable: np.ndarray
+
+
+@dataclass(frozen=True)
+class OodSegments:
+    """Out-of-distribution segments: 8-connected components of {score >= threshold}; may span classes.
+
+    Attributes:
+        ids: (H, W) int32; 0 = none, 1..m in raster order of the first pixel.
+        boxes: (m, 4) int32 left, top, right, bottom (exclusive).
+        sizes: (m,) int64 pixels.
+        score: (m,) float64 mean score over the segment.
+        kept: (m,) bool, False where the segment was discarded (too small, or a false alarm).
+    """
+
+    ids: np.ndarray
+    boxes: np.ndarray
+    sizes: np.ndarray
+    score: np.ndarray
+    kept: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrustFrame:
+    """What leaves the pipeline: a frame, its prediction, and how far to trust it.
+
+    Parts that nobody asked for are None (see ``Wanted``).
+
+    Attributes:
+        frame: the image this speaks of.
+        maps: per-pixel maps at the image's resolution, on the host.
+        segments: components and their metrics.
+        trust: what the meta models say of ``segments``.
+        pixel_flags: (H, W) bool, pixel score at or above the pixel threshold in force.
+        ood: out-of-distribution segments.
+        thresholds: name -> value of every threshold in force for this frame.
+        timings_ms: name of the step -> milliseconds.
+    """
+
+    frame: Frame
+    maps: UncertaintyMaps
+    segments: SegmentTable | None = None
+    trust: SegmentTrust | None = None
+    pixel_flags: np.ndarray | None = None
+    ood: OodSegments | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller wants computed; the node derives it from the topics that have subscribers."""
+
+    segments: bool = True
+    ood: bool = True
+    pixel_flags: bool = True
+
+
+Json = dict[str, Any]
