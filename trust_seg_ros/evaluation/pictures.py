@@ -1,0 +1,285 @@
+"""Pictures for people: class masks, heat maps, overlays and flagged segments as RGB images.
+
+Everything here is (H, W, 3) uint8 in RGB order; inputs are NumPy arrays on the host. Built from OpenCV's table look-ups
+and saturating arithmetic, so that each picture costs a small part of a camera period (see ``benchmarks/``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.evaluation.lettering import text_mask
+from trust_seg_ros.types import UNLABELLED
+
+SIGNAL = (255, 190, 0)
+"""RGB of everything that is flagged: amber, which street palettes leave free and colour-blind readers see as bright."""
+
+NEUTRAL = (40, 40, 40)
+"""RGB of pixels without a class."""
+
+SEGMENT_FLAG = 255
+"""Value of a pixel of an unreliable segment in an 8-bit mask, as ``~/unreliable`` publishes it."""
+
+PIXEL_FLAG = 128
+"""Value of a pixel where only the pixel threshold fires."""
+
+COLOUR_MAPS = {
+    "inferno": cv2.COLORMAP_INFERNO,
+    "magma": cv2.COLORMAP_MAGMA,
+    "viridis": cv2.COLORMAP_VIRIDIS,
+    "cividis": cv2.COLORMAP_CIVIDIS,
+    "turbo": cv2.COLORMAP_TURBO,
+}
+"""Names :func:`colour_map` knows; all but ``turbo`` are perceptually uniform."""
+
+
+class PictureError(TrustSegError):
+    """A picture cannot be drawn from these arrays."""
+
+
+@dataclass(frozen=True)
+class FlagLabel:
+    """What to write beside one flagged segment.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the image, right and bottom exclusive.
+        text: a few words, ASCII.
+    """
+
+    box: tuple[int, int, int, int]
+    text: str
+
+
+def label_picture(classes: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Class ids as their palette colours.
+
+    Args:
+        classes: (H, W) uint8 class ids; ids without a palette entry, and 255, become ``NEUTRAL``.
+        palette: (q, 3) uint8 RGB, q <= 256.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PictureError: an array has another type or shape.
+    """
+    _check_classes(classes)
+    return cv2.applyColorMap(np.ascontiguousarray(classes), _table(palette))
+
+
+def overlay(
+    image: np.ndarray,
+    classes: np.ndarray,
+    palette: np.ndarray,
+    alpha: float = 0.5,
+    unreliable: np.ndarray | None = None,
+) -> np.ndarray:
+    """The camera image tinted by class; unreliable segments hatched and outlined in ``SIGNAL``.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        classes: (H, W) uint8 class ids.
+        palette: (q, 3) uint8 RGB.
+        alpha: share of the class colour, 0 (camera only) to 1 (mask only).
+        unreliable: (H, W) bool, or uint8 as ``~/unreliable``: 255 = segment (hatched, outlined), 128 = single
+            pixels (dotted).
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+
+    Raises:
+        PictureError: an array has another type or shape, or ``alpha`` lies outside [0, 1].
+    """
+    _check_image(image, classes)
+    if not 0.0 <= alpha <= 1.0:
+        raise PictureError(f"alpha is {alpha}; expected a share of the class colour between 0 and 1")
+    picture = cv2.addWeighted(image, 1.0 - alpha, label_picture(classes, palette), alpha, 0.0)
+    if unreliable is not None:
+        mark(picture, unreliable)
+    return picture
+
+
+def mark(picture: np.ndarray, unreliable: np.ndarray, colour: tuple[int, int, int] = SIGNAL) -> None:
+    """Draw flags into ``picture`` in place: segments hatched with a dark-edged outline, single pixels dotted.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, changed.
+        unreliable: (H, W) bool or uint8 (255 segment, 128 pixel), see :func:`overlay`.
+        colour: RGB of the marks.
+
+    Raises:
+        PictureError: shapes or types do not fit.
+    """
+    flags = _flags(unreliable, picture.shape[:2])
+    segments = cv2.compare(flags, SEGMENT_FLAG, cv2.CMP_EQ)
+    pixels = cv2.compare(flags, PIXEL_FLAG, cv2.CMP_EQ)
+    if cv2.hasNonZero(pixels):
+        _paint(picture, colour, cv2.bitwise_and(pixels, _dots(flags.shape)))
+    if cv2.hasNonZero(segments):
+        width = max(1, round(flags.shape[0] / 360))
+        outer = cv2.dilate(segments, _disc(width))
+        _paint(picture, colour, cv2.bitwise_and(segments, _hatching(flags.shape)))
+        _paint(picture, (0, 0, 0), cv2.subtract(outer, segments))
+        _paint(picture, colour, cv2.subtract(segments, cv2.erode(segments, _disc(width), borderValue=0)))
+
+
+def colour_map(values: np.ndarray, name: str = "inferno") -> np.ndarray:
+    """A map of values as a heat map.
+
+    Args:
+        values: (H, W) floating point in [0, 1] (values outside are clipped, NaN shows as 1, the least trustworthy), or
+            uint8 in 0..255.
+        name: one of ``COLOUR_MAPS``.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PictureError: unknown name, or an array that is not a map.
+    """
+    if name not in COLOUR_MAPS:
+        raise PictureError(f"there is no colour map {name!r}; known: {', '.join(COLOUR_MAPS)}")
+    return cv2.applyColorMap(as_bytes(values), _heat_table(name))
+
+
+def as_bytes(values: np.ndarray) -> np.ndarray:
+    """A map in [0, 1] as (H, W) uint8 in 0..255, rounded; uint8 passes through, NaN becomes 255.
+
+    Raises:
+        PictureError: not a two-dimensional map of floats or uint8.
+    """
+    if values.ndim != 2 or (values.dtype != np.uint8 and values.dtype.kind != "f"):
+        raise PictureError(f"expected an (H, W) map of floats in [0, 1] or of uint8, got {values.dtype} {values.shape}")
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    # NaN goes first, because max() would turn it into 0; negative values next, because convertScaleAbs mirrors them.
+    clipped = np.array(values, dtype=np.float32, order="C")
+    cv2.patchNaNs(clipped, 1.0)
+    cv2.max(clipped, 0.0, clipped)
+    return cv2.convertScaleAbs(clipped, alpha=255.0)
+
+
+def spotlight(image: np.ndarray, unreliable: np.ndarray, labels: Sequence[FlagLabel] = ()) -> np.ndarray:
+    """The camera image in dim grey, with the flagged segments alone in colour, outlined and named.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        unreliable: (H, W) bool or uint8 (255 segment, 128 pixel).
+        labels: what to write beside segments, most important first; one that would cover an earlier one is left out.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PictureError: shapes or types do not fit.
+    """
+    _check_image(image, unreliable)
+    flags = _flags(unreliable, image.shape[:2])
+    dim = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), alpha=0.5, beta=10)
+    picture = cv2.cvtColor(dim, cv2.COLOR_GRAY2RGB)
+    segments = cv2.compare(flags, SEGMENT_FLAG, cv2.CMP_EQ)
+    tinted = cv2.addWeighted(image, 0.6, np.full_like(image, SIGNAL), 0.4, 0.0)
+    cv2.copyTo(tinted, segments, picture)
+    mark(picture, unreliable)
+    _write_labels(picture, labels)
+    return picture
+
+
+def distinct_palette(count: int) -> np.ndarray:
+    """``count`` well separated RGB colours, (count, 3) uint8, for label sets that bring no palette."""
+    # The golden-ratio walk around the hue circle keeps neighbours in the list far apart whatever the count.
+    hue = (np.arange(count) * 0.618033988749895 * 180.0) % 180.0
+    rows = np.stack([hue, 140 + 70 * (np.arange(count) % 2), 150 + 40 * (np.arange(count) % 3)], axis=1)
+    return cv2.cvtColor(rows.astype(np.uint8)[None], cv2.COLOR_HSV2RGB)[0] if count else np.zeros((0, 3), np.uint8)
+
+
+def _write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
+    taken: list[tuple[int, int, int, int]] = []
+    height, width = picture.shape[:2]
+    size = max(11, round(height / 26))
+    for label in labels:
+        mask = text_mask(label.text, size)
+        rows, columns = mask.shape[0] + 4, mask.shape[1] + 6
+        if rows > height or columns > width:
+            continue
+        left = min(max(label.box[0], 0), width - columns)
+        top = label.box[1] - rows if label.box[1] >= rows else min(label.box[3], height - rows)
+        spot = (left, max(top, 0), left + columns, max(top, 0) + rows)
+        if any(spot[0] < t[2] and t[0] < spot[2] and spot[1] < t[3] and t[1] < spot[3] for t in taken):
+            continue
+        taken.append(spot)
+        picture[spot[1] : spot[3], spot[0] : spot[2]] = SIGNAL
+        inner = picture[spot[1] + 2 : spot[1] + 2 + mask.shape[0], left + 3 : left + 3 + mask.shape[1]]
+        inner[:] = (inner * (1.0 - mask[..., None])).astype(np.uint8)
+
+
+def _paint(picture: np.ndarray, colour: tuple[int, int, int], where: np.ndarray) -> None:
+    cv2.copyTo(_plain(picture.shape, colour), where, picture)
+
+
+@lru_cache(maxsize=16)
+def _plain(shape: tuple[int, ...], colour: tuple[int, int, int]) -> np.ndarray:
+    return np.full(shape, colour, dtype=np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _hatching(shape: tuple[int, int]) -> np.ndarray:
+    period = max(6, round(shape[0] / 45))
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return ((rows + columns) % period < (period + 2) // 4).astype(np.uint8) * 255
+
+
+@lru_cache(maxsize=4)
+def _dots(shape: tuple[int, int]) -> np.ndarray:
+    period = max(3, round(shape[0] / 120))
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return ((rows % period < (period + 1) // 3) & ((columns + rows // period) % period < (period + 1) // 3)).astype(
+        np.uint8
+    ) * 255
+
+
+@lru_cache(maxsize=8)
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+@lru_cache(maxsize=8)
+def _heat_table(name: str) -> np.ndarray:
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    return np.ascontiguousarray(cv2.applyColorMap(ramp, COLOUR_MAPS[name])[..., ::-1])
+
+
+def _table(palette: np.ndarray) -> np.ndarray:
+    if palette.ndim != 2 or palette.shape[1] != 3 or palette.dtype != np.uint8 or len(palette) > 256:
+        raise PictureError(f"a palette is (q, 3) uint8 RGB with q <= 256, got {palette.dtype} {palette.shape}")
+    table = np.full((256, 1, 3), NEUTRAL, dtype=np.uint8)
+    table[: min(len(palette), UNLABELLED), 0] = palette[:UNLABELLED]
+    return table
+
+
+def _check_classes(classes: np.ndarray) -> None:
+    if classes.ndim != 2 or classes.dtype != np.uint8:
+        raise PictureError(f"class ids are (H, W) uint8, got {classes.dtype} {classes.shape}")
+
+
+def _check_image(image: np.ndarray, other: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise PictureError(f"an image is (H, W, 3) uint8 RGB, got {image.dtype} {image.shape}")
+    if other.shape != image.shape[:2]:
+        raise PictureError(f"the map is {other.shape} and the image {image.shape[:2]}; both need the same size")
+
+
+def _flags(unreliable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if unreliable.shape != tuple(shape) or unreliable.dtype not in (np.bool_, np.uint8):
+        raise PictureError(
+            f"flags are bool or uint8 of shape {tuple(shape)}, got {unreliable.dtype} {unreliable.shape}"
+        )
+    if unreliable.dtype == np.bool_:
+        return np.ascontiguousarray(unreliable).view(np.uint8) * np.uint8(SEGMENT_FLAG)
+    return np.ascontiguousarray(unreliable)
