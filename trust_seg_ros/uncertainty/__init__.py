@@ -1,0 +1,1 @@
+"""Logits to per-pixel maps: how sure the network's own softmax is, pixel by pixel."""

@@ -1,0 +1,21 @@
+"""Errors of the room ``uncertainty``."""
+
+from __future__ import annotations
+
+from trust_seg_ros.errors import TrustSegError
+
+
+class UncertaintyError(TrustSegError):
+    """Base of the errors raised while turning logits into per-pixel maps."""
+
+
+class LogitsError(UncertaintyError):
+    """The logits or the size asked for cannot be used: wrong shape, data type or number of classes."""
+
+
+class RawLogitsNeededError(UncertaintyError):
+    """A score of raw logits was asked for, but the network gives probabilities only."""
+
+
+class SettingError(UncertaintyError):
+    """A setting of a score is outside its range."""

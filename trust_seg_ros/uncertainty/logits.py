@@ -1,0 +1,102 @@
+"""Checks logits and makes them finite; says which pixels of the output grid are faulty.
+
+A pixel is faulty when a logit that takes part in its interpolation, that is, one of the four neighbours *with a weight
+other than zero*, of any class, is not finite. Non-finite logits are replaced by 0 before the interpolation (so that a
+weight of zero times infinity is zero, not NaN), and the faulty pixels are overwritten afterwards.
+
+Log-probabilities (``raw=False``) are minus infinity where a class is impossible. That is no fault: they are raised to
+``LOG_FLOOR``. A low-resolution pixel where *every* class is impossible is no distribution, and is a fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.errors import LogitsError
+
+LOG_FLOOR = -87.0
+"""Log-probabilities below are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
+
+MIN_CLASSES, MAX_CLASSES = 2, 254
+"""One class has no uncertainty; class ids are uint8 and 255 means unlabelled."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Logits that are safe to interpolate.
+
+    Attributes:
+        values: (q, h, w) float32, finite, contiguous; the network's own memory where nothing had to change.
+        bad: (h, w) bool, low-resolution pixels with a non-finite logit; None when there are none.
+        size: (H, W) of the output grid.
+    """
+
+    values: torch.Tensor
+    bad: torch.Tensor | None
+    size: tuple[int, int]
+
+    def faulty(self) -> torch.Tensor | None:
+        """(H, W) bool, the faulty pixels of the output grid; None when there are none."""
+        if self.bad is None:
+            return None
+        return upsample(self.bad[None].float(), self.size)[0] > 0
+
+    def array(self) -> np.ndarray:
+        """The values as (q, h, w) float32 C-contiguous array without a copy; only on the CPU."""
+        return self.values.numpy()
+
+
+def upsample(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize (n, h, w) planes bilinearly (``align_corners=False``) to (n, H, W)."""
+    return functional.interpolate(planes[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def prepare(maps: LogitMaps) -> Prepared:
+    """Check logits, bring them to contiguous float32, and make them finite.
+
+    Args:
+        maps: logits (q, h, w) of any floating type, on any device, strided as they come.
+
+    Returns:
+        Finite logits and where they had not been finite.
+
+    Raises:
+        LogitsError: wrong rank, data type, number of classes, or an empty side.
+    """
+    check(maps)
+    values = maps.logits.detach().to(torch.float32).contiguous()
+    if not maps.raw:
+        impossible = values == -torch.inf
+        bad = (~torch.isfinite(values) & ~impossible).any(0) | impossible.all(0)
+        values = values.clamp_min(LOG_FLOOR)
+    elif values.device.type == "cpu" and bool(torch.isfinite(values.sum())):
+        return Prepared(values, None, maps.size)  # one cheap pass: a finite sum has finite terms
+    else:
+        bad = ~torch.isfinite(values).all(0)
+    if not bool(bad.any()):
+        return Prepared(values, None, maps.size)
+    return Prepared(torch.nan_to_num(values, 0.0, 0.0, 0.0), bad, maps.size)
+
+
+def check(maps: LogitMaps) -> None:
+    """Raise ``LogitsError`` unless the logits and the size can be used."""
+    logits = maps.logits
+    if logits.ndim != 3 or 0 in logits.shape[1:]:
+        raise LogitsError(
+            f"logits have shape {tuple(logits.shape)}; expected (classes, height, width) with no empty side. "
+            "Give one image at a time, without the batch dimension."
+        )
+    if not logits.is_floating_point():
+        raise LogitsError(f"logits are {logits.dtype}; expected a floating type. Did the network give class ids?")
+    if not MIN_CLASSES <= logits.shape[0] <= MAX_CLASSES:
+        raise LogitsError(
+            f"logits have {logits.shape[0]} classes; expected {MIN_CLASSES} to {MAX_CLASSES} (ids are 8-bit and 255 "
+            "means unlabelled). A network with a single foreground logit l needs the two channels (-l/2, l/2)."
+        )
+    if len(maps.size) != 2 or min(maps.size) < 1:
+        raise LogitsError(f"the output size is {tuple(maps.size)}; expected (height, width), both at least 1.")
