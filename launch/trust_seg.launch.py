@@ -1,0 +1,117 @@
+"""Start one trust_seg node: `ros2 launch trust_seg_ros trust_seg.launch.py image:=/camera/image_raw`.
+
+An argument left empty leaves the matter to params_file, and that to the node's defaults.
+"""
+
+import os
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+# share/trust_seg_ros/config when installed, config/ in a checkout: beside the folder of this file in both
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+NAME = "trust_seg"
+SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable")
+BOOLEAN = ["true", "false", "True", "False"]
+
+
+def argument(context: LaunchContext, name: str) -> str:
+    """Value of a launch argument, without surrounding blanks."""
+    return LaunchConfiguration(name).perform(context).strip()
+
+
+def shared_memory_for_images(_: LaunchContext) -> list[Action]:
+    """Give Fast DDS room for whole images (its defaults lose most of them), unless the user has a profile."""
+    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Fast DDS 3; 2
+    own = any(os.environ.get(name) for name in names) or Path("DEFAULT_FASTDDS_PROFILES.xml").is_file()
+    profile = CONFIG / "fastdds_shm.xml"
+    return [] if own or not profile.is_file() else [SetEnvironmentVariable(name, str(profile)) for name in names]
+
+
+def segmentation_node(context: LaunchContext) -> list[Action]:
+    """Build the node's action from the arguments; empty ones are left out."""
+    parameters = []
+    if params_file := argument(context, "params_file"):
+        if not Path(params_file).expanduser().is_file():
+            raise FileNotFoundError(f"params_file:={params_file} does not exist; expected a YAML file of parameters")
+        parameters.append(str(Path(params_file).expanduser()))
+    given = {name: argument(context, name) for name in ("model", "input") if argument(context, name)}
+    parameters.append(
+        {name: ParameterValue(value, value_type=str) for name, value in given.items()}
+        | {name: argument(context, name).lower() == "true" for name in ("autostart", "use_sim_time")}
+    )
+    image = argument(context, "image")
+    return [
+        Node(
+            package="trust_seg_ros",
+            executable="trust_seg_node",
+            name=NAME,
+            namespace=argument(context, "namespace"),
+            parameters=parameters,
+            remappings=[("~/image", image)] if image else [],
+            arguments=["--ros-args", "--log-level", argument(context, "log_level")],
+            output="screen",
+            emulate_tty=True,
+        )
+    ]
+
+
+def viewer(context: LaunchContext) -> list[Action]:
+    """RViz with the shipped layout, whose topics are remapped into the namespace."""
+    namespace = argument(context, "namespace").strip("/")
+    here = f"/{namespace}" if namespace else ""
+    image = argument(context, "image") or f"{NAME}/image"
+    remappings = [("/image_raw", image if image.startswith("/") else f"{here}/{image}")]
+    remappings += [(f"/{NAME}/{topic}", f"{here}/{NAME}/{topic}") for topic in SHOWN_IN_RVIZ]
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            name=f"{NAME}_rviz",
+            namespace=namespace,
+            arguments=["-d", str(CONFIG / "trust_seg.rviz")],
+            parameters=[{"use_sim_time": argument(context, "use_sim_time").lower() == "true"}],
+            remappings=[rule for rule in remappings if rule[0] != rule[1]],
+        )
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` asks for."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("namespace", default_value="", description="namespace of the node, e.g. front"),
+            DeclareLaunchArgument(
+                "image",
+                default_value="image_raw",
+                description="image topic; relative names lie in the namespace; empty: ~/image",
+            ),
+            DeclareLaunchArgument(
+                "input", default_value="", description="type of the image topic, the node's parameter `input`"
+            ),
+            DeclareLaunchArgument("model", default_value="", description="network, the node's parameter `model`"),
+            DeclareLaunchArgument("params_file", default_value="", description="YAML file of the node's parameters"),
+            DeclareLaunchArgument(
+                "use_sim_time", default_value="false", choices=BOOLEAN, description="take the time from /clock"
+            ),
+            DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="open RViz, too"),
+            DeclareLaunchArgument(
+                "autostart",
+                default_value="true",
+                choices=BOOLEAN,
+                description="configure and activate at once; false: wait for lifecycle transitions",
+            ),
+            DeclareLaunchArgument(
+                "log_level", default_value="info", choices=["debug", "info", "warn", "error", "fatal"]
+            ),
+            OpaqueFunction(function=shared_memory_for_images),
+            OpaqueFunction(function=segmentation_node),
+            OpaqueFunction(function=viewer, condition=IfCondition(LaunchConfiguration("rviz"))),
+        ]
+    )

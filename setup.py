@@ -1,0 +1,75 @@
+"""One ament_python package: `colcon build` and `pip install .` both start here."""
+
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "trust_seg_ros"
+SHARE = f"share/{NAME}"
+HERE = Path(__file__).parent
+
+
+def files(folder: str, pattern: str) -> list[str]:
+    """Regular files below ``folder``, relative to this file (setuptools wants them so), in a fixed order."""
+    return sorted(str(p.relative_to(HERE)) for p in (HERE / folder).glob(pattern) if p.is_file())
+
+
+data_files = [
+    ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+    (SHARE, ["package.xml"]),
+    (f"{SHARE}/launch", files("launch", "*.launch.py")),
+    (f"{SHARE}/config", files("config", "*")),
+    (f"{SHARE}/config/labels", files("config/labels", "*.yaml")),
+]
+if {"bdist_wheel", "editable_wheel"} & set(sys.argv):
+    # pip puts executables into bin/ whatever setup.cfg says; ros2 run and ros2 launch look here.
+    # colcon obeys setup.cfg and needs no wrapper.
+    data_files.append((f"lib/{NAME}", files("scripts", "*")))
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Semantic segmentation for ROS 2 that says how far to trust it",
+    long_description=(HERE / "README.md").read_text("utf-8") if (HERE / "README.md").is_file() else "",
+    long_description_content_type="text/markdown",
+    author="trust_seg_ros maintainers",
+    maintainer="trust_seg_ros maintainers",
+    maintainer_email="maintainers@trust-seg-ros.invalid",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={
+        NAME: ["py.typed"],
+        f"{NAME}.segmentation": ["weights/*.safetensors", "weights/*.json", "weights/*.md"],
+        f"{NAME}.meta": ["models/*.json"],
+    },
+    data_files=data_files,
+    # Only what every part needs and a ROS 2 distribution does not break: rclpy comes from the distribution,
+    # or from requirements.txt when there is none.
+    install_requires=[
+        "setuptools",
+        "numpy>=1.21",
+        "torch>=2.4",
+        "numba>=0.59",
+        # OpenCV 5 breaks a distribution's cv_bridge
+        "opencv-python-headless>=4.5,<5",
+        "safetensors>=0.4",
+        "scikit-learn>=1.1",
+        "PyYAML>=5.4",
+        "rich>=12",
+    ],
+    extras_require={
+        # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
+        "test": ["pytest>=7,<9", "hypothesis>=6"],
+        "hf": ["transformers>=4.40,<6"],
+        "demo": ["rosbags>=0.10"],
+    },
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            f"trust_seg_node = {NAME}.node.main:main",
+            f"trust-seg = {NAME}.cli:main",
+        ],
+    },
+)
