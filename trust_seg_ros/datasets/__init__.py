@@ -1,0 +1,1 @@
+"""Labelled images: folders on disk and the synthetic drive."""

@@ -1,1 +1,1 @@
-"""Tables, curves and pictures of what the other rooms produce."""
+"""Tables, curves and pictures of what the pipeline says."""

@@ -1,0 +1,198 @@
+"""Linear meta models: segment metrics -> P(false positive) and predicted IoU; the readable model file.
+
+Source: Rottmann et al., MetaSeg, IJCNN 2020, section III (logistic regression for IoU_adj = 0, linear regression
+of IoU_adj), both on standardised metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.types import Json, SegmentTable
+
+FORMAT = "trust_seg_ros/meta-model"
+VERSION = 1
+SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
+
+
+class MetaModelError(TrustSegError):
+    """A meta model file that is missing, corrupt, foreign, or does not fit the running network."""
+
+
+@dataclass(frozen=True)
+class LinearPart:
+    """coefficients . standardised metrics + intercept.
+
+    Attributes:
+        coefficients: (m,) float64.
+        intercept: scalar.
+    """
+
+    coefficients: np.ndarray
+    intercept: float
+
+    def __call__(self, standardised: np.ndarray) -> np.ndarray:
+        """(n, m) -> (n,) float64."""
+        return standardised @ self.coefficients + self.intercept
+
+
+@dataclass(frozen=True)
+class MetaModel:
+    """Both linear meta models of one network.
+
+    Attributes:
+        features: names of the segment metrics used, m of them.
+        means, scales: (m,) statistics of the training part; a metric x enters as (x - mean) / scale.
+        classifier: its logistic is P(false positive).
+        regressor: predicted IoU_adj, clipped to [0, 1].
+        network: name of the network it was fitted for.
+        class_names: class names of that network, in order.
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting.
+        summary: how it was fitted: data, split, number of segments, scores.
+    """
+
+    features: tuple[str, ...]
+    means: np.ndarray
+    scales: np.ndarray
+    classifier: LinearPart
+    regressor: LinearPart
+    network: str
+    class_names: tuple[str, ...]
+    ranges: np.ndarray
+    summary: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        m = len(self.features)
+        for name, value in (
+            ("means", self.means),
+            ("scales", self.scales),
+            ("classifier coefficients", self.classifier.coefficients),
+            ("regressor coefficients", self.regressor.coefficients),
+            ("ranges", self.ranges),
+        ):
+            if len(value) != m:
+                raise MetaModelError(f"{name}: {len(value)} numbers for {m} features")
+            if not np.isfinite(value).all():
+                raise MetaModelError(f"{name}: holds numbers that are not finite")
+        if (self.scales <= 0).any():
+            raise MetaModelError("scales: every one must be positive")
+
+    def standardise(self, table: SegmentTable) -> np.ndarray:
+        """(n, m) float64 standardised metrics of the features used.
+
+        Raises:
+            MetaModelError: the table lacks a feature.
+        """
+        absent = [name for name in self.features if name not in table.names]
+        if absent:
+            raise MetaModelError(f"the segment table lacks {', '.join(absent)}; it has {', '.join(table.names)}")
+        columns = [table.names.index(name) for name in self.features]
+        return (table.metrics[:, columns] - self.means) / self.scales
+
+    def predict(self, table: SegmentTable) -> tuple[np.ndarray, np.ndarray]:
+        """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1]."""
+        x = self.standardise(table)
+        # the logistic through tanh neither overflows nor warns
+        p_wrong = 0.5 * (1.0 + np.tanh(0.5 * self.classifier(x)))
+        return p_wrong, np.clip(self.regressor(x), 0.0, 1.0)
+
+    def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
+        """Refuse to serve another network than the one this was fitted for.
+
+        Raises:
+            MetaModelError: names or classes differ.
+        """
+        if network != self.network:
+            raise MetaModelError(
+                f"the meta model was fitted for network {self.network!r}, running is {network!r}; "
+                "fit one for it (trust-seg fit) or set meta_model to 'none'"
+            )
+        if tuple(class_names) != self.class_names:
+            raise MetaModelError(
+                f"the meta model knows the {len(self.class_names)} classes {', '.join(self.class_names)}; "
+                f"the network has {len(class_names)}: {', '.join(class_names)}"
+            )
+
+    def to_json(self) -> Json:
+        """The content of the model file."""
+        columns = zip(
+            self.features,
+            self.means,
+            self.scales,
+            self.classifier.coefficients,
+            self.regressor.coefficients,
+            self.ranges,
+            strict=True,
+        )
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": self.network,
+            "classes": list(self.class_names),
+            "summary": self.summary,
+            "intercepts": {"false_positive": self.classifier.intercept, "iou": self.regressor.intercept},
+            "features": {
+                name: {
+                    "mean": float(mean),
+                    "scale": float(scale),
+                    "false_positive": float(fp),
+                    "iou": float(iou),
+                    "range": [float(low), float(high)],
+                }
+                for name, mean, scale, fp, iou, (low, high) in columns
+            },
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the model file (JSON); atomic rename, so a broken run leaves nothing half-written."""
+        part = path.with_name(path.name + ".part")
+        part.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        part.replace(path)
+
+
+def load_meta_model(path: Path = SHIPPED) -> MetaModel:
+    """Read a model file.
+
+    Raises:
+        MetaModelError: missing, not JSON, of another format or version, or inconsistent.
+    """
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise MetaModelError(f"{path}: no such meta model file") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise MetaModelError(f'{path}: not a meta model file (expected "format": "{FORMAT}")')
+    if data.get("version") != VERSION:
+        raise MetaModelError(f"{path}: version {data.get('version')}, this program reads version {VERSION}")
+    try:
+        return _from_json(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MetaModelError(f"{path}: incomplete or damaged ({type(error).__name__}: {error})") from error
+    except MetaModelError as error:
+        raise MetaModelError(f"{path}: {error}") from error
+
+
+def _from_json(data: Json) -> MetaModel:
+    rows = data["features"]
+    columns = {
+        key: np.array([float(row[key]) for row in rows.values()]) for key in ("mean", "scale", "false_positive", "iou")
+    }
+    intercepts = data["intercepts"]
+    return MetaModel(
+        features=tuple(rows),
+        means=columns["mean"],
+        scales=columns["scale"],
+        classifier=LinearPart(columns["false_positive"], float(intercepts["false_positive"])),
+        regressor=LinearPart(columns["iou"], float(intercepts["iou"])),
+        network=str(data["network"]),
+        class_names=tuple(str(name) for name in data["classes"]),
+        ranges=np.array([row["range"] for row in rows.values()], np.float64).reshape(-1, 2),
+        summary=dict(data.get("summary", {})),
+    )

@@ -1,0 +1,203 @@
+"""The embedded compact network: 11 CamVid classes, at most 1.5 M parameters, logits at a quarter of the input.
+
+A residual encoder whose blocks split their channels over two dilations (the idea of RegSeg, Gao 2021), so that a
+few layers at 1/16 resolution see the whole image, and a light decoder over the 1/4, 1/8 and 1/16 feature maps.
+The last layer is a 1x1 convolution, so its input and kernel serve closed-form gradient scores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+from trust_seg_ros.errors import TrustSegError
+
+SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11.safetensors"
+
+MEAN = (0.411, 0.425, 0.432)
+STD = (0.302, 0.307, 0.305)
+"""Mean and standard deviation of the CamVid training images, RGB in 0..1."""
+
+
+class CompactWeightsError(TrustSegError):
+    """A weights file that is missing, corrupt, or of another network."""
+
+
+@dataclass(frozen=True)
+class CompactConfig:
+    """The shape of a compact network.
+
+    Attributes:
+        classes: number of classes q.
+        stem, quarter, eighth, sixteenth: channels at 1/2, 1/4, 1/8 and 1/16 resolution.
+        eighth_blocks: number of blocks at 1/8.
+        dilations: second dilation of every block at 1/16; its length is the depth there.
+        decoder: channels of the decoder, the D of the last layer's input.
+        dropout: share of last-layer inputs dropped in training.
+    """
+
+    classes: int = 11
+    stem: int = 32
+    quarter: int = 48
+    eighth: int = 128
+    sixteenth: int = 192
+    eighth_blocks: int = 3
+    dilations: tuple[int, ...] = (1, 2, 4, 4, 8, 8, 4, 2)
+    decoder: int = 64
+    dropout: float = 0.1
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values for the weights file's metadata."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def _conv(inp: int, out: int, kernel: int = 1, stride: int = 1, relu: bool = True) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(inp, out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(out),
+    ]
+    if relu:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class _SqueezeExcite(nn.Module):
+    def __init__(self, channels: int, reduced: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(channels, reduced, 1)
+        self.up = nn.Conv2d(reduced, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight = self.up(F.relu(self.down(x.mean((2, 3), keepdim=True))))
+        return x * torch.sigmoid(weight)
+
+
+class _Block(nn.Module):
+    """1x1, grouped 3x3 at two dilations, squeeze-and-excite, 1x1, with a residual."""
+
+    def __init__(self, inp: int, out: int, stride: int = 1, dilation: int = 1, group_width: int = 16) -> None:
+        super().__init__()
+        self.reduce = _conv(inp, out)
+        half = out // 2
+        rates = (1, dilation) if dilation > 1 else (1,)
+        part = half if dilation > 1 else out
+        self.split = nn.ModuleList(
+            nn.Conv2d(part, part, 3, stride, r, dilation=r, groups=part // group_width, bias=False) for r in rates
+        )
+        self.norm = nn.BatchNorm2d(out)
+        self.excite = _SqueezeExcite(out, max(inp // 4, 8))
+        self.expand = _conv(out, out, relu=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1:
+            self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2, ceil_mode=True), _conv(inp, out, relu=False))
+        elif inp != out:
+            self.shortcut = _conv(inp, out, relu=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.reduce(x)
+        if len(self.split) == 1:
+            y = self.split[0](y)
+        else:
+            first, second = y.chunk(2, 1)
+            y = torch.cat([self.split[0](first), self.split[1](second)], 1)
+        y = F.relu(self.norm(y), inplace=True)
+        return F.relu(self.expand(self.excite(y)) + self.shortcut(x), inplace=True)
+
+
+class CompactNet(nn.Module):
+    """Forward: (B, 3, H, W) normalised RGB -> logits (B, q, H/4, W/4), features (B, D, H/4, W/4); sizes round up.
+
+    Attributes:
+        classifier: the last 1x1 convolution, with bias.
+        mean, std: normalisation of the input, RGB in 0..1.
+    """
+
+    mean: Sequence[float] = MEAN
+    std: Sequence[float] = STD
+
+    def __init__(self, config: CompactConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or CompactConfig()
+        self.stem = _conv(3, c.stem, 3, 2)
+        self.quarter = _Block(c.stem, c.quarter, 2)
+        self.eighth = nn.Sequential(
+            _Block(c.quarter, c.eighth, 2), *(_Block(c.eighth, c.eighth) for _ in range(c.eighth_blocks - 1))
+        )
+        blocks = [_Block(c.eighth, c.sixteenth, 2)]
+        blocks += [_Block(c.sixteenth, c.sixteenth, 1, d) for d in c.dilations]
+        self.sixteenth = nn.Sequential(*blocks)
+        wide = 2 * c.decoder
+        self.pool = nn.Conv2d(c.sixteenth, wide, 1)  # no batch norm: one value per image and channel
+        self.head16 = _conv(c.sixteenth, wide)
+        self.head8 = _conv(c.eighth, wide)
+        self.head4 = _conv(c.quarter, c.decoder // 4)
+        self.fuse8 = _conv(wide, c.decoder, 3)
+        self.fuse4 = _conv(c.decoder + c.decoder // 4, c.decoder, 3)
+        self.dropout = nn.Dropout2d(c.dropout)
+        self.classifier = nn.Conv2d(c.decoder, c.classes, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and the last layer's input, both at a quarter of the input's size."""
+        x4 = self.quarter(self.stem(x))
+        x8 = self.eighth(x4)
+        x16 = self.sixteenth(x8)
+        y = self.head16(x16) + self.pool(x16.mean((2, 3), keepdim=True))
+        y = F.interpolate(y, size=x8.shape[2:], mode="bilinear", align_corners=False)
+        y = self.fuse8(y + self.head8(x8))
+        y = F.interpolate(y, size=x4.shape[2:], mode="bilinear", align_corners=False)
+        features = self.fuse4(torch.cat([y, self.head4(x4)], 1))
+        return self.classifier(self.dropout(features)), features
+
+
+def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = None) -> None:
+    """Write weights as safetensors: kernels in float16, batch-norm statistics in float32; atomic rename.
+
+    Args:
+        net: the network.
+        path: file to write.
+        notes: further metadata, text to text.
+    """
+    tensors = {
+        name: (value.half() if value.ndim > 1 else value.float()).contiguous().cpu()
+        for name, value in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, str(part), {"config": json.dumps(net.config.to_json()), **(notes or {})})
+    part.replace(path)
+
+
+def load_compact(device: torch.device | str = "cpu", weights: Path | None = None) -> CompactNet:
+    """The embedded network in evaluation mode, float32.
+
+    Args:
+        device: where it runs.
+        weights: a file written by ``save_compact``; None = the shipped one.
+
+    Raises:
+        CompactWeightsError: no such file, not safetensors, or not weights of a compact network.
+    """
+    path = weights or SHIPPED
+    if not path.is_file():
+        raise CompactWeightsError(f"{path}: no such weights file; train one with `trust-seg train` or reinstall")
+    try:
+        with safe_open(str(path), "pt") as file:
+            fields = json.loads((file.metadata() or {})["config"])
+        fields["dilations"] = tuple(fields["dilations"])
+        net = CompactNet(CompactConfig(**fields))
+        state = {k: v.float() for k, v in load_file(str(path)).items()}
+        missing, unexpected = net.load_state_dict(state, strict=False)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CompactWeightsError(f"{path}: not weights of a compact network ({error})") from error
+    missing = [m for m in missing if not m.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise CompactWeightsError(f"{path}: weights do not fit; missing {missing}, unexpected {unexpected}")
+    return net.to(device).eval()

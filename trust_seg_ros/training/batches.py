@@ -1,0 +1,80 @@
+"""Batches of augmented crops, made ahead of time in a background thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from trust_seg_ros.datasets.folders import LabelledFolder
+from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.training.augment import jitter_colours, random_crop
+from trust_seg_ros.training.settings import TrainSettings
+
+RARE = (2, 6, 7, 9, 10)
+"""CamVid classes with about 1 % of the pixels or less: Pole, SignSymbol, Fence, Pedestrian, Bicyclist."""
+
+
+class Batches:
+    """Step number -> batch; the batch of a step depends on the seed and the step alone, so a resumed run continues."""
+
+    def __init__(self, folder: LabelledFolder, settings: TrainSettings) -> None:
+        self.settings = settings
+        samples = folder.samples[: settings.limit or None]
+        self._items = [folder.read(s) for s in samples]
+
+    def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+        """Crop ``slot`` of batch ``step``: (h, w, 3) uint8 RGB and (h, w) uint8."""
+        s = self.settings
+        rng = np.random.default_rng((s.seed, step, slot))
+        if slot < s.batch:
+            # every image once per epoch, in an order of the epoch's own
+            position = step * s.batch + slot
+            epoch, index = divmod(position, len(self._items))
+            order = np.random.default_rng((s.seed, epoch, 1 << 20)).permutation(len(self._items))
+            image, labels = self._items[order[index]]
+            image, labels = random_crop(image, labels, s.crop, rng, s.scale, RARE, s.rare_share)
+        else:
+            image, labels = training_sample(int(rng.integers(1 << 31)), (s.crop[0] * 5 // 4, s.crop[1] * 5 // 4))
+            image, labels = random_crop(image, labels, s.crop, rng, (0.8, 1.5))
+        return jitter_colours(image, rng), labels
+
+    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, h, w) float32 in 0..1 (channels last) and (B, h, w) int64."""
+        pairs = [self.sample(step, slot) for slot in range(self.settings.batch + self.settings.synthetic)]
+        images = torch.from_numpy(np.stack([p[0] for p in pairs])).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(np.stack([p[1] for p in pairs]))
+        return images.float().div_(255).contiguous(memory_format=torch.channels_last), labels.long()
+
+    def ahead(self, first: int, last: int, depth: int = 4) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        """Batches of steps first..last-1, prepared by a thread; an error in it is raised here."""
+        ready: queue.Queue[tuple[int, torch.Tensor, torch.Tensor] | BaseException] = queue.Queue(depth)
+        stopped = threading.Event()
+
+        def work() -> None:
+            try:
+                for step in range(first, last):
+                    item = (step, *self.batch(step))
+                    while not stopped.is_set():
+                        try:
+                            ready.put(item, timeout=0.2)
+                            break
+                        except queue.Full:
+                            continue
+                    if stopped.is_set():
+                        return
+            except BaseException as error:
+                ready.put(error)
+
+        threading.Thread(target=work, daemon=True, name="batches").start()
+        try:
+            for _ in range(first, last):
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stopped.set()

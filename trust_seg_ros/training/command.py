@@ -1,0 +1,82 @@
+"""``trust-seg train``: train the embedded compact network."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from trust_seg_ros.training.settings import TrainSettings
+
+EPILOG = """examples:
+  trust-seg train --camvid data/camvid --out runs/compact
+  trust-seg train --camvid data/camvid --out runs/compact            (again: goes on from the checkpoint)
+  trust-seg train --camvid data/camvid --out runs/quick --iterations 600 --batch 4
+
+The best weights by val mIoU are written to OUT/best.safetensors, every evaluation to OUT/log.csv.
+"""
+
+_HELP = {
+    "camvid": "folder with train/, val/, test/ of CamVid (480x360, 11 classes)",
+    "out": "folder of the run; a checkpoint found there is continued",
+    "iterations": "optimiser steps",
+    "batch": "CamVid crops per step",
+    "synthetic": "crops of the synthetic drive per step",
+    "learning_rate": "peak learning rate of AdamW",
+    "weight_decay": "weight decay of the kernels",
+    "lovasz": "factor of the Lovász softmax loss",
+    "evaluate_every": "steps between two evaluations on val",
+    "patience": "evaluations without gain before stopping, 0 = never",
+    "seed": "seed of everything random",
+    "threads": "CPU threads",
+    "device": "cpu or cuda",
+    "limit": "use only so many images (0 = all)",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand, from the fields of TrainSettings."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    types = {"int": int, "float": float, "str": str, "Path": Path}
+    for field in fields(TrainSettings):
+        if field.name not in _HELP:
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        required = field.name in ("camvid", "out")
+        text = _HELP[field.name] + ("" if required else " (default: %(default)s)")
+        kwargs = {} if required else {"default": field.default}
+        parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, **kwargs)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns the exit status."""
+    from trust_seg_ros.training.trainer import Trainer
+
+    console = Console()
+    settings = TrainSettings(**{name: getattr(args, name) for name in _HELP})
+    trainer = Trainer(settings, console.print)
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("train", total=settings.iterations, completed=trainer.progress.step, loss=0.0)
+        progress = trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss))
+    console.print(
+        f"best val mIoU {progress.best_miou:.4f} at step {progress.best_step}: {settings.out}/best.safetensors"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="trust-seg train")
+    add_arguments(parser)
+    raise SystemExit(run(parser.parse_args()))

@@ -1,0 +1,55 @@
+"""Everything that can be set in training the embedded network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of one training run; the defaults made the shipped weights.
+
+    Attributes:
+        camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes).
+        out: folder of the run: checkpoint, best weights, log.
+        iterations: number of optimiser steps.
+        batch: CamVid crops per step.
+        synthetic: crops of the synthetic drive added to every step.
+        crop: (height, width) of a crop in pixels.
+        scale: range of the random zoom.
+        learning_rate: peak of the cosine schedule (AdamW).
+        weight_decay: of the convolutions' kernels.
+        warm_up: steps of linear warm-up.
+        lovasz: factor of the Lovász softmax beside the weighted cross entropy.
+        rare_share: share of CamVid crops centred on a rare class.
+        average: decay of the exponential moving average of the weights, which is what is kept.
+        evaluate_every: steps between two evaluations on val.
+        patience: evaluations without a better val mIoU after which training stops (0 = never).
+        seed: of everything random.
+        threads: CPU threads.
+        bfloat16: run convolutions in bfloat16.
+        device: "cpu" or "cuda".
+        limit: use only so many training and val images (0 = all), for tests.
+    """
+
+    camvid: Path
+    out: Path
+    iterations: int = 8500
+    batch: int = 6
+    synthetic: int = 2
+    crop: tuple[int, int] = (288, 384)
+    scale: tuple[float, float] = (0.65, 2.0)
+    learning_rate: float = 2.5e-3
+    weight_decay: float = 0.03
+    warm_up: int = 300
+    lovasz: float = 0.5
+    rare_share: float = 0.35
+    average: float = 0.998
+    evaluate_every: int = 500
+    patience: int = 0
+    seed: int = 0
+    threads: int = 2
+    bfloat16: bool = True
+    device: str = "cpu"
+    limit: int = 0

@@ -1,0 +1,194 @@
+"""Training of the embedded compact network: resumable, averaged weights, early stopping on val."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from trust_seg_ros.datasets.folders import LabelledFolder, camvid
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.evaluation.confusion import ConfusionMatrix
+from trust_seg_ros.segmentation.compact import CompactNet, save_compact
+from trust_seg_ros.training.batches import Batches
+from trust_seg_ros.training.losses import class_weights, segmentation_loss
+from trust_seg_ros.training.settings import TrainSettings
+from trust_seg_ros.types import UNLABELLED
+
+CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.safetensors", "log.csv"
+
+
+class TrainingError(TrustSegError):
+    """Training that cannot start, resume or go on."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands; kept in the checkpoint."""
+
+    step: int = 0
+    best_miou: float = -1.0
+    best_step: int = 0
+    without_gain: int = 0
+
+
+def normalise(images: torch.Tensor, net: CompactNet) -> torch.Tensor:
+    """RGB in 0..1 -> the network's input."""
+    mean = torch.tensor(net.mean, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(net.std, device=images.device).view(1, 3, 1, 1)
+    return (images - mean) / std
+
+
+def evaluate(net: CompactNet, folder: LabelledFolder, device: str = "cpu", limit: int = 0) -> ConfusionMatrix:
+    """Confusion matrix over a labelled folder at full resolution, in float32."""
+    net.eval()
+    confusion = ConfusionMatrix(folder.classes)
+    with torch.inference_mode():
+        for sample in folder.samples[: limit or None]:
+            image, labels = folder.read(sample)
+            x = torch.from_numpy(image).permute(2, 0, 1)[None].float().div_(255).to(device)
+            logits = F.interpolate(net(normalise(x, net))[0], size=labels.shape, mode="bilinear", align_corners=False)
+            confusion.add(labels, logits[0].argmax(0).byte().cpu().numpy())
+    net.train()
+    return confusion
+
+
+class Trainer:
+    """One run. ``run()`` goes on from the checkpoint in ``settings.out`` when there is one."""
+
+    def __init__(self, settings: TrainSettings, report: Callable[[str], None] = print) -> None:
+        self.settings, self.report = settings, report
+        torch.manual_seed(settings.seed)
+        torch.set_num_threads(settings.threads)
+        self.train_set, self.val_set = camvid(settings.camvid, "train"), camvid(settings.camvid, "val")
+        self.batches = Batches(self.train_set, settings)
+        self.net = CompactNet().to(settings.device, memory_format=torch.channels_last)
+        self.average = CompactNet().to(settings.device, memory_format=torch.channels_last)
+        self.average.load_state_dict(self.net.state_dict())
+        decay = [p for p in self.net.parameters() if p.ndim > 1]
+        rest = [p for p in self.net.parameters() if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, settings.learning_rate)
+        self.progress = Progress()
+        self.weights = class_weights(self._class_shares()).to(settings.device)
+        self._resume()
+
+    def _class_shares(self) -> torch.Tensor:
+        counts = np.zeros(256, np.int64)
+        for _, labels in self.batches._items:
+            counts += np.bincount(labels.ravel(), minlength=256)
+        counts[UNLABELLED] = 0
+        return torch.tensor(counts[: self.net.config.classes] / counts.sum(), dtype=torch.float32)
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine to 1 % of the peak."""
+        s = self.settings
+        if step < s.warm_up:
+            return s.learning_rate * (step + 1) / s.warm_up
+        share = (step - s.warm_up) / max(s.iterations - s.warm_up, 1)
+        return s.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> float:
+        """One optimiser step; returns the loss.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        s = self.settings
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(step)
+        images, labels = normalise(images.to(s.device), self.net), labels.to(s.device)
+        with torch.autocast(s.device, torch.bfloat16, enabled=s.bfloat16):
+            logits, _ = self.net(images)
+        # the loss at half resolution: a quarter of the cost, and thin poles survive
+        loss = segmentation_loss(logits, labels[:, ::2, ::2], self.weights, s.lovasz, 40_000)
+        if not torch.isfinite(loss):
+            raise TrainingError(f"the loss became {loss.item()} at step {step}; lower --learning-rate and resume")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        decay = min(s.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+        return float(loss.item())
+
+    def run(self, tick: Callable[[int, float], None] = lambda step, loss: None) -> Progress:
+        """Train to the last iteration or until val stops improving; ``tick(step, loss)`` after every step."""
+        s, losses, started = self.settings, [], time.monotonic()
+        self.net.train()
+        for step, images, labels in self.batches.ahead(self.progress.step, s.iterations):
+            losses.append(self.step(images, labels, step))
+            self.progress.step = step + 1
+            tick(step + 1, losses[-1])
+            last = step + 1 == s.iterations
+            if (step + 1) % s.evaluate_every == 0 or last:
+                self._judge(float(np.mean(losses)), time.monotonic() - started)
+                losses.clear()
+                if s.patience and self.progress.without_gain >= s.patience:
+                    self.report(f"val has not improved for {s.patience} evaluations: stopped")
+                    break
+        return self.progress
+
+    def _judge(self, loss: float, seconds: float) -> None:
+        miou = evaluate(self.average, self.val_set, self.settings.device, self.settings.limit).mean_iou()
+        p = self.progress
+        if miou > p.best_miou:
+            p.best_miou, p.best_step, p.without_gain = miou, p.step, 0
+            save_compact(self.average, self.settings.out / BEST)
+        else:
+            p.without_gain += 1
+        self._log({"step": p.step, "loss": round(loss, 5), "val_miou": round(miou, 5), "seconds": round(seconds, 1)})
+        self._save()
+        self.report(f"step {p.step}: loss {loss:.4f}, val mIoU {miou:.4f} (best {p.best_miou:.4f} at {p.best_step})")
+
+    def _log(self, row: dict[str, float]) -> None:
+        path = self.settings.out / LOG
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def _save(self) -> None:
+        path = self.settings.out / CHECKPOINT
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        torch.save(state, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def _resume(self) -> None:
+        out: Path = self.settings.out
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "settings.json").write_text(json.dumps(asdict(self.settings), default=str, indent=2) + "\n")
+        if not (out / CHECKPOINT).exists():
+            return
+        try:
+            state = torch.load(out / CHECKPOINT, map_location=self.settings.device, weights_only=True)
+            self.net.load_state_dict(state["net"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.progress = Progress(**state["progress"])
+        except (RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
+            raise TrainingError(
+                f"{out / CHECKPOINT} does not fit this network ({error}); choose another --out or delete it"
+            ) from error
+        self.report(f"goes on from step {self.progress.step} of {out}")
