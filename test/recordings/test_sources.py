@@ -1,0 +1,157 @@
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.recordings.files import CameraSource, natural_key
+from trust_seg_ros.recordings.sources import FrameSource, Looped, open_source
+
+CAMVID = Path(__file__).parents[3] / "shared/data/camvid/test/images"
+DRIVE = Path(__file__).parents[3] / "shared/data/video/solidWhiteRight.mp4"
+
+
+def write_images(folder, names, height=12, width=16):
+    folder.mkdir(exist_ok=True)
+    for index, name in enumerate(names):
+        image = np.full((height, width, 3), (0, 10, index), np.uint8)
+        assert cv2.imwrite(str(folder / name), image[..., ::-1])
+    return folder
+
+
+def test_folder_is_played_in_natural_order_as_rgb(tmp_path):
+    folder = write_images(tmp_path / "frames", ["f2.png", "f10.png", "f1.png"])
+    (folder / "notes.txt").write_text("not an image")
+    frames = list(open_source(folder, rate=5))
+    assert [tuple(f.image[0, 0]) for f in frames] == [(0, 10, 2), (0, 10, 0), (0, 10, 1)]
+    assert [f.stamp_ns for f in frames] == [0, 200_000_000, 400_000_000]
+
+
+def test_natural_key_orders_mixed_names():
+    assert sorted(["a10", "2", "a2", "10", "b"], key=natural_key) == ["2", "10", "a2", "a10", "b"]
+
+
+def test_numbers_in_names_keep_the_gaps_of_the_recording(tmp_path):
+    folder = write_images(tmp_path / "f", ["a_000030.png", "a_000090.png", "b_000010.png", "b_000040.png"])
+    stamps = [f.stamp_ns for f in open_source(folder, number_rate=30, rate=10)]
+    assert stamps == [0, 2_000_000_000, 2_100_000_000, 3_100_000_000]
+
+
+def test_size_and_loop_with_increasing_stamps(tmp_path):
+    folder = write_images(tmp_path / "f", ["1.png", "2.png"])
+    source = open_source(folder, size=(6, 8), rate=10, loop=True)
+    frames = list(itertools.islice(source, 5))
+    assert [f.image.shape for f in frames] == [(6, 8, 3)] * 5
+    assert [f.stamp_ns for f in frames] == [i * 100_000_000 for i in range(5)]
+    assert isinstance(source, FrameSource)
+    assert "looped" in source.description
+
+
+def test_iterating_twice_starts_again(tmp_path):
+    source = open_source(write_images(tmp_path / "f", ["1.png", "2.png"]))
+    assert len(list(source)) == len(list(source)) == 2
+
+
+def test_one_image_is_a_source(tmp_path):
+    folder = write_images(tmp_path / "f", ["1.png"])
+    assert len(list(open_source(folder / "1.png"))) == 1
+
+
+def test_unreadable_file_is_named(tmp_path):
+    folder = write_images(tmp_path / "f", ["1.png"])
+    (folder / "2.jpg").write_bytes(b"no jpeg")
+    with pytest.raises(UnreadableFrame, match=r"2\.jpg"):
+        list(open_source(folder))
+
+
+def test_missing_path_lists_the_kinds_of_source(tmp_path):
+    with pytest.raises(NothingThere, match=r"nowhere does not exist.*video file"):
+        open_source(tmp_path / "nowhere")
+
+
+def test_empty_folder_names_the_folders_below(tmp_path):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(NothingThere, match=r"holds no images.*its folders are images"):
+        open_source(tmp_path)
+
+
+def test_a_file_that_is_neither_video_nor_image(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(SourceError, match="not a video"):
+        open_source(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"size": (0, 5)}, "5x0"), ({"rate": 0.0}, "rate is 0"), ({"number_rate": -1.0}, "-1")]
+)
+def test_values_out_of_range_are_named(options, words):
+    with pytest.raises(SourceError, match=words):
+        open_source("synthetic", **options)
+
+
+def test_missing_camera_lists_the_cameras_there_are():
+    with pytest.raises(NothingThere, match="no camera /dev/video97"):
+        open_source("/dev/video97")
+
+
+def test_a_camera_that_cannot_be_opened_says_what_to_look_at():
+    with pytest.raises(SourceError, match="group video"):
+        next(iter(CameraSource(Path("/dev/video97"))))
+
+
+def test_looping_over_nothing_ends_with_an_error():
+    class Nothing:
+        rate, live, description = 10.0, False, "nothing"
+
+        def __iter__(self):
+            return iter(())
+
+    with pytest.raises(NothingThere, match="no frames"):
+        next(iter(Looped(Nothing())))
+
+
+def test_video_frames_and_stamps(tmp_path):
+    path = tmp_path / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20, (64, 48))
+    for index in range(6):
+        writer.write(np.full((48, 64, 3), (0, 0, 40 * index), np.uint8))
+    writer.release()
+    frames = list(open_source(path))
+    assert [f.stamp_ns for f in frames] == [i * 50_000_000 for i in range(6)]
+    assert frames[5].image.shape == (48, 64, 3)
+    red, _, blue = frames[5].image[20, 20]
+    assert red > 150 > 60 > blue
+    assert [f.stamp_ns for f in open_source(path, rate=10)] == [i * 100_000_000 for i in range(6)]
+
+
+def test_video_without_frames(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"\0" * 64)
+    with pytest.raises(SourceError, match=r"clip\.mp4"):
+        list(open_source(path))
+
+
+def test_synthetic_drive_is_seeded_and_sized():
+    pytest.importorskip("trust_seg_ros.datasets.synthetic", reason="the synthetic drive is not there yet")
+    first = list(itertools.islice(open_source("synthetic", size=(96, 160), seed=3, rate=20), 3))
+    again = list(itertools.islice(open_source("synthetic", size=(96, 160), seed=3, rate=20), 3))
+    assert [f.stamp_ns for f in first] == [0, 50_000_000, 100_000_000]
+    assert first[0].image.shape == (96, 160, 3)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0].image, first[2].image)
+
+
+@pytest.mark.skipif(not CAMVID.is_dir(), reason=f"needs CamVid in {CAMVID}")
+def test_camvid_names_hold_frame_numbers():
+    frames = list(itertools.islice(open_source(CAMVID, number_rate=30), 3))
+    assert [f.stamp_ns for f in frames] == [0, 1_000_000_000, 2_000_000_000]
+    assert frames[0].image.shape == (360, 480, 3)
+
+
+@pytest.mark.skipif(not DRIVE.is_file(), reason=f"needs the drive {DRIVE}")
+def test_a_real_drive():
+    source = open_source(DRIVE)
+    assert source.rate == 25
+    assert next(iter(source)).image.shape == (540, 960, 3)

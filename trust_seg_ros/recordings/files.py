@@ -1,0 +1,193 @@
+"""Frames from folders of images, video files and cameras."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, read_image
+from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.types import Frame
+
+NANOSECONDS = 1_000_000_000
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key under which ``frame2`` comes before ``frame10``."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """The images of one folder in natural order of their names.
+
+    Attributes:
+        folder: the folder, or one image.
+        rate: frames per second of the stamps; with ``number_rate`` only for names without a number.
+        number_rate: the last number of each name counts frames at this rate, so stamps keep a recording's gaps
+            (CamVid: 30). A name that does not continue the same recording follows one period later.
+    """
+
+    folder: Path
+    rate: float = 10.0
+    number_rate: float | None = None
+    live: bool = False
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"{len(self.paths())} images of {self.folder} at {self.rate:g} Hz"
+
+    def paths(self) -> list[Path]:
+        """The images in order.
+
+        Raises:
+            NothingThere: no file with an image's suffix.
+        """
+        if self.folder.is_file():
+            return [self.folder]
+        found = [p for p in self.folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        if not found:
+            below = sorted(p.name for p in self.folder.iterdir() if p.is_dir())
+            hint = f"; its folders are {', '.join(below[:8])}: name one of them" if below else ""
+            raise NothingThere(
+                f"{self.folder} holds no images ({' '.join(IMAGE_SUFFIXES)}) and is no rosbag2 folder, which has a "
+                f"metadata.yaml{hint}"
+            )
+        return sorted(found, key=lambda p: natural_key(p.name))
+
+    def __iter__(self) -> Iterator[Frame]:
+        paths = self.paths()
+        for path, stamp in zip(paths, self._stamps(paths), strict=True):
+            try:
+                image = read_image(path)
+            except DatasetError as error:
+                raise UnreadableFrame(str(error)) from error
+            yield Frame(image, stamp_ns=stamp)
+
+    def _stamps(self, paths: list[Path]) -> list[int]:
+        period = round(NANOSECONDS / self.rate)
+        if self.number_rate is None:
+            return [index * period for index in range(len(paths))]
+        stamps, last = [], ("", 0)
+        for path in paths:
+            prefix, number = _split_number(path.stem)
+            gap = round((number - last[1]) * NANOSECONDS / self.number_rate)
+            step = gap if prefix == last[0] and gap > 0 else period
+            stamps.append(stamps[-1] + step if stamps else 0)
+            last = (prefix, number)
+        return stamps
+
+
+def _split_number(stem: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.*?)(\d+)\D*", stem)
+    return (match[1], int(match[2])) if match else (stem, 0)
+
+
+@dataclass(frozen=True)
+class VideoSource:
+    """A video file, decoded by OpenCV.
+
+    Attributes:
+        path: the file.
+        rate: frames per second as the file states (25 where it states none).
+        frames: number of frames as the file states, 0 if it states none.
+    """
+
+    path: Path
+    rate: float
+    frames: int
+    live: bool = False
+
+    @classmethod
+    def open(cls, path: Path) -> VideoSource:
+        """Read the file's header.
+
+        Raises:
+            SourceError: OpenCV cannot read it.
+        """
+        capture = _capture(path)
+        try:
+            rate = capture.get(cv2.CAP_PROP_FPS)
+            frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        finally:
+            capture.release()
+        return cls(path, rate if 0 < rate < 1000 else 25.0, max(0, frames))
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"{self.path} ({self.frames} frames at {self.rate:g} Hz)"
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = _capture(self.path)
+        try:
+            index = 0
+            while True:
+                readable, image = capture.read()
+                if not readable:
+                    break
+                yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), stamp_ns=round(index * NANOSECONDS / self.rate))
+                index += 1
+        finally:
+            capture.release()
+        if index == 0:
+            raise UnreadableFrame(f"{self.path}: not one frame could be decoded; is the file complete?")
+
+
+def _capture(path: Path) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(
+            f"{path} is not a video OpenCV can read; convert it, for example: ffmpeg -i {path.name} out.mp4"
+        )
+    return capture
+
+
+@dataclass(frozen=True)
+class CameraSource:
+    """A camera of this machine (Video4Linux), stamped when each frame is read.
+
+    Attributes:
+        device: ``/dev/videoN``.
+        rate: frames per second asked of the camera; it may deliver another.
+        size: (height, width) asked of the camera, or None for its own default.
+    """
+
+    device: Path
+    rate: float = 30.0
+    size: tuple[int, int] | None = None
+    live: bool = True
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"camera {self.device}"
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = cv2.VideoCapture(str(self.device), cv2.CAP_V4L2)
+        try:
+            if not capture.isOpened():
+                raise SourceError(
+                    f"camera {self.device} cannot be opened; is it used by another program, and may you read it "
+                    "(group video)?"
+                )
+            capture.set(cv2.CAP_PROP_FPS, self.rate)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a stale frame is worth less than a dropped one
+            if self.size is not None:
+                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.size[0])
+                capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.size[1])
+            while True:
+                readable, image = capture.read()
+                if not readable:
+                    raise UnreadableFrame(f"camera {self.device} stopped delivering frames; was it unplugged?")
+                yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), stamp_ns=time.time_ns())
+        finally:
+            capture.release()
