@@ -126,13 +126,6 @@ def test_labels_do_not_cover_each_other_and_too_wide_ones_are_left_out():
     assert (one == pictures.SIGNAL).all(axis=2).any()
 
 
-@pytest.mark.parametrize("count", [0, 1, 11, 150])
-def test_distinct_palette_has_no_colour_twice_among_neighbours(count):
-    palette = pictures.distinct_palette(count)
-    assert palette.shape == (count, 3)
-    assert all((palette[i] != palette[i + 1]).any() for i in range(count - 1))
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -191,14 +191,6 @@ def spotlight(image: np.ndarray, unreliable: np.ndarray, labels: Sequence[FlagLa
     return picture
 
 
-def distinct_palette(count: int) -> np.ndarray:
-    """``count`` well separated RGB colours, (count, 3) uint8, for label sets that bring no palette."""
-    # The golden-ratio walk around the hue circle keeps neighbours in the list far apart whatever the count.
-    hue = (np.arange(count) * 0.618033988749895 * 180.0) % 180.0
-    rows = np.stack([hue, 140 + 70 * (np.arange(count) % 2), 150 + 40 * (np.arange(count) % 3)], axis=1)
-    return cv2.cvtColor(rows.astype(np.uint8)[None], cv2.COLOR_HSV2RGB)[0] if count else np.zeros((0, 3), np.uint8)
-
-
 def _write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
     taken: list[tuple[int, int, int, int]] = []
     height, width = picture.shape[:2]

@@ -51,8 +51,8 @@ def decode_image(encoding: str, height: int, width: int, step: int, data: np.nda
     depth, conversion = _CONVERSIONS[encoding]
     if height < 1 or width < 1 or step < width * depth or len(data) < step * height:
         raise UnreadableFrame(
-            f"{width}x{height} {encoding} needs sizes above 0, rows of at least {width * depth} bytes and step * height bytes "
-            f"in all; the message has step {step} and {len(data)} bytes"
+            f"{width}x{height} {encoding} needs sizes above 0, rows of at least {width * depth} bytes and "
+            f"step * height bytes in all; the message has step {step} and {len(data)} bytes"
         )
     rows = np.frombuffer(data, np.uint8, step * height).reshape(height, step)[:, : width * depth]
     pixels = rows.reshape(height, width, depth) if depth > 1 else rows

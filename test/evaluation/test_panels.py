@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from trust_seg_ros.evaluation.lettering import text_mask, write
+from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter, panel
+from trust_seg_ros.evaluation.pictures import SIGNAL, FlagLabel, PictureError
+
+PALETTE = np.array([[10, 20, 30], [200, 100, 50], [0, 0, 255]], np.uint8)
+NAMES = ("road", "car", "sky")
+
+
+def content(height=96, width=160, **changes):
+    rng = np.random.default_rng(1)
+    classes = np.zeros((height, width), np.uint8)
+    classes[: height // 2] = 2
+    flags = np.zeros((height, width), np.uint8)
+    flags[40:80, 40:120] = 255
+    parts = {
+        "image": rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
+        "classes": classes,
+        "entropy": rng.random((height, width), dtype=np.float32),
+        "unreliable": flags,
+        "labels": [FlagLabel((40, 40, 120, 80), "car 0.90")],
+        "notes": ["10 frames/s"],
+        "threshold": 0.5,
+    }
+    return PanelContent(**(parts | changes))
+
+
+def tiles(painter, picture):
+    top = 30
+    return [
+        picture[top : top + painter.tile[0], left : left + painter.tile[1]] for left in map(painter._left, range(4))
+    ]
+
+
+def test_four_tiles_hold_camera_classes_heat_and_flags():
+    painter = PanelPainter((96, 160), PALETTE, NAMES, width=1000)
+    picture = painter.paint(content())
+    assert picture.shape == (*painter.size, 3)
+    assert picture.shape[1] == 1000
+    assert picture.shape[0] % 2 == 0
+    camera, classes, heat, flagged = tiles(painter, picture)
+    assert all(tile.std() > 5 for tile in (camera, classes, heat, flagged))
+    assert np.array_equal(classes[2, 2], PALETTE[2])
+    assert np.array_equal(classes[-2, -2], PALETTE[0])
+    assert (flagged == SIGNAL).all(axis=2).mean() > 0.05
+    assert (flagged[:5] != SIGNAL).any(axis=2).all(), "nothing is flagged in the upper rows"
+
+
+def test_bool_flags_and_byte_entropy_are_taken():
+    one = content()
+    entropy = (one.entropy * 255).round().astype(np.uint8)
+    painter = PanelPainter((96, 160), PALETTE, NAMES)
+    a = painter.paint(one)
+    b = painter.paint(content(unreliable=one.unreliable == 255, entropy=entropy))
+    assert np.abs(a.astype(int) - b).mean() < 1
+
+
+def test_frames_of_another_size_keep_the_panels_size():
+    painter = PanelPainter((96, 160), PALETTE, NAMES)
+    assert painter.paint(content(48, 200, labels=())).shape == painter.paint(content()).shape
+
+
+def test_the_threshold_shows_and_follows():
+    painter = PanelPainter((96, 160), PALETTE, NAMES)
+    below = 30 + painter.tile[0]
+    low, high, low_again = (painter.paint(content(threshold=t)) for t in (0.3, 0.8, 0.3))
+    assert not np.array_equal(low[below:], high[below:])
+    assert np.array_equal(low[:below], high[:below])
+    assert np.array_equal(low, low_again)
+
+
+def test_many_classes_show_the_largest_in_the_legend():
+    palette = np.random.default_rng(0).integers(0, 256, (150, 3), dtype=np.uint8)
+    palette[149] = (1, 2, 3)
+    names = [f"class{i}" for i in range(150)]
+    shown = panel(content(classes=np.full((96, 160), 149, np.uint8)), palette, names)
+    other = panel(content(classes=np.full((96, 160), 0, np.uint8)), palette, names)
+    legend = slice(30 + PanelPainter((96, 160), palette, names).tile[0], None)
+    assert (shown[legend] == (1, 2, 3)).all(axis=2).sum() > 50
+    assert not (other[legend] == (1, 2, 3)).all(axis=2).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: PanelPainter((96, 160), PALETTE, NAMES[:2]), "2 class names and 3 colours"),
+        (lambda: PanelPainter((96, 160), PALETTE, NAMES, width=10), "at least 640"),
+        (lambda: panel(content(entropy=np.zeros((96, 160), np.int64)), PALETTE, NAMES), "map"),
+        (lambda: panel(content(classes=np.zeros((9, 9), np.uint8)), PALETTE, NAMES), "classes"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, words):
+    with pytest.raises(PictureError, match=words):
+        call()
+
+
+def test_lettering_is_cut_off_at_the_edges_and_scales():
+    picture = np.zeros((20, 30, 3), np.uint8)
+    write(picture, "wide words", -10, 12, 16, (255, 255, 255))
+    assert picture.any()
+    assert text_mask("abc", 40).shape[1] > 1.8 * text_mask("abc", 20).shape[1]
+    assert text_mask("", 12).shape[0] == 12
+    assert text_mask("é", 12).any(), "other characters show as ?"
