@@ -1,0 +1,21 @@
+"""What the segment room refuses, and why."""
+
+from __future__ import annotations
+
+from trust_seg_ros.errors import TrustSegError
+
+
+class SegmentError(TrustSegError):
+    """Base of the errors of :mod:`trust_seg_ros.segments`."""
+
+
+class MapShapeError(SegmentError):
+    """An array has the wrong shape or type, or two arrays that must agree do not."""
+
+
+class FeatureError(SegmentError):
+    """A feature set or a metric map that is not known, or that is missing."""
+
+
+class TargetError(SegmentError):
+    """Segments and ground truth do not fit together."""

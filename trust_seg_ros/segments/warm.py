@@ -1,0 +1,29 @@
+"""Compile every kernel of this room ahead of the first frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segments.ood import ood_segments
+from trust_seg_ros.segments.softmax import maps_from_softmax
+from trust_seg_ros.segments.table import segment_table, segment_table_from_softmax
+from trust_seg_ros.segments.targets import targets
+from trust_seg_ros.types import LogitMaps
+
+
+def warm_up() -> None:
+    """Run everything once on a small image; minutes later the first frame is as fast as any other.
+
+    Compiled code is kept in the user's cache directory, so only the first run on a machine takes seconds.
+    """
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.standard_normal((3, 12, 10), np.float32))
+    prob = torch.softmax(logits, dim=0)
+    maps = maps_from_softmax(prob)
+    truth = rng.integers(0, 3, (12, 10), dtype=np.uint8)
+    table = segment_table(maps, LogitMaps(logits, (12, 10)), "meta_ood", ground_truth=truth)
+    segment_table_from_softmax(prob, maps=maps)
+    for variant in ("component", "released"):
+        targets(table, truth, variant)
+    ood_segments(maps.entropy, 0.5)
