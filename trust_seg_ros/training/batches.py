@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from trust_seg_ros.datasets.folders import LabelledFolder
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.training.augment import jitter_colours, random_crop
 from trust_seg_ros.training.settings import TrainSettings
 
@@ -38,6 +37,8 @@ class Batches:
             image, labels = self._items[order[index]]
             image, labels = random_crop(image, labels, s.crop, rng, s.scale, RARE, s.rare_share)
         else:
+            from trust_seg_ros.datasets.synthetic import training_sample
+
             image, labels = training_sample(int(rng.integers(1 << 31)), (s.crop[0] * 5 // 4, s.crop[1] * 5 // 4))
             image, labels = random_crop(image, labels, s.crop, rng, (0.8, 1.5))
         return jitter_colours(image, rng), labels
