@@ -1,0 +1,197 @@
+"""A picture and, pixel for pixel, its truth: everything drawn is drawn into both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+SHIFT = 4
+ONE = 1 << SHIFT
+LIMIT = 30000.0
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A flat cut-out, stored with all its halvings.
+
+    Attributes:
+        colours: per level (h, w, 3) uint8, multiplied by the opacity.
+        clears: per level (h, w, 3) uint8, 255 minus the opacity.
+        per_metre: pixels per metre at level 0.
+        foot: row and column (level 0) that stand on the ground point.
+    """
+
+    colours: tuple[np.ndarray, ...]
+    clears: tuple[np.ndarray, ...]
+    per_metre: float
+    foot: tuple[float, float]
+
+
+def make_sprite(
+    colour: np.ndarray, alpha: np.ndarray, per_metre: float, foot: tuple[float, float] | None = None
+) -> Sprite:
+    """Sprite of (h, w, 3) colour and (h, w) opacity, both uint8; stands on its bottom centre unless ``foot``."""
+    colour = cv2.multiply(colour, cv2.merge([alpha] * 3), scale=1 / 255)
+    colours, clears = [colour], [cv2.merge([255 - alpha] * 3)]
+    while min(colours[-1].shape[:2]) > 6:
+        half = (max(1, colours[-1].shape[1] // 2), max(1, colours[-1].shape[0] // 2))
+        colours.append(cv2.resize(colours[-1], half, interpolation=cv2.INTER_AREA))
+        clears.append(cv2.resize(clears[-1], half, interpolation=cv2.INTER_AREA))
+    h, w = alpha.shape
+    return Sprite(tuple(colours), tuple(clears), per_metre, foot or (float(h), w / 2))
+
+
+def mip_chain(texture: np.ndarray) -> tuple[np.ndarray, ...]:
+    """A texture and its halvings down to 8 pixels."""
+    chain = [texture]
+    while min(chain[-1].shape[:2]) > 8:
+        h, w = chain[-1].shape[:2]
+        chain.append(cv2.resize(chain[-1], (w // 2, h // 2), interpolation=cv2.INTER_AREA))
+    return tuple(chain)
+
+
+class Canvas:
+    """The picture under construction.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W, 3) uint8: class id, depth code, number of the unknown object.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self.image = np.zeros((height, width, 3), np.uint8)
+        self.truth = np.zeros((height, width, 3), np.uint8)
+
+    def polygon(
+        self, points: np.ndarray, colour: tuple[float, ...], truth: tuple[int, int, int] | None, convex: bool = True
+    ) -> None:
+        """Fill the (N, 2) pixel polygon; without ``truth`` only the picture is painted."""
+        fixed = np.rint(np.clip(points, -LIMIT, LIMIT) * ONE).astype(np.int32)
+        if convex:
+            cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, SHIFT)
+            if truth is not None:
+                cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
+        else:
+            cv2.fillPoly(self.image, [fixed], colour, cv2.LINE_AA, SHIFT)
+            if truth is not None:
+                cv2.fillPoly(self.truth, [fixed], truth, cv2.LINE_8, SHIFT)
+
+    def mark(self, points: np.ndarray, truth: tuple[int, int, int]) -> None:
+        """Fill the (N, 2) convex polygon in the truth only."""
+        fixed = np.rint(np.clip(points, -LIMIT, LIMIT) * ONE).astype(np.int32)
+        cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
+
+    def _clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
+        x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
+        x1, y1 = min(self.width, int(np.ceil(right)) + 1), min(self.height, int(np.ceil(bottom)) + 1)
+        return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+    def textured(self, chain: tuple[np.ndarray, ...], corners: np.ndarray) -> None:
+        """Map a texture onto the quadrilateral ``corners`` (4, 2): top left, top right, bottom right, bottom left."""
+        box = self._clip(*corners.min(0), *corners.max(0))
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        h, w = chain[0].shape[:2]
+        wide = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 1.0)
+        tall = max(abs(corners[3, 1] - corners[0, 1]), abs(corners[2, 1] - corners[1, 1]), 1.0)
+        shrink = max(w / wide, h / tall) * 0.75 if wide > 2 else w / wide
+        texture = chain[min(len(chain) - 1, max(0, int(np.log2(max(shrink, 1.0)) + 0.3)))]
+        th, tw = texture.shape[:2]
+        source = np.float32([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]])
+        target = (corners - np.float32([x0, y0])).astype(np.float32)
+        matrix = cv2.getPerspectiveTransform(source, target)
+        roi = self.image[y0:y1, x0:x1]
+        cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0), roi, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+
+    def cutout(
+        self,
+        chain: tuple[np.ndarray, ...],
+        clears: tuple[np.ndarray, ...],
+        corners: np.ndarray,
+        truth: tuple[int, int, int] | None,
+        gain: float = 1.0,
+    ) -> None:
+        """As ``textured`` for a texture with holes (``clears`` as in :class:`Sprite`)."""
+        box = self._clip(*corners.min(0), *corners.max(0))
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        tall = max(abs(corners[3, 1] - corners[0, 1]), abs(corners[2, 1] - corners[1, 1]), 1.0)
+        wide = max(abs(corners[1, 0] - corners[0, 0]), 1.0)
+        shrink = max(chain[0].shape[0] / tall, 0.5 * chain[0].shape[1] / wide)
+        level = min(len(chain) - 1, max(0, int(np.log2(max(shrink, 1.0)) + 0.3)))
+        th, tw = chain[level].shape[:2]
+        source = np.float32([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]])
+        matrix = cv2.getPerspectiveTransform(source, (corners - np.float32([x0, y0])).astype(np.float32))
+        size = (x1 - x0, y1 - y0)
+        colour = cv2.warpPerspective(chain[level], matrix, size, flags=cv2.INTER_LINEAR)
+        clear = cv2.warpPerspective(clears[level], matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
+        self._blend(box, colour, clear, truth, gain)
+
+    def sprite(
+        self,
+        sprite: Sprite,
+        column: float,
+        row: float,
+        per_metre: float,
+        truth: tuple[int, int, int] | None,
+        flip: bool = False,
+        gain: float = 1.0,
+    ) -> None:
+        """Stand a sprite on pixel (row, column) at ``per_metre`` pixels per metre."""
+        scale = per_metre / sprite.per_metre
+        level = min(len(sprite.colours) - 1, max(0, int(np.log2(max(1.0 / max(scale, 1e-6), 1.0)) + 0.25)))
+        h, w = sprite.colours[level].shape[:2]
+        sx = scale * sprite.colours[0].shape[1] / w
+        sy = scale * sprite.colours[0].shape[0] / h
+        foot_row, foot_col = sprite.foot[0] * scale, sprite.foot[1] * scale
+        wide, tall = w * sx, h * sy
+        left = column - (wide - foot_col if flip else foot_col)
+        top = row - foot_row
+        box = self._clip(left, top, left + wide, top + tall)
+        if box is None or tall < 1.0:
+            return
+        x0, y0, x1, y1 = box
+        ax, bx = (-1 / sx, (left + wide - x0) / sx - 0.5 - 0.5 / sx) if flip else (1 / sx, (x0 - left + 0.5) / sx - 0.5)
+        matrix = np.float32([[ax, 0, bx], [0, 1 / sy, (y0 - top + 0.5) / sy - 0.5]])
+        size = (x1 - x0, y1 - y0)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        colour = cv2.warpAffine(sprite.colours[level], matrix, size, flags=flags)
+        clear = cv2.warpAffine(sprite.clears[level], matrix, size, flags=flags, borderValue=(255, 255, 255))
+        self._blend(box, colour, clear, truth, gain)
+
+    def _blend(
+        self,
+        box: tuple[int, int, int, int],
+        colour: np.ndarray,
+        clear: np.ndarray,
+        truth: tuple[int, int, int] | None,
+        gain: float,
+    ) -> None:
+        x0, y0, x1, y1 = box
+        roi = self.image[y0:y1, x0:x1]
+        if gain != 1.0:
+            colour = cv2.convertScaleAbs(colour, alpha=gain)
+        cv2.multiply(roi, clear, roi, 1 / 255)
+        cv2.add(roi, colour, roi)
+        if truth is not None:
+            self.truth[y0:y1, x0:x1][clear[:, :, 0] < 128] = truth
+
+    def shadow(self, points: np.ndarray, gain: float) -> None:
+        """Darken the picture inside the (N, 2) convex polygon by the factor ``gain``, with soft edges."""
+        box = self._clip(*points.min(0), *points.max(0))
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        mask = np.full((y1 - y0, x1 - x0, 3), 255, np.uint8)
+        fixed = np.rint(np.clip(points - np.float32([x0, y0]), -LIMIT, LIMIT) * ONE).astype(np.int32)
+        value = 255 * gain
+        cv2.fillConvexPoly(mask, fixed, (value, value, value), cv2.LINE_AA, SHIFT)
+        soft = max(3, min(31, (y1 - y0) // 3 * 2 + 1))
+        mask = cv2.blur(mask, (soft, max(3, soft // 2 * 2 + 1)), borderType=cv2.BORDER_REPLICATE)
+        roi = self.image[y0:y1, x0:x1]
+        cv2.multiply(roi, mask, roi, 1 / 255)

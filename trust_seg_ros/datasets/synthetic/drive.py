@@ -1,0 +1,140 @@
+"""The drive: frame i of a seed, always the same; and single random samples for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral
+
+import numpy as np
+
+from trust_seg_ros.datasets.synthetic.camera import Camera
+from trust_seg_ros.datasets.synthetic.canvas import Canvas
+from trust_seg_ros.datasets.synthetic.layout import Street
+from trust_seg_ros.datasets.synthetic.scene import Scene
+from trust_seg_ros.datasets.synthetic.settings import (
+    WEATHERS,
+    DriveFrame,
+    DriveSettings,
+    SyntheticDriveError,
+)
+from trust_seg_ros.datasets.synthetic.weather import draw_look, glow, light_and_haze, paint_sky, reflect, sensor
+
+
+class SyntheticDrive:
+    """An endless drive; iterating gives frames 0, 1, 2, …"""
+
+    def __init__(self, settings: DriveSettings | None = None) -> None:
+        self.settings = settings = settings or DriveSettings()
+        rng = np.random.default_rng([settings.seed, 0])
+        drawn = str(rng.choice(WEATHERS, p=[0.36, 0.26, 0.12, 0.1, 0.08, 0.08]))
+        self.weather = settings.weather or drawn
+        self.street = Street(settings.seed, settings.traffic)
+        self.look = draw_look(self.weather, np.random.default_rng([settings.seed, 4]))
+        self._focal = settings.size[1] * rng.uniform(0.85, 1.1)
+        self._height, self._level = rng.uniform(1.25, 1.6), rng.uniform(0.42, 0.53)
+        self._start = rng.uniform(5, 140)
+        self._phases = rng.uniform(0, 2 * np.pi, 6)
+        self._sky = int(rng.integers(1 << 16))
+
+    def __iter__(self) -> Iterator[DriveFrame]:
+        index = 0
+        while True:
+            yield self.frame(index)
+            index += 1
+
+    def position(self, time_s: float) -> float:
+        """Metres along the street at a time; the speed swings around the mean."""
+        v, p = self.settings.speed, self._phases
+        return float(self._start + v * time_s + 0.8 * v * (np.sin(0.35 * time_s + p[0]) - np.sin(p[0])))
+
+    def camera(self, time_s: float, s: float) -> Camera:
+        """The camera at a time: it keeps its lane, steers gently and bobs."""
+        height, width = self.settings.size
+        p, street = self._phases, self.street
+        half = street.district(int(s // 150)).half
+        lane = street.side * min(half / 2, 2.2) + 0.25 * np.sin(0.21 * time_s + p[1])
+        yaw = 0.02 * np.sin(0.27 * time_s + p[2])
+        bob = 0.003 * np.sin(7.3 * time_s + p[3]) + 0.004 * np.sin(1.9 * time_s + p[4])
+        return Camera(
+            size=(height, width), focal=float(self._focal), centre_x=float(width / 2 - self._focal * yaw),
+            horizon=float(height * self._level + self._focal * bob), height=float(self._height), x=float(lane), bend=street.bend_at(s),
+        )  # fmt: skip
+
+    def frame(self, index: int) -> DriveFrame:
+        """Frame ``index`` >= 0; the same whatever was asked before.
+
+        Raises:
+            SyntheticDriveError: if ``index`` is not an integer >= 0.
+        """
+        if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
+            raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
+        settings, look = self.settings, self.look
+        time_s = index / settings.fps
+        s = self.position(time_s)
+        camera = self.camera(time_s, s)
+        canvas = Canvas(*settings.size)
+        paint_sky(canvas, camera, look, self._sky, 0.5 + camera.bend * s)
+        scene = Scene(canvas, camera, self.street, s, look.lamps)
+        scene.draw(time_s, settings.speed, settings.kinds, settings.unknown_rate, look.rain, look.sun)
+        light_and_haze(canvas, look)
+        if look.rain:
+            reflect(canvas, camera, 0.3 * look.rain)
+        for light in scene.lights:
+            self._glow(canvas, *light)
+        sensor(canvas, look, settings.noise, np.random.default_rng([settings.seed, 8, int(index)]))
+        unknown = np.ascontiguousarray(canvas.truth[:, :, 2])
+        labels = np.ascontiguousarray(canvas.truth[:, :, 0])
+        kinds = _only_visible(unknown, scene.kinds)
+        return DriveFrame(canvas.image, labels, unknown, kinds, int(index), time_s, self.weather)
+
+    def _glow(self, canvas: Canvas, column: float, row: float, radius: float, z: float, *colour: float) -> None:
+        x, y = int(column), int(row)
+        if z > 0 and 0 <= x < canvas.width and 0 <= y < canvas.height:
+            seen = canvas.truth[y, x, 1] / 255.0
+            if seen > np.exp(-max(z - 1.5, 0.1) / 45.0) + 0.01:
+                return  # something nearer stands before it
+        strength = 0.5 if self.weather in ("rain", "fog") else 0.9
+        glow(canvas, column, row, max(radius * 1.3, 2.0), tuple(c * strength for c in colour))
+
+
+def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:
+    """Renumber the map in place so that only objects with visible pixels count; answers their kinds."""
+    if not kinds:
+        return ()
+    seen = np.flatnonzero(np.bincount(unknown.ravel(), minlength=len(kinds) + 1)[1:]) + 1
+    table = np.zeros(256, np.uint8)
+    table[seen] = np.arange(1, len(seen) + 1)
+    unknown[:] = table[unknown]
+    return tuple(kinds[k - 1] for k in seen)
+
+
+def training_sample(
+    seed: int,
+    size: tuple[int, int] = (384, 640),
+    unknowns: tuple[str, ...] = (),
+    unknown_rate: float = 1.5,
+    weather: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A single random picture: another street, place, time, weather and traffic for every seed.
+
+    Args:
+        seed: integer >= 0; the same seed gives the same sample, bit for bit.
+        size: (height, width).
+        unknowns: kinds of unknown objects that may appear; their pixels are 255. None = all kinds.
+        unknown_rate: expected number of them.
+        weather: one of ``WEATHERS``, or None to draw one.
+
+    Returns:
+        Image (H, W, 3) uint8 RGB and class ids (H, W) uint8, 255 = no class.
+
+    Raises:
+        SyntheticDriveError: as :class:`DriveSettings` does.
+    """
+    checked = DriveSettings(size=size, seed=seed, weather=weather, unknowns=unknowns, unknown_rate=unknown_rate)
+    rng = np.random.default_rng([checked.seed, 9])
+    settings = DriveSettings(
+        size=size, seed=int(rng.integers(1 << 62)), weather=weather, unknowns=unknowns, unknown_rate=unknown_rate,
+        noise=float(rng.uniform(0.2, 1.8)), traffic=float(rng.uniform(0.5, 1.5)),
+    )  # fmt: skip
+    frame = SyntheticDrive(settings).frame(int(rng.integers(0, 2000)))
+    return frame.image, frame.labels

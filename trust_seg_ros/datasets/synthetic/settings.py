@@ -1,0 +1,147 @@
+"""What a drive can be asked for, and what one frame of it holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+
+CLASS_NAMES = (
+    "Sky",
+    "Building",
+    "Pole",
+    "Road",
+    "Pavement",
+    "Tree",
+    "SignSymbol",
+    "Fence",
+    "Car",
+    "Pedestrian",
+    "Bicyclist",
+)
+"""The 11 CamVid classes in the order of their ids."""
+
+SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)
+NO_CLASS = 255
+
+WEATHERS = ("clear", "overcast", "dusk", "rain", "fog", "night")
+"""Names of the weathers."""
+
+UNKNOWN_KINDS = (
+    "deer",
+    "cow",
+    "dog",
+    "sheep",
+    "box",
+    "tyre",
+    "debris",
+    "sofa",
+    "ladder",
+    "barrel",
+    "ball",
+    "crate",
+    "suitcase",
+    "trolley",
+)
+"""Names of the objects that belong to no class."""
+
+MIN_SIDE, MAX_SIDE = 32, 8192
+
+
+class SyntheticDriveError(TrustSegError, ValueError):
+    """A drive was asked for something it cannot draw."""
+
+
+@dataclass(frozen=True)
+class DriveSettings:
+    """Everything that decides what a drive shows.
+
+    Attributes:
+        size: (height, width) in pixels, each in [32, 8192].
+        seed: any integer >= 0; another seed is another street.
+        fps: frames per second, > 0; frame i is at i / fps seconds.
+        weather: one of ``WEATHERS``; None draws one from the seed.
+        unknowns: kinds of unknown objects, out of ``UNKNOWN_KINDS``; None = all of them, () = none.
+        unknown_rate: expected number of unknown objects between 4 and 50 metres ahead, in [0, 20].
+        noise: strength of the camera's noise, 0 = none, 1 = as a mid-range camera; in [0, 5].
+        traffic: density of cars, people and cyclists, 0 = none, 1 = usual; in [0, 2].
+        speed: mean speed of the camera in m/s, in [0, 40].
+
+    Raises:
+        SyntheticDriveError: if a value is outside what is said above.
+    """
+
+    size: tuple[int, int] = (384, 640)
+    seed: int = 0
+    fps: float = 20.0
+    weather: str | None = None
+    unknowns: tuple[str, ...] | None = None
+    unknown_rate: float = 1.5
+    noise: float = 1.0
+    traffic: float = 1.0
+    speed: float = 9.0
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        if not isinstance(self.seed, Integral) or isinstance(self.seed, bool) or self.seed < 0:
+            raise SyntheticDriveError(f"seed is {self.seed!r}; expected an integer >= 0")
+        _check_range("fps", self.fps, 1e-3, 1000.0)
+        _check_range("unknown_rate", self.unknown_rate, 0.0, 20.0)
+        _check_range("noise", self.noise, 0.0, 5.0)
+        _check_range("traffic", self.traffic, 0.0, 2.0)
+        _check_range("speed", self.speed, 0.0, 40.0)
+        if self.weather is not None and self.weather not in WEATHERS:
+            raise SyntheticDriveError(
+                f"weather is {self.weather!r}; expected one of {', '.join(WEATHERS)}, or None to draw one"
+            )
+        if isinstance(self.unknowns, str):
+            raise SyntheticDriveError(f"unknowns is the text {self.unknowns!r}; expected a tuple: ({self.unknowns!r},)")
+        for kind in self.unknowns or ():
+            if kind not in UNKNOWN_KINDS:
+                raise SyntheticDriveError(f"unknown kind {kind!r}; there are: {', '.join(UNKNOWN_KINDS)}")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of unknown objects in use."""
+        return UNKNOWN_KINDS if self.unknowns is None else tuple(self.unknowns)
+
+
+@dataclass(frozen=True)
+class DriveFrame:
+    """One picture of the drive and the truth about it.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        labels: (H, W) uint8 class ids; 255 exactly where an unknown object is seen.
+        unknown: (H, W) uint8; 0 = no unknown object, i = the object ``unknown_kinds[i - 1]``.
+        unknown_kinds: kind of every unknown object with at least one visible pixel.
+        index: number of the frame.
+        time_s: its time in seconds.
+        weather: its weather.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    unknown: np.ndarray
+    unknown_kinds: tuple[str, ...]
+    index: int
+    time_s: float
+    weather: str
+
+
+def _check_size(size: object) -> None:
+    good = isinstance(size, tuple | list) and len(size) == 2
+    good = good and all(isinstance(n, Integral) and MIN_SIDE <= n <= MAX_SIDE for n in size)
+    if not good:
+        raise SyntheticDriveError(
+            f"size is {size!r}; expected (height, width), two integers from {MIN_SIDE} to {MAX_SIDE}"
+        )
+
+
+def _check_range(name: str, value: object, low: float, high: float) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
+        raise SyntheticDriveError(f"{name} is {value!r}; expected a number from {low:g} to {high:g}")

@@ -1,0 +1,192 @@
+"""Sky, light, haze and what the camera makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from trust_seg_ros.datasets.synthetic.camera import Camera, depth_of_codes
+from trust_seg_ros.datasets.synthetic.canvas import Canvas
+from trust_seg_ros.datasets.synthetic.textures import clouds, noise_tile
+
+CLOUD_VARIANTS = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the light is: colours are RGB in 0..255.
+
+    Attributes:
+        zenith, low, cloud: colours of the sky above, at the horizon, and of its clouds.
+        cover: how much cloud there is, in [0, 1].
+        light: gain of every lit surface per colour.
+        haze: colour that distance fades into; visibility: metres over which it does by a factor e.
+        sun: strength of cast shadows, in [0, 1].
+        lamps: True when lights are on.
+        headlights: gain of the camera's own headlights.
+        rain: strength of the rain, in [0, 1].
+        grain: gain of the sensor's noise; blur: deviation in pixels at a width of 640.
+    """
+
+    zenith: np.ndarray
+    low: np.ndarray
+    cloud: np.ndarray
+    cover: float
+    light: np.ndarray
+    haze: np.ndarray
+    visibility: float
+    sun: float = 0.0
+    lamps: bool = False
+    headlights: float = 0.0
+    rain: float = 0.0
+    grain: float = 1.0
+    blur: float = 0.5
+
+
+def _rgb(*values: float) -> np.ndarray:
+    return np.array(values, np.float64)
+
+
+def draw_look(name: str, rng: np.random.Generator) -> Look:
+    """A look of the weather ``name``, varied by ``rng``."""
+    tint = 1 + rng.normal(0, 0.03, 3)
+    u = rng.uniform
+    if name == "clear":
+        cloud, gain = _rgb(250, 250, 250), u(0.85, 1.25)
+        zenith, low = _rgb(92, 142, 206) * u(0.85, 1.15), _rgb(206, 224, 242) * u(0.9, 1.05)
+        if rng.random() < 0.4:  # a camera that exposes for the street burns the sky out
+            zenith = low = _rgb(246, 250, 252)
+        return Look(
+            zenith,
+            low,
+            cloud,
+            u(0, 0.7),
+            gain * tint * _rgb(1.04, 1.0, 0.94),
+            low * 0.95,
+            u(250, 600),
+            sun=u(0.35, 0.6),
+            grain=0.7,
+        )
+    if name == "overcast":
+        grey = u(170, 245)
+        low = _rgb(grey, grey * 1.01, grey * 1.03)
+        return Look(
+            low * u(0.75, 0.95), low, low * u(0.7, 1.0), u(0.4, 1), u(0.62, 1.0) * tint, low * 0.95, u(150, 350)
+        )
+    if name == "dusk":
+        low = _rgb(232, 178, 132) * u(0.6, 1.0) if rng.random() < 0.6 else _rgb(176, 182, 190) * u(0.7, 1)
+        return Look(_rgb(84, 96, 130) * u(0.7, 1.3), low, _rgb(110, 104, 116) * u(0.7, 1.2), u(0.3, 1), u(0.22, 0.5) * tint * _rgb(1.02, 0.98, 1.0),
+                    low * 0.75, u(150, 400), lamps=True, headlights=u(0, 0.1), grain=1.6)  # fmt: skip
+    if name == "rain":
+        grey = u(110, 190)
+        low = _rgb(grey, grey * 1.02, grey * 1.05)
+        return Look(
+            low * 0.85,
+            low,
+            low * 0.75,
+            1.0,
+            u(0.45, 0.75) * tint,
+            low * 0.92,
+            u(70, 140),
+            lamps=True,
+            rain=u(0.4, 1),
+            blur=0.9,
+        )
+    if name == "fog":
+        grey = u(170, 225)
+        low = _rgb(grey, grey * 1.005, grey * 1.01)
+        return Look(low, low, low, 0.0, u(0.65, 0.9) * tint, low, u(26, 60), lamps=rng.random() < 0.5, blur=0.8)
+    dark = u(6, 26)
+    return Look(_rgb(dark, dark * 1.05, dark * 1.4), _rgb(dark * 2.4, dark * 2, dark * 1.9), _rgb(dark * 2, dark * 1.7, dark * 1.6), u(0, 1),
+                u(0.16, 0.3) * tint * _rgb(1.05, 0.97, 0.9), _rgb(dark * 2, dark * 1.8, dark * 1.8), u(100, 250), lamps=True,
+                headlights=u(0.35, 0.7), grain=2.4, blur=0.7)  # fmt: skip
+
+
+def paint_sky(canvas: Canvas, camera: Camera, look: Look, variant: int, heading: float) -> None:
+    """Fill the rows above the horizon; truth there stays class 0, depth code 0."""
+    rows = int(np.clip(np.ceil(camera.horizon) + 3, 1, canvas.height))
+    span = max(8, min(128, rows))
+    up = (1 - np.arange(span, dtype=np.float32) / span)[:, None]
+    cover = cv2.resize(clouds(variant % CLOUD_VARIANTS), (256, 256), interpolation=cv2.INTER_AREA)
+    pick = (np.linspace(0, 1, span) ** 1.5 * 255).astype(np.int32)
+    shift = int(heading * 40) % 256
+    cover = np.roll(cover, -shift, 1)[pick][:, :200] * np.float32(look.cover)
+    base = look.low[None, None] * (1 - up[..., None]) + look.zenith[None, None] * up[..., None]
+    sky = base + (look.cloud - base) * (cover * (0.25 + 0.75 * up))[..., None]
+    sky = np.clip(sky, 0, 255).astype(np.uint8)
+    canvas.image[:rows] = cv2.resize(sky, (canvas.width, rows), interpolation=cv2.INTER_LINEAR)
+
+
+def light_and_haze(canvas: Canvas, look: Look) -> None:
+    """Light every surface and fade it into the haze by its depth code."""
+    z = depth_of_codes()
+    through = np.exp(-z / look.visibility)
+    beam = look.headlights * np.exp(-z / 16.0) * np.clip(z / 5, 0.3, 1)
+    gain = (look.light[None] + beam[:, None] * np.array([1.0, 0.97, 0.88])) * through[:, None]
+    haze = look.haze[None] * (1 - through[:, None])
+    gain[0], haze[0] = 1.0, 0.0
+    gain8 = np.clip(np.rint(gain * 128), 0, 255).astype(np.uint8)[None]
+    haze8 = np.clip(np.rint(haze), 0, 255).astype(np.uint8)[None]
+    codes = cv2.cvtColor(np.ascontiguousarray(canvas.truth[:, :, 1]), cv2.COLOR_GRAY2RGB)
+    cv2.multiply(canvas.image, cv2.LUT(codes, gain8), canvas.image, 1 / 128)
+    cv2.add(canvas.image, cv2.LUT(codes, haze8), canvas.image)
+
+
+def reflect(canvas: Canvas, camera: Camera, strength: float) -> None:
+    """Wet ground mirrors what stands on it, weakly and blurred."""
+    top = int(camera.horizon)
+    rows = min(top, canvas.height - top)
+    if rows < 4:
+        return
+    mirrored = cv2.flip(canvas.image[top - rows : top], 0)
+    small = cv2.resize(mirrored, (canvas.width // 4, max(1, rows // 8)), interpolation=cv2.INTER_AREA)
+    mirrored = cv2.resize(small, (canvas.width, rows), interpolation=cv2.INTER_LINEAR)
+    below = canvas.image[top : top + rows]
+    wet = cv2.addWeighted(below, 1 - strength, mirrored, strength, 0)
+    ground = (canvas.truth[top : top + rows, :, 0] == 3).view(np.uint8)
+    cv2.copyTo(wet, ground, below)
+
+
+def glow(canvas: Canvas, column: float, row: float, radius: float, colour: tuple[float, ...]) -> None:
+    """Add a soft light of ``radius`` pixels."""
+    x0, x1 = max(0, int(column - radius)), min(canvas.width, int(column + radius) + 1)
+    y0, y1 = max(0, int(row - radius)), min(canvas.height, int(row + radius) + 1)
+    if x1 <= x0 or y1 <= y0:
+        return
+    dx = (np.arange(x0, x1, dtype=np.float32) - column) / radius
+    dy = (np.arange(y0, y1, dtype=np.float32) - row) / radius
+    near = np.clip(1 - np.sqrt(dx[None] ** 2 + dy[:, None] ** 2), 0, 1)
+    light = (0.35 * near**2 + 0.9 * near**8)[..., None] * np.array(colour, np.float32)
+    roi = canvas.image[y0:y1, x0:x1]
+    cv2.add(roi, np.minimum(light, 255).astype(np.uint8), roi)
+
+
+def sensor(canvas: Canvas, look: Look, noise: float, rng: np.random.Generator) -> None:
+    """Rain streaks, the lens and the sensor."""
+    image, scale = canvas.image, canvas.width / 640
+    if look.rain:
+        _streaks(image, look.rain, scale, rng)
+    blur = look.blur * scale
+    if blur > 0.3:
+        cv2.GaussianBlur(image, (0, 0), blur, image)
+    amount = noise * look.grain * 3.2 / 32
+    if amount > 0:
+        tile = noise_tile()
+        high, wide = image.shape[:2]
+        tile = tile if high <= 768 and wide <= 768 else np.tile(tile, (high // 768 + 1, wide // 768 + 1, 1))
+        y, x = (int(v) for v in rng.integers(0, (tile.shape[0] - high, tile.shape[1] - wide)))
+        cv2.addWeighted(image, 1.0, tile[y : y + high, x : x + wide], amount, -128 * amount, image)
+
+
+def _streaks(image: np.ndarray, strength: float, scale: float, rng: np.random.Generator) -> None:
+    high, wide = image.shape[:2]
+    count = int(120 * strength)
+    start = rng.uniform(0, 1, (count, 2)) * (wide, high)
+    length = rng.uniform(6, 26, count) * scale
+    layer = np.zeros((high, wide), np.uint8)
+    slant = rng.uniform(-0.2, 0.2)
+    for (x, y), n in zip(start, length, strict=True):
+        cv2.line(layer, (int(x), int(y)), (int(x + slant * n), int(y + n)), 34, max(1, int(scale)), cv2.LINE_AA)
+    cv2.add(image, cv2.cvtColor(layer, cv2.COLOR_GRAY2RGB), image)
