@@ -1,0 +1,109 @@
+"""Checks of what goes into a network and of what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.errors import ImageError, ModelOutputError
+from trust_seg_ros.segmentation.labels import LabelSet
+
+CONTRACT = (
+    "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features')"
+)
+
+
+def check_image(image: object) -> np.ndarray:
+    """``image`` as it is, if it is (H, W, 3) uint8 with at least one pixel.
+
+    Raises:
+        ImageError: it is not; the text says what it is.
+    """
+    if not isinstance(image, np.ndarray):
+        raise ImageError(f"image is {type(image).__name__}; expected a NumPy array (H, W, 3) uint8 RGB")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ImageError(f"image has shape {image.shape} and type {image.dtype}; expected (H, W, 3) uint8 RGB")
+    return image
+
+
+def read_output(output: object) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Logits and features from what a network's forward returned.
+
+    Args:
+        output: see ``CONTRACT``.
+
+    Returns:
+        logits (1, q, h, w) and features (1, D, h, w) or None; shapes are not looked at here.
+
+    Raises:
+        ModelOutputError: anything else.
+    """
+    logits: object = output
+    features: object = None
+    if isinstance(output, (tuple, list)) and not hasattr(output, "_fields") and 1 <= len(output) <= 2:
+        logits, features = output if len(output) == 2 else (output[0], None)
+    elif isinstance(output, Mapping):
+        logits, features = output.get("logits", output.get("out")), output.get("features")
+    elif not isinstance(output, torch.Tensor):
+        logits = getattr(output, "logits", getattr(output, "out", None))
+        features = getattr(output, "features", None)
+    if not isinstance(logits, torch.Tensor):
+        held = f" with keys {', '.join(map(str, output))}" if isinstance(output, Mapping) else ""
+        raise ModelOutputError(f"the network returned {type(output).__name__}{held}; expected {CONTRACT}")
+    if features is not None and not isinstance(features, torch.Tensor):
+        raise ModelOutputError(f"the network's features are {type(features).__name__}; expected a tensor or nothing")
+    return logits, features
+
+
+def check_logits(logits: torch.Tensor, labels: LabelSet, name: str) -> None:
+    """Whether logits are (1, q, h, w) floating point with q the number of labels.
+
+    Raises:
+        ModelOutputError: they are not; names both numbers of classes.
+    """
+    if logits.ndim != 4 or logits.shape[0] != 1 or 0 in logits.shape or not logits.is_floating_point():
+        raise ModelOutputError(
+            f"network {name!r} returned logits of shape {tuple(logits.shape)} and type {logits.dtype}; "
+            "expected (1, q, h, w) floating point for one image"
+        )
+    if logits.shape[1] != len(labels):
+        raise ModelOutputError(
+            f"network {name!r} tells {logits.shape[1]} classes apart but labels {labels.name!r} name {len(labels)}; "
+            "give the labels it was trained with"
+        )
+
+
+def check_features(features: torch.Tensor, logits: torch.Tensor, name: str) -> None:
+    """Whether features are (1, D, h, w) on the grid of the logits.
+
+    Raises:
+        ModelOutputError: they are not.
+    """
+    if features.ndim != 4 or features.shape[0] != 1 or features.shape[2:] != logits.shape[2:]:
+        raise ModelOutputError(
+            f"network {name!r} returned features of shape {tuple(features.shape)} with logits of shape "
+            f"{tuple(logits.shape)}; expected (1, D, {logits.shape[2]}, {logits.shape[3]}), the last layer's input"
+        )
+
+
+Kind = Literal["logits", "log_probabilities", "probabilities"]
+
+
+def kind_of(logits: torch.Tensor) -> Kind:
+    """What a network gives, told from its answer (1, q, h, w) to one picture.
+
+    Probabilities are not negative and sum to one everywhere, log-probabilities are not positive and their
+    exponentials do; raw logits do neither except by design.
+    """
+    values = logits.float()
+    if not bool(values.isfinite().all()):
+        return "logits"
+    one = torch.ones((), device=values.device)
+    if bool((values >= 0).all()) and torch.allclose(values.sum(1), one, atol=5e-3):
+        return "probabilities"
+    if bool((values <= 1e-3).all()) and torch.allclose(values.exp().sum(1), one, atol=5e-3):
+        return "log_probabilities"
+    return "logits"

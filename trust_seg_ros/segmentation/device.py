@@ -1,0 +1,56 @@
+"""Where a network runs and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from trust_seg_ros.segmentation.errors import DeviceError
+
+
+def pick_device(name: str | torch.device = "auto") -> torch.device:
+    """The device called ``name``.
+
+    Args:
+        name: "auto" (the first GPU, or the CPU where there is none), "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        DeviceError: another name, or a GPU that is not there.
+    """
+    text = str(name)
+    if text == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(text)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index not in (None, 0)):
+        raise DeviceError(f"device is {text!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'")
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        why = "this torch is built without CUDA" if torch.version.cuda is None else "no usable NVIDIA driver or GPU"
+        raise DeviceError(f"device is {text!r} but CUDA is not available ({why}); use 'auto' or 'cpu'")
+    index, count = device.index or 0, torch.cuda.device_count()
+    if index >= count:
+        raise DeviceError(f"device is {text!r} but there are {count} GPUs; expected cuda:0 to cuda:{count - 1}")
+    return torch.device("cuda", index)
+
+
+def pick_half(half: str | bool, device: torch.device) -> bool:
+    """Whether the network computes in float16.
+
+    Args:
+        half: "auto" (on a GPU), True or False; "true" and "false" as text are understood.
+        device: where it runs.
+
+    Raises:
+        DeviceError: another value, or True on the CPU.
+    """
+    wishes: dict[str, bool | None] = {"auto": None, "true": True, "false": False}
+    wish = str(half).lower()
+    if wish not in wishes:
+        raise DeviceError(f"half is {half!r}; expected 'auto', True or False")
+    if wishes[wish] and device.type == "cpu":
+        raise DeviceError("half is True on the CPU, where float16 is slower than float32; use half='auto' or a GPU")
+    chosen = wishes[wish]
+    return device.type == "cuda" if chosen is None else chosen

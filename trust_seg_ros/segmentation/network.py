@@ -1,0 +1,157 @@
+"""``ModuleNetwork``: a torch callable, its labels and its input as one ``SegmentationNetwork``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, kind_of, read_output
+from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError
+from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, find_last_layer
+from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.segmentation.protocol import InputSpec, Size
+from trust_seg_ros.types import Classifier, LogitMaps
+
+PROBE_SIDE = 64
+"""Side in pixels of the picture shown at loading to a network that takes any size; rounded up to its stride."""
+
+
+class ModuleNetwork:
+    """A network made of a callable on (1, 3, h, w); see ``SegmentationNetwork`` for what it offers.
+
+    At construction one noise picture goes through it, so that a wrong number of classes or a wrong shape shows then
+    and not on the road, that its last convolution is found (see ``last_layer``), and that a network which gives
+    probabilities or their logarithms is recognised by their sum (``raw`` is False then).
+
+    Calls of ``infer`` from several threads wait for each other.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[torch.Tensor], object],
+        *,
+        name: str,
+        labels: LabelSet,
+        device: torch.device,
+        input_spec: InputSpec,
+        classifier: Classifier | None = None,
+    ) -> None:
+        """Wrap a callable and try it once.
+
+        Args:
+            forward: (1, 3, h, w) on ``device`` -> what ``checks.CONTRACT`` says; modules already in eval mode.
+            name: for people.
+            labels: the classes of the logits.
+            device: where ``forward`` runs.
+            input_spec: how an image becomes its input.
+            classifier: the last convolution, when ``forward`` also returns features and it is known.
+
+        Raises:
+            ModelOutputError: the answer to the probe does not fit the labels or the contract.
+            ModelError: the probe fails.
+        """
+        self.name = name
+        self.labels = labels
+        self.device = device
+        self.input_spec = input_spec
+        self.raw = True
+        self._kind = "logits"
+        self._forward = forward
+        self._classifier = classifier
+        self._last_layer: LastLayer | None = None
+        self._lock = threading.Lock()
+        self._probe()
+
+    def __repr__(self) -> str:
+        return f"<network {self.name!r}, {len(self.labels)} classes, on {self.device}>"
+
+    def infer(self, image: np.ndarray) -> LogitMaps:
+        """Logits of one image; see ``SegmentationNetwork.infer``."""
+        image = check_image(image)
+        with self._lock, torch.inference_mode():
+            x = preprocess(image, self.input_spec, self.device)
+            logits, features = self._run(x)
+            logits = logits.float()
+            if self._kind == "probabilities":
+                logits = logits.clamp_min(torch.finfo(torch.float32).tiny).log()
+        return LogitMaps(
+            logits=logits[0],
+            size=(image.shape[0], image.shape[1]),
+            raw=self.raw,
+            features=None if features is None else features[0],
+            classifier=None if features is None else self._classifier,
+        )
+
+    def warm_up(self, size: Size) -> None:
+        """Two forward passes of an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""
+        image = np.zeros((*size, 3), np.uint8)
+        for _ in range(2):
+            self.infer(image)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Logits (1, q, h, w) and features (1, D, h, w) or None, both checked."""
+        logits, features = read_output(self._call(x))
+        if self._last_layer is not None:
+            logits, features = self._last_layer.take()
+        check_logits(logits, self.labels, self.name)
+        if features is not None:
+            check_features(features, logits, self.name)
+        return logits, features
+
+    def _call(self, x: torch.Tensor) -> object:
+        try:
+            return self._forward(x)
+        except Exception as error:  # whatever a foreign network raises: the node must survive it
+            text = " ".join(str(error).split())[:400]
+            raise ModelError(
+                f"network {self.name!r} failed on an input of shape {tuple(x.shape)}: {type(error).__name__}: {text}"
+            ) from error
+
+    @torch.inference_mode()
+    def _probe(self) -> None:
+        side = -(-PROBE_SIDE // self.input_spec.stride) * self.input_spec.stride
+        spec = replace(self.input_spec, size=self.input_spec.size or (side, side))
+        x = preprocess(noise_image(spec.size_for((side, side))), spec, self.device)
+        logits, features = self._run(x)
+        if features is not None and self._classifier is not None:
+            if not agrees(self._classifier, features, logits):
+                raise ModelOutputError(
+                    f"network {self.name!r}: its classifier, kernel {tuple(self._classifier.weight.shape)}, applied to "
+                    f"its features {tuple(features.shape)} does not give its logits {tuple(logits.shape)}; "
+                    "features must be the input of the last convolution"
+                )
+        elif isinstance(self._forward, torch.nn.Module) and not isinstance(self._forward, torch.jit.ScriptModule):
+            self._last_layer = find_last_layer(self._forward, lambda: self._call(x), logits)
+            if self._last_layer is not None:
+                self._classifier = self._last_layer.classifier
+                logits, _ = self._run(x)
+        self._kind = kind_of(logits)
+        self.raw = self._kind == "logits"
+
+
+def noise_image(size: Size) -> np.ndarray:
+    """(H, W, 3) uint8 uniform noise, the same at every call: a picture on which nothing is degenerate."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (*size, 3), generator=generator, dtype=torch.uint8).numpy()
+
+
+def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) -> torch.nn.Module:
+    """``module`` ready for inference: eval mode, without gradients, on the device, in its precision and memory format.
+
+    Raises:
+        ModelError: it cannot be moved there, for example for lack of memory.
+    """
+    try:
+        module = module.eval().requires_grad_(False).to(device)
+        if half:
+            module = module.half()
+        return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
+    except RuntimeError as error:
+        raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error

@@ -1,0 +1,85 @@
+"""From an RGB image to a network's normalised input, on the device.
+
+Two ways with one result: OpenCV and NumPy for the CPU (the image is resized as uint8 and each plane is normalised in
+one pass), torch for a GPU (the uint8 image is uploaded, everything else happens there). The torch way also runs on the
+CPU and is the reference for the other.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from trust_seg_ros.segmentation.protocol import InputSpec, Size
+
+
+def preprocess(image: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
+    """An image as the network's input.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; may be strided and read-only.
+        spec: size, normalisation and precision of the input.
+        device: where it goes.
+
+    Returns:
+        (1, 3, h, w) float32, or float16 and channels_last with ``spec.half``; contiguous in its memory format.
+    """
+    if device.type == "cpu" and not spec.half:
+        return preprocess_cpu(image, spec)
+    return preprocess_torch(image, spec, device)
+
+
+def preprocess_cpu(image: np.ndarray, spec: InputSpec) -> torch.Tensor:
+    """``preprocess`` with OpenCV and NumPy; float32 on the CPU."""
+    height, width = spec.size_for((image.shape[0], image.shape[1]))
+    if image.shape[:2] != (height, width):
+        shrinks = _shrinks((image.shape[0], image.shape[1]), (height, width))
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    factor, offset = _affine(spec)
+    out = np.empty((1, 3, height, width), np.float32)
+    planes = cv2.split(image)
+    for channel, source in enumerate(_channels(spec)):
+        plane = out[0, channel]
+        np.multiply(planes[source], factor[channel], out=plane, dtype=np.float32)
+        plane += offset[channel]
+    return torch.from_numpy(out)
+
+
+def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
+    """``preprocess`` with torch operations on ``device``.
+
+    Where the picture shrinks by other than whole factors, the averaged windows start and end at whole pixels; OpenCV
+    weighs the pixels that a window cuts. The uploaded bytes are the image's own, unscaled.
+    """
+    height, width = spec.size_for((image.shape[0], image.shape[1]))
+    writable = image if image.flags.c_contiguous and image.flags.writeable else image.copy()
+    x = torch.from_numpy(writable).to(device).permute(2, 0, 1)[None]
+    x = x[:, list(_channels(spec))].to(torch.float32)
+    if x.shape[2:] != (height, width):
+        if _shrinks((x.shape[2], x.shape[3]), (height, width)):
+            x = F.interpolate(x, size=(height, width), mode="area")
+        else:
+            x = F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
+        x = x.round_()  # OpenCV's result is uint8
+    factor, offset = (torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in _affine(spec))
+    x = torch.addcmul(offset, x, factor)
+    if spec.half:
+        return x.half().contiguous(memory_format=torch.channels_last)
+    return x.contiguous()
+
+
+def _shrinks(old: Size, new: Size) -> bool:
+    return new[0] <= old[0] and new[1] <= old[1]
+
+
+def _channels(spec: InputSpec) -> tuple[int, int, int]:
+    """For each channel of the input, which channel of the RGB image it is."""
+    return (2, 1, 0) if spec.order == "bgr" else (0, 1, 2)
+
+
+def _affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
+    """factor, offset, each (3,) float32, in the order of the input's channels: input = byte * factor + offset."""
+    mean, std = (np.array(v, np.float64)[list(_channels(spec))] for v in (spec.mean, spec.std))
+    return (spec.scale / std).astype(np.float32), (-mean / std).astype(np.float32)

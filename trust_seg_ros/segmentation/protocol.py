@@ -1,0 +1,116 @@
+"""What every network offers to the rest of the house, however it was loaded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.errors import ModelSpecError
+from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.types import LogitMaps
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How an image becomes a network's input: ``(resize(image) * scale - mean) / std``.
+
+    The resize is plain (no letter-box, no crop): the image is stretched to ``size``, by area averaging where
+    both sides shrink and bilinearly otherwise, and the logits are stretched back over the image. A network
+    trained on undistorted pictures wants a ``size`` of the camera's aspect ratio.
+
+    Attributes:
+        size: (h, w) of the network's input; None = as the image, rounded to multiples of ``stride``.
+        mean: subtracted after scaling; always in the order red, green, blue, units of the scaled image.
+        std: divided by; red, green, blue, > 0.
+        order: channel order of the network's input.
+        scale: factor from uint8 to the units of ``mean``, > 0; 1/255 gives 0..1.
+        stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
+        half: the network wants float16 (GPU only), else float32.
+
+    Raises:
+        ModelSpecError: a value out of these ranges.
+    """
+
+    size: Size | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    order: Literal["rgb", "bgr"] = "rgb"
+    scale: float = 1 / 255
+    stride: int = 1
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3 or not all(math.isfinite(v) for v in values):
+                raise ModelSpecError(f"{name} is {values!r}; expected three finite numbers, red, green, blue")
+        if min(self.std) <= 0:
+            raise ModelSpecError(f"std is {self.std!r}; expected three numbers above 0")
+        if self.order not in ("rgb", "bgr"):
+            raise ModelSpecError(f"order is {self.order!r}; expected 'rgb' or 'bgr'")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise ModelSpecError(f"scale is {self.scale!r}; expected a number above 0, usually 1/255")
+        if self.stride < 1:
+            raise ModelSpecError(f"stride is {self.stride!r}; expected a whole number of at least 1")
+        if self.size is not None and (len(self.size) != 2 or not all(1 <= s <= 1 << 14 for s in self.size)):
+            raise ModelSpecError(f"input size is {self.size!r}; expected (height, width), each from 1 to 16384")
+
+    def size_for(self, image_size: Size) -> Size:
+        """The (h, w) that an image of ``image_size`` (H, W) is stretched to."""
+        if self.size is not None:
+            return self.size
+        s = self.stride
+        height, width = (max(s, int(side / s + 0.5) * s) for side in image_size)
+        return height, width
+
+
+@runtime_checkable
+class SegmentationNetwork(Protocol):
+    """A semantic segmentation network with its labels.
+
+    Attributes:
+        name: for people: what was asked for.
+        labels: the q classes, in the order of the logits.
+        device: where it runs.
+        input_spec: how an image becomes its input.
+        raw: False when it gives probabilities (as log-probabilities) instead of raw logits.
+    """
+
+    name: str
+    labels: LabelSet
+    device: torch.device
+    input_spec: InputSpec
+    raw: bool
+
+    def infer(self, image: np.ndarray) -> LogitMaps:
+        """Logits of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; may be strided and read-only.
+
+        Returns:
+            Logits (q, h, w) float32 at the network's own resolution on ``device``, ``size`` = (H, W), and the
+            last layer's input and kernel when the network can give them.
+
+        Raises:
+            ImageError: not such an image.
+            ModelError: the network failed on it or answered with the wrong shape.
+        """
+        ...
+
+    def warm_up(self, size: Size) -> None:
+        """Do once, for images of ``size`` (H, W), what would make the first frame slow.
+
+        Raises:
+            ModelError: as ``infer``.
+        """
+        ...
