@@ -195,3 +195,19 @@ class Canvas:
         mask = cv2.blur(mask, (soft, max(3, soft // 2 * 2 + 1)), borderType=cv2.BORDER_REPLICATE)
         roi = self.image[y0:y1, x0:x1]
         cv2.multiply(roi, mask, roi, 1 / 255)
+
+    def shine_on(self, shine: np.ndarray, bounds: tuple[float, float, float, float], truth: tuple[int, int]) -> None:
+        """Multiply by ``shine`` / 128, stretched over ``bounds``, wherever class and depth code are ``truth``."""
+        box = self._clip(*bounds)
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        h, w = shine.shape
+        sx, sy = w / max(bounds[2] - bounds[0], 1.0), h / max(bounds[3] - bounds[1], 1.0)
+        matrix = np.float32([[sx, 0, (x0 - bounds[0]) * sx], [0, sy, (y0 - bounds[1]) * sy]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        gain = cv2.warpAffine(shine, matrix, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        roi, part = self.image[y0:y1, x0:x1], self.truth[y0:y1, x0:x1]
+        mask = cv2.inRange(part, (*truth, 0), (*truth, 255))
+        shiny = cv2.multiply(roi, cv2.cvtColor(gain, cv2.COLOR_GRAY2RGB), scale=1 / 128)
+        cv2.copyTo(shiny, mask, roi)

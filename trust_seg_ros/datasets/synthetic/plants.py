@@ -30,7 +30,7 @@ def tree(variant: int) -> Sprite:
             np.uint8
         )
         colour[alpha < 40] = bark
-        alpha = np.maximum(alpha, twigs)
+        alpha = np.maximum(alpha, np.where(haze > 24, twigs, 0).astype(np.uint8))
     else:
         _branch(colour, alpha, (152.0, 304.0), -np.pi / 2, 90.0, 11.0, bark, rng, 2)
         _crown(colour, alpha, rng)
@@ -71,9 +71,17 @@ def _crown(colour: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> N
     edge = cv2.GaussianBlur(mask, (0, 0), 5) + 0.22 * leaves
     light = cv2.GaussianBlur(light, (0, 0), 3) * (1 + 0.26 * leaves + 0.12 * fractal(304, 304, 32, 3, rng))
     leafy = np.clip((edge - 0.45) * 6, 0, 1)[..., None]
+    leafy *= _main_part(leafy[..., 0] > 0.5)[..., None]
     tint = green * np.clip(light, 0.2, 2.0)[..., None]
     colour[:] = np.clip(colour * (1 - leafy) + tint * leafy, 0, 255).astype(np.uint8)
     np.maximum(alpha, (leafy[..., 0] * 255).astype(np.uint8), out=alpha)
+
+
+def _main_part(solid: np.ndarray) -> np.ndarray:
+    """The largest connected part and its fringe, (h, w) bool: leaves do not float beside a tree."""
+    _, numbers, table, _ = cv2.connectedComponentsWithStats(solid.view(np.uint8), connectivity=4)
+    largest = numbers == 1 + int(np.argmax(table[1:, cv2.CC_STAT_AREA]))
+    return cv2.dilate(largest.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 @lru_cache(maxsize=None)

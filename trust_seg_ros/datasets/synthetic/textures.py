@@ -33,7 +33,7 @@ def fractal(height: int, width: int, cell: int, octaves: int, rng: np.random.Gen
 def asphalt(variant: int) -> np.ndarray:
     """Brightness of a 25.6 m square of asphalt, (512, 512) uint8 around 128: stains, patches, cracks."""
     rng = np.random.default_rng([11, variant])
-    tile = 128 + 7 * fractal(512, 512, 128, 5, rng) + 5 * fractal(512, 512, 4, 2, rng)
+    tile = 128 + 6 * fractal(512, 512, 128, 4, rng) + 1.5 * fractal(512, 512, 4, 2, rng)
     tracks = np.cos(np.linspace(0, 2 * np.pi * 16, 512, endpoint=False))
     tile += 3 * tracks[None, :]
     for _ in range(int(rng.integers(2, 6))):
@@ -53,7 +53,7 @@ def asphalt(variant: int) -> np.ndarray:
 def grain() -> np.ndarray:
     """Fine grain of a 5.12 m square, (512, 512) uint8 around 128."""
     rng = np.random.default_rng(12)
-    return np.clip(128 + 14 * fractal(512, 512, 8, 4, rng), 30, 225).astype(np.uint8)
+    return np.clip(128 + 8 * fractal(512, 512, 8, 4, rng), 30, 225).astype(np.uint8)
 
 
 @lru_cache(maxsize=None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
 from trust_seg_ros.datasets.synthetic.settings import CAR
+from trust_seg_ros.datasets.synthetic.textures import fractal
 
 # (metres from the rear, height) from the rear bumper over the roof to the front bumper, for the body and the cabin
 _BODIES = {
@@ -30,6 +32,9 @@ PAINTS = (
     (34, 36, 40), (58, 62, 68), (150, 154, 158), (186, 188, 190), (222, 222, 220), (120, 22, 26), (28, 46, 92), (24, 60, 48),
     (92, 96, 84), (48, 30, 30), (166, 150, 120), (80, 120, 160), (180, 50, 30), (20, 22, 26),
 )  # fmt: skip
+
+
+_GLASS = ((36.0, 41.0, 46.0), (50.0, 56.0, 62.0), (72.0, 80.0, 88.0))
 
 
 @dataclass(frozen=True)
@@ -134,8 +139,13 @@ def _ends(faces: _Faces, at, along, top, vehicle: Vehicle, camera: Camera) -> No
         if glassy and steep > 0.35 and abs(g - h) > 0.25:
             inset = [(-0.86, 0.1), (0.86, 0.1), (0.84, 0.9), (-0.84, 0.9)]
             points = [at(sx, a + (b - a) * t, h + (g - h) * t) for sx, t in inset]
-            faces.add(points, (38, 44, 50))
-            faces.add([points[0], points[1], at(0.3, a + (b - a) * 0.75, h + (g - h) * 0.75)], (66, 74, 82))
+            faces.add(points, _GLASS[0])
+            for low, high, tone in ((0.42, 0.68, _GLASS[1]), (0.68, 0.9, _GLASS[2])):
+                band = [(-0.855, low), (0.855, low), (0.845, high), (-0.845, high)]
+                faces.add([at(sx, a + (b - a) * t, h + (g - h) * t) for sx, t in band], tone)
+            for sx in (-0.45, 0.4):  # headrests
+                head = [(sx - 0.14, 0.1), (sx + 0.14, 0.1), (sx + 0.1, 0.5), (sx - 0.1, 0.5)]
+                faces.add([at(k, a + (b - a) * t, h + (g - h) * t) for k, t in head], (22, 24, 26))
     _end_details(faces, at, along, vehicle)
 
 
@@ -247,3 +257,14 @@ def _paint(canvas: Canvas, camera: Camera, faces: _Faces, z: float) -> None:
             canvas.polygon(part, colour, (CAR, code, 0))
         else:
             canvas.shadow(part, 0.42)
+    box = (left, pixels[:, 1].min(), right, pixels[:, 1].max())
+    if right - left > 16:
+        canvas.shine_on(gloss(int(sum(faces.faces[-1][1]) + abs(z)) % 6), box, (CAR, code))
+
+
+@lru_cache(maxsize=None)
+def gloss(variant: int) -> np.ndarray:
+    """What paint and glass mirror, as brightness around 128, (96, 128) uint8."""
+    rng = np.random.default_rng([51, variant])
+    soft = 15 * fractal(96, 128, 32, 3, rng) + 3 * fractal(96, 128, 4, 1, rng)
+    return np.clip(128 + soft + 14 * np.linspace(1, -1.2, 96)[:, None], 60, 200).astype(np.uint8)
