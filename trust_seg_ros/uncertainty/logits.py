@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import LogitsError
+from trust_seg_ros.uncertainty.kernels import all_finite
 
 LOG_FLOOR = -87.0
 """Log-probabilities below are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
@@ -74,8 +75,8 @@ def prepare(maps: LogitMaps) -> Prepared:
         impossible = values == -torch.inf
         bad = (~torch.isfinite(values) & ~impossible).any(0) | impossible.all(0)
         values = values.clamp_min(LOG_FLOOR)
-    elif values.device.type == "cpu" and bool(torch.isfinite(values.sum())):
-        return Prepared(values, None, maps.size)  # one cheap pass: a finite sum has finite terms
+    elif values.device.type == "cpu" and all_finite(values.numpy().reshape(-1)):
+        return Prepared(values, None, maps.size)  # the usual case, without waking torch's threads
     else:
         bad = ~torch.isfinite(values).all(0)
     if not bool(bad.any()):

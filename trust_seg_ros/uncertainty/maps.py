@@ -1,0 +1,42 @@
+"""The per-pixel maps by the version that suits where the logits are."""
+
+from __future__ import annotations
+
+import torch
+
+from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.banded import banded_maps
+from trust_seg_ros.uncertainty.fast import fast_maps
+
+
+def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps:
+    """Class, entropy, margin and variation ratio of every pixel of the grid ``maps.size``.
+
+    Logits are upsampled bilinearly, then turned into a softmax; METHODS §1 has the formulas, ``reference_maps`` has
+    them as code. On the CPU compiled kernels do it row by row; on any other device torch does, and the maps stay there.
+    Safe to call from any thread and from several at once.
+
+    Args:
+        maps: logits (q, h, w) with q = 2 .. 254, any floating type, any strides, any device.
+        threads: CPU threads to use; None for one per core this process may use.
+
+    Returns:
+        Maps (H, W) on the device of the logits. Pixels whose logits were not finite have class 255 and the largest
+        value of every score, and are counted.
+
+    Raises:
+        LogitsError: wrong shape, data type or number of classes.
+    """
+    if maps.logits.device.type == "cpu":
+        return fast_maps(maps, threads=threads)
+    return banded_maps(maps)
+
+
+def warm_up() -> None:
+    """Compile, or load from the cache, everything that ``uncertainty_maps`` needs on the CPU, and start its threads.
+
+    A few seconds on the first run after an installation, a fraction of a second afterwards.
+    """
+    logits = torch.linspace(-1.0, 1.0, 3 * 16 * 4).reshape(3, 16, 4)
+    for size in ((64, 16), (64, 15)):
+        fast_maps(LogitMaps(logits, size))

@@ -1,0 +1,70 @@
+"""Scores of raw logits, which a softmax forgets: the largest logit and the energy."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.banded import bands
+from trust_seg_ros.uncertainty.errors import RawLogitsNeededError, SettingError
+from trust_seg_ros.uncertainty.logits import Prepared, prepare
+
+
+def max_logit(maps: LogitMaps) -> torch.Tensor:
+    """-max_y l_y of the upsampled logits (Hendrycks et al., Scaling out-of-distribution detection, 2022).
+
+    Args:
+        maps: raw logits (q, h, w), any floating type, any device.
+
+    Returns:
+        (H, W) float32 on the same device, any real number; +inf, the score's maximum, at faulty pixels.
+
+    Raises:
+        RawLogitsNeededError: the network gives probabilities only.
+        LogitsError: the logits cannot be used.
+    """
+    prepared = _raw(maps, "max_logit")
+    out = torch.empty(prepared.size, device=prepared.values.device)
+    for rows, logits in bands(prepared):
+        out[rows] = logits.amax(0).neg_()
+    return _overwrite_faulty(out, prepared)
+
+
+def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
+    """-T logsumexp(l / T) of the upsampled logits (Liu et al., Energy-based out-of-distribution detection, 2020).
+
+    Args:
+        maps: raw logits (q, h, w), any floating type, any device.
+        temperature: T > 0.
+
+    Returns:
+        (H, W) float32 on the same device, any real number; +inf, the score's maximum, at faulty pixels.
+
+    Raises:
+        RawLogitsNeededError: the network gives probabilities only.
+        LogitsError: the logits cannot be used.
+        SettingError: the temperature is not a positive finite number.
+    """
+    if not (math.isfinite(temperature) and temperature > 0.0):
+        raise SettingError(f"the temperature of the energy is {temperature}; expected a finite number above 0.")
+    prepared = _raw(maps, "energy")
+    out = torch.empty(prepared.size, device=prepared.values.device)
+    for rows, logits in bands(prepared):
+        out[rows] = (logits / temperature).logsumexp(0).mul_(-temperature)
+    return _overwrite_faulty(out, prepared)
+
+
+def _raw(maps: LogitMaps, name: str) -> Prepared:
+    if not maps.raw:
+        raise RawLogitsNeededError(
+            f"the score {name!r} needs raw logits, but this network gives probabilities only (raw=False). "
+            "Use entropy, margin or variation_ratio, or let the network return its logits before the softmax."
+        )
+    return prepare(maps)
+
+
+def _overwrite_faulty(out: torch.Tensor, prepared: Prepared) -> torch.Tensor:
+    faulty = prepared.faulty()
+    return out if faulty is None else out.masked_fill_(faulty, torch.inf)
