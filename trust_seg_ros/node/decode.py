@@ -8,7 +8,9 @@ layout for ``sensor_msgs/Image`` and ``CompressedImage`` is fixed, so the pixel 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from trust_seg_ros.message_fields import HeaderFields
 
 _BIG, _LITTLE = frozenset({0x0000, 0x0006}), frozenset({0x0001, 0x0007})
 """Encapsulation kinds of plain CDR (version 1, version 2), whose layout is the same for these messages."""
+
+
+_Message = TypeVar("_Message")
 
 
 class ImageError(TrustSegError):
@@ -128,7 +133,7 @@ def _compressed(reader: _Reader) -> RawCompressed:
     return RawCompressed(reader.header(), reader.text(), np.frombuffer(reader.block(), np.uint8))
 
 
-def _guard(buffer: bytes, read):  # noqa: ANN001, ANN202 - returns whatever read returns
+def _guard(buffer: bytes, read: Callable[[_Reader], _Message]) -> _Message:
     try:
         return read(_Reader(buffer))
     except (struct.error, IndexError):
@@ -150,7 +155,7 @@ def _compressed_by_rclpy(buffer: bytes) -> RawCompressed:
     return RawCompressed(_header(msg), msg.format, np.frombuffer(msg.data, np.uint8))
 
 
-def _deserialise(buffer: bytes, kind: type):  # noqa: ANN202 - a message of that kind
+def _deserialise(buffer: bytes, kind: type) -> Any:
     from rclpy.serialization import deserialize_message
 
     try:
@@ -159,5 +164,5 @@ def _deserialise(buffer: bytes, kind: type):  # noqa: ANN202 - a message of that
         raise ImageError(f"image refused: {len(buffer)} bytes are not a {kind.__name__} ({error})") from error
 
 
-def _header(msg) -> HeaderFields:  # noqa: ANN001 - any stamped message
+def _header(msg: Any) -> HeaderFields:
     return HeaderFields(msg.header.stamp.sec, msg.header.stamp.nanosec, msg.header.frame_id)

@@ -1,0 +1,42 @@
+"""Small networks for the node's tests, named as ``node_networks:callable``."""
+
+import torch
+from torch import nn
+
+from trust_seg_ros.segmentation.labels import LabelSet
+
+NAMES = ("red", "green", "blue")
+
+
+class Colours(nn.Module):
+    """Class = strongest colour of a 4x4 block; pure colours are certain, grey is not. NaN where the image is black."""
+
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    stride = 4
+
+    def __init__(self, labels=LabelSet("rgb3", NAMES)):
+        super().__init__()
+        self.labels = labels
+
+    def forward(self, image):
+        blocks = nn.functional.avg_pool2d(image, 4)
+        black = blocks.sum(1, keepdim=True) == 0
+        return torch.where(black, torch.nan, 12 * blocks)
+
+
+def colours():
+    return Colours()
+
+
+def wrong_class_count():
+    return Colours(LabelSet("four", (*NAMES, "extra")))
+
+
+def fails_on_white():
+    class Fails(Colours):
+        def forward(self, image):
+            if image.min() > 0.99:
+                raise RuntimeError("white is too much")
+            return super().forward(image)
+
+    return Fails()

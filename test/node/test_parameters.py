@@ -1,0 +1,100 @@
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trust_seg_ros.node import reference
+from trust_seg_ros.node.parameters import BY_NAME, TABLE, ParameterError
+from trust_seg_ros.node.settings import settings_from
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def flat(tree, prefix=""):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def test_the_shipped_yaml_is_the_table():
+    assert (ROOT / "config" / "trust_seg.yaml").read_text("utf-8") == reference.yaml_text()
+    tree = yaml.safe_load(reference.yaml_text())["/**"]["ros__parameters"]
+    assert dict(flat(tree)) == {p.name: p.default for p in TABLE}
+    assert settings_from(dict(flat(tree))) == settings_from({})
+
+
+def test_the_documentation_is_the_table():
+    text = (ROOT / "docs" / "parameters.md").read_text("utf-8")
+    assert text == reference.markdown_text()
+    assert all(f"`{p.name}`" in text for p in TABLE)
+
+
+def test_every_default_is_allowed_and_every_name_is_there_once():
+    assert all(p.check(p.default) == p.default for p in TABLE)
+    assert len(BY_NAME) == len(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("thresholds.unreliable", 1.5, ["thresholds.unreliable", "1.5", "a number from 0 to 1"]),
+        ("thresholds.pixel", math.nan, ["nan", "from 0 to 1"]),
+        ("thresholds.pixel", "0.5", ["'0.5' (string)", "a number"]),
+        ("thresholds.pixel", True, ["True (bool)", "a number"]),
+        ("ood.min_size", 0, ["0 (integer)", "an integer from 1"]),
+        ("ood.min_size", 1.5, ["1.5 (double)", "an integer"]),
+        ("mode", "newest", ["'newest'", "one of latest, every"]),
+        ("autostart", 1, ["1 (integer)", "true or false"]),
+        ("model", 3, ["3 (integer)", "text"]),
+        ("model_input.std", [1.0, 1.0], ["[1.0, 1.0]", "3 numbers"]),
+        ("model_input.std", [1.0, 1.0, 0.0], ["3 numbers from 1e-06"]),
+        ("model_input.mean", "0 0 0", ["3 numbers"]),
+        ("half", 1, ["one of auto, on, off"]),
+    ],
+)
+def test_a_refusal_names_the_parameter_the_value_and_what_was_expected(name, value, words):
+    with pytest.raises(ParameterError) as error:
+        settings_from({name: value})
+    for word in (name, *words):
+        assert word in str(error.value)
+
+
+def test_yaml_habits_are_understood():
+    settings = settings_from({"thresholds.pixel": 1, "half": False, "model_input.mean": (0, 0, 0)})
+    assert (settings.thresholds.pixel, settings.pipeline.half) == (1.0, "off")
+    assert type(settings.thresholds.pixel) is float
+    assert settings.pipeline.mean is None, "only with override_normalisation"
+
+
+def test_model_input_reaches_the_pipeline():
+    values = {
+        "model_input.width": 64,
+        "model_input.height": 32,
+        "model_input.order": "bgr",
+        "model_input.override_normalisation": True,
+        "model_input.mean": [0.1, 0.2, 0.3],
+    }
+    pipeline = settings_from(values).pipeline
+    assert (pipeline.input_size, pipeline.order, pipeline.mean) == ((32, 64), "bgr", (0.1, 0.2, 0.3))
+    assert settings_from({"model_input.width": 64}).pipeline.input_size is None
+
+
+def test_only_mode_every_lets_frames_wait():
+    assert settings_from({"queue_size": 7}).capacity == 1
+    assert settings_from({"queue_size": 7, "mode": "every"}).capacity == 7
+
+
+@given(st.sampled_from(TABLE), st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary()))
+def test_any_value_is_taken_or_refused_with_a_reason(parameter, value):
+    try:
+        taken = parameter.check(value)
+    except ParameterError as error:
+        assert parameter.name in str(error)
+    else:
+        assert type(taken) is type(parameter.default)
+        assert parameter.check(taken) == taken

@@ -1,0 +1,154 @@
+import threading
+
+import pytest
+
+from trust_seg_ros.node.slot import FrameSlot
+from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.node.throttle import Throttle
+from trust_seg_ros.node.worker import Worker
+
+DEADLINE = 20.0
+
+
+def test_a_slot_of_one_holds_the_newest():
+    slot = FrameSlot(1)
+    assert [slot.put(i) for i in range(4)] == [0, 1, 1, 1]
+    assert slot.take(0) == 3
+    assert slot.take(0) is None
+
+
+def test_a_queue_gives_up_the_oldest():
+    slot = FrameSlot(3)
+    assert sum(slot.put(i) for i in range(5)) == 2
+    assert [slot.take(0) for _ in range(4)] == [2, 3, 4, None]
+
+
+def test_closing_wakes_whoever_waits_and_gives_up_the_rest():
+    slot = FrameSlot(1)
+    seen = []
+    waiter = threading.Thread(target=lambda: seen.append(slot.take(DEADLINE)))
+    waiter.start()
+    slot.close()
+    waiter.join(DEADLINE)
+    assert seen == [None]
+    assert slot.put(1) == 0
+    assert slot.take(0) is None
+
+
+class Recorder:
+    """Handles items, and blocks or raises when an item says so."""
+
+    def __init__(self):
+        self.items, self.errors = [], []
+        self.threads = set()
+        self.started, self.go_on, self.done = threading.Event(), threading.Event(), threading.Event()
+
+    def handle(self, item):
+        self.threads.add(threading.get_ident())
+        if item == "block":
+            self.started.set()
+            assert self.go_on.wait(DEADLINE)
+        if item == "raise":
+            raise ValueError("broken frame")
+        self.items.append(item)
+        if item == "last":
+            self.done.set()
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture
+def worker(recorder):
+    worker = Worker(recorder.handle, recorder.errors.append)
+    yield worker
+    recorder.go_on.set()
+    assert worker.stop(DEADLINE)
+
+
+def test_while_one_frame_is_in_hand_only_the_newest_waits(worker, recorder):
+    worker.open(1)
+    worker.put("block")
+    assert recorder.started.wait(DEADLINE)
+    assert [worker.put(item) for item in ("a", "b", "last")] == [0, 1, 1]
+    recorder.go_on.set()
+    assert recorder.done.wait(DEADLINE)
+    assert recorder.items == ["block", "last"]
+
+
+def test_an_exception_costs_one_frame(worker, recorder):
+    worker.open(5)
+    for item in ("raise", "a", "raise", "last"):
+        worker.put(item)
+    assert recorder.done.wait(DEADLINE)
+    assert recorder.items == ["a", "last"]
+    assert [str(error) for error in recorder.errors] == ["broken frame"] * 2
+
+
+def test_warming_and_every_activation_run_in_one_thread(worker, recorder):
+    recorder.threads.add(worker.call(threading.get_ident))
+    for _ in range(2):
+        recorder.done.clear()
+        worker.open(1)
+        worker.put("last")
+        assert recorder.done.wait(DEADLINE)
+        assert worker.close(DEADLINE)
+        assert worker.put("lost") == 0
+    assert recorder.items == ["last", "last"]
+    assert len(recorder.threads) == 1
+    with pytest.raises(ZeroDivisionError):
+        worker.call(lambda: 1 / 0)
+
+
+def test_closing_says_when_the_frame_in_hand_does_not_end(worker, recorder):
+    worker.open(1)
+    worker.put("block")
+    assert recorder.started.wait(DEADLINE)
+    assert not worker.close(0.01)
+    recorder.go_on.set()
+    assert worker.close(DEADLINE)
+
+
+def test_statistics_are_not_available_before_the_first_frame():
+    summary = Statistics().summary()
+    assert (summary.processing, summary.latency, summary.silent_s) == (None, None, None)
+    assert (summary.input_rate, summary.output_rate, summary.counts) == (0.0, 0.0, {})
+
+
+def test_statistics_add_up():
+    statistics = Statistics()
+    for ms in range(1, 102):
+        statistics.arrived(overwritten=ms % 2)
+        statistics.finished(float(ms), None if ms < 100 else 7.0, {"network": ms / 2})
+    statistics.count("refused", "why")
+    summary = statistics.summary()
+    assert summary.counts == {"received": 101, "overwritten": 51, "processed": 101, "refused": 1}
+    assert (summary.processing.p50, summary.processing.p99) == (51.0, 100.0)
+    assert (summary.latency.p50, summary.steps) == (7.0, {"network": 25.5})
+    assert summary.last_refusal == "why"
+    assert summary.silent_s >= 0
+    statistics.forget_times()
+    assert statistics.summary().processing is None
+    assert statistics.summary().counts["received"] == 101
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def warning(self, message):
+        self.lines.append(message)
+
+
+def test_a_throttle_tells_kinds_apart_and_counts_what_it_kept_back():
+    log = Log()
+    throttle = Throttle(log, period_s=3600)
+    for _ in range(3):
+        throttle.warn("refused", "bad step")
+        throttle.warn("failed", "lost")
+    assert log.lines == ["bad step", "lost"]
+    throttle._period_s = 0.0
+    throttle.warn("refused", "bad step")
+    assert log.lines[-1] == "bad step (2 more like this before)"

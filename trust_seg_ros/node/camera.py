@@ -1,0 +1,142 @@
+"""The camera's topic: the subscription, its reliability, and how the camera is doing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+
+from trust_seg_ros.node.qos import camera_qos, choose_reliability, incompatibility
+from trust_seg_ros.node.settings import NodeSettings
+
+try:  # the module is called qos_event up to Humble
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ModuleNotFoundError:
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+TOPIC = "~/image"
+_HAS_MATCHED = "matched" in inspect.signature(SubscriptionEventCallbacks.__init__).parameters
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """What the graph says of the camera at one moment.
+
+    Attributes:
+        topic: resolved name.
+        wanted_type: type the node subscribes to.
+        types: types that publishers of the topic offer, sorted.
+        publishers: how many there are.
+        reliability: what the subscription asks for; "" while there is none.
+        incompatible: why no publisher can reach the subscription, or "".
+    """
+
+    topic: str
+    wanted_type: str
+    types: tuple[str, ...]
+    publishers: int
+    reliability: str
+    incompatible: str
+
+
+class Camera:
+    """The raw subscription to ``~/image``.
+
+    Args:
+        node: owner of the subscription.
+        on_frame: called in the executor with the serialised message.
+    """
+
+    def __init__(self, node: Node, on_frame: Callable[[bytes], None]) -> None:
+        self._node, self._on_frame = node, on_frame
+        # An event of the subscription must not destroy it; the guard condition runs the review right after the event.
+        self._guard = node.create_guard_condition(self.review)
+        self._settings: NodeSettings | None = None
+        self._subscription: Any = None
+        self._qos: QoSProfile | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames are asked for."""
+        return self._subscription is not None
+
+    def open(self, settings: NodeSettings) -> None:
+        """Subscribe as these settings say."""
+        self.close()
+        self._settings = settings
+        self._subscribe(self._wanted_qos(settings))
+
+    def close(self) -> None:
+        """Stop receiving."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._subscription, self._settings, self._qos = None, None, None
+
+    def review(self) -> None:
+        """Subscribe anew when the publishers there are now call for another reliability."""
+        if self._settings is None or self._qos is None:
+            return
+        if not self._node.get_publishers_info_by_topic(self.topic):
+            return  # nobody to suit; the next publisher raises an event, as a match or as a mismatch
+        qos = self._wanted_qos(self._settings)
+        if qos.reliability != self._qos.reliability:
+            self._node.get_logger().info(
+                f"{self.topic}: asking for {qos.reliability.name.lower()} now, as its publishers offer it"
+            )
+            self._node.destroy_subscription(self._subscription)
+            self._subscribe(qos)
+
+    @property
+    def topic(self) -> str:
+        """Name of the topic after remapping."""
+        if self._subscription is not None:
+            return self._subscription.topic_name
+        return self._node.resolve_topic_name(TOPIC)
+
+    def view(self, message_type: str) -> CameraView:
+        """What the graph says; ``message_type`` (``raw`` or ``compressed``) counts while nothing is subscribed to."""
+        topic = self.topic
+        message_type = message_type if self._settings is None else self._settings.input
+        infos = self._node.get_publishers_info_by_topic(topic)
+        wanted = _type_name(_message_type(message_type))
+        fitting = [info for info in infos if info.topic_type == wanted]
+        return CameraView(
+            topic=topic,
+            wanted_type=wanted,
+            types=tuple(sorted({info.topic_type for info in infos})),
+            publishers=len(infos),
+            reliability="" if self._qos is None else self._qos.reliability.name.lower(),
+            incompatible="" if self._qos is None else incompatibility(fitting, self._qos),
+        )
+
+    def _wanted_qos(self, settings: NodeSettings) -> QoSProfile:
+        topic = self.topic
+        reliability = choose_reliability(settings.image_reliability, self._node.get_publishers_info_by_topic(topic))
+        return camera_qos(self._node, topic, reliability, settings.capacity)
+
+    def _subscribe(self, qos: QoSProfile) -> None:
+        events: dict[str, Any] = {"incompatible_qos": self._publishers_changed}
+        if _HAS_MATCHED:
+            events["matched"] = self._publishers_changed
+        kind = _message_type(self._settings.input if self._settings else "raw")
+        self._qos = qos
+        self._subscription = self._node.create_subscription(
+            kind, TOPIC, self._on_frame, qos, raw=True, event_callbacks=SubscriptionEventCallbacks(**events)
+        )
+
+    def _publishers_changed(self, _: Any) -> None:
+        self._guard.trigger()
+
+
+def _message_type(message_type: str) -> type:
+    return CompressedImage if message_type == "compressed" else Image
+
+
+def _type_name(kind: type) -> str:
+    package, _, rest = kind.__module__.partition(".")
+    return f"{package}/{rest.split('.')[0]}/{kind.__name__}"

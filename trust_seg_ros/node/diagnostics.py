@@ -1,0 +1,166 @@
+"""What /diagnostics says, from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from trust_seg_ros.node.camera import CameraView
+from trust_seg_ros.node.settings import NodeSettings
+from trust_seg_ros.node.statistics import Spread, Summary
+
+NOT_AVAILABLE = "n/a"
+SILENCE_S = 1.0
+"""A camera that sent nothing for this long, or for five of its own periods, is called silent."""
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """What the reports speak of.
+
+    Attributes:
+        name: fully qualified name of the node.
+        state: of the lifecycle.
+        enabled: whether frames are wanted, as ``~/enable`` last said.
+        settings: the parameters in force.
+        camera: what the graph says of the camera.
+        summary: counters and times.
+        open_s: seconds since the camera was subscribed to; None while it is not.
+        model: facts about the loaded model; empty while there is none.
+        problem: why the last transition failed, or "".
+        before: counters at the last report, to tell what is new.
+    """
+
+    name: str
+    state: str
+    enabled: bool
+    settings: NodeSettings
+    camera: CameraView
+    summary: Summary
+    open_s: float | None = None
+    model: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    before: Mapping[str, int] = field(default_factory=dict)
+
+
+def report(view: NodeView) -> list[DiagnosticStatus]:
+    """All statuses of one report."""
+    return [_camera(view), _processing(view), _thresholds(view), _model(view)]
+
+
+def camera_state(view: NodeView) -> tuple[bytes, str]:
+    """Level and words for the camera."""
+    camera, summary = view.camera, view.summary
+    if view.state != "active":
+        return OK, f"not listening: the node is {view.state}"
+    if not view.enabled or view.open_s is None:
+        return OK, "not listening: disabled by ~/enable"
+    if camera.publishers == 0:
+        return WARN, f"no publisher on {camera.topic}"
+    if camera.wanted_type not in camera.types:
+        hint = "; set the parameter input" if any("Image" in t for t in camera.types) else ""
+        return ERROR, f"{camera.topic} carries {', '.join(camera.types)}, expected {camera.wanted_type}{hint}"
+    if camera.incompatible:
+        return ERROR, f"incompatible QoS: {camera.incompatible}"
+    silent = view.open_s if summary.silent_s is None else summary.silent_s
+    patience = max(SILENCE_S, 5 / summary.input_rate) if summary.input_rate else SILENCE_S
+    if silent > patience:
+        return ERROR, (
+            f"publisher present, no frames arriving for {silent:.1f} s (paused? image larger than the transport's "
+            "shared memory? see config/fastdds_shm.xml)"
+        )
+    if summary.silent_s is None:
+        return OK, "waiting for the first frame"
+    if _new(view, "refused"):
+        return WARN, summary.last_refusal
+    return OK, f"{summary.input_rate:.1f} frames/s"
+
+
+def _camera(view: NodeView) -> DiagnosticStatus:
+    level, message = camera_state(view)
+    camera, summary = view.camera, view.summary
+    values = {
+        "topic": camera.topic,
+        "publishers": str(camera.publishers),
+        "reliability": camera.reliability or NOT_AVAILABLE,
+        "frames/s": f"{summary.input_rate:.1f}",
+        "received": _count(summary, "received"),
+        "overwritten": _count(summary, "overwritten"),
+        "refused": _count(summary, "refused"),
+        "last refusal": summary.last_refusal or "none",
+        "time jumps": _count(summary, "time_jumps"),
+    }
+    return _status(view, "camera", level, message, values)
+
+
+def _processing(view: NodeView) -> DiagnosticStatus:
+    summary = view.summary
+    level, message = OK, "no frame yet"
+    if summary.processing is not None:
+        message = f"{summary.processing.p50:.1f} ms per frame, {summary.output_rate:.1f} frames/s"
+    if _new(view, "late"):
+        level, message = WARN, f"results are older than max_age_ms = {view.settings.max_age_ms:g}"
+    if _new(view, "faulty"):
+        level, message = WARN, summary.last_fault
+    if _new(view, "failed"):
+        level, message = ERROR, f"frames are lost: {summary.last_failure}"
+    values = {
+        "processing ms (p50)": _ms(summary.processing, "p50"),
+        "processing ms (p99)": _ms(summary.processing, "p99"),
+        "latency ms (p50)": _ms(summary.latency, "p50"),
+        "latency ms (p99)": _ms(summary.latency, "p99"),
+        "frames/s": f"{summary.output_rate:.1f}",
+        "processed": _count(summary, "processed"),
+        "nobody listened": _count(summary, "unwatched"),
+        "failed": _count(summary, "failed"),
+        "last failure": summary.last_failure or "none",
+        "faulty": _count(summary, "faulty"),
+        "too old": _count(summary, "late"),
+    }
+    values |= {f"{step} ms (p50)": f"{ms:.1f}" for step, ms in summary.steps.items()}
+    return _status(view, "processing", level, message, values)
+
+
+def _thresholds(view: NodeView) -> DiagnosticStatus:
+    thresholds = view.settings.thresholds
+    values = {name: f"{value:g}" for name, value in thresholds.as_dict().items()}
+    values |= {"pixel_score": thresholds.pixel_score, "policy": "fixed", "calibration shift": NOT_AVAILABLE}
+    message = f"unreliable {thresholds.unreliable:g}, pixel {thresholds.pixel:g}, ood {thresholds.ood:g}"
+    return _status(view, "thresholds", OK, message, values)
+
+
+def _model(view: NodeView) -> DiagnosticStatus:
+    level, message = OK, view.model.get("model", f"none: the node is {view.state}")
+    if view.problem:
+        level, message = ERROR, view.problem
+    values = {"lifecycle": view.state, "enabled": str(view.enabled).lower(), **view.model}
+    values.setdefault("model", NOT_AVAILABLE)
+    values.setdefault("device", NOT_AVAILABLE)
+    return _status(view, "model", level, message, values)
+
+
+def _new(view: NodeView, counter: str) -> bool:
+    return view.summary.counts.get(counter, 0) > view.before.get(counter, 0)
+
+
+def _count(summary: Summary, name: str) -> str:
+    return str(summary.counts.get(name, 0))
+
+
+def _ms(spread: Spread | None, part: str) -> str:
+    return NOT_AVAILABLE if spread is None else f"{getattr(spread, part):.1f}"
+
+
+def _status(view: NodeView, part: str, level: bytes, message: str, values: Mapping[str, str]) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return DiagnosticStatus(
+        level=level,
+        name=f"{view.name.lstrip('/')}: {part}",
+        message=message,
+        hardware_id=view.camera.topic,
+        values=pairs,
+    )

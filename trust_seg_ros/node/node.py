@@ -1,0 +1,306 @@
+"""The lifecycle node: it wires the rooms together and knows no algorithm."""
+
+from __future__ import annotations
+
+import gc
+import time
+import traceback
+from collections.abc import Callable
+from functools import wraps
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import SetBool, Trigger
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.message_fields import HeaderFields, label_fields
+from trust_seg_ros.node.camera import Camera
+from trust_seg_ros.node.diagnostics import NodeView, report
+from trust_seg_ros.node.outputs import Outputs
+from trust_seg_ros.node.parameter_server import ParameterServer
+from trust_seg_ros.node.processing import FrameProcessor, Surroundings
+from trust_seg_ros.node.settings import NodeSettings
+from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.node.throttle import Throttle
+from trust_seg_ros.node.worker import Worker
+from trust_seg_ros.pipeline import TrustPipeline
+
+SUCCESS, FAILURE, ERROR = (
+    TransitionCallbackReturn.SUCCESS,
+    TransitionCallbackReturn.FAILURE,
+    TransitionCallbackReturn.ERROR,
+)
+_STOP_S = 30.0
+_Transition = Callable[["TrustSegNode", LifecycleState], TransitionCallbackReturn]
+
+
+def guarded(transition: _Transition) -> _Transition:
+    """rclpy swallows what a transition raises; this logs it and answers.
+
+    An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and one may try again. Anything
+    else is an ERROR, after which ``on_error`` cleans up.
+    """
+
+    @wraps(transition)
+    def answer(self: TrustSegNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            result = transition(self, state)
+        except (TrustSegError, OSError) as error:
+            return self.note_failure(transition.__name__, str(error), FAILURE)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+            return self.note_failure(transition.__name__, text, ERROR)
+        if result == SUCCESS:
+            self.problem = ""
+        return result
+
+    return answer
+
+
+class TrustSegNode(LifecycleNode):
+    """Camera images in, segmentation and how far to trust it out."""
+
+    def __init__(self, name: str = "trust_seg", **options: object) -> None:
+        """Declare everything that exists in every state; ``options`` go to the LifecycleNode.
+
+        Raises:
+            ParameterError: a start value its parameter cannot have.
+        """
+        super().__init__(name, **options)
+        self.problem = ""
+        self.phase = "unconfigured"
+        self._enabled = True
+        self._statistics = Statistics()
+        self._throttle = Throttle(self.get_logger())
+        self._parameter_server = ParameterServer(self, self._on_change)
+        self._camera = Camera(self, self._on_frame)
+        self._pipeline: TrustPipeline | None = None
+        self._outputs: Outputs | None = None
+        self._processor: FrameProcessor | None = None
+        self._worker: Worker[bytes] | None = None
+        self._opened_at: float | None = None
+        self._counts_before: dict[str, int] = {}
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        # A steady clock: a paused bag or a dead camera is still reported. Not a lifecycle publisher: every state is.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(self.settings.diagnostics_period_s, self._report, clock=self._steady)
+        if self.settings.autostart:
+            self._autostart_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+
+    @property
+    def settings(self) -> NodeSettings:
+        """The parameters in force."""
+        return self._parameter_server.settings
+
+    # --- lifecycle ---
+
+    @guarded
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, compile and warm everything, open the topics."""
+        settings, started = self.settings, time.monotonic()
+        self._worker = Worker(self._handle, self._on_frame_error)
+        try:
+            self._pipeline = self._worker.call(lambda: TrustPipeline.load(settings.pipeline))
+            self._outputs = Outputs(self)
+            self._worker.call(lambda: self._warm(settings))
+        except BaseException:
+            self._release()
+            raise
+        # What was loaded lives until cleanup: keeping it out of the collector's sight avoids pauses of 50 ms and more.
+        gc.collect()
+        gc.freeze()
+        self.phase = "inactive"
+        self.get_logger().info(
+            f"configured in {time.monotonic() - started:.1f} s: model {settings.pipeline.model}, "
+            f"{len(self._pipeline.labels.names)} classes, {self._model_facts().get('device', 'n/a')}"
+        )
+        return super().on_configure(state)
+
+    @guarded
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to listen and to publish."""
+        settings = self.settings
+        assert self._worker is not None
+        self._statistics.forget_times()
+        self._processor = self._make_processor(settings.input)
+        result = super().on_activate(state)
+        self._worker.open(settings.capacity)
+        self.phase = "active"
+        try:
+            self._publish_labels()
+            self._apply_enabled()
+        except BaseException:
+            self._quieten()
+            raise
+        self.get_logger().info(f"listening to {self._camera.topic}")
+        return result
+
+    @guarded
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening, let the frame in hand end, fall silent."""
+        if not self._quieten():
+            raise TrustSegError(f"the frame in hand has not ended after {_STOP_S:.0f} s; try again when it has")
+        return super().on_deactivate(state)
+
+    @guarded
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the model and the topics."""
+        self._release()
+        return super().on_cleanup(state)
+
+    @guarded
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, whatever the state."""
+        self._quieten()
+        self._release()
+        self.phase = "finalized"
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured after an unexpected error, so that one may try again."""
+        self._quieten()
+        self._release()
+        return SUCCESS
+
+    def note_failure(self, transition: str, text: str, answer: TransitionCallbackReturn) -> TransitionCallbackReturn:
+        """Log why a transition failed and keep it for /diagnostics."""
+        self.problem = f"{transition}: {text.splitlines()[0] if text else 'failed'}"
+        if self.context.ok():
+            self.get_logger().error(f"{transition} failed: {text}")
+        return answer
+
+    def close(self) -> None:
+        """Stop the worker before the node is destroyed; safe in every state and more than once."""
+        self._quieten()
+        self._release()
+
+    def _autostart(self) -> None:
+        self.destroy_timer(self._autostart_timer)
+        if self.phase == "unconfigured" and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    def _warm(self, settings: NodeSettings) -> None:
+        assert self._pipeline is not None
+        self._pipeline.warm_up(settings.warm_up_size)
+        for _ in range(2):
+            self._make_processor(settings.input).rehearse(settings.warm_up_size)
+
+    def _make_processor(self, message_type: str) -> FrameProcessor:
+        assert self._pipeline is not None
+        assert self._outputs is not None
+        around = Surroundings(
+            settings=lambda: self.settings,
+            now_ns=lambda: self.get_clock().now().nanoseconds,
+            warn=self._throttle.warn,
+            alive=self.context.ok,
+        )
+        return FrameProcessor(self._pipeline, self._outputs, self._statistics, around, message_type)
+
+    def _quieten(self) -> bool:
+        """Close the camera and end the frame in hand; False when it would not end."""
+        self._camera.close()
+        self._opened_at = None
+        ended = self._worker is None or self._worker.close(_STOP_S)
+        if ended and self.phase == "active":
+            self.phase = "inactive"
+        return ended
+
+    def _release(self) -> None:
+        if self._worker is not None:
+            self._worker.stop(_STOP_S)
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._worker = self._outputs = self._processor = self._pipeline = None
+        self.phase = "unconfigured"
+        gc.unfreeze()
+
+    # --- frames ---
+
+    def _on_frame(self, raw: bytes) -> None:
+        if self._worker is not None:
+            self._statistics.arrived(self._worker.put(raw))
+
+    def _handle(self, raw: bytes) -> None:
+        if self._processor is not None:
+            self._processor(raw)
+
+    def _on_frame_error(self, error: Exception) -> None:
+        if self._processor is not None:
+            self._processor.failed(error)
+
+    # --- services, parameters, diagnostics ---
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        self._apply_enabled()
+        word = "enabled" if request.data else "disabled"
+        response.success = True
+        response.message = word if self.phase == "active" else f"{word}; it counts once the node is active"
+        return response
+
+    def _apply_enabled(self) -> None:
+        if self.phase != "active":
+            return
+        if self._enabled and not self._camera.is_open:
+            self._statistics.forget_times()
+            self._camera.open(self.settings)
+            self._opened_at = time.monotonic()
+        elif not self._enabled:
+            self._camera.close()
+            self._opened_at = None
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._processor is not None
+        response.message = f"nothing to reset: the node is {self.phase}"
+        if self._processor is not None:
+            self._processor.ask_reset()
+            response.message = "the past is forgotten before the next frame"
+        return response
+
+    def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
+        if self.phase == "active" and before.thresholds != after.thresholds:
+            self._publish_labels()
+
+    def _publish_labels(self) -> None:
+        if self._outputs is not None and self._pipeline is not None:
+            sec, nanosec = self.get_clock().now().seconds_nanoseconds()
+            fields = label_fields(self._pipeline.labels.names, self.settings.thresholds.pixel)
+            self._outputs.publish_labels(fields, HeaderFields(sec, nanosec))
+
+    def _model_facts(self) -> dict[str, str]:
+        if self._pipeline is None:
+            return {}
+        network, meta = self._pipeline.network, self._pipeline.meta
+        spec = network.input_spec
+        return {
+            "model": network.name,
+            "classes": f"{len(network.labels.names)} ({network.labels.name})",
+            "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
+            "device": str(network.device),
+            "half precision": str(spec.half).lower(),
+        }
+
+    def _report(self) -> None:
+        if not self.context.ok():
+            return
+        self._camera.review()
+        summary = self._statistics.summary()
+        view = NodeView(
+            name=self.get_fully_qualified_name(),
+            state=self.phase,
+            enabled=self._enabled,
+            settings=self.settings,
+            camera=self._camera.view(self.settings.input),
+            summary=summary,
+            open_s=None if self._opened_at is None else time.monotonic() - self._opened_at,
+            model=self._model_facts(),
+            problem=self.problem,
+            before=self._counts_before,
+        )
+        message = DiagnosticArray(status=report(view))
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+        self._counts_before = dict(summary.counts)

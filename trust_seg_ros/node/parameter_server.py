@@ -1,0 +1,101 @@
+"""The parameter table on a ROS node: declared, described, checked, and applied as one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.parameters import AT_ACTIVATE, AT_CONFIGURE, BY_NAME, TABLE, Parameter, ParameterError
+from trust_seg_ros.node.settings import NodeSettings, settings_from
+
+Listener = Callable[[NodeSettings, NodeSettings], None]
+"""Told of the settings before and after a change."""
+
+
+class ParameterServer:
+    """Declares every parameter of the table on ``node`` and keeps the snapshot in force.
+
+    Types are checked here and not by rclpy, whose refusal names neither the parameter nor the value; so an integer
+    does for a double, too.
+
+    Raises:
+        ParameterError: a start value its parameter cannot have.
+    """
+
+    def __init__(self, node: Node, on_change: Listener) -> None:
+        self._node, self._on_change = node, on_change
+        for parameter in TABLE:
+            _declare(node, parameter)
+        self._settings = settings_from(self._values())
+        node.add_on_set_parameters_callback(self._on_set)
+        # Since Iron a change can be taken over once it is certain; before, a check that passes is as good as a change,
+        # because nobody else refuses parameters of this node.
+        self._has_post_set = hasattr(node, "add_post_set_parameters_callback")
+        if self._has_post_set:
+            node.add_post_set_parameters_callback(self._apply_stored)
+
+    @property
+    def settings(self) -> NodeSettings:
+        """The snapshot in force; immutable, replaced as a whole."""
+        return self._settings
+
+    def _values(self) -> dict[str, Any]:
+        return {p.name: self._node.get_parameter(p.name).value for p in TABLE}
+
+    def _on_set(self, parameters: Iterable[RosParameter]) -> SetParametersResult:
+        changed = [p for p in parameters if p.name in BY_NAME]
+        try:
+            for parameter in changed:
+                if parameter.type_ == RosParameter.Type.NOT_SET:
+                    raise ParameterError(
+                        f"parameter {parameter.name} cannot be removed, expected {BY_NAME[parameter.name].expectation}"
+                    )
+            candidate = settings_from(self._values() | {p.name: p.value for p in changed})
+        except TrustSegError as error:
+            self._node.get_logger().warning(f"refused: {error}")
+            return SetParametersResult(successful=False, reason=str(error))
+        if changed and not self._has_post_set:
+            self._apply(candidate, changed)
+        return SetParametersResult(successful=True)
+
+    def _apply_stored(self, parameters: Iterable[RosParameter]) -> None:
+        changed = [p for p in parameters if p.name in BY_NAME]
+        if changed:
+            self._apply(settings_from(self._values()), changed)
+
+    def _apply(self, settings: NodeSettings, changed: Iterable[RosParameter]) -> None:
+        before, self._settings = self._settings, settings
+        for parameter in changed:
+            when = BY_NAME[parameter.name].applies
+            later = f", from the next {when} on" if when in (AT_CONFIGURE, AT_ACTIVATE) else ""
+            self._node.get_logger().info(f"{parameter.name} = {parameter.value!r}{later}")
+        self._on_change(before, settings)
+
+
+def descriptor_fields(parameter: Parameter) -> Mapping[str, Any]:
+    """What a ParameterDescriptor says of one row of the table."""
+    fields: dict[str, Any] = {
+        "description": f"{parameter.description} Type: {parameter.kind}.",
+        "additional_constraints": parameter.expectation,
+        "read_only": parameter.read_only,
+        "dynamic_typing": True,
+    }
+    if parameter.low is not None and parameter.kind == "integer":
+        fields["integer_range"] = [IntegerRange(from_value=int(parameter.low), to_value=int(parameter.high), step=1)]
+    if parameter.low is not None and parameter.kind == "double":
+        low, high = float(parameter.low), float(parameter.high)
+        fields["floating_point_range"] = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+    return fields
+
+
+def _declare(node: Node, parameter: Parameter) -> None:
+    try:
+        node.declare_parameter(parameter.name, parameter.default, ParameterDescriptor(**descriptor_fields(parameter)))
+    except InvalidParameterValueException as error:
+        raise ParameterError(f"{error}; expected {parameter.expectation}") from error

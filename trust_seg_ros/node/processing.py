@@ -1,0 +1,160 @@
+"""One frame from the slot to its messages; runs in the worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.message_fields import HeaderFields, MessageOptions
+from trust_seg_ros.node.conversions import decompress, to_rgb
+from trust_seg_ros.node.decode import ImageError, is_plain, peek_header, read_compressed, read_image
+from trust_seg_ros.node.outputs import Outputs
+from trust_seg_ros.node.settings import NodeSettings
+from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.rendering import OUTPUTS, Rendering, wanted
+from trust_seg_ros.types import Frame, TrustFrame
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a frame needs from the node.
+
+    Attributes:
+        settings: the snapshot in force at this moment.
+        now_ns: the node's clock; 0 while simulated time has not begun.
+        warn: say something at most every few seconds; the first argument tells the kinds apart.
+        alive: False once the node is going down, when nothing may be published any more.
+    """
+
+    settings: Callable[[], NodeSettings]
+    now_ns: Callable[[], int]
+    warn: Callable[[str, str], None]
+    alive: Callable[[], bool]
+
+
+def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
+    """A serialised message as header and RGB frame.
+
+    Raises:
+        ImageError: it cannot be used; the text says why.
+    """
+    if message_type == "compressed":
+        compressed = read_compressed(raw)
+        header, pixels = compressed.header, decompress(compressed, max_pixels)
+    else:
+        image = read_image(raw)
+        header, pixels = image.header, to_rgb(image, max_pixels)
+    return header, Frame(pixels, header.stamp_ns, header.frame_id)
+
+
+def message_options(pipeline: TrustPipeline, settings: NodeSettings) -> MessageOptions:
+    """What the messages' content depends on besides the frame."""
+    return MessageOptions(
+        names=pipeline.labels.names,
+        palette=pipeline.labels.palette,
+        entropy_encoding=settings.entropy_encoding,
+        every_segment=settings.every_segment,
+        overlay_alpha=settings.overlay_alpha,
+    )
+
+
+class FrameProcessor:
+    """Reads, judges and publishes one frame after the other; nothing is done that nobody listens to."""
+
+    def __init__(
+        self,
+        pipeline: TrustPipeline,
+        outputs: Outputs,
+        statistics: Statistics,
+        surroundings: Surroundings,
+        message_type: str = "raw",
+    ) -> None:
+        self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
+        self._around, self._message_type = surroundings, message_type
+        self._last_stamp: int | None = None
+        self._reset_asked = False
+
+    def ask_reset(self) -> None:
+        """Forget the past before the next frame; may be called from any thread."""
+        self._reset_asked = True
+
+    def __call__(self, raw: bytes) -> None:
+        """Handle one serialised message. Refused frames are counted and explained, not raised."""
+        started = time.perf_counter()
+        settings = self._around.settings()
+        try:
+            self._keep_time(raw)
+            topics = self._outputs.watched()
+            if not topics:
+                self._statistics.count("unwatched")
+                return
+            header, frame = read_frame(raw, self._message_type, settings.max_image_pixels)
+        except ImageError as error:
+            self._statistics.count("refused", str(error))
+            self._around.warn("refused", str(error))
+            return
+        result = self._pipeline(frame, settings.thresholds, wanted(topics))
+        self._check_fault(result)
+        if self._publish(topics, Rendering(result, message_options(self._pipeline, settings)), header):
+            self._finish(started, header, result, settings)
+
+    def failed(self, error: Exception) -> None:
+        """A frame ended in an exception: count it, say it, go on."""
+        expected = isinstance(error, TrustSegError)
+        text = str(error) if expected else f"{type(error).__name__}: {error}"
+        if not self._around.alive():
+            return  # publishing while everything goes down ends like this
+        self._statistics.count("failed", text)
+        self._around.warn("failed", f"frame lost: {text}")
+
+    def rehearse(self, size: tuple[int, int]) -> None:
+        """Run a made-up image of ``size`` (H, W) through everything but the sending."""
+        noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        settings = self._around.settings()
+        result = self._pipeline(Frame(noise), settings.thresholds)
+        view = Rendering(result, message_options(self._pipeline, settings))
+        for name in OUTPUTS:
+            self._outputs.fill(name, view, HeaderFields())
+
+    def _keep_time(self, raw: bytes) -> None:
+        """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""
+        stamp = peek_header(raw).stamp_ns if is_plain(raw) else None
+        jumped = stamp is not None and self._last_stamp is not None and stamp < self._last_stamp
+        if jumped:
+            self._statistics.count("time_jumps")
+            self._around.warn(
+                "time", f"time jumped back by {(self._last_stamp - stamp) / 1e9:.3f} s: the past is forgotten"
+            )
+        if jumped or self._reset_asked:
+            self._reset_asked = False
+            self._pipeline.reset()
+        self._last_stamp = self._last_stamp if stamp is None else stamp
+
+    def _check_fault(self, result: TrustFrame) -> None:
+        if result.maps.faulty_pixels:
+            total = result.maps.classes.numel()
+            text = (
+                f"{result.maps.faulty_pixels} of {total} pixels have logits that are not finite, expected numbers; "
+                "published as unlabelled and untrusted; check the model's weights and input normalisation"
+            )
+            self._statistics.count("faulty", text)
+            self._around.warn("faulty", text)
+
+    def _publish(self, topics: tuple[str, ...], view: Rendering, header: HeaderFields) -> bool:
+        for name in topics:
+            if not self._around.alive():
+                return False
+            self._outputs.publish(name, view, header)
+        return True
+
+    def _finish(self, started: float, header: HeaderFields, result: TrustFrame, settings: NodeSettings) -> None:
+        now = self._around.now_ns()
+        latency = (now - header.stamp_ns) / 1e6 if now else None
+        self._statistics.finished((time.perf_counter() - started) * 1e3, latency, result.timings_ms)
+        if latency is not None and 0 < settings.max_age_ms < latency:
+            self._statistics.count("late")

@@ -1,0 +1,104 @@
+"""Quality of service of every topic, and what a camera offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+
+from trust_seg_ros.node.parameters import ParameterError
+
+_RELIABILITY = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
+_DURABILITY = {"volatile": DurabilityPolicy.VOLATILE, "transient_local": DurabilityPolicy.TRANSIENT_LOCAL}
+
+
+def output_qos() -> QoSProfile:
+    """Per-frame outputs: reliable, since large best-effort images lose fragments. A fresh one, as rclpy edits it."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=5,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def latched_qos() -> QoSProfile:
+    """Late subscribers get the last one."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    )
+
+
+def choose_reliability(setting: str, publishers: Sequence[Any]) -> ReliabilityPolicy:
+    """The reliability to ask a camera for.
+
+    Args:
+        setting: ``auto``, ``best_effort`` or ``reliable``.
+        publishers: ``TopicEndpointInfo`` of everyone who publishes the topic.
+
+    Returns:
+        For ``auto``: reliable when there are publishers and all offer it; else best effort, which every publisher
+        satisfies.
+    """
+    if setting in _RELIABILITY:
+        return _RELIABILITY[setting]
+    offers = [info.qos_profile.reliability for info in publishers]
+    everyone = bool(offers) and all(offer == ReliabilityPolicy.RELIABLE for offer in offers)
+    return _RELIABILITY["reliable" if everyone else "best_effort"]
+
+
+def camera_qos(node: Node, topic: str, reliability: ReliabilityPolicy, depth: int) -> QoSProfile:
+    """Sensor data of this depth, with the standard ``qos_overrides.<topic>.subscription.*`` parameters on top.
+
+    rclpy's own overriding options would freeze the first automatic choice as the parameter's value; here an unset
+    override stays unset.
+
+    Raises:
+        ParameterError: an override has a value it cannot have.
+    """
+    overrides = f"qos_overrides.{topic}.subscription."
+    own_depth = _declared(node, f"{overrides}depth", 0, "messages that may wait in the middleware; 0: not set")
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=own_depth if own_depth > 0 else depth,
+        reliability=_chosen(node, f"{overrides}reliability", _RELIABILITY, reliability),
+        durability=_chosen(node, f"{overrides}durability", _DURABILITY, DurabilityPolicy.VOLATILE),
+    )
+
+
+def _chosen(node: Node, name: str, choices: Mapping[str, Any], unset: Any) -> Any:
+    text = ", ".join(choices)
+    value = _declared(node, name, "", f"{text}; empty: not set")
+    if value and value not in choices:
+        raise ParameterError(f"parameter {name}: {value!r}, expected one of {text}")
+    return choices[value] if value else unset
+
+
+def _declared(node: Node, name: str, unset: Any, description: str) -> Any:
+    if not node.has_parameter(name):
+        node.declare_parameter(name, unset, ParameterDescriptor(read_only=True, description=description))
+    return node.get_parameter(name).value
+
+
+def incompatibility(publishers: Sequence[Any], wanted: QoSProfile) -> str:
+    """Why none of the publishers can reach a subscription; "" when one can, or when there is none."""
+    reasons = []
+    for info in publishers:
+        compatible, reason = qos_check_compatible(info.qos_profile, wanted)
+        if compatible != QoSCompatibility.ERROR:
+            return ""
+        reasons.append(f"{info.node_name}: {' '.join(reason.split())}")
+    return "; ".join(dict.fromkeys(reasons))

@@ -1,0 +1,83 @@
+"""The node's parameters as one immutable snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trust_seg_ros.node.parameters import TABLE
+from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.thresholds import Thresholds
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """All parameters at one moment. The worker reads it once per frame, so a frame never sees half a change."""
+
+    autostart: bool
+    pipeline: PipelineSettings
+    warm_up_size: tuple[int, int]
+    input: str
+    mode: str
+    queue_size: int
+    image_reliability: str
+    max_image_pixels: int
+    max_age_ms: float
+    thresholds: Thresholds
+    entropy_encoding: str
+    every_segment: bool
+    overlay_alpha: float
+    diagnostics_period_s: float
+
+    @property
+    def capacity(self) -> int:
+        """Frames that may wait for the worker."""
+        return self.queue_size if self.mode == "every" else 1
+
+
+def settings_from(values: Mapping[str, Any]) -> NodeSettings:
+    """The settings of these parameter values; missing ones have their default, unknown ones are not looked at.
+
+    Raises:
+        ParameterError: a value its parameter cannot have.
+    """
+    v: dict[str, Any] = {p.name: p.check(values.get(p.name, p.default)) for p in TABLE}
+    return NodeSettings(
+        autostart=v["autostart"],
+        pipeline=_pipeline(v),
+        warm_up_size=(v["warm_up.height"], v["warm_up.width"]),
+        input=v["input"],
+        mode=v["mode"],
+        queue_size=v["queue_size"],
+        image_reliability=v["image_reliability"],
+        max_image_pixels=v["max_image_pixels"],
+        max_age_ms=v["max_age_ms"],
+        thresholds=Thresholds(
+            unreliable=v["thresholds.unreliable"],
+            pixel=v["thresholds.pixel"],
+            pixel_score=v["thresholds.pixel_score"],
+            ood=v["ood.threshold"],
+            ood_min_size=v["ood.min_size"],
+        ),
+        entropy_encoding=v["entropy_encoding"],
+        every_segment=v["publish_all_segments"],
+        overlay_alpha=v["overlay.alpha"],
+        diagnostics_period_s=v["diagnostics.period_s"],
+    )
+
+
+def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
+    size = (v["model_input.height"], v["model_input.width"])
+    override = v["model_input.override_normalisation"]
+    return PipelineSettings(
+        model=v["model"],
+        labels=v["labels"],
+        meta_model=v["meta_model"],
+        device=v["device"],
+        half=v["half"],
+        input_size=size if min(size) > 0 else None,
+        mean=tuple(v["model_input.mean"]) if override else None,
+        std=tuple(v["model_input.std"]) if override else None,
+        order=None if v["model_input.order"] == "auto" else v["model_input.order"],
+    )

@@ -1,0 +1,134 @@
+"""What the node counts and times; the worker writes, the diagnostics read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+WINDOW = 200
+"""Frames that averages and percentiles look back on."""
+
+RATE_WINDOW_S = 5.0
+"""Seconds that frame rates look back on."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Middle and tail of recent values in milliseconds; None before the first one."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One look at the counters.
+
+    Attributes:
+        counts: received, overwritten, processed, unwatched, refused, failed, faulty, late, time_jumps.
+        input_rate: frames/s that arrived lately.
+        output_rate: frames/s that were finished lately.
+        silent_s: seconds since the last frame arrived; None before the first.
+        processing: milliseconds from taking a frame to its last message.
+        latency: milliseconds from the stamp to the last message; None when the clock does not run.
+        steps: name -> median milliseconds of each step of the pipeline.
+        last_refusal: why the last refused frame was refused, or "".
+        last_failure: what went wrong with the last failed frame, or "".
+        last_fault: what was wrong with the last faulty result, or "".
+    """
+
+    counts: Mapping[str, int]
+    input_rate: float = 0.0
+    output_rate: float = 0.0
+    silent_s: float | None = None
+    processing: Spread | None = None
+    latency: Spread | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
+    last_refusal: str = ""
+    last_failure: str = ""
+    last_fault: str = ""
+
+
+class Statistics:
+    """Counters and recent times, safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._arrivals: deque[float] = deque(maxlen=1000)
+        self._finishes: deque[float] = deque(maxlen=1000)
+        self._processing: deque[float] = deque(maxlen=WINDOW)
+        self._latency: deque[float] = deque(maxlen=WINDOW)
+        self._steps: deque[Mapping[str, float]] = deque(maxlen=WINDOW)
+        self._last: dict[str, str] = {}
+        self._last_arrival: float | None = None
+
+    def arrived(self, overwritten: int) -> None:
+        """A frame arrived and pushed out so many older ones."""
+        with self._lock:
+            self._counts["received"] += 1
+            self._counts["overwritten"] += overwritten
+            self._last_arrival = time.monotonic()
+            self._arrivals.append(self._last_arrival)
+
+    def count(self, name: str, why: str = "") -> None:
+        """Add one to a counter, with a reason for ``refused``, ``failed`` and ``faulty``."""
+        with self._lock:
+            self._counts[name] += 1
+            if why:
+                self._last[name] = why
+
+    def finished(self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float]) -> None:
+        """A frame's messages are out."""
+        with self._lock:
+            self._counts["processed"] += 1
+            self._finishes.append(time.monotonic())
+            self._processing.append(processing_ms)
+            if latency_ms is not None:
+                self._latency.append(latency_ms)
+            self._steps.append(steps)
+
+    def forget_times(self) -> None:
+        """A new activation: rates, times and the camera's silence start afresh; the counters go on."""
+        with self._lock:
+            for window in (self._arrivals, self._finishes, self._processing, self._latency, self._steps):
+                window.clear()
+            self._last_arrival = None
+
+    def summary(self) -> Summary:
+        """Everything at this moment."""
+        now = time.monotonic()
+        with self._lock:
+            return Summary(
+                counts=dict(self._counts),
+                input_rate=_rate(self._arrivals, now),
+                output_rate=_rate(self._finishes, now),
+                silent_s=None if self._last_arrival is None else now - self._last_arrival,
+                processing=_spread(self._processing),
+                latency=_spread(self._latency),
+                steps=_medians(self._steps),
+                last_refusal=self._last.get("refused", ""),
+                last_failure=self._last.get("failed", ""),
+                last_fault=self._last.get("faulty", ""),
+            )
+
+
+def _rate(times: Iterable[float], now: float) -> float:
+    recent = [t for t in times if now - t < RATE_WINDOW_S]
+    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
+
+
+def _spread(values: Iterable[float]) -> Spread | None:
+    recent = list(values)
+    return Spread(*np.percentile(recent, [50, 99]).tolist()) if recent else None
+
+
+def _medians(steps: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    rows = list(steps)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.median([row[name] for row in rows if name in row])) for name in names}

@@ -1,0 +1,69 @@
+"""The one thread that works on frames, so that the executor stays free for services and the next frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Generic, TypeVar
+
+from trust_seg_ros.node.slot import FrameSlot
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Worker(Generic[_Item]):
+    """One thread from configure to cleanup.
+
+    Loading and warming run in it too (``call``), because much of what is warmed belongs to a thread: a thread that
+    starts with activation would pay for it again on the first frame.
+
+    Args:
+        handle: what to do with one item.
+        on_error: told of an exception out of ``handle``; the worker goes on with the next item.
+    """
+
+    def __init__(self, handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
+        self._handle, self._on_error = handle, on_error
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trust_seg_worker")
+        self._slot: FrameSlot[_Item] | None = None
+        self._serving: Future[None] | None = None
+
+    def call(self, function: Callable[[], _Result]) -> _Result:
+        """Run something in the worker's thread and wait for it; its exception is raised here."""
+        return self._thread.submit(function).result()
+
+    def open(self, capacity: int) -> None:
+        """Begin to handle items, of which ``capacity`` may wait."""
+        self._slot = FrameSlot(capacity)
+        self._serving = self._thread.submit(self._serve, self._slot)
+
+    def put(self, item: _Item) -> int:
+        """Leave an item without ever waiting; returns how many older ones were given up for it."""
+        return 0 if self._slot is None else self._slot.put(item)
+
+    def close(self, timeout: float) -> bool:
+        """Give up what waits and let the item in hand end; False when it has not ended after ``timeout`` seconds."""
+        if self._slot is None or self._serving is None:
+            return True
+        self._slot.close()
+        try:
+            self._serving.result(timeout)
+        except FutureTimeout:
+            return False
+        self._slot, self._serving = None, None
+        return True
+
+    def stop(self, timeout: float) -> bool:
+        """Close and end the thread; False when the item in hand has not ended after ``timeout`` seconds."""
+        ended = self.close(timeout)
+        self._thread.shutdown(wait=ended)
+        return ended
+
+    def _serve(self, slot: FrameSlot[_Item]) -> None:
+        while (item := slot.take()) is not None:
+            try:
+                self._handle(item)
+            except Exception as error:
+                self._on_error(error)
