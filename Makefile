@@ -1,0 +1,70 @@
+# Trying, developing and testing without a ROS 2 installation: everything lands in .venv.
+# A vehicle uses its own ROS 2 and colcon instead, and none of this.
+
+PYTHON  ?=    # the Python to use; default: the first of 3.10 to 3.13 on PATH
+SOURCE  ?=    # what the demo plays: folder of images, video, rosbag2 folder, /dev/videoN; default: the synthetic drive
+SECONDS ?= 20 # how long the demo runs; 0: until Ctrl-C
+TESTS   ?= test
+# Where to look for torch as well. Plain PyPI gives the build for NVIDIA GPUs, some 3 GB; PyTorch's own index of CPU
+# builds gives 200 MB: make demo TORCH_INDEX=<its address>. Empty by default: GPUs keep working, mirrors keep their say.
+TORCH_INDEX ?=
+
+VENV   := .venv
+STAMPS := $(VENV)/.stamps
+RUN    := tools/in_venv.sh
+PIP    := $(RUN) python -m pip install --disable-pip-version-check --no-input
+INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
+MSGS   := $(shell find interfaces/vision_msgs -type f 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test lint bench clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@echo "make TARGET [NAME=VALUE]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
+
+demo: setup ## camera and node over Fast DDS, with a live panel; SOURCE=<images|video|bag|/dev/video0> SECONDS=20
+	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),--source "$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) --out out
+
+test: setup-test lint ## install what is missing, check style, run all tests; TESTS=test/node for some
+	@$(RUN) python -m pytest $(TESTS)
+
+lint: setup-test ## style and format
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+bench: setup ## time the parts, as tables
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(RUN) python "$$b" || exit 1; done
+
+clean: ## remove .venv and everything built; the next run installs anew
+	rm -rf $(VENV) out build install log *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find trust_seg_ros test benchmarks launch -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(STAMPS)/package ## install what the demo needs into .venv
+
+setup-test: $(STAMPS)/package $(STAMPS)/test ## install what the tests need, too
+
+$(STAMPS)/venv:
+	@python=$$(tools/find_python.sh $(strip $(PYTHON))) && echo "== $(VENV) with $$python" && \
+	  env -u PYTHONPATH -u PYTHONHOME "$$python" -m venv --clear $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/requirements: $(STAMPS)/venv requirements.txt constraints.txt
+	@echo "== requirements (some minutes the first time; torch is the largest)"
+	@$(PIP) --only-binary :all: -c constraints.txt $(INDEX) -r requirements.txt
+	@touch $@
+
+$(STAMPS)/vision_msgs: $(STAMPS)/requirements $(MSGS)
+	@echo "== interfaces/vision_msgs (compiled here: about a minute)"
+	@$(PIP) --force-reinstall --no-deps ./interfaces/vision_msgs
+	@touch $@
+
+$(STAMPS)/package: $(STAMPS)/vision_msgs setup.py setup.cfg tools/link_checkout.sh
+	@$(PIP) --no-deps --no-build-isolation --quiet -e .
+	@tools/link_checkout.sh $(VENV)
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/requirements requirements-test.txt
+	@$(PIP) --only-binary :all: -c constraints.txt -r requirements-test.txt
+	@touch $@
