@@ -30,6 +30,8 @@ def settings(tmp_path):
         iterations=30,
         batch=4,
         synthetic=1,
+        synthetic_scenes=3,
+        threads=1,
         crop=(64, 64),
         warm_up=3,
         evaluate_every=15,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.datasets.folders import LabelledFolder
+from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.training.augment import jitter_colours, random_crop
 from trust_seg_ros.training.settings import TrainSettings
 
@@ -24,6 +25,7 @@ class Batches:
         self.settings = settings
         samples = folder.samples[: settings.limit or None]
         self._items = [folder.read(s) for s in samples]
+        self._scenes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
         """Crop ``slot`` of batch ``step``: (h, w, 3) uint8 RGB and (h, w) uint8."""
@@ -37,11 +39,17 @@ class Batches:
             image, labels = self._items[order[index]]
             image, labels = random_crop(image, labels, s.crop, rng, s.scale, RARE, s.rare_share)
         else:
-            from trust_seg_ros.datasets.synthetic import training_sample
-
-            image, labels = training_sample(int(rng.integers(1 << 31)), (s.crop[0] * 5 // 4, s.crop[1] * 5 // 4))
+            image, labels = self._synthetic(int(rng.integers(s.synthetic_scenes)))
             image, labels = random_crop(image, labels, s.crop, rng, (0.8, 1.5))
         return jitter_colours(image, rng), labels
+
+    def _synthetic(self, scene: int) -> tuple[np.ndarray, np.ndarray]:
+        """A scene of the synthetic drive; drawn once and kept, for drawing costs more than a training step."""
+        if scene not in self._scenes:
+            height, width = self.settings.crop
+            seed = self.settings.seed * 1_000_003 + scene
+            self._scenes[scene] = training_sample(seed, (height * 5 // 4, width * 5 // 4))
+        return self._scenes[scene]
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 3, h, w) float32 in 0..1 (channels last) and (B, h, w) int64."""

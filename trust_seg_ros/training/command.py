@@ -25,6 +25,7 @@ _HELP = {
     "iterations": "optimiser steps",
     "batch": "CamVid crops per step",
     "synthetic": "crops of the synthetic drive per step",
+    "synthetic_scenes": "number of different scenes of the synthetic drive",
     "learning_rate": "peak learning rate of AdamW",
     "weight_decay": "weight decay of the kernels",
     "lovasz": "factor of the Lovász softmax loss",

@@ -16,6 +16,7 @@ class TrainSettings:
         iterations: number of optimiser steps.
         batch: CamVid crops per step.
         synthetic: crops of the synthetic drive added to every step.
+        synthetic_scenes: number of different scenes of the synthetic drive.
         crop: (height, width) of a crop in pixels.
         scale: range of the random zoom.
         learning_rate: peak of the cosine schedule (AdamW).
@@ -35,9 +36,10 @@ class TrainSettings:
 
     camvid: Path
     out: Path
-    iterations: int = 8500
+    iterations: int = 7000
     batch: int = 6
     synthetic: int = 2
+    synthetic_scenes: int = 400
     crop: tuple[int, int] = (288, 384)
     scale: tuple[float, float] = (0.65, 2.0)
     learning_rate: float = 2.5e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -187,7 +188,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**state["progress"])
-        except (RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
+        except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise TrainingError(
                 f"{out / CHECKPOINT} does not fit this network ({error}); choose another --out or delete it"
             ) from error
