@@ -13,6 +13,8 @@ VENV   := .venv
 STAMPS := $(VENV)/.stamps
 RUN    := tools/in_venv.sh
 PIP    := $(RUN) python -m pip install --disable-pip-version-check --no-input
+# nothing is compiled but our messages; empy (pure Python) comes as source only
+WHEELS := --only-binary :all: --no-binary empy -c constraints.txt
 INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
 MSGS   := $(shell find interfaces/vision_msgs -type f 2>/dev/null)
 
@@ -52,7 +54,7 @@ $(STAMPS)/venv:
 
 $(STAMPS)/requirements: $(STAMPS)/venv requirements.txt constraints.txt
 	@echo "== requirements (some minutes the first time; torch is the largest)"
-	@$(PIP) --only-binary :all: -c constraints.txt $(INDEX) -r requirements.txt
+	@$(PIP) $(WHEELS) $(INDEX) -r requirements.txt
 	@touch $@
 
 $(STAMPS)/vision_msgs: $(STAMPS)/requirements $(MSGS)
@@ -66,5 +68,5 @@ $(STAMPS)/package: $(STAMPS)/vision_msgs setup.py setup.cfg tools/link_checkout.
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/requirements requirements-test.txt
-	@$(PIP) --only-binary :all: -c constraints.txt -r requirements-test.txt
+	@$(PIP) $(WHEELS) -r requirements-test.txt
 	@touch $@
