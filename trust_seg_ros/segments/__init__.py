@@ -1,12 +1,12 @@
 """Maps → components and their metrics; matching with ground truth; out-of-distribution segments."""
 
-from trust_seg_ros.segments.components import components
-from trust_seg_ros.segments.errors import FeatureError, MapShapeError, SegmentError, TargetError
+from trust_seg_ros.segments.errors import FeatureError, MapShapeError, SegmentError, TargetError, ThresholdError
 from trust_seg_ros.segments.features import FEATURE_SETS, FeatureSet, feature_set
+from trust_seg_ros.segments.labelling import components
+from trust_seg_ros.segments.matching import SegmentTargets, apply_ignore, targets
 from trust_seg_ros.segments.ood import ood_segments
 from trust_seg_ros.segments.softmax import maps_from_softmax
 from trust_seg_ros.segments.table import segment_table, segment_table_from_softmax
-from trust_seg_ros.segments.targets import SegmentTargets, apply_ignore, targets
 from trust_seg_ros.segments.warm import warm_up
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SegmentError",
     "SegmentTargets",
     "TargetError",
+    "ThresholdError",
     "apply_ignore",
     "components",
     "feature_set",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MIN_ROWS = 32
+_MIN_ROWS = 48
 _MAX_BANDS = 16
 
 _pool: ThreadPoolExecutor | None = None
@@ -59,14 +59,22 @@ def map_bands(work: Callable[[T], R], bands: Sequence[T], threads: int | None = 
         for index in queue:
             results[index] = work(bands[index])
 
-    helpers = [_shared_pool().submit(drain) for _ in range(wanted - 1)]
+    helpers = [helper for _ in range(wanted - 1) if (helper := _submit(drain)) is not None]
     try:
         drain()
-    finally:
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+    finally:  # a helper that has not begun (the pool is busy with another caller) has nothing left to do
+        begun = [helper for helper in helpers if not helper.cancel()]
+        failures = [error for helper in begun if (error := helper.exception()) is not None]
+    if failures:
+        raise failures[0]
     return results  # type: ignore[return-value]
+
+
+def _submit(task: Callable[[], None]) -> Future[None] | None:
+    try:
+        return _shared_pool().submit(task)
+    except RuntimeError:  # the interpreter is shutting down, or no thread can be started
+        return None
 
 
 def _shared_pool() -> ThreadPoolExecutor:

@@ -19,3 +19,7 @@ class FeatureError(SegmentError):
 
 class TargetError(SegmentError):
     """Segments and ground truth do not fit together."""
+
+
+class ThresholdError(SegmentError):
+    """A score threshold that is no number."""

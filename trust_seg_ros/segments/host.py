@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from trust_seg_ros.segments.components import check_classes
 from trust_seg_ros.segments.errors import MapShapeError
+from trust_seg_ros.segments.labelling import check_classes
 
 
 def to_host(values: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -9,9 +9,9 @@ import torch
 
 from trust_seg_ros.segments import sum_kernels as kernels
 from trust_seg_ros.segments.bands import map_bands
-from trust_seg_ros.segments.components import Band, Components, find_components
-from trust_seg_ros.segments.errors import MapShapeError
+from trust_seg_ros.segments.errors import MapShapeError, ThresholdError
 from trust_seg_ros.segments.host import float_plane, to_host
+from trust_seg_ros.segments.labelling import Band, Components, find_components
 from trust_seg_ros.types import OodSegments
 
 
@@ -31,10 +31,10 @@ def ood_segments(
 
     Raises:
         MapShapeError: not a two-dimensional map, or an empty one.
-        ValueError: the threshold is NaN.
+        ThresholdError: the threshold is NaN.
     """
     if math.isnan(threshold):
-        raise ValueError("the score threshold is NaN; expected a number")
+        raise ThresholdError("the score threshold is NaN; expected a number in the unit of the score, 0.7 for entropy")
     array = to_host(score)
     if array.ndim != 2 or array.size == 0:
         raise MapShapeError(f"score map has shape {array.shape}; expected (H, W) with at least one pixel")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trust_seg_ros.jit import jit
-from trust_seg_ros.segments.components import Band
+from trust_seg_ros.segments.labelling import Band
 from trust_seg_ros.segments.sum_kernels import add_probabilities
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.kernels import softmax_row, taps
@@ -53,7 +53,21 @@ def _runs(band: Band) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @jit
-def _add_upsampled(logits, top, bottom, mix, left, right, weight, y0, starts, ends, first, labels, out):
+def _add_upsampled(
+    logits: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    mix: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    weight: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    out: np.ndarray,
+) -> None:
     q, width = len(logits), len(left)
     rows = np.empty((2, q, width), np.float32)
     held = np.full(2, -1, np.int64)
@@ -67,6 +81,15 @@ def _add_upsampled(logits, top, bottom, mix, left, right, weight, y0, starts, en
 
 
 @jit
-def _add_stored(prob, y0, starts, ends, first, labels, out):
-    for r in range(len(first) - 1):
-        add_probabilities(prob[:, y0 + r], first[r], first[r + 1], starts, ends, labels, out)
+def _add_stored(
+    prob: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    for c in range(len(prob)):  # class by class: one plane is read in the order it lies in memory
+        for r in range(len(first) - 1):
+            add_probabilities(prob[c : c + 1, y0 + r], first[r], first[r + 1], starts, ends, labels, out[:, c : c + 1])

@@ -14,7 +14,7 @@ UNLABELLED = 255
 
 
 @jit
-def find_runs(classes, y0, y1, starts, ends, first):
+def find_runs(classes: np.ndarray, y0: int, y1: int, starts: np.ndarray, ends: np.ndarray, first: np.ndarray) -> int:
     """Write the runs of rows y0..y1 of ``classes`` (uint8); pixels of class 255 are in no run. Returns their number."""
     width = classes.shape[1]
     n = 0
@@ -36,7 +36,7 @@ def find_runs(classes, y0, y1, starts, ends, first):
 
 
 @jit
-def find_root(parent, i):
+def find_root(parent: np.ndarray, i: int) -> int:
     """The smallest member of i's set, halving the path on the way."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -45,7 +45,7 @@ def find_root(parent, i):
 
 
 @jit
-def join(parent, i, j):
+def join(parent: np.ndarray, i: int, j: int) -> None:
     """Unite the sets of i and j; the smaller root stays, so a root is the first of its set in raster order."""
     a = find_root(parent, i)
     b = find_root(parent, j)
@@ -56,7 +56,19 @@ def join(parent, i, j):
 
 
 @jit
-def link_rows(classes, y, upper, lower, starts_u, ends_u, starts_l, ends_l, names_u, names_l, parent):
+def link_rows(
+    classes: np.ndarray,
+    y: int,
+    upper: tuple[int, int],
+    lower: tuple[int, int],
+    starts_u: np.ndarray,
+    ends_u: np.ndarray,
+    starts_l: np.ndarray,
+    ends_l: np.ndarray,
+    names_u: np.ndarray,
+    names_l: np.ndarray,
+    parent: np.ndarray,
+) -> None:
     """Unite the runs ``upper`` of row y - 1 with the runs ``lower`` of row y that touch them, diagonals included.
 
     ``upper`` and ``lower`` are (first, past the last) run numbers; ``names_*`` map a run to its element of ``parent``.
@@ -75,7 +87,18 @@ def link_rows(classes, y, upper, lower, starts_u, ends_u, starts_l, ends_l, name
 
 
 @jit
-def label_runs(classes, y0, starts, ends, first, parent, labels, class_ids, boxes, sizes):
+def label_runs(
+    classes: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    parent: np.ndarray,
+    labels: np.ndarray,
+    class_ids: np.ndarray,
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+) -> int:
     """Unite the runs of one band and number its sets 0..m-1 in raster order. Returns m.
 
     Writes ``labels`` (per run) and, per set, its class, box (left, top, right, bottom) and size.
@@ -109,7 +132,7 @@ def label_runs(classes, y0, starts, ends, first, parent, labels, class_ids, boxe
 
 
 @jit
-def number_sets(parent, numbers):
+def number_sets(parent: np.ndarray, numbers: np.ndarray) -> int:
     """Number the sets of ``parent`` 1..n in the order of their first element. Returns n."""
     n = 0
     for i in range(len(parent)):
@@ -122,17 +145,34 @@ def number_sets(parent, numbers):
 
 
 @jit
-def write_ids(y0, starts, ends, first, labels, numbers, ids):
+def write_ids(
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    numbers: np.ndarray,
+    ids: np.ndarray,
+) -> None:
     """Paint every run with the number of its set; ``ids`` starts as zeros."""
     for r in range(len(first) - 1):
         for run in range(first[r], first[r + 1]):
             number = numbers[labels[run]]
-            for x in range(starts[run], ends[run]):
-                ids[y0 + r, np.uint64(x)] = number
+            begin = np.int64(starts[run])
+            for i in range(np.int64(ends[run]) - begin):
+                ids[y0 + r, np.uint64(begin + i)] = number
 
 
 @jit
-def merge_outlines(numbers, part_classes, part_boxes, part_sizes, class_ids, boxes, sizes):
+def merge_outlines(
+    numbers: np.ndarray,
+    part_classes: np.ndarray,
+    part_boxes: np.ndarray,
+    part_sizes: np.ndarray,
+    class_ids: np.ndarray,
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+) -> None:
     """Add what one band knows of its sets to the components they belong to."""
     for label in range(len(numbers)):
         k = numbers[label] - 1

@@ -65,7 +65,7 @@ def maps_from_softmax(prob: np.ndarray | torch.Tensor, *, threads: int | None = 
 
 
 @jit(fastmath={"contract"}, inline="always")
-def _log(x):
+def _log(x: np.float32) -> np.float32:
     """Natural logarithm of a positive normal float32 without a branch, relative error 1e-7 (after Cephes' logf)."""
     shifted = float_bits(x) - np.int32(0x3F3504F3)  # bits of sqrt(1/2)
     exponent = np.float32(shifted >> np.int32(23))
@@ -83,7 +83,9 @@ def _log(x):
 
 
 @jit(fastmath={"contract"})
-def _reduce_rows(prob, y0, y1, classes, entropy, margin, ratio):
+def _reduce_rows(
+    prob: np.ndarray, y0: int, y1: int, classes: np.ndarray, entropy: np.ndarray, margin: np.ndarray, ratio: np.ndarray
+) -> tuple[int, int]:
     """Fill rows y0..y1 of the maps. Returns the numbers of pixels that are not finite and that are no distribution."""
     q, _, width = prob.shape
     scale = np.float32(-1.0 / np.log(q))

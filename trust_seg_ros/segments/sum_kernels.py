@@ -2,7 +2,8 @@
 
 ``starts``, ``ends``, ``first`` and ``labels`` are a band's runs (see :mod:`trust_seg_ros.segments.run_kernels`).
 Sums are float64 and taken run by run, so they do not depend on how many threads work on other bands.
-Column indices are cast to unsigned where a loop should become vector code: numba otherwise guards against -1.
+Where a loop should become vector code it counts from 0 in int64 and indexes unsigned: numba otherwise guards
+against negative indices and wraps int32.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _REORDER = {"reassoc", "contract"}  # lets a sum be taken in vector lanes; fixed
 
 
 @jit
-def mark_interior(classes, y0, y1, inner):
+def mark_interior(classes: np.ndarray, y0: int, y1: int, inner: np.ndarray) -> None:
     """1 where all 8-neighbours inside the image have the pixel's class, else 0; ``inner`` is (y1 - y0, W) uint8.
 
     A pixel's equal 8-neighbours are always of its own component, so classes alone decide. If a pixel and its
@@ -43,31 +44,49 @@ def mark_interior(classes, y0, y1, inner):
 
 
 @jit
-def add_sizes(y0, starts, ends, first, labels, inner, out):
+def add_sizes(
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    inner: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Add interior pixels, sum of rows and sum of columns of every part to ``out`` (m, 3) float64."""
     for r in range(len(first) - 1):
         mask = inner[r]
         for run in range(first[r], first[r + 1]):
-            begin, end = starts[run], ends[run]
+            begin = np.int64(starts[run])
+            length = np.int64(ends[run]) - begin
             inside = np.int64(0)
-            for x in range(begin, end):
-                inside += mask[np.uint64(x)]
-            length = np.int64(end - begin)
+            for i in range(length):
+                inside += mask[np.uint64(begin + i)]
             sums = out[labels[run]]
             sums[0] += inside
             sums[1] += length * (y0 + r)
-            sums[2] += (length * (np.int64(begin) + end - 1)) // 2
+            sums[2] += (length * (2 * begin + length - 1)) // 2
 
 
 @jit(fastmath=_REORDER)
-def add_map(values, y0, starts, ends, first, labels, inner, out):
+def add_map(
+    values: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    inner: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Add a map (H, W) float32 to ``out`` (m, 4): sums over interior and boundary, sums of squares over both."""
     for r in range(len(first) - 1):
         row, mask = values[y0 + r], inner[r]
         for run in range(first[r], first[r + 1]):
             inside, outside, inside_squares, outside_squares = 0.0, 0.0, 0.0, 0.0
-            for i in range(starts[run], ends[run]):
-                x = np.uint64(i)
+            begin = np.int64(starts[run])
+            for i in range(np.int64(ends[run]) - begin):
+                x = np.uint64(begin + i)
                 h = np.float64(row[x])
                 within = h * mask[x]
                 beyond = h - within
@@ -83,31 +102,58 @@ def add_map(values, y0, starts, ends, first, labels, inner, out):
 
 
 @jit(fastmath=_REORDER)
-def add_total(values, y0, starts, ends, first, labels, out):
+def add_total(
+    values: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Add a map (H, W) float32 to ``out`` (m, 1)."""
     for r in range(len(first) - 1):
         row = values[y0 + r]
         for run in range(first[r], first[r + 1]):
             total = 0.0
-            for x in range(starts[run], ends[run]):
-                total += np.float64(row[np.uint64(x)])
+            begin = np.int64(starts[run])
+            for i in range(np.int64(ends[run]) - begin):
+                total += np.float64(row[np.uint64(begin + i)])
             out[labels[run], 0] += total
 
 
 @jit(fastmath=_REORDER)
-def add_probabilities(prob, begin_run, end_run, starts, ends, labels, out):
+def add_probabilities(
+    prob: np.ndarray,
+    begin_run: int,
+    end_run: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    labels: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Add one row of class probabilities (q, W) float32 to ``out`` (m, q)."""
     for c in range(len(prob)):
         values = prob[c]
         for run in range(begin_run, end_run):
             total = 0.0
-            for x in range(starts[run], ends[run]):
-                total += np.float64(values[np.uint64(x)])
+            begin = np.int64(starts[run])
+            for i in range(np.int64(ends[run]) - begin):
+                total += np.float64(values[np.uint64(begin + i)])
             out[labels[run], c] += total
 
 
 @jit
-def add_neighbours(classes, y0, starts, ends, first, labels, inner, out):
+def add_neighbours(
+    classes: np.ndarray,
+    y0: int,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    first: np.ndarray,
+    labels: np.ndarray,
+    inner: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Count (pixel, 8-neighbour of another class) pairs in ``out`` (m, q + 1): by the neighbour's class, and all.
 
     A neighbour without a class (255) counts in the last column only.
@@ -131,7 +177,7 @@ def add_neighbours(classes, y0, starts, ends, first, labels, inner, out):
 
 
 @jit
-def merge_sums(numbers, part, total):
+def merge_sums(numbers: np.ndarray, part: np.ndarray, total: np.ndarray) -> None:
     """Add the sums of a band's parts (m, K) to those of the components (n, K) they belong to."""
     for label in range(len(numbers)):
         k = numbers[label] - 1

@@ -10,8 +10,8 @@ import numpy as np
 
 from trust_seg_ros.segments import sum_kernels as kernels
 from trust_seg_ros.segments.bands import map_bands
-from trust_seg_ros.segments.components import Band, Components
 from trust_seg_ros.segments.features import FeatureSet
+from trust_seg_ros.segments.labelling import Band, Components
 
 
 class ProbabilitySource(Protocol):

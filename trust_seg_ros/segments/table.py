@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from trust_seg_ros.segments.components import Components, find_components
 from trust_seg_ros.segments.errors import FeatureError, MapShapeError
 from trust_seg_ros.segments.features import MAP_FIELDS, FeatureSet, feature_set
 from trust_seg_ros.segments.host import class_map, float_plane
+from trust_seg_ros.segments.labelling import Components, find_components
+from trust_seg_ros.segments.matching import apply_ignore
 from trust_seg_ros.segments.probabilities import LogitSource, SoftmaxSource
 from trust_seg_ros.segments.softmax import maps_from_softmax, softmax_array
 from trust_seg_ros.segments.sums import ProbabilitySource, SegmentSums, sum_segments
-from trust_seg_ros.segments.targets import apply_ignore
 from trust_seg_ros.types import LogitMaps, SegmentTable, UncertaintyMaps
 
 Plane = np.ndarray | torch.Tensor

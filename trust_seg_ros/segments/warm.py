@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from trust_seg_ros.segments.matching import targets
 from trust_seg_ros.segments.ood import ood_segments
 from trust_seg_ros.segments.softmax import maps_from_softmax
 from trust_seg_ros.segments.table import segment_table, segment_table_from_softmax
-from trust_seg_ros.segments.targets import targets
 from trust_seg_ros.types import LogitMaps
 
 

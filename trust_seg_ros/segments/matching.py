@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from trust_seg_ros.jit import jit
-from trust_seg_ros.segments.components import Components, check_classes, find_components
 from trust_seg_ros.segments.errors import MapShapeError, TargetError
+from trust_seg_ros.segments.labelling import Components, check_classes, find_components
 from trust_seg_ros.types import UNLABELLED, SegmentTable
 
 Variant = Literal["component", "released"]
@@ -119,7 +119,15 @@ def _missed_beside(ids: np.ndarray, class_ids: np.ndarray, truth: np.ndarray) ->
 
 
 @jit
-def _overlap(ids, class_ids, truth, actual, shared, missed, pairs):
+def _overlap(
+    ids: np.ndarray,
+    class_ids: np.ndarray,
+    truth: np.ndarray,
+    actual: np.ndarray,
+    shared: np.ndarray,
+    missed: np.ndarray,
+    pairs: np.ndarray,
+) -> tuple[int, int]:
     """Count, per segment, pixels of the right class; per ground-truth component, pixels predicted otherwise.
 
     Returns the number of ``pairs`` written (segment, component; with repetitions) and of segment pixels without truth.
@@ -143,7 +151,7 @@ def _overlap(ids, class_ids, truth, actual, shared, missed, pairs):
 
 
 @jit
-def _touching(ids, class_ids, truth, pieces, pairs):
+def _touching(ids: np.ndarray, class_ids: np.ndarray, truth: np.ndarray, pieces: np.ndarray, pairs: np.ndarray) -> int:
     """Pairs (segment, missed piece of its class beside it), with repetitions; counts on when ``pairs`` is full."""
     height, width = ids.shape
     count = 0
