@@ -162,7 +162,12 @@ def _load_file(path: Path, wishes: Overrides, device: torch.device, half: str | 
             "leave input_size away or export it again"
         )
     return ModuleNetwork(
-        model.module, name=str(path), labels=wishes.labels, device=device, input_spec=wishes.apply(model.input_spec)
+        model.forward,
+        name=str(path),
+        labels=wishes.labels,
+        device=device,
+        input_spec=wishes.apply(model.input_spec),
+        classifier=model.classifier,
     )
 
 
