@@ -1,0 +1,106 @@
+"""The whole pipeline with the shipped network and meta model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from trust_seg_ros.meta import MetaModelError, load_meta_model
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.segments import reference, segment_table
+from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.types import Frame, Wanted
+from trust_seg_ros.uncertainty import reference_maps
+
+CAMVID = Path(__file__).parents[2] / "shared" / "data" / "camvid"
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    pipeline = TrustPipeline.load(PipelineSettings(device="cpu"))
+    pipeline.warm_up((96, 128))
+    return pipeline
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(0)
+    rough = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return cv2.resize(rough, (128, 96), interpolation=cv2.INTER_CUBIC)
+
+
+def test_maps_are_those_of_the_definition(pipeline, image):
+    result = pipeline(Frame(image))
+    expected = reference_maps(pipeline.network.infer(image))
+    assert torch.allclose(result.maps.entropy, expected.entropy, atol=1e-5)
+    assert torch.allclose(result.maps.margin, expected.margin, atol=1e-5)
+    assert (result.maps.classes == expected.classes).float().mean() > 0.999
+
+
+def test_segments_are_components_and_every_one_is_judged(pipeline, image):
+    result = pipeline(Frame(image))
+    assert np.array_equal(result.segments.ids, reference.components(result.maps.classes.numpy())[0])
+    p_wrong, iou = pipeline.meta.predict(result.segments)
+    assert np.array_equal(result.trust.p_wrong, p_wrong)
+    assert np.array_equal(result.trust.iou, iou)
+    assert np.array_equal(result.trust.unreliable, p_wrong >= 0.5)
+
+
+def test_thresholds_act_on_the_frame_they_come_with(pipeline, image):
+    everything = pipeline(Frame(image), Thresholds(unreliable=0.0, pixel=0.0))
+    nothing = pipeline(Frame(image), Thresholds(unreliable=1.0, pixel=1.0))
+    assert everything.trust.unreliable.all()
+    assert everything.pixel_flags.all()
+    assert not nothing.trust.unreliable.any()
+    assert not nothing.pixel_flags.any()
+    assert nothing.thresholds["unreliable"] == 1.0
+
+
+def test_what_nobody_wants_is_not_computed(pipeline, image):
+    result = pipeline(Frame(image), wanted=Wanted(segments=False, ood=False, pixel_flags=False))
+    assert result.segments is result.trust is result.ood is result.pixel_flags is None
+    assert set(result.timings_ms) == {"network", "maps"}
+
+
+def test_the_frame_passes_through_untouched(pipeline, image):
+    frame = Frame(image, stamp_ns=123, frame_id="front")
+    before = image.copy()
+    assert pipeline(frame).frame is frame
+    assert np.array_equal(image, before)
+
+
+def test_a_meta_model_of_another_network_is_refused(pipeline):
+    with pytest.raises(MetaModelError, match="fitted for network 'other'"):
+        TrustPipeline(pipeline.network, replace(load_meta_model(), network="other"))
+
+
+def test_without_a_meta_model_segments_come_unjudged(pipeline, image):
+    result = TrustPipeline(pipeline.network)(Frame(image))
+    assert result.trust is None
+    assert len(result.segments) > 0
+
+
+def test_shipped_meta_model_uses_the_metaseg_features(pipeline, image):
+    logits = pipeline.network.infer(image)
+    table = segment_table(reference_maps(logits), logits, "metaseg")
+    assert load_meta_model().features == table.names
+
+
+@pytest.mark.skipif(not CAMVID.is_dir(), reason=f"CamVid is not at {CAMVID}")
+def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline):
+    """A coarse guard on a few test images; the numbers are in the model card."""
+    from trust_seg_ros.datasets.folders import camvid
+    from trust_seg_ros.evaluation.confusion import ConfusionMatrix
+    from trust_seg_ros.meta.fit import collect, scores
+
+    folder = camvid(CAMVID, "test")
+    some = replace(folder, samples=folder.samples[::12])
+    confusion = ConfusionMatrix(11)
+    for sample in some:
+        image, labels = some.read(sample)
+        confusion.add(labels, pipeline(Frame(image)).maps.classes.numpy())
+    assert confusion.mean_iou() > 0.5
+    assert scores(pipeline.meta, collect(pipeline.network, some))["auroc"] > 0.7
