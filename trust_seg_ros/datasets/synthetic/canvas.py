@@ -9,7 +9,6 @@ import numpy as np
 
 SHIFT = 4
 ONE = 1 << SHIFT
-LIMIT = 30000.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Canvas:
         self, points: np.ndarray, colour: tuple[float, ...], truth: tuple[int, int, int] | None, convex: bool = True
     ) -> None:
         """Fill the (N, 2) pixel polygon; without ``truth`` only the picture is painted."""
-        fixed = np.rint(np.clip(points, -LIMIT, LIMIT) * ONE).astype(np.int32)
+        fixed = (points * ONE).astype(np.int32)
         if convex:
             cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, SHIFT)
             if truth is not None:
@@ -81,7 +80,7 @@ class Canvas:
 
     def mark(self, points: np.ndarray, truth: tuple[int, int, int]) -> None:
         """Fill the (N, 2) convex polygon in the truth only."""
-        fixed = np.rint(np.clip(points, -LIMIT, LIMIT) * ONE).astype(np.int32)
+        fixed = (points * ONE).astype(np.int32)
         cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
 
     def _clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
@@ -188,7 +187,7 @@ class Canvas:
             return
         x0, y0, x1, y1 = box
         mask = np.full((y1 - y0, x1 - x0, 3), 255, np.uint8)
-        fixed = np.rint(np.clip(points - np.float32([x0, y0]), -LIMIT, LIMIT) * ONE).astype(np.int32)
+        fixed = ((points - np.float32([x0, y0])) * ONE).astype(np.int32)
         value = 255 * gain
         cv2.fillConvexPoly(mask, fixed, (value, value, value), cv2.LINE_AA, SHIFT)
         soft = max(3, min(31, (y1 - y0) // 3 * 2 + 1))

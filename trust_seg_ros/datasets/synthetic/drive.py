@@ -7,7 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.camera import Camera
+from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
 from trust_seg_ros.datasets.synthetic.layout import Street
 from trust_seg_ros.datasets.synthetic.scene import Scene
@@ -17,6 +17,7 @@ from trust_seg_ros.datasets.synthetic.settings import (
     DriveSettings,
     SyntheticDriveError,
 )
+from trust_seg_ros.datasets.synthetic.vehicles import Lamp
 from trust_seg_ros.datasets.synthetic.weather import draw_look, glow, light_and_haze, paint_sky, reflect, sensor
 
 
@@ -51,7 +52,7 @@ class SyntheticDrive:
         """The camera at a time: it keeps its lane, steers gently and bobs."""
         height, width = self.settings.size
         p, street = self._phases, self.street
-        half = street.district(int(s // 150)).half
+        half = street.half_at(s)
         lane = street.side * min(half / 2, 2.2) + 0.25 * np.sin(0.21 * time_s + p[1])
         yaw = 0.02 * np.sin(0.27 * time_s + p[2])
         bob = 0.003 * np.sin(7.3 * time_s + p[3]) + 0.004 * np.sin(1.9 * time_s + p[4])
@@ -80,21 +81,24 @@ class SyntheticDrive:
         if look.rain:
             reflect(canvas, camera, 0.3 * look.rain)
         for light in scene.lights:
-            self._glow(canvas, *light)
+            self._glow(canvas, light)
         sensor(canvas, look, settings.noise, np.random.default_rng([settings.seed, 8, int(index)]))
         unknown = np.ascontiguousarray(canvas.truth[:, :, 2])
         labels = np.ascontiguousarray(canvas.truth[:, :, 0])
         kinds = _only_visible(unknown, scene.kinds)
         return DriveFrame(canvas.image, labels, unknown, kinds, int(index), time_s, self.weather)
 
-    def _glow(self, canvas: Canvas, column: float, row: float, radius: float, z: float, *colour: float) -> None:
-        x, y = int(column), int(row)
-        if z > 0 and 0 <= x < canvas.width and 0 <= y < canvas.height:
-            seen = canvas.truth[y, x, 1] / 255.0
-            if seen > np.exp(-max(z - 1.5, 0.1) / 45.0) + 0.01:
-                return  # something nearer stands before it
+    def _glow(self, canvas: Canvas, lamp: Lamp) -> None:
+        x, y = int(lamp.column), int(lamp.row)
+        if (
+            lamp.z > 0
+            and 0 <= x < canvas.width
+            and 0 <= y < canvas.height
+            and canvas.truth[y, x, 1] > depth_code(lamp.z - 1.5) + 2
+        ):
+            return  # something nearer stands before it
         strength = 0.5 if self.weather in ("rain", "fog") else 0.9
-        glow(canvas, column, row, max(radius * 1.3, 2.0), tuple(c * strength for c in colour))
+        glow(canvas, lamp.column, lamp.row, max(lamp.radius * 1.3, 2.0), tuple(c * strength for c in lamp.colour))
 
 
 def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:
@@ -102,6 +106,8 @@ def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:
     if not kinds:
         return ()
     seen = np.flatnonzero(np.bincount(unknown.ravel(), minlength=len(kinds) + 1)[1:]) + 1
+    if len(seen) == len(kinds):
+        return tuple(kinds)
     table = np.zeros(256, np.uint8)
     table[seen] = np.arange(1, len(seen) + 1)
     unknown[:] = table[unknown]

@@ -70,9 +70,13 @@ def _detail(z: np.ndarray, x: np.ndarray, s: float, material: np.ndarray, varian
 
 
 def _sample(tile: np.ndarray, x: np.ndarray, along: np.ndarray, per_metre: float) -> np.ndarray:
-    across = x * np.float32(per_metre)
-    down = np.broadcast_to(along * np.float32(per_metre), x.shape)
-    return cv2.remap(tile, across, np.ascontiguousarray(down), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    size = tile.shape[0] - 1
+    across = x * np.float32(per_metre / size)
+    across -= np.floor(across)
+    across *= np.float32(size)
+    down = np.broadcast_to(along * np.float32(per_metre) % np.float32(size), x.shape)
+    # coordinates inside the tile, which repeats its first row and column, take OpenCV's quick way
+    return cv2.remap(tile, across, np.ascontiguousarray(down), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _fade(detail: np.ndarray, z: np.ndarray, start: float, end: float) -> None:

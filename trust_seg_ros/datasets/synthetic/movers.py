@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, Street, _paint
+from trust_seg_ros.datasets.synthetic.dice import Dice
+from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, Street, random_paint
 from trust_seg_ros.datasets.synthetic.people import CYCLISTS, PEOPLE
 from trust_seg_ros.datasets.synthetic.unknowns import ANIMALS, VARIANTS
 from trust_seg_ros.datasets.synthetic.vehicles import BODY_NAMES, Vehicle
@@ -40,20 +41,20 @@ def vehicles(street: Street, s: float, time_s: float, speed: float) -> list[Vehi
     for family, (v, spacing) in enumerate(((oncoming, 26.0), (speed + 0.9, 30.0))):
         shift = v * time_s
         for n in _numbers(s, shift, spacing, -8, 130):
-            rng = np.random.default_rng([street.seed, 5, family, n + (1 << 30)])
-            if rng.random() > 0.5 * street.traffic:
+            dice = Dice(street.seed, 5, family, n)
+            if dice.random() > 0.5 * street.traffic:
                 continue
-            at = n * spacing + shift + float(rng.uniform(0, 0.6)) * spacing
-            half = street.district(int(max(at, 0) // DISTRICT_M)).half
+            at = n * spacing + shift + dice.uniform(0, 0.6) * spacing
+            half = street.half_at(at)
             lane = street.side * min(half / 2, 2.2)
-            body = str(rng.choice(BODY_NAMES, p=[0.32, 0.22, 0.16, 0.14, 0.1, 0.06]))
+            body = dice.choice(BODY_NAMES, [0.32, 0.22, 0.16, 0.14, 0.1, 0.06])
             if family == 0:
-                found.append(Vehicle(-lane, at, body, _paint(rng), False))
+                found.append(Vehicle(-lane, at, body, random_paint(dice), False))
                 continue
             clear = float(np.clip((at - s - 7.0) / 9.0, 0, 1))  # one that overtakes returns to the lane ahead
             x = lane - street.side * 3.0 * (1 - clear)
             if at - s > 4:
-                found.append(Vehicle(x, at, body, _paint(rng), True, bool(rng.random() < 0.3)))
+                found.append(Vehicle(x, at, body, random_paint(dice), True, dice.random() < 0.3))
     return found
 
 
@@ -64,37 +65,35 @@ def walkers(street: Street, s: float, time_s: float) -> list[Walker]:
         return found
     for family, (v, spacing) in enumerate(((1.3, 7.0), (-1.2, 7.0), (4.6, 34.0), (-4.4, 40.0), (0.0, 42.0))):
         shift = v * time_s
-        for n in _numbers(s, shift, spacing, 2, 80):
-            rng = np.random.default_rng([street.seed, 6, family, n + (1 << 30)])
-            if rng.random() > (0.42 if family < 2 else 0.5) * street.traffic:
+        for n in _numbers(s, shift, spacing, 2, 70):
+            dice = Dice(street.seed, 6, family, n)
+            if dice.random() > (0.42 if family < 2 else 0.5) * street.traffic:
                 continue
-            at = n * spacing + shift + float(rng.uniform(0, 0.9)) * spacing
+            at = n * spacing + shift + dice.uniform(0, 0.9) * spacing
             if at < s + 2:
                 continue
             d = street.district(int(max(at, 0) // DISTRICT_M))
             if family < 2:
-                side = float(rng.choice([-1.0, 1.0]))
-                x = side * (d.half + 0.5 + float(rng.uniform(0, 1)) * (d.pave[0 if side < 0 else 1] - 0.9))
+                side = dice.choice([-1.0, 1.0])
+                x = side * (d.half + 0.5 + dice.uniform(0, 1) * (d.pave[0 if side < 0 else 1] - 0.9))
                 found.append(
-                    Walker(
-                        "person", x, at, int(rng.integers(PEOPLE)), int(time_s * 8 + n) % 6, bool(rng.random() < 0.5)
-                    )
+                    Walker("person", x, at, dice.integer(PEOPLE), int(time_s * 8 + n) % 6, dice.random() < 0.5)
                 )
             elif family < 4:
                 away = v > 0
-                x = (street.side if away else -street.side) * (d.half - float(rng.uniform(0.6, 1.3)))
-                found.append(Walker("cyclist", x, at, int(rng.integers(CYCLISTS)), 0))
+                x = (street.side if away else -street.side) * (d.half - dice.uniform(0.6, 1.3))
+                found.append(Walker("cyclist", x, at, dice.integer(CYCLISTS), 0))
             else:
-                found.append(_crosser(rng, d.half + 1.0, at, time_s))
+                found.append(_crosser(dice, d.half + 1.0, at, time_s))
     return found
 
 
-def _crosser(rng: np.random.Generator, reach: float, at: float, time_s: float) -> Walker:
-    phase = (time_s * 0.05 * float(rng.uniform(0.7, 1.2)) + float(rng.random())) % 1.0
+def _crosser(dice: Dice, reach: float, at: float, time_s: float) -> Walker:
+    phase = (time_s * 0.05 * dice.uniform(0.7, 1.2) + dice.random()) % 1.0
     x = reach * (4 * abs(phase - 0.5) - 1)
-    if rng.random() < 0.25:
-        return Walker("cyclist", x, at, int(rng.integers(CYCLISTS)), 1, phase < 0.5)
-    return Walker("person", x, at, int(rng.integers(PEOPLE)), int(time_s * 8) % 6, phase < 0.5)
+    if dice.random() < 0.25:
+        return Walker("cyclist", x, at, dice.integer(CYCLISTS), 1, phase < 0.5)
+    return Walker("person", x, at, dice.integer(PEOPLE), int(time_s * 8) % 6, phase < 0.5)
 
 
 def unknown_things(street: Street, s: float, time_s: float, kinds: tuple[str, ...], rate: float) -> list[Walker]:
@@ -104,21 +103,21 @@ def unknown_things(street: Street, s: float, time_s: float, kinds: tuple[str, ..
         return found
     spacing = min(46.0 / rate, 23.0)
     for n in _numbers(s, 0.0, spacing, 2, 70):
-        rng = np.random.default_rng([street.seed, 7, n + (1 << 30)])
-        present, kind, place = rng.random() < rate * spacing / 46.0, str(rng.choice(kinds)), rng.random()
-        at = (n + float(rng.random())) * spacing
+        dice = Dice(street.seed, 7, n)
+        present, kind, place = dice.random() < rate * spacing / 46.0, dice.choice(kinds), dice.random()
+        at = (n + dice.random()) * spacing
         if not present or at - s < 2.5:
             continue
         d = street.district(int(max(at, 0) // DISTRICT_M))
         x = (
-            float(rng.uniform(-1, 1)) * (d.half - 0.6)
+            dice.uniform(-1, 1) * (d.half - 0.6)
             if place < 0.78
-            else float(rng.choice([-1, 1])) * (d.half + float(rng.uniform(0, 1.2)))
+            else dice.choice([-1, 1]) * (d.half + dice.uniform(0, 1.2))
         )
-        flip = bool(rng.random() < 0.5)
+        flip = dice.random() < 0.5
         if kind in ANIMALS:
-            pace, phase = float(rng.uniform(0.1, 0.5)), float(rng.uniform(0, 6.3))
+            pace, phase = dice.uniform(0.1, 0.5), dice.uniform(0, 6.3)
             x += 1.2 * float(np.sin(pace * time_s + phase))
             flip = bool(np.cos(pace * time_s + phase) < 0)
-        found.append(Walker(kind, x, at, int(rng.integers(VARIANTS)), 0, flip, True, float(rng.uniform(0.85, 1.2))))
+        found.append(Walker(kind, x, at, dice.integer(VARIANTS), 0, flip, True, dice.uniform(0.85, 1.2)))
     return found

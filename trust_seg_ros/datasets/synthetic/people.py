@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -70,7 +70,7 @@ def _pick(rng: np.random.Generator, table: tuple[tuple[int, ...], ...]) -> tuple
     return tuple(float(v) for v in np.clip(colour, 8, 245))
 
 
-@lru_cache(maxsize=None)
+@cache
 def person(variant: int, step: int) -> Sprite:
     """A pedestrian of 1.3 to 1.9 metres at one of ``STEPS`` moments of a stride."""
     rng = np.random.default_rng([31, variant])
@@ -109,7 +109,7 @@ def person(variant: int, step: int) -> Sprite:
     return f.finish(rng)
 
 
-@lru_cache(maxsize=None)
+@cache
 def cyclist(variant: int, view: int) -> Sprite:
     """A cyclist, bicycle included: ``view`` 0 from behind or in front, 1 from the side."""
     rng = np.random.default_rng([32, variant])
@@ -149,7 +149,7 @@ def cyclist(variant: int, view: int) -> Sprite:
     return f.finish(rng)
 
 
-@lru_cache(maxsize=None)
+@cache
 def sign(variant: int) -> Sprite:
     """The plate of a traffic sign, an advertising board, or the head of a traffic light; stands on its lower edge."""
     rng = np.random.default_rng([33, variant])

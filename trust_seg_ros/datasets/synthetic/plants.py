@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ TREES = 18
 _GREENS = ((58, 82, 34), (74, 92, 44), (44, 66, 36), (92, 98, 46), (110, 92, 44), (60, 74, 48), (38, 56, 34))
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree(variant: int) -> Sprite:
     """A tree of 4 to 11 metres: in leaf, or bare, as in winter."""
     rng = np.random.default_rng([21, variant])
@@ -84,54 +84,54 @@ def _main_part(solid: np.ndarray) -> np.ndarray:
     return cv2.dilate(largest.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def hedge(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Six metres of hedge: chains of colour (premultiplied) and clearness."""
     rng = np.random.default_rng([22, variant])
     green = np.array(_GREENS[rng.integers(len(_GREENS))], np.float32) * rng.uniform(0.7, 1.1)
-    leaves = fractal(96, 256, 8, 3, rng)
+    leaves = fractal(96, 512, 8, 3, rng)
     light = (1.15 - 0.6 * np.linspace(0, 1, 96, dtype=np.float32)[:, None]) * (1 + 0.3 * leaves)
     colour = np.clip(green * np.clip(light, 0.15, 2)[..., None], 0, 255).astype(np.uint8)
-    rough = 8 + 5 * fractal(1, 256, 32, 4, rng)[0] + 2 * leaves[:1][0]
+    rough = 8 + 5 * fractal(1, 512, 32, 4, rng)[0] + 2 * leaves[:1][0]
     alpha = (np.arange(96)[:, None] > rough[None, :]).astype(np.uint8) * 255
     alpha = cv2.GaussianBlur(alpha, (3, 3), 0)
     colour = cv2.multiply(colour, cv2.merge([alpha] * 3), scale=1 / 255)
     return mip_chain(colour), mip_chain(cv2.merge([255 - alpha] * 3))
 
 
-@lru_cache(maxsize=None)
+@cache
 def fence(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], float]:
-    """Three metres of fence or wall: chains of colour and clearness, and its height in metres."""
+    """Six metres of fence or wall: chains of colour and clearness, and its height in metres."""
     rng = np.random.default_rng([23, variant])
-    colour = np.zeros((128, 256, 3), np.float32)
-    alpha = np.zeros((128, 256), np.uint8)
+    colour = np.zeros((128, 512, 3), np.float32)
+    alpha = np.zeros((128, 512), np.uint8)
     style = variant % 4
     height = float((1.1, 1.3, 1.7, 1.0)[style] * rng.uniform(0.85, 1.2))
     if style == 0:
         colour[:] = np.array((56, 62, 58)) * rng.uniform(0.4, 2.2)
         alpha[4:12] = alpha[104:112] = 255
-        for x in range(0, 256, 11):
+        for x in range(0, 512, 11):
             alpha[8:110, x : x + 4] = 255
-        alpha[:, :7] = 255
+        alpha[:, :7] = alpha[:, 256:263] = 255
     elif style == 1:
         colour[:] = np.array((190, 186, 176)) * rng.uniform(0.45, 1.1)
         for y in (6, 50, 92):
             alpha[y : y + 13] = 255
-        for x in (0, 84, 170):
+        for x in (0, 84, 170, 256, 340, 426):
             alpha[:, x : x + 12] = 255
-        colour += 8 * rng.standard_normal((128, 256, 1))
+        colour += 8 * rng.standard_normal((128, 512, 1))
     elif style == 2:
         colour[:] = np.array((124, 96, 68)) * rng.uniform(0.6, 1.2)
         alpha[:] = 255
-        for x in range(0, 256, 13):
+        for x in range(0, 512, 13):
             colour[:, x : x + 13] *= rng.uniform(0.85, 1.12)
             colour[:, x : x + 2] *= 0.55
             alpha[: int(rng.integers(0, 5)), x : x + 13] = 0
-        colour += 7 * rng.standard_normal((128, 256, 1))
+        colour += 7 * rng.standard_normal((128, 512, 1))
     else:
         colour[:] = np.array((170, 172, 174)) * rng.uniform(0.5, 1.15)
         alpha[20:64] = 255
-        for x in (10, 138):
+        for x in (10, 138, 266, 394):
             alpha[20:, x : x + 10] = 255
         colour[30:36] *= 0.7
         colour[46:52] *= 1.15

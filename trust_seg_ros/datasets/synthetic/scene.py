@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.synthetic import layout, movers, people, plants, textures, vehicles
+from trust_seg_ros.datasets.synthetic.backdrop import draw_backdrop
 from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.ground import FAR_M, draw_ground
+from trust_seg_ros.datasets.synthetic.ground import draw_ground
 from trust_seg_ros.datasets.synthetic.settings import (
-    BICYCLIST, BUILDING, FENCE, NO_CLASS, PEDESTRIAN, POLE, SIGN, TREE,
+    BICYCLIST,
+    BUILDING,
+    FENCE,
+    NO_CLASS,
+    PEDESTRIAN,
+    POLE,
+    SIGN,
+    TREE,
 )  # fmt: skip
 from trust_seg_ros.datasets.synthetic.unknowns import unknown
 
@@ -24,63 +33,41 @@ class Scene:
 
     Attributes:
         kinds: kind of the unknown objects drawn; number i in the truth is ``kinds[i - 1]``.
-        lights: (column, row, distance, red, green, blue) of the lamps in view.
+        lights: burning lamps in view.
     """
 
     def __init__(self, canvas: Canvas, camera: Camera, street: layout.Street, s: float, lit: bool) -> None:
         self.canvas, self.camera, self.street, self.s, self.lit = canvas, camera, street, s, lit
         self.kinds: list[str] = []
-        self.lights: list[tuple[float, ...]] = []
+        self.lights: list[vehicles.Lamp] = []
 
     def draw(self, time_s: float, speed: float, unknowns: tuple[str, ...], rate: float, wet: float, sun: float) -> None:
         """Everything but the sky."""
-        self._backdrop()
+        draw_backdrop(self.canvas, self.camera, self.street, self.s)
         draw_ground(self.canvas, self.camera, self.street, self.s, wet)
         sun_shadows(self.canvas, self.camera, self.street, self.s, sun)
         low, high = int(self.s // layout.DISTRICT_M), int((self.s + VIEW_M) // layout.DISTRICT_M)
         districts = [self.street.district(k) for k in range(low, high + 1)]
-        houses = [h for d in districts for h in d.houses if self.s + 1 < h.end and h.s < self.s + VIEW_M]
-        for house in sorted(houses, key=lambda h: -h.s):
-            self._house(house)
         queue: list[tuple[float, Callable[[], None]]] = []
+        for house in (h for d in districts for h in d.houses):
+            if self.s + 1 < house.end and house.s < self.s + VIEW_M:
+                # by its far end and a fence's length: what stands before the wall comes later
+                queue.append((house.end + 6.0 - self.s, partial(self._house, house)))
         for thing in (t for d in districts for t in d.things):
-            ahead = thing.s - self.s
-            if (
-                thing.end or thing.s + (thing.vehicle.length if thing.vehicle else 0)
-            ) - self.s > 1.5 and ahead < VIEW_M:
-                queue.append((ahead + (2 if thing.end else 0), lambda t=thing: self._thing(t)))
+            if thing.last - self.s > 1.5 and thing.s - self.s < VIEW_M:
+                queue.append(((thing.last if thing.outer else thing.s) - self.s, partial(self._thing, thing)))
         for vehicle in movers.vehicles(self.street, self.s, time_s, speed):
-            queue.append((vehicle.s - self.s, lambda v=vehicle: self._vehicle(v)))
+            queue.append((vehicle.s - self.s, partial(self._vehicle, vehicle)))
         for walker in movers.walkers(self.street, self.s, time_s):
-            queue.append((walker.s - self.s, lambda w=walker: self._walker(w)))
+            queue.append((walker.s - self.s, partial(self._walker, walker)))
         for walker in movers.unknown_things(self.street, self.s, time_s, unknowns, rate):
-            queue.append((walker.s - self.s, lambda w=walker: self._walker(w)))
+            queue.append((walker.s - self.s, partial(self._walker, walker)))
         for _, action in sorted(queue, key=lambda entry: -entry[0]):
             action()
 
     def _place(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         point = self.camera.project(np.array([[x, y, z]]))[0]
         return float(point[0]), float(point[1]), self.camera.focal / z
-
-    def _backdrop(self) -> None:
-        """Trees and houses where the street ends in the distance."""
-        number = int((self.s + FAR_M) // layout.DISTRICT_M)
-        rng = np.random.default_rng([self.street.seed, 3, number])
-        left = self.camera.project(np.array([[-500, 0, FAR_M], [500, 0, FAR_M], [500, 4, FAR_M], [-500, 4, FAR_M]]))
-        self.canvas.polygon(left, (70.0, 78.0, 62.0), (TREE, depth_code(FAR_M), 0))
-        for x in np.arange(-110, 110, 9.0):
-            x, pick = float(x + rng.uniform(-3, 3)), rng.random()
-            z = FAR_M + float(rng.uniform(0, 40))
-            if pick < 0.45:
-                chain, width, height = textures.facade(int(rng.integers(textures.FACADES)), bool(rng.random() < 0.5))
-                corners = np.array([[x, height, z], [x + width, height, z], [x + width, 0, z], [x, 0, z]])
-                pixels = self.camera.project(corners)
-                self.canvas.textured(chain, pixels)
-                self.canvas.mark(pixels, (BUILDING, max(2, depth_code(z)), 0))
-            else:
-                column, row, scale = self._place(x, 0, z)
-                sprite = plants.tree(int(rng.integers(plants.TREES)))
-                self.canvas.sprite(sprite, column, row, scale * 1.2, (TREE, max(2, depth_code(z)), 0))
 
     def _house(self, house: layout.House) -> None:
         chain, _, _ = textures.facade(house.variant, house.shade)
@@ -115,11 +102,7 @@ class Scene:
             self.canvas.mark(piece, (BUILDING, depth_code((cuts[k] + cuts[k + 1]) / 2), 0))
 
     def _vehicle(self, vehicle: vehicles.Vehicle) -> None:
-        lights = vehicles.draw_vehicle(self.canvas, self.camera, vehicle, self.s, self.lit)
-        for x, y, z, *colour in lights:
-            if z > self.camera.near:
-                column, row, scale = self._place(x, y, z)
-                self.lights.append((column, row, 0.55 * scale, z, *colour))
+        self.lights += vehicles.draw_vehicle(self.canvas, self.camera, vehicle, self.s, self.lit)
 
     def _thing(self, thing: layout.Thing) -> None:
         z = thing.s - self.s
@@ -150,19 +133,15 @@ class Scene:
         else:
             colours, clears, height = plants.fence(thing.variant)
             label = FENCE
-        for a, b in ((z + 3, z + 6), (z, z + 3)):
-            near = max(a, self.camera.near)
-            if b > near + 0.3:
-                cut = (near - a) / 3
-                parts = (
-                    [tuple(t[:, int(cut * t.shape[1]) :] for t in chain) for chain in (colours, clears)]
-                    if cut > 0
-                    else (colours, clears)
-                )
-                corners = np.array([[thing.x, height, near], [thing.x, height, b], [thing.x, 0, b], [thing.x, 0, near]])
-                self.canvas.cutout(
-                    parts[0], parts[1], self.camera.project(corners), (label, depth_code((near + b) / 2), 0)
-                )
+        near, end = max(z, self.camera.near), z + 6.0
+        if end < near + 0.3:
+            return
+        cut = (near - z) / 6
+        if cut > 0:
+            colours, clears = (tuple(t[:, int(cut * t.shape[1]) :] for t in chain) for chain in (colours, clears))
+        corners = [[thing.x, height, near], [thing.x, height, end], [thing.x, 0, end], [thing.x, 0, near]]
+        code = depth_code(2 / (1 / near + 1 / end))
+        self.canvas.cutout(colours, clears, self.camera.project(np.array(corners)), (label, code, 0))
 
     def _post(self, thing: layout.Thing, column: float, row: float, scale: float, code: int) -> None:
         tall = thing.size * scale
@@ -196,7 +175,7 @@ class Scene:
             head = arm[1] + np.float32([[-0.3, -0.08], [0.3, -0.08], [0.3, 0.16], [-0.3, 0.16]]) * scale
             self.canvas.polygon(head, (120.0, 120.0, 116.0), truth)
             if self.lit:
-                self.lights.append((float(arm[1, 0]), float(arm[1, 1]), 1.5 * scale, -1.0, 255.0, 214.0, 150.0))
+                self.lights.append(vehicles.Lamp(*(float(v) for v in arm[1]), 1.5 * scale, -1.0, (255.0, 214.0, 150.0)))
         elif thing.kind in ("sign", "light"):
             self.canvas.sprite(
                 people.sign(thing.variant), column, row - tall + 0.4 * scale, scale * 1.05, (SIGN, code, 0)
@@ -204,7 +183,7 @@ class Scene:
 
     def _blot(self, column: float, row: float, wide: float, gain: float = 0.6) -> None:
         """A soft dark spot where something touches the ground."""
-        if wide > 5:
+        if wide > 9:
             spot = np.float32([[-1, 0], [-0.6, -0.22], [0.6, -0.22], [1, 0], [0.6, 0.2], [-0.6, 0.2]]) * (wide * 0.5)
             self.canvas.shadow(spot + np.float32([column, row]), gain)
 

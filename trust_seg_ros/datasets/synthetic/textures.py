@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -29,9 +29,14 @@ def fractal(height: int, width: int, cell: int, octaves: int, rng: np.random.Gen
     return total / max(float(total.std()), 1e-6)
 
 
-@lru_cache(maxsize=None)
+def _closed(tile: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The tile as uint8, with its first row and column repeated at its end."""
+    return np.pad(np.clip(tile, low, high).astype(np.uint8), ((0, 1), (0, 1)), mode="wrap")
+
+
+@cache
 def asphalt(variant: int) -> np.ndarray:
-    """Brightness of a 25.6 m square of asphalt, (512, 512) uint8 around 128: stains, patches, cracks."""
+    """Brightness of a 25.6 m square of asphalt, (513, 513) uint8 around 128: stains, patches, cracks."""
     rng = np.random.default_rng([11, variant])
     tile = 128 + 6 * fractal(512, 512, 128, 4, rng) + 1.5 * fractal(512, 512, 4, 2, rng)
     tracks = np.cos(np.linspace(0, 2 * np.pi * 16, 512, endpoint=False))
@@ -46,19 +51,19 @@ def asphalt(variant: int) -> np.ndarray:
         cv2.polylines(tile, [np.rint(line).astype(np.int32)], False, 95.0, 1)
     for _ in range(5):
         cv2.circle(tile, tuple(int(v) for v in rng.integers(20, 490, 2)), 7, 88.0, -1)
-    return np.clip(tile, 40, 215).astype(np.uint8)
+    return _closed(tile, 40, 215)
 
 
-@lru_cache(maxsize=None)
+@cache
 def grain() -> np.ndarray:
-    """Fine grain of a 5.12 m square, (512, 512) uint8 around 128."""
+    """Fine grain of a 5.12 m square, (513, 513) uint8 around 128."""
     rng = np.random.default_rng(12)
-    return np.clip(128 + 8 * fractal(512, 512, 8, 4, rng), 30, 225).astype(np.uint8)
+    return _closed(128 + 8 * fractal(512, 512, 8, 4, rng), 30, 225)
 
 
-@lru_cache(maxsize=None)
+@cache
 def paving(variant: int) -> np.ndarray:
-    """Brightness of a 6.4 m square of slabs, (512, 512) uint8 around 128."""
+    """Brightness of a 6.4 m square of slabs, (513, 513) uint8 around 128."""
     rng = np.random.default_rng([13, variant])
     tile = 128 + 6 * fractal(512, 512, 64, 5, rng) + 7 * fractal(512, 512, 4, 2, rng)
     rows, cols = ((64, 32), (32, 32), (64, 64), (512, 512))[variant % 4]
@@ -70,19 +75,17 @@ def paving(variant: int) -> np.ndarray:
             if cols < 512:
                 tile[r : r + rows, c0 : c0 + 2] -= 36
         tile[r : r + 2] -= 36 if rows < 512 else 0
-    return np.clip(tile, 30, 225).astype(np.uint8)
+    return _closed(tile, 30, 225)
 
 
-@lru_cache(maxsize=None)
+@cache
 def lawn() -> np.ndarray:
-    """Brightness of a 6.4 m square of grass, (512, 512) uint8 around 128."""
+    """Brightness of a 6.4 m square of grass, (513, 513) uint8 around 128."""
     rng = np.random.default_rng(14)
-    return np.clip(128 + 16 * fractal(512, 512, 32, 5, rng) + 16 * fractal(512, 512, 4, 2, rng), 20, 240).astype(
-        np.uint8
-    )
+    return _closed(128 + 16 * fractal(512, 512, 32, 5, rng) + 16 * fractal(512, 512, 4, 2, rng), 20, 240)
 
 
-@lru_cache(maxsize=None)
+@cache
 def clouds(variant: int) -> np.ndarray:
     """Cloud cover, (256, 512) float32 in [0, 1], seamless in the columns."""
     rng = np.random.default_rng([15, variant])
@@ -91,7 +94,7 @@ def clouds(variant: int) -> np.ndarray:
     return np.clip(0.5 + 0.45 * (noise + cover), 0, 1).astype(np.float32)
 
 
-@lru_cache(maxsize=None)
+@cache
 def noise_tile() -> np.ndarray:
     """Sensor noise, (1024, 1024, 3) uint8, mean 128, deviation 32, mostly equal in the three colours."""
     rng = np.random.default_rng(16)
@@ -109,7 +112,7 @@ _DOORS = ((60, 30, 28), (30, 50, 40), (36, 42, 70), (90, 80, 70), (130, 24, 24),
 _SHOPS = ((24, 60, 120), (150, 24, 30), (20, 90, 60), (40, 40, 44), (190, 150, 40), (120, 40, 110), (220, 220, 215))
 
 
-@lru_cache(maxsize=None)
+@cache
 def facade(variant: int, shade: bool) -> tuple[tuple[np.ndarray, ...], float, float]:
     """Front of a building: its texture chain (RGB), width and height in metres; darker when ``shade``."""
     if shade:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -14,7 +14,7 @@ ANIMALS = ("deer", "cow", "dog", "sheep")
 Colour = tuple[float, ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def unknown(kind: str, variant: int) -> Sprite:
     """The cut-out of one of ``UNKNOWN_KINDS`` in one of ``VARIANTS`` looks."""
     seed = int.from_bytes(kind.encode()[:8], "little")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -101,7 +102,7 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
     dark = u(6, 26)
     return Look(_rgb(dark, dark * 1.05, dark * 1.4), _rgb(dark * 2.4, dark * 2, dark * 1.9), _rgb(dark * 2, dark * 1.7, dark * 1.6), u(0, 1),
                 u(0.16, 0.3) * tint * _rgb(1.05, 0.97, 0.9), _rgb(dark * 2, dark * 1.8, dark * 1.8), u(100, 250), lamps=True,
-                headlights=u(0.35, 0.7), grain=2.4, blur=0.7)  # fmt: skip
+                headlights=u(0.35, 0.7), grain=1.7, blur=0.7)  # fmt: skip
 
 
 def paint_sky(canvas: Canvas, camera: Camera, look: Look, variant: int, heading: float) -> None:
@@ -149,18 +150,26 @@ def reflect(canvas: Canvas, camera: Camera, strength: float) -> None:
     cv2.copyTo(wet, ground, below)
 
 
+@cache
+def _flare() -> np.ndarray:
+    """Brightness of a lamp around its centre, (65, 65) float32 in [0, 1.25]."""
+    line = np.linspace(-1, 1, 65, dtype=np.float32)
+    near = np.clip(1 - np.hypot(line[None], line[:, None]), 0, 1)
+    return 0.35 * near**2 + 0.9 * near**8
+
+
 def glow(canvas: Canvas, column: float, row: float, radius: float, colour: tuple[float, ...]) -> None:
     """Add a soft light of ``radius`` pixels."""
     x0, x1 = max(0, int(column - radius)), min(canvas.width, int(column + radius) + 1)
     y0, y1 = max(0, int(row - radius)), min(canvas.height, int(row + radius) + 1)
     if x1 <= x0 or y1 <= y0:
         return
-    dx = (np.arange(x0, x1, dtype=np.float32) - column) / radius
-    dy = (np.arange(y0, y1, dtype=np.float32) - row) / radius
-    near = np.clip(1 - np.sqrt(dx[None] ** 2 + dy[:, None] ** 2), 0, 1)
-    light = (0.35 * near**2 + 0.9 * near**8)[..., None] * np.array(colour, np.float32)
+    step = 32 / radius
+    matrix = np.float32([[step, 0, 32 + (x0 - column) * step], [0, step, 32 + (y0 - row) * step]])
+    near = cv2.warpAffine(_flare(), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    light = cv2.merge([cv2.convertScaleAbs(near, alpha=c) for c in colour])
     roi = canvas.image[y0:y1, x0:x1]
-    cv2.add(roi, np.minimum(light, 255).astype(np.uint8), roi)
+    cv2.add(roi, light, roi)
 
 
 def sensor(canvas: Canvas, look: Look, noise: float, rng: np.random.Generator) -> None:
