@@ -48,7 +48,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class House:
-    """A building: its front runs along the street at ``x`` from ``s`` to ``end``."""
+    """A building: its front runs along the street at ``x`` from ``s`` to ``end``; ``free`` where its near end shows."""
 
     x: float
     s: float
@@ -58,6 +58,7 @@ class House:
     roof: float
     roof_rgb: tuple[float, float, float]
     shade: bool
+    free: bool = True
 
 
 @dataclass
@@ -172,6 +173,7 @@ def _houses(d: District, dice: Dice, side: float, style: str, edge: float, start
     same = dice.integer(FACADES) if dice.random() < 0.35 else -1
     roofs = np.array([(96, 70, 60), (72, 72, 78), (120, 84, 66), (60, 58, 58)], np.float64)
     roof_rgb = roofs[dice.integer(4)] * dice.uniform(0.7, 1.2)
+    last = -1e9
     while s < end:
         variant = same if same >= 0 and dice.random() < 0.8 else dice.integer(FACADES)
         _, width, height = facade(variant, False)
@@ -179,9 +181,9 @@ def _houses(d: District, dice: Dice, side: float, style: str, edge: float, start
             break
         roof = dice.uniform(1.5, 3.2) if dice.random() < 0.6 and height < 11 else 0.0
         x = side * (edge + back + dice.choice([0, 0, 0, 0.7]))
-        d.houses.append(
-            House(x, s, s + width, variant, height, roof, tuple(float(v) for v in roof_rgb), side == sun_side)
-        )
+        tiles = tuple(float(v) for v in roof_rgb)
+        d.houses.append(House(x, s, s + width, variant, height, roof, tiles, side == sun_side, s - last > 0.8))
+        last = s + width
         if style == "suburb" and dice.random() < 0.5:
             d.things.append(Thing("tree", side * (edge + 2.5), s + width + 2, dice.integer(TREES)))
         s += width + dice.uniform(*gap) + (dice.uniform(4, 12) if dice.random() < 0.08 else 0.0)

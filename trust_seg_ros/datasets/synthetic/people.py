@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ class Figure:
 
     def limb(self, points: list[tuple[float, float]], width: float, colour: tuple[float, ...]) -> None:
         """A bent limb of constant width in metres."""
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             for target, value in ((self.colour, colour), (self.alpha, 255)):
                 cv2.line(target, self.at(*a), self.at(*b), value, max(1, round(width * self.pm)), cv2.LINE_AA, 4)
 
@@ -76,7 +77,7 @@ def person(variant: int, step: int) -> Sprite:
     rng = np.random.default_rng([31, variant])
     tall = float(rng.uniform(1.55, 1.9)) if variant % 6 else 1.25
     f, k = Figure(1.3, tall + 0.12), tall / 1.75
-    coat, legs, skin, hair = _pick(rng, _CLOTH), _pick(rng, _CLOTH), _pick(rng, _SKIN), _pick(rng, _HAIR)
+    coat, legs, skin, hair = _pick(rng, _CLOTH), _pick(rng, _CLOTH[:7]), _pick(rng, _SKIN), _pick(rng, _HAIR)
     shoes, long_coat, bag = (28.0, 26.0, 26.0), rng.random() < 0.35, rng.random() < 0.4
     bulk = float(rng.uniform(0.85, 1.25))
     side = 0.24 * np.sin(2 * np.pi * step / STEPS)
@@ -113,7 +114,7 @@ def person(variant: int, step: int) -> Sprite:
 def cyclist(variant: int, view: int) -> Sprite:
     """A cyclist, bicycle included: ``view`` 0 from behind or in front, 1 from the side."""
     rng = np.random.default_rng([32, variant])
-    coat, legs, skin, helmet = _pick(rng, _CLOTH), _pick(rng, _CLOTH), _pick(rng, _SKIN), _pick(rng, _CLOTH + _HAIR)
+    coat, legs, skin, helmet = _pick(rng, _CLOTH), _pick(rng, _CLOTH[:7]), _pick(rng, _SKIN), _pick(rng, _CLOTH + _HAIR)
     frame = _pick(rng, _CLOTH)
     if view == 0:
         f = Figure(1.0, 1.85)

@@ -30,7 +30,9 @@ def tree(variant: int) -> Sprite:
             np.uint8
         )
         colour[alpha < 40] = bark
-        alpha = np.maximum(alpha, np.where(haze > 24, twigs, 0).astype(np.uint8))
+        alpha = np.maximum(
+            alpha, np.where((haze > 24) & (np.arange(304)[:, None] < 190), twigs // 4 * 3, 0).astype(np.uint8)
+        )
     else:
         _branch(colour, alpha, (152.0, 304.0), -np.pi / 2, 90.0, 11.0, bark, rng, 2)
         _crown(colour, alpha, rng)

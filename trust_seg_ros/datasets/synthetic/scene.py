@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic import layout, movers, people, plants, textures, vehicles
+from trust_seg_ros.datasets.synthetic import layout, movers, people, plants, vehicles
 from trust_seg_ros.datasets.synthetic.backdrop import draw_backdrop
 from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
 from trust_seg_ros.datasets.synthetic.ground import draw_ground
+from trust_seg_ros.datasets.synthetic.houses import draw_house, sun_shadows
 from trust_seg_ros.datasets.synthetic.settings import (
     BICYCLIST,
-    BUILDING,
     FENCE,
     NO_CLASS,
     PEDESTRIAN,
@@ -52,7 +51,7 @@ class Scene:
         for house in (h for d in districts for h in d.houses):
             if self.s + 1 < house.end and house.s < self.s + VIEW_M:
                 # by its far end and a fence's length: what stands before the wall comes later
-                queue.append((house.end + 6.0 - self.s, partial(self._house, house)))
+                queue.append((house.end + 6.0 - self.s, partial(draw_house, self.canvas, self.camera, house, self.s)))
         for thing in (t for d in districts for t in d.things):
             if thing.last - self.s > 1.5 and thing.s - self.s < VIEW_M:
                 queue.append(((thing.last if thing.outer else thing.s) - self.s, partial(self._thing, thing)))
@@ -68,38 +67,6 @@ class Scene:
     def _place(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         point = self.camera.project(np.array([[x, y, z]]))[0]
         return float(point[0]), float(point[1]), self.camera.focal / z
-
-    def _house(self, house: layout.House) -> None:
-        chain, _, _ = textures.facade(house.variant, house.shade)
-        side = np.sign(house.x)
-        z0, z1, h = house.s - self.s, house.end - self.s, house.height
-        wall = chain[-1].reshape(-1, 3).mean(0)
-        back = house.x + side * 9.0
-        if z0 > self.camera.near:
-            gable = [[house.x, 0, z0], [back, 0, z0], [back, h, z0]]
-            gable += [[house.x + side * 4.5, h + house.roof, z0]] * bool(house.roof) + [[house.x, h, z0]]
-            pixels = self.camera.project(np.array(gable, np.float64))
-            tone = tuple(float(v) for v in wall * (0.72 if house.shade else 0.9))
-            self.canvas.polygon(pixels, tone, (BUILDING, depth_code(z0), 0))
-        near = max(z0, self.camera.near)
-        if house.roof:
-            ridge = house.x + side * 4.5
-            roof = [[house.x, h, near], [house.x, h, z1], [ridge, h + house.roof, z1], [ridge, h + house.roof, near]]
-            self.canvas.polygon(self.camera.project(np.array(roof)), house.roof_rgb, (BUILDING, depth_code(near), 0))
-        if z0 < near:  # what is behind the camera is cut off the texture
-            cut = (near - z0) / (z1 - z0)
-            chain = tuple(t[:, int(cut * t.shape[1]) :] for t in chain if int(cut * t.shape[1]) < t.shape[1] - 1)
-            if not chain:
-                return
-        corners = np.array([[house.x, h, near], [house.x, h, z1], [house.x, 0, z1], [house.x, 0, near]])
-        self.canvas.textured(chain, self.camera.project(corners))
-        pieces = 1 if near > 50 else 4
-        cuts = 1 / np.linspace(1 / near, 1 / z1, pieces + 1)
-        top = self.camera.project(np.stack([np.full(pieces + 1, house.x), np.full(pieces + 1, h), cuts], 1))
-        low = self.camera.project(np.stack([np.full(pieces + 1, house.x), np.zeros(pieces + 1), cuts], 1))
-        for k in range(pieces):
-            piece = np.stack([top[k], top[k + 1], low[k + 1], low[k]])
-            self.canvas.mark(piece, (BUILDING, depth_code((cuts[k] + cuts[k + 1]) / 2), 0))
 
     def _vehicle(self, vehicle: vehicles.Vehicle) -> None:
         self.lights += vehicles.draw_vehicle(self.canvas, self.camera, vehicle, self.s, self.lit)
@@ -210,22 +177,3 @@ class Scene:
             self.canvas.sprite(
                 people.cyclist(walker.variant, walker.step), column, row, scale, (BICYCLIST, code, 0), walker.flip
             )
-
-
-def sun_shadows(canvas: Canvas, camera: Camera, street: layout.Street, s: float, strength: float) -> None:
-    """Shadows that the houses on the sunny side cast over the ground."""
-    if strength <= 0:
-        return
-    mask = np.full((canvas.height, canvas.width), 255, np.uint8)
-    for number in range(int(s // layout.DISTRICT_M), int((s + 90) // layout.DISTRICT_M) + 1):
-        for house in street.district(number).houses:
-            z0, z1 = max(house.s - s, camera.near), min(house.end - s, 110.0)
-            if not house.shade or z1 <= z0:
-                continue
-            tip = house.x - np.sign(house.x) * (house.height + house.roof) * 0.8
-            quad = np.array([[house.x, 0, z0], [tip, 0, z0 + 2], [tip, 0, z1 + 2], [house.x, 0, z1]])
-            points = np.rint(np.clip(camera.project(quad), -30000, 30000) * 16).astype(np.int32)
-            cv2.fillConvexPoly(mask, points, 255 * (1 - strength), cv2.LINE_AA, 4)
-    top = int(np.clip(camera.horizon, 0, canvas.height - 1))
-    roi = canvas.image[top:]
-    cv2.multiply(roi, cv2.cvtColor(cv2.blur(mask[top:], (5, 3)), cv2.COLOR_GRAY2RGB), roi, 1 / 255)

@@ -100,7 +100,7 @@ def _sheep(rng: np.random.Generator) -> Sprite:
             float(0.62 + 0.2 * r * np.sin(a)),
             0.11,
             0.1,
-            tuple(c * rng.uniform(0.82, 1.05) for c in wool),
+            _dark(wool, rng.uniform(0.82, 1.05)),
         )
     f.shape([(0.42, 0.84), (0.56, 0.86), (0.7, 0.62), (0.6, 0.56), (0.46, 0.66)], (52.0, 46.0, 44.0))
     f.oval(0.44, 0.84, 0.08, 0.035, (60.0, 54.0, 50.0), -20)

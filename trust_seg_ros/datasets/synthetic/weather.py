@@ -10,6 +10,7 @@ import numpy as np
 
 from trust_seg_ros.datasets.synthetic.camera import Camera, depth_of_codes
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
+from trust_seg_ros.datasets.synthetic.settings import ROAD
 from trust_seg_ros.datasets.synthetic.textures import clouds, noise_tile
 
 CLOUD_VARIANTS = 10
@@ -78,8 +79,10 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
         )
     if name == "dusk":
         low = _rgb(232, 178, 132) * u(0.6, 1.0) if rng.random() < 0.6 else _rgb(176, 182, 190) * u(0.7, 1)
-        return Look(_rgb(84, 96, 130) * u(0.7, 1.3), low, _rgb(110, 104, 116) * u(0.7, 1.2), u(0.3, 1), u(0.22, 0.5) * tint * _rgb(1.02, 0.98, 1.0),
-                    low * 0.75, u(150, 400), lamps=True, headlights=u(0, 0.1), grain=1.6)  # fmt: skip
+        zenith, cloud = _rgb(84, 96, 130) * u(0.7, 1.3), _rgb(110, 104, 116) * u(0.7, 1.2)
+        light = u(0.22, 0.5) * tint * _rgb(1.02, 0.98, 1.0)
+        far, beam = u(150, 400), u(0, 0.1)
+        return Look(zenith, low, cloud, u(0.3, 1), light, low * 0.75, far, lamps=True, headlights=beam, grain=1.6)
     if name == "rain":
         grey = u(110, 190)
         low = _rgb(grey, grey * 1.02, grey * 1.05)
@@ -100,9 +103,9 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
         low = _rgb(grey, grey * 1.005, grey * 1.01)
         return Look(low, low, low, 0.0, u(0.65, 0.9) * tint, low, u(26, 60), lamps=rng.random() < 0.5, blur=0.8)
     dark = u(6, 26)
-    return Look(_rgb(dark, dark * 1.05, dark * 1.4), _rgb(dark * 2.4, dark * 2, dark * 1.9), _rgb(dark * 2, dark * 1.7, dark * 1.6), u(0, 1),
-                u(0.16, 0.3) * tint * _rgb(1.05, 0.97, 0.9), _rgb(dark * 2, dark * 1.8, dark * 1.8), u(100, 250), lamps=True,
-                headlights=u(0.35, 0.7), grain=1.7, blur=0.7)  # fmt: skip
+    zenith, low = _rgb(dark, dark * 1.05, dark * 1.4), _rgb(dark * 2.4, dark * 2, dark * 1.9)
+    light, cover, far, beam = u(0.16, 0.3) * tint * _rgb(1.05, 0.97, 0.9), u(0, 1), u(100, 250), u(0.35, 0.7)
+    return Look(zenith, low, low * 0.84, cover, light, low * 0.9, far, lamps=True, headlights=beam, grain=1.7, blur=0.7)
 
 
 def paint_sky(canvas: Canvas, camera: Camera, look: Look, variant: int, heading: float) -> None:
@@ -138,16 +141,15 @@ def light_and_haze(canvas: Canvas, look: Look) -> None:
 def reflect(canvas: Canvas, camera: Camera, strength: float) -> None:
     """Wet ground mirrors what stands on it, weakly and blurred."""
     top = int(camera.horizon)
-    rows = min(top, canvas.height - top)
-    if rows < 4:
+    if not 4 <= top <= canvas.height - 4:
         return
-    mirrored = cv2.flip(canvas.image[top - rows : top], 0)
-    small = cv2.resize(mirrored, (canvas.width // 4, max(1, rows // 8)), interpolation=cv2.INTER_AREA)
-    mirrored = cv2.resize(small, (canvas.width, rows), interpolation=cv2.INTER_LINEAR)
-    below = canvas.image[top : top + rows]
+    below = canvas.image[top:]
+    mirrored = cv2.flip(canvas.image[:top], 0)
+    small = cv2.resize(mirrored, (canvas.width // 4, max(1, top // 8)), interpolation=cv2.INTER_AREA)
+    mirrored = cv2.resize(small, (canvas.width, below.shape[0]), interpolation=cv2.INTER_LINEAR)
     wet = cv2.addWeighted(below, 1 - strength, mirrored, strength, 0)
-    ground = (canvas.truth[top : top + rows, :, 0] == 3).view(np.uint8)
-    cv2.copyTo(wet, ground, below)
+    road = (canvas.truth[top:, :, 0] == ROAD).view(np.uint8)
+    cv2.copyTo(wet, road, below)
 
 
 @cache
