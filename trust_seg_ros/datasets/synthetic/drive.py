@@ -57,9 +57,14 @@ class SyntheticDrive:
         yaw = 0.02 * np.sin(0.27 * time_s + p[2])
         bob = 0.003 * np.sin(7.3 * time_s + p[3]) + 0.004 * np.sin(1.9 * time_s + p[4])
         return Camera(
-            size=(height, width), focal=float(self._focal), centre_x=float(width / 2 - self._focal * yaw),
-            horizon=float(height * self._level + self._focal * bob), height=float(self._height), x=float(lane), bend=street.bend_at(s),
-        )  # fmt: skip
+            size=(height, width),
+            focal=float(self._focal),
+            centre_x=float(width / 2 - self._focal * yaw),
+            horizon=float(height * self._level + self._focal * bob),
+            height=float(self._height),
+            x=float(lane),
+            bend=street.bend_at(s),
+        )
 
     def frame(self, index: int) -> DriveFrame:
         """Frame ``index`` >= 0; the same whatever was asked before.

@@ -80,7 +80,6 @@ class District:
     dash_on: float
     zebra: bool
     arrow_at: float
-    backdrop: int
     houses: list[House] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
 
@@ -155,13 +154,24 @@ def _cross_section(dice: Dice, drive_side: float) -> District:
     if half > 6:
         dashes += [-half / 2, half / 2]
     dash = dice.choice([3.0, 6.0, 9.0])
+    tint = np.array([dice.bell(3) for _ in range(3)])
     return District(
-        style=dice.choice(STYLES, [0.3, 0.2, 0.2, 0.1, 0.2]), half=half, pave=pave, variant=dice.integer(1 << 16),
-        road_rgb=np.clip(grey * np.array([1, 1.0, 1.03]) + np.array([dice.bell(3) for _ in range(3)]), 30, 200), pave_rgb=np.clip(light * warm, 40, 230),
-        kerb_rgb=np.clip(light * 1.12 * np.ones(3), 40, 240), grass_rgb=np.array([92, 112, 56]) * dice.uniform(0.65, 1.15),
-        paint_rgb=paint, edge_lines=edges, dash_lines=dashes, dash_m=dash, dash_on=dash * dice.choice([0.33, 0.5, 0.66]),
-        zebra=dice.random() < 0.3, arrow_at=dice.uniform(20, 120) if dice.random() < 0.4 else 0.0, backdrop=dice.integer(1 << 16),
-    )  # fmt: skip
+        style=dice.choice(STYLES, [0.3, 0.2, 0.2, 0.1, 0.2]),
+        half=half,
+        pave=pave,
+        variant=dice.integer(1 << 16),
+        road_rgb=np.clip(grey * np.array([1, 1.0, 1.03]) + tint, 30, 200),
+        pave_rgb=np.clip(light * warm, 40, 230),
+        kerb_rgb=np.clip(light * 1.12 * np.ones(3), 40, 240),
+        grass_rgb=np.array([92, 112, 56]) * dice.uniform(0.65, 1.15),
+        paint_rgb=paint,
+        edge_lines=edges,
+        dash_lines=dashes,
+        dash_m=dash,
+        dash_on=dash * dice.choice([0.33, 0.5, 0.66]),
+        zebra=dice.random() < 0.3,
+        arrow_at=dice.uniform(20, 120) if dice.random() < 0.4 else 0.0,
+    )
 
 
 def _houses(d: District, dice: Dice, side: float, style: str, edge: float, start: float, sun_side: float) -> None:
@@ -241,6 +251,7 @@ def _parked(d: District, dice: Dice, side: float, start: float, traffic: float, 
 
 
 def random_paint(dice: Dice) -> tuple[float, float, float]:
+    """RGB of a vehicle."""
     colour = np.clip(np.array(PAINTS[dice.integer(len(PAINTS))]) * dice.uniform(0.85, 1.15), 10, 235)
     return float(colour[0]), float(colour[1]), float(colour[2])
 

@@ -90,9 +90,8 @@ def person(variant: int, step: int) -> Sprite:
         f.limb([(foot - 0.04, 0.05 + lift), (foot + 0.1, 0.04 + lift)], 0.08, shoes)
     f.limb([(0, 1.38 * k), (side * 0.7 - 0.05, 1.1 * k), (side * 1.1, 0.86 * k)], 0.1 * k, tuple(0.7 * c for c in coat))
     low, half = (0.62 if long_coat else 0.84) * k, 0.17 * k * bulk
-    f.shape(
-        [(-half * 0.9, low), (half * 0.95, low), (half, 1.15 * k), (half * 0.95, 1.4 * k), (0.05, 1.47 * k), (-0.05, 1.47 * k),
-         (-half * 0.98, 1.4 * k), (-half, 1.15 * k)], coat)  # fmt: skip
+    flank = [(half * 0.95, low), (half, 1.15 * k), (half * 0.95, 1.4 * k), (0.05, 1.47 * k)]
+    f.shape(flank + [(-x, y) for x, y in reversed(flank)], coat)
     f.limb(
         [(0.0, 1.36 * k), (-side * 0.7 - 0.02, 1.08 * k), (-side * 1.1 + 0.05, 0.86 * k)],
         0.1 * k,
@@ -150,50 +149,55 @@ def cyclist(variant: int, view: int) -> Sprite:
     return f.finish(rng)
 
 
+_RED, _WHITE, _BLUE, _INK = (186.0, 26.0, 32.0), (236.0, 236.0, 232.0), (24.0, 70.0, 160.0), (24.0, 24.0, 26.0)
+
+
 @cache
 def sign(variant: int) -> Sprite:
-    """The plate of a traffic sign, an advertising board, or the head of a traffic light; stands on its lower edge."""
+    """The plate of a traffic sign, a board, or the head of a traffic light; stands on its lower edge."""
     rng = np.random.default_rng([33, variant])
     style = variant % 6
-    red, white, blue = (186.0, 26.0, 32.0), (236.0, 236.0, 232.0), (24.0, 70.0, 160.0)
-    ink = (24.0, 24.0, 26.0)
     if style == 0:
         f = Figure(0.75, 0.75, 90)
-        f.oval(0, 0.375, 0.36, 0.36, red)
-        f.oval(0, 0.375, 0.26, 0.26, white)
-        f.limb([(-0.1, 0.25), (-0.1, 0.5)], 0.06, ink)
-        f.oval(0.07, 0.375, 0.06, 0.11, ink, thick=0.05)
+        f.oval(0, 0.375, 0.36, 0.36, _RED)
+        f.oval(0, 0.375, 0.26, 0.26, _WHITE)
+        f.limb([(-0.1, 0.25), (-0.1, 0.5)], 0.06, _INK)
+        f.oval(0.07, 0.375, 0.06, 0.11, _INK, thick=0.05)
     elif style == 1:
         f = Figure(0.85, 0.78, 90)
-        f.shape([(-0.41, 0.02), (0.41, 0.02), (0, 0.75)], red)
-        f.shape([(-0.26, 0.11), (0.26, 0.11), (0, 0.57)], white)
-        f.limb([(0, 0.17), (0, 0.4)], 0.05, ink)
+        f.shape([(-0.41, 0.02), (0.41, 0.02), (0, 0.75)], _RED)
+        f.shape([(-0.26, 0.11), (0.26, 0.11), (0, 0.57)], _WHITE)
+        f.limb([(0, 0.17), (0, 0.4)], 0.05, _INK)
     elif style == 2:
         f = Figure(0.7, 0.7, 90)
-        f.oval(0, 0.35, 0.34, 0.34, blue)
-        f.limb([(-0.16, 0.2), (0.14, 0.5)], 0.07, white)
+        f.oval(0, 0.35, 0.34, 0.34, _BLUE)
+        f.limb([(-0.16, 0.2), (0.14, 0.5)], 0.07, _WHITE)
     elif style == 3:
-        f = Figure(0.42, 1.05, 90)
-        f.shape([(-0.18, 0.02), (0.18, 0.02), (0.18, 1.03), (-0.18, 1.03)], (22.0, 24.0, 24.0))
-        lit = int(rng.integers(3))
-        for k, on in enumerate(((240.0, 40.0, 30.0), (245.0, 170.0, 30.0), (40.0, 235.0, 120.0))):
-            f.oval(0, 0.86 - 0.33 * k, 0.11, 0.11, on if k == lit else (44.0, 44.0, 42.0))
+        f = _traffic_light(int(rng.integers(3)))
     else:
-        wide, tall = float(rng.uniform(0.6, 1.7)), float(rng.uniform(0.4, 1.0))
-        f = Figure(wide + 0.05, tall + 0.05, 90)
-        ground = (blue, (20.0, 96.0, 60.0), white, (220.0, 180.0, 30.0))[int(rng.integers(4))]
-        text = ink if sum(ground) > 380 else white
-        f.shape([(-wide / 2, 0.02), (wide / 2, 0.02), (wide / 2, tall), (-wide / 2, tall)], text)
-        f.shape(
-            [
-                (-wide / 2 + 0.03, 0.05),
-                (wide / 2 - 0.03, 0.05),
-                (wide / 2 - 0.03, tall - 0.03),
-                (-wide / 2 + 0.03, tall - 0.03),
-            ],
-            ground,
-        )
-        for y in np.arange(0.16, tall - 0.08, 0.17):
-            x = float(rng.uniform(-0.1, 0.4)) * wide
-            f.limb([(-0.4 * wide, float(y)), (x, float(y))], 0.055, text)
+        f = _board(rng)
     return f.finish(rng, rough=0.03)
+
+
+def _rect(f: Figure, x: float, low: float, high: float, colour: tuple[float, ...]) -> None:
+    f.shape([(-x, low), (x, low), (x, high), (-x, high)], colour)
+
+
+def _traffic_light(lit: int) -> Figure:
+    f = Figure(0.42, 1.05, 90)
+    _rect(f, 0.18, 0.02, 1.03, (22.0, 24.0, 24.0))
+    for k, on in enumerate(((240.0, 40.0, 30.0), (245.0, 170.0, 30.0), (40.0, 235.0, 120.0))):
+        f.oval(0, 0.86 - 0.33 * k, 0.11, 0.11, on if k == lit else (44.0, 44.0, 42.0))
+    return f
+
+
+def _board(rng: np.random.Generator) -> Figure:
+    wide, tall = float(rng.uniform(0.6, 1.7)), float(rng.uniform(0.4, 1.0))
+    f = Figure(wide + 0.05, tall + 0.05, 90)
+    ground = (_BLUE, (20.0, 96.0, 60.0), _WHITE, (220.0, 180.0, 30.0))[int(rng.integers(4))]
+    text = _INK if sum(ground) > 380 else _WHITE
+    _rect(f, wide / 2, 0.02, tall, text)
+    _rect(f, wide / 2 - 0.03, 0.05, tall - 0.03, ground)
+    for y in np.arange(0.16, tall - 0.08, 0.17):
+        f.limb([(-0.4 * wide, float(y)), (float(rng.uniform(-0.1, 0.4)) * wide, float(y))], 0.055, text)
+    return f

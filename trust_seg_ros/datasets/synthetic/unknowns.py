@@ -266,6 +266,18 @@ def _trolley(rng: np.random.Generator) -> Sprite:
 
 
 _DRAW = {
-    "deer": _deer, "cow": _cow, "dog": _dog, "sheep": _sheep, "box": _box, "tyre": _tyre, "debris": _debris, "sofa": _sofa,
-    "ladder": _ladder, "barrel": _barrel, "ball": _ball, "crate": _crate, "suitcase": _suitcase, "trolley": _trolley,
-}  # fmt: skip
+    "deer": _deer,
+    "cow": _cow,
+    "dog": _dog,
+    "sheep": _sheep,
+    "box": _box,
+    "tyre": _tyre,
+    "debris": _debris,
+    "sofa": _sofa,
+    "ladder": _ladder,
+    "barrel": _barrel,
+    "ball": _ball,
+    "crate": _crate,
+    "suitcase": _suitcase,
+    "trolley": _trolley,
+}

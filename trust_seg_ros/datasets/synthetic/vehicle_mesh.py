@@ -95,7 +95,7 @@ class _Builder:
 
 @cache
 def mesh(body: str, away: bool, side: float, fine: bool) -> Mesh:
-    """Mesh of ``body`` seen from behind (``away``) or in front, with its flank ``side`` (-1, 1); coarse unless ``fine``."""
+    """Mesh of ``body`` from behind (``away``) or in front, with its flank ``side`` (-1, 1); coarse unless ``fine``."""
     build = _Builder(body)
     length, _, line, cabin = BODIES[body]
     if not away:

@@ -15,8 +15,8 @@ from trust_seg_ros.datasets.synthetic.vehicle_mesh import BODIES, LAMP, SHADOW, 
 
 BODY_NAMES = tuple(BODIES)
 PAINTS = (
-    (34, 36, 40), (58, 62, 68), (150, 154, 158), (186, 188, 190), (222, 222, 220), (120, 22, 26), (28, 46, 92), (24, 60, 48),
-    (92, 96, 84), (48, 30, 30), (166, 150, 120), (80, 120, 160), (180, 50, 30), (20, 22, 26),
+    (34, 36, 40), (58, 62, 68), (150, 154, 158), (186, 188, 190), (222, 222, 220), (120, 22, 26), (28, 46, 92),
+    (24, 60, 48), (92, 96, 84), (48, 30, 30), (166, 150, 120), (80, 120, 160), (180, 50, 30), (20, 22, 26),
 )  # fmt: skip
 FINE_PX = 36.0
 
@@ -65,7 +65,7 @@ def draw_vehicle(canvas: Canvas, camera: Camera, vehicle: Vehicle, s_camera: flo
         return []
     nearest = max(z0, camera.near)
     shape = mesh(vehicle.body, vehicle.away, -1.0 if vehicle.x > camera.x else 1.0, camera.focal / nearest > FINE_PX)
-    points = shape.points + (vehicle.x, 0.0, z0)
+    points = shape.points + np.array([vehicle.x, 0.0, z0])
     np.maximum(points[:, 2], camera.near, out=points[:, 2])
     pixels = camera.project(points)
     (left, top), (right, bottom) = pixels.min(0), pixels.max(0)
@@ -82,7 +82,7 @@ def draw_vehicle(canvas: Canvas, camera: Camera, vehicle: Vehicle, s_camera: flo
         canvas.shine_on(gloss(int(vehicle.s) % 6), (left, top, right, bottom), (CAR, code))
     if not (lit or (vehicle.braking and vehicle.away)) or z0 < camera.near:
         return []
-    lamps = camera.project(shape.lamps + (vehicle.x, 0.0, z0))
+    lamps = camera.project(shape.lamps + np.array([vehicle.x, 0.0, z0]))
     glow = (255.0, 30.0, 20.0) if vehicle.away else (255.0, 244.0, 214.0)
     return [Lamp(float(u), float(v), 0.55 * camera.focal / z0, z0, glow) for u, v in lamps]
 

@@ -51,61 +51,56 @@ def _rgb(*values: float) -> np.ndarray:
     return np.array(values, np.float64)
 
 
-def draw_look(name: str, rng: np.random.Generator) -> Look:
-    """A look of the weather ``name``, varied by ``rng``."""
-    tint = 1 + rng.normal(0, 0.03, 3)
+def _clear(rng: np.random.Generator, tint: np.ndarray) -> Look:
     u = rng.uniform
-    if name == "clear":
-        cloud, gain = _rgb(250, 250, 250), u(0.85, 1.25)
-        zenith, low = _rgb(92, 142, 206) * u(0.85, 1.15), _rgb(206, 224, 242) * u(0.9, 1.05)
-        if rng.random() < 0.4:  # a camera that exposes for the street burns the sky out
-            zenith = low = _rgb(246, 250, 252)
-        return Look(
-            zenith,
-            low,
-            cloud,
-            u(0, 0.7),
-            gain * tint * _rgb(1.04, 1.0, 0.94),
-            low * 0.95,
-            u(250, 600),
-            sun=u(0.35, 0.6),
-            grain=0.7,
-        )
-    if name == "overcast":
-        grey = u(170, 245)
-        low = _rgb(grey, grey * 1.01, grey * 1.03)
-        return Look(
-            low * u(0.75, 0.95), low, low * u(0.7, 1.0), u(0.4, 1), u(0.62, 1.0) * tint, low * 0.95, u(150, 350)
-        )
-    if name == "dusk":
-        low = _rgb(232, 178, 132) * u(0.6, 1.0) if rng.random() < 0.6 else _rgb(176, 182, 190) * u(0.7, 1)
-        zenith, cloud = _rgb(84, 96, 130) * u(0.7, 1.3), _rgb(110, 104, 116) * u(0.7, 1.2)
-        light = u(0.22, 0.5) * tint * _rgb(1.02, 0.98, 1.0)
-        far, beam = u(150, 400), u(0, 0.1)
-        return Look(zenith, low, cloud, u(0.3, 1), light, low * 0.75, far, lamps=True, headlights=beam, grain=1.6)
-    if name == "rain":
-        grey = u(110, 190)
-        low = _rgb(grey, grey * 1.02, grey * 1.05)
-        return Look(
-            low * 0.85,
-            low,
-            low * 0.75,
-            1.0,
-            u(0.45, 0.75) * tint,
-            low * 0.92,
-            u(70, 140),
-            lamps=True,
-            rain=u(0.4, 1),
-            blur=0.9,
-        )
-    if name == "fog":
-        grey = u(170, 225)
-        low = _rgb(grey, grey * 1.005, grey * 1.01)
-        return Look(low, low, low, 0.0, u(0.65, 0.9) * tint, low, u(26, 60), lamps=rng.random() < 0.5, blur=0.8)
-    dark = u(6, 26)
-    zenith, low = _rgb(dark, dark * 1.05, dark * 1.4), _rgb(dark * 2.4, dark * 2, dark * 1.9)
+    light = u(0.85, 1.25) * tint * _rgb(1.04, 1.0, 0.94)
+    zenith, low = _rgb(92, 142, 206) * u(0.85, 1.15), _rgb(206, 224, 242) * u(0.9, 1.05)
+    if rng.random() < 0.4:  # a camera that exposes for the street burns the sky out
+        zenith = low = _rgb(246, 250, 252)
+    sun = u(0.35, 0.6)
+    return Look(zenith, low, _rgb(250, 250, 250), u(0, 0.7), light, low * 0.95, u(250, 600), sun=sun, grain=0.7)
+
+
+def _overcast(rng: np.random.Generator, tint: np.ndarray) -> Look:
+    u = rng.uniform
+    low = u(170, 245) * _rgb(1, 1.01, 1.03)
+    return Look(low * u(0.75, 0.95), low, low * u(0.7, 1), u(0.4, 1), u(0.62, 1) * tint, low * 0.95, u(150, 350))
+
+
+def _dusk(rng: np.random.Generator, tint: np.ndarray) -> Look:
+    u = rng.uniform
+    low = _rgb(232, 178, 132) * u(0.6, 1.0) if rng.random() < 0.6 else _rgb(176, 182, 190) * u(0.7, 1)
+    zenith, cloud = _rgb(84, 96, 130) * u(0.7, 1.3), _rgb(110, 104, 116) * u(0.7, 1.2)
+    light, far, beam = u(0.22, 0.5) * tint * _rgb(1.02, 0.98, 1.0), u(150, 400), u(0, 0.1)
+    return Look(zenith, low, cloud, u(0.3, 1), light, low * 0.75, far, lamps=True, headlights=beam, grain=1.6)
+
+
+def _rain(rng: np.random.Generator, tint: np.ndarray) -> Look:
+    u = rng.uniform
+    low = u(110, 190) * _rgb(1, 1.02, 1.05)
+    light, far, rain = u(0.45, 0.75) * tint, u(70, 140), u(0.4, 1)
+    return Look(low * 0.85, low, low * 0.75, 1.0, light, low * 0.92, far, lamps=True, rain=rain, blur=0.9)
+
+
+def _fog(rng: np.random.Generator, tint: np.ndarray) -> Look:
+    u = rng.uniform
+    low = u(170, 225) * _rgb(1, 1.005, 1.01)
+    return Look(low, low, low, 0.0, u(0.65, 0.9) * tint, low, u(26, 60), lamps=rng.random() < 0.5, blur=0.8)
+
+
+def _night(rng: np.random.Generator, tint: np.ndarray) -> Look:
+    u, dark = rng.uniform, rng.uniform(6, 26)
+    zenith, low = dark * _rgb(1, 1.05, 1.4), dark * _rgb(2.4, 2, 1.9)
     light, cover, far, beam = u(0.16, 0.3) * tint * _rgb(1.05, 0.97, 0.9), u(0, 1), u(100, 250), u(0.35, 0.7)
     return Look(zenith, low, low * 0.84, cover, light, low * 0.9, far, lamps=True, headlights=beam, grain=1.7, blur=0.7)
+
+
+_LOOKS = {"clear": _clear, "overcast": _overcast, "dusk": _dusk, "rain": _rain, "fog": _fog, "night": _night}
+
+
+def draw_look(name: str, rng: np.random.Generator) -> Look:
+    """A look of the weather ``name``, varied by ``rng``."""
+    return _LOOKS[name](rng, 1 + rng.normal(0, 0.03, 3))
 
 
 def paint_sky(canvas: Canvas, camera: Camera, look: Look, variant: int, heading: float) -> None:
