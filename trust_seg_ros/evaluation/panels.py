@@ -90,7 +90,7 @@ class PanelPainter:
         for name in ("classes", "entropy", "unreliable"):
             if getattr(content, name).shape != content.image.shape[:2]:
                 raise PictureError(
-                    f"{name} is {getattr(content, name).shape} for an image of {content.image.shape[:2]}; expected equal"
+                    f"{name} is {getattr(content, name).shape}, the image {content.image.shape[:2]}; expected equal sizes"
                 )
         image = self._fit(content.image, cv2.INTER_AREA)
         classes = self._fit(content.classes, cv2.INTER_NEAREST)

@@ -50,23 +50,26 @@ class SyntheticSource:
     Attributes:
         size: (height, width).
         seed: which drive.
-        rate: frames per second of the stamps.
+        rate: frames per second.
+        weather: one of the drive's weathers, or None for the one the seed draws.
     """
 
     size: tuple[int, int] = (384, 640)
     seed: int = 0
     rate: float = 15.0
+    weather: str | None = None
     live: bool = False
 
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"synthetic drive {self.size[1]}x{self.size[0]}, seed {self.seed}, at {self.rate:g} Hz"
+        weather = f", {self.weather}" if self.weather else ""
+        return f"synthetic drive {self.size[1]}x{self.size[0]}, seed {self.seed}{weather}, at {self.rate:g} Hz"
 
     def __iter__(self) -> Iterator[Frame]:
         from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
 
-        drive = SyntheticDrive(DriveSettings(size=self.size, seed=self.seed))
+        drive = SyntheticDrive(DriveSettings(self.size, self.seed, self.rate, self.weather))
         index = 0
         while True:
             yield Frame(drive.frame(index).image, stamp_ns=round(index * NANOSECONDS / self.rate))
@@ -171,6 +174,7 @@ def open_source(
     loop: bool = False,
     topic: str | None = None,
     seed: int = 0,
+    weather: str | None = None,
     number_rate: float | None = None,
 ) -> FrameSource:
     """Open whatever ``spec`` names; headers are read here, so most mistakes show before the first frame.
@@ -183,6 +187,7 @@ def open_source(
         loop: start again at the end.
         topic: image topic of a bag; None takes the first.
         seed: seed of the synthetic drive.
+        weather: weather of the synthetic drive, None = as the seed draws it.
         number_rate: folders only, see :class:`FolderSource`.
 
     Returns:
@@ -197,7 +202,7 @@ def open_source(
         if value is not None and not 0 < value <= 1000:
             raise SourceError(f"the {name} is {value:g} Hz; expected more than 0 and at most 1000")
     if str(spec) == SYNTHETIC:
-        return SyntheticSource(size or SyntheticSource.size, seed, rate or SyntheticSource.rate)
+        return SyntheticSource(size or SyntheticSource.size, seed, rate or SyntheticSource.rate, weather)
     source = _open_path(Path(spec), rate, topic, number_rate, size)
     if size is not None:
         source = Resized(source, size)

@@ -1,0 +1,80 @@
+"""``trust-seg``: one thin subcommand per job; a subcommand's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from trust_seg_ros.errors import TrustSegError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
+    "play": ("trust_seg_ros.commands.play", "publish a recording, a camera or the synthetic drive as images"),
+    "params": ("trust_seg_ros.commands.params", "print the node's parameters"),
+    "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
+    "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
+    "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
+    "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),
+}
+"""Name -> (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
+
+_DESCRIPTION = "Semantic segmentation for ROS 2 that says how far to trust it."
+_EPILOG = """examples:
+  trust-seg demo                              see it work: 20 seconds of the embedded synthetic drive
+  trust-seg demo --source drive.mp4           the same with your own video, folder, rosbag2 or /dev/video0
+  trust-seg play drive.mp4 --loop             a camera for your own launch files
+  trust-seg params thresholds                 what can be set, with ranges
+  trust-seg COMMAND --help                    options and examples of one command
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status: 0 well, 2 a mistake that the one line on stderr explains."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(words)
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return args.module.run(args)
+    except TrustSegError as error:
+        if args.debug:
+            raise
+        print(f"trust-seg {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, e.g. head, has gone
+        sys.stderr.close()
+        return 0
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trust-seg",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen:
+            loaded = _load(module)
+            loaded.add_arguments(command)
+            command.set_defaults(module=loaded)
+    return parser
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module per subcommand of ``trust-seg``: its options, and ``run``."""

@@ -1,0 +1,69 @@
+"""``trust-seg demo``: the node at work, in a terminal, a film and a picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trust_seg_ros.commands.options import add_source_options, source_arguments, source_of
+
+EPILOG = """examples:
+  trust-seg demo                                       the embedded synthetic drive, 20 seconds
+  trust-seg demo --source drive.mp4 --seconds 60
+  trust-seg demo --source bags/town --bag-topic /cam0/image_raw
+  trust-seg demo --source /dev/video0 --seconds 0      your camera, until Ctrl-C
+  trust-seg demo --param model:=hf:nvidia/segformer-b0-finetuned-cityscapes-512-1024
+
+Writes demo.mp4, demo.png (camera | classes | entropy | flagged segments) and the logs of node and camera to --out.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--source",
+        default="synthetic",
+        help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="how long, from the first result; 0 = until Ctrl-C (default: 20)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder for what is written (default: %(default)s)"
+    )
+    add_source_options(parser)
+    parser.add_argument("--once", action="store_true", help="end with the source instead of starting it again")
+    parser.add_argument("--params-file", type=Path, metavar="YAML", help="parameter file of the node")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME:=VALUE", help="a parameter of the node (repeatable)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; returns the exit status."""
+    from rich.console import Console
+
+    from trust_seg_ros.node.demo import DemoError, DemoSettings, run_demo
+
+    if args.seconds < 0:
+        raise DemoError(f"--seconds is {args.seconds:g}; expected 0 (until Ctrl-C) or more")
+    if args.params_file is not None and not args.params_file.is_file():
+        raise DemoError(f"the parameter file {args.params_file} does not exist")
+    wrong = [p for p in args.param if ":=" not in p]
+    if wrong:
+        raise DemoError(f"--param {wrong[0]!r} is no NAME:=VALUE, for example thresholds.unreliable:=0.4")
+    loop = not args.once
+    source = source_of(args, loop)  # mistakes in the source show here, before anything is started
+    settings = DemoSettings(
+        play=source_arguments(args) + (("--loop",) if loop else ()),
+        title=source.description,
+        rate=source.rate,
+        seconds=args.seconds,
+        out=args.out,
+        params_file=args.params_file,
+        parameters=tuple(args.param),
+    )
+    run_demo(settings, Console())
+    return 0

@@ -1,0 +1,36 @@
+"""``trust-seg params``: the table of the node's parameters."""
+
+from __future__ import annotations
+
+import argparse
+
+EPILOG = """examples:
+  trust-seg params
+  trust-seg params thresholds          only names that contain "thresholds"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("pattern", nargs="?", default="", help="part of a name (default: all parameters)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table; returns the exit status."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from trust_seg_ros.errors import TrustSegError
+    from trust_seg_ros.node.parameters import TABLE
+
+    rows = [p for p in TABLE if args.pattern in p.name]
+    if not rows:
+        raise TrustSegError(f"no parameter has {args.pattern!r} in its name; trust-seg params lists them all")
+    table = Table("parameter", "type", "default", "expects", "acts at", "meaning", show_lines=False)
+    for p in rows:
+        table.add_row(p.name, p.kind, str(p.default), p.expectation, p.applies, p.description)
+    console = Console()
+    console.print(table)
+    return 0

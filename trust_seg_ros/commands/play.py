@@ -1,0 +1,53 @@
+"""``trust-seg play``: a camera made of a recording."""
+
+from __future__ import annotations
+
+import argparse
+
+from trust_seg_ros.commands.options import add_source_options, source_of
+
+EPILOG = """examples:
+  trust-seg play synthetic
+  trust-seg play drive.mp4 --loop --topic /front/image_raw
+  trust-seg play bags/town --bag-topic /cam0/image_raw --best-effort
+  trust-seg play data/camvid/test/images --number-rate 30
+
+Frames are stamped when they are sent, as a camera's are; --keep-stamps keeps the recording's.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("source", help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN")
+    add_source_options(parser)
+    parser.add_argument("--loop", action="store_true", help="start again at the end")
+    parser.add_argument("--topic", default="/camera/image", help="topic to publish (default: %(default)s)")
+    parser.add_argument(
+        "--best-effort", action="store_true", help="publish as most camera drivers do (default: reliable)"
+    )
+    parser.add_argument("--compressed", action="store_true", help="publish CompressedImage (JPEG) instead of Image")
+    parser.add_argument("--frame-id", default="camera", help="coordinate frame (default: %(default)s)")
+    parser.add_argument("--keep-stamps", action="store_true", help="keep the recording's stamps")
+    parser.add_argument("--frames", type=int, default=0, metavar="N", help="end after N frames (default: at the end)")
+    parser.add_argument("--wait-for", default="", metavar="NODE", help="wait until a node of this name listens")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play; returns the exit status."""
+    from trust_seg_ros.node.player import PlayerSettings, play
+
+    source = source_of(args, args.loop)
+    settings = PlayerSettings(
+        topic=args.topic,
+        reliability="best_effort" if args.best_effort else "reliable",
+        compressed=args.compressed,
+        frame_id=args.frame_id,
+        keep_stamps=args.keep_stamps,
+        wait_for=args.wait_for,
+        frames=args.frames,
+    )
+    print(f"playing {source.description} on {args.topic}", flush=True)
+    print(f"{play(source, settings)} frames sent", flush=True)
+    return 0

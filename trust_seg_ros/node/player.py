@@ -1,0 +1,202 @@
+"""A camera made of a recording: publishes the frames of any source as ``sensor_msgs/Image``, in their own time."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+
+from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.node.messages import header_message, image_message
+from trust_seg_ros.recordings.files import NANOSECONDS
+from trust_seg_ros.recordings.sources import FrameSource
+from trust_seg_ros.types import Frame
+
+_AHEAD_BYTES = 96 << 20
+
+
+@dataclass(frozen=True)
+class PlayerSettings:
+    """How to play.
+
+    Attributes:
+        topic: name of the topic.
+        reliability: "reliable" (nothing is lost on the way) or "best_effort" (sensor data, as most camera drivers).
+        compressed: publish CompressedImage (JPEG) instead of Image.
+        frame_id: coordinate frame where the recording names none.
+        keep_stamps: keep the recording's stamps instead of stamping each frame when it is sent.
+        wait_for: name of a node that must subscribe before the first frame goes out; "" does not wait.
+        frames: end after so many frames; 0 plays to the end of the source.
+    """
+
+    topic: str = "/camera/image"
+    reliability: str = "reliable"
+    compressed: bool = False
+    frame_id: str = "camera"
+    keep_stamps: bool = False
+    wait_for: str = ""
+    frames: int = 0
+
+
+class Pace:
+    """When frames are due, by their stamps; one that is late shifts all later ones, so that none come in a burst."""
+
+    def __init__(self, slack: float = 0.05) -> None:
+        self._slack = slack
+        self._offset: float | None = None
+
+    def delay(self, stamp_ns: int, now: float) -> float:
+        """Seconds to wait from ``now`` (seconds of a steady clock) until the frame with this stamp is due."""
+        stamp = stamp_ns / NANOSECONDS
+        if self._offset is None or now - (stamp + self._offset) > self._slack:
+            self._offset = now - stamp
+        return max(0.0, stamp + self._offset - now)
+
+
+class ReadAhead:
+    """Iterates a source in a thread of low priority, some frames ahead, so that decoding never delays publishing."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._frames: queue.Queue[Frame | BaseException | None] = queue.Queue(maxsize=2)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="read-ahead", daemon=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        self._thread.start()
+        while True:
+            item = self._frames.get()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def stop(self) -> None:
+        """Let the thread end; does not wait for a frame in the making."""
+        self._stopped.set()
+
+    def _read(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        try:
+            for frame in self._source:
+                # The queue is as long as the memory set aside for it allows; a live camera must not queue at all.
+                self._frames.maxsize = 1 if self._source.live else max(2, _AHEAD_BYTES // max(1, frame.image.nbytes))
+                if not self._put(frame):
+                    return
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, item: Frame | BaseException | None) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._frames.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+
+class CameraPlayer(Node):
+    """The publisher.
+
+    Args:
+        source: where the frames come from.
+        settings: how to play them.
+    """
+
+    def __init__(self, source: FrameSource, settings: PlayerSettings) -> None:
+        super().__init__("camera_player", parameter_overrides=[])
+        self.source, self.settings = source, settings
+        self.sent = 0
+        reliability = ReliabilityPolicy[settings.reliability.upper()]
+        qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=reliability)
+        kind = CompressedImage if settings.compressed else Image
+        self._publisher = self.create_publisher(kind, settings.topic, qos)
+
+    def play(self) -> int:
+        """Play until the source ends, ``frames`` are sent or ROS shuts down; returns the number of frames sent.
+
+        Raises:
+            SourceError: the source breaks off.
+        """
+        ahead = ReadAhead(self.source)
+        pace = Pace()
+        try:
+            for frame in ahead:
+                if self.sent == 0 and not self._wait_for_subscriber():
+                    break
+                if not self._wait(0.0 if self.source.live else pace.delay(frame.stamp_ns, time.monotonic())):
+                    break
+                self._publisher.publish(self._message(frame))
+                self.sent += 1
+                if self.sent == self.settings.frames:
+                    break
+        finally:
+            ahead.stop()
+        return self.sent
+
+    def _wait_for_subscriber(self) -> bool:
+        name = self.settings.wait_for
+        while name and name not in {
+            i.node_name for i in self.get_subscriptions_info_by_topic(self._publisher.topic_name)
+        }:
+            if not self._wait(0.1):
+                return False
+        return rclpy.ok()
+
+    def _wait(self, seconds: float) -> bool:
+        """Sleep, in pieces short enough to notice a shutdown; whether ROS still runs."""
+        end = time.monotonic() + seconds
+        while rclpy.ok():
+            left = end - time.monotonic()
+            if left <= 0:
+                return True
+            time.sleep(min(left, 0.1))
+        return False
+
+    def _message(self, frame: Frame) -> Image | CompressedImage:
+        sec, nanosec = divmod(frame.stamp_ns, NANOSECONDS)
+        if not self.settings.keep_stamps:
+            sec, nanosec = self.get_clock().now().seconds_nanoseconds()
+        header = HeaderFields(sec, nanosec, frame.frame_id or self.settings.frame_id)
+        if not self.settings.compressed:
+            return image_message(ImageFields("rgb8", np.ascontiguousarray(frame.image)), header)
+        message = CompressedImage(header=header_message(header), format="rgb8; jpeg compressed bgr8")
+        data = cv2.imencode(".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))[1]
+        message.data.frombytes(memoryview(data).cast("B"))  # assigning would copy element by element
+        return message
+
+
+def play(source: FrameSource, settings: PlayerSettings) -> int:
+    """Publish a source until it ends or a signal comes; returns the number of frames sent.
+
+    Raises:
+        SourceError: the source breaks off.
+    """
+    rclpy.init(args=[])
+    player = CameraPlayer(source, settings)
+    try:
+        player.play()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RuntimeError:  # rclpy's errors derive from it; a publish into a context that a signal has just shut down
+        if rclpy.ok():
+            raise
+    finally:
+        if rclpy.ok():
+            player.destroy_node()
+            rclpy.shutdown()
+    return player.sent
