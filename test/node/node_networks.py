@@ -14,9 +14,9 @@ class Colours(nn.Module):
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     stride = 4
 
-    def __init__(self, labels=LabelSet("rgb3", NAMES)):
+    def __init__(self, names=NAMES):
         super().__init__()
-        self.labels = labels
+        self.labels = LabelSet("colours", names)
 
     def forward(self, image):
         blocks = nn.functional.avg_pool2d(image, 4)
@@ -29,7 +29,7 @@ def colours():
 
 
 def wrong_class_count():
-    return Colours(LabelSet("four", (*NAMES, "extra")))
+    return Colours((*NAMES, "extra"))
 
 
 def fails_on_white():

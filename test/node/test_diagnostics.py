@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import pytest
+
+from trust_seg_ros.node.camera import CameraView
+from trust_seg_ros.node.diagnostics import ERROR, OK, WARN, NodeView, camera_state, report
+from trust_seg_ros.node.settings import settings_from
+from trust_seg_ros.node.statistics import Spread, Summary
+
+IMAGE = "sensor_msgs/msg/Image"
+CAMERA = CameraView("/front/image", IMAGE, (IMAGE,), 1, "reliable", "")
+RUNNING = Summary({"received": 10}, input_rate=10.0, silent_s=0.05)
+VIEW = NodeView("/front/trust_seg", "active", True, settings_from({}), CAMERA, RUNNING, open_s=100.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "words"),
+    [
+        ({}, OK, "10.0 frames/s"),
+        ({"state": "inactive"}, OK, "the node is inactive"),
+        ({"enabled": False}, OK, "disabled by ~/enable"),
+        ({"camera": replace(CAMERA, publishers=0, types=())}, WARN, "no publisher on /front/image"),
+        ({"camera": replace(CAMERA, types=("sensor_msgs/msg/CompressedImage",))}, ERROR, "set the parameter input"),
+        (
+            {"camera": replace(CAMERA, incompatible="driver: reliability")},
+            ERROR,
+            "incompatible QoS: driver: reliability",
+        ),
+        ({"summary": replace(RUNNING, silent_s=3.2)}, ERROR, "publisher present, no frames arriving for 3.2 s"),
+        ({"summary": Summary({})}, ERROR, "no frames arriving for 100.0 s"),
+        ({"summary": Summary({}), "open_s": 0.3}, OK, "waiting for the first frame"),
+        ({"summary": replace(RUNNING, input_rate=0.5, silent_s=3.2)}, OK, "0.5 frames/s"),
+        ({"summary": replace(RUNNING, counts={"refused": 1}, last_refusal="bad step")}, WARN, "bad step"),
+        (
+            {"summary": replace(RUNNING, counts={"refused": 1}, last_refusal="bad step"), "before": {"refused": 1}},
+            OK,
+            "frames/s",
+        ),
+    ],
+)
+def test_the_camera_is_described(changes, level, words):
+    state = camera_state(replace(VIEW, **changes))
+    assert state[0] == level
+    assert words in state[1]
+
+
+def status(part, **changes):
+    found = {s.name: s for s in report(replace(VIEW, **changes))}
+    return found[f"front/trust_seg: {part}"]
+
+
+def values(part, **changes):
+    return {v.key: v.value for v in status(part, **changes).values}
+
+
+def test_times_are_not_available_before_the_first_frame_or_without_a_clock():
+    before = values("processing")
+    assert (before["processing ms (p50)"], before["latency ms (p99)"]) == ("n/a", "n/a")
+    summary = replace(RUNNING, processing=Spread(20.0, 31.5), steps={"network": 12.3})
+    after = values("processing", summary=summary)
+    assert (after["processing ms (p99)"], after["network ms (p50)"]) == ("31.5", "12.3")
+    assert after["latency ms (p50)"] == "n/a"
+
+
+def test_only_what_is_new_since_the_last_report_warns():
+    bad = replace(RUNNING, counts={"failed": 2, "late": 3, "faulty": 1}, last_failure="out of memory", last_fault="NaN")
+    assert status("processing", summary=bad).level == ERROR
+    assert "out of memory" in status("processing", summary=bad).message
+    known = {"failed": 2}
+    assert status("processing", summary=bad, before=known).message == "NaN"
+    assert "max_age_ms" in status("processing", summary=bad, before=known | {"faulty": 1}).message
+    assert status("processing", summary=bad, before=known | {"faulty": 1, "late": 3}).level == OK
+
+
+def test_thresholds_and_model_are_told():
+    assert values("thresholds")["unreliable"] == "0.5"
+    assert values("thresholds")["calibration shift"] == "n/a"
+    assert values("model")["device"] == "n/a"
+    told = values("model", model={"model": "embedded", "device": "cuda:0"})
+    assert (told["model"], told["device"], told["lifecycle"]) == ("embedded", "cuda:0", "active")
+    assert status("model", problem="on_configure: missing.pt2").level == ERROR

@@ -1,0 +1,183 @@
+"""States, retries and ends of the node process; compressed images, queues and simulated time."""
+
+import signal
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.qos import ReliabilityPolicy
+from ros_bench import Bench, NodeProcess, mixed, start
+from sensor_msgs.msg import CompressedImage
+from std_srvs.srv import SetBool, Trigger
+
+
+@pytest.fixture
+def run(request):
+    """Starts a node and a bench; when the test is over, the node must end quietly on the signal it is sent."""
+    open_now = []
+
+    def begin(name, **parameters):
+        node, bench = NodeProcess(name, **parameters), Bench(name)
+        open_now.append((node, bench))
+        return node, bench
+
+    yield begin
+    how = getattr(request, "param", signal.SIGINT)
+    for node, bench in open_now:
+        bench.close()
+        running = node.process.poll() is None
+        try:
+            status, output = node.stop(how) if running else node.wait()
+        finally:
+            node.kill()
+        print(output)
+        assert status == 0
+        assert "Traceback" not in output
+        assert "RCLError" not in output
+
+
+def test_states_retries_and_an_orderly_end(run):
+    node, bench = run("states", autostart=False, model="missing.pt2", use_sim_time=True)
+    assert bench.state() == "unconfigured"
+    assert "unconfigured" in bench.says("camera", "not listening").message
+    assert bench.value("model", "model") == "n/a"
+    assert not bench.call(Trigger, "reset", Trigger.Request()).success
+    assert "once the node is active" in bench.call(SetBool, "enable", SetBool.Request(data=True)).message
+
+    # a model that is not there, a corrupt one, labels that do not fit: say so, stay, try again
+    assert not bench.change("configure")
+    assert bench.says("model", "missing.pt2").level == b"\x02"
+    assert bench.state() == "unconfigured"
+    assert bench.set("labels", "camvid11").successful
+    assert bench.set("model", "node_networks:colours").successful
+    assert not bench.change("configure")
+    bench.says("model", "11")
+    assert bench.set("labels", "").successful
+    assert bench.change("configure")
+    assert bench.state() == "inactive"
+    bench.says("model", "node_networks:colours")
+
+    bench.listen("segmentation")
+    bench.camera()
+    assert bench._camera.get_subscription_count() == 0, "an inactive node does not listen"
+    assert bench.change("activate")
+    assert bench.answer("segmentation").header.frame_id == "front"
+    bench.until(lambda: bench.value("processing", "processing ms (p50)") not in (None, "n/a"), "a processing time",
+                each=bench.send)  # fmt: skip
+    assert bench.value("processing", "latency ms (p50)") == "n/a", "there is no /clock"
+
+    assert bench.change("deactivate")
+    bench.until(lambda: bench._camera.get_subscription_count() == 0, "the node to stop listening")
+    assert bench.change("activate")
+    assert bench.answer("segmentation").height == 48
+    assert bench.change("deactivate")
+    assert bench.change("cleanup")
+    bench.says("model", "none: the node is unconfigured")
+    assert bench.change("configure")
+    assert bench.change("activate")
+    assert bench.answer("segmentation").height == 48
+    assert bench.change("shutdown")
+    assert bench.state() == "finalized"
+    assert node.said().count("on_configure failed") == 2
+
+
+def test_a_corrupt_model_file_is_named_and_can_be_replaced(run, tmp_path):
+    file = tmp_path / "broken.pt2"
+    file.write_bytes(b"PK\x03\x04 not a model")
+    _, bench = run("corrupt", model=str(file), labels="camvid11")
+    bench.says("model", "broken.pt2")
+    assert bench.state() == "unconfigured"
+    assert bench.set("model", "node_networks:colours").successful
+    assert bench.set("labels", "").successful
+    assert bench.change("configure")
+    assert bench.change("activate")
+    bench.listen("segmentation")
+    bench.camera()
+    assert bench.answer("segmentation").height == 48
+
+
+def test_a_network_that_fails_costs_one_frame(run):
+    _, bench = run("fails", model="node_networks:fails_on_white")
+    bench.listen("segmentation")
+    bench.camera()
+    bench.answer("segmentation")
+    white = np.full((48, 64, 3), 255, np.uint8)
+    assert bench.says("processing", "white is too much", each=lambda: bench.send(white)).level == b"\x02"
+    assert int(bench.value("processing", "failed")) > 0
+    assert bench.answer("segmentation").height == 48
+    bench.says("processing", "ms per frame", each=bench.send)
+
+
+@pytest.mark.parametrize("run", [signal.SIGTERM], indirect=True)
+def test_compressed_images(run):
+    _, bench = run("compressed", input="compressed")
+    bench.listen("segmentation")
+    bench.camera(kind=CompressedImage)
+    bgr = np.ascontiguousarray(mixed()[..., ::-1])
+    png, jpeg = (cv2.imencode(kind, bgr)[1].tobytes() for kind in (".png", ".jpg"))
+    for data in (png, jpeg):
+        bench.received["segmentation"].clear()
+        bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda d=data: bench.send_compressed(d))
+        msg = bench.received["segmentation"][-1]
+        assert np.frombuffer(msg.data, np.uint8).reshape(48, 64)[24, [4, 60]].tolist() == [0, 2]
+        assert (msg.header.stamp.sec, msg.header.stamp.nanosec) in bench.sent
+    for data, words in (
+        (jpeg[:200], "cut short"),
+        (b"", "expected a JPEG"),
+        (b"\0" * 100, "expected a JPEG"),
+        (png[:60] + bytes(20) + png[80:], "PNG"),
+    ):
+        bench.says("camera", words, each=lambda d=data: bench.send_compressed(d))
+    bench.received["segmentation"].clear()
+    bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda: bench.send_compressed(jpeg))
+
+
+def test_mode_every_answers_every_frame_in_order(run):
+    _, bench = run("every", mode="every", queue_size=50)
+    bench.listen("segmentation")
+    bench.camera(depth=50)
+    bench.answer("segmentation")
+    bench.until(lambda: bench.value("camera", "reliability") == "reliable", "a reliable subscription", each=bench.send)
+    bench.answer("segmentation")
+    burst = [bench.send() for _ in range(30)]
+
+    def stamps():
+        return [m.header.stamp.sec for m in bench.received["segmentation"] if m.header.stamp.sec >= burst[0]]
+
+    bench.until(lambda: len(stamps()) >= 30, "an answer to each of 30 frames")
+    assert stamps() == burst
+
+
+def test_a_fixed_reliability_that_no_publisher_offers_is_explained(run):
+    _, bench = run("qos", image_reliability="reliable")
+    bench.camera(ReliabilityPolicy.BEST_EFFORT)
+    status = bench.says("camera", "incompatible QoS")
+    assert status.level == b"\x02"
+    assert "RELIABILITY" in status.message.upper() or "RELIABLE" in status.message.upper()
+    bench.camera(ReliabilityPolicy.RELIABLE)
+    bench.listen("segmentation")
+    assert bench.answer("segmentation").height == 48
+
+
+def test_qos_overrides_win(run):
+    _, bench = run("overridden", **{"qos_overrides./overridden/image.subscription.reliability": "best_effort"})
+    bench.camera(ReliabilityPolicy.RELIABLE)
+    bench.listen("segmentation")
+    assert bench.answer("segmentation").height == 48
+    bench.says("camera", "frames/s", each=bench.send)
+    assert bench.value("camera", "reliability") == "best_effort"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("thresholds.pixel:=7.0", ["thresholds.pixel", "7.0"]),
+        ("thresholds.pixel:=high", ["thresholds.pixel", "'high' (string)"]),
+    ],
+)
+def test_an_impossible_start_value_ends_the_start_with_a_reason(parameter, words):
+    process = start("-m", "trust_seg_ros.node.main", "--ros-args", "-p", parameter)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert [word for word in words if word not in output] == []
+    assert "Traceback" not in output
