@@ -14,7 +14,7 @@ class Dice:
 
     def __init__(self, *keys: int) -> None:
         self._state = 0x243F6A8885A308D3
-        for key in keys:
+        for key in map(int, keys):
             self._state = self._next() ^ (key & _MASK) ^ (key >> 64 & _MASK)
 
     def _next(self) -> int:

@@ -75,7 +75,7 @@ class SyntheticDrive:
         if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
             raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
         settings, look = self.settings, self.look
-        time_s = index / settings.fps
+        time_s = float(index / settings.fps)
         s = self.position(time_s)
         camera = self.camera(time_s, s)
         canvas = Canvas(*settings.size)

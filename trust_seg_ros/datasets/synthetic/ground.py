@@ -19,7 +19,7 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     """Paint the ground from the horizon down, and its truth."""
     first = int(np.clip(np.floor(camera.horizon + camera.focal * camera.height / FAR_M), 0, canvas.height - 2))
     z, x = camera.ground(first)
-    at = s + z[:, 0]
+    at = s + z[:, 0].astype(np.float64)
     rows = np.clip(((at + 1e-3) // DISTRICT_M).astype(np.int64), 0, None)
     low, table = int(rows.min()), []
     for number in range(low, int(rows.max()) + 1):
