@@ -1,0 +1,206 @@
+"""Launch files: their arguments always, the node's command line where launch_ros is installed."""
+
+import ast
+import importlib.util
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+ARGUMENTS = {
+    "trust_seg.launch.py": {
+        "namespace",
+        "image",
+        "input",
+        "model",
+        "params_file",
+        "use_sim_time",
+        "rviz",
+        "autostart",
+        "log_level",
+    },
+    "multi_camera.launch.py": {"cameras", "input", "model", "params_file", "use_sim_time", "autostart", "log_level"},
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_launch_file_is_whole_without_ros(name):
+    tree = ast.parse((LAUNCH / name).read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert "generate_launch_description" in functions
+    declared = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "DeclareLaunchArgument"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    for node in tree.body:  # the arguments that multi_camera hands on stand in a table
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PASSED_ON":
+            declared |= set(ast.literal_eval(node.value))
+    assert declared == ARGUMENTS[name]
+
+
+needs_launch = pytest.mark.skipif(
+    not (importlib.util.find_spec("launch_ros") and getattr(importlib.util.find_spec("launch"), "origin", None)),
+    reason="launch and launch_ros are not installed (they come with a ROS 2 distribution, not from pip)",
+)
+
+
+def started(name, **arguments):
+    """What a launch file starts: (command, environment) of each process, none of them run for real."""
+    from launch import LaunchDescription, LaunchService
+    from launch.actions import ExecuteProcess, IncludeLaunchDescription, RegisterEventHandler, Shutdown
+    from launch.event_handlers import OnProcessStart
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    commands = []
+
+    def seen(event, context):
+        commands.append((event.cmd, dict(event.env or {}), files_of(event.cmd)))
+
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(
+        LaunchDescription(
+            [
+                RegisterEventHandler(OnProcessStart(on_start=seen)),
+                IncludeLaunchDescription(
+                    PythonLaunchDescriptionSource(str(LAUNCH / name)), launch_arguments=arguments.items()
+                ),
+                ExecuteProcess(cmd=["sleep", "1"], on_exit=[Shutdown()]),
+            ]
+        )
+    )
+    code = service.run()
+    return code, [c for c in commands if c[0][0] != "sleep"]
+
+
+def files_of(command):
+    """Parameters that a command line gives through files and -p, later ones winning, as the node reads them."""
+    found = {}
+    for flag, value in itertools.pairwise(command):
+        if flag == "--params-file":
+            for node in yaml.safe_load(Path(value).read_text()).values():
+                found |= node["ros__parameters"]
+        if flag == "-p":
+            key, _, text = value.partition(":=")
+            found[key] = yaml.safe_load(text)
+    return found
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A prefix whose trust_seg_node ends at once: the command line is the matter here, the node has its own tests."""
+    for package, executable in (("trust_seg_ros", "trust_seg_node"), ("rviz2", "rviz2")):
+        (tmp_path / "share/ament_index/resource_index/packages").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "share/ament_index/resource_index/packages" / package).touch()
+        program = tmp_path / "lib" / package / executable
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\nexit 0\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}{os.pathsep}{os.environ.get('AMENT_PREFIX_PATH', '')}")
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def remappings(command):
+    return [value for flag, value in itertools.pairwise(command) if flag == "-r"]
+
+
+@needs_launch
+def test_defaults_start_one_autostarting_node(stand_in):
+    code, [(command, environment, parameters)] = started("trust_seg.launch.py")
+    assert code == 0
+    assert command[0] == str(stand_in / "lib/trust_seg_ros/trust_seg_node")
+    assert {"__node:=trust_seg", "~/image:=image_raw"} <= set(remappings(command))
+    assert parameters == {"autostart": True, "use_sim_time": False}
+    assert environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("config/fastdds_shm.xml")
+
+
+@needs_launch
+def test_arguments_reach_the_node(stand_in):
+    code, [(command, _, parameters)] = started(
+        "trust_seg.launch.py",
+        namespace="front",
+        image="/cam/image",
+        input="compressed",
+        model="compact",
+        use_sim_time="true",
+        autostart="false",
+        log_level="debug",
+    )
+    assert code == 0
+    assert {"__ns:=/front", "~/image:=/cam/image"} <= set(remappings(command))
+    assert parameters == {"input": "compressed", "model": "compact", "autostart": False, "use_sim_time": True}
+    assert command[command.index("--log-level") + 1] == "debug"
+
+
+@needs_launch
+def test_arguments_win_over_the_parameter_file_and_empty_ones_do_not(stand_in):
+    file = stand_in / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    model: from_file\n    input: from_file\n")
+    code, [(_, _, parameters)] = started("trust_seg.launch.py", params_file=str(file), model="from_argument")
+    assert code == 0
+    assert (parameters["model"], parameters["input"]) == ("from_argument", "from_file")
+
+
+@needs_launch
+def test_a_text_that_looks_like_a_number_stays_a_text(stand_in):
+    _, [(_, _, parameters)] = started("trust_seg.launch.py", model="1234")
+    assert parameters["model"] == "1234"
+
+
+@needs_launch
+@pytest.mark.parametrize("name", ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"])
+def test_a_users_own_profile_is_left_alone(stand_in, monkeypatch, name):
+    monkeypatch.setenv(name, "/own.xml")
+    _, [(_, environment, _)] = started("trust_seg.launch.py")
+    profiles = {k: v for k, v in environment.items() if k.endswith("_DEFAULT_PROFILES_FILE")}
+    assert profiles == {name: "/own.xml"}
+
+
+@needs_launch
+def test_a_missing_parameter_file_stops_the_launch(stand_in):
+    code, commands = started("trust_seg.launch.py", params_file="/no/such.yaml")
+    assert code != 0
+    assert commands == []
+
+
+@needs_launch
+def test_rviz_gets_the_topics_of_the_namespace(stand_in):
+    _, commands = started("trust_seg.launch.py", namespace="front", rviz="true")
+    (rviz,) = [command for command, _, _ in commands if command[0].endswith("rviz2")]
+    assert rviz[rviz.index("-d") + 1] == str(LAUNCH.parent / "config/trust_seg.rviz")
+    assert "/image_raw:=/front/image_raw" in remappings(rviz)
+    assert "/trust_seg/overlay:=/front/trust_seg/overlay" in remappings(rviz)
+
+
+@needs_launch
+def test_every_camera_gets_a_node_of_its_own(stand_in):
+    code, commands = started("multi_camera.launch.py", cameras="front=/a/image rear", model="compact")
+    assert code == 0
+    rules = sorted(tuple(sorted(remappings(command))) for command, _, _ in commands)
+    assert rules == [
+        ("__node:=trust_seg", "__ns:=/front", "~/image:=/a/image"),
+        ("__node:=trust_seg", "__ns:=/rear", "~/image:=image_raw"),
+    ]
+    assert all(parameters["model"] == "compact" for _, _, parameters in commands)
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("", "none given"), ("a a", "given twice"), ("a=", "names no topic"), ("1st", "not `namespace`")],
+)
+def test_bad_camera_lists_are_explained(text, problem):
+    from launch.launch_description_sources.python_launch_file_utilities import load_python_launch_file_as_module
+
+    module = load_python_launch_file_as_module(str(LAUNCH / "multi_camera.launch.py"))
+    with pytest.raises(ValueError, match=problem):
+        module.parse_cameras(text)
