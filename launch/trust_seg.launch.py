@@ -4,11 +4,12 @@ An argument left empty leaves the matter to params_file, and that to the node's 
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -16,6 +17,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 # share/trust_seg_ros/config when installed, config/ in a checkout: beside the folder of this file in both
 CONFIG = Path(__file__).resolve().parents[1] / "config"
+SHARED_MEMORY, ROOM = Path("/dev/shm"), 2 * 64 << 20  # the profile's segment, of the node and of a camera
 NAME = "trust_seg"
 SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable")
 BOOLEAN = ["true", "false", "True", "False"]
@@ -28,10 +30,17 @@ def argument(context: LaunchContext, name: str) -> str:
 
 def shared_memory_for_images(_: LaunchContext) -> list[Action]:
     """Give Fast DDS room for whole images (its defaults lose most of them), unless the user has a profile."""
-    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Fast DDS 3; 2
-    own = any(os.environ.get(name) for name in names) or Path("DEFAULT_FASTDDS_PROFILES.xml").is_file()
+    names = ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"]
     profile = CONFIG / "fastdds_shm.xml"
-    return [] if own or not profile.is_file() else [SetEnvironmentVariable(name, str(profile)) for name in names]
+    own = any(os.environ.get(name) for name in names) or Path("DEFAULT_FASTDDS_PROFILES.xml").is_file()
+    if own or not profile.is_file():
+        return []
+    if SHARED_MEMORY.is_dir() and (free := shutil.disk_usage(SHARED_MEMORY).free) < ROOM:
+        text = f"{SHARED_MEMORY} has {free >> 20} MB free, too little for whole images (docker: --shm-size=512m)"
+        return [LogInfo(msg=f"{text}; Fast DDS keeps its default transports")]
+    if os.environ.get("ROS_DISTRO") not in ("humble", "jazzy"):  # Fast DDS 2; Fast DDS 3 warns about the old name
+        names.pop()
+    return [SetEnvironmentVariable(name, str(profile)) for name in names]
 
 
 def segmentation_node(context: LaunchContext) -> list[Action]:

@@ -104,7 +104,7 @@ def stand_in(tmp_path, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}{os.pathsep}{os.environ.get('AMENT_PREFIX_PATH', '')}")
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
     monkeypatch.chdir(tmp_path)
-    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "ROS_DISTRO"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -154,6 +154,15 @@ def test_arguments_win_over_the_parameter_file_and_empty_ones_do_not(stand_in):
 def test_a_text_that_looks_like_a_number_stays_a_text(stand_in):
     _, [(_, _, parameters)] = started("trust_seg.launch.py", model="1234")
     assert parameters["model"] == "1234"
+
+
+@needs_launch
+@pytest.mark.parametrize(("distribution", "old_name_too"), [("humble", True), ("kilted", False)])
+def test_the_profile_is_named_as_the_distribution_reads_it(stand_in, monkeypatch, distribution, old_name_too):
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    _, [(_, environment, _)] = started("trust_seg.launch.py")
+    assert environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("config/fastdds_shm.xml")
+    assert ("FASTRTPS_DEFAULT_PROFILES_FILE" in environment) == old_name_too
 
 
 @needs_launch

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trust_seg_ros.rendering import OUTPUTS
+
 ROOT = Path(__file__).parents[2]
 LAYOUT = yaml.safe_load((ROOT / "config" / "trust_seg.rviz").read_text())
 TOPICS = {d["Name"]: d["Topic"] for d in LAYOUT["Visualization Manager"]["Displays"]}
@@ -23,6 +25,11 @@ def test_layout_shows_camera_overlay_entropy_and_flagged_segments():
 
 def test_every_display_has_a_dock():
     assert set(TOPICS) <= set(LAYOUT["Window Geometry"])
+
+
+def test_every_output_shown_is_one_the_node_publishes():
+    outputs = {t["Value"].removeprefix("/trust_seg/") for n, t in TOPICS.items() if n != "Camera"}
+    assert outputs <= set(OUTPUTS)
 
 
 @pytest.mark.parametrize("name", TOPICS)
