@@ -29,8 +29,8 @@ help: ## this list
 demo: setup ## camera and node over Fast DDS, with a live panel; SOURCE=<images|video|bag|/dev/video0> SECONDS=20
 	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),--source "$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) --out out
 
-test: setup-test lint ## install what is missing, check style, run all tests; TESTS=test/node for some
-	@$(RUN) python -m pytest $(TESTS)
+test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
+	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style
 
 lint: setup-test ## style and format
 	@$(RUN) ruff check .
