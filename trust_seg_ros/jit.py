@@ -11,6 +11,7 @@ kernel is then compiled in memory.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -124,6 +125,8 @@ def _cache_class() -> type:
                 return super().load_overload(sig, target_context)
             except Exception as error:  # a damaged or unreadable file raises whatever unpickling raises
                 _log.info("compiled %s could not be read, compiling: %r", self._name, error)
+                with contextlib.suppress(Exception):
+                    self.flush()  # else the damaged index would be in the way of saving, too
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:
@@ -163,9 +166,11 @@ def fingerprint(py_func: FunctionType) -> str:
         digest.update(f"{function.__qualname__} {_source_hash(function.__code__.co_filename)}".encode())
         digest.update(function.__code__.co_code)
         for name, value in _globals_read(function):
-            inner = getattr(value, "py_func", value)
+            inner = getattr(value, "py_func", None) or getattr(value, "_defn", value)  # a kernel, an intrinsic
             if isinstance(inner, FunctionType):
                 queue.append(inner)
+            elif isinstance(value, np.ndarray):
+                digest.update(value.tobytes())
             elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
                 digest.update(f"{name}={value!r}".encode())
     return digest.hexdigest()

@@ -38,7 +38,7 @@ def assert_equal(got, want, logits, size):
 
 @st.composite
 def cases(draw):
-    q = draw(st.one_of(st.integers(2, 24), st.integers(250, 254)))
+    q = draw(st.one_of(st.integers(2, 24), st.just(254)))
     h, w = draw(st.integers(1, 12)), draw(st.integers(1, 40))
     if draw(st.booleans()):  # the factors that have kernels of their own, and those around them
         size = (h * draw(st.integers(1, 9)), w * draw(st.integers(1, 9)))
@@ -50,12 +50,12 @@ def cases(draw):
         logits = logits.log_softmax(0)
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, q - 1)), draw(st.integers(0, h - 1)), draw(st.integers(0, w - 1))
-        logits[place] = draw(st.sampled_from([torch.nan, torch.inf, -torch.inf, 3.4e38, -3.4e38]))
+        logits[place] = draw(st.sampled_from([torch.nan, torch.inf, -torch.inf, torch.finfo(torch.float32).min]))
     return LogitMaps(logits, size, raw=raw)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(maps=cases())
 def test_random_logits_give_the_reference_maps(version, maps):
     assert_equal(version(maps), reference_maps(maps), maps.logits, maps.size)

@@ -30,11 +30,11 @@ from trust_seg_ros.uncertainty.logits import Prepared, prepare
 from trust_seg_ros.uncertainty.reference import overwrite_faulty
 from trust_seg_ros.uncertainty.threads import run_bands
 
-TILE = 512
-"""Columns worked on at a time: two resized rows of 20 classes take 80 kB, which stays in a core's cache."""
+TILE_BYTES = 384 * 1024
+"""Two resized rows of all classes, a tile wide, take at most this much: less than a core's second-level cache."""
 
 _UNROLL = 4
-_LOWEST = np.float32(-3.4028234e38)
+_LOWEST = np.float32(-(2.0**127))  # below all logits, see LARGEST
 _ZERO = np.float32(0.0)
 
 
@@ -45,7 +45,7 @@ def fast_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps
 
     Args:
         maps: logits on the CPU.
-        threads: how many threads work; None for one per core this process may use.
+        threads: how many threads work; None for one per core this process may use, at most 8.
 
     Returns:
         Maps on the CPU, (H, W).
@@ -69,7 +69,7 @@ def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None
     height, width = prepared.size
     rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
     arrays = (out.classes.numpy(), out.entropy.numpy(), out.margin.numpy(), out.variation_ratio.numpy())
-    tile = min(TILE, width)
+    tile = min(width, max(64, TILE_BYTES // (8 * logits.shape[0]) // 64 * 64))
 
     def band(first: int, last: int) -> None:
         _maps_band(logits, *rows, *columns, first, last, tile, *arrays)
@@ -108,7 +108,7 @@ def _maps_band(
         for y in range(first, last):
             for source in (top[y], bottom[y]):
                 if (odd if source & 1 else even) != source:
-                    expand_row(logits, source, start, left, right, weight, rows[source & 1, :, :n])
+                    expand_row(logits, source, start, stop, left, right, weight, rows[source & 1])
                     if source & 1:
                         odd = source
                     else:
@@ -116,9 +116,19 @@ def _maps_band(
             upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
             _two_largest(upper, lower, mix[y], n, best, second, index)
             _sums(q, upper, lower, mix[y], n, best, total, moment)
-            span = slice(start, stop)
-            _scores(q, best, second, total, moment, entropy[y, span], margin[y, span], variation[y, span])
-            _store_classes(index, classes[y, span])
+            e, d, v = (
+                entropy[y][start:stop],
+                margin[y][start:stop],
+                variation[y][start:stop],
+            )  # contiguous, and known so
+            _scores(q, best, second, total, moment, e, d, v)
+            _store_classes(index, classes[y][start:stop])
+
+
+@jit
+def _blend(rest: np.float32, above: np.float32, mix: np.float32, below: np.float32) -> np.float32:
+    """A mixed logit. Never fused into its surroundings: rounded differently in two places, it could exceed ``best``."""
+    return rest * above + mix * below
 
 
 @jit(fastmath=CONTRACT)
@@ -143,9 +153,9 @@ def _two_largest(
         l0, l1, l2, l3 = lower[c], lower[c + 1], lower[c + 2], lower[c + 3]
         c0, c1, c2, c3 = np.int32(c), np.int32(c + 1), np.int32(c + 2), np.int32(c + 3)
         for x in range(n):
-            a, b = rest * u0[x] + mix * l0[x], rest * u1[x] + mix * l1[x]
+            a, b = _blend(rest, u0[x], mix, l0[x]), _blend(rest, u1[x], mix, l1[x])
             high, low, i = max(a, b), min(a, b), c1 if b > a else c0
-            a, b = rest * u2[x] + mix * l2[x], rest * u3[x] + mix * l3[x]
+            a, b = _blend(rest, u2[x], mix, l2[x]), _blend(rest, u3[x], mix, l3[x])
             high2, low2, j = max(a, b), min(a, b), c3 if b > a else c2
             low = max(max(low, low2), min(high, high2))
             i = j if high2 > high else i
@@ -167,14 +177,14 @@ def _sums(
     total: np.ndarray,
     moment: np.ndarray,
 ) -> None:
-    """Z = sum e^d and S = sum e^d d over the q classes, d = logit - best."""
+    """Z = sum e^d and S = sum e^d d over the q classes, d = logit - best; mixing again is cheaper than keeping."""
     rest = ONE - mix
     for x in range(n):
         total[x], moment[x] = _ZERO, _ZERO
     for c in range(q):
         above, below = upper[c], lower[c]
         for x in range(n):
-            d = max(rest * above[x] + mix * below[x] - best[x], EXP_MIN)
+            d = max(_blend(rest, above[x], mix, below[x]) - best[x], EXP_MIN)
             e = exp_in_range(d)
             total[x] += e
             moment[x] += e * d

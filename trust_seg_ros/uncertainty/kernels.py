@@ -28,7 +28,8 @@ _P4 = np.float32(0.009671513273494364)
 _P5 = np.float32(0.001326472301966976)
 ONE = np.float32(1.0)
 _LN2 = np.float32(0.6931471805599453)
-_EXPONENT_BITS = np.int32(0x7F800000)
+_MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
+_LARGEST_BITS = np.int32(0x7E800000)  # 2**126
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
 _L1, _L3, _L5, _L7, _L9 = (np.float32(2 / n) for n in (1, 3, 5, 7, 9))  # series of 2 artanh
 
@@ -102,11 +103,11 @@ def log_positive(x: np.float32) -> np.float32:
 
 
 @jit
-def all_finite(flat: np.ndarray) -> bool:
-    """Whether a float32 array holds neither NaN nor infinity; one pass at the speed of memory, in this thread only."""
+def all_ordinary(flat: np.ndarray) -> bool:
+    """Whether all of a float32 array lies within +-2**126, which excludes NaN and infinity; one pass in this thread."""
     bad = np.int32(0)
     for i in range(flat.shape[0]):
-        bad |= np.int32((float_bits(flat[i]) & _EXPONENT_BITS) == _EXPONENT_BITS)
+        bad |= np.int32((float_bits(flat[i]) & _MAGNITUDE_BITS) > _LARGEST_BITS)
     return bad == 0
 
 
@@ -130,18 +131,25 @@ _spread1, _spread2, _spread4, _spread8 = _make_spread(1), _make_spread(2), _make
 
 @jit(fastmath=CONTRACT)
 def expand_row(
-    logits: np.ndarray, y: int, start: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, out: np.ndarray
+    logits: np.ndarray,
+    y: int,
+    start: int,
+    stop: int,
+    left: np.ndarray,
+    right: np.ndarray,
+    weight: np.ndarray,
+    out: np.ndarray,
 ) -> None:
-    """Resize row ``y`` of (q, h, w) logits horizontally, output columns from ``start`` on.
+    """Resize row ``y`` of (q, h, w) logits horizontally, output columns start .. stop - 1.
 
     Args:
         logits: (q, h, w) float32, finite, C-contiguous.
         y: row of ``logits``.
-        start: first output column wanted.
+        start, stop: output columns wanted.
         left, right, weight: ``taps(w, W)``.
-        out: (>= q, n) float32; receives columns start .. start + n - 1.
+        out: (>= q, >= stop - start) float32, C-contiguous; receives the columns from its left.
     """
-    w, width, n = logits.shape[2], left.shape[0], out.shape[1]
+    w, width, n = logits.shape[2], left.shape[0], stop - start
     factor = width // w
     first, gaps = 0, 0
     if factor * w == width and (factor == 1 or factor == 2 or factor == 4 or factor == 8):
@@ -203,7 +211,7 @@ def softmax_row(
     """
     for y in (top, bottom):
         if held[y & 1] != y:  # neighbours differ by one: even rows live in half 0, odd rows in half 1
-            expand_row(logits, y, 0, left, right, weight, rows[y & 1])
+            expand_row(logits, y, 0, left.shape[0], left, right, weight, rows[y & 1])
             held[y & 1] = y
     upper = rows[top & 1]
     lower = rows[bottom & 1]

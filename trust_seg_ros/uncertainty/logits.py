@@ -18,10 +18,13 @@ from torch.nn import functional
 
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import LogitsError
-from trust_seg_ros.uncertainty.kernels import all_finite
+from trust_seg_ros.uncertainty.kernels import all_ordinary
 
 LOG_FLOOR = -87.0
 """Log-probabilities below are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
+
+LARGEST = 2.0**126
+"""Finite logits are limited to this magnitude, so that no interpolation of the largest float32 (masks) overflows."""
 
 MIN_CLASSES, MAX_CLASSES = 2, 254
 """One class has no uncertainty; class ids are uint8 and 255 means unlabelled."""
@@ -71,17 +74,17 @@ def prepare(maps: LogitMaps) -> Prepared:
     """
     check(maps)
     values = maps.logits.detach().to(torch.float32).contiguous()
-    if not maps.raw:
-        impossible = values == -torch.inf
-        bad = (~torch.isfinite(values) & ~impossible).any(0) | impossible.all(0)
-        values = values.clamp_min(LOG_FLOOR)
-    elif values.device.type == "cpu" and all_finite(values.numpy().reshape(-1)):
+    if maps.raw and values.device.type == "cpu" and all_ordinary(values.numpy().reshape(-1)):
         return Prepared(values, None, maps.size)  # the usual case, without waking torch's threads
+    bad = ~torch.isfinite(values)
+    if maps.raw:
+        bad = bad.any(0)
     else:
-        bad = ~torch.isfinite(values).all(0)
-    if not bool(bad.any()):
-        return Prepared(values, None, maps.size)
-    return Prepared(torch.nan_to_num(values, 0.0, 0.0, 0.0), bad, maps.size)
+        impossible = values == -torch.inf
+        bad = (bad & ~impossible).any(0) | impossible.all(0)
+        values = values.clamp_min(LOG_FLOOR)
+    values = torch.nan_to_num(values, 0.0, 0.0, 0.0).clamp_(-LARGEST, LARGEST)
+    return Prepared(values, bad if bool(bad.any()) else None, maps.size)
 
 
 def check(maps: LogitMaps) -> None:

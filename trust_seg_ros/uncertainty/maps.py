@@ -18,7 +18,7 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
 
     Args:
         maps: logits (q, h, w) with q = 2 .. 254, any floating type, any strides, any device.
-        threads: CPU threads to use; None for one per core this process may use.
+        threads: CPU threads to use; None for one per core this process may use, at most 8.
 
     Returns:
         Maps (H, W) on the device of the logits. Pixels whose logits were not finite have class 255 and the largest

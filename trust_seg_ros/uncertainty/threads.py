@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 _BANDS_PER_THREAD = 4
 _MIN_ROWS = 8
+_MOST_THREADS = 8  # by default; more gain little on work of a few milliseconds
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -34,9 +35,9 @@ def run_bands(work: Callable[[int, int], None], rows: int, threads: int | None =
     Args:
         work: called with a half-open range of rows; must release the GIL to gain anything.
         rows: number of rows, >= 1.
-        threads: threads that work, the caller included, >= 1; None for one per core.
+        threads: threads that work, the caller included, >= 1; None for one per core, at most 8.
     """
-    count = max(1, min(threads or cores(), rows // _MIN_ROWS))
+    count = max(1, min(threads or min(cores(), _MOST_THREADS), rows // _MIN_ROWS))
     bands = 1 if count == 1 else min(count * _BANDS_PER_THREAD, rows // _MIN_ROWS)
     numbers = itertools.count()
 

@@ -1,0 +1,121 @@
+"""Where compiled kernels are kept, and that nothing depends on them being kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trust_seg_ros.jit import cache_dir
+
+CALLEE = """
+from trust_seg_ros.jit import jit
+FACTOR = {factor}
+@jit
+def scaled(x):
+    return FACTOR * x
+"""
+CALLER = """
+import numba
+from trust_seg_ros.jit import jit
+import callee
+@jit
+def run(x):
+    return callee.scaled(x) + 1
+from callee import scaled
+@jit
+def direct(x):
+    return scaled(x) + 1
+if __name__ == "__main__":
+    print(run(3), direct(3), sum(direct.stats.cache_hits.values()), numba.config.CACHE_DIR == "")
+"""
+
+
+class Project:
+    """Two modules with a kernel each, run in a process of their own."""
+
+    def __init__(self, path):
+        self.path, self.home = path, path / "cache"
+        (path / "caller.py").write_text(CALLER)
+        self.write(2)
+
+    def write(self, factor):
+        (self.path / "callee.py").write_text(CALLEE.format(factor=factor))
+
+    def run(self, **environment):
+        environment = {"XDG_CACHE_HOME": str(self.home), **environment}
+        paths = [str(self.path), str(Path(__file__).parents[1])]
+        done = subprocess.run(
+            [sys.executable, "caller.py"],
+            cwd=self.path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    def files(self, ending):
+        return sorted((self.home / "trust_seg_ros" / "numba").rglob(f"*.{ending}"))
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def test_a_second_process_loads_what_the_first_compiled(project):
+    assert project.run() == ["7", "7", "0", "True"]
+    assert project.files("nbc")
+    assert not list(project.path.rglob("__pycache__/*.nbi"))
+    assert project.run() == ["7", "7", "1", "True"]
+
+
+def test_a_changed_constant_in_a_kernel_called_is_noticed(project):
+    project.run()
+    project.write(5)
+    assert project.run()[1:3] == ["16", "0"]
+
+
+def test_a_damaged_cache_is_compiled_over(project):
+    project.run()
+    for file in project.files("nbc") + project.files("nbi"):
+        file.write_bytes(b"\x80\x05not a pickle")
+    assert project.run()[:3] == ["7", "7", "0"]
+    assert project.run()[2] == "1"
+
+
+def test_truncated_code_is_compiled_over(project):
+    project.run()
+    for file in project.files("nbc"):
+        file.write_bytes(file.read_bytes()[:100])
+    assert project.run()[:3] == ["7", "7", "0"]
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/proc/no/such/place"])
+def test_a_cache_that_cannot_be_written_is_done_without(project, place):
+    assert project.run(XDG_CACHE_HOME=place)[:3] == ["7", "7", "0"]
+
+
+def test_compilation_switched_off_still_computes(project):
+    environment = {"NUMBA_DISABLE_JIT": "1"}
+    (project.path / "plain.py").write_text("from caller import direct; print(direct(3))")
+    done = subprocess.run(
+        [sys.executable, "plain.py"],
+        cwd=project.path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "7", done.stderr
+
+
+def test_the_place_follows_the_xdg_convention(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_dir() == tmp_path / "trust_seg_ros" / "numba"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_dir() == tmp_path / "home" / ".cache" / "trust_seg_ros" / "numba"

@@ -1,0 +1,99 @@
+"""The building blocks of the compiled maps."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from trust_seg_ros.jit import jit
+from trust_seg_ros.uncertainty import kernels
+
+
+@jit(fastmath={"contract"}, cache=False)
+def exp_all(x, out):
+    for i in range(x.size):
+        out[i] = kernels.exp_negative(x[i])
+
+
+@jit(fastmath={"contract"}, cache=False)
+def log_all(x, out):
+    for i in range(x.size):
+        out[i] = kernels.log_positive(x[i])
+
+
+def test_exp_is_accurate_to_its_limits():
+    x = -np.geomspace(1e-8, 86.9, 400_001).astype(np.float32)
+    out = np.empty_like(x)
+    exp_all(x, out)
+    error = np.abs(out / np.exp(x.astype(np.float64)) - 1.0)
+    assert error[x > -10].max() < 7e-7
+    assert error.max() < 5e-6
+
+
+def test_exp_of_zero_is_one_and_far_below_it_is_tiny():
+    out = np.empty(4, np.float32)
+    exp_all(np.array([0.0, -0.0, -1e30, -np.inf], np.float32), out)
+    assert list(out[:2]) == [1.0, 1.0]
+    assert (out[2:] > 0).all()
+    assert (out[2:] < 2e-38).all()
+
+
+def test_log_is_accurate_over_all_possible_sums():
+    x = np.linspace(1.0, 254.0, 300_001).astype(np.float32)
+    out = np.empty_like(x)
+    log_all(x, out)
+    assert np.abs(out - np.log(x.astype(np.float64))).max() < 5e-7
+    assert out[0] == 0.0
+
+
+@settings(max_examples=200, deadline=None)
+@given(source=st.integers(1, 300), target=st.integers(1, 700))
+def test_taps_are_those_of_torch(source, target):
+    ramp = torch.eye(source).reshape(1, source, 1, source)  # channel k is 1 at sample k
+    want = functional.interpolate(ramp, size=(1, target), mode="bilinear", align_corners=False)[0, :, 0].numpy()
+    first, second, weight = kernels.taps(source, target)
+    got = np.zeros((source, target), np.float32)
+    np.add.at(got, (first, np.arange(target)), np.float32(1.0) - weight)
+    np.add.at(got, (second, np.arange(target)), weight)
+    assert first.dtype == second.dtype == np.int32
+    np.testing.assert_allclose(got, want, atol=2e-7 * source + 1e-6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(w=st.integers(1, 30), factor=st.integers(1, 10), extra=st.integers(0, 2), data=st.data())
+def test_any_range_of_columns_equals_the_plain_taps(w, factor, extra, data):
+    width = w * factor + extra
+    start = data.draw(st.integers(0, width - 1))
+    stop = data.draw(st.integers(start + 1, width))
+    logits = np.random.default_rng(w).normal(size=(2, 3, w)).astype(np.float32)
+    left, right, weight = kernels.taps(w, width)
+    out = np.full((2, stop - start + 3), 77.0, np.float32)
+    kernels.expand_row(logits, 1, start, stop, left, right, weight, out)
+    want = (1 - weight) * logits[:, 1][:, left] + weight * logits[:, 1][:, right]
+    np.testing.assert_allclose(out[:, : stop - start], want[:, start:stop], atol=1e-6)
+    assert (out[:, stop - start :] == 77.0).all()
+
+
+@pytest.mark.parametrize(("h", "w", "height", "width"), [(5, 7, 20, 28), (5, 7, 13, 31), (9, 8, 3, 5), (1, 1, 4, 4)])
+def test_softmax_row_equals_torch_row_by_row(h, w, height, width):
+    logits = torch.randn(6, h, w, generator=torch.Generator().manual_seed(1)) * 4
+    full = functional.interpolate(logits[None], size=(height, width), mode="bilinear", align_corners=False)[0]
+    rows, held = np.empty((2, 6, width), np.float32), np.full(2, -1, np.int64)
+    row_logits, row_probs = np.empty((6, width), np.float32), np.empty((6, width), np.float32)
+    top, bottom, mix = kernels.taps(h, height)
+    for y in range(height):
+        columns = kernels.taps(w, width)
+        kernels.softmax_row(logits.numpy(), top[y], bottom[y], mix[y], *columns, rows, held, row_logits, row_probs)
+        np.testing.assert_allclose(row_logits, full[:, y], atol=2e-5)
+        np.testing.assert_allclose(row_probs, full[:, y].softmax(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf, 3.4028235e38, -3.4028235e38])
+@pytest.mark.parametrize("place", [0, 500, 1000])
+def test_all_ordinary_sees_each_kind_of_value_anywhere(value, place):
+    values = np.linspace(-(2.0**126), 2.0**126, 1001).astype(np.float32)
+    assert kernels.all_ordinary(values)
+    values[place] = value
+    assert not kernels.all_ordinary(values)
