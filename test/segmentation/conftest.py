@@ -36,6 +36,15 @@ def seeded(**options: object) -> TinyNet:
     return net
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """On a busy machine torch's threads wait for each other longer than these small networks compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def tiny():
     """The maker of small networks, always with the same weights."""

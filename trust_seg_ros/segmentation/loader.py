@@ -108,7 +108,7 @@ def load_network(
     if spec.startswith("hf:"):
         return _load_huggingface(spec, wishes, where, precision, download)
     path = Path(spec).expanduser()
-    if path.is_dir():
+    if spec and path.is_dir():
         return _load_huggingface(str(path), wishes, where, precision, download)
     if path.is_file() or path.suffix in _SUFFIXES:
         return _load_file(path, wishes, where, half)

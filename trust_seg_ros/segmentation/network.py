@@ -152,6 +152,6 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
         module = module.eval().requires_grad_(False).to(device)
         if half:
             module = module.half()
-        return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
+        return module.to(memory_format=torch.channels_last)  # a third less time on the CPU, see docs/networks.md
     except RuntimeError as error:
         raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error
