@@ -7,6 +7,8 @@ resolution. Memory is the largest resident size during one call minus that befor
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import math
 import statistics
 import time
@@ -64,7 +66,9 @@ def resident_mb(key: str) -> float:
 
 def extra_mb(version: Version, maps: LogitMaps) -> float:
     """Largest resident memory of one call beyond what there was before and the maps; NaN where Linux does not say."""
+    gc.collect()
     try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what earlier calls have freed must not hide what this one takes
         Path("/proc/self/clear_refs").write_text("5")  # starts the high-water mark anew
         before = resident_mb("VmRSS")
         out = version(maps)

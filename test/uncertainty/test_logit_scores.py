@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from trust_seg_ros.types import LogitMaps
-from trust_seg_ros.uncertainty import RawLogitsNeededError, SettingError, energy, max_logit
+from trust_seg_ros.uncertainty import RawLogitsNeededError, SettingError, energy, max_logit, scores
 
 
 def upsampled(logits, size):
@@ -36,3 +36,12 @@ def test_probabilities_are_refused_with_a_way_out(score):
 def test_a_temperature_that_is_not_positive_is_refused(temperature):
     with pytest.raises(SettingError, match="above 0"):
         energy(LogitMaps(torch.zeros(3, 2, 2), (4, 4)), temperature=temperature)
+
+
+@pytest.mark.parametrize("score", [max_logit, energy])
+def test_scores_on_a_device_without_kernels_equal_those_on_the_cpu(score, monkeypatch):
+    logits = torch.randn(9, 6, 7, generator=torch.Generator().manual_seed(4)) * 4
+    maps = LogitMaps(logits, (33, 50))
+    compiled = score(maps)
+    monkeypatch.setattr(scores, "_compiled", lambda out: False)
+    torch.testing.assert_close(score(maps), compiled, atol=1e-5, rtol=0)

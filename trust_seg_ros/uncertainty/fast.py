@@ -22,7 +22,7 @@ from trust_seg_ros.uncertainty.kernels import (
     ONE,
     exp_in_range,
     exp_negative,
-    expand_row,
+    hold_rows,
     log_positive,
     taps,
 )
@@ -69,12 +69,23 @@ def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None
     height, width = prepared.size
     rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
     arrays = (out.classes.numpy(), out.entropy.numpy(), out.margin.numpy(), out.variation_ratio.numpy())
-    tile = min(width, max(64, TILE_BYTES // (8 * logits.shape[0]) // 64 * 64))
+    tile = tile_width(logits.shape[0], width)
 
     def band(first: int, last: int) -> None:
         _maps_band(logits, *rows, *columns, first, last, tile, *arrays)
 
     run_bands(band, height, threads)
+
+
+def tile_width(classes: int, width: int) -> int:
+    """Columns to work on at a time."""
+    return min(width, max(64, TILE_BYTES // (8 * classes) // 64 * 64))
+
+
+@jit
+def tile_rows(classes: int, tile: int) -> np.ndarray:
+    """(2, classes, tile) scratch for ``hold_rows``, with classes up to a multiple of four that can never win."""
+    return np.full((2, (classes + _UNROLL - 1) // _UNROLL * _UNROLL, tile), _LOWEST, np.float32)
 
 
 @jit
@@ -96,31 +107,21 @@ def _maps_band(
 ) -> None:
     """Rows first .. last - 1 of all four maps."""
     q = logits.shape[0]
-    padded = (q + _UNROLL - 1) // _UNROLL * _UNROLL  # the extra classes can never win
-    rows = np.full((2, padded, tile), _LOWEST, np.float32)
+    rows = tile_rows(q, tile)
     best, second = np.empty(tile, np.float32), np.empty(tile, np.float32)
     total, moment = np.empty(tile, np.float32), np.empty(tile, np.float32)
     index = np.empty(tile, np.int32)
     for start in range(0, left.shape[0], tile):
         stop = min(start + tile, left.shape[0])
         n = stop - start
-        even, odd = -1, -1  # which rows of the logits rows[0] and rows[1] hold
+        held = np.full(2, -1, np.int64)
         for y in range(first, last):
-            for source in (top[y], bottom[y]):
-                if (odd if source & 1 else even) != source:
-                    expand_row(logits, source, start, stop, left, right, weight, rows[source & 1])
-                    if source & 1:
-                        odd = source
-                    else:
-                        even = source
+            hold_rows(logits, top[y], bottom[y], start, stop, left, right, weight, rows, held)
             upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
-            _two_largest(upper, lower, mix[y], n, best, second, index)
-            _sums(q, upper, lower, mix[y], n, best, total, moment)
-            e, d, v = (
-                entropy[y][start:stop],
-                margin[y][start:stop],
-                variation[y][start:stop],
-            )  # contiguous, and known so
+            two_largest(upper, lower, mix[y], n, best, second, index)
+            sums(q, upper, lower, mix[y], n, best, total, moment)
+            # two steps, row then columns: numba then knows that the result is contiguous
+            e, d, v = entropy[y][start:stop], margin[y][start:stop], variation[y][start:stop]
             _scores(q, best, second, total, moment, e, d, v)
             _store_classes(index, classes[y][start:stop])
 
@@ -132,7 +133,7 @@ def _blend(rest: np.float32, above: np.float32, mix: np.float32, below: np.float
 
 
 @jit(fastmath=CONTRACT)
-def _two_largest(
+def two_largest(
     upper: np.ndarray,
     lower: np.ndarray,
     mix: np.float32,
@@ -167,7 +168,7 @@ def _two_largest(
 
 
 @jit(fastmath=CONTRACT)
-def _sums(
+def sums(
     q: int,
     upper: np.ndarray,
     lower: np.ndarray,

@@ -28,8 +28,6 @@ _P4 = np.float32(0.009671513273494364)
 _P5 = np.float32(0.001326472301966976)
 ONE = np.float32(1.0)
 _LN2 = np.float32(0.6931471805599453)
-_MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
-_LARGEST_BITS = np.int32(0x7E800000)  # 2**126
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
 _L1, _L3, _L5, _L7, _L9 = (np.float32(2 / n) for n in (1, 3, 5, 7, 9))  # series of 2 artanh
 
@@ -103,12 +101,12 @@ def log_positive(x: np.float32) -> np.float32:
 
 
 @jit
-def all_ordinary(flat: np.ndarray) -> bool:
-    """Whether all of a float32 array lies within +-2**126, which excludes NaN and infinity; one pass in this thread."""
-    bad = np.int32(0)
+def all_within(flat: np.ndarray, low: np.float32, high: np.float32) -> bool:
+    """Whether all of a float32 array lies in [low, high], which excludes NaN; one pass in this thread."""
+    outside = np.int32(0)
     for i in range(flat.shape[0]):
-        bad |= np.int32((float_bits(flat[i]) & _MAGNITUDE_BITS) > _LARGEST_BITS)
-    return bad == 0
+        outside |= np.int32(0 if low <= flat[i] <= high else 1)
+    return outside == 0
 
 
 def _make_spread(factor: int) -> Any:
@@ -181,6 +179,29 @@ def _mix(source: np.ndarray, left: int, right: int, weight: np.float32) -> np.fl
     return (ONE - weight) * source[np.uint32(left)] + weight * source[np.uint32(right)]
 
 
+@jit
+def hold_rows(
+    logits: np.ndarray,
+    top: int,
+    bottom: int,
+    start: int,
+    stop: int,
+    left: np.ndarray,
+    right: np.ndarray,
+    weight: np.ndarray,
+    rows: np.ndarray,
+    held: np.ndarray,
+) -> None:
+    """Have rows ``top`` and ``bottom`` of the logits, resized horizontally, in ``rows[row & 1]``.
+
+    The two are equal or neighbours, so that one is even and one odd. What ``held`` says is there is not done again.
+    """
+    for y in (top, bottom):
+        if held[y & 1] != y:
+            expand_row(logits, y, start, stop, left, right, weight, rows[y & 1])
+            held[y & 1] = y
+
+
 @jit(fastmath=CONTRACT)
 def softmax_row(
     logits: np.ndarray,
@@ -209,10 +230,7 @@ def softmax_row(
         row_logits: (q, W) float32, receives the upsampled logits.
         row_probs: (q, W) float32, receives the softmax over classes.
     """
-    for y in (top, bottom):
-        if held[y & 1] != y:  # neighbours differ by one: even rows live in half 0, odd rows in half 1
-            expand_row(logits, y, 0, left.shape[0], left, right, weight, rows[y & 1])
-            held[y & 1] = y
+    hold_rows(logits, top, bottom, 0, left.shape[0], left, right, weight, rows, held)
     upper = rows[top & 1]
     lower = rows[bottom & 1]
     rest = ONE - mix

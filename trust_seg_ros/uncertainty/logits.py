@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import LogitsError
-from trust_seg_ros.uncertainty.kernels import all_ordinary
+from trust_seg_ros.uncertainty.kernels import all_within
 
 LOG_FLOOR = -87.0
 """Log-probabilities below are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
@@ -74,8 +74,10 @@ def prepare(maps: LogitMaps) -> Prepared:
     """
     check(maps)
     values = maps.logits.detach().to(torch.float32).contiguous()
-    if maps.raw and values.device.type == "cpu" and all_ordinary(values.numpy().reshape(-1)):
-        return Prepared(values, None, maps.size)  # the usual case, without waking torch's threads
+    if values.device.type == "cpu":
+        low = np.float32(-LARGEST if maps.raw else LOG_FLOOR)
+        if all_within(values.numpy().reshape(-1), low, np.float32(LARGEST)):
+            return Prepared(values, None, maps.size)  # the usual case, without waking torch's threads
     bad = ~torch.isfinite(values)
     if maps.raw:
         bad = bad.any(0)

@@ -7,6 +7,7 @@ import torch
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.banded import banded_maps
 from trust_seg_ros.uncertainty.fast import fast_maps
+from trust_seg_ros.uncertainty.scores import energy
 
 
 def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps:
@@ -33,10 +34,11 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
 
 
 def warm_up() -> None:
-    """Compile, or load from the cache, everything that ``uncertainty_maps`` needs on the CPU, and start its threads.
+    """Compile, or load from the cache, everything that this room needs on the CPU, and start its threads.
 
     A few seconds on the first run after an installation, a fraction of a second afterwards.
     """
     logits = torch.linspace(-1.0, 1.0, 3 * 16 * 4).reshape(3, 16, 4)
     for size in ((64, 16), (64, 15)):
         fast_maps(LogitMaps(logits, size))
+    energy(LogitMaps(logits, (64, 16)))

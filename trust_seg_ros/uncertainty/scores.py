@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import bands
 from trust_seg_ros.uncertainty.errors import RawLogitsNeededError, SettingError
-from trust_seg_ros.uncertainty.logits import Prepared, prepare
+from trust_seg_ros.uncertainty.fast_scores import fill_scores
+from trust_seg_ros.uncertainty.logits import LARGEST, Prepared, prepare
 
 
 def max_logit(maps: LogitMaps) -> torch.Tensor:
@@ -27,8 +29,11 @@ def max_logit(maps: LogitMaps) -> torch.Tensor:
     """
     prepared = _raw(maps, "max_logit")
     out = torch.empty(prepared.size, device=prepared.values.device)
-    for rows, logits in bands(prepared):
-        out[rows] = logits.amax(0).neg_()
+    if _compiled(out):
+        fill_scores(prepared.array(), out.numpy(), energy=False)
+    else:
+        for rows, logits in bands(prepared):
+            out[rows] = logits.amax(0).neg_()
     return _overwrite_faulty(out, prepared)
 
 
@@ -50,9 +55,14 @@ def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
     if not (math.isfinite(temperature) and temperature > 0.0):
         raise SettingError(f"the temperature of the energy is {temperature}; expected a finite number above 0.")
     prepared = _raw(maps, "energy")
+    if temperature != 1.0:
+        prepared = replace(prepared, values=(prepared.values / temperature).clamp_(-LARGEST, LARGEST))
     out = torch.empty(prepared.size, device=prepared.values.device)
-    for rows, logits in bands(prepared):
-        out[rows] = (logits / temperature).logsumexp(0).mul_(-temperature)
+    if _compiled(out):
+        fill_scores(prepared.array(), out.numpy(), energy=True, temperature=temperature)
+    else:
+        for rows, logits in bands(prepared):
+            out[rows] = logits.logsumexp(0).mul_(-temperature)
     return _overwrite_faulty(out, prepared)
 
 
@@ -68,3 +78,7 @@ def _raw(maps: LogitMaps, name: str) -> Prepared:
 def _overwrite_faulty(out: torch.Tensor, prepared: Prepared) -> torch.Tensor:
     faulty = prepared.faulty()
     return out if faulty is None else out.masked_fill_(faulty, torch.inf)
+
+
+def _compiled(out: torch.Tensor) -> bool:
+    return out.device.type == "cpu"
