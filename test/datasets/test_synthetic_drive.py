@@ -163,3 +163,12 @@ def test_a_training_sample_repeats_for_its_seed_and_varies_over_seeds():
 def test_a_training_sample_can_hold_unknown_objects():
     labels = [training_sample(s, SIZE, unknowns=("box", "deer"), unknown_rate=6)[1] for s in range(6)]
     assert sum((found == 255).sum() for found in labels) > 100
+
+
+def test_passing_a_junction_changes_nothing_at_once():
+    drive = SyntheticDrive(DriveSettings(size=SIZE, seed=21, weather="overcast", noise=0.0, traffic=0.0, unknowns=()))
+    passing = [i for i in range(800) if abs(drive.position(i / 20.0) - 150.0) < 25]
+    assert len(passing) > 60
+    images = [drive.frame(i).image[50:].astype(int) for i in passing]
+    steps = np.array([np.abs(b - a).mean() for a, b in itertools.pairwise(images)])
+    assert steps.max() < 4 * np.median(steps)

@@ -8,7 +8,7 @@ import numpy as np
 from trust_seg_ros.datasets.synthetic import textures
 from trust_seg_ros.datasets.synthetic.camera import DEPTH_SCALE_M, Camera
 from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, JUNCTION_M, Street
+from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, JUNCTION_M, District, Street
 from trust_seg_ros.datasets.synthetic.settings import PAVEMENT, ROAD, TREE
 
 FAR_M = 150.0
@@ -21,11 +21,10 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     z, x = camera.ground(first)
     at = s + z[:, 0].astype(np.float64)
     rows = np.clip(((at + 1e-3) // DISTRICT_M).astype(np.int64), 0, None)
-    low, table = int(rows.min()), []
-    for number in range(low, int(rows.max()) + 1):
-        d = street.district(number)
-        table.append((d.half, d.half + d.pave[0], d.half + d.pave[1]))
-    edges = np.array(table, np.float32)[rows - low]
+    rows_from = int(rows.min())
+    districts = [street.district(number) for number in range(rows_from, int(rows.max()) + 1)]
+    table = [(d.half, d.half + d.pave[0], d.half + d.pave[1]) for d in districts]
+    edges = np.array(table, np.float32)[rows - rows_from]
     junction = (at - rows * DISTRICT_M < JUNCTION_M)[:, None]
     wide = np.where(junction[:, 0], 1e6, edges[:, 0]).astype(np.float32)[:, None]
     material = np.full(x.shape, 1, np.uint8)
@@ -33,9 +32,9 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     material[size < wide + 0.15] = 2
     material[size < wide] = 0
     material[(x < -edges[:, 1:2]) & ~junction | (x > edges[:, 2:3]) & ~junction] = 3
-    _colour(canvas, street.district(int((s + 6) // DISTRICT_M)), material, first, wet)
+    canvas.image[first:] = _colours(districts, material, rows - rows_from, wet)
     _marks(canvas, camera, street, s)
-    detail = _detail(z, x, s, material, street.district(int((s + 6) // DISTRICT_M)).variant)
+    detail = _detail(z, x, s, material, street.surface)
     roi = canvas.image[first:]
     cv2.multiply(roi, cv2.cvtColor(detail, cv2.COLOR_GRAY2RGB), roi, 1 / 128)
     truth = canvas.truth[first:]
@@ -43,10 +42,12 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     truth[:, :, 1] = np.clip(255 * np.exp(-z / DEPTH_SCALE_M) + 0.5, 1, 255).astype(np.uint8)
 
 
-def _colour(canvas: Canvas, district, material: np.ndarray, first: int, wet: float) -> None:
-    palette = np.array([district.road_rgb, district.pave_rgb, district.kerb_rgb, district.grass_rgb], np.float32)
-    palette[:3] *= 1 - 0.35 * wet
-    canvas.image[first:] = np.take(palette.astype(np.uint8), material, axis=0)
+def _colours(districts: list[District], material: np.ndarray, row_district: np.ndarray, wet: float) -> np.ndarray:
+    """RGB of every pixel, (h, W, 3) uint8: each row takes the colours of its own district."""
+    palette = np.array([(d.road_rgb, d.pave_rgb, d.kerb_rgb, d.grass_rgb) for d in districts], np.float32)
+    palette[:, :3] *= 1 - 0.35 * wet
+    code = material + (4 * row_district[:, None]).astype(np.uint8)
+    return np.take(palette.reshape(-1, 3).astype(np.uint8), code, axis=0)
 
 
 def _detail(z: np.ndarray, x: np.ndarray, s: float, material: np.ndarray, variant: int) -> np.ndarray:
@@ -123,7 +124,7 @@ def _marks(canvas: Canvas, camera: Camera, street: Street, s: float) -> None:
             _arrow(canvas, camera, street.side * d.half / 2, start + d.arrow_at, d.paint_rgb)
 
 
-def _zebra(canvas: Canvas, camera: Camera, d, z: float) -> None:
+def _zebra(canvas: Canvas, camera: Camera, d: District, z: float) -> None:
     if camera.near < z + 3 and z < 80:
         for x in np.arange(-d.half + 0.4, d.half - 0.6, 1.1):
             _strip(canvas, camera, float(x), float(x) + 0.55, z, z + 3.0, d.paint_rgb)

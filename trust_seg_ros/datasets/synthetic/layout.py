@@ -68,7 +68,6 @@ class District:
     style: str
     half: float
     pave: tuple[float, float]
-    variant: int
     road_rgb: np.ndarray
     pave_rgb: np.ndarray
     kerb_rgb: np.ndarray
@@ -93,6 +92,7 @@ class Street:
         self.side = -1.0 if dice.random() < 0.75 else 1.0
         self.sun_side = dice.choice([-1.0, 1.0])
         self.bend = dice.uniform(0.0, 0.0016), dice.uniform(120, 260), dice.uniform(0, 6.3)
+        self.surface = dice.integer(1 << 16)
         self._districts: dict[int, District] = {}
 
     def bend_at(self, s: float) -> float:
@@ -159,7 +159,6 @@ def _cross_section(dice: Dice, drive_side: float) -> District:
         style=dice.choice(STYLES, [0.3, 0.2, 0.2, 0.1, 0.2]),
         half=half,
         pave=pave,
-        variant=dice.integer(1 << 16),
         road_rgb=np.clip(grey * np.array([1, 1.0, 1.03]) + tint, 30, 200),
         pave_rgb=np.clip(light * warm, 40, 230),
         kerb_rgb=np.clip(light * 1.12 * np.ones(3), 40, 240),
