@@ -41,6 +41,7 @@ def prefix(wheel, tmp_path_factory):
     """The wheel, installed below a folder of its own."""
     folder = tmp_path_factory.mktemp("prefix")
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--prefix", str(folder), str(wheel)]
+    command.append("--ignore-installed")  # else pip first uninstalls the package from the environment we run in
     subprocess.run(command, check=True, timeout=300, stdin=subprocess.DEVNULL)
     return folder
 
