@@ -17,6 +17,7 @@ import torch
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation import pictures
 from trust_seg_ros.message_fields import DetectionFields, ImageFields, MessageOptions
+from trust_seg_ros.rendering_kernels import overlap, paint
 from trust_seg_ros.types import SegmentTable, SegmentTrust, TrustFrame, Wanted
 
 MAX_SEGMENT_ID = 65534
@@ -88,12 +89,8 @@ class Rendering:
         ood = self.frame.ood
         if ood is None or not ood.kept.any():
             return np.zeros(count), np.zeros(count)
-        where = np.flatnonzero(paint(ood.ids, ood.kept))
-        of_segment = self.segments.ids.ravel()[where]
-        score = ood.score[ood.ids.ravel()[where] - 1]
         sizes = np.maximum(self.segments.sizes, 1)
-        pixels = np.bincount(of_segment, minlength=count + 1)[1:]
-        total = np.bincount(of_segment, weights=score, minlength=count + 1)[1:]
+        pixels, total = overlap(self.segments.ids, count, ood.ids, ood.kept, ood.score)
         return pixels / sizes, total / sizes
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
@@ -101,21 +98,6 @@ class Rendering:
             return flagged
         pixels = np.ascontiguousarray(self.frame.pixel_flags).view(np.uint8) * np.uint8(pictures.PIXEL_FLAG)
         return cv2.max(flagged, pixels)
-
-
-def paint(ids: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """255 on the pixels of flagged segments, 0 elsewhere.
-
-    Args:
-        ids: (H, W) int32, 0 = none, else 1..n.
-        flagged: (n,) bool.
-
-    Returns:
-        (H, W) uint8.
-    """
-    table = np.zeros(len(flagged) + 1, dtype=np.uint8)
-    table[1:][flagged] = pictures.SEGMENT_FLAG
-    return table[ids]
 
 
 def segmentation(view: Rendering) -> ImageFields:

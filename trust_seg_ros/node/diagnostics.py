@@ -102,6 +102,8 @@ def _processing(view: NodeView) -> DiagnosticStatus:
     level, message = OK, "no frame yet"
     if summary.processing is not None:
         message = f"{summary.processing.p50:.1f} ms per frame, {summary.output_rate:.1f} frames/s"
+    if _new(view, "unwatched") and not _new(view, "processed"):
+        message = "nobody subscribes to an output, so nothing is computed"
     if _new(view, "late"):
         level, message = WARN, f"results are older than max_age_ms = {view.settings.max_age_ms:g}"
     if _new(view, "faulty"):

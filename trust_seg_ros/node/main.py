@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from trust_seg_ros.errors import TrustSegError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.node.node import TrustSegNode
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -15,39 +20,60 @@ def main(args: Sequence[str] | None = None) -> int:
         Exit status: 0 after an orderly end, 2 when the node cannot start; the reason is on stderr.
     """
     try:
-        import rclpy
-        from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-
-        from trust_seg_ros.node.node import TrustSegNode
+        return _run(args)
+    except KeyboardInterrupt:
+        return 0
     except ModuleNotFoundError as error:
-        print(
-            f"trust_seg_node: the Python module {error.name!r} is missing; source a ROS 2 distribution, or install "
-            "requirements.txt and ./interfaces/vision_msgs with pip",
-            file=sys.stderr,
+        return _cannot_start(
+            f"the Python module {error.name!r} is missing; source a ROS 2 distribution, or install requirements.txt "
+            "and ./interfaces/vision_msgs with pip"
         )
-        return 2
+
+
+def _run(args: Sequence[str] | None) -> int:
+    import rclpy
+    from rclpy.impl.implementation_singleton import rclpy_implementation as implementation
+
+    from trust_seg_ros.node.node import TrustSegNode
+
     node: TrustSegNode | None = None
     try:
         rclpy.init(args=None if args is None else list(args))
-        executor = SingleThreadedExecutor()
         node = TrustSegNode()
-        executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except TrustSegError as error:
-        print(f"trust_seg_node: {error}", file=sys.stderr)
-        return 2
-    except Exception:
-        # what the middleware raises when it is shut down in the middle of a call
-        if rclpy.ok():
-            raise
+        _spin(node)
+    except implementation.UnknownROSArgsError as error:
+        return _cannot_start(f"unknown ROS arguments: {error}")
+    except (TrustSegError, implementation.RCLError) as error:
+        if node is None:  # else the middleware was shut down in the middle of a call
+            return _cannot_start(str(error))
     finally:
         if node is not None:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _spin(node: TrustSegNode) -> None:
+    """Serve until shutdown. An unexpected error in one callback must not take the node off the vehicle."""
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while node.context.ok():
+        try:
+            executor.spin_once()
+        except ExternalShutdownException:
+            break
+        except Exception:
+            if not node.context.ok():
+                break
+            node.get_logger().error(f"unexpected error, going on:\n{traceback.format_exc()}", throttle_duration_sec=1.0)
+
+
+def _cannot_start(reason: str) -> int:
+    print(f"trust_seg_node: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

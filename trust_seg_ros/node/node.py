@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-import traceback
-from collections.abc import Callable
-from functools import wraps
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -23,39 +20,11 @@ from trust_seg_ros.node.processing import FrameProcessor, Surroundings
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
+from trust_seg_ros.node.transitions import SUCCESS, guarded
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.pipeline import TrustPipeline
 
-SUCCESS, FAILURE, ERROR = (
-    TransitionCallbackReturn.SUCCESS,
-    TransitionCallbackReturn.FAILURE,
-    TransitionCallbackReturn.ERROR,
-)
 _STOP_S = 30.0
-_Transition = Callable[["TrustSegNode", LifecycleState], TransitionCallbackReturn]
-
-
-def guarded(transition: _Transition) -> _Transition:
-    """rclpy swallows what a transition raises; this logs it and answers.
-
-    An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and one may try again. Anything
-    else is an ERROR, after which ``on_error`` cleans up.
-    """
-
-    @wraps(transition)
-    def answer(self: TrustSegNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            result = transition(self, state)
-        except (TrustSegError, OSError) as error:
-            return self.note_failure(transition.__name__, str(error), FAILURE)
-        except Exception as error:
-            text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-            return self.note_failure(transition.__name__, text, ERROR)
-        if result == SUCCESS:
-            self.problem = ""
-        return result
-
-    return answer
 
 
 class TrustSegNode(LifecycleNode):
@@ -113,7 +82,7 @@ class TrustSegNode(LifecycleNode):
         gc.collect()
         gc.freeze()
         self.phase = "inactive"
-        self.get_logger().info(
+        self._say(
             f"configured in {time.monotonic() - started:.1f} s: model {settings.pipeline.model}, "
             f"{len(self._pipeline.labels.names)} classes, {self._model_facts().get('device', 'n/a')}"
         )
@@ -134,8 +103,9 @@ class TrustSegNode(LifecycleNode):
             self._apply_enabled()
         except BaseException:
             self._quieten()
+            super().on_deactivate(state)
             raise
-        self.get_logger().info(f"listening to {self._camera.topic}")
+        self._say(f"listening to {self._camera.topic}")
         return result
 
     @guarded
@@ -165,17 +135,20 @@ class TrustSegNode(LifecycleNode):
         self._release()
         return SUCCESS
 
-    def note_failure(self, transition: str, text: str, answer: TransitionCallbackReturn) -> TransitionCallbackReturn:
+    def note_failure(self, transition: str, text: str) -> None:
         """Log why a transition failed and keep it for /diagnostics."""
         self.problem = f"{transition}: {text.splitlines()[0] if text else 'failed'}"
         if self.context.ok():
             self.get_logger().error(f"{transition} failed: {text}")
-        return answer
 
     def close(self) -> None:
         """Stop the worker before the node is destroyed; safe in every state and more than once."""
         self._quieten()
         self._release()
+
+    def _say(self, text: str) -> None:
+        if self.context.ok():  # a shutdown may come while a model loads
+            self.get_logger().info(text)
 
     def _autostart(self) -> None:
         self.destroy_timer(self._autostart_timer)
@@ -235,7 +208,11 @@ class TrustSegNode(LifecycleNode):
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
-        self._apply_enabled()
+        try:
+            self._apply_enabled()
+        except TrustSegError as error:
+            response.success, response.message = False, str(error)
+            return response
         word = "enabled" if request.data else "disabled"
         response.success = True
         response.message = word if self.phase == "active" else f"{word}; it counts once the node is active"

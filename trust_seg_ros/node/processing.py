@@ -17,6 +17,7 @@ from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.rendering import OUTPUTS, Rendering, wanted
+from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, TrustFrame
 
 
@@ -116,7 +117,8 @@ class FrameProcessor:
         """Run a made-up image of ``size`` (H, W) through everything but the sending."""
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         settings = self._around.settings()
-        result = self._pipeline(Frame(noise), settings.thresholds)
+        everything = Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)  # so that every branch runs
+        result = self._pipeline(Frame(noise), everything)
         view = Rendering(result, message_options(self._pipeline, settings))
         for name in OUTPUTS:
             self._outputs.fill(name, view, HeaderFields())

@@ -1,0 +1,54 @@
+"""Lifecycle transitions that say why they failed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol
+
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+from trust_seg_ros.errors import TrustSegError
+
+SUCCESS, FAILURE, ERROR = (
+    TransitionCallbackReturn.SUCCESS,
+    TransitionCallbackReturn.FAILURE,
+    TransitionCallbackReturn.ERROR,
+)
+
+
+class Explaining(Protocol):
+    """A node that keeps and logs why a transition failed."""
+
+    problem: str
+
+    def note_failure(self, transition: str, text: str) -> None:
+        """Log it and keep it for /diagnostics."""
+        ...
+
+
+def guarded(
+    transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
+) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
+    """rclpy swallows what a transition raises; this logs it and answers.
+
+    An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and one may try again. Anything
+    else is an ERROR, after which ``on_error`` cleans up.
+    """
+
+    @wraps(transition)
+    def answer(self: Explaining, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            result = transition(self, state)
+        except (TrustSegError, OSError) as error:
+            self.note_failure(transition.__name__, str(error))
+            return FAILURE
+        except Exception as error:
+            self.note_failure(transition.__name__, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+            return ERROR
+        if result == SUCCESS:
+            self.problem = ""
+        return result
+
+    return answer
