@@ -3,7 +3,7 @@ import pytest
 
 from trust_seg_ros.evaluation.lettering import text_mask, write
 from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter, panel
-from trust_seg_ros.evaluation.pictures import SIGNAL, FlagLabel, PictureError
+from trust_seg_ros.evaluation.pictures import SIGNAL, UNKNOWN, FlagLabel, PictureError
 
 PALETTE = np.array([[10, 20, 30], [200, 100, 50], [0, 0, 255]], np.uint8)
 NAMES = ("road", "car", "sky")
@@ -60,6 +60,16 @@ def test_bool_flags_and_byte_entropy_are_taken():
 def test_frames_of_another_size_keep_the_panels_size():
     painter = PanelPainter((96, 160), PALETTE, NAMES)
     assert painter.paint(content(48, 200, labels=())).shape == painter.paint(content()).shape
+
+
+def test_what_is_unknown_has_a_colour_of_its_own():
+    painter = PanelPainter((96, 160), PALETTE, NAMES)
+    ood = np.zeros((96, 160), bool)
+    ood[10:30, 10:60] = True
+    plain, shown = (tiles(painter, painter.paint(content(ood=o)))[3] for o in (None, ood))
+    assert not (plain == UNKNOWN).all(axis=2).any()
+    assert (shown == UNKNOWN).all(axis=2).sum() > 50
+    assert np.array_equal(plain[-20:], shown[-20:])
 
 
 def test_the_threshold_shows_and_follows():

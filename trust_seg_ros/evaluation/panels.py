@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,7 +17,6 @@ from trust_seg_ros.evaluation.pictures import (
     as_bytes,
     colour_map,
     label_picture,
-    mark,
     spotlight,
 )
 from trust_seg_ros.types import UNLABELLED
@@ -42,6 +41,7 @@ class PanelContent:
         labels: what to write beside flagged segments, most important first; boxes in pixels of ``image``.
         notes: lines under the camera tile, e.g. time and latency.
         threshold: P(wrong) from which a segment is flagged, for the legend; None leaves it out.
+        ood: out-of-distribution segments, like ``unreliable``; None when there is no such map.
     """
 
     image: np.ndarray
@@ -51,6 +51,7 @@ class PanelContent:
     labels: Sequence[FlagLabel] = ()
     notes: Sequence[str] = ()
     threshold: float | None = None
+    ood: np.ndarray | None = None
 
 
 class PanelPainter:
@@ -87,19 +88,20 @@ class PanelPainter:
         Raises:
             PictureError: the parts of ``content`` have different sizes or wrong types.
         """
-        for name in ("classes", "entropy", "unreliable"):
-            if getattr(content, name).shape != content.image.shape[:2]:
-                raise PictureError(
-                    f"{name} is {getattr(content, name).shape}, the image {content.image.shape[:2]}; expected equal sizes"
-                )
+        wanted = content.image.shape[:2]
+        for name in ("classes", "entropy", "unreliable", "ood"):
+            part = getattr(content, name)
+            size = wanted if part is None else part.shape
+            if size != wanted:
+                raise PictureError(f"{name} is {size} for an image of {wanted}; expected equal sizes")
         image = self._fit(content.image, cv2.INTER_AREA)
         classes = self._fit(content.classes, cv2.INTER_NEAREST)
         entropy = self._fit(as_bytes(content.entropy), cv2.INTER_LINEAR)
-        flags = content.unreliable
-        flags = self._fit(flags.astype(np.uint8) * 255 if flags.dtype == np.bool_ else flags, cv2.INTER_NEAREST)
+        flags = self._fit_flags(content.unreliable)
+        ood = None if content.ood is None else self._fit_flags(content.ood)
         scale = np.array([self.tile[1] / content.image.shape[1], self.tile[0] / content.image.shape[0]] * 2)
-        labels = [FlagLabel(_scaled(label.box, scale), label.text) for label in content.labels]
-        tiles = (image, label_picture(classes, self.palette), colour_map(entropy), spotlight(image, flags, labels))
+        labels = [replace(label, box=_scaled(label.box, scale)) for label in content.labels]
+        tiles = (image, label_picture(classes, self.palette), colour_map(entropy), spotlight(image, flags, labels, ood))
         canvas = self._background(content.threshold).copy()
         for index, tile in enumerate(tiles):
             left = self._left(index)
@@ -150,13 +152,15 @@ class PanelPainter:
         top = self._below
         left = self._left(3)
         bound = "" if threshold is None else f" >= {threshold:.2f}"
-        for row, (value, words) in enumerate(
-            ((255, f"segment likely wrong: P{bound}, as written"), (128, "single pixels above the pixel threshold"))
-        ):
-            spot = canvas[top + row * _LINE + 1 : top + row * _LINE + 14, left : left + 30]
-            swatch = np.full(spot.shape, NEUTRAL, np.uint8)
-            mark(swatch, np.full(swatch.shape[:2], value, np.uint8))
-            spot[:] = swatch
+        none, all_on = np.zeros((13, 30), np.uint8), np.full((13, 30), 255, np.uint8)
+        ground = np.full((13, 30, 3), NEUTRAL, np.uint8)
+        rows = (
+            (spotlight(ground, all_on), f"segment likely wrong: P{bound}, as written"),
+            (spotlight(ground, none, ood=all_on), "unknown: high entropy over a region"),
+            (spotlight(ground, all_on // 255 * 128), "single uncertain pixels"),
+        )
+        for row, (swatch, words) in enumerate(rows):
+            canvas[top + row * _LINE + 1 : top + row * _LINE + 14, left : left + 30] = swatch
             write(canvas, words, left + 36, top + row * _LINE, 15, FAINT)
 
     def _legend_columns(self) -> int:
@@ -164,6 +168,9 @@ class PanelPainter:
 
     def _left(self, index: int) -> int:
         return _MARGIN + index * (self.tile[1] + _GAP)
+
+    def _fit_flags(self, flags: np.ndarray) -> np.ndarray:
+        return self._fit(flags.astype(np.uint8) * 255 if flags.dtype == np.bool_ else flags, cv2.INTER_NEAREST)
 
     def _fit(self, array: np.ndarray, interpolation: int) -> np.ndarray:
         if array.shape[:2] == self.tile:

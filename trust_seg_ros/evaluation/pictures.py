@@ -20,6 +20,9 @@ from trust_seg_ros.types import UNLABELLED
 SIGNAL = (255, 190, 0)
 """RGB of everything that is flagged: amber, which street palettes leave free and colour-blind readers see as bright."""
 
+UNKNOWN = (0, 205, 255)
+"""RGB of what is flagged as out of distribution: cyan, told from ``SIGNAL`` by every reader."""
+
 NEUTRAL = (40, 40, 40)
 """RGB of pixels without a class."""
 
@@ -50,10 +53,12 @@ class FlagLabel:
     Attributes:
         box: left, top, right, bottom in pixels of the image, right and bottom exclusive.
         text: a few words, ASCII.
+        colour: RGB of its ground.
     """
 
     box: tuple[int, int, int, int]
     text: str
+    colour: tuple[int, int, int] = SIGNAL
 
 
 def label_picture(classes: np.ndarray, palette: np.ndarray) -> np.ndarray:
@@ -122,11 +127,8 @@ def mark(picture: np.ndarray, unreliable: np.ndarray, colour: tuple[int, int, in
     if cv2.hasNonZero(pixels):
         _paint(picture, colour, cv2.bitwise_and(pixels, _dots(flags.shape)))
     if cv2.hasNonZero(segments):
-        width = max(1, round(flags.shape[0] / 360))
-        outer = cv2.dilate(segments, _disc(width))
         _paint(picture, colour, cv2.bitwise_and(segments, _hatching(flags.shape)))
-        _paint(picture, (0, 0, 0), cv2.subtract(outer, segments))
-        _paint(picture, colour, cv2.subtract(segments, cv2.erode(segments, _disc(width), borderValue=0)))
+        _outline(picture, segments, colour)
 
 
 def colour_map(values: np.ndarray, name: str = "inferno") -> np.ndarray:
@@ -165,13 +167,19 @@ def as_bytes(values: np.ndarray) -> np.ndarray:
     return cv2.convertScaleAbs(clipped, alpha=255.0)
 
 
-def spotlight(image: np.ndarray, unreliable: np.ndarray, labels: Sequence[FlagLabel] = ()) -> np.ndarray:
+def spotlight(
+    image: np.ndarray,
+    unreliable: np.ndarray,
+    labels: Sequence[FlagLabel] = (),
+    ood: np.ndarray | None = None,
+) -> np.ndarray:
     """The camera image in dim grey, with the flagged segments alone in colour, outlined and named.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        unreliable: (H, W) bool or uint8 (255 segment, 128 pixel).
+        unreliable: (H, W) bool or uint8 (255 segment, 128 pixel); segments hatched in ``SIGNAL``.
         labels: what to write beside segments, most important first; one that would cover an earlier one is left out.
+        ood: (H, W) of the same kind: out-of-distribution segments, tinted and outlined in ``UNKNOWN``.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -180,15 +188,31 @@ def spotlight(image: np.ndarray, unreliable: np.ndarray, labels: Sequence[FlagLa
         PictureError: shapes or types do not fit.
     """
     _check_image(image, unreliable)
-    flags = _flags(unreliable, image.shape[:2])
     dim = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), alpha=0.5, beta=10)
     picture = cv2.cvtColor(dim, cv2.COLOR_GRAY2RGB)
-    segments = cv2.compare(flags, SEGMENT_FLAG, cv2.CMP_EQ)
-    tinted = cv2.addWeighted(image, 0.6, np.full_like(image, SIGNAL), 0.4, 0.0)
-    cv2.copyTo(tinted, segments, picture)
+    _tint(picture, image, _segments(unreliable, image), SIGNAL)
+    if ood is not None:
+        _tint(picture, image, _segments(ood, image), UNKNOWN)
     mark(picture, unreliable)
+    if ood is not None:
+        _outline(picture, _segments(ood, image), UNKNOWN)
     _write_labels(picture, labels)
     return picture
+
+
+def _segments(flags: np.ndarray, image: np.ndarray) -> np.ndarray:
+    return cv2.compare(_flags(flags, image.shape[:2]), SEGMENT_FLAG, cv2.CMP_EQ)
+
+
+def _tint(picture: np.ndarray, image: np.ndarray, where: np.ndarray, colour: tuple[int, int, int]) -> None:
+    cv2.copyTo(cv2.addWeighted(image, 0.6, _plain(image.shape, colour), 0.4, 0.0), where, picture)
+
+
+def _outline(picture: np.ndarray, segments: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """A line inside the segments' edge, with a dark one outside that keeps it visible on any ground."""
+    width = max(1, round(segments.shape[0] / 360))
+    _paint(picture, (0, 0, 0), cv2.subtract(cv2.dilate(segments, _disc(width)), segments))
+    _paint(picture, colour, cv2.subtract(segments, cv2.erode(segments, _disc(width), borderValue=0)))
 
 
 def _write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
@@ -206,7 +230,7 @@ def _write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
         if any(spot[0] < t[2] and t[0] < spot[2] and spot[1] < t[3] and t[1] < spot[3] for t in taken):
             continue
         taken.append(spot)
-        picture[spot[1] : spot[3], spot[0] : spot[2]] = SIGNAL
+        picture[spot[1] : spot[3], spot[0] : spot[2]] = label.colour
         inner = picture[spot[1] + 2 : spot[1] + 2 + mask.shape[0], left + 3 : left + 3 + mask.shape[1]]
         inner[:] = (inner * (1.0 - mask[..., None])).astype(np.uint8)
 

@@ -88,7 +88,7 @@ class ReadAhead:
         self._stopped.set()
 
     def _read(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         try:
             for frame in self._source:
                 # The queue is as long as the memory set aside for it allows; a live camera must not queue at all.

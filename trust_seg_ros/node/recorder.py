@@ -16,7 +16,7 @@ from vision_msgs.msg import Detection2DArray
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter
-from trust_seg_ros.evaluation.pictures import SEGMENT_FLAG, FlagLabel
+from trust_seg_ros.evaluation.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLabel
 from trust_seg_ros.node.conversions import to_rgb
 from trust_seg_ros.node.decode import RawImage, read_image
 from trust_seg_ros.node.demo_watch import CAMERA, FrameSet
@@ -128,16 +128,18 @@ class Recorder:
         self._write_until(self._painter.paint(content), frames.stamp_ns)
 
     def _content(self, frames: FrameSet) -> PanelContent:
-        labels = flag_labels(deserialize_message(frames.raw["segments"], Detection2DArray))
+        threshold = self._threshold()
+        labels = flag_labels(deserialize_message(frames.raw["segments"], Detection2DArray), threshold)
         seconds = (frames.stamp_ns - (self._first_ns or frames.stamp_ns)) * 1e-9
         return PanelContent(
             image=to_rgb(read_image(frames.raw[CAMERA]), _MAX_PIXELS),
             classes=_plane(read_image(frames.raw["segmentation"])),
             entropy=_plane(read_image(frames.raw["entropy"])),
-            unreliable=cv2.max(*(_plane(read_image(frames.raw[name])) for name in ("unreliable", "ood"))),
+            unreliable=_plane(read_image(frames.raw["unreliable"])),
+            ood=_plane(read_image(frames.raw["ood"])),
             labels=labels[:_MOST_LABELS],
             notes=(f"{seconds:.1f} s, answered after {frames.latency_ms:.0f} ms", f"{len(labels)} segments flagged"),
-            threshold=self._threshold(),
+            threshold=threshold,
         )
 
     def _start(self, content: PanelContent, stamp_ns: int) -> None:
@@ -182,7 +184,8 @@ class Recorder:
 
 def interest(content: PanelContent) -> float:
     """How much a frame has to show: flagged segments of some size, near the middle, in a scene otherwise trusted."""
-    flagged = (content.unreliable == SEGMENT_FLAG).astype(np.float32)
+    flags = content.unreliable if content.ood is None else cv2.max(content.unreliable, content.ood)
+    flagged = (flags == SEGMENT_FLAG).astype(np.float32)
     small = cv2.resize(flagged, (48, 32), interpolation=cv2.INTER_AREA)
     rows, columns = np.mgrid[-1:1:32j, -1:1:48j]
     weight = np.exp(-1.5 * (columns**2 + (rows - 0.2) ** 2))
@@ -192,20 +195,27 @@ def interest(content: PanelContent) -> float:
     return min(centred, 0.05) / 0.05 + 0.1 * min(len(content.labels), 5) + variety - 4 * max(0.0, share - 0.15)
 
 
-def flag_labels(message: Detection2DArray) -> list[FlagLabel]:
-    """Class and P(wrong) of each flagged segment, largest first."""
+def flag_labels(message: Detection2DArray, threshold: float | None = None) -> list[FlagLabel]:
+    """What to write beside each flagged segment, largest first.
+
+    Args:
+        message: the detections.
+        threshold: P(wrong) from which a segment is flagged; one below it is there because it is out of distribution.
+
+    Returns:
+        "class P(wrong)" or "unknown score", with the box in pixels.
+    """
     found = []
     for detection in message.detections:
         scores = {r.hypothesis.class_id: r.hypothesis.score for r in detection.results}
         name = detection.results[0].hypothesis.class_id if detection.results else "?"
         centre, width, height = detection.bbox.center.position, detection.bbox.size_x, detection.bbox.size_y
-        box = (
-            round(centre.x - width / 2),
-            round(centre.y - height / 2),
-            round(centre.x + width / 2),
-            round(centre.y + height / 2),
-        )
-        found.append((width * height, FlagLabel(box, f"{name} {scores.get('unreliable', 0.0):.2f}")))
+        sides = (centre.x - width / 2, centre.y - height / 2, centre.x + width / 2, centre.y + height / 2)
+        left, top, right, bottom = map(round, sides)
+        wrong, unknown = scores.get("unreliable"), scores.get("ood", 0.0)
+        by_ood = wrong is None or (threshold is not None and wrong < threshold)
+        text, colour = (f"unknown {unknown:.2f}", UNKNOWN) if by_ood else (f"{name} {wrong:.2f}", SIGNAL)
+        found.append((width * height, FlagLabel((left, top, right, bottom), text, colour)))
     return [label for _, label in sorted(found, key=lambda item: -item[0])]
 
 

@@ -1,0 +1,156 @@
+"""The demo itself: real node process, real camera process, real Fast DDS between them."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.segmentation.compact import SHIPPED
+
+ROOT = Path(__file__).parents[2]
+CLEAN = ("ROS_DOMAIN_ID", "AMENT_PREFIX_PATH", "ROS_AUTOMATIC_DISCOVERY_RANGE")
+
+pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason=f"needs the embedded network, {SHIPPED}")
+
+
+def command(*words):
+    return [sys.executable, "-m", "trust_seg_ros.cli", "demo", *map(str, words)]
+
+
+def environment():
+    """Nothing of ROS is set, as on a fresh machine."""
+    return {name: value for name, value in os.environ.items() if name not in CLEAN}
+
+
+def children(pid):
+    """Process ids of the living children."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if fields[0] != "Z" and int(fields[1]) == pid:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def gone(pids, seconds=10.0):
+    end = time.monotonic() + seconds
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def start(*words):
+    """The demo, once both of its children live; and their process ids."""
+    demo = subprocess.Popen(
+        command(*words), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    end = time.monotonic() + 60
+    while len(children(demo.pid)) < 2:
+        assert demo.poll() is None, demo.communicate()[0]
+        assert time.monotonic() < end, "the demo did not start its children"
+        time.sleep(0.05)
+    return demo, children(demo.pid)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One short demo of the synthetic drive, run to its end."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    words = ("--seconds", 4, "--rate", 6, "--size", "320x192", "--seed", 3, "--out", out)
+    done = subprocess.run(
+        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+    return done, out
+
+
+def test_it_ends_well_and_says_what_was_published(finished):
+    done, out = finished
+    logs = "\n".join(log.read_text() for log in out.glob("*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    for topic in ("segmentation", "confidence", "entropy", "unreliable", "segments", "segment_ids", "overlay"):
+        row = next(line for line in done.stdout.splitlines() if f"/trust_seg/{topic} " in line)
+        assert int(row.split("│")[2]) > 0, f"nothing came over {topic}"
+    assert "frames answered" in done.stdout
+    assert "latency p50" in done.stdout
+
+
+def test_the_film_can_be_played(finished):
+    _, out = finished
+    capture = cv2.VideoCapture(str(out / "demo.mp4"))
+    frames = []
+    while (frame := capture.read())[0]:
+        frames.append(frame[1])
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(6)
+    assert 3 <= len(frames) <= 6 * 8, "about four seconds at six frames per second"
+    assert frames[0].shape[1] == 1600
+    assert any((a != b).any() for a, b in itertools.pairwise(frames)), "the film moves"
+
+
+def test_the_picture_shows_four_different_panels(finished):
+    _, out = finished
+    picture = cv2.imread(str(out / "demo.png"))
+    assert picture.shape[1] == 1600
+    tiles = np.split(picture[40:200, :1600], 4, axis=1)
+    assert all(tile.std() > 10 for tile in tiles)
+    assert all((a != b).mean() > 0.2 for a, b in itertools.pairwise(tiles))
+
+
+def test_ctrl_c_ends_it_well_at_any_time(tmp_path):
+    demo, pids = start("--seconds", 0, "--out", tmp_path, "--size", "320x192")
+    demo.send_signal(signal.SIGINT)
+    text = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 0, text
+    assert gone(pids)
+
+
+def test_killing_the_demo_leaves_no_orphan(tmp_path):
+    demo, pids = start("--seconds", 0, "--out", tmp_path, "--size", "320x192")
+    demo.kill()
+    demo.communicate(timeout=60)
+    assert gone(pids)
+
+
+def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
+    demo, pids = start("--out", tmp_path, "--size", "320x192")
+    node = next(pid for pid in pids if b"node.main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(node, signal.SIGKILL)
+    text = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 2
+    assert "the node was ended by SIGKILL" in text
+    assert "Traceback" not in text
+    assert gone(pids)
+
+
+def test_a_node_that_cannot_start_is_explained(tmp_path):
+    words = ("--out", tmp_path, "--param", "thresholds.unreliable:=7.0")
+    done = subprocess.run(
+        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert "thresholds.unreliable" in done.stderr
+    assert "node.log" in done.stderr
+
+
+def test_a_source_that_breaks_off_is_explained(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(b"no jpeg")
+    done = subprocess.run(
+        command("--source", folder, "--out", tmp_path / "out"),
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the camera ended with exit code 2" in done.stderr
+    assert "1.jpg" in done.stderr

@@ -1,0 +1,94 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from trust_seg_ros import cli
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_help_of_every_command_teaches(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"trust-seg {command}" in text
+    assert command == "version" or "examples:" in text
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert cli.main([]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in cli.COMMANDS)
+    assert "examples:" in text
+
+
+def test_a_mistake_is_one_line_and_exit_status_2(capsys):
+    assert cli.main(["play", "/no/such/recording"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("trust-seg play: /no/such/recording does not exist")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_debug_shows_where(capsys):
+    with pytest.raises(cli.TrustSegError, match="/no/such/recording"):
+        cli.main(["--debug", "play", "/no/such/recording"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["demo", "--source", "/no/such/recording"], "does not exist"),
+        (["demo", "--seconds", "-1"], "--seconds is -1"),
+        (["demo", "--params-file", "/no/such.yaml"], "/no/such.yaml"),
+        (["demo", "--param", "thresholds.pixel=0.4"], "NAME:=VALUE"),
+        (["play", "synthetic", "--rate", "0"], "rate is 0"),
+        (["params", "nothing like it"], "nothing like it"),
+        (["synthetic", "--out", "x", "--frames", "0"], "--frames 0"),
+    ],
+)
+def test_values_that_cannot_be_are_explained(words, said, capsys):
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["640", "0x4", "ax4", "-3x4", "640x384x3"])
+def test_sizes_are_width_x_height(size, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["play", "synthetic", f"--size={size}"])
+    assert ended.value.code == 2
+    assert "expected WIDTHxHEIGHT" in capsys.readouterr().err
+
+
+def test_params_lists_the_table(capsys):
+    assert cli.main(["params", "diagnostics"]) == 0
+    assert "0.1" in capsys.readouterr().out
+
+
+def test_version_names_torch(capsys):
+    assert cli.main(["version"]) == 0
+    assert "torch 2" in capsys.readouterr().out
+
+
+def test_synthetic_writes_images_labels_and_a_sheet(tmp_path, capsys):
+    assert cli.main(["synthetic", "--out", str(tmp_path), "--frames", "3", "--every", "5", "--size", "160x96"]) == 0
+    names = [p.name for p in sorted((tmp_path / "images").iterdir())]
+    assert names == ["seed0_000000.png", "seed0_000005.png", "seed0_000010.png"]
+    labels = cv2.imread(str(tmp_path / "labels" / names[0]), cv2.IMREAD_UNCHANGED)
+    assert labels.shape == (96, 160)
+    assert set(labels.ravel().tolist()) <= {*range(11), 255}
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 1280
+
+
+def test_the_top_level_help_does_not_import_heavy_modules():
+    code = (
+        "import sys; from trust_seg_ros import cli; cli.main([]); "
+        "heavy = {'torch', 'cv2', 'rclpy', 'numba', 'rich'} & sys.modules.keys(); sys.exit(' '.join(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
