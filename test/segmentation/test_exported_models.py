@@ -123,6 +123,12 @@ def test_torchscript_may_return_features(tiny, image, tmp_path):
     assert maps.classifier is None
 
 
+def test_torchscript_stays_float32_on_the_cpu(tiny, tmp_path):
+    path = script(tiny(), tmp_path / "net.ts")
+    with pytest.raises(DeviceError, match=r"TorchScript program on the CPU|no bfloat16"):
+        load(path, half=True)
+
+
 def test_format_is_told_by_content_not_by_name(tiny, image, tmp_path):
     assert load(script(tiny(), tmp_path / "net.pt2")).infer(image).logits.shape[0] == 11
 

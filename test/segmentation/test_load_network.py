@@ -17,7 +17,7 @@ from trust_seg_ros.segmentation import (
 )
 from trust_seg_ros.segmentation import compact as compact_module
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
-from trust_seg_ros.segmentation.device import pick_device, pick_half
+from trust_seg_ros.segmentation.device import cpu_has_bfloat16, pick_device, pick_half
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="speaks of a machine without a GPU")
 
@@ -203,7 +203,6 @@ def test_complete_network_cannot_be_overruled():
         ({"device": "tpu0"}, DeviceError, "device is 'tpu0'"),
         ({"device": "meta"}, DeviceError, "device is 'meta'"),
         ({"half": "yes"}, DeviceError, "half is 'yes'"),
-        ({"half": True, "device": "cpu"}, DeviceError, "on the CPU"),
         ({"order": "gbr"}, ModelSpecError, "'gbr'"),
         ({"std": (0, 1, 1)}, ModelSpecError, "above 0"),
         ({"mean": (0, 1)}, ModelSpecError, "three finite numbers"),
@@ -214,6 +213,25 @@ def test_complete_network_cannot_be_overruled():
 def test_settings_are_checked(settings, error, match):
     with pytest.raises(error, match=match):
         load_network("seg_own.nets:described", **settings)
+
+
+@pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16 arithmetic")
+def test_half_on_the_cpu_is_bfloat16(image):
+    torch.manual_seed(0)
+    full = load_network("seg_own.nets:described", device="cpu", half=False).infer(image)
+    torch.manual_seed(0)
+    half = load_network("seg_own.nets:described", device="cpu", half=True).infer(image)
+    assert half.logits.dtype == torch.float32
+    assert half.features.dtype == half.classifier.weight.dtype == torch.bfloat16
+    scale = float(full.logits.abs().max())
+    assert 0 < (half.logits - full.logits).abs().max() < 0.02 * scale
+
+
+def test_half_is_refused_on_a_cpu_without_it(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    with pytest.raises(DeviceError, match="no bfloat16 arithmetic"):
+        load_network("seg_own.nets:described", device="cpu", half=True)
 
 
 @no_gpu

@@ -8,7 +8,7 @@ from torch import nn
 from trust_seg_ros.segmentation import ImageError, InputSpec, LabelSet, ModelError, ModelOutputError, load_labels
 from trust_seg_ros.segmentation.last_layer import agrees
 from trust_seg_ros.segmentation.loader import from_module
-from trust_seg_ros.segmentation.network import ModuleNetwork
+from trust_seg_ros.segmentation.network import ModuleNetwork, prepare_module
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
@@ -192,3 +192,14 @@ def test_thread_count_is_left_alone(tiny):
     before = torch.get_num_threads()
     build(tiny()).warm_up((32, 32))
     assert torch.get_num_threads() == before
+
+
+def test_convolutional_networks_run_channels_last_and_transformers_do_not(tiny):
+    def last(module):
+        weight = prepare_module(module, CPU, False).body[0].weight
+        return weight.is_contiguous(memory_format=torch.channels_last)
+
+    transformer = tiny()
+    transformer.norm = nn.LayerNorm(8)
+    assert last(tiny())
+    assert not last(transformer)

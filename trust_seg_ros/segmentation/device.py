@@ -37,20 +37,34 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def pick_half(half: str | bool, device: torch.device) -> bool:
-    """Whether the network computes in float16.
+    """Whether the network computes in half precision; see ``half_type``.
 
     Args:
         half: "auto" (on a GPU), True or False; "true" and "false" as text are understood.
         device: where it runs.
 
     Raises:
-        DeviceError: another value, or True on the CPU.
+        DeviceError: another value, or True on a CPU without bfloat16 arithmetic.
     """
     wishes: dict[str, bool | None] = {"auto": None, "true": True, "false": False}
     wish = str(half).lower()
     if wish not in wishes:
         raise DeviceError(f"half is {half!r}; expected 'auto', True or False")
-    if wishes[wish] and device.type == "cpu":
-        raise DeviceError("half is True on the CPU, where float16 is slower than float32; use half='auto' or a GPU")
+    if wishes[wish] and device.type == "cpu" and not cpu_has_bfloat16():
+        raise DeviceError(
+            "half is True but this CPU has no bfloat16 arithmetic (AVX512_BF16 or AMX), where it would be slower than "
+            "float32; use half='auto' or a GPU"
+        )
     chosen = wishes[wish]
     return device.type == "cuda" if chosen is None else chosen
+
+
+def half_type(device: torch.device) -> torch.dtype:
+    """float16 on a GPU, bfloat16 on a CPU."""
+    return torch.float16 if device.type == "cuda" else torch.bfloat16
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; False where this torch cannot tell."""
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check is not None and bool(check()) for check in checks)

@@ -73,6 +73,8 @@ def _load_script(path: Path, device: torch.device, half: str | bool) -> Exported
         module = torch.jit.load(str(path), map_location=device)
     module.eval()
     in_half = str(half).lower() == "true"  # not by default: a script may hold float32 constants
+    if in_half and device.type == "cpu":
+        raise DeviceError(f"half is True but {path} is a TorchScript program on the CPU; use half='auto' or a GPU")
     if in_half:
         module = module.half()
     return ExportedModel(module, InputSpec(stride=SCRIPT_STRIDE, half=in_half))

@@ -61,7 +61,7 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
     source, options = _source(spec, download)
     try:
         model, report = transformers.AutoModelForSemanticSegmentation.from_pretrained(
-            source, **options, use_safetensors=True, trust_remote_code=False, output_loading_info=True, dtype="float32"
+            source, **options, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
     except Exception as error:  # the library raises anything from OSError to KeyError
         raise _explained(spec, source, error, download) from error
@@ -74,7 +74,7 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
             f"({some}); expected a model fine-tuned for semantic segmentation"
         )
     settings = _processor_settings(transformers, source, options)
-    return Pretrained(model.eval(), _labels(model.config.id2label, spec), input_spec_of(settings, spec))
+    return Pretrained(model.eval().float(), _labels(model.config.id2label, spec), input_spec_of(settings, spec))
 
 
 def _transformers() -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, kind_of, read_output
+from trust_seg_ros.segmentation.device import half_type
 from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, find_last_layer
@@ -151,7 +152,13 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
     try:
         module = module.eval().requires_grad_(False).to(device)
         if half:
-            module = module.half()
-        return module.to(memory_format=torch.channels_last)  # a third less time on the CPU, see docs/networks.md
+            module = module.to(half_type(device))
+        return module.to(memory_format=torch.channels_last) if _likes_channels_last(module, device) else module
     except RuntimeError as error:
         raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error
+
+
+def _likes_channels_last(module: torch.nn.Module, device: torch.device) -> bool:
+    """On a GPU every network; on the CPU convolutional ones gain a third, those with layer norms lose."""
+    kinds = [type(m).__name__ for m in module.modules()]
+    return device.type == "cuda" or not any("LayerNorm" in kind or "Attention" in kind for kind in kinds)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from trust_seg_ros.segmentation.device import half_type
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
 
 
@@ -24,15 +25,14 @@ def preprocess(image: np.ndarray, spec: InputSpec, device: torch.device) -> torc
         device: where it goes.
 
     Returns:
-        (1, 3, h, w) float32, or float16 and channels_last with ``spec.half``; contiguous in its memory format.
+        (1, 3, h, w) float32, or with ``spec.half`` float16 (bfloat16 on a CPU) and channels_last; contiguous in its
+        memory format.
     """
-    if device.type == "cpu" and not spec.half:
-        return preprocess_cpu(image, spec)
-    return preprocess_torch(image, spec, device)
+    return preprocess_cpu(image, spec) if device.type == "cpu" else preprocess_torch(image, spec, device)
 
 
 def preprocess_cpu(image: np.ndarray, spec: InputSpec) -> torch.Tensor:
-    """``preprocess`` with OpenCV and NumPy; float32 on the CPU."""
+    """``preprocess`` with OpenCV and NumPy, on the CPU."""
     height, width = spec.size_for((image.shape[0], image.shape[1]))
     if image.shape[:2] != (height, width):
         shrinks = _shrinks((image.shape[0], image.shape[1]), (height, width))
@@ -44,7 +44,7 @@ def preprocess_cpu(image: np.ndarray, spec: InputSpec) -> torch.Tensor:
         plane = out[0, channel]
         np.multiply(planes[source], factor[channel], out=plane, dtype=np.float32)
         plane += offset[channel]
-    return torch.from_numpy(out)
+    return _in_precision(torch.from_numpy(out), spec)
 
 
 def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
@@ -64,9 +64,12 @@ def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -
             x = F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
         x = x.round_()  # OpenCV's result is uint8
     factor, offset = (torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in _affine(spec))
-    x = torch.addcmul(offset, x, factor)
+    return _in_precision(torch.addcmul(offset, x, factor), spec)
+
+
+def _in_precision(x: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     if spec.half:
-        return x.half().contiguous(memory_format=torch.channels_last)
+        return x.to(half_type(x.device)).contiguous(memory_format=torch.channels_last)
     return x.contiguous()
 
 

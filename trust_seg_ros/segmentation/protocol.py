@@ -35,7 +35,7 @@ class InputSpec:
         order: channel order of the network's input.
         scale: factor from uint8 to the units of ``mean``, > 0; 1/255 gives 0..1.
         stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
-        half: the network wants float16 (GPU only), else float32.
+        half: the network wants float16 (bfloat16 on a CPU), else float32.
 
     Raises:
         ModelSpecError: a value out of these ranges.

@@ -1,0 +1,40 @@
+"""The examples of docs/networks.md, run as they stand there."""
+
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from trust_seg_ros.segmentation.loader import SPEC_FORMS
+
+GUIDE = Path(__file__).parents[2] / "docs" / "networks.md"
+BLOCKS = re.findall(r"```(?:python|yaml)\n# (file: (\S+)|run)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for _, name, text in BLOCKS:
+        if name:
+            (tmp_path / name).write_text(text)
+    ran = 0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript
+            for kind, _, text in BLOCKS:
+                if kind == "run":
+                    scope: dict[str, object] = {}
+                    exec(compile(text, str(GUIDE), "exec"), scope)
+                    assert len(scope["network"].labels) == 3
+                    ran += 1
+    finally:
+        sys.modules.pop("my_nets", None)
+    assert ran == 3
+
+
+@pytest.mark.parametrize("form", re.findall(r"'([^']+)'", SPEC_FORMS))
+def test_every_way_to_name_a_network_is_in_the_guide(form):
+    text = GUIDE.read_text(encoding="utf-8")
+    assert form in text or form.replace("NAME", "") in text
