@@ -250,6 +250,8 @@ def test_auto_is_the_cpu_in_single_precision():
 def test_auto_is_half_on_a_gpu():
     assert pick_half("auto", torch.device("cuda"))
     assert not pick_half("false", torch.device("cuda"))
+    assert not pick_half("off", torch.device("cuda"))
+    assert pick_half("on", torch.device("cuda"))
 
 
 def test_embedded_network_runs_with_features(weights, image, monkeypatch):

@@ -40,13 +40,13 @@ def pick_half(half: str | bool, device: torch.device) -> bool:
     """Whether the network computes in half precision; see ``half_type``.
 
     Args:
-        half: "auto" (on a GPU), True or False; "true" and "false" as text are understood.
+        half: "auto" (on a GPU), True or False; the texts "on", "off", "true" and "false" too.
         device: where it runs.
 
     Raises:
         DeviceError: another value, or True on a CPU without bfloat16 arithmetic.
     """
-    wishes: dict[str, bool | None] = {"auto": None, "true": True, "false": False}
+    wishes: dict[str, bool | None] = {"auto": None, "true": True, "false": False, "on": True, "off": False}
     wish = str(half).lower()
     if wish not in wishes:
         raise DeviceError(f"half is {half!r}; expected 'auto', True or False")

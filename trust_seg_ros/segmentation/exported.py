@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from trust_seg_ros.segmentation.archive import inspect_archive
+from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.errors import DeviceError, ModelFileError
 from trust_seg_ros.segmentation.export_graph import expose_last_layer
 from trust_seg_ros.segmentation.protocol import InputSpec
@@ -72,7 +73,7 @@ def _load_script(path: Path, device: torch.device, half: str | bool) -> Exported
         warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript itself is deprecated; files exist
         module = torch.jit.load(str(path), map_location=device)
     module.eval()
-    in_half = str(half).lower() == "true"  # not by default: a script may hold float32 constants
+    in_half = half != "auto" and pick_half(half, device)  # not by default: a script may hold float32 constants
     if in_half and device.type == "cpu":
         raise DeviceError(f"half is True but {path} is a TorchScript program on the CPU; use half='auto' or a GPU")
     if in_half:
@@ -84,7 +85,7 @@ def _load_pt2(path: Path, device: torch.device, half: str | bool) -> ExportedMod
     program = torch.export.load(str(path))
     spec, dtype = _input_of(program, path)
     in_half = dtype == torch.float16
-    if str(half).lower() != "auto" and (str(half).lower() == "true") != in_half:
+    if half != "auto" and pick_half(half, device) != in_half:
         raise DeviceError(f"half is {half} but {path} was exported for {dtype}; use half='auto' or export it again")
     if in_half and device.type == "cpu":
         raise DeviceError(f"{path} was exported for float16, which needs a GPU; the device is {device}")
