@@ -46,7 +46,7 @@ DEADLINE_S = 120.0
 class Wire:
     """Camera and listener of one node process."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], model: str) -> None:
         rclpy.init()
         self.node = rclpy.create_node("bench", use_global_arguments=False)
         self.executor = SingleThreadedExecutor()
@@ -62,7 +62,12 @@ class Wire:
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 5)
         height, width = size
         self.messages = [_message(frame.image) for frame in islice(SyntheticSource(size), 8)]
-        parameters = [f"warm_up.width:={width}", f"warm_up.height:={height}", "diagnostics.period_s:=0.5"]
+        parameters = [
+            f"model:={model}",
+            f"warm_up.width:={width}",
+            f"warm_up.height:={height}",
+            "diagnostics.period_s:=0.5",
+        ]
         arguments = [part for p in parameters for part in ("-p", p)]
         self.process = subprocess.Popen([sys.executable, "-m", "trust_seg_ros.node.main", "--ros-args", *arguments])
 
@@ -126,9 +131,9 @@ def _message(picture: np.ndarray) -> Image:
     return msg
 
 
-def run(size: tuple[int, int], frames: int, rate: float) -> list[str]:
+def run(size: tuple[int, int], frames: int, rate: float, model: str) -> list[str]:
     """One row of the table."""
-    wire = Wire(size)
+    wire = Wire(size, model)
     try:
         wire.wait(lambda: wire.camera.get_subscription_count() and _matched(wire))
         first = wire.ping(1)[0]
@@ -157,6 +162,7 @@ def run(size: tuple[int, int], frames: int, rate: float) -> list[str]:
         f"{total - steps.get('network ms (p50)', 0.0):.1f}",
         f"{len(ages) / seconds:.1f} of {rate:g}",
         f"{np.median(ages):.0f} / {np.percentile(ages, 99):.0f} / {ages.max():.0f}",
+        f"{np.percentile(ages, 99) * len(ages) / seconds / 1e3:.2f}",
         f"{grown:+.0f}",
     ]
 
@@ -180,15 +186,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=300, help="frames at the fixed rate")
     parser.add_argument("--rate", type=float, default=30.0, help="frames/s offered")
     parser.add_argument("--sizes", nargs="+", default=["480x360", "1920x1080"], help="WIDTHxHEIGHT")
+    parser.add_argument("--model", default="embedded", help="the node's parameter")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    table = Table(title="Node with the embedded network, message to messages")
+    table = Table(title=f"Node with the network {options.model}, message to messages")
     for column in ("size", "first / steady", "alone ms p50 / p99", "processing ms", "network ms", "everything else ms",
-                   "frames/s", "age ms p50 / p99 / max", "memory MiB"):  # fmt: skip
+                   "frames/s", "age ms p50 / p99 / max", "age p99 in frame intervals", "memory MiB"):  # fmt: skip
         table.add_column(column, justify="right")
     for text in options.sizes:
         width, height = map(int, text.split("x"))
-        table.add_row(*run((height, width), options.frames, options.rate))
+        table.add_row(*run((height, width), options.frames, options.rate, options.model))
     Console(width=160).print(table)
 
 

@@ -1,5 +1,7 @@
 """Small networks for the node's tests, named as ``node_networks:callable``."""
 
+import time
+
 import torch
 from torch import nn
 
@@ -28,8 +30,10 @@ def colours():
     return Colours()
 
 
-def wrong_class_count():
-    return Colours((*NAMES, "extra"))
+def slow():
+    print("loading slowly", flush=True)
+    time.sleep(4)
+    return Colours()
 
 
 def fails_on_white():

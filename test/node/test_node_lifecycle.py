@@ -168,6 +168,13 @@ def test_qos_overrides_win(run):
     assert bench.value("camera", "reliability") == "best_effort"
 
 
+def test_an_end_while_a_model_loads_is_quiet(run):
+    node, bench = run("loading", model="node_networks:slow")
+    bench.until(lambda: "loading slowly" in node.said(), "the model to be loading")
+    status, output = node.stop()
+    assert (status, output.strip()) == (0, "loading slowly")
+
+
 @pytest.mark.parametrize(
     ("parameter", "words"),
     [

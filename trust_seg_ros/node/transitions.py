@@ -22,6 +22,7 @@ class Explaining(Protocol):
     """A node that keeps and logs why a transition failed."""
 
     problem: str
+    context: Any
 
     def note_failure(self, transition: str, text: str) -> None:
         """Log it and keep it for /diagnostics."""
@@ -47,6 +48,9 @@ def guarded(
         except Exception as error:
             self.note_failure(transition.__name__, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
             return ERROR
+        if not self.context.ok():
+            # Shut down meanwhile: rclpy would try to announce the new state, fail, and log that as an error.
+            raise KeyboardInterrupt
         if result == SUCCESS:
             self.problem = ""
         return result
