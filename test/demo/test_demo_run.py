@@ -83,6 +83,7 @@ def test_it_ends_well_and_says_what_was_published(finished):
         row = next(line for line in done.stdout.splitlines() if f"/trust_seg/{topic} " in line)
         assert int(row.split("│")[2]) > 0, f"nothing came over {topic}"
     assert "frames answered" in done.stdout
+    assert "note:" not in done.stdout, "node and camera end with exit code 0"
     assert "latency p50" in done.stdout
 
 

@@ -113,6 +113,5 @@ def test_reading_ahead_stops_when_nobody_takes_frames():
     ahead = ReadAhead(Endless())
     next(iter(ahead))
     ahead.stop()
-    ahead._thread.join(5)
     assert not ahead._thread.is_alive()
     assert len(taken) <= 40, "about 96 MB are read ahead at most"

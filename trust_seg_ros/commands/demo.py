@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("out"), help="folder for what is written (default: %(default)s)"
     )
     add_source_options(parser)
+    parser.set_defaults(seed=3)  # a clear day, so that one sees what is said of it
     parser.add_argument("--once", action="store_true", help="end with the source instead of starting it again")
     parser.add_argument("--params-file", type=Path, metavar="YAML", help="parameter file of the node")
     parser.add_argument(

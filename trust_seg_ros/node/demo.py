@@ -107,11 +107,13 @@ def run_demo(settings: DemoSettings, console: Console) -> tuple[Status, Recordin
             with DemoPanel(console, settings.title, settings.seconds) as panel:
                 _play(settings, stop, node, player, watcher, panel)
         finally:
-            player.stop()
+            codes = {player: player.stop()}
             time.sleep(_DRAIN_S)
             status = watcher.status()
             recording = recorder.close()
-        node.stop()
+        codes[node] = node.stop()
+        for child in (child for child, code in codes.items() if code != 0 and status.results):
+            console.print(f"note: {child.reason()}", style="yellow", highlight=False)
     console.print(summary(status, recording))
     if status.results == 0 and not stop.is_set():
         raise DemoError(f"no result came; see {node.log} and {player.log}")

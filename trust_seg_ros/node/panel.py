@@ -121,7 +121,7 @@ def _figures(status: Status, clock: str) -> Table:
         _figure("flagged segments", f"{status.flagged} (mean {status.flagged_mean:.1f})", "bold yellow"),
         _figure("thresholds", _thresholds(status), "bold"),
     )
-    grid.add_row(_figure("latency of late", _sparkline(status.latencies), "cyan"))
+    grid.add_row(_figure("recent latency", _sparkline(status.latencies), "cyan"))
     for warning in _warnings(status):
         grid.add_row(Text(f"! {warning}", style="red"))
     return grid

@@ -84,8 +84,11 @@ class ReadAhead:
             yield item
 
     def stop(self) -> None:
-        """Let the thread end; does not wait for a frame in the making."""
+        """End the thread, waiting for a frame in the making."""
         self._stopped.set()
+        if self._thread.ident is not None:
+            # A thread that Python cuts off at exit inside C++ code takes the process down with std::terminate.
+            self._thread.join(timeout=3.0)
 
     def _read(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
@@ -196,7 +199,6 @@ def play(source: FrameSource, settings: PlayerSettings) -> int:
         if rclpy.ok():
             raise
     finally:
-        if rclpy.ok():
-            player.destroy_node()
-            rclpy.shutdown()
+        player.destroy_node()  # also after a signal: the middleware's threads must not outlive Python
+        rclpy.try_shutdown()
     return player.sent
