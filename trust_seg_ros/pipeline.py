@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
@@ -39,6 +40,7 @@ class PipelineSettings:
         mean, std: normalisation of RGB in 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
         features: name of the set of segment metrics.
+        threads: CPU threads of the network, for the whole process; 0 = torch's choice, one per core.
     """
 
     model: str = "embedded"
@@ -51,6 +53,7 @@ class PipelineSettings:
     std: tuple[float, float, float] | None = None
     order: str | None = None
     features: str = "metaseg"
+    threads: int = 0
 
 
 class TrustPipeline:
@@ -80,6 +83,8 @@ class TrustPipeline:
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
         """
         s = settings or PipelineSettings()
+        if s.threads:
+            torch.set_num_threads(s.threads)
         network = load_network(
             s.model,
             labels=s.labels or None,

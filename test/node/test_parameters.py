@@ -31,6 +31,12 @@ def test_the_shipped_yaml_is_the_table():
 def test_the_documentation_is_the_table():
     text = (ROOT / "docs" / "parameters.md").read_text("utf-8")
     assert text == reference.markdown_text()
+
+
+def test_the_readme_holds_the_table():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert reference.markdown_table() in text
+    assert reference.readme_text(text) == text
     assert all(f"`{p.name}`" in text for p in TABLE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -31,6 +32,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str] | None) -> int:
+    # GNU OpenMP's threads spin at barriers by default: on cores shared with other nodes each then burns the time slice
+    # another waits for, and a forward pass of 60 ms was seen to take seconds. Must be set before torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
     import rclpy
     from rclpy.impl.implementation_singleton import rclpy_implementation as implementation
 

@@ -139,7 +139,21 @@ TABLE: tuple[Parameter, ...] = (
         AT_CONFIGURE,
     ),
     Parameter("device", "auto", "Where the network runs: `auto`, `cpu`, `cuda`, `cuda:1`, …", AT_CONFIGURE),
-    Parameter("half", "auto", "Half precision; `auto`: on a GPU.", AT_CONFIGURE, choices=("auto", "on", "off")),
+    Parameter(
+        "half",
+        "auto",
+        "Half precision; `auto`: on a GPU. `on` on a CPU: bfloat16 where the CPU has it.",
+        AT_CONFIGURE,
+        choices=("auto", "on", "off"),
+    ),
+    Parameter(
+        "threads",
+        0,
+        "CPU threads of the network, for the whole process; 0: one per core.",
+        AT_CONFIGURE,
+        low=0,
+        high=256,
+    ),
     Parameter(
         "model_input.width",
         0,

@@ -75,6 +75,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         labels=v["labels"],
         meta_model=v["meta_model"],
         device=v["device"],
+        threads=v["threads"],
         half=v["half"],
         input_size=size if min(size) > 0 else None,
         mean=tuple(v["model_input.mean"]) if override else None,
