@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
     "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
     "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
+    "miou": ("trust_seg_ros.evaluation.command", "judge how well a network segments a labelled data set"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),
 }
 """Name -> (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
