@@ -67,16 +67,16 @@ class Rendering:
 
     @cached_property
     def unreliable(self) -> np.ndarray:
-        """(H, W) uint8: 255 segment, 128 pixel, 0."""
+        """(H, W) uint8: 255 unreliable segment, else 128 where the pixel threshold fires, else 0."""
         if self.trust is None:
             return self._flags(np.zeros(self.classes.shape, np.uint8))
         return self._flags(paint(self.segments.ids, self.trust.unreliable))
 
     @cached_property
     def ood(self) -> np.ndarray:
-        """(H, W) uint8: 255 kept OoD segment, 128 pixel, 0."""
+        """(H, W) uint8: 255 kept OoD segment; 128 OoD score over its threshold, but the segment was discarded; 0."""
         ood = _present(self.frame.ood, "ood")
-        return self._flags(paint(ood.ids, ood.kept))
+        return paint(ood.ids, ood.kept, others=pictures.PIXEL_FLAG)
 
     @cached_property
     def ood_share(self) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +131,10 @@ def unreliable(view: Rendering) -> ImageFields:
 
 
 def ood(view: Rendering) -> ImageFields:
-    """Pixels of kept out-of-distribution segments 255, single pixels over the threshold 128."""
+    """Pixels of kept out-of-distribution segments 255, of discarded ones (too small, a false alarm) 128.
+
+    Every pixel whose score reaches ``ood.threshold`` lies in one or the other; ``thresholds.pixel`` plays no part.
+    """
     return ImageFields("mono8", view.ood)
 
 
@@ -228,7 +231,7 @@ OUTPUTS: Mapping[str, Output] = {
     "entropy": Output(frozenset(), entropy),
     "margin": Output(frozenset(), margin),
     "unreliable": Output(frozenset({"segments", "pixel_flags"}), unreliable),
-    "ood": Output(frozenset({"ood", "pixel_flags"}), ood),
+    "ood": Output(frozenset({"ood"}), ood),
     "segments": Output(frozenset({"segments", "ood"}), detections),
     "segment_ids": Output(frozenset({"segments"}), segment_ids),
     "overlay": Output(frozenset({"segments", "pixel_flags"}), overlay),

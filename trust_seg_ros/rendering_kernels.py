@@ -9,24 +9,26 @@ from trust_seg_ros.jit import jit
 SEGMENT_FLAG = 255
 
 
-def paint(ids: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """255 on the pixels of flagged segments, 0 elsewhere.
+def paint(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
+    """255 on the pixels of flagged segments, ``others`` on those of all other segments, 0 where there is none.
 
     Args:
         ids: (H, W) int32, 0 = none, else 1..n.
         flagged: (n,) bool.
+        others: value of a segment that is not flagged, 0 to 255.
 
     Returns:
         (H, W) uint8.
     """
-    if not flagged.any():
+    table = _table(flagged, others)
+    if not table.any():
         return np.zeros(ids.shape, np.uint8)
-    return _look_up(np.ascontiguousarray(ids), _table(flagged))
+    return _look_up(np.ascontiguousarray(ids), table)
 
 
-def paint_reference(ids: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+def paint_reference(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     """As :func:`paint`."""
-    return _table(flagged)[ids]
+    return _table(flagged, others)[ids]
 
 
 def overlap(
@@ -60,9 +62,9 @@ def overlap_reference(
     return pixels, np.bincount(segment, weights=score[other - 1], minlength=count + 1)[1:]
 
 
-def _table(flagged: np.ndarray) -> np.ndarray:
+def _table(flagged: np.ndarray, others: int) -> np.ndarray:
     table = np.zeros(len(flagged) + 1, dtype=np.uint8)
-    table[1:][flagged] = SEGMENT_FLAG
+    table[1:] = np.where(flagged, SEGMENT_FLAG, others)
     return table
 
 

@@ -79,10 +79,10 @@ def test_unreliable_is_255_on_segments_and_128_where_only_the_pixel_fires(frame)
     assert image[1].tolist() == [128, 128, 255, 255, 128, 128]
 
 
-def test_ood_shows_kept_segments_only(frame):
+def test_ood_is_255_on_kept_segments_and_128_on_discarded_ones_whatever_the_pixel_threshold_says(frame):
     image = fields(frame, "ood").data
-    assert image[0].tolist() == [0, 0, 0, 255, 255, 0]
-    assert image[1].tolist() == [128, 128, 128, 255, 255, 128]
+    assert image[0].tolist() == [128, 0, 0, 255, 255, 0]
+    assert image[1].tolist() == [0, 0, 0, 255, 255, 0]
 
 
 def test_detections_follow_the_contract(frame):
@@ -132,7 +132,7 @@ def test_pictures_for_people(frame):
 def test_only_what_the_topics_need_is_wanted():
     assert wanted(["segmentation", "confidence", "entropy", "entropy_color", "margin"]) == Wanted(False, False, False)
     assert wanted(["unreliable"]) == Wanted(True, False, True)
-    assert wanted(["ood"]) == Wanted(False, True, True)
+    assert wanted(["ood"]) == Wanted(False, True, False)
     assert wanted(["segments", "segment_ids"]) == Wanted(True, True, False)
 
 
