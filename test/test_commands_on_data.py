@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
@@ -51,3 +52,57 @@ def test_a_missing_split_is_one_clear_line(dataset, tmp_path, capsys):
 def test_classes_that_differ_are_named(dataset, capsys):
     assert main(["miou", str(dataset), "--split", "val", "--labels", "cityscapes19"]) == 2
     assert "19" in capsys.readouterr().err
+
+
+TWELVE = """
+import torch
+from torch import nn
+from trust_seg_ros.segmentation import LabelSet
+
+class Red(nn.Module):
+    labels = LabelSet("twelve", tuple(f"c{i}" for i in range(12)))
+    mean, std, input_size = (0.0,) * 3, (1.0,) * 3, (64, 64)
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 12, 1)
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.fill_(-9.0)
+            self.head.bias[0] = 3.0
+            self.head.weight[11, 0] = 15.0
+
+    def forward(self, x):
+        return self.head(x)
+"""
+
+
+@pytest.fixture
+def twelve(tmp_path, monkeypatch):
+    """Four squares seen as class 11 of 12 on class 0; in truth two of them are class 0."""
+    (tmp_path / "twelve_classes.py").write_text(TWELVE)
+    monkeypatch.syspath_prepend(tmp_path)
+    image, labels = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    for n, (y, x) in enumerate([(8, 8), (8, 40), (40, 8), (40, 40)]):
+        image[y : y + 12, x : x + 12, 2] = 255  # red in BGR
+        labels[y : y + 12, x : x + 12] = 11 if n < 2 else 0
+    for kind, picture in (("images", image), ("labels", labels)):
+        (tmp_path / "val" / kind).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "val" / kind / "a_1.png"), picture)
+    return [str(tmp_path), "--split", "val", "--model", "twelve_classes:Red"]
+
+
+def test_the_twelfth_class_counts_in_fitting(twelve, tmp_path):
+    assert main(["fit", *twelve, "--out", str(tmp_path / "m.json")]) == 0
+    assert load_meta_model(tmp_path / "m.json").summary["segments"] == 5
+
+
+def test_the_twelfth_class_has_an_iou(twelve, capsys):
+    assert main(["miou", *twelve, "--markdown"]) == 0
+    assert "| c11 | 50.0 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["fit", "--out", "no.json"], ["miou"]])
+def test_ignoring_a_class_is_refused(twelve, capsys, command):
+    assert main([*command, *twelve, "--ignore", "11", "255"]) == 2
+    assert "ignored label values [11]: 0..11 are the 12 classes" in capsys.readouterr().err

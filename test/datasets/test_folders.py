@@ -42,6 +42,27 @@ def test_unreadable_image_is_named(root):
         folder.read(folder.samples[0])
 
 
+@pytest.mark.parametrize("ignore", [(11, 255), (-1,), (0,)])
+def test_a_class_cannot_be_ignored(root, ignore):
+    with pytest.raises(DatasetError, match=rf"ignored label values \[{ignore[0]}\]: 0\.\.11 are the 12 classes"):
+        paired_folder(root, 12, ignore)
+
+
+def test_labels_of_16_bits_do_not_wrap_around(root):
+    cv2.imwrite(str(root / "labels" / "driveA_1.png"), np.array([[0, 1, 65535, 2, 2, 2]] * 4, np.uint16))
+    assert paired_folder(root, 11, (65535,)).read(paired_folder(root, 11).samples[0])[1][0].tolist() == [
+        0,
+        1,
+        255,
+        2,
+        2,
+        2,
+    ]
+    cv2.imwrite(str(root / "labels" / "driveA_1.png"), np.array([[0, 1, 256, 2, 2, 2]] * 4, np.uint16))
+    with pytest.raises(DatasetError, match=r"label values \[256\] are outside 0\.\.10"):
+        paired_folder(root, 11).read(paired_folder(root, 11).samples[0])
+
+
 @pytest.mark.parametrize("broken", ["missing", "empty", "unlabelled"])
 def test_broken_layouts_are_refused(root, broken):
     if broken == "missing":

@@ -145,3 +145,8 @@ def test_any_content_gives_labels_or_a_label_error(content):
     except LabelError as error:
         labels, text = None, str(error)
     assert "x.yaml" in text if labels is None else len(labels) >= 2
+
+
+@pytest.mark.parametrize(("ignore", "values"), [(None, (255,)), (255, (255,)), (2, (2, 255))])
+def test_values_without_a_class_in_ground_truth(ignore, values):
+    assert LabelSet("two", ("a", "b"), ignore=ignore).without_class == values

@@ -46,12 +46,23 @@ class LabelledFolder:
     Attributes:
         samples: the images, in order of their names.
         classes: number of classes q; label values 0..q-1.
-        ignore: label values that mean "no class"; they are read as 255.
+        ignore: label values that mean "no class"; they are read as 255, as is 255 itself.
+
+    Raises:
+        DatasetError: an ignored value is the id of a class, or negative.
     """
 
     samples: tuple[Sample, ...]
     classes: int
     ignore: tuple[int, ...] = (UNLABELLED,)
+
+    def __post_init__(self) -> None:
+        wrong = sorted(value for value in self.ignore if value < self.classes)
+        if wrong:
+            raise DatasetError(
+                f"ignored label values {wrong}: 0..{self.classes - 1} are the {self.classes} classes; "
+                f"expected values from {self.classes} on. Leave ignore away to ignore what the label set says"
+            )
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -74,8 +85,7 @@ class LabelledFolder:
                 f"{sample.labels}: labels are {labels.shape[1]}x{labels.shape[0]}, "
                 f"the image {sample.image.name} is {image.shape[1]}x{image.shape[0]}"
             )
-        labels = labels.astype(np.uint8)
-        for value in self.ignore:
+        for value in self.ignore:  # before 16-bit labels become bytes: 256 is not 0
             labels[labels == value] = UNLABELLED
         foreign = np.unique(labels[(labels >= self.classes) & (labels != UNLABELLED)])
         if foreign.size:
@@ -83,7 +93,7 @@ class LabelledFolder:
                 f"{sample.labels}: label values {foreign.tolist()} are outside 0..{self.classes - 1} "
                 f"and not among the ignored {list(self.ignore)}"
             )
-        return image, labels
+        return image, labels.astype(np.uint8)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -98,7 +108,7 @@ def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLE
     """``root/images/*`` with ``root/labels/<same stem>.png``; drive = name up to the first underscore.
 
     Raises:
-        DatasetError: a folder is missing or empty, or an image has no labels.
+        DatasetError: a folder is missing or empty, an image has no labels, or ``ignore`` names a class.
     """
     images, labels = root / "images", root / "labels"
     for folder in (images, labels):

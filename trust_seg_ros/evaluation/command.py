@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
     parser.add_argument("--labels", default=None, help="label set: a name or a YAML file (default: the network's own)")
     parser.add_argument(
-        "--ignore", type=int, nargs="*", default=[11, 255], help="label values without a class (default: 11 255)"
+        "--ignore",
+        type=int,
+        nargs="*",
+        default=None,
+        help="label values without a class (default: the label set's, 255)",
     )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
 
@@ -42,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     network = load_network(args.model, labels=args.labels)
     names = network.labels.names
-    folder = paired_folder(args.dataset / args.split, len(names), tuple(args.ignore))
+    ignore = network.labels.without_class if args.ignore is None else tuple(args.ignore)
+    folder = paired_folder(args.dataset / args.split, len(names), ignore)
     confusion = ConfusionMatrix(len(names))
     for sample in track(list(folder), f"images of {args.split}", console=console):
         image, labels = folder.read(sample)

@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
     parser.add_argument("--labels", default=None, help="label set: a name or a YAML file (default: the network's own)")
     parser.add_argument(
-        "--ignore", type=int, nargs="*", default=[11, 255], help="label values without a class (default: 11 255)"
+        "--ignore",
+        type=int,
+        nargs="*",
+        default=None,
+        help="label values without a class (default: the label set's, 255)",
     )
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
 
@@ -43,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     network = load_network(args.model, labels=args.labels)
     names = tuple(network.labels.names)
+    ignore = network.labels.without_class if args.ignore is None else tuple(args.ignore)
 
     def gather(split: str) -> SegmentData:
-        folder = paired_folder(args.dataset / split, len(names), tuple(args.ignore))
+        folder = paired_folder(args.dataset / split, len(names), ignore)
         bar = iter(track(range(len(folder)), f"segments of {split}", console=console))
         data = collect(network, folder, tick=lambda: next(bar, None))
         next(bar, None)

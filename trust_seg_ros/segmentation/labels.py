@@ -80,6 +80,11 @@ class LabelSet:
         palette.setflags(write=False)
         return palette
 
+    @property
+    def without_class(self) -> tuple[int, ...]:
+        """Values in ground truth of this set that mean "no class": ``ignore``, if there is one, and 255."""
+        return tuple(sorted({UNLABELLED} if self.ignore is None else {self.ignore, UNLABELLED}))
+
     def __len__(self) -> int:
         return len(self.names)
 
