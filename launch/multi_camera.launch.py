@@ -14,7 +14,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
 ONE_CAMERA = str(Path(__file__).resolve().parent / "trust_seg.launch.py")
-PASSED_ON = {"input": "", "model": "", "params_file": "", "use_sim_time": "false", "autostart": "true"}
+PASSED_ON = {"input": "", "model": "", "params_file": "", "use_sim_time": "", "autostart": ""}
 NAMESPACE = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*")
 
 

@@ -21,11 +21,18 @@ SHARED_MEMORY, ROOM = Path("/dev/shm"), 2 * 64 << 20  # the profile's segment, o
 NAME = "trust_seg"
 SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable")
 BOOLEAN = ["true", "false", "True", "False"]
+FLAGS = ("autostart", "use_sim_time")  # parameters that are true or false
 
 
 def argument(context: LaunchContext, name: str) -> str:
     """Value of a launch argument, without surrounding blanks."""
     return LaunchConfiguration(name).perform(context).strip()
+
+
+def flags(context: LaunchContext, names: tuple[str, ...]) -> dict[str, bool]:
+    """Those of the true-or-false arguments that are given."""
+    given = {name: argument(context, name) for name in names}
+    return {name: value.lower() == "true" for name, value in given.items() if value}
 
 
 def shared_memory_for_images(_: LaunchContext) -> list[Action]:
@@ -51,10 +58,9 @@ def segmentation_node(context: LaunchContext) -> list[Action]:
             raise FileNotFoundError(f"params_file:={params_file} does not exist; expected a YAML file of parameters")
         parameters.append(str(Path(params_file).expanduser()))
     given = {name: argument(context, name) for name in ("model", "input") if argument(context, name)}
-    parameters.append(
-        {name: ParameterValue(value, value_type=str) for name, value in given.items()}
-        | {name: argument(context, name).lower() == "true" for name in ("autostart", "use_sim_time")}
-    )
+    values = {name: ParameterValue(value, value_type=str) for name, value in given.items()} | flags(context, FLAGS)
+    if values:  # they win over the file, so that what is not given must not be here
+        parameters.append(values)
     image = argument(context, "image")
     return [
         Node(
@@ -85,7 +91,7 @@ def viewer(context: LaunchContext) -> list[Action]:
             name=f"{NAME}_rviz",
             namespace=namespace,
             arguments=["-d", str(CONFIG / "trust_seg.rviz")],
-            parameters=[{"use_sim_time": argument(context, "use_sim_time").lower() == "true"}],
+            parameters=[values] if (values := flags(context, ("use_sim_time",))) else [],
             remappings=[rule for rule in remappings if rule[0] != rule[1]],
         )
     ]
@@ -107,14 +113,14 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("model", default_value="", description="network, the node's parameter `model`"),
             DeclareLaunchArgument("params_file", default_value="", description="YAML file of the node's parameters"),
             DeclareLaunchArgument(
-                "use_sim_time", default_value="false", choices=BOOLEAN, description="take the time from /clock"
+                "use_sim_time", default_value="", choices=["", *BOOLEAN], description="true: take the time from /clock"
             ),
             DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="open RViz, too"),
             DeclareLaunchArgument(
                 "autostart",
-                default_value="true",
-                choices=BOOLEAN,
-                description="configure and activate at once; false: wait for lifecycle transitions",
+                default_value="",
+                choices=["", *BOOLEAN],
+                description="true (the default): configure and activate at once; false: wait for lifecycle transitions",
             ),
             DeclareLaunchArgument(
                 "log_level", default_value="info", choices=["debug", "info", "warn", "error", "fatal"]

@@ -44,6 +44,21 @@ def test_launch_file_is_whole_without_ros(name):
     assert declared == ARGUMENTS[name]
 
 
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_the_nodes_parameters_are_not_given_by_default(name):
+    """What a launch file gives wins over params_file: a default here would silence the file."""
+    defaults = {}
+    for node in ast.walk(ast.parse((LAUNCH / name).read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "DeclareLaunchArgument":
+            given = [word.value for word in node.keywords if word.arg == "default_value"]
+            if given and isinstance(node.args[0], ast.Constant):
+                defaults[node.args[0].value] = ast.literal_eval(given[0])
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PASSED_ON":
+            defaults |= ast.literal_eval(node.value)
+    parameters = ("model", "input", "autostart", "use_sim_time")
+    assert {parameter: defaults[parameter] for parameter in parameters} == dict.fromkeys(parameters, "")
+
+
 needs_launch = pytest.mark.skipif(
     not (importlib.util.find_spec("launch_ros") and getattr(importlib.util.find_spec("launch"), "origin", None)),
     reason="launch and launch_ros are not installed (they come with a ROS 2 distribution, not from pip)",
@@ -119,7 +134,7 @@ def test_defaults_start_one_autostarting_node(stand_in):
     assert code == 0
     assert command[0] == str(stand_in / "lib/trust_seg_ros/trust_seg_node")
     assert {"__node:=trust_seg", "~/image:=image_raw"} <= set(remappings(command))
-    assert parameters == {"autostart": True, "use_sim_time": False}
+    assert parameters == {}
     assert environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("config/fastdds_shm.xml")
 
 
@@ -148,6 +163,18 @@ def test_arguments_win_over_the_parameter_file_and_empty_ones_do_not(stand_in):
     code, [(_, _, parameters)] = started("trust_seg.launch.py", params_file=str(file), model="from_argument")
     assert code == 0
     assert (parameters["model"], parameters["input"]) == ("from_argument", "from_file")
+
+
+@needs_launch
+@pytest.mark.parametrize("name", ["trust_seg.launch.py", "multi_camera.launch.py"])
+def test_the_parameter_file_decides_on_flags_that_are_not_given(stand_in, name):
+    file = stand_in / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    autostart: false\n    use_sim_time: true\n")
+    cameras = {"cameras": "front"} if name.startswith("multi") else {}
+    _, [(_, _, parameters)] = started(name, params_file=str(file), **cameras)
+    assert parameters == {"autostart": False, "use_sim_time": True}
+    _, [(_, _, parameters)] = started(name, params_file=str(file), autostart="true", use_sim_time="False", **cameras)
+    assert parameters == {"autostart": True, "use_sim_time": False}
 
 
 @needs_launch
