@@ -36,6 +36,18 @@ def slow():
     return Colours()
 
 
+def blocks_on_white():
+    class Blocks(Colours):
+        def forward(self, image):
+            if image.min() > 0.99:
+                print("blocking", flush=True)
+                while True:
+                    time.sleep(0.05)
+            return super().forward(image)
+
+    return Blocks()
+
+
 def fails_on_white():
     class Fails(Colours):
         def forward(self, image):

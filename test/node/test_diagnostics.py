@@ -18,7 +18,8 @@ VIEW = NodeView("/front/trust_seg", "active", True, settings_from({}), CAMERA, R
     [
         ({}, OK, "10.0 frames/s"),
         ({"state": "inactive"}, OK, "the node is inactive"),
-        ({"enabled": False}, OK, "disabled by ~/enable"),
+        ({"enabled": False, "open_s": None}, OK, "disabled by ~/enable"),
+        ({"open_s": None}, ERROR, "/front/image could not be subscribed to"),
         ({"camera": replace(CAMERA, publishers=0, types=())}, WARN, "no publisher on /front/image"),
         ({"camera": replace(CAMERA, types=("sensor_msgs/msg/CompressedImage",))}, ERROR, "set the parameter input"),
         (

@@ -108,6 +108,24 @@ def test_a_network_that_fails_costs_one_frame(run):
     bench.says("processing", "ms per frame", each=bench.send)
 
 
+def test_a_frame_that_never_ends_is_left_behind_and_the_node_can_be_configured_again(run):
+    node, bench = run("stuck", model="node_networks:blocks_on_white")
+    bench.listen("segmentation")
+    bench.camera()
+    bench.answer("segmentation")
+    white = np.full((48, 64, 3), 255, np.uint8)
+    bench.until(lambda: "blocking" in node.said(), "the network to block", each=lambda: bench.send(white))
+    assert not bench.change("deactivate")
+    assert bench.state() == "unconfigured", "neither active nor half active"
+    assert bench.says("model", "the frame in hand has not ended").level == b"\x02"
+    bench.says("camera", "not listening: the node is unconfigured")
+    assert bench.change("configure")
+    assert bench.change("activate")
+    assert bench.answer("segmentation").height == 48
+    bench.says("processing", "ms per frame", each=bench.send)
+    # the end of the process, which the fixture looks at, must not wait for the thread left behind
+
+
 @pytest.mark.parametrize("run", [signal.SIGTERM], indirect=True)
 def test_compressed_images(run):
     _, bench = run("compressed", input="compressed")

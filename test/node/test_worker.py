@@ -62,14 +62,14 @@ def recorder():
 
 @pytest.fixture
 def worker(recorder):
-    worker = Worker(recorder.handle, recorder.errors.append)
+    worker = Worker()
     yield worker
     recorder.go_on.set()
     assert worker.stop(DEADLINE)
 
 
 def test_while_one_frame_is_in_hand_only_the_newest_waits(worker, recorder):
-    worker.open(1)
+    worker.open(1, recorder.handle, recorder.errors.append)
     worker.put("block")
     assert recorder.started.wait(DEADLINE)
     assert [worker.put(item) for item in ("a", "b", "last")] == [0, 1, 1]
@@ -79,7 +79,7 @@ def test_while_one_frame_is_in_hand_only_the_newest_waits(worker, recorder):
 
 
 def test_an_exception_costs_one_frame(worker, recorder):
-    worker.open(5)
+    worker.open(5, recorder.handle, recorder.errors.append)
     for item in ("raise", "a", "raise", "last"):
         worker.put(item)
     assert recorder.done.wait(DEADLINE)
@@ -91,7 +91,7 @@ def test_warming_and_every_activation_run_in_one_thread(worker, recorder):
     recorder.threads.add(worker.call(threading.get_ident))
     for _ in range(2):
         recorder.done.clear()
-        worker.open(1)
+        worker.open(1, recorder.handle, recorder.errors.append)
         worker.put("last")
         assert recorder.done.wait(DEADLINE)
         assert worker.close(DEADLINE)
@@ -103,7 +103,7 @@ def test_warming_and_every_activation_run_in_one_thread(worker, recorder):
 
 
 def test_closing_says_when_the_frame_in_hand_does_not_end(worker, recorder):
-    worker.open(1)
+    worker.open(1, recorder.handle, recorder.errors.append)
     worker.put("block")
     assert recorder.started.wait(DEADLINE)
     assert not worker.close(0.01)

@@ -57,8 +57,10 @@ def camera_state(view: NodeView) -> tuple[bytes, str]:
     camera, summary = view.camera, view.summary
     if view.state != "active":
         return OK, f"not listening: the node is {view.state}"
-    if not view.enabled or view.open_s is None:
+    if not view.enabled:
         return OK, "not listening: disabled by ~/enable"
+    if view.open_s is None:
+        return ERROR, f"not listening: {camera.topic} could not be subscribed to; call ~/enable to try again"
     if camera.publishers == 0:
         return WARN, f"no publisher on {camera.topic}"
     if camera.wanted_type not in camera.types:

@@ -42,6 +42,7 @@ def _run(args: Sequence[str] | None) -> int:
     from trust_seg_ros.node.node import TrustSegNode
 
     node: TrustSegNode | None = None
+    ended = True
     try:
         rclpy.init(args=None if args is None else list(args))
         node = TrustSegNode()
@@ -53,9 +54,13 @@ def _run(args: Sequence[str] | None) -> int:
             return _cannot_start(str(error))
     finally:
         if node is not None:
-            node.close()
+            ended = node.close()
             node.destroy_node()
         rclpy.try_shutdown()
+        if not ended:  # Python's end waits for every thread, and a frame that never ends cannot be stopped
+            sys.stderr.flush()
+            sys.stdout.flush()
+            os._exit(0)
     return 0
 
 

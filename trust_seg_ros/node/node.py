@@ -20,11 +20,12 @@ from trust_seg_ros.node.processing import FrameProcessor, Surroundings
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
-from trust_seg_ros.node.transitions import SUCCESS, guarded
+from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.pipeline import TrustPipeline
 
-_STOP_S = 30.0
+_STOP_S = 5.0
+"""Seconds that a frame in hand may take to end; the executor waits meanwhile."""
 
 
 class TrustSegNode(LifecycleNode):
@@ -48,6 +49,7 @@ class TrustSegNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
         self._worker: Worker[bytes] | None = None
+        self._left_behind: list[Worker[bytes]] = []
         self._opened_at: float | None = None
         self._counts_before: dict[str, int] = {}
         self.create_service(SetBool, "~/enable", self._on_enable)
@@ -70,7 +72,7 @@ class TrustSegNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, compile and warm everything, open the topics."""
         settings, started = self.settings, time.monotonic()
-        self._worker = Worker(self._handle, self._on_frame_error)
+        self._worker = Worker()
         try:
             self._pipeline = self._worker.call(lambda: TrustPipeline.load(settings.pipeline))
             self._outputs = Outputs(self)
@@ -96,7 +98,7 @@ class TrustSegNode(LifecycleNode):
         self._statistics.forget_times()
         self._processor = self._make_processor(settings.input)
         result = super().on_activate(state)
-        self._worker.open(settings.capacity)
+        self._worker.open(settings.capacity, self._processor, self._processor.failed)
         self.phase = "active"
         try:
             self._publish_labels()
@@ -112,7 +114,10 @@ class TrustSegNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening, let the frame in hand end, fall silent."""
         if not self._quieten():
-            raise TrustSegError(f"the frame in hand has not ended after {_STOP_S:.0f} s; try again when it has")
+            raise UnfinishedError(
+                f"the frame in hand has not ended after {_STOP_S:.0f} s, expected milliseconds: it is left behind and "
+                "the node cleaned up; look at the model or its device, then configure again"
+            )
         return super().on_deactivate(state)
 
     @guarded
@@ -131,8 +136,7 @@ class TrustSegNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured after an unexpected error, so that one may try again."""
-        self._quieten()
-        self._release()
+        self._release()  # without waiting: whatever is stuck had its time
         return SUCCESS
 
     def note_failure(self, transition: str, text: str) -> None:
@@ -141,10 +145,15 @@ class TrustSegNode(LifecycleNode):
         if self.context.ok():
             self.get_logger().error(f"{transition} failed: {text}")
 
-    def close(self) -> None:
-        """Stop the worker before the node is destroyed; safe in every state and more than once."""
+    def close(self) -> bool:
+        """Stop the worker before the node is destroyed; safe in every state and more than once.
+
+        Returns:
+            False when a thread of this node never ended, so that Python's own end would wait for it forever.
+        """
         self._quieten()
         self._release()
+        return all(worker.stop(0.0) for worker in self._left_behind)
 
     def _say(self, text: str) -> None:
         if self.context.ok():  # a shutdown may come while a model loads
@@ -182,8 +191,12 @@ class TrustSegNode(LifecycleNode):
         return ended
 
     def _release(self) -> None:
-        if self._worker is not None:
-            self._worker.stop(_STOP_S)
+        self._camera.close()
+        self._opened_at = None
+        if self._processor is not None:
+            self._processor.retire()
+        if self._worker is not None and not self._worker.stop(0.0):
+            self._left_behind.append(self._worker)
         if self._outputs is not None:
             self._outputs.destroy()
         self._worker = self._outputs = self._processor = self._pipeline = None
@@ -195,14 +208,6 @@ class TrustSegNode(LifecycleNode):
     def _on_frame(self, raw: bytes) -> None:
         if self._worker is not None:
             self._statistics.arrived(self._worker.put(raw))
-
-    def _handle(self, raw: bytes) -> None:
-        if self._processor is not None:
-            self._processor(raw)
-
-    def _on_frame_error(self, error: Exception) -> None:
-        if self._processor is not None:
-            self._processor.failed(error)
 
     # --- services, parameters, diagnostics ---
 

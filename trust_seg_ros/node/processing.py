@@ -78,11 +78,15 @@ class FrameProcessor:
         self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
         self._around, self._message_type = surroundings, message_type
         self._last_stamp: int | None = None
-        self._reset_asked = False
+        self._reset_asked = self._retired = False
 
     def ask_reset(self) -> None:
         """Forget the past before the next frame; may be called from any thread."""
         self._reset_asked = True
+
+    def retire(self) -> None:
+        """Publish and count nothing from now on, whatever the frame in hand comes to; may be called from any thread."""
+        self._retired = True
 
     def __call__(self, raw: bytes) -> None:
         """Handle one serialised message. Refused frames are counted and explained, not raised."""
@@ -108,7 +112,7 @@ class FrameProcessor:
         """A frame ended in an exception: count it, say it, go on."""
         expected = isinstance(error, TrustSegError)
         text = str(error) if expected else f"{type(error).__name__}: {error}"
-        if not self._around.alive():
+        if not self._alive():
             return  # publishing while everything goes down ends like this
         self._statistics.count("failed", text)
         self._around.warn("failed", f"frame lost: {text}")
@@ -149,10 +153,13 @@ class FrameProcessor:
 
     def _publish(self, topics: tuple[str, ...], view: Rendering, header: HeaderFields) -> bool:
         for name in topics:
-            if not self._around.alive():
+            if not self._alive():
                 return False
             self._outputs.publish(name, view, header)
         return True
+
+    def _alive(self) -> bool:
+        return self._around.alive() and not self._retired
 
     def _finish(self, started: float, header: HeaderFields, result: TrustFrame, settings: NodeSettings) -> None:
         now = self._around.now_ns()

@@ -18,6 +18,10 @@ SUCCESS, FAILURE, ERROR = (
 )
 
 
+class UnfinishedError(TrustSegError):
+    """Work that cannot be stopped stands in the way: the node must be cleaned up before one may try again."""
+
+
 class Explaining(Protocol):
     """A node that keeps and logs why a transition failed."""
 
@@ -35,7 +39,7 @@ def guarded(
     """rclpy swallows what a transition raises; this logs it and answers.
 
     An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and one may try again. Anything
-    else is an ERROR, after which ``on_error`` cleans up.
+    else, and ``UnfinishedError``, is an ERROR, after which ``on_error`` cleans up.
     """
 
     @wraps(transition)
@@ -44,7 +48,7 @@ def guarded(
             result = transition(self, state)
         except (TrustSegError, OSError) as error:
             self.note_failure(transition.__name__, str(error))
-            return FAILURE
+            return ERROR if isinstance(error, UnfinishedError) else FAILURE
         except Exception as error:
             self.note_failure(transition.__name__, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
             return ERROR

@@ -19,13 +19,11 @@ class Worker(Generic[_Item]):
     Loading and warming run in it too (``call``), because much of what is warmed belongs to a thread: a thread that
     starts with activation would pay for it again on the first frame.
 
-    Args:
-        handle: what to do with one item.
-        on_error: told of an exception out of ``handle``; the worker goes on with the next item.
+    The thread cannot be killed. A worker whose item never ends can only be left behind: it touches nothing but what
+    ``open`` gave it.
     """
 
-    def __init__(self, handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
-        self._handle, self._on_error = handle, on_error
+    def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trust_seg_worker")
         self._slot: FrameSlot[_Item] | None = None
         self._serving: Future[None] | None = None
@@ -34,10 +32,21 @@ class Worker(Generic[_Item]):
         """Run something in the worker's thread and wait for it; its exception is raised here."""
         return self._thread.submit(function).result()
 
-    def open(self, capacity: int) -> None:
-        """Begin to handle items, of which ``capacity`` may wait."""
+    @property
+    def is_serving(self) -> bool:
+        """Whether items are taken, or one is in hand."""
+        return self._serving is not None and not self._serving.done()
+
+    def open(self, capacity: int, handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
+        """Begin to handle items.
+
+        Args:
+            capacity: how many may wait.
+            handle: what to do with one item.
+            on_error: told of an exception out of ``handle``; the worker goes on with the next item.
+        """
         self._slot = FrameSlot(capacity)
-        self._serving = self._thread.submit(self._serve, self._slot)
+        self._serving = self._thread.submit(_serve, self._slot, handle, on_error)
 
     def put(self, item: _Item) -> int:
         """Leave an item without ever waiting; returns how many older ones were given up for it."""
@@ -61,9 +70,10 @@ class Worker(Generic[_Item]):
         self._thread.shutdown(wait=ended)
         return ended
 
-    def _serve(self, slot: FrameSlot[_Item]) -> None:
-        while (item := slot.take()) is not None:
-            try:
-                self._handle(item)
-            except Exception as error:
-                self._on_error(error)
+
+def _serve(slot: FrameSlot[_Item], handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
+    while (item := slot.take()) is not None:
+        try:
+            handle(item)
+        except Exception as error:
+            on_error(error)
