@@ -77,6 +77,31 @@ def test_a_meta_model_of_another_network_is_refused(pipeline):
         TrustPipeline(pipeline.network, replace(load_meta_model(), network="other"))
 
 
+def loaded_with(threads):
+    TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", threads=threads))
+    return torch.get_num_threads()
+
+
+@pytest.fixture
+def torch_threads():
+    before = torch.get_num_threads()
+    yield
+    loaded_with(0)
+    torch.set_num_threads(before)
+
+
+def test_threads_0_takes_back_what_was_set(torch_threads):
+    torch.set_num_threads(3)
+    assert [loaded_with(n) for n in (4, 2, 0)] == [4, 2, 3]
+
+
+def test_a_programs_own_number_of_threads_is_left_alone(torch_threads):
+    torch.set_num_threads(1)
+    assert [loaded_with(n) for n in (4, 0)] == [4, 1]
+    torch.set_num_threads(3)
+    assert loaded_with(0) == 3
+
+
 def test_without_a_meta_model_segments_come_unjudged(pipeline, image):
     result = TrustPipeline(pipeline.network)(Frame(image))
     assert result.trust is None

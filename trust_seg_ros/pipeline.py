@@ -40,7 +40,8 @@ class PipelineSettings:
         mean, std: normalisation of RGB in 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
         features: name of the set of segment metrics.
-        threads: CPU threads of the network, for the whole process; 0 = torch's choice, one per core.
+        threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
+            them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
     """
 
     model: str = "embedded"
@@ -83,8 +84,7 @@ class TrustPipeline:
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
         """
         s = settings or PipelineSettings()
-        if s.threads:
-            torch.set_num_threads(s.threads)
+        _set_threads(s.threads)
         network = load_network(
             s.model,
             labels=s.labels or None,
@@ -153,6 +153,20 @@ class _Clock:
         now = time.perf_counter()
         self.laps[name] = (now - self._last) * 1e3
         self._last = now
+
+
+_threads_before: int | None = None  # torch's number before a pipeline changed it; None = as it was
+
+
+def _set_threads(wanted: int) -> None:
+    """Threads of torch in this process; 0 takes back what an earlier call has set, and touches nothing else."""
+    global _threads_before
+    if wanted:
+        _threads_before = _threads_before or torch.get_num_threads()
+        torch.set_num_threads(wanted)
+    elif _threads_before:
+        torch.set_num_threads(_threads_before)
+        _threads_before = None
 
 
 def _load_meta(settings: PipelineSettings) -> MetaModel | None:
