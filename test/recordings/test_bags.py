@@ -1,3 +1,4 @@
+import sqlite3
 import sys
 
 import cv2
@@ -122,6 +123,23 @@ def test_damaged_compressed_image_is_named(tmp_path):
     broken.data = np.zeros(20, np.uint8)
     with pytest.raises(UnreadableFrame, match="message 0 of /cam"):
         list(open_source(write_bag(tmp_path / "bag", [("/cam", 1, broken)])))
+
+
+def test_a_message_of_other_bytes_is_named(tmp_path):
+    with Writer(tmp_path / "bag", version=9) as writer:
+        connection = writer.add_connection("/cam", "sensor_msgs/msg/Image", typestore=STORE)
+        writer.write(connection, 1, b"\x00\x01\x00\x00\x01\x02\x03")
+    with pytest.raises(UnreadableFrame, match=r"message 0 of /cam.*7 bytes are not a sensor_msgs/msg/Image"):
+        list(open_source(tmp_path / "bag"))
+
+
+def test_a_storage_that_breaks_off_is_named(tmp_path):
+    bag = write_bag(tmp_path / "bag", [("/cam", 1, image_message(1))])
+    source = open_source(bag)
+    with sqlite3.connect(next(bag.glob("*.db3"))) as storage:
+        storage.execute("ALTER TABLE messages RENAME COLUMN data TO gone")
+    with pytest.raises(SourceError, match=r"is damaged: reading /cam broke off"):
+        list(source)
 
 
 def test_bag_without_images_lists_its_topics(tmp_path):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trust_seg_ros.recordings.decode import decode_compressed, decode_image
 from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
 from trust_seg_ros.types import Frame
@@ -79,21 +81,37 @@ class BagSource:
 
     def __iter__(self) -> Iterator[Frame]:
         with _reader(self.path) as reader:
-            connections = [c for c in reader.connections if c.topic == self.topic]
-            for index, (connection, recorded_ns, raw) in enumerate(reader.messages(connections)):
+            for index, (recorded_ns, kind, raw) in enumerate(self._messages(reader)):
                 try:
-                    message = reader.deserialize(raw, connection.msgtype)
+                    message = _deserialize(reader, raw, kind)
                     image = _pixels(message, self.type_name)
                 except UnreadableFrame as error:
                     raise UnreadableFrame(f"message {index} of {self.topic} in {self.path}: {error}") from error
                 stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
                 yield Frame(image, stamp or recorded_ns, message.header.frame_id)
 
+    def _messages(self, reader: AnyReader) -> Iterator[tuple[int, str, bytes]]:
+        """Time of recording, type and bytes of every message of the topic."""
+        connections = [c for c in reader.connections if c.topic == self.topic]
+        try:
+            for connection, recorded_ns, raw in reader.messages(connections):
+                yield recorded_ns, connection.msgtype, raw
+        except Exception as error:  # each storage has errors of its own: SQLite, zstd, lz4, struct, the reader's
+            raise SourceError(f"{self.path} is damaged: reading {self.topic} broke off: {error}") from error
 
-def _pixels(message: Any, type_name: str) -> Any:
+
+def _deserialize(reader: AnyReader, raw: bytes, kind: str) -> Any:
+    try:
+        return reader.deserialize(raw, kind)
+    except Exception as error:  # generated code: whatever a slice or an unpacking of wrong bytes raises
+        raise UnreadableFrame(f"its {len(raw)} bytes are not a {kind}: {error}") from error
+
+
+def _pixels(message: Any, type_name: str) -> np.ndarray:
     if type_name == _COMPRESSED:
         return decode_compressed(message.data)
-    return decode_image(message.encoding, message.height, message.width, message.step, message.data)
+    big = bool(message.is_bigendian)
+    return decode_image(message.encoding, message.height, message.width, message.step, message.data, big)
 
 
 def _reader(path: Path) -> AnyReader:
