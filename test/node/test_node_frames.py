@@ -187,6 +187,31 @@ def test_time_that_jumps_back_is_noticed_and_frames_go_on(bench):
     assert bench.answer("segmentation").height == 48
 
 
+def test_old_frames_are_counted_and_unstamped_ones_have_no_age(bench):
+    def late():
+        return int(bench.value("processing", "too old"))
+
+    def processed():
+        return int(bench.value("processing", "processed"))
+
+    try:
+        assert bench.set("max_age_ms", 1000.0).successful
+        status = bench.says("processing", "older than max_age_ms = 1000", each=bench.send)  # stamps of 1970
+        assert status.level == b"\x01"
+        bench.says("processing", "ms per frame")
+        before, done = late(), processed()
+        assert before > 0
+        bench.until(lambda: processed() > done + 2, "unstamped frames", each=lambda: bench.send(stamp=(0, 0)))
+        assert late() == before
+        assert bench.call(SetBool, "enable", SetBool.Request(data=False)).success
+        assert bench.call(SetBool, "enable", SetBool.Request(data=True)).success  # times start afresh
+        done = processed()
+        bench.until(lambda: processed() > done + 2, "unstamped frames", each=lambda: bench.send(stamp=(0, 0)))
+        assert (bench.value("processing", "latency ms (p50)"), late()) == ("n/a", before)
+    finally:
+        bench.set("max_age_ms", 0.0)
+
+
 def test_enable_and_reset(bench):
     assert bench.call(Trigger, "reset", Trigger.Request()).success
     assert bench.answer("segmentation").height == 48

@@ -139,13 +139,25 @@ class Watcher(Node):
         self._watch(camera_topic, Image, CAMERA)
         for name in OUTPUTS:
             self._watch(f"{prefix}/{name}", Detection2DArray if name == "segments" else Image, name)
-        self.create_subscription(LabelInfo, f"{prefix}/label_info", self._on_labels, _LATCHED)
-        self.create_subscription(DiagnosticArray, "/diagnostics", partial(self._on_diagnostics, node_name), 10)
+        self._node_name = node_name
+        self._hear(f"{prefix}/label_info", LabelInfo, self._on_labels, _LATCHED)
+        self._hear("/diagnostics", DiagnosticArray, self._on_diagnostics, QoSProfile(depth=10))
         self.create_subscription(TransitionEvent, f"{prefix}/transition_event", self._on_transition, 10)
 
     def _watch(self, topic: str, kind: type, name: str) -> None:
         self._counts[topic] = TopicCount()
         self.create_subscription(kind, topic, partial(self._on_message, topic, name), _RELIABLE, raw=True)
+
+    def _hear(self, topic: str, kind: type, heed: Callable[[Any], bool], qos: QoSProfile) -> None:
+        """Count the messages of a small topic that ``heed`` says are the node's."""
+        self._counts[topic] = TopicCount()
+
+        def heard(raw: bytes) -> None:
+            if heed(deserialize_message(raw, kind)):
+                with self._lock:
+                    self._counts[topic].add(len(raw), time.monotonic())
+
+        self.create_subscription(kind, topic, heard, qos, raw=True)
 
     def status(self) -> Status:
         """Everything at this moment; any thread may ask."""
@@ -213,17 +225,19 @@ class Watcher(Node):
             self._latency_of.pop(given_up, None)
         return None
 
-    def _on_labels(self, message: LabelInfo) -> None:
+    def _on_labels(self, message: LabelInfo) -> bool:
         ordered = sorted(message.class_map, key=lambda entry: entry.class_id)
         self.names = tuple(entry.class_name for entry in ordered)
+        return True
 
-    def _on_diagnostics(self, node_name: str, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if node_name in status.name:
-                values = {value.key: value.value for value in status.values}
-                part = status.name.replace("/", " ").split()[-1]
-                with self._lock:
-                    self._reports[part] = Report(_level(status.level), status.message, values)
+    def _on_diagnostics(self, message: DiagnosticArray) -> bool:
+        own = [status for status in message.status if self._node_name in status.name]
+        for status in own:
+            values = {value.key: value.value for value in status.values}
+            part = status.name.replace("/", " ").split()[-1]
+            with self._lock:
+                self._reports[part] = Report(_level(status.level), status.message, values)
+        return bool(own)
 
     def _on_transition(self, message: TransitionEvent) -> None:
         self._state = message.goal_state.label

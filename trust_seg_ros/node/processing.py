@@ -163,7 +163,8 @@ class FrameProcessor:
 
     def _finish(self, started: float, header: HeaderFields, result: TrustFrame, settings: NodeSettings) -> None:
         now = self._around.now_ns()
-        latency = (now - header.stamp_ns) / 1e6 if now else None
+        # a camera that does not stamp says 0, and so does a clock that has not begun: no age can be told then
+        latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
         self._statistics.finished((time.perf_counter() - started) * 1e3, latency, result.timings_ms)
         if latency is not None and 0 < settings.max_age_ms < latency:
             self._statistics.count("late")
