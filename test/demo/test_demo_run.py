@@ -79,8 +79,9 @@ def test_it_ends_well_and_says_what_was_published(finished):
     done, out = finished
     logs = "\n".join(log.read_text() for log in out.glob("*.log"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
-    for topic in ("segmentation", "confidence", "entropy", "unreliable", "segments", "segment_ids", "overlay"):
-        row = next(line for line in done.stdout.splitlines() if f"/trust_seg/{topic} " in line)
+    images = ("segmentation", "confidence", "entropy", "unreliable", "ood", "segment_ids", "overlay", "entropy_color")
+    for topic in (*(f"/trust_seg/{name}" for name in (*images, "segments", "label_info")), "/diagnostics"):
+        row = next(line for line in done.stdout.splitlines() if f" {topic} " in line)
         assert int(row.split("│")[2]) > 0, f"nothing came over {topic}"
     assert "frames answered" in done.stdout
     assert "note:" not in done.stdout, "node and camera end with exit code 0"

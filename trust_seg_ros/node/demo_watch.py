@@ -139,7 +139,7 @@ class Watcher(Node):
         self._watch(camera_topic, Image, CAMERA)
         for name in OUTPUTS:
             self._watch(f"{prefix}/{name}", Detection2DArray if name == "segments" else Image, name)
-        self._node_name = node_name
+        self._watched = node_name
         self._hear(f"{prefix}/label_info", LabelInfo, self._on_labels, _LATCHED)
         self._hear("/diagnostics", DiagnosticArray, self._on_diagnostics, QoSProfile(depth=10))
         self.create_subscription(TransitionEvent, f"{prefix}/transition_event", self._on_transition, 10)
@@ -231,7 +231,7 @@ class Watcher(Node):
         return True
 
     def _on_diagnostics(self, message: DiagnosticArray) -> bool:
-        own = [status for status in message.status if self._node_name in status.name]
+        own = [status for status in message.status if self._watched in status.name]
         for status in own:
             values = {value.key: value.value for value in status.values}
             part = status.name.replace("/", " ").split()[-1]

@@ -1,0 +1,55 @@
+"""The demo's watcher, with a real publisher in the same process."""
+
+import time
+
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from vision_msgs.msg import LabelInfo, VisionClass
+
+from trust_seg_ros.node.demo_watch import Watcher
+
+
+@pytest.fixture
+def wire():
+    rclpy.init(args=[])
+    watcher = Watcher("/camera/image", "trust_seg", lambda _: None)
+    node = rclpy.create_node("publishers", use_global_arguments=False)
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher)
+    yield watcher, node, executor
+    executor.shutdown()
+    watcher.destroy_node()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def spin(executor, condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing came"
+        executor.spin_once(timeout_sec=0.05)
+
+
+def test_label_info_and_diagnostics_are_counted_and_understood(wire):
+    watcher, node, executor = wire
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    labels = node.create_publisher(LabelInfo, "/trust_seg/label_info", latched)
+    diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+    labels.publish(LabelInfo(class_map=[VisionClass(class_id=1, class_name="b"), VisionClass(class_name="a")]))
+    spin(executor, lambda: diagnostics.get_subscription_count())
+    other = DiagnosticStatus(name="lidar: health", level=b"\2")
+    own = DiagnosticStatus(
+        name="trust_seg: camera", level=b"\1", message="silent", values=[KeyValue(key="k", value="v")]
+    )
+    for status in (other, own, own):
+        diagnostics.publish(DiagnosticArray(status=[status]))
+    spin(executor, lambda: watcher.names and watcher.status().topics["/diagnostics"][0] == 2)
+    topics = watcher.status().topics
+    assert watcher.names == ("a", "b")
+    assert topics["/trust_seg/label_info"][0] == 1
+    assert topics["/diagnostics"][3] > 20, "mean size in bytes"
+    assert list(watcher.status().reports) == ["camera"], "what others report is not the node's"
+    assert watcher.status().reports["camera"].values == {"k": "v"}
