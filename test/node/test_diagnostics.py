@@ -73,6 +73,12 @@ def test_only_what_is_new_since_the_last_report_warns():
     assert status("processing", summary=bad, before=known | {"faulty": 1, "late": 3}).level == OK
 
 
+def test_a_worker_that_does_not_run_is_an_error_while_the_node_is_active():
+    assert status("processing", working=False).level == ERROR
+    assert "worker is not running" in status("processing", working=False).message
+    assert status("processing", working=False, state="inactive").level == OK
+
+
 def test_thresholds_and_model_are_told():
     assert values("thresholds")["unreliable"] == "0.5"
     assert values("thresholds")["calibration shift"] == "n/a"

@@ -87,6 +87,27 @@ def test_an_exception_costs_one_frame(worker, recorder):
     assert [str(error) for error in recorder.errors] == ["broken frame"] * 2
 
 
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+def test_nothing_that_is_raised_ends_the_loop(worker, recorder, error, capsys):
+    def handle(item):
+        if item == "raise":
+            raise error("out of the frame")
+        recorder.handle(item)
+
+    def on_error(_):
+        raise error("out of the error handler")
+
+    worker.open(5, handle, on_error)
+    assert worker.is_serving
+    for item in ("raise", "a", "raise", "last"):
+        worker.put(item)
+    assert recorder.done.wait(DEADLINE)
+    assert recorder.items == ["a", "last"]
+    assert capsys.readouterr().err.count(f"{error.__name__}: out of the error handler") == 2
+    assert worker.close(DEADLINE)
+    assert not worker.is_serving
+
+
 def test_warming_and_every_activation_run_in_one_thread(worker, recorder):
     recorder.threads.add(worker.call(threading.get_ident))
     for _ in range(2):

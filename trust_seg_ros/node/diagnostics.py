@@ -31,6 +31,7 @@ class NodeView:
         summary: counters and times.
         open_s: seconds since the camera was subscribed to; None while it is not.
         model: facts about the loaded model; empty while there is none.
+        working: whether the worker takes frames; counts while the node is active.
         problem: why the last transition failed, or "".
         before: counters at the last report, to tell what is new.
     """
@@ -43,6 +44,7 @@ class NodeView:
     summary: Summary
     open_s: float | None = None
     model: Mapping[str, str] = field(default_factory=dict)
+    working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
 
@@ -112,6 +114,8 @@ def _processing(view: NodeView) -> DiagnosticStatus:
         level, message = WARN, summary.last_fault
     if _new(view, "failed"):
         level, message = ERROR, f"frames are lost: {summary.last_failure}"
+    if view.state == "active" and not view.working:
+        level, message = ERROR, "the worker is not running, so no frame is processed; deactivate and activate the node"
     values = {
         "processing ms (p50)": _ms(summary.processing, "p50"),
         "processing ms (p99)": _ms(summary.processing, "p99"),

@@ -274,6 +274,7 @@ class TrustSegNode(LifecycleNode):
             name=self.get_fully_qualified_name(),
             state=self.phase,
             enabled=self._enabled,
+            working=self._worker is not None and self._worker.is_serving,
             settings=self.settings,
             camera=self._camera.view(self.settings.input),
             summary=summary,

@@ -108,7 +108,7 @@ class FrameProcessor:
         if self._publish(topics, Rendering(result, message_options(self._pipeline, settings)), header):
             self._finish(started, header, result, settings)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """A frame ended in an exception: count it, say it, go on."""
         expected = isinstance(error, TrustSegError)
         text = str(error) if expected else f"{type(error).__name__}: {error}"

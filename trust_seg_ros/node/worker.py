@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from trust_seg_ros.node.slot import FrameSlot
@@ -37,13 +37,14 @@ class Worker(Generic[_Item]):
         """Whether items are taken, or one is in hand."""
         return self._serving is not None and not self._serving.done()
 
-    def open(self, capacity: int, handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
+    def open(self, capacity: int, handle: Callable[[_Item], None], on_error: Callable[[BaseException], None]) -> None:
         """Begin to handle items.
 
         Args:
             capacity: how many may wait.
             handle: what to do with one item.
-            on_error: told of an exception out of ``handle``; the worker goes on with the next item.
+            on_error: told of an exception out of ``handle``; the worker goes on with the next item, even when
+                this raises, too.
         """
         self._slot = FrameSlot(capacity)
         self._serving = self._thread.submit(_serve, self._slot, handle, on_error)
@@ -57,9 +58,7 @@ class Worker(Generic[_Item]):
         if self._slot is None or self._serving is None:
             return True
         self._slot.close()
-        try:
-            self._serving.result(timeout)
-        except FutureTimeout:
+        if not wait([self._serving], timeout).done:
             return False
         self._slot, self._serving = None, None
         return True
@@ -71,9 +70,16 @@ class Worker(Generic[_Item]):
         return ended
 
 
-def _serve(slot: FrameSlot[_Item], handle: Callable[[_Item], None], on_error: Callable[[Exception], None]) -> None:
+def _serve(slot: FrameSlot[_Item], handle: Callable[[_Item], None], on_error: Callable[[BaseException], None]) -> None:
     while (item := slot.take()) is not None:
         try:
             handle(item)
-        except Exception as error:
-            on_error(error)
+        except BaseException as error:  # a network may raise SystemExit; nobody would see the thread end
+            _tell(on_error, error)
+
+
+def _tell(on_error: Callable[[BaseException], None], error: BaseException) -> None:
+    try:
+        on_error(error)
+    except BaseException:
+        traceback.print_exc()
