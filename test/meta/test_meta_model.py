@@ -73,8 +73,41 @@ def test_file_is_readable_by_people(tmp_path):
 def test_another_network_or_label_set_is_refused():
     with pytest.raises(MetaModelError, match="fitted for network 'embedded', running is 'hf:x'"):
         _model().check_fits("hf:x", ("road", "car"))
-    with pytest.raises(MetaModelError, match="knows the 2 classes road, car; the network has 1: road"):
+    with pytest.raises(MetaModelError, match=r"2 classes road, car; the network has 1: road; .*meta_model to none"):
         _model().check_fits("embedded", ("road",))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "running"),
+    [
+        ("./net.pt2", "/opt/models/net.pt2"),
+        ("net.pt2", "~/net.ts"),
+        ("/a/segformer.b0/", "segformer.b0"),
+        ("hf:org/net", "hf:org/net"),
+        ("embedded:small", "embedded:small"),
+        ("package.module:make", "package.module:make"),
+    ],
+)
+def test_a_network_may_lie_elsewhere(fitted, running):
+    replace(_model(), network=fitted).check_fits(running, ("road", "car"))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "running"),
+    [
+        ("/opt/net.pt2", "/opt/other.pt2"),
+        ("net.b0", "net.b1"),
+        ("hf:org/net", "hf:other/net"),
+        ("hf:org/net", "net"),
+        ("embedded", "embedded:small"),
+        ("package.module:make", "other.module:make"),
+    ],
+)
+def test_other_networks_are_refused_with_the_way_out(fitted, running):
+    with pytest.raises(
+        MetaModelError, match=f"{fitted!r}, running is {running!r}; .*trust-seg fit.*meta_model to none"
+    ):
+        replace(_model(), network=fitted).check_fits(running, ("road", "car"))
 
 
 def test_a_missing_metric_is_named():
@@ -101,8 +134,20 @@ def test_foreign_and_damaged_files_are_named(tmp_path, content, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(MetaModelError, match="no such meta model file"):
+    with pytest.raises(MetaModelError, match=r"no such meta model file; expected .* trust-seg fit.* auto or none"):
         load_meta_model(tmp_path / "none.json")
+
+
+def test_the_way_to_a_missing_file_is_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MetaModelError, match=f"{tmp_path}/none.json: no such"):
+        load_meta_model("none.json")
+
+
+def test_the_tilde_is_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _model().save(tmp_path / "meta.json")
+    assert load_meta_model("~/meta.json").network == "embedded"
 
 
 @pytest.mark.parametrize("value", [float("nan"), 0.0, -1.0])

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
     from trust_seg_ros.datasets.folders import paired_folder
     from trust_seg_ros.meta.fit import SegmentData, collect, fit, scores
+    from trust_seg_ros.meta.model import portable_name
     from trust_seg_ros.segmentation.loader import load_network
 
     console = Console()
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         return data
 
     data = gather(args.split)
-    model = fit(data, network.name, names, {"data": args.dataset.name, "split": args.split})
+    model = fit(data, portable_name(network.name), names, {"data": args.dataset.name, "split": args.split})
     model.summary["fitted_on"] = scores(model, data)
     table = Table("split", "segments", "false positive", "accuracy", "majority", "AUROC", "R²", "σ")
     rows = [(args.split, data, model.summary["fitted_on"])]

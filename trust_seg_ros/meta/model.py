@@ -18,6 +18,8 @@ from trust_seg_ros.types import Json, SegmentTable
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 1
 SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
+_PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
+_WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
 
 
 class MetaModelError(TrustSegError):
@@ -50,7 +52,7 @@ class MetaModel:
         means, scales: (m,) statistics of the training part; a metric x enters as (x - mean) / scale.
         classifier: its logistic is P(false positive).
         regressor: predicted IoU_adj, clipped to [0, 1].
-        network: name of the network it was fitted for.
+        network: name of the network it was fitted for; of a file or folder the last part, see :func:`portable_name`.
         class_names: class names of that network, in order.
         ranges: (m, 2) smallest and largest value of each metric seen in fitting.
         summary: how it was fitted: data, split, number of segments, scores.
@@ -104,18 +106,24 @@ class MetaModel:
     def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
         """Refuse to serve another network than the one this was fitted for.
 
+        A file or folder may have moved, and a file may have been exported again to another format.
+
+        Args:
+            network: name of the running network.
+            class_names: its classes, in order.
+
         Raises:
             MetaModelError: names or classes differ.
         """
-        if network != self.network:
+        fitted, running = (_without_format(portable_name(name)) for name in (self.network, network))
+        if fitted != running:
             raise MetaModelError(
-                f"the meta model was fitted for network {self.network!r}, running is {network!r}; "
-                "fit one for it (trust-seg fit) or set meta_model to 'none'"
+                f"the meta model was fitted for network {self.network!r}, running is {network!r}; {_WAY_OUT}"
             )
         if tuple(class_names) != self.class_names:
             raise MetaModelError(
                 f"the meta model knows the {len(self.class_names)} classes {', '.join(self.class_names)}; "
-                f"the network has {len(class_names)}: {', '.join(class_names)}"
+                f"the network has {len(class_names)}: {', '.join(class_names)}; {_WAY_OUT}"
             )
 
     def to_json(self) -> Json:
@@ -151,20 +159,41 @@ class MetaModel:
     def save(self, path: Path) -> None:
         """Write the model file (JSON); atomic rename, so a broken run leaves nothing half-written."""
         part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        part.write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
         part.replace(path)
 
 
-def load_meta_model(path: Path = SHIPPED) -> MetaModel:
-    """Read a model file.
+def portable_name(network: str) -> str:
+    """What a network is called wherever it lies: ``/models/net.pt2`` and ``./net.pt2`` are both ``net.pt2``.
+
+    ``embedded``, ``embedded:NAME``, ``hf:organisation/name`` and ``package.module:callable`` stay as they are.
+    """
+    if network.startswith("hf:") or (":" in network and "/" not in network):
+        return network
+    return Path(network).absolute().name
+
+
+def _without_format(name: str) -> str:
+    path = Path(name)
+    return path.stem if path.suffix.lower() in _PROGRAMS else name
+
+
+def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
+    """Read a model file; ``~`` is the home directory.
 
     Raises:
         MetaModelError: missing, not JSON, of another format or version, or inconsistent.
     """
+    path = Path(path).expanduser().absolute()
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MetaModelError(f"{path}: no such meta model file") from None
+        remedy = (
+            "the package is not installed whole: install it again"
+            if path == SHIPPED.absolute()
+            else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
+        )
+        raise MetaModelError(f"{path}: no such meta model file; {remedy}") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
