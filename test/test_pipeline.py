@@ -77,6 +77,29 @@ def test_a_meta_model_of_another_network_is_refused(pipeline):
         TrustPipeline(pipeline.network, replace(load_meta_model(), network="other"))
 
 
+def test_loading_names_what_is_wrong_with_the_meta_model(tmp_path, monkeypatch):
+    def loading(name):
+        with pytest.raises(MetaModelError) as error:
+            TrustPipeline.load(PipelineSettings(device="cpu", meta_model=name))
+        return str(error.value)
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"{tmp_path}/no.json: no such meta model file; expected" in loading("~/no.json")
+    assert "embedded: no such meta model file" in loading("embedded")
+    (tmp_path / "broken.json").write_text('{"format": ')
+    assert f"{tmp_path}/broken.json: not a readable JSON file" in loading("~/broken.json")
+    replace(load_meta_model(), network="/opt/net.pt2").save(tmp_path / "other.json")
+    assert "fitted for network '/opt/net.pt2', running is 'embedded'; fit one" in loading("~/other.json")
+    replace(load_meta_model(), class_names=("a", "b")).save(tmp_path / "classes.json")
+    assert "knows the 2 classes a, b; the network has 11: Sky" in loading("~/classes.json")
+
+
+def test_a_meta_model_of_ones_own_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    replace(load_meta_model(), summary={"mine": True}).save(tmp_path / "mine.json")
+    assert TrustPipeline.load(PipelineSettings(device="cpu", meta_model="~/mine.json")).meta.summary == {"mine": True}
+
+
 def loaded_with(threads):
     TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", threads=threads))
     return torch.get_num_threads()

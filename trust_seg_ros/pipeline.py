@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,7 +32,8 @@ class PipelineSettings:
     Attributes:
         model: the network: "embedded", "hf:org/name", a folder, a .pt2 or TorchScript file, "package.module:callable".
         labels: label set by name or YAML file; "" = the network's own.
-        meta_model: "auto" (the shipped one for the embedded network, none for others), "none", or a JSON file.
+        meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
+            or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
         device: "auto", "cpu", "cuda", "cuda:1", ...
         half: "auto" (on a GPU), "on" or "off".
         input_size: (height, width) the network sees; None = its own.
@@ -70,7 +70,7 @@ class TrustPipeline:
         """Put a loaded network and a meta model together.
 
         Raises:
-            MetaModelError: the meta model does not fit the network.
+            MetaModelError: the meta model was fitted for another network or other classes.
         """
         self.network, self.meta, self.features = network, meta, features
         if meta is not None:
@@ -172,9 +172,9 @@ def _set_threads(wanted: int) -> None:
 def _load_meta(settings: PipelineSettings) -> MetaModel | None:
     if settings.meta_model == "none":
         return None
-    if settings.meta_model in ("auto", "embedded"):
-        return load_meta_model(SHIPPED) if settings.model == "embedded" or settings.meta_model == "embedded" else None
-    return load_meta_model(Path(settings.meta_model))
+    if settings.meta_model == "auto":
+        return load_meta_model(SHIPPED) if settings.model == "embedded" else None
+    return load_meta_model(settings.meta_model)
 
 
 def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
