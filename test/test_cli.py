@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,8 @@ import cv2
 import pytest
 
 from trust_seg_ros import cli
+from trust_seg_ros.commands import demo
+from trust_seg_ros.node.parameters import TABLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,6 +58,13 @@ def test_debug_shows_where(capsys):
 def test_values_that_cannot_be_are_explained(words, said, capsys):
     assert cli.main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_parameters_in_the_demos_examples_need_nothing_that_is_not_installed():
+    given = dict(re.findall(r"--param (\S+):=(\S+)", demo.EPILOG))
+    assert given
+    assert given.keys() <= {p.name for p in TABLE}
+    assert "model" not in given, "another model would have to be downloaded, or exported first"
 
 
 @pytest.mark.parametrize("size", ["640", "0x4", "ax4", "-3x4", "640x384x3"])

@@ -12,7 +12,7 @@ EPILOG = """examples:
   trust-seg demo --source drive.mp4 --seconds 60
   trust-seg demo --source bags/town --bag-topic /cam0/image_raw
   trust-seg demo --source /dev/video0 --seconds 0      your camera, until Ctrl-C
-  trust-seg demo --param model:=hf:nvidia/segformer-b0-finetuned-cityscapes-512-1024
+  trust-seg demo --param ood.threshold:=0.6 --param thresholds.unreliable:=0.4
 
 Writes demo.mp4, demo.png (camera | classes | entropy | flagged segments) and the logs of node and camera to --out.
 """
