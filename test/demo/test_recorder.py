@@ -1,3 +1,6 @@
+import threading
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -50,6 +53,13 @@ def record(folder, sets, rate=10.0):
     return recorder.close()
 
 
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
 def film_frames(path):
     capture = cv2.VideoCapture(str(path))
     frames = []
@@ -88,6 +98,36 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     recorder.offer(frame_set(0))
     with pytest.raises(RecorderError, match="writable"):
         recorder.close()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_frames_make_a_film_and_a_picture(tmp_path, count):
+    recording = record(tmp_path, [frame_set(i / 10) for i in range(count)])
+    assert len(film_frames(recording.film)[0]) == recording.frames == count
+    assert cv2.imread(str(recording.picture)) is not None
+
+
+def test_a_thread_that_still_writes_keeps_its_writer(tmp_path):
+    asked, answer = threading.Event(), threading.Event()
+
+    def threshold():
+        asked.set()
+        answer.wait(30)
+        return 0.5
+
+    recorder = Recorder(tmp_path, 10.0, lambda: CAMVID, width=800)
+    recorder.offer(frame_set(0.0))
+    wait_for(lambda: recorder._written == 1)
+    recorder._threshold = threshold
+    recorder.offer(frame_set(0.1))
+    assert asked.wait(30)
+    with pytest.raises(RecorderError, match=r"not written after 0\.1 s; .*demo\.partial\.mp4 is incomplete"):
+        recorder.close(patience=0.1)
+    assert recorder._writer.isOpened(), "released under the thread's feet"
+    assert not (tmp_path / "demo.mp4").exists()
+    answer.set()
+    recorder._thread.join(30)
+    assert len(film_frames(tmp_path / "demo.partial.mp4")[0]) == 2, "the thread finished what it had begun"
 
 
 def test_offering_never_waits_and_counts_what_is_left_out(tmp_path):

@@ -90,16 +90,25 @@ class Recorder:
         """Hand over a result; never waits."""
         self._left_out += self._slot.put(frames)
 
-    def close(self) -> Recording:
-        """Finish the film, write the picture.
+    def close(self, patience: float = 60.0) -> Recording:
+        """Finish the film with what was handed over, write the picture.
+
+        Args:
+            patience: seconds to wait for the frames in hand.
 
         Raises:
-            RecorderError: they could not be written.
+            RecorderError: they could not be written, or not in that time; what there is of the film then stays in
+                ``demo.partial.mp4``.
         """
-        self._slot.put(None)
-        self._thread.join(timeout=30)
+        self._left_out += self._slot.put(None)
+        self._thread.join(patience)
+        if self._thread.is_alive():
+            # The writer belongs to the thread as long as it runs: releasing it under a write would crash the process.
+            self._slot.close()
+            raise RecorderError(
+                f"the film is not written after {patience:g} s; {self._partial} is incomplete (a slow or full disk?)"
+            )
         if self._writer is not None:
-            self._writer.release()
             self._partial.replace(self._film)
         if self._error is not None:
             raise RecorderError(f"the recording broke off: {self._error}") from self._error
@@ -116,6 +125,9 @@ class Recorder:
         except Exception as error:
             self._error = error
             self._slot.close()
+        finally:
+            if self._writer is not None:
+                self._writer.release()
 
     def _record(self, frames: FrameSet) -> None:
         content = self._content(frames)
