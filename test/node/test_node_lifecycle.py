@@ -5,10 +5,15 @@ import signal
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from rclpy.parameter import Parameter
 from rclpy.qos import ReliabilityPolicy
 from ros_bench import Bench, NodeProcess, mixed, start
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
+
+from trust_seg_ros.node.parameters import ParameterError
+from trust_seg_ros.node.qos import camera_qos, output_qos
 
 
 @pytest.fixture
@@ -184,6 +189,73 @@ def test_qos_overrides_win(run):
     assert bench.answer("segmentation").height == 48
     bench.says("camera", "frames/s", each=bench.send)
     assert bench.value("camera", "reliability") == "best_effort"
+
+
+@pytest.fixture
+def overridden():
+    """Makes nodes of this process with such start values for parameters."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    nodes = []
+
+    def make(**values):
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        nodes.append(rclpy.create_node(f"overridden_{len(nodes)}", context=context, parameter_overrides=overrides))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "words"),
+    [
+        ("depth", "x", ["'x'", "an integer from 1 to 1000"]),
+        ("depth", -3, ["-3", "an integer from 1 to 1000"]),
+        ("depth", 10**9, ["1000000000", "an integer from 1 to 1000"]),
+        ("depth", True, ["True", "an integer"]),
+        ("reliability", 3, ["3", "one of best_effort, reliable"]),
+        ("reliability", 0, ["0", "one of best_effort, reliable"]),
+        ("reliability", "banana", ["'banana'", "one of best_effort, reliable"]),
+        ("durability", [1.0], ["1.0", "one of volatile, transient_local"]),
+        ("history", "some", ["'some'", "one of keep_last, keep_all"]),
+    ],
+)
+def test_an_impossible_qos_override_is_refused_by_name(overridden, policy, value, words):
+    makers = {"subscription": lambda n: camera_qos(n, "/t", ReliabilityPolicy.RELIABLE, 1),
+              "publisher": lambda n: output_qos(n, "/t")}  # fmt: skip
+    for side, make in makers.items():
+        if policy == ("durability" if side == "publisher" else "history"):
+            continue  # not an override of this side
+        name = f"qos_overrides./t.{side}.{policy}"
+        node = overridden(**{name: value})
+        for _ in range(2):  # when tried again, too
+            with pytest.raises(ParameterError) as error:
+                make(node)
+            assert [word for word in (name, *words) if word not in str(error.value)] == []
+
+
+def test_qos_overrides_are_taken(overridden):
+    side = "qos_overrides./t.publisher."
+    qos = output_qos(overridden(**{f"{side}depth": 2, f"{side}reliability": "best_effort"}), "/t")
+    assert (qos.depth, qos.reliability) == (2, ReliabilityPolicy.BEST_EFFORT)
+    assert (output_qos(overridden(), "/t").depth, output_qos(overridden(), "/t").reliability) == (
+        5,
+        ReliabilityPolicy.RELIABLE,
+    )
+    node = overridden(**{"qos_overrides./t.subscription.depth": 7})
+    assert camera_qos(node, "/t", ReliabilityPolicy.RELIABLE, 1).depth == 7
+
+
+def test_an_impossible_qos_override_leaves_the_node_in_its_state(run):
+    name = "qos_overrides./badqos/image.subscription.depth"
+    _, bench = run("badqos", **{name: "x"})
+    assert name in bench.says("model", "'x', expected an integer").message
+    assert bench.state() == "inactive"
+    assert not bench.change("activate")
+    assert bench.state() == "inactive"
 
 
 def test_an_end_while_a_model_loads_is_quiet(run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
@@ -17,19 +17,22 @@ DETECTIONS = "segments"
 
 
 class Outputs:
-    """Lifecycle publishers of every output; silent until the node is active."""
+    """Lifecycle publishers of every output; silent until the node is active.
+
+    Raises:
+        ParameterError: a QoS override has a value it cannot have.
+    """
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        self._publishers = {name: self._create(name) for name in OUTPUTS}
+        # All are checked before the first is opened, so that a refusal leaves none behind.
+        profiles = {name: qos.output_qos(node, node.resolve_topic_name(f"~/{name}")) for name in OUTPUTS}
+        self._publishers = {name: self._create(name, profile) for name, profile in profiles.items()}
         self._labels = node.create_lifecycle_publisher(LabelInfo, "~/label_info", qos.latched_qos())
 
-    def _create(self, name: str) -> Any:
+    def _create(self, name: str, profile: QoSProfile) -> Any:
         kind = Detection2DArray if name == DETECTIONS else Image
-        options = QoSOverridingOptions.with_default_policies()
-        return self._node.create_lifecycle_publisher(
-            kind, f"~/{name}", qos.output_qos(), qos_overriding_options=options
-        )
+        return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
 
     def watched(self) -> tuple[str, ...]:
         """Names of the outputs that somebody subscribes to at this moment."""

@@ -21,13 +21,24 @@ from trust_seg_ros.node.parameters import ParameterError
 _RELIABILITY = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
 _DURABILITY = {"volatile": DurabilityPolicy.VOLATILE, "transient_local": DurabilityPolicy.TRANSIENT_LOCAL}
 
+_HISTORY = {"keep_last": HistoryPolicy.KEEP_LAST, "keep_all": HistoryPolicy.KEEP_ALL}
+_MAX_DEPTH = 1000
 
-def output_qos() -> QoSProfile:
-    """Per-frame outputs: reliable, since large best-effort images lose fragments. A fresh one, as rclpy edits it."""
+
+def output_qos(node: Node, topic: str) -> QoSProfile:
+    """Per-frame outputs: reliable, since large best-effort images lose fragments.
+
+    The standard ``qos_overrides.<topic>.publisher.*`` parameters go on top. They are read here and not by rclpy, whose
+    refusals name neither the parameter nor what was expected.
+
+    Raises:
+        ParameterError: an override has a value it cannot have.
+    """
+    overrides = f"qos_overrides.{topic}.publisher."
     return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=5,
-        reliability=ReliabilityPolicy.RELIABLE,
+        history=_chosen(node, f"{overrides}history", _HISTORY, HistoryPolicy.KEEP_LAST),
+        depth=_depth(node, f"{overrides}depth") or 5,
+        reliability=_chosen(node, f"{overrides}reliability", _RELIABILITY, ReliabilityPolicy.RELIABLE),
         durability=DurabilityPolicy.VOLATILE,
     )
 
@@ -70,26 +81,37 @@ def camera_qos(node: Node, topic: str, reliability: ReliabilityPolicy, depth: in
         ParameterError: an override has a value it cannot have.
     """
     overrides = f"qos_overrides.{topic}.subscription."
-    own_depth = _declared(node, f"{overrides}depth", 0, "messages that may wait in the middleware; 0: not set")
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=own_depth if own_depth > 0 else depth,
+        depth=_depth(node, f"{overrides}depth") or depth,
         reliability=_chosen(node, f"{overrides}reliability", _RELIABILITY, reliability),
         durability=_chosen(node, f"{overrides}durability", _DURABILITY, DurabilityPolicy.VOLATILE),
     )
 
 
+def _depth(node: Node, name: str) -> int:
+    value = _declared(node, name, 0, "messages that may wait in the middleware; 0: not set")
+    if type(value) is not int or not 0 <= value <= _MAX_DEPTH:
+        raise ParameterError(
+            f"parameter {name}: {value!r}, expected an integer from 1 to {_MAX_DEPTH}, or 0 for not set; "
+            "start the node with another value"
+        )
+    return value
+
+
 def _chosen(node: Node, name: str, choices: Mapping[str, Any], unset: Any) -> Any:
     text = ", ".join(choices)
     value = _declared(node, name, "", f"{text}; empty: not set")
-    if value and value not in choices:
-        raise ParameterError(f"parameter {name}: {value!r}, expected one of {text}")
+    if value != "" and (type(value) is not str or value not in choices):
+        raise ParameterError(f"parameter {name}: {value!r}, expected one of {text}; start the node with another value")
     return choices[value] if value else unset
 
 
 def _declared(node: Node, name: str, unset: Any, description: str) -> Any:
     if not node.has_parameter(name):
-        node.declare_parameter(name, unset, ParameterDescriptor(read_only=True, description=description))
+        # The type is checked by the caller: rclpy's refusal is no TrustSegError and does not say what was expected.
+        descriptor = ParameterDescriptor(read_only=True, description=description, dynamic_typing=True)
+        node.declare_parameter(name, unset, descriptor)
     return node.get_parameter(name).value
 
 
