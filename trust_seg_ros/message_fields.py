@@ -86,7 +86,8 @@ class LabelFields:
 
     Attributes:
         classes: (class id, name).
-        threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold.
+        threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold; 0 where
+            that threshold acts on another map, since no value of ``confidence`` then tells what is flagged.
     """
 
     classes: tuple[tuple[int, str], ...]
@@ -112,6 +113,12 @@ class MessageOptions:
     overlay_alpha: float = 0.5
 
 
-def label_fields(names: Iterable[str], pixel_threshold: float) -> LabelFields:
-    """What ``label_info`` says: every class, and the confidence threshold in force (0..1)."""
-    return LabelFields(tuple(enumerate(names)), 1.0 - pixel_threshold)
+def label_fields(names: Iterable[str], pixel_threshold: float, pixel_score: str = "entropy") -> LabelFields:
+    """What ``label_info`` says: every class, and the threshold in force on ``confidence`` (0..1), which is 1 - E.
+
+    Args:
+        names: of the classes, index = class id.
+        pixel_threshold: score from which a pixel is flagged, 0..1.
+        pixel_score: the map it acts on; for any but ``entropy`` the threshold on ``confidence`` is 0.
+    """
+    return LabelFields(tuple(enumerate(names)), 1.0 - pixel_threshold if pixel_score == "entropy" else 0.0)

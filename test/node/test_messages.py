@@ -171,6 +171,11 @@ def test_messages_carry_header_and_fields(frame):
     assert info.threshold == 0.25
 
 
+@pytest.mark.parametrize(("score", "threshold"), [("entropy", 0.25), ("margin", 0.0), ("variation_ratio", 0.0)])
+def test_label_info_holds_a_threshold_on_confidence_only_when_the_pixel_threshold_is_one(score, threshold):
+    assert label_fields(OPTIONS.names, 0.75, score).threshold == threshold
+
+
 def test_a_header_with_more_than_a_second_of_nanoseconds_stays_as_it_came():
     odd = HeaderFields(-5, 4_000_000_000, "é")
     header = messages.header_message(odd)

@@ -89,11 +89,18 @@ def test_a_threshold_acts_on_the_next_frame_and_on_label_info(bench):
         assert bench.set("thresholds.pixel", 1).successful, "an integer does for a double"
         assert pixels(bench.answer("unreliable"))[24, 4] == 0
         bench.until(lambda: bench.received["label_info"][-1].threshold == 0.0, "label_info of threshold 1")
+        assert bench.set("thresholds.pixel", 0.25).successful
+        bench.until(lambda: bench.received["label_info"][-1].threshold == 0.75, "label_info of threshold 0.25")
+        assert bench.set("thresholds.pixel_score", "margin").successful
+        bench.until(lambda: bench.received["label_info"][-1].threshold == 0.0, "label_info of another score")
+        assert bench.set("thresholds.pixel_score", "entropy").successful
+        assert bench.set("thresholds.pixel", 1.0).successful
         names = [c.class_name for c in bench.received["label_info"][-1].class_map]
         assert names == ["red", "green", "blue"]
         assert bench.value("thresholds", "pixel") is not None
         bench.until(lambda: bench.value("thresholds", "pixel") == "1", "diagnostics of the new threshold")
     finally:
+        bench.set("thresholds.pixel_score", "entropy")
         bench.set("thresholds.pixel", 0.6)
 
 

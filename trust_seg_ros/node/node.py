@@ -249,7 +249,8 @@ class TrustSegNode(LifecycleNode):
     def _publish_labels(self) -> None:
         if self._outputs is not None and self._pipeline is not None:
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
-            fields = label_fields(self._pipeline.labels.names, self.settings.thresholds.pixel)
+            thresholds = self.settings.thresholds
+            fields = label_fields(self._pipeline.labels.names, thresholds.pixel, thresholds.pixel_score)
             self._outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
     def _model_facts(self) -> dict[str, str]:

@@ -245,7 +245,13 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter("thresholds.unreliable", 0.5, "P(false positive) from which a segment is flagged.", low=0.0, high=1.0),
     Parameter("thresholds.pixel", 0.6, "Pixel score from which a pixel is flagged.", low=0.0, high=1.0),
-    Parameter("thresholds.pixel_score", "entropy", "Map that `thresholds.pixel` acts on.", choices=PIXEL_SCORES),
+    Parameter(
+        "thresholds.pixel_score",
+        "entropy",
+        "Map that `thresholds.pixel` acts on. `~/label_info` holds the threshold on `~/confidence`, which is "
+        "1 - entropy: 0 for any other map.",
+        choices=PIXEL_SCORES,
+    ),
     Parameter("ood.threshold", 0.7, "Entropy from which a pixel is out of distribution.", low=0.0, high=1.0),
     Parameter("ood.min_size", 50, "Smallest out-of-distribution segment in pixels.", low=1, high=1 << 30),
     Parameter(
