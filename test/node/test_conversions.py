@@ -172,6 +172,26 @@ def test_every_cut_of_a_file_is_refused(kind):
             decompress(compressed(data[:length]), LIMIT)
 
 
+@pytest.mark.parametrize("padding", [1, 4096, 200_000])
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
+def test_a_file_padded_with_zeros_is_whole_and_a_cut_one_padded_with_zeros_is_not(kind, padding):
+    data = cv2.imencode(kind, smooth())[1].tobytes()
+    np.testing.assert_array_equal(
+        decompress(compressed(data + bytes(padding)), LIMIT), decompress(compressed(data), LIMIT)
+    )
+    for cut in (1, 2, 100):
+        with pytest.raises(ImageError, match="cut short"):
+            decompress(compressed(data[:-cut] + bytes(padding)), LIMIT)
+
+
+def test_an_end_marker_in_the_middle_is_none():
+    data = cv2.imencode(".jpg", smooth())[1].tobytes()
+    with pytest.raises(ImageError, match="cut short"):
+        decompress(compressed(data + data[: len(data) // 2]), LIMIT)
+    with pytest.raises(ImageError, match="cut short"):
+        decompress(compressed(data[:-20] + b"\xff\xd9" + b"\x01" * 18), LIMIT)
+
+
 def test_files_of_another_kind_and_huge_files_are_refused():
     with pytest.raises(ImageError, match=r"'32FC1; compressedDepth'.*expected a JPEG"):
         decompress(compressed(b"\0" * 40, "32FC1; compressedDepth"), LIMIT)

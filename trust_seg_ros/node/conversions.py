@@ -211,8 +211,16 @@ def _decode(data: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _ends_with(data: np.ndarray, marker: bytes) -> bool:
-    """Whether the marker closes the file, give or take the padding some encoders append."""
-    return marker in bytes(data[-256:])
+    """Whether the marker closes the file, give or take the zeros that drivers pad their buffers with."""
+    end, block = data.size, 1 << 16
+    while end > 0:  # backwards, as padding may be long and pictures are longer
+        start = max(0, end - block)
+        filled = np.flatnonzero(data[start:end])
+        if filled.size:
+            end = start + int(filled[-1]) + 1
+            return data[max(0, end - len(marker)) : end].tobytes() == marker
+        end = start
+    return False
 
 
 def _png_size(data: np.ndarray) -> tuple[int, int] | None:
