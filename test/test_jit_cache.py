@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from trust_seg_ros.jit import cache_dir
-
 CALLEE = """
 from trust_seg_ros.jit import jit
 FACTOR = {factor}
@@ -95,8 +93,17 @@ def test_truncated_code_is_compiled_over(project):
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "/proc/no/such/place"])
-def test_a_cache_that_cannot_be_written_is_done_without(project, place):
-    assert project.run(XDG_CACHE_HOME=place)[:3] == ["7", "7", "0"]
+def test_without_a_home_kernels_are_kept_in_a_private_temporary_folder(project, tmp_path, place):
+    environment = {"XDG_CACHE_HOME": place, "TMPDIR": str(tmp_path)}
+    assert project.run(**environment)[:3] == ["7", "7", "0"]
+    assert list((tmp_path / f"trust_seg_ros-{os.getuid()}" / "numba").rglob("*.nbc"))
+    assert project.run(**environment)[:3] == ["7", "7", "1"]
+
+
+def test_a_cache_that_can_be_written_nowhere_is_done_without(project, tmp_path):
+    (tmp_path / f"trust_seg_ros-{os.getuid()}").write_text("in the way")
+    assert project.run(XDG_CACHE_HOME="/dev/null", TMPDIR=str(tmp_path))[:3] == ["7", "7", "0"]
+    assert not list(tmp_path.rglob("*.nbc"))
 
 
 def test_compilation_switched_off_still_computes(project):
@@ -113,9 +120,14 @@ def test_compilation_switched_off_still_computes(project):
     assert done.stdout.strip() == "7", done.stderr
 
 
-def test_the_place_follows_the_xdg_convention(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_dir() == tmp_path / "trust_seg_ros" / "numba"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_dir() == tmp_path / "home" / ".cache" / "trust_seg_ros" / "numba"
+def test_importing_every_kernel_touches_no_files(tmp_path):
+    code = "from trust_seg_ros import rendering_kernels, segments, uncertainty"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,6 +24,8 @@ from typing import Any, TypeVar, overload
 import numba
 import numpy as np
 
+from trust_seg_ros.paths import cache_dir
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _log = logging.getLogger(__name__)
@@ -33,18 +34,10 @@ _DEFAULTS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 """No GIL, so that worker threads run kernels side by side; division as in NumPy, so that loops with one vectorise."""
 
 
-def cache_dir() -> Path | None:
-    """Directory for compiled kernels, ``$XDG_CACHE_HOME`` or ``~/.cache``, then ``trust_seg_ros/numba``.
-
-    Returns:
-        The directory, whether it exists or not; None when there is no home directory.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return root / _PACKAGE / "numba"
+@lru_cache(maxsize=1)
+def _directory() -> Path:
+    """Where compiled kernels are kept, made at the first call; one place as long as the process lives."""
+    return cache_dir("numba")
 
 
 @overload
@@ -52,7 +45,7 @@ def jit(function: F) -> F: ...
 @overload
 def jit(*, cache: bool = True, **options: Any) -> Callable[[F], F]: ...
 def jit(function: F | None = None, *, cache: bool = True, **options: Any) -> F | Callable[[F], F]:
-    """Compile with numba in nopython mode without the GIL; keep the result in :func:`cache_dir`.
+    """Compile with numba in nopython mode without the GIL; keep the result in the cache (``paths.cache_dir``).
 
     Use as ``@jit`` or ``@jit(fastmath={"contract"})``. Files are touched at the first call, never at import.
 
@@ -75,10 +68,9 @@ def jit(function: F | None = None, *, cache: bool = True, **options: Any) -> F |
 
 
 def _attach_cache(dispatcher: Any) -> None:
-    """Give one dispatcher its cache; without a place or with an unknown numba it stays uncached."""
+    """Give one dispatcher its cache; with an unknown numba it stays uncached."""
     try:
-        if cache_dir() is not None:
-            dispatcher._cache = _make_cache(dispatcher.py_func)
+        dispatcher._cache = _make_cache(dispatcher.py_func)
     except Exception as error:  # numba's cache classes are not a public interface
         _log.info("kernel %s is compiled without a cache: %r", dispatcher, error)
 
@@ -96,8 +88,7 @@ def _cache_class() -> type:
             self._line = py_func.__code__.co_firstlineno
 
         def get_cache_path(self) -> str:
-            directory = cache_dir() or Path(os.devnull)
-            return str(directory / caching._CacheLocator.get_suitable_cache_subpath(self._py_file))
+            return str(_directory() / caching._CacheLocator.get_suitable_cache_subpath(self._py_file))
 
         def get_source_stamp(self) -> str:
             return ""  # set at the first use: functions called may not exist yet
@@ -115,23 +106,38 @@ def _cache_class() -> type:
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
     class UserCache(caching.FunctionCache):
-        """Loads and saves; every failure is a cache miss."""
+        """Loads and saves; every failure is a cache miss. The folder is looked for at the first use."""
 
         _impl_class = Impl
+        _cache_path = None  # numba's statistics ask for it
+
+        def __init__(self, py_func: FunctionType) -> None:
+            self._name, self._py_func = repr(py_func), py_func
+            self._cache_file: Any = None
+            self.enable()
+
+        def _prepare(self) -> None:
+            if self._cache_file is None:
+                super().__init__(self._py_func)  # type: ignore[misc]
+            self._cache_file._source_stamp = fingerprint(self._py_func)
+
+        def flush(self) -> None:
+            with contextlib.suppress(Exception):
+                self._prepare()
+                super().flush()
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:
-                self._cache_file._source_stamp = fingerprint(self._py_func)
+                self._prepare()
                 return super().load_overload(sig, target_context)
             except Exception as error:  # a damaged or unreadable file raises whatever unpickling raises
                 _log.info("compiled %s could not be read, compiling: %r", self._name, error)
-                with contextlib.suppress(Exception):
-                    self.flush()  # else the damaged index would be in the way of saving, too
+                self.flush()  # else the damaged index would be in the way of saving, too
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:
             try:
-                self._cache_file._source_stamp = fingerprint(self._py_func)
+                self._prepare()
                 super().save_overload(sig, data)
             except Exception as error:
                 _log.info("compiled %s could not be kept in %s: %r", self._name, self.cache_path, error)

@@ -90,6 +90,12 @@ def test_cache_follows_xdg_and_is_made(tmp_path, monkeypatch):
     assert (tmp_path / "trust_seg_ros" / "a" / "b").is_dir()
 
 
+def test_a_relative_xdg_folder_is_ignored(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert paths.cache_dir("a") == tmp_path / ".cache" / "trust_seg_ros" / "a"
+
+
 def test_cache_falls_back_to_a_private_temporary_folder(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("a file where the cache folder should be")
