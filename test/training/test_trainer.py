@@ -9,7 +9,7 @@ import torch
 
 from trust_seg_ros.segmentation.compact import load_compact
 from trust_seg_ros.training.settings import TrainSettings
-from trust_seg_ros.training.trainer import BEST, CHECKPOINT, Trainer, TrainingError
+from trust_seg_ros.training.trainer import CHECKPOINT, KEPT, Trainer, TrainingError
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_training_learns_and_writes_weights_that_load(settings):
     progress = Trainer(settings, lambda text: None).run(lambda step, loss: losses.append(loss))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     assert progress.best_miou > 0.5
-    net = load_compact(weights=settings.out / BEST)
+    net = load_compact(weights=settings.out / KEPT)
     logits, features = net(torch.zeros(1, 3, 72, 96))
     assert logits.shape == (1, 11, 18, 24)
     assert torch.allclose(net.classifier(features), logits, atol=1e-5)
@@ -72,3 +72,10 @@ def test_patience_stops_early(settings):
         replace(settings, iterations=200, evaluate_every=2, patience=2, learning_rate=0.0), lambda text: None
     ).run()
     assert progress.step < 200
+
+
+@pytest.mark.parametrize(("tolerance", "kept"), [(2.0, 6), (-2.0, 0)])
+def test_the_latest_weights_within_the_tolerance_are_kept(settings, tolerance, kept):
+    run = replace(settings, iterations=6, evaluate_every=2, tolerance=tolerance)
+    assert Trainer(run, lambda text: None).run().kept_step == kept
+    assert (run.out / KEPT).exists() == (kept > 0)

@@ -16,7 +16,7 @@ EPILOG = """examples:
   trust-seg train --camvid data/camvid --out runs/compact            (again: goes on from the checkpoint)
   trust-seg train --camvid data/camvid --out runs/quick --iterations 600 --batch 4
 
-The best weights by val mIoU are written to OUT/best.safetensors, every evaluation to OUT/log.csv.
+The weights kept are written to OUT/kept.safetensors, every evaluation to OUT/log.csv.
 """
 
 _HELP = {
@@ -30,6 +30,7 @@ _HELP = {
     "weight_decay": "weight decay of the kernels",
     "lovasz": "factor of the Lovász softmax loss",
     "evaluate_every": "steps between two evaluations on val",
+    "tolerance": "keep the latest weights whose val mIoU is at most this below the best",
     "patience": "evaluations without gain before stopping, 0 = never",
     "seed": "seed of everything random",
     "threads": "CPU threads",
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         task = bar.add_task("train", total=settings.iterations, completed=trainer.progress.step, loss=0.0)
         progress = trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(
-        f"best val mIoU {progress.best_miou:.4f} at step {progress.best_step}: {settings.out}/best.safetensors"
+        f"best val mIoU {progress.best_miou:.4f}; kept step {progress.kept_step}: {settings.out}/kept.safetensors"
     )
     return 0
 

@@ -12,7 +12,7 @@ class TrainSettings:
 
     Attributes:
         camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes).
-        out: folder of the run: checkpoint, best weights, log.
+        out: folder of the run: checkpoint, kept weights, log.
         iterations: number of optimiser steps.
         batch: CamVid crops per step.
         synthetic: crops of the synthetic drive added to every step.
@@ -26,6 +26,8 @@ class TrainSettings:
         rare_share: share of CamVid crops centred on a rare class.
         average: decay of the exponential moving average of the weights, which is what is kept.
         evaluate_every: steps between two evaluations on val.
+        tolerance: the weights kept are the latest whose val mIoU is at most this below the best. CamVid's val is one
+            clip of 7 seconds: differences of a point there are noise, and later weights saw a lower learning rate.
         patience: evaluations without a better val mIoU after which training stops (0 = never).
         seed: of everything random.
         threads: CPU threads.
@@ -49,6 +51,7 @@ class TrainSettings:
     rare_share: float = 0.35
     average: float = 0.998
     evaluate_every: int = 500
+    tolerance: float = 0.01
     patience: int = 0
     seed: int = 0
     threads: int = 2

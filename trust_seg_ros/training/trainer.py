@@ -25,7 +25,7 @@ from trust_seg_ros.training.losses import class_weights, segmentation_loss
 from trust_seg_ros.training.settings import TrainSettings
 from trust_seg_ros.types import UNLABELLED
 
-CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.safetensors", "log.csv"
+CHECKPOINT, KEPT, LOG = "checkpoint.pt", "kept.safetensors", "log.csv"
 
 
 class TrainingError(TrustSegError):
@@ -39,6 +39,7 @@ class Progress:
     step: int = 0
     best_miou: float = -1.0
     best_step: int = 0
+    kept_step: int = 0
     without_gain: int = 0
 
 
@@ -149,12 +150,15 @@ class Trainer:
         p = self.progress
         if miou > p.best_miou:
             p.best_miou, p.best_step, p.without_gain = miou, p.step, 0
-            save_compact(self.average, self.settings.out / BEST)
         else:
             p.without_gain += 1
+        if miou >= p.best_miou - self.settings.tolerance:
+            p.kept_step = p.step
+            save_compact(self.average, self.settings.out / KEPT)
         self._log({"step": p.step, "loss": round(loss, 5), "val_miou": round(miou, 5), "seconds": round(seconds, 1)})
         self._save()
-        self.report(f"step {p.step}: loss {loss:.4f}, val mIoU {miou:.4f} (best {p.best_miou:.4f} at {p.best_step})")
+        best = f"best {p.best_miou:.4f} at {p.best_step}, kept: step {p.kept_step}"
+        self.report(f"step {p.step}: loss {loss:.4f}, val mIoU {miou:.4f} ({best})")
 
     def _log(self, row: dict[str, float]) -> None:
         path = self.settings.out / LOG
