@@ -5,6 +5,7 @@ import time
 import torch
 from torch import nn
 
+from trust_seg_ros import segments
 from trust_seg_ros.segmentation.labels import LabelSet
 
 NAMES = ("red", "green", "blue")
@@ -46,6 +47,22 @@ def blocks_on_white():
             return super().forward(image)
 
     return Blocks()
+
+
+_faults = ["a slip of the programmer"]
+
+
+def with_a_fault_at_first():
+    """The first time, a step of the warm-up raises what no room declares."""
+    warm_up = segments.warm_up
+
+    def fault():
+        segments.warm_up = warm_up
+        raise KeyError(_faults.pop())
+
+    if _faults:
+        segments.warm_up = fault
+    return Colours()
 
 
 def fails_on_white():

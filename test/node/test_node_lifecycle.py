@@ -131,6 +131,27 @@ def test_a_frame_that_never_ends_is_left_behind_and_the_node_can_be_configured_a
     # the end of the process, which the fixture looks at, must not wait for the thread left behind
 
 
+def test_an_unexpected_error_while_configuring_is_cleaned_up_and_one_may_try_again():
+    node, bench = NodeProcess("slip", autostart=False, model="node_networks:with_a_fault_at_first"), Bench("slip")
+    try:
+        bench.listen("segmentation")
+        bench.camera()
+        assert not bench.change("configure")
+        assert bench.state() == "unconfigured"
+        assert bench.says("model", "KeyError: 'a slip of the programmer'").level == b"\x02"
+        assert node.said().count("Traceback") == 1, "where it happened is in the log"
+        assert bench.change("configure")
+        assert bench.state() == "inactive"
+        assert bench.change("activate")
+        assert bench.answer("segmentation").height == 48
+        assert bench.says("model", "node_networks:with_a_fault_at_first").level == b"\x00"
+        assert node.stop()[0] == 0
+    finally:
+        bench.close()
+        node.kill()
+        print(node.said())
+
+
 @pytest.mark.parametrize("run", [signal.SIGTERM], indirect=True)
 def test_compressed_images(run):
     _, bench = run("compressed", input="compressed")
