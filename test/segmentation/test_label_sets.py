@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trust_seg_ros.segmentation import LabelError, LabelSet, load_labels
-from trust_seg_ros.segmentation.labels import made_up_palette, parse_labels
+from trust_seg_ros.segmentation.labels import MAX_CLASSES, made_up_palette, parse_labels
+from trust_seg_ros.uncertainty import logits
 
 CLASSES = [{"name": "road", "color": [1, 2, 3]}, {"name": "sky", "color": [4, 5, 6]}]
 
@@ -87,7 +88,7 @@ def test_missing_file_is_named(tmp_path):
         ({"classes": [*CLASSES, {"name": "tree", "color": [0, -1, 0]}]}, "0 to 255"),
         ({"classes": [*CLASSES, {"name": "tree"}]}, "3 names but 2 colours"),
         ({"classes": [*CLASSES, {"name": "sky", "color": [0, 0, 0]}]}, "name a class twice: sky"),
-        ({"classes": CLASSES[:1]}, "1 classes; expected 2 to 255"),
+        ({"classes": CLASSES[:1]}, "1 classes; expected 2 to 254"),
         ({"classes": [{"name": f"c{i}"} for i in range(256)]}, "256 classes"),
         ({"classes": CLASSES, "ignore": 1}, "ignore is 1"),
         ({"classes": CLASSES, "ignore": "void"}, "ignore is 'void'"),
@@ -150,3 +151,11 @@ def test_any_content_gives_labels_or_a_label_error(content):
 @pytest.mark.parametrize(("ignore", "values"), [(None, (255,)), (255, (255,)), (2, (2, 255))])
 def test_values_without_a_class_in_ground_truth(ignore, values):
     assert LabelSet("two", ("a", "b"), ignore=ignore).without_class == values
+
+
+def test_as_many_classes_as_the_maps_take():
+    assert (logits.MIN_CLASSES, logits.MAX_CLASSES) == (2, MAX_CLASSES)
+    assert len(LabelSet("many", tuple(map(str, range(MAX_CLASSES))))) == MAX_CLASSES
+    for count in (1, MAX_CLASSES + 1):
+        with pytest.raises(LabelError, match=rf"have {count} classes; expected 2 to 254 \(class maps are bytes"):
+            LabelSet("many", tuple(map(str, range(count))))

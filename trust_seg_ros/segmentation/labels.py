@@ -27,6 +27,8 @@ from trust_seg_ros.paths import PathsError, label_file
 from trust_seg_ros.segmentation.errors import LabelError
 from trust_seg_ros.types import UNLABELLED
 
+MAX_CLASSES = 254
+"""What fits class maps of bytes, 255 being "no class"; the uncertainty maps take as many."""
 _KEYS = {"name", "ignore", "source", "classes"}
 
 
@@ -36,7 +38,7 @@ class LabelSet:
 
     Attributes:
         name: what the set is called.
-        names: (q,) class names, distinct, 2 <= q <= 255.
+        names: (q,) class names, distinct, 2 <= q <= 254.
         palette: (q, 3) uint8 colours, red, green, blue; read-only.
         ignore: id of "no class" in ground truth of this set, or None; never the id of a class.
 
@@ -51,8 +53,11 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         names = tuple(self.names)
-        if not 2 <= len(names) <= UNLABELLED:
-            raise LabelError(f"labels {self.name!r} have {len(names)} classes; expected 2 to {UNLABELLED}")
+        if not 2 <= len(names) <= MAX_CLASSES:
+            raise LabelError(
+                f"labels {self.name!r} have {len(names)} classes; expected 2 to {MAX_CLASSES} "
+                f"(class maps are bytes, {UNLABELLED} means no class): give the network other classes"
+            )
         if any(not isinstance(n, str) or not n.strip() for n in names):
             raise LabelError(f"labels {self.name!r} have a class without a name: {names}; expected text for each")
         double = sorted({n for n in names if names.count(n) > 1})
