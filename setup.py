@@ -49,7 +49,7 @@ setup(
     # or from requirements.txt when there is none.
     install_requires=[
         "setuptools",
-        "numpy>=1.21",
+        "numpy>=1.22",
         "torch>=2.4",
         "numba>=0.59",
         # OpenCV 5 breaks a distribution's cv_bridge

@@ -1,6 +1,7 @@
 """What `pip install .` and `colcon build` install, and what is declared for them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -128,3 +129,26 @@ def test_every_ros_package_imported_is_declared():
                     used.add(name)
     assert "launch_ros" in used
     assert used - declared == set()
+
+
+def test_programs_that_launch_files_start_are_declared():
+    """`Node(package="rviz2", …)` is no import, but rosdep must install it all the same."""
+    package = ElementTree.parse(ROOT / "package.xml")
+    started = set()
+    for path in (ROOT / "launch").glob("*.py"):
+        started |= set(re.findall(r'\bpackage="(\w+)"', path.read_text()))
+    assert "rviz2" in started
+    assert started - {"trust_seg_ros"} <= {e.text for e in package.iter("exec_depend")}
+
+
+def test_every_test_library_is_declared():
+    tests = "\n".join(p.read_text() for p in (ROOT / "test").rglob("*.py"))
+    used = set(re.findall(r"^(?:from|import) (pytest|hypothesis|mock|launch_testing)\b", tests, re.MULTILINE))
+    declared = {e.text for e in ElementTree.parse(ROOT / "package.xml").iter("test_depend")}
+    assert {f"python3-{name}" for name in used} <= declared
+
+
+def test_the_least_numpy_is_what_numba_takes():
+    """numba 0.59 needs NumPy 1.22; a lower bound below it promises what pip cannot keep."""
+    assert '"numba>=0.59"' in (ROOT / "setup.py").read_text()
+    assert '"numpy>=1.22"' in (ROOT / "setup.py").read_text()
