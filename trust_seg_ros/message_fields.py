@@ -6,6 +6,7 @@ the same fields into its own types.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -58,8 +59,8 @@ class ImageFields:
 
     @property
     def step(self) -> int:
-        """Bytes per row."""
-        return self.data.strides[0]
+        """Bytes per row, as sent: without padding. Not the stride, which is anything for an array of one row."""
+        return math.prod(self.data.shape[1:]) * self.data.itemsize
 
 
 @dataclass(frozen=True)

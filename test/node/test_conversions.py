@@ -1,10 +1,12 @@
 import dataclasses
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
 from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.node import conversions
 from trust_seg_ros.node.conversions import ENCODINGS, decompress, to_rgb
 from trust_seg_ros.node.decode import ImageError, RawCompressed, RawImage
 
@@ -131,6 +133,8 @@ def test_every_encoding_of_the_table_yields_rgb():
         ({"height": 2**32 - 1, "width": 2**32 - 1}, ["4294967295 × 4294967295", "at most 67108864"]),
         ({"encoding": "nv12", "height": 5}, ["8 × 5", "even"]),
         ({"encoding": "yuyv", "width": 7}, ["7 × 6", "even"]),
+        ({"encoding": "bayer_rggb8", "width": 2}, ["2 × 6", "at least 3 × 3"]),
+        ({"encoding": "bayer_grbg8", "height": 1}, ["8 × 1", "at least 3 × 3"]),
     ],
 )
 def test_impossible_images_are_refused_by_name(picture, changes, words):
@@ -138,6 +142,54 @@ def test_impossible_images_are_refused_by_name(picture, changes, words):
         to_rgb(dataclasses.replace(raw(picture, "rgb8"), **changes), LIMIT)
     for word in words:
         assert word in str(error.value)
+
+
+BRIDGE = """
+from pathlib import Path
+with open(Path(__file__).with_suffix(".log"), "a") as log:
+    log.write("imported ")
+{body}
+"""
+
+
+@pytest.fixture
+def cv_bridge(tmp_path, monkeypatch):
+    """Installs a module of that name; returns what was done with it."""
+    conversions._cv_bridge.cache_clear()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cv_bridge", raising=False)
+
+    def install(body):
+        (tmp_path / "cv_bridge.py").write_text(BRIDGE.format(body=body))
+        return tmp_path / "cv_bridge.log"
+
+    yield install
+    conversions._cv_bridge.cache_clear()
+    sys.modules.pop("cv_bridge", None)
+
+
+def test_a_cv_bridge_that_cannot_be_imported_is_tried_once(cv_bridge, picture):
+    log = cv_bridge("raise AttributeError('_ARRAY_API not found')")
+    for _ in range(3):
+        with pytest.raises(ImageError, match="others need cv_bridge"):
+            to_rgb(raw(picture, "rgb16"), LIMIT)
+    assert log.read_text().count("imported") == 1
+
+
+def test_cv_bridge_reads_what_the_table_does_not_and_gets_whole_images_only(cv_bridge, picture):
+    log = cv_bridge(
+        "import numpy as np\n"
+        "class CvBridge:\n"
+        "    def imgmsg_to_cv2(self, msg, encoding):\n"
+        "        return np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :24].reshape(6, 8, 3)\n"
+    )
+    message = raw(picture, "strange")
+    for _ in range(2):
+        np.testing.assert_array_equal(to_rgb(message, LIMIT), picture)
+    assert log.read_text().count("imported") == 1
+    for changes in ({"data": message.data[:-1]}, {"step": 7}):
+        with pytest.raises(ImageError, match="expected a step of at least the width 8"):
+            to_rgb(dataclasses.replace(message, **changes), LIMIT)
 
 
 def compressed(data, name="jpeg"):

@@ -61,6 +61,13 @@ def test_big_endian_messages():
     assert (result.height, result.width, result.step, result.data.tobytes()) == (2, 1, 1, b"hi")
 
 
+def test_a_frame_id_that_is_not_utf_8_is_refused_since_it_could_not_be_sent_on_unchanged():
+    buffer = bytes(serialize_message(image(frame_id="camera"))).replace(b"camera", b"cam\xe9ra")
+    for read in (peek_header, read_image):
+        with pytest.raises(ImageError, match=r"frame_id is b'cam\\xe9ra', expected UTF-8"):
+            read(buffer)
+
+
 def test_every_cut_of_a_message_is_refused():
     buffer = bytes(serialize_message(image(encoding="mono8", data=b"x" * 40)))
     content = 4 + 8 + 4 + 8 + 8 + 4 + 8 + 4 + 4 + 40

@@ -184,6 +184,12 @@ def test_a_header_with_more_than_a_second_of_nanoseconds_stays_as_it_came():
     assert HeaderFields.of(Frame(np.zeros((1, 1, 3), np.uint8), -1, "x")) == HeaderFields(-1, 999_999_999, "x")
 
 
+def test_the_step_of_one_row_is_that_row():
+    one_row = np.zeros((8, 20, 3), np.uint8)[::8, :5]
+    assert ImageFields("rgb8", one_row).step == 15
+    assert ImageFields("16UC1", np.zeros((7, 9), np.uint16)[:1, :4]).step == 8
+
+
 def test_a_padded_view_is_sent_without_its_padding():
     padded = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)
     tight = np.ascontiguousarray(padded[:, :6])

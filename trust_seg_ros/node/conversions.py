@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,6 +32,7 @@ class Encoding:
         dtype: type of an element.
         even: width (and height, for ``rows`` other than 1) must be even.
         rows: buffer rows per image row (1.5 where chroma planes follow).
+        smallest: least width and height that the conversion can do (OpenCV makes smaller mosaics black).
     """
 
     pixel_bytes: int
@@ -38,6 +41,7 @@ class Encoding:
     dtype: str = "u1"
     even: bool = False
     rows: float = 1.0
+    smallest: int = 1
 
 
 def _cvt(code: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -72,10 +76,10 @@ ENCODINGS: dict[str, Encoding] = {
     "yuv422_yuy2": _YUYV,
     "nv12": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV12), even=True, rows=1.5),
     "nv21": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV21), even=True, rows=1.5),
-    "bayer_rggb8": Encoding(1, _cvt(cv2.COLOR_BAYER_BG2RGB)),
-    "bayer_bggr8": Encoding(1, _cvt(cv2.COLOR_BAYER_RG2RGB)),
-    "bayer_gbrg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GR2RGB)),
-    "bayer_grbg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GB2RGB)),
+    "bayer_rggb8": Encoding(1, _cvt(cv2.COLOR_BAYER_BG2RGB), smallest=3),
+    "bayer_bggr8": Encoding(1, _cvt(cv2.COLOR_BAYER_RG2RGB), smallest=3),
+    "bayer_gbrg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GR2RGB), smallest=3),
+    "bayer_grbg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GB2RGB), smallest=3),
 }
 """The encodings read without help. ``8UC3`` is taken as BGR, OpenCV's order; 16-bit greys keep their upper 8 bits."""
 
@@ -133,6 +137,9 @@ def _check_layout(image: RawImage, encoding: Encoding) -> None:
     width, height = image.width, image.height
     if encoding.even and (width % 2 or (encoding.rows != 1 and height % 2)):
         raise ImageError(f"image refused: size {width} × {height}, {image.encoding} needs even numbers")
+    if min(width, height) < encoding.smallest:
+        least = encoding.smallest
+        raise ImageError(f"image refused: size {width} × {height}, {image.encoding} needs at least {least} × {least}")
     row = width * encoding.pixel_bytes
     if image.step < row:
         raise ImageError(
@@ -147,20 +154,37 @@ def _check_layout(image: RawImage, encoding: Encoding) -> None:
         )
 
 
-def _by_cv_bridge(image: RawImage) -> np.ndarray:
-    known = ", ".join(ENCODINGS)
+@lru_cache(maxsize=1)
+def _cv_bridge() -> Any | None:
+    """The one bridge, or None: a failing import is not tried again with every frame."""
     try:
         from cv_bridge import CvBridge
-        from sensor_msgs.msg import Image
-    except Exception:
+
+        return CvBridge()
+    except Exception:  # built for another NumPy it fails in its own ways
+        return None
+
+
+def _by_cv_bridge(image: RawImage) -> np.ndarray:
+    known = ", ".join(ENCODINGS)
+    bridge = _cv_bridge()
+    if bridge is None:
         raise ImageError(
             f"image refused: encoding {image.encoding!r}, expected one of {known} (others need cv_bridge installed)"
-        ) from None
+        )
+    needed = image.step * image.height
+    if image.step < image.width or image.data.size < needed:
+        raise ImageError(
+            f"image refused: step {image.step} and {image.data.size} bytes of data, expected a step of at least the "
+            f"width {image.width} and {needed} bytes (step × height {image.height})"
+        )
+    from sensor_msgs.msg import Image
+
     msg = Image(height=image.height, width=image.width, encoding=image.encoding, step=image.step)
     msg.is_bigendian = int(image.is_bigendian)
     msg.data.frombytes(memoryview(image.data))
     try:
-        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(msg, "rgb8"))
+        return np.ascontiguousarray(bridge.imgmsg_to_cv2(msg, "rgb8"))
     except Exception as error:
         raise ImageError(
             f"image refused: encoding {image.encoding!r} is not one of {known}, and cv_bridge cannot read it: {error}"

@@ -81,7 +81,11 @@ class _Reader:
         return bytes(self.block()).rstrip(b"\0").decode("utf-8", "replace")
 
     def header(self) -> HeaderFields:
-        return HeaderFields(self.word(signed=True), self.word(), self.text())
+        sec, nanosec, frame_id = self.word(signed=True), self.word(), bytes(self.block()).rstrip(b"\0")
+        try:
+            return HeaderFields(sec, nanosec, frame_id.decode("utf-8"))
+        except UnicodeDecodeError:  # outputs carry it unchanged or not at all
+            raise ImageError(f"image refused: frame_id is {frame_id!r}, expected UTF-8") from None
 
 
 def is_plain(buffer: bytes) -> bool:
