@@ -3,6 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trust_seg_ros.node.demo import starting
 from trust_seg_ros.node.demo_watch import Report, Status
 from trust_seg_ros.node.panel import DemoPanel, line, summary
 from trust_seg_ros.node.recorder import Recording
@@ -83,3 +84,17 @@ def test_the_summary_lists_topics_and_files():
     for word in (*figures, "/trust_seg/segmentation", "out/demo.png"):
         assert word in text, word
     assert "demo.mp4" not in printed(summary(STATUS, None))
+
+
+def test_the_summary_says_why_there_is_no_film():
+    nothing = Recording(None, None, 0, 0.0, 0)
+    assert "no picture: no frame was answered" in printed(summary(Status(), nothing))
+    assert "none of 3 answers arrived whole" in printed(summary(Status(results=3), nothing))
+
+
+def test_the_start_says_what_is_going_on():
+    assert starting(Status(), 1.0) == "starting the node"
+    for state, elapsed in (("configuring", 1.0), ("", 60.0), ("unconfigured", 60.0)):
+        assert "compiling (first start only" in starting(Status(state=state), elapsed)
+    assert "activating" in starting(Status(state="inactive"), 60.0)
+    assert "first result" in starting(Status(state="active"), 60.0)

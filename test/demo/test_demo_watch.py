@@ -2,14 +2,18 @@
 
 import time
 
+import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.serialization import serialize_message
 from vision_msgs.msg import LabelInfo, VisionClass
 
-from trust_seg_ros.node.demo_watch import Watcher
+from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.node.demo_watch import CAMERA, SHOWN, Watcher
+from trust_seg_ros.node.messages import detections_message, image_message
 
 
 @pytest.fixture
@@ -24,6 +28,49 @@ def wire():
     watcher.destroy_node()
     node.destroy_node()
     rclpy.try_shutdown()
+
+
+def image_at(stamp, side=8):
+    header = HeaderFields(stamp, 0, "camera")
+    return bytes(serialize_message(image_message(ImageFields("mono8", np.zeros((side, side), np.uint8)), header)))
+
+
+def answer(watcher, stamp):
+    for name in SHOWN[1:-1]:
+        watcher._on_message(f"/trust_seg/{name}", name, image_at(stamp))
+    array = detections_message([], HeaderFields(stamp, 0, "camera"))
+    watcher._on_message("/trust_seg/segments", "segments", bytes(serialize_message(array)))
+
+
+def test_an_image_waits_for_its_answer_however_many_frames_that_takes():
+    rclpy.init(args=[])
+    whole = []
+    watcher = Watcher("/camera/image", "trust_seg", whole.append)
+    try:
+        for stamp in range(1, 101):
+            watcher._on_message("/camera/image", CAMERA, image_at(stamp))
+        answer(watcher, 2)
+        assert [f.stamp_ns for f in whole] == [2_000_000_000]
+        assert set(whole[0].raw) == set(SHOWN)
+        answer(watcher, 100)
+        assert watcher.status().complete == 2
+        assert not watcher._sets, "what was overtaken is forgotten"
+    finally:
+        watcher.destroy_node()
+        rclpy.try_shutdown()
+
+
+def test_what_waits_stays_within_its_memory():
+    rclpy.init(args=[])
+    watcher = Watcher("/camera/image", "trust_seg", lambda _: None)
+    try:
+        for stamp in range(1, 41):
+            watcher._on_message("/camera/image", CAMERA, image_at(stamp, 3600))
+        assert sum(len(raw) for parts in watcher._sets.values() for raw in parts.values()) <= 256 << 20
+        assert len(watcher._sets) >= 12
+    finally:
+        watcher.destroy_node()
+        rclpy.try_shutdown()
 
 
 def spin(executor, condition, seconds=20.0):

@@ -29,6 +29,8 @@ NODE = "trust_seg"
 CAMERA_TOPIC = "/camera/image"
 _POLL_S = 0.1
 _DRAIN_S = 0.5
+_LONG_DRAIN_S = 10.0
+_COMPILING_S = 10.0
 
 
 class DemoError(TrustSegError):
@@ -47,7 +49,8 @@ class DemoSettings:
         out: folder for demo.mp4, demo.png and the logs.
         params_file: parameter file of the node, or None.
         parameters: single parameters of the node, "name:=value".
-        patience: seconds to wait for the first result.
+        patience: seconds to wait for the first result while the node's process lives; a first start compiles, which
+            on a busy machine takes minutes.
         node: module of the node.
     """
 
@@ -58,7 +61,7 @@ class DemoSettings:
     out: Path = Path("out")
     params_file: Path | None = None
     parameters: tuple[str, ...] = ()
-    patience: float = 180.0
+    patience: float = 600.0
     node: str = "trust_seg_ros.node.main"
 
     def node_command(self) -> list[str]:
@@ -108,8 +111,7 @@ def run_demo(settings: DemoSettings, console: Console) -> tuple[Status, Recordin
                 _play(settings, stop, node, player, watcher, panel)
         finally:
             codes = {player: player.stop()}
-            time.sleep(_DRAIN_S)
-            status = watcher.status()
+            status = _drained(watcher, 0.0 if stop.is_set() else _LONG_DRAIN_S)
             recording = recorder.close()
         codes[node] = node.stop()
         for child in (child for child, code in codes.items() if code != 0 and status.results):
@@ -139,11 +141,31 @@ def _play(
                     f"no result within {settings.patience:g} s; the node is {status.state or 'not up'}; the end of "
                     f"{node.log}:\n{node.tail()}"
                 )
-            panel.show(status, "starting the node: loading and compiling", now - started)
+            panel.show(status, starting(status, now - started), now - started)
             continue
         panel.show(status, "playing", now - first)
         if settings.seconds and now - first >= settings.seconds:
             return
+
+
+def starting(status: Status, elapsed: float) -> str:
+    """What is going on before the first result, in words."""
+    if status.state == "active":
+        return "waiting for the first result"
+    if status.state in ("inactive", "activating"):
+        return "activating the node"
+    if status.state == "configuring" or elapsed > _COMPILING_S:
+        return "loading the model, compiling (first start only: later ones are a matter of seconds)"
+    return "starting the node"
+
+
+def _drained(watcher: Watcher, patience: float) -> Status:
+    """The status once what is under way has arrived; a demo of one or two frames may have to wait for the first."""
+    time.sleep(_DRAIN_S)
+    end = time.monotonic() + patience
+    while not (status := watcher.status()).complete and status.topics[CAMERA_TOPIC][0] and time.monotonic() < end:
+        time.sleep(_POLL_S)
+    return status
 
 
 def _check_node(node: Child, status: Status) -> None:

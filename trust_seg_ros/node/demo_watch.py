@@ -28,7 +28,8 @@ SHOWN = (CAMERA, "segmentation", "entropy", "unreliable", "ood", "segments")
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-_PENDING = 12
+_PENDING_BYTES = 256 << 20
+_FEWEST_PENDING = 12
 _RECENT_S = 5.0
 
 
@@ -90,6 +91,7 @@ class Status:
         p50: median of now - stamp on arrival of the class map over recent frames, in ms; None before the first.
         p99: 99th percentile of the same.
         results: frames answered.
+        complete: of these, frames of which everything shown has arrived.
         drops: frames that were overtaken by the answer to a later one, from the first answer on.
         flagged: flagged segments of the newest frame.
         flagged_mean: their mean over all frames.
@@ -104,6 +106,7 @@ class Status:
     p50: float | None = None
     p99: float | None = None
     results: int = 0
+    complete: int = 0
     drops: int = 0
     flagged: int = 0
     flagged_mean: float = 0.0
@@ -130,7 +133,7 @@ class Watcher(Node):
         self._unanswered: OrderedDict[int, None] = OrderedDict()
         self._latencies: deque[float] = deque(maxlen=600)
         self._latency_of: dict[int, float] = {}
-        self._drops = self._flagged = self._flagged_total = 0
+        self._drops = self._flagged = self._flagged_total = self._complete = 0
         self._state = ""
         self._reports: dict[str, Report] = {}
         self.names: tuple[str, ...] = ()
@@ -173,6 +176,7 @@ class Watcher(Node):
                 p50=spread[0],
                 p99=spread[1],
                 results=results.messages,
+                complete=self._complete,
                 drops=self._drops,
                 flagged=self._flagged,
                 flagged_mean=self._flagged_total / max(1, results.messages),
@@ -218,12 +222,20 @@ class Watcher(Node):
         parts = self._sets.setdefault(stamp, {})
         parts[name] = raw
         if len(parts) == len(SHOWN):
-            del self._sets[stamp]
-            return FrameSet(stamp, self._latency_of.pop(stamp, 0.0), parts)
-        while len(self._sets) > _PENDING:
-            given_up, _ = self._sets.popitem(last=False)
-            self._latency_of.pop(given_up, None)
+            complete = FrameSet(stamp, self._latency_of.pop(stamp, 0.0), parts)
+            self._complete += 1
+            for earlier in [s for s in self._sets if s <= stamp]:  # answers come in order: these were overtaken
+                self._forget(earlier)
+            return complete
+        # An image must wait here as long as its answer takes, which on a busy machine is many frames.
+        room = max(_FEWEST_PENDING, _PENDING_BYTES // max(1, max(map(len, parts.values()))))
+        while len(self._sets) > room:
+            self._forget(next(iter(self._sets)))
         return None
+
+    def _forget(self, stamp: int) -> None:
+        del self._sets[stamp]
+        self._latency_of.pop(stamp, None)
 
     def _on_labels(self, message: LabelInfo) -> bool:
         ordered = sorted(message.class_map, key=lambda entry: entry.class_id)

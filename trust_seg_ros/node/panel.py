@@ -94,6 +94,9 @@ def summary(status: Status, recording: Recording | None) -> RenderableType:
         f"{status.results} frames answered, {status.drops} dropped, {status.flagged_mean:.1f} segments flagged per "
         f"frame, latency p50 {_ms(status.p50)}, p99 {_ms(status.p99)}"
     ]
+    if recording is not None and recording.film is None:
+        missing = f"none of {status.results} answers arrived whole" if status.results else "no frame was answered"
+        lines.append(f"film     none, and no picture: {missing}")
     if recording is not None and recording.film is not None:
         lines.append(f"film     {recording.film} ({recording.frames} frames, {recording.seconds:.1f} s)")
     if recording is not None and recording.picture is not None:
