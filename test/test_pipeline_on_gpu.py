@@ -1,0 +1,95 @@
+"""The shipped network, the maps and the whole pipeline on a GPU: where things lie, and that the CPU says the same."""
+
+import pytest
+import torch
+
+from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.segmentation import load_network
+from trust_seg_ros.types import Frame, LogitMaps
+from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
+
+DEVICE = "cuda"
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+SAME_CLASS = 0.99
+"""Least share of pixels with one class in float16 and float32; neighbouring classes swap on their border."""
+MEAN_ENTROPY = 0.005
+"""Most that the entropies of float16 and float32 differ on average, of 1."""
+
+
+@pytest.fixture(scope="module")
+def image():
+    return training_sample(3, (360, 480))[0]
+
+
+@pytest.fixture(scope="module")
+def on_gpu():
+    return load_network("embedded", device=DEVICE)
+
+
+@pytest.fixture(scope="module")
+def on_cpu():
+    return load_network("embedded", device="cpu")
+
+
+def assert_alike(ours, theirs):
+    assert (ours.classes.cpu() == theirs.classes.cpu()).float().mean() > SAME_CLASS
+    assert (ours.entropy.cpu() - theirs.entropy.cpu()).abs().mean() < MEAN_ENTROPY
+
+
+def test_the_network_is_half_precision_and_channels_last(on_gpu):
+    parameters = list(on_gpu._forward.parameters())  # nothing public tells: what a user would notice is the speed
+    assert {p.dtype for p in parameters} == {torch.float16}
+    assert {p.device.type for p in parameters} == {DEVICE}
+    kernels = [p for p in parameters if p.ndim == 4]
+    assert kernels
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    assert on_gpu.input_spec.half
+
+
+def test_logits_and_maps_stay_on_the_device(on_gpu, image):
+    logit_maps = on_gpu.infer(image)
+    assert logit_maps.logits.device.type == DEVICE
+    assert logit_maps.logits.dtype == torch.float32
+    maps = uncertainty_maps(logit_maps)
+    for values in (maps.classes, maps.entropy, maps.margin, maps.variation_ratio):
+        assert values.device.type == DEVICE
+        assert values.shape == image.shape[:2]
+
+
+def test_the_maps_of_one_logit_tensor_are_those_of_the_definition(on_cpu, image):
+    """float32 on both sides: what is left is the order of sums."""
+    given = on_cpu.infer(image)
+    ours = uncertainty_maps(LogitMaps(given.logits.to(DEVICE), given.size))
+    expected = reference_maps(given)
+    for name in ("entropy", "margin", "variation_ratio"):
+        assert torch.allclose(getattr(ours, name).cpu(), getattr(expected, name), atol=2e-5), name
+    assert (ours.classes.cpu() == expected.classes).float().mean() > 0.9999
+
+
+def test_the_network_says_what_it_says_on_the_cpu(on_gpu, on_cpu, image):
+    assert_alike(uncertainty_maps(on_gpu.infer(image)), uncertainty_maps(on_cpu.infer(image)))
+
+
+def test_full_precision_on_request(on_cpu, image):
+    network = load_network("embedded", device=DEVICE, half="off")
+    ours, theirs = network.infer(image).logits.cpu(), on_cpu.infer(image).logits
+    assert {p.dtype for p in network._forward.parameters()} == {torch.float32}
+    # TF32, which cuDNN's convolutions use by default, keeps 10 bits
+    assert (ours - theirs).abs().max() < 0.02 * (theirs.max() - theirs.min())
+
+
+def test_the_whole_pipeline(image):
+    pipeline = TrustPipeline.load(PipelineSettings(device=DEVICE))
+    pipeline.warm_up(image.shape[:2])
+    result = pipeline(Frame(image))
+    assert result.maps.entropy.device.type == "cpu"
+    assert_alike(result.maps, TrustPipeline.load(PipelineSettings(device="cpu"))(Frame(image)).maps)
+    assert result.segments.ids.shape == image.shape[:2]
+    assert len(result.trust.p_wrong) == len(result.segments) > 0
+    p_wrong, iou = pipeline.meta.predict(result.segments)
+    assert (p_wrong == result.trust.p_wrong).all()
+    assert (iou == result.trust.iou).all()
+    assert result.ood is not None
+    assert result.pixel_flags.shape == image.shape[:2]
