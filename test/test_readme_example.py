@@ -1,0 +1,33 @@
+"""The library example in README.md runs as it stands there."""
+
+import re
+from pathlib import Path
+
+import cv2
+
+from trust_seg_ros.datasets.folders import read_image
+from trust_seg_ros.datasets.synthetic import training_sample
+
+ROOT = Path(__file__).parents[1]
+CAMVID = ROOT.parent / "shared" / "data" / "camvid" / "test" / "images"
+
+
+def camera_image():
+    """A real picture where the data set is, else one of the synthetic drive."""
+    files = sorted(CAMVID.glob("*.png"))
+    return read_image(files[0]) if files else training_sample(0, (360, 480))[0]
+
+
+def test_the_example_runs_and_prints_what_it_promises(capsys):
+    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    image = cv2.resize(camera_image(), (320, 240))
+    names = {"image": image}
+    exec(compile(block, "README.md", "exec"), names)
+    result = names["result"]
+    assert result.maps.entropy.shape == (240, 320)
+    assert 0 < float(result.maps.entropy.mean()) < 1
+    assert len(result.trust.p_wrong) == len(result.trust.iou) == len(result.segments) > 0
+    assert len(block.strip().splitlines()) <= 6
+    printed = capsys.readouterr().out
+    assert printed.startswith("tensor([[")
+    assert str(result.trust.iou) in printed
