@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,22 @@ def test_the_picture_shows_four_different_panels(finished):
     tiles = np.split(picture[40:200, :1600], 4, axis=1)
     assert all(tile.std() > 10 for tile in tiles)
     assert all((a != b).mean() > 0.2 for a, b in itertools.pairwise(tiles))
+
+
+def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(2):
+        picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
+        cv2.imwrite(str(frames / f"{index}.png"), picture)
+    words = ("--source", frames, "--rate", 1, "--once", "--out", tmp_path / "out")
+    done = subprocess.run(
+        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"[12] frames answered", done.stdout), done.stdout
+    assert cv2.VideoCapture(str(tmp_path / "out/demo.mp4")).read()[0]
+    assert cv2.imread(str(tmp_path / "out/demo.png")) is not None
 
 
 def test_ctrl_c_ends_it_well_at_any_time(tmp_path):
