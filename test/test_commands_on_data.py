@@ -9,6 +9,8 @@ import pytest
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.meta import load_meta_model
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.types import Frame
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,24 @@ def test_the_twelfth_class_counts_in_fitting(twelve, tmp_path):
 def test_the_twelfth_class_has_an_iou(twelve, capsys):
     assert main(["miou", *twelve, "--markdown"]) == 0
     assert "| c11 | 50.0 |" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TorchScript
+def test_the_meta_model_of_a_file_fits_wherever_the_file_lies(twelve, tmp_path, monkeypatch):
+    import torch
+    import twelve_classes
+
+    torch.jit.trace(twelve_classes.Red().eval(), torch.zeros(1, 3, 64, 64)).save(str(tmp_path / "net.ts"))
+    (tmp_path / "net.yaml").write_text(json.dumps({"classes": [{"name": f"c{i}"} for i in range(12)]}))
+    monkeypatch.chdir(tmp_path)
+    options = ["--split", "val", "--model", "./net.ts", "--labels", "net.yaml", "--out", "meta.json"]
+    assert main(["fit", ".", *options]) == 0
+    assert load_meta_model("meta.json").network == "net.ts"
+    settings = PipelineSettings(
+        str(tmp_path / "net.ts"), str(tmp_path / "net.yaml"), "meta.json", device="cpu", input_size=(64, 64)
+    )
+    image = cv2.imread(str(tmp_path / "val" / "images" / "a_1.png"))[..., ::-1]
+    assert TrustPipeline.load(settings)(Frame(image)).trust is not None
 
 
 @pytest.mark.parametrize("command", [["fit", "--out", "no.json"], ["miou"]])
