@@ -37,6 +37,15 @@ def slow():
     return Colours()
 
 
+def talkative():
+    class Talkative(Colours):
+        def forward(self, image):
+            print("forward", flush=True)
+            return super().forward(image)
+
+    return Talkative()
+
+
 def blocks_on_white():
     class Blocks(Colours):
         def forward(self, image):
