@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_the_readme_holds_the_table():
     assert reference.markdown_table() in text
     assert reference.readme_text(text) == text
     assert all(f"`{p.name}`" in text for p in TABLE)
+
+
+def test_the_comments_still_read_without_their_quotes():
+    comments = " ".join(line.strip(" #") for line in reference.yaml_text().splitlines() if line.strip().startswith("#"))
+    assert re.findall(r"\b(\w+) \1\b", comments) == []
+
+
+def test_only_what_needs_a_new_node_is_read_only():
+    assert [p.name for p in TABLE if p.read_only] == ["autostart", "diagnostics.period_s"]
+    assert reference.markdown_table().count("fixed at start") == 2
 
 
 def test_every_default_is_allowed_and_every_name_is_there_once():

@@ -12,15 +12,24 @@ DEADLINE = 20.0
 
 def test_a_slot_of_one_holds_the_newest():
     slot = FrameSlot(1)
-    assert [slot.put(i) for i in range(4)] == [0, 1, 1, 1]
-    assert slot.take(0) == 3
+    assert [slot.put(item) for item in "abcd"] == [0, 1, 1, 1]
+    assert slot.take(0) == "d"
     assert slot.take(0) is None
 
 
 def test_a_queue_gives_up_the_oldest():
     slot = FrameSlot(3)
-    assert sum(slot.put(i) for i in range(5)) == 2
-    assert [slot.take(0) for _ in range(4)] == [2, 3, 4, None]
+    assert sum(slot.put(item) for item in "abcde") == 2
+    assert [slot.take(0) for _ in range(4)] == ["c", "d", "e", None]
+
+
+def test_what_waits_is_bounded_in_bytes_too_but_the_newest_always_stays():
+    slot = FrameSlot(100, max_bytes=10)
+    assert [slot.put(bytes([n]) * 4) for n in range(4)] == [0, 0, 1, 1]
+    assert [slot.take(0)[0], slot.put(b"x" * 6), slot.put(b"y" * 10)] == [2, 0, 2]
+    assert slot.put(b"z" * 50) == 1
+    assert [slot.take(0), slot.take(0)] == [b"z" * 50, None]
+    assert [slot.put(b"a" * 5), slot.put(b"b" * 5)] == [0, 0], "nothing is left of the count"
 
 
 def test_closing_wakes_whoever_waits_and_gives_up_the_rest():
@@ -31,7 +40,7 @@ def test_closing_wakes_whoever_waits_and_gives_up_the_rest():
     slot.close()
     waiter.join(DEADLINE)
     assert seen == [None]
-    assert slot.put(1) == 0
+    assert slot.put(b"late") == 0
     assert slot.take(0) is None
 
 

@@ -142,14 +142,14 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "half",
         "auto",
-        "Half precision; `auto`: on a GPU. `on` on a CPU: bfloat16 where the CPU has it.",
+        "Half precision. `auto`: only on a GPU; `on`: on a CPU, too, as bfloat16 where it has that.",
         AT_CONFIGURE,
         choices=("auto", "on", "off"),
     ),
     Parameter(
         "threads",
         0,
-        "CPU threads of the network, for the whole process; 0: one per core.",
+        "CPU threads of the network, for the whole process; 0: one per core. Pixel maps and segments do not obey it.",
         AT_CONFIGURE,
         low=0,
         high=256,
@@ -223,7 +223,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "queue_size",
         10,
-        "Frames waiting in mode `every`; beyond, the oldest is dropped.",
+        "Frames waiting in mode `every`, of 512 MiB together at most; beyond, the oldest is dropped.",
         AT_ACTIVATE,
         low=1,
         high=1000,

@@ -67,7 +67,8 @@ def markdown_text() -> str:
         "## Quality of service\n\n"
         "`qos_overrides.<topic>.subscription.reliability` (wins over `image_reliability`), `.durability` and `.depth`\n"
         "for the camera, and `qos_overrides.<topic>.publisher.reliability`, `.history` and `.depth` for every output\n"
-        "except `~/label_info`, are read when the topic is opened first. `<topic>` is the name after remapping.\n"
+        "except `~/label_info`, are fixed at start. `<topic>` is the name after remapping. A value that cannot be is\n"
+        "named in the log and in `/diagnostics`, and the node stays in its state.\n"
     )
 
 

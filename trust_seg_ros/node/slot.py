@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sized
 from typing import Generic, TypeVar
 
-_Item = TypeVar("_Item")
+MAX_BYTES = 1 << 29
+"""What waits may be this large together: 86 frames of 1920 x 1080 rgb8. A queue of 1000 would be 6 GB."""
+
+_Item = TypeVar("_Item", bound=Sized)
 
 
 class FrameSlot(Generic[_Item]):
@@ -14,24 +18,31 @@ class FrameSlot(Generic[_Item]):
 
     With capacity 1 it holds the newest frame, which keeps the age of results under two processing times however
     slow the processing is.
+
+    Args:
+        capacity: how many items may wait.
+        max_bytes: how large they may be together; the newest is kept whatever its size.
     """
 
-    def __init__(self, capacity: int = 1) -> None:
+    def __init__(self, capacity: int = 1, max_bytes: int = MAX_BYTES) -> None:
         self._items: deque[_Item] = deque()
+        self._bytes, self._max_bytes = 0, max_bytes
         self._capacity = capacity
         self._changed = threading.Condition()
         self._closed = False
 
     def put(self, item: _Item) -> int:
-        """Leave an item; returns how many older ones were given up for it (0 or 1)."""
+        """Leave an item; returns how many older ones were given up for it."""
         with self._changed:
             if self._closed:
                 return 0
             overwritten = 0
-            if len(self._items) >= self._capacity:
-                self._items.popleft()
-                overwritten = 1
+            size = len(item)
+            while self._items and (len(self._items) >= self._capacity or self._bytes + size > self._max_bytes):
+                self._bytes -= len(self._items.popleft())
+                overwritten += 1
             self._items.append(item)
+            self._bytes += size
             self._changed.notify()
             return overwritten
 
@@ -39,13 +50,18 @@ class FrameSlot(Generic[_Item]):
         """The oldest item, waiting for one; None when closed, or after ``timeout`` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed, timeout)
-            return self._items.popleft() if self._items and not self._closed else None
+            if self._closed or not self._items:
+                return None
+            item = self._items.popleft()
+            self._bytes -= len(item)
+            return item
 
     def close(self) -> None:
         """Give up everything that waits and wake the worker."""
         with self._changed:
             self._closed = True
             self._items.clear()
+            self._bytes = 0
             self._changed.notify_all()
 
     @property
