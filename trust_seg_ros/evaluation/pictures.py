@@ -30,7 +30,7 @@ SEGMENT_FLAG = 255
 """Value of a pixel of an unreliable segment in an 8-bit mask, as ``~/unreliable`` publishes it."""
 
 PIXEL_FLAG = 128
-"""Value of a pixel where only the pixel threshold fires."""
+"""Value of a pixel where only the pixel threshold fires; in ``~/ood``, of one whose segment was discarded."""
 
 COLOUR_MAPS = {
     "inferno": cv2.COLORMAP_INFERNO,
@@ -255,9 +255,9 @@ def _hatching(shape: tuple[int, int]) -> np.ndarray:
 def _dots(shape: tuple[int, int]) -> np.ndarray:
     period = max(3, round(shape[0] / 120))
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return ((rows % period < (period + 1) // 3) & ((columns + rows // period) % period < (period + 1) // 3)).astype(
-        np.uint8
-    ) * 255
+    size = (period + 1) // 3
+    dots = (rows % period < size) & ((columns + rows // period) % period < size)
+    return dots.astype(np.uint8) * 255
 
 
 @lru_cache(maxsize=8)
@@ -293,9 +293,7 @@ def _check_image(image: np.ndarray, other: np.ndarray) -> None:
 
 def _flags(unreliable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if unreliable.shape != tuple(shape) or unreliable.dtype not in (np.bool_, np.uint8):
-        raise PictureError(
-            f"flags are bool or uint8 of shape {tuple(shape)}, got {unreliable.dtype} {unreliable.shape}"
-        )
+        raise PictureError(f"flags are bool or uint8, {tuple(shape)}; got {unreliable.dtype} {unreliable.shape}")
     if unreliable.dtype == np.bool_:
         return np.ascontiguousarray(unreliable).view(np.uint8) * np.uint8(SEGMENT_FLAG)
     return np.ascontiguousarray(unreliable)
