@@ -41,6 +41,10 @@ class FrameSet:
     latency_ms: float
     raw: Mapping[str, bytes]
 
+    def __len__(self) -> int:
+        """Bytes, as a :class:`FrameSlot` counts them."""
+        return sum(map(len, self.raw.values()))
+
 
 @dataclass
 class TopicCount:

@@ -27,6 +27,7 @@ from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 _LONGEST_GAP_S = 5.0
 _MOST_LABELS = 6
 _MAX_PIXELS = 1 << 28
+_END = FrameSet(0, 0.0, {})
 
 
 class RecorderError(TrustSegError):
@@ -76,7 +77,7 @@ class Recorder:
         self._film, self._picture = folder / "demo.mp4", folder / "demo.png"
         self._partial = folder / "demo.partial.mp4"
         self._rate, self._names, self._threshold, self._width = rate, names, threshold, width
-        self._slot: FrameSlot[FrameSet | None] = FrameSlot(capacity=3)
+        self._slot: FrameSlot[FrameSet] = FrameSlot(capacity=3)
         self._writer: cv2.VideoWriter | None = None
         self._painter: PanelPainter | None = None
         self._first_ns = self._written = self._left_out = 0
@@ -100,7 +101,7 @@ class Recorder:
             RecorderError: they could not be written, or not in that time; what there is of the film then stays in
                 ``demo.partial.mp4``.
         """
-        self._left_out += self._slot.put(None)
+        self._left_out += self._slot.put(_END)
         self._thread.join(patience)
         if self._thread.is_alive():
             # The writer belongs to the thread as long as it runs: releasing it under a write would crash the process.
@@ -120,7 +121,7 @@ class Recorder:
         with contextlib.suppress(OSError):  # the encoder's threads inherit this one's priority
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         try:
-            while (frames := self._slot.take()) is not None:
+            while frames := self._slot.take():  # _END is empty, too
                 self._record(frames)
         except Exception as error:
             self._error = error
