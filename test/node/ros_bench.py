@@ -117,7 +117,7 @@ class Bench:
         for name in names:
             self.received[name] = []
             kind = {"segments": Detection2DArray, "label_info": LabelInfo}.get(name, Image)
-            qos = LATCHED if name == "label_info" else 10
+            qos = LATCHED if name == "label_info" else 50
             self.node.create_subscription(kind, f"/{self.target}/{name}", self.received[name].append, qos)
 
     def camera(self, reliability=ReliabilityPolicy.RELIABLE, kind=Image, depth=10):

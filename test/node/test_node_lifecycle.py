@@ -177,7 +177,8 @@ def test_compressed_images(run):
 
 
 def test_mode_every_answers_every_frame_in_order(run):
-    _, bench = run("every", mode="every", queue_size=50)
+    depth = {"qos_overrides./every/segmentation.publisher.depth": 50}
+    _, bench = run("every", mode="every", queue_size=50, **depth)
     bench.listen("segmentation")
     bench.camera(depth=50)
     bench.answer("segmentation")
@@ -259,13 +260,10 @@ def test_an_impossible_qos_override_is_refused_by_name(overridden, policy, value
 
 
 def test_qos_overrides_are_taken(overridden):
+    assert output_qos(overridden(), "/t").depth == 5
     side = "qos_overrides./t.publisher."
     qos = output_qos(overridden(**{f"{side}depth": 2, f"{side}reliability": "best_effort"}), "/t")
     assert (qos.depth, qos.reliability) == (2, ReliabilityPolicy.BEST_EFFORT)
-    assert (output_qos(overridden(), "/t").depth, output_qos(overridden(), "/t").reliability) == (
-        5,
-        ReliabilityPolicy.RELIABLE,
-    )
     node = overridden(**{"qos_overrides./t.subscription.depth": 7})
     assert camera_qos(node, "/t", ReliabilityPolicy.RELIABLE, 1).depth == 7
 

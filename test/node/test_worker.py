@@ -32,6 +32,11 @@ def test_what_waits_is_bounded_in_bytes_too_but_the_newest_always_stays():
     assert [slot.put(b"a" * 5), slot.put(b"b" * 5)] == [0, 0], "nothing is left of the count"
 
 
+def test_items_that_are_not_bytes_are_only_counted():
+    slot = FrameSlot(2, max_bytes=0)
+    assert [slot.put(item) for item in (1, None, 3)] == [0, 0, 1]
+
+
 def test_closing_wakes_whoever_waits_and_gives_up_the_rest():
     slot = FrameSlot(1)
     seen = []

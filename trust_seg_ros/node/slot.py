@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sized
 from typing import Generic, TypeVar
 
 MAX_BYTES = 1 << 29
 """What waits may be this large together: 86 frames of 1920 x 1080 rgb8. A queue of 1000 would be 6 GB."""
 
-_Item = TypeVar("_Item", bound=Sized)
+_Item = TypeVar("_Item")
 
 
 class FrameSlot(Generic[_Item]):
@@ -21,7 +20,7 @@ class FrameSlot(Generic[_Item]):
 
     Args:
         capacity: how many items may wait.
-        max_bytes: how large they may be together; the newest is kept whatever its size.
+        max_bytes: how large items of bytes may be together; the newest is kept whatever its size.
     """
 
     def __init__(self, capacity: int = 1, max_bytes: int = MAX_BYTES) -> None:
@@ -37,9 +36,9 @@ class FrameSlot(Generic[_Item]):
             if self._closed:
                 return 0
             overwritten = 0
-            size = len(item)
+            size = _size(item)
             while self._items and (len(self._items) >= self._capacity or self._bytes + size > self._max_bytes):
-                self._bytes -= len(self._items.popleft())
+                self._bytes -= _size(self._items.popleft())
                 overwritten += 1
             self._items.append(item)
             self._bytes += size
@@ -53,7 +52,7 @@ class FrameSlot(Generic[_Item]):
             if self._closed or not self._items:
                 return None
             item = self._items.popleft()
-            self._bytes -= len(item)
+            self._bytes -= _size(item)
             return item
 
     def close(self) -> None:
@@ -68,3 +67,7 @@ class FrameSlot(Generic[_Item]):
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._closed
+
+
+def _size(item: object) -> int:
+    return len(item) if isinstance(item, (bytes, bytearray)) else 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from trust_seg_ros.node.slot import FrameSlot
 
-_Item = TypeVar("_Item", bound=Sized)
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
