@@ -259,7 +259,7 @@ def test_embedded_network_runs_with_features(weights, image, monkeypatch):
     network = load_network(device="cpu")
     maps = network.infer(image)
     assert network.labels.name == "camvid11"
-    assert network.input_spec.size == (360, 480)
+    assert network.input_spec.size == (416, 544)
     assert network.input_spec.mean == compact_module.MEAN
     assert maps.logits.shape == (11, 90, 120)
     assert maps.features.shape[1:] == (90, 120)
