@@ -98,7 +98,7 @@ class LabelledFolder:
 
 def read_image(path: Path) -> np.ndarray:
     """An image file as (H, W, 3) uint8 RGB; raises DatasetError when it cannot be read."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)  # labels know nothing of EXIF
     if image is None:
         raise DatasetError(f"{path}: not a readable image ({'exists' if path.exists() else 'no such file'})")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -129,7 +129,8 @@ class FrameProcessor:
 
     def _keep_time(self, raw: bytes) -> None:
         """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""
-        stamp = peek_header(raw).stamp_ns if is_plain(raw) else None
+        # an unstamped frame (0) says nothing about time
+        stamp = (peek_header(raw).stamp_ns or None) if is_plain(raw) else None
         jumped = stamp is not None and self._last_stamp is not None and stamp < self._last_stamp
         if jumped:
             self._statistics.count("time_jumps")
