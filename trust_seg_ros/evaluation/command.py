@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from trust_seg_ros.datasets.arguments import add_data_arguments, open_split
 
 EPILOG = """examples:
   trust-seg miou data/camvid --split test
@@ -20,25 +21,12 @@ split together, at the labels' resolution; ignored pixels do not count.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of the data set")
-    parser.add_argument("--split", default="test", help="sub-folder to judge on (default: %(default)s)")
-    parser.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
-    parser.add_argument("--labels", default=None, help="label set: a name or a YAML file (default: the network's own)")
-    parser.add_argument(
-        "--ignore",
-        type=int,
-        nargs="*",
-        default=None,
-        help="label values without a class (default: the label set's, 255)",
-    )
+    add_data_arguments(parser, EPILOG, "test", "judge on")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
-    from trust_seg_ros.datasets.folders import paired_folder
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
     from trust_seg_ros.segmentation.loader import load_network
     from trust_seg_ros.uncertainty import uncertainty_maps
@@ -46,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     network = load_network(args.model, labels=args.labels)
     names = network.labels.names
-    ignore = network.labels.without_class if args.ignore is None else tuple(args.ignore)
-    folder = paired_folder(args.dataset / args.split, len(names), ignore)
+    folder = open_split(args, args.split, len(names), network.labels.without_class)
     confusion = ConfusionMatrix(len(names))
     for sample in track(list(folder), f"images of {args.split}", console=console):
         image, labels = folder.read(sample)

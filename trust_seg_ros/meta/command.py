@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from trust_seg_ros.datasets.arguments import add_data_arguments, open_split
+
 EPILOG = """examples:
   trust-seg fit data/camvid --split val --out meta.json
   trust-seg fit data/camvid --split val --judge test --out meta.json      (also prints how it does on test)
@@ -21,26 +23,13 @@ feature names, means, scales, coefficients, ranges, and how it was fitted. The n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of the data set")
-    parser.add_argument("--split", default="val", help="sub-folder to fit on (default: %(default)s)")
+    add_data_arguments(parser, EPILOG, "val", "fit on")
     parser.add_argument("--judge", default="", help="sub-folder to judge on, e.g. test (default: none)")
-    parser.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
-    parser.add_argument("--labels", default=None, help="label set: a name or a YAML file (default: the network's own)")
-    parser.add_argument(
-        "--ignore",
-        type=int,
-        nargs="*",
-        default=None,
-        help="label values without a class (default: the label set's, 255)",
-    )
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
 
 
 def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
-    from trust_seg_ros.datasets.folders import paired_folder
     from trust_seg_ros.meta.fit import SegmentData, collect, fit, scores
     from trust_seg_ros.meta.model import portable_name
     from trust_seg_ros.segmentation.loader import load_network
@@ -48,10 +37,9 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     network = load_network(args.model, labels=args.labels)
     names = tuple(network.labels.names)
-    ignore = network.labels.without_class if args.ignore is None else tuple(args.ignore)
 
     def gather(split: str) -> SegmentData:
-        folder = paired_folder(args.dataset / split, len(names), ignore)
+        folder = open_split(args, split, len(names), network.labels.without_class)
         bar = iter(track(range(len(folder)), f"segments of {split}", console=console))
         data = collect(network, folder, tick=lambda: next(bar, None))
         next(bar, None)
