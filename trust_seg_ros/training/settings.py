@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Settings of one training run; the defaults made the shipped weights.
+    """Settings of one training run; the model card names those of the shipped weights.
 
     Attributes:
         camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes).
