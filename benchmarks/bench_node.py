@@ -179,10 +179,10 @@ def run(size: tuple[int, int], frames: int, rate: float, model: str) -> list[str
 
 def _threading(frames: int, rate: float) -> str:
     """What the node's threads were allowed, and how much was offered."""
-    policy = os.environ.get("OMP_WAIT_POLICY", "PASSIVE, as the node sets it")
+    policy = os.environ.get("GOMP_SPINCOUNT", "1000, as the node sets it")
     threads = next(p.default for p in TABLE if p.name == "threads")
     return (
-        f"{frames} frames offered at {rate:g} Hz | OMP_WAIT_POLICY: {policy} | "
+        f"{frames} frames offered at {rate:g} Hz | GOMP_SPINCOUNT: {policy} | "
         f"OMP_NUM_THREADS: {os.environ.get('OMP_NUM_THREADS', 'not set')} | "
         f"parameter threads: {threads} | cores: {len(os.sched_getaffinity(0))}, shared with this camera and listener"
     )

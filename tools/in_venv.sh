@@ -11,8 +11,8 @@ unset PYTHONPATH PYTHONHOME ROS_DISTRO _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH"
 export AMENT_PREFIX_PATH="$venv" RMW_IMPLEMENTATION=rmw_fastrtps_cpp
 export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
-# spinning OpenMP threads make everything slow where several processes share the cores
-export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+# long spinning OpenMP threads make everything slow where several processes share the cores
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}"
 if [ -z "${ROS_DOMAIN_ID:-}" ]; then
   # one of its own, so that two runs on one machine do not hear each other; above 101 the ports may be taken
   ROS_DOMAIN_ID=$("$venv/bin/python" -S -c 'import random; print(random.randint(1, 101))')

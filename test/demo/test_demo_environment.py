@@ -23,7 +23,7 @@ def test_a_bare_environment_gets_everything():
         ("AMENT_PREFIX_PATH", "/opt/ros/jazzy"),
         ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET"),
         ("FASTDDS_DEFAULT_PROFILES_FILE", "/mine.xml"),
-        ("OMP_WAIT_POLICY", "ACTIVE"),
+        ("GOMP_SPINCOUNT", "7"),
     ],
 )
 def test_what_the_user_has_set_stays(name, value):

@@ -43,7 +43,7 @@ def demo_environment(
     """
     # GNU OpenMP's threads spin at barriers by default. With a camera and a demo on the same few cores each then burns
     # the time slice another waits for: a forward pass of 60 ms was seen to take seconds.
-    wanted, notes = {"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp", "OMP_WAIT_POLICY": "PASSIVE"}, []
+    wanted, notes = {"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp", "GOMP_SPINCOUNT": "1000"}, []
     if "ROS_DOMAIN_ID" not in user:
         wanted["ROS_DOMAIN_ID"] = str(free_domain())
     if user.get("ROS_DISTRO") == "humble":  # the only supported one that predates the discovery range

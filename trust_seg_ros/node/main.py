@@ -32,9 +32,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str] | None) -> int:
-    # GNU OpenMP's threads spin at barriers by default: on cores shared with other nodes each then burns the time slice
-    # another waits for, and a forward pass of 60 ms was seen to take seconds. Must be set before torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # GNU OpenMP's threads spin at barriers, for milliseconds by default: on cores shared with other nodes each then
+    # burns the time slice another waits for, and a forward pass of 60 ms was seen to take seconds. Never spinning
+    # (PASSIVE) costs 13 ms a pass on idle cores, spinning shortly 4 ms. Must be set before torch is imported.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
     import rclpy
     from rclpy.impl.implementation_singleton import rclpy_implementation as implementation
