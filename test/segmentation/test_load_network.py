@@ -262,7 +262,7 @@ def test_embedded_network_runs_with_features(weights, image, monkeypatch):
     assert network.input_spec.size == (416, 544)
     assert network.input_spec.mean == compact_module.MEAN
     assert maps.logits.shape == (11, 104, 136)
-    assert maps.features.shape[1:] == (90, 120)
+    assert maps.features.shape[1:] == (104, 136)
     assert maps.size == (64, 96)
 
 
