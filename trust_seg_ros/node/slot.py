@@ -63,11 +63,6 @@ class FrameSlot(Generic[_Item]):
             self._bytes = 0
             self._changed.notify_all()
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._closed
-
 
 def _size(item: object) -> int:
     return len(item) if isinstance(item, (bytes, bytearray)) else 0

@@ -27,6 +27,11 @@ class Batches:
         self._items = [folder.read(s) for s in samples]
         self._scenes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
+    def class_shares(self, classes: int) -> torch.Tensor:
+        """(classes,) float32: share of each class among the labelled pixels of the images."""
+        counts = sum(np.bincount(labels.ravel(), minlength=256) for _, labels in self._items)[:classes]
+        return torch.tensor(counts / counts.sum(), dtype=torch.float32)
+
     def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
         """Crop ``slot`` of batch ``step``: (h, w, 3) uint8 RGB and (h, w) uint8."""
         s = self.settings

@@ -23,7 +23,6 @@ from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.training.batches import Batches
 from trust_seg_ros.training.losses import class_weights, segmentation_loss
 from trust_seg_ros.training.settings import TrainSettings
-from trust_seg_ros.types import UNLABELLED
 
 CHECKPOINT, KEPT, LOG = "checkpoint.pt", "kept.safetensors", "log.csv"
 
@@ -81,15 +80,8 @@ class Trainer:
         groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, settings.learning_rate)
         self.progress = Progress()
-        self.weights = class_weights(self._class_shares()).to(settings.device)
+        self.weights = class_weights(self.batches.class_shares(self.net.config.classes)).to(settings.device)
         self._resume()
-
-    def _class_shares(self) -> torch.Tensor:
-        counts = np.zeros(256, np.int64)
-        for _, labels in self.batches._items:
-            counts += np.bincount(labels.ravel(), minlength=256)
-        counts[UNLABELLED] = 0
-        return torch.tensor(counts[: self.net.config.classes] / counts.sum(), dtype=torch.float32)
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to 1 % of the peak."""
