@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import rclpy
+from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -23,6 +24,7 @@ from trust_seg_ros.recordings.files import NANOSECONDS
 from trust_seg_ros.recordings.sources import FrameSource
 from trust_seg_ros.types import Frame
 
+_MEETING_S = 2.0
 _AHEAD_BYTES = 96 << 20
 
 
@@ -147,6 +149,8 @@ class CameraPlayer(Node):
                 self.sent += 1
                 if self.sent == self.settings.frames:
                     break
+            if self.sent and rclpy.ok():  # a publisher that goes at once takes its last frames with it
+                self._publisher.wait_for_all_acked(Duration(seconds=2))
         finally:
             ahead.stop()
         return self.sent
@@ -158,7 +162,12 @@ class CameraPlayer(Node):
         }:
             if not self._wait(0.1):
                 return False
-        return rclpy.ok()
+        # the graph may name it before the two ends have met, and what is sent in between is lost
+        while name and not self._publisher.get_subscription_count():
+            if not self._wait(0.01):
+                return False
+        # the other end learns of it a moment later, and so do the listeners of what it publishes
+        return self._wait(_MEETING_S if name else 0.0)
 
     def _wait(self, seconds: float) -> bool:
         """Sleep, in pieces short enough to notice a shutdown; whether ROS still runs."""
