@@ -116,7 +116,11 @@ def test_the_meta_model_of_a_file_fits_wherever_the_file_lies(twelve, tmp_path, 
     assert main(["fit", ".", *options]) == 0
     assert load_meta_model("meta.json").network == "net.ts"
     settings = PipelineSettings(
-        str(tmp_path / "net.ts"), str(tmp_path / "net.yaml"), "meta.json", device="cpu", input_size=(64, 64)
+        str(tmp_path / "net.ts"),
+        str(tmp_path / "net.yaml"),
+        device="cpu",
+        input_size=(64, 64),
+        meta_model="meta.json",
     )
     image = cv2.imread(str(tmp_path / "val" / "images" / "a_1.png"))[..., ::-1]
     assert TrustPipeline.load(settings)(Frame(image)).trust is not None

@@ -11,8 +11,8 @@ import torch
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.loader import load_network
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.thresholds import Thresholds, pixel_flags
 from trust_seg_ros.types import (
     Frame,
@@ -26,33 +26,18 @@ from trust_seg_ros.types import (
 
 
 @dataclass(frozen=True)
-class PipelineSettings:
-    """What is chosen once, before the first frame.
+class PipelineSettings(NetworkSettings):
+    """What is chosen once, before the first frame: the network, and what is made of its answer.
 
     Attributes:
-        model: the network: "embedded", "hf:org/name", a folder, a .pt2 or TorchScript file, "package.module:callable".
-        labels: label set by name or YAML file; "" = the network's own.
         meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
             or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
-        device: "auto", "cpu", "cuda", "cuda:1", ...
-        half: "auto" (on a GPU), "on" or "off".
-        input_size: (height, width) the network sees; None = its own.
-        mean, std: normalisation of RGB in 0..1; None = the network's own.
-        order: "rgb" or "bgr"; None = the network's own.
         features: name of the set of segment metrics.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
             them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
     """
 
-    model: str = "embedded"
-    labels: str = ""
     meta_model: str = "auto"
-    device: str = "auto"
-    half: str = "auto"
-    input_size: tuple[int, int] | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
-    order: str | None = None
     features: str = "metaseg"
     threads: int = 0
 
@@ -85,16 +70,7 @@ class TrustPipeline:
         """
         s = settings or PipelineSettings()
         _set_threads(s.threads)
-        network = load_network(
-            s.model,
-            labels=s.labels or None,
-            device=s.device,
-            half=s.half,
-            input_size=s.input_size,
-            mean=s.mean,
-            std=s.std,
-            order=s.order,
-        )
+        network = s.load()
         return cls(network, _load_meta(s), s.features)
 
     @property

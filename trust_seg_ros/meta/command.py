@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
-    from trust_seg_ros.meta.fit import SegmentData, collect, fit, scores
-    from trust_seg_ros.meta.model import portable_name
+    from trust_seg_ros.meta.data import SegmentData
+    from trust_seg_ros.meta.fit import collect, fit, scores
     from trust_seg_ros.segmentation.loader import load_network
 
     console = Console()
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return data
 
     data = gather(args.split)
-    model = fit(data, portable_name(network.name), names, {"data": args.dataset.name, "split": args.split})
+    model = fit(data, {"data": args.dataset.name, "split": args.split})
     model.summary["fitted_on"] = scores(model, data)
     table = Table("split", "segments", "false positive", "accuracy", "majority", "AUROC", "R²", "σ")
     rows = [(args.split, data, model.summary["fitted_on"])]

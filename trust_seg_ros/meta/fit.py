@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from trust_seg_ros.datasets.folders import LabelledFolder
-from trust_seg_ros.meta.model import LinearPart, MetaModel, MetaModelError
+from trust_seg_ros.meta.data import SegmentData
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.model import LinearPart, MetaModel, portable_name
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty import uncertainty_maps
-
-
-@dataclass(frozen=True)
-class SegmentData:
-    """Segments with a non-empty interior of many images, stacked.
-
-    Attributes:
-        names: metric names.
-        metrics: (n, m) float64.
-        iou_adj: (n,) float64 in [0, 1].
-        image: (n,) index of the image each segment comes from.
-    """
-
-    names: tuple[str, ...]
-    metrics: np.ndarray
-    iou_adj: np.ndarray
-    image: np.ndarray
-
-    @property
-    def false_positive(self) -> np.ndarray:
-        """(n,) bool, IoU_adj = 0."""
-        return self.iou_adj == 0
 
 
 def collect(
@@ -56,7 +35,7 @@ def collect(
     """
     if folder.classes != len(network.labels.names):
         raise MetaModelError(f"the data set has {folder.classes} classes, the network {len(network.labels.names)}")
-    metrics, iou_adj, image, names = [], [], [], ()
+    metrics, iou, iou_adj, image, class_ids, names = [], [], [], [], [], ()
     for index, sample in enumerate(folder):
         picture, truth = folder.read(sample)
         logits = network.infer(picture)
@@ -64,15 +43,25 @@ def collect(
         keep = table.interior_sizes > 0
         names = table.names
         metrics.append(table.metrics[keep])
-        iou_adj.append(targets(table, truth).iou_adj[keep])
-        image.append(np.full(int(keep.sum()), index))
+        found = targets(table, truth)
+        iou.append(found.iou[keep])
+        iou_adj.append(found.iou_adj[keep])
+        class_ids.append(table.class_ids[keep])
+        image.append(np.full(int(keep.sum()), index, np.int32))
         tick()
     if not metrics or not sum(map(len, metrics)):
         raise MetaModelError("the data set gave no segment with an interior")
-    return SegmentData(names, np.concatenate(metrics), np.concatenate(iou_adj), np.concatenate(image))
+    return SegmentData(
+        names,
+        *(np.concatenate(part) for part in (metrics, iou, iou_adj, class_ids, image)),
+        images=tuple(sample.name for sample in folder),
+        drives=tuple(sample.drive for sample in folder),
+        network=portable_name(network.name),
+        class_names=tuple(network.labels.names),
+    )
 
 
-def fit(data: SegmentData, network: str, class_names: tuple[str, ...], summary: Json | None = None) -> MetaModel:
+def fit(data: SegmentData, summary: Json | None = None) -> MetaModel:
     """Unpenalised logistic regression of IoU_adj = 0 and linear regression of IoU_adj, on standardised metrics.
 
     Raises:
@@ -96,8 +85,8 @@ def fit(data: SegmentData, network: str, class_names: tuple[str, ...], summary: 
         scales=scales,
         classifier=LinearPart(classifier.coef_[0], float(classifier.intercept_[0])),
         regressor=LinearPart(regressor.coef_, float(regressor.intercept_)),
-        network=network,
-        class_names=class_names,
+        network=data.network,
+        class_names=data.class_names,
         ranges=np.stack([data.metrics.min(0), data.metrics.max(0)], 1),
         summary={"images": len(np.unique(data.image)), "segments": len(wrong), **(summary or {})},
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.types import Json, SegmentTable
 
 FORMAT = "trust_seg_ros/meta-model"
@@ -20,10 +20,6 @@ VERSION = 1
 SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
-
-
-class MetaModelError(TrustSegError):
-    """A meta model file that is missing, corrupt, foreign, or does not fit the running network."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""Segments of many images with what ground truth says of them: what meta models are fitted on and judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.meta.errors import MetaModelError
+
+
+@dataclass(frozen=True)
+class SegmentData:
+    """n segments of many images, stacked.
+
+    Attributes:
+        names: names of the metrics, as in ``segments.features``.
+        metrics: (n, m) float64.
+        iou, iou_adj: (n,) float64 in [0, 1]; MetaSeg, section 2.
+        class_ids: (n,) uint8 predicted class.
+        image: (n,) int32, position in ``images`` of the image a segment comes from.
+        images: names of the images; one without any segment may be among them.
+        drives: of each image, the recording it comes from ("" when the data set does not tell).
+        network: name of the network that predicted.
+        class_names: names of its classes.
+    """
+
+    names: tuple[str, ...]
+    metrics: np.ndarray
+    iou: np.ndarray
+    iou_adj: np.ndarray
+    class_ids: np.ndarray
+    image: np.ndarray
+    images: tuple[str, ...]
+    drives: tuple[str, ...]
+    network: str
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.iou_adj)
+
+    @property
+    def false_positive(self) -> np.ndarray:
+        """(n,) bool, IoU_adj = 0: no pixel of the segment has the class it claims."""
+        return self.iou_adj == 0
+
+    def rows(self, chosen: np.ndarray) -> SegmentData:
+        """Some of the segments, by mask (n,) bool or positions; images keep their numbers."""
+        return SegmentData(
+            self.names,
+            self.metrics[chosen],
+            self.iou[chosen],
+            self.iou_adj[chosen],
+            self.class_ids[chosen],
+            self.image[chosen],
+            self.images,
+            self.drives,
+            self.network,
+            self.class_names,
+        )
+
+
+def joined(parts: Sequence[SegmentData]) -> SegmentData:
+    """Segments of several data sets as one; images are numbered on.
+
+    Raises:
+        MetaModelError: none given, or they are of different networks, classes or metrics.
+    """
+    if not parts:
+        raise MetaModelError("no segments to join; expected at least one data set")
+    first = parts[0]
+    for part in parts[1:]:
+        for what in ("network", "class_names", "names"):
+            if getattr(part, what) != getattr(first, what):
+                raise MetaModelError(
+                    f"segment tables differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; "
+                    "only tables of one network and one set of metrics can be joined"
+                )
+    offsets = np.cumsum([0, *(len(part.images) for part in parts)])
+    stacked = {
+        what: np.concatenate([getattr(part, what) for part in parts])
+        for what in ("metrics", "iou", "iou_adj", "class_ids")
+    }
+    image = np.concatenate([part.image + offset for part, offset in zip(parts, offsets, strict=False)])
+    return SegmentData(
+        names=first.names,
+        image=image.astype(np.int32),
+        images=sum((part.images for part in parts), ()),
+        drives=sum((part.drives for part in parts), ()),
+        network=first.network,
+        class_names=first.class_names,
+        **stacked,
+    )

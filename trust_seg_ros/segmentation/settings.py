@@ -1,0 +1,50 @@
+"""Which network, and how it is run: what a user chooses, as plain values that travel to other processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """A network as ``load_network`` takes it.
+
+    Attributes:
+        model: "embedded", "hf:org/name", a folder, a .pt2 or TorchScript file, "package.module:callable".
+        labels: label set by name or YAML file; "" = the network's own.
+        device: "auto", "cpu", "cuda", "cuda:1", ...
+        half: "auto" (on a GPU), "on" or "off".
+        input_size: (height, width) the network sees; (0, 0) = as the image; None = its own.
+        mean, std: normalisation of RGB in 0..1; None = the network's own.
+        order: "rgb" or "bgr"; None = the network's own.
+    """
+
+    model: str = "embedded"
+    labels: str = ""
+    device: str = "auto"
+    half: str = "auto"
+    input_size: tuple[int, int] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    order: str | None = None
+
+    def load(self) -> SegmentationNetwork:
+        """The network, ready to use; may take seconds.
+
+        Raises:
+            TrustSegError: as ``load_network``.
+        """
+        from trust_seg_ros.segmentation.loader import load_network
+
+        return load_network(
+            self.model,
+            labels=self.labels or None,
+            device=self.device,
+            half=self.half,
+            input_size=self.input_size,
+            mean=self.mean,
+            std=self.std,
+            order=self.order,
+        )
