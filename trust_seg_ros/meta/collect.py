@@ -1,0 +1,152 @@
+"""Segments of a labelled folder into the segment table: resumable, and the same whatever the number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
+from trust_seg_ros.meta.collect_pool import Job, Pool
+from trust_seg_ros.meta.collect_worker import Collector, one_thread, portable_reason, rows_answer
+from trust_seg_ros.meta.errors import CollectError, StoreError
+from trust_seg_ros.meta.store import SegmentStore
+from trust_seg_ros.meta.store_identity import NetworkIdentity, agree
+from trust_seg_ros.meta.store_writer import WAY_OUT, SplitWriter, locked
+from trust_seg_ros.parallel import cores
+from trust_seg_ros.segmentation.device import pick_device
+from trust_seg_ros.segmentation.settings import NetworkSettings
+
+
+def default_workers(settings: NetworkSettings) -> int:
+    """One per core on a CPU; one on a GPU, which they would only share."""
+    return cores() if pick_device(settings.device).type == "cpu" else 1
+
+
+def collect(
+    settings: NetworkSettings,
+    folder: LabelledFolder,
+    store: str | Path,
+    split: str,
+    *,
+    workers: int | None = None,
+    keep_going: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    data_set: str = "",
+) -> SegmentStore:
+    """Run a network over a labelled folder; metrics and targets of every segment go into a table on disk.
+
+    Pixels that ground truth ignores are removed before components are taken (MetaSeg, Rottmann et al., section III).
+    Images that the table holds already are not computed again, but for the first, which tells whether network and data
+    are still the same. Torch runs with one thread in every worker, so the table is the same, byte by byte, whatever the
+    number of workers and however often it was begun (on a CPU; a GPU rounds as it likes).
+
+    Args:
+        settings: the network whose mistakes are to be learned.
+        folder: images with ground truth.
+        store: folder of the table; made, or gone on with.
+        split: what the part of the table is called.
+        workers: processes that compute; 1 = this one; None = :func:`default_workers`. With more than one, a script
+            needs ``if __name__ == "__main__":`` around its main part.
+        keep_going: leave out images that cannot be read, and say so in the manifest; else stop at the first.
+        progress: called with the number of images done and of all images, at the beginning and after each.
+        data_set: name of the data set, for the manifest.
+
+    Returns:
+        The table; ``entries[split].skipped`` names what was left out.
+
+    Raises:
+        DatasetError: an image cannot be read and ``keep_going`` is False, or the folder has no images.
+        StoreError: the table is of another network or other data, or another run writes into it.
+        CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
+        TrustSegError: the network cannot be loaded, or fails.
+    """
+    if not len(folder):
+        raise DatasetError(f"split {split!r} has no images; expected at least one")
+    path, workers = Path(store).expanduser(), default_workers(settings) if workers is None else workers
+    if workers < 1:
+        raise CollectError(f"{workers} workers; expected at least 1")
+    with one_thread(), ExitStack() as stack:
+        collector = Collector(settings.load(), folder)
+        _check_classes(collector)
+        identity = collector.identity()
+        stack.enter_context(locked(path))
+        writer = SplitWriter(path, identity, folder, split, data_set)
+        _check_first(writer, collector, identity)
+        total, left = len(folder), len(writer.todo)
+        progress(total - left, total)
+        jobs = [(index, writer.image_file(index)) for index in writer.todo]
+        results = _results(stack, collector, settings, jobs, min(workers, left))
+        del collector  # with several workers the network is not needed here any more
+        for number, (index, error) in enumerate(results, 1):
+            if error is None:
+                writer.done(index)
+            elif keep_going:
+                writer.skip(index, portable_reason(error, folder.samples[index]))
+            else:
+                raise _stopped(error, total - left + number - 1, total)
+            progress(total - left + number, total)
+        _check_any(writer, folder)
+        return writer.finish()
+
+
+def _results(
+    stack: ExitStack, collector: Collector, settings: NetworkSettings, jobs: list[Job], workers: int
+) -> Iterator[tuple[int, DatasetError | None]]:
+    if workers > 1:
+        pool = stack.enter_context(Pool(settings, collector.folder, workers, max(1, cores() // workers)))
+        return pool.results(jobs)
+    return _here(collector, jobs)
+
+
+def _here(collector: Collector, jobs: list[Job]) -> Iterator[tuple[int, DatasetError | None]]:
+    for index, path in jobs:
+        try:
+            collector.write(index, path)
+        except DatasetError as error:
+            yield index, error
+        else:
+            yield index, None
+
+
+def _check_classes(collector: Collector) -> None:
+    labels = collector.network.labels
+    if collector.folder.classes != len(labels):
+        raise CollectError(
+            f"the data set has {collector.folder.classes} classes, the network {len(labels)} "
+            f"({', '.join(labels.names)}); give the label set of both with --labels"
+        )
+
+
+def _check_first(writer: SplitWriter, collector: Collector, identity: NetworkIdentity) -> None:
+    """The first stored image, computed again, must be what is stored."""
+    stored = writer.stored_rows()
+    if stored is None:
+        return
+    index, then = stored
+    now = collector.rows(index)
+    classes = len(collector.network.labels)
+    if writer.store.identity.repeats(identity):
+        same = now.equals(then)
+    else:
+        same = agree(rows_answer(then, classes), rows_answer(now, classes), exactly=False)
+    if not same:
+        raise StoreError(
+            f"{writer.store.path}: image {collector.folder.samples[index].name!r}, computed again, gives other "
+            f"segments than those stored: the network, the data or this program have changed; {WAY_OUT}"
+        )
+
+
+def _check_any(writer: SplitWriter, folder: LabelledFolder) -> None:
+    skipped = writer.skipped
+    if len(skipped) == len(folder):
+        name, reason = next(iter(skipped.items()))
+        writer.drop()
+        raise CollectError(f"none of the {len(folder)} images could be read; {name}: {reason}")
+
+
+def _stopped(error: DatasetError, done: int, total: int) -> DatasetError:
+    return DatasetError(
+        f"{error}. {done} of {total} images are done and kept; repair or remove it and start again, or leave out such "
+        "images with --keep-going"
+    )

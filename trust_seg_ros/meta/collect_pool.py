@@ -1,0 +1,154 @@
+"""Worker processes, each with the network, that make the files of images.
+
+Every worker has a pipe of its own and one image at a time: nothing is shared that a worker could take to its grave, and
+no result waits in memory. A worker ends when the other end of its pipe is gone, however the main process ended.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.meta.errors import CollectError
+from trust_seg_ros.segmentation.settings import NetworkSettings
+
+Job = tuple[int, Path]
+"""Position of an image, and where its rows go."""
+_GRACE_S = 5.0
+
+
+def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFolder, threads: int) -> None:
+    """Body of a worker: jobs in, (position, None or what went wrong) out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process sees to us
+    from trust_seg_ros.meta.collect_worker import Collector, one_thread
+
+    collector: Collector | None = None
+    with one_thread(), suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            index, path = connection.recv()
+            error: Exception | None = None
+            try:
+                collector = collector or Collector(settings.load(), folder, threads)
+                collector.write(index, path)
+            except Exception as raised:
+                error = _picklable(raised)
+            connection.send((index, error))
+
+
+class Pool:
+    """Workers for one collection; a context manager, and none is left behind when it is left."""
+
+    def __init__(self, settings: NetworkSettings, folder: LabelledFolder, workers: int, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
+        self._folder = folder
+        self._workers: dict[Connection, BaseProcess] = {}
+        self._busy: dict[Connection, int] = {}
+        self._answered: set[Connection] = set()
+        try:
+            for k in range(workers):
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=serve, args=(theirs, settings, folder, threads), name=f"collect-{k}", daemon=True
+                )
+                process.start()
+                theirs.close()  # so that either end notices when the other is gone
+                self._workers[ours] = process
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers."""
+        return tuple(process.pid or 0 for process in self._workers.values())
+
+    def results(self, jobs: Sequence[Job]) -> Iterator[tuple[int, DatasetError | None]]:
+        """Do the jobs; yields positions in the order in which they are finished, with what is wrong with the image.
+
+        Raises:
+            CollectError: a worker died.
+            TrustSegError: whatever else a job raises.
+        """
+        waiting = iter(jobs)
+        for connection in self._workers:
+            self._give(connection, next(waiting, None))
+        while self._busy:
+            sentinels = {self._workers[c].sentinel: c for c in self._busy}
+            ready = wait([*self._busy, *sentinels])
+            # an answer may lie in the pipe of a worker that died after it: it is taken first
+            for connection in {sentinels.get(item, item) for item in ready}:
+                index, error = self._take(connection)
+                if error is not None and not isinstance(error, DatasetError):
+                    raise error
+                self._give(connection, next(waiting, None))
+                yield index, error
+
+    def close(self) -> None:
+        """End the workers; files are renamed when they are whole, so they may be ended at any point."""
+        for process in self._workers.values():
+            process.terminate()
+        for connection, process in self._workers.items():
+            process.join(_GRACE_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            connection.close()
+        self._workers, self._busy = {}, {}
+
+    def _give(self, connection: Connection, job: Job | None) -> None:
+        self._busy.pop(connection, None)
+        if job is not None:
+            self._busy[connection] = job[0]
+            with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed by waiting for it
+                connection.send(job)
+
+    def _take(self, connection: Connection) -> tuple[int, Exception | None]:
+        try:
+            if not connection.poll():
+                raise EOFError
+            answer = connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise self._obituary(connection) from None
+        self._answered.add(connection)
+        return answer
+
+    def _obituary(self, connection: Connection) -> CollectError:
+        process = self._workers[connection]
+        process.join(_GRACE_S)
+        code, name = process.exitcode, self._folder.samples[self._busy[connection]].name
+        kept = "finished images are kept, the same command goes on with the rest"
+        if code is not None and code < 0:
+            cause = signal.Signals(-code).name
+            return CollectError(
+                f"worker process {process.pid} was ended by {cause} at image {name!r} (out of memory? then fewer "
+                f"--workers); {kept}"
+            )
+        if connection not in self._answered:
+            return CollectError(
+                f"a worker process could not start (status {code}); its message stands above. A script that collects "
+                'with several workers needs  if __name__ == "__main__":  around its main part'
+            )
+        return CollectError(f"worker process {process.pid} ended by itself (status {code}) at image {name!r}; {kept}")
+
+
+def _picklable(error: Exception) -> Exception:
+    """The error, or its text where it would not come through the pipe."""
+    with suppress(Exception):
+        if type(pickle.loads(pickle.dumps(error))) is type(error) and isinstance(error, TrustSegError):
+            return error
+    return CollectError(f"process {os.getpid()} failed: {type(error).__name__}: {error}")

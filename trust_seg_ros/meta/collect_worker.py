@@ -1,0 +1,99 @@
+"""One image: what the network says, what ground truth says of it, and the file of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+
+from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
+from trust_seg_ros.meta.store_identity import Answer, NetworkIdentity, answer_of
+from trust_seg_ros.meta.store_rows import FEATURES, image_rows, write_image
+from trust_seg_ros.meta.store_writer import file_sizes
+from trust_seg_ros.segmentation.network import noise_image
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments import segment_table, targets
+from trust_seg_ros.uncertainty import uncertainty_maps
+
+_NOISE_SIZE = (128, 256)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch with one thread: how a convolution is cut among threads changes its last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Collector:
+    """Computes rows of the segment table; to be used inside :func:`one_thread`.
+
+    Attributes:
+        network: what predicts.
+        folder: images with ground truth.
+        threads: of the parts that do not depend on their number (maps, sums over segments).
+    """
+
+    network: SegmentationNetwork
+    folder: LabelledFolder
+    threads: int | None = None
+
+    def rows(self, index: int) -> pa.Table:
+        """Rows of one image, see ``store_rows``.
+
+        Raises:
+            DatasetError: the image or its labels cannot be read or do not fit together.
+            TrustSegError: the network fails.
+        """
+        sample = self.folder.samples[index]
+        return self._rows(sample.name, index, sample.drive, *self._read(sample))
+
+    def write(self, index: int, path: Path) -> None:
+        """Rows of one image into their file; raises as :meth:`rows`."""
+        sizes = file_sizes(self.folder.samples[index])
+        rows = self.rows(index)
+        inside = int((rows["interior_size"].to_numpy() > 0).sum())
+        write_image(path, rows, {"files": sizes, "segments": len(rows), "with_interior": inside})
+
+    def identity(self) -> NetworkIdentity:
+        """Identity of the network, by its answer to a picture of noise."""
+        truth = np.zeros(_NOISE_SIZE, np.uint8)
+        rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)
+        return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)))
+
+    def _read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            return self.folder.read(sample)
+        except (cv2.error, OSError) as error:  # OpenCV refuses huge images so
+            raise DatasetError(f"{sample.image}: cannot be read ({' '.join(str(error).split())[:200]})") from error
+
+    def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> pa.Table:
+        logits = self.network.infer(image)
+        maps = uncertainty_maps(logits, threads=self.threads)
+        table = segment_table(maps, logits, FEATURES, ground_truth=truth, threads=self.threads)
+        found = (targets(table, truth, variant) for variant in ("component", "released"))
+        return image_rows(name, index, drive, table, *found)
+
+
+def rows_answer(rows: pa.Table, classes: int) -> Answer:
+    """What the network answered, from the rows of an image."""
+    return answer_of(rows["size"].to_numpy(), lambda name: rows[name].to_numpy(), classes)
+
+
+def portable_reason(error: DatasetError, sample: Sample) -> str:
+    """What is wrong with an image, without the folders it lies in."""
+    text = str(error)
+    for path in (sample.image, sample.labels):
+        text = text.replace(str(path), path.name).replace(f"{path.parent}/", "")
+    return text

@@ -1,0 +1,228 @@
+"""The segment table on disk: a partitioned Parquet data set, one part per 64 images, and a manifest.
+
+    meta.segments/
+    ├── _manifest.json                    network, classes, metrics; per split: images, drives, what was skipped
+    ├── split=val/part-00000.parquet …    rows as in ``store_rows``
+    └── .work/                            only while a split is being collected
+
+pyarrow.dataset, pandas, polars, duckdb and Spark read the folder as it is: ``split`` is a column, and names that begin
+with ``_`` or ``.`` are no data. ``collect`` writes it; what is read here is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from trust_seg_ros.meta.data import SegmentData
+from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.meta.store_identity import NetworkIdentity
+from trust_seg_ros.meta.store_rows import TARGETS, metric_names
+from trust_seg_ros.types import Json
+
+FORMAT = "trust_seg_ros/segment-table"
+VERSION = 1
+MANIFEST = "_manifest.json"
+WORK = ".work"
+
+
+@dataclass(frozen=True)
+class SplitEntry:
+    """One split in the manifest.
+
+    Attributes:
+        data_set: name of the data set's folder.
+        images: names of the images; their positions number them.
+        drives: of each image, the recording it comes from.
+        ignore: label values without a class.
+        part_images: images per Parquet file.
+        complete: every image is stored or skipped.
+        skipped: name of an image -> why it is not in the table.
+        segments, with_interior: rows, and those that meta models use.
+    """
+
+    data_set: str
+    images: tuple[str, ...]
+    drives: tuple[str, ...]
+    ignore: tuple[int, ...]
+    part_images: int
+    complete: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+    segments: int = 0
+    with_interior: int = 0
+
+    @classmethod
+    def from_json(cls, data: Json) -> SplitEntry:
+        """Back from the manifest; raises KeyError, TypeError or ValueError."""
+        lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
+        return replace(cls(**{**data, **lists}), part_images=int(data["part_images"]))
+
+    @property
+    def parts(self) -> int:
+        """Number of Parquet files."""
+        return -(-len(self.images) // self.part_images)
+
+
+@dataclass(frozen=True)
+class SegmentStore:
+    """A segment table on disk.
+
+    Attributes:
+        path: its folder.
+        identity: the network that predicted.
+        entries: name of a split -> what the manifest says of it, unfinished splits included.
+        package: version of this package that began it.
+
+    Example:
+        >>> data = SegmentStore.open("meta.segments").read("val")
+    """
+
+    path: Path
+    identity: NetworkIdentity
+    entries: dict[str, SplitEntry]
+    package: str
+
+    @classmethod
+    def open(cls, path: str | Path) -> SegmentStore:
+        """Read the manifest of a table.
+
+        Raises:
+            StoreError: no such folder, no table, or one of another version.
+        """
+        path = Path(path).expanduser()
+        file = path / MANIFEST
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"{path}: no segment table (no {MANIFEST}); trust-seg fit DATASET writes one") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{file}: not readable ({error})") from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise StoreError(f'{file}: not the manifest of a segment table (expected "format": "{FORMAT}")')
+        if data.get("version") != VERSION:
+            raise StoreError(
+                f"{file}: version {data.get('version')}, this program reads version {VERSION}; collect anew (--fresh)"
+            )
+        try:
+            entries = {name: SplitEntry.from_json(entry) for name, entry in data["splits"].items()}
+            return cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {error})") from error
+
+    def save_manifest(self) -> None:
+        """Write the manifest, atomically."""
+        data = {
+            "format": FORMAT,
+            "version": VERSION,
+            "package": self.package,
+            "network": asdict(self.identity),
+            "metrics": list(self.names),
+            "splits": {name: asdict(self.entries[name]) for name in sorted(self.entries)},
+        }
+        draft = self.path / f".{MANIFEST}.part"
+        draft.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self.path / MANIFEST)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that are there as a whole, sorted."""
+        return tuple(sorted(name for name, entry in self.entries.items() if entry.complete))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the metrics, in the order of the columns."""
+        return metric_names(len(self.identity.class_names))
+
+    @property
+    def network(self) -> str:
+        """Portable name of the network."""
+        return self.identity.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return self.identity.class_names
+
+    def folder(self, split: str) -> Path:
+        """Where the parts of a split lie; signs that a file name cannot hold are written as %XX, as readers expect."""
+        return self.path / f"split={quote(split, safe='')}"
+
+    def parts(self, split: str) -> list[Path]:
+        """Parquet files of a split, in order; they need not be there yet."""
+        return [self.folder(split) / f"part-{k:05d}.parquet" for k in range(self.entry(split).parts)]
+
+    def entry(self, split: str) -> SplitEntry:
+        """What the manifest says of a split.
+
+        Raises:
+            StoreError: there is no such split.
+        """
+        if split not in self.entries:
+            there = ", ".join(sorted(self.entries)) or "none"
+            raise StoreError(f"{self.path}: no split {split!r} in this segment table; there are: {there}")
+        return self.entries[split]
+
+    def columns(self, split: str, names: Sequence[str], interior_only: bool = False) -> dict[str, np.ndarray]:
+        """Columns of a split, only these are read.
+
+        Args:
+            split: one of ``splits``.
+            names: of the columns, see ``store_rows``.
+            interior_only: only segments with an interior.
+
+        Returns:
+            Name -> (n,), rows in order of images and segments.
+
+        Raises:
+            StoreError: no such split or column, an unfinished split, a missing or damaged part.
+        """
+        entry = self.entry(split)
+        if not entry.complete:
+            raise StoreError(f"{self.path}: split {split!r} is unfinished; the command that began it goes on with it")
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        try:
+            data = ds.dataset([str(part) for part in self.parts(split)], format="parquet")
+            unknown = [name for name in names if name not in data.schema.names]
+            if unknown:
+                raise StoreError(
+                    f"{self.path}: no columns {', '.join(unknown)}; there are {', '.join(data.schema.names)}"
+                )
+            rows = data.to_table(list(names), filter=ds.field("interior_size") > 0 if interior_only else None)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew") from error
+        return {name: rows[name].to_numpy() for name in names}
+
+    def read(
+        self, split: str, names: Sequence[str] | None = None, interior_only: bool = True, variant: str = "component"
+    ) -> SegmentData:
+        """Segments of a split with their metrics and targets.
+
+        Args:
+            split: one of ``splits``.
+            names: of the metrics; None = all.
+            interior_only: only segments with an interior, as fitting and judging want.
+            variant: of the adjusted IoU: ``component`` (the paper) or ``released`` (the authors' code).
+
+        Raises:
+            StoreError: as :meth:`columns`, or an unknown variant.
+        """
+        if variant not in TARGETS:
+            raise StoreError(f"no variant {variant!r} of the adjusted IoU; expected {' or '.join(TARGETS)}")
+        names = self.names if names is None else tuple(names)
+        fixed = ("iou", TARGETS[variant], "class_id", "image_index")
+        columns = self.columns(split, (*fixed, *names), interior_only)
+        metrics = np.empty((len(columns["iou"]), len(names)))
+        for k, name in enumerate(names):
+            metrics[:, k] = columns[name]
+        iou, iou_adj, class_ids, image = (np.array(columns[name]) for name in fixed)
+        entry = self.entry(split)
+        return SegmentData(
+            names, metrics, iou, iou_adj, class_ids, image, entry.images, entry.drives, self.network, self.class_names
+        )

@@ -1,0 +1,131 @@
+"""Is it the same network? By name, classes and input, and by what it answers.
+
+Weights change under one name, so names do not tell. Two answers are kept and asked for again: that to a picture of
+noise (with the network), and that to the first image of a split (its rows in the table).
+
+On the machine that gave the first answer they must be the same to the last bit: on a CPU with one thread of torch they
+are. Another processor, a GPU or another torch rounds otherwise, and a pixel between two classes may change sides; there
+the means over all pixels of the maps and of the probabilities must agree to ``TOLERANCE``. Rounding in float32 moves
+them by 1e-6; a few steps of training by more than 1e-3.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trust_seg_ros.meta.model import portable_name
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import Json
+
+TOLERANCE = 1e-3
+"""Relative difference of mean answers that another machine may make."""
+
+Answer = dict[str, float]
+"""Mean over the pixels of all segments, of the maps E, D, V and of every class's probability."""
+
+
+@dataclass(frozen=True)
+class NetworkIdentity:
+    """What tells one network from another; plain values, for the manifest.
+
+    Attributes:
+        name: portable, see ``portable_name``.
+        class_names: its classes, in order.
+        input: its ``InputSpec``.
+        answer: to a picture of noise.
+        machine: what computed the answer; "" = answers are not expected to repeat to the last bit.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    input: Json
+    answer: Answer
+    machine: str
+
+    @classmethod
+    def of(cls, network: SegmentationNetwork, answer: Answer) -> NetworkIdentity:
+        """Identity of a loaded network that gave ``answer`` to the noise."""
+        shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as they come back from a file
+        return cls(
+            portable_name(network.name), tuple(network.labels.names), shape, answer, machine_name(network.device)
+        )
+
+    @classmethod
+    def from_json(cls, data: Json) -> NetworkIdentity:
+        """Back from the manifest; raises KeyError, TypeError or ValueError."""
+        return cls(
+            str(data["name"]),
+            tuple(str(name) for name in data["class_names"]),
+            dict(data["input"]),
+            {str(name): float(value) for name, value in data["answer"].items()},
+            str(data["machine"]),
+        )
+
+    def repeats(self, other: NetworkIdentity) -> bool:
+        """Whether both were computed where answers are the same to the last bit."""
+        return bool(self.machine) and self.machine == other.machine
+
+    def differences(self, now: NetworkIdentity) -> list[str]:
+        """What is not the same in ``now``, in words; empty for the same network."""
+        found = []
+        if self.name != now.name:
+            found.append(f"it is of network {self.name!r}, now it is {now.name!r}")
+        if self.class_names != now.class_names:
+            found.append(f"its classes are {', '.join(self.class_names)}; now they are {', '.join(now.class_names)}")
+        for key in sorted(self.input.keys() | now.input.keys()):
+            then, this = self.input.get(key), now.input.get(key)
+            if then != this:
+                found.append(f"the network's input had {key} {then}, now it has {this}")
+        if not found and not agree(self.answer, now.answer, self.repeats(now)):
+            found.append(f"the network {self.name!r} answers otherwise than it did then; its weights have changed")
+        return found
+
+
+def answer_of(sizes: np.ndarray, column: Callable[[str], np.ndarray], classes: int) -> Answer:
+    """The answer of a network to one image, from the segments of it.
+
+    Args:
+        sizes: (n,) pixels of every segment.
+        column: name of a metric -> its values (n,).
+        classes: number of classes q.
+    """
+    total = sizes.sum()
+    names = ("E", "D", "V", *(f"cprob_{c}" for c in range(classes)))
+    return {name: float((column(name) * sizes).sum() / total) for name in names} if total else {}
+
+
+def agree(then: Answer, now: Answer, exactly: bool) -> bool:
+    """Whether two answers are of the same network, see the top of this file."""
+    if exactly or then.keys() != now.keys():
+        return then == now
+    a, b = (np.array([answer[name] for name in then]) for answer in (then, now))
+    return bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE / 10))
+
+
+def machine_name(device: torch.device) -> str:
+    """What a network's answers on the CPU depend on beside itself: processor and versions; "" for a GPU."""
+    if device.type != "cpu":
+        return ""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:  # not Linux
+        pass
+    return f"{model}, torch {torch.__version__}, numpy {np.__version__}"
+
+
+def package_version() -> str:
+    """Version of this package, "unknown" when it is not installed."""
+    try:
+        return version("trust_seg_ros")
+    except PackageNotFoundError:
+        return "unknown"

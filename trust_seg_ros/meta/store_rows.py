@@ -1,0 +1,170 @@
+"""Rows of the segment table on disk: their columns, one image's rows, and parts of many images.
+
+Columns, in order; the metrics that follow are those of the feature set ``all``, float64:
+
+====================  =======  ================================================================================
+``image``             string   name of the image
+``image_index``       int32    its position in the split, from 0
+``drive``             string   recording it comes from ("" when the data set does not tell)
+``segment``           int32    number of the segment in its image, 1..n in raster order of the first pixel
+``class_id``          uint8    predicted class
+``left`` … ``bottom``  int32   box in pixels, right and bottom exclusive
+``size``              int64    pixels of the segment
+``interior_size``     int64    pixels of its interior; meta models use segments with interior_size > 0 only
+``iou``               float64  MetaSeg, section 2, in [0, 1]
+``iou_adj``           float64  adjusted IoU as in the paper (variant ``component``)
+``iou_adj_released``  float64  adjusted IoU as in the authors' code (variant ``released``)
+====================  =======  ================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trust_seg_ros.segments import SegmentTargets, feature_set
+from trust_seg_ros.types import Json, SegmentTable
+
+FEATURES = "all"
+"""The feature set that is stored: a superset of the others."""
+TARGETS = {"component": "iou_adj", "released": "iou_adj_released"}
+"""Variant of the adjusted IoU -> its column."""
+_FIXED = (
+    ("image", pa.string()),
+    ("image_index", pa.int32()),
+    ("drive", pa.string()),
+    ("segment", pa.int32()),
+    ("class_id", pa.uint8()),
+    ("left", pa.int32()),
+    ("top", pa.int32()),
+    ("right", pa.int32()),
+    ("bottom", pa.int32()),
+    ("size", pa.int64()),
+    ("interior_size", pa.int64()),
+    ("iou", pa.float64()),
+    ("iou_adj", pa.float64()),
+    ("iou_adj_released", pa.float64()),
+)
+_KEY = b"trust_seg_ros"
+_GROUP_ROWS = 16384  # rows that are in memory at once when a part is written, give or take an image
+
+
+def metric_names(classes: int) -> tuple[str, ...]:
+    """Names of the metrics of every row, for a network of ``classes`` classes."""
+    return feature_set(FEATURES).names(classes)
+
+
+def row_schema(metrics: Iterable[str]) -> pa.Schema:
+    """Columns of the table."""
+    return pa.schema([*_FIXED, *((name, pa.float64()) for name in metrics)])
+
+
+def image_rows(
+    name: str, index: int, drive: str, table: SegmentTable, component: SegmentTargets, released: SegmentTargets
+) -> pa.Table:
+    """Rows of one image, one per segment.
+
+    Args:
+        name, index, drive: of the image.
+        table: its segments with the feature set ``all``.
+        component, released: their targets in both variants.
+    """
+    n, boxes = len(table), np.asarray(table.boxes).reshape(-1, 4)
+    columns = [
+        pa.repeat(name, n),
+        np.full(n, index, np.int32),
+        pa.repeat(drive, n),
+        np.arange(1, n + 1, dtype=np.int32),
+        table.class_ids,
+        *np.ascontiguousarray(boxes.T),
+        table.sizes,
+        table.interior_sizes,
+        component.iou,
+        component.iou_adj,
+        released.iou_adj,
+        *np.ascontiguousarray(table.metrics.T),
+    ]
+    schema = row_schema(table.names)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def note_of(schema: pa.Schema) -> Json:
+    """What was written beside the rows, see :func:`write_image` and :func:`write_part`.
+
+    Raises:
+        ValueError: nothing was, so that the file is not ours.
+    """
+    note = json.loads((schema.metadata or {}).get(_KEY, b"null"))
+    if not isinstance(note, dict):
+        raise ValueError("the file holds no note of trust_seg_ros")
+    return note
+
+
+def _noted(schema: pa.Schema, note: Json) -> pa.Schema:
+    return schema.with_metadata({_KEY: json.dumps(note, sort_keys=True).encode()})
+
+
+def write_image(path: Path, rows: pa.Table, note: Json) -> None:
+    """One image's rows in a file of their own, under its name only when it is whole."""
+    part = path.with_name(path.name + ".part")
+    schema = _noted(rows.schema, note)
+    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(rows.cast(schema))
+    part.replace(path)
+
+
+def read_image(path: Path) -> pa.Table:
+    """Rows of one image; raises ``pa.ArrowException``, ``OSError`` or ``ValueError`` when the file is damaged."""
+    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as reader:
+        table = reader.read_all()
+    note_of(table.schema)
+    return table
+
+
+def image_note(path: Path) -> Json:
+    """The note of :func:`write_image`; raises as :func:`read_image`."""
+    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as reader:
+        return note_of(reader.schema)
+
+
+def write_part(path: Path, draft: Path, images: Iterable[Path], schema: pa.Schema, note: Json) -> None:
+    """Join the files of some images to one Parquet file; the bytes depend on the rows and the note only.
+
+    Args:
+        path: where it is put when it is whole.
+        draft: where it is written; on the same file system.
+        images: files of :func:`write_image`, in order.
+        schema: of the rows.
+        note: kept in the file's metadata.
+    """
+    schema = _noted(schema, note)
+    waiting: list[pa.Table] = []
+    options = {"compression": "zstd", "use_dictionary": ["image", "drive"]}
+    with pq.ParquetWriter(draft, schema, **options) as writer:
+        for image in images:
+            waiting.append(read_image(image).cast(schema))
+            if sum(map(len, waiting)) >= _GROUP_ROWS:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
+    path.parent.mkdir(exist_ok=True)
+    draft.replace(path)
+
+
+def part_note(path: Path) -> Json:
+    """The note of a part; raises as :func:`read_image`."""
+    return note_of(pq.read_schema(path))
+
+
+def remove_quietly(path: Path) -> None:
+    """Remove a file, or an empty folder, that may not be there."""
+    with suppress(OSError):
+        path.rmdir() if path.is_dir() else path.unlink()

@@ -1,0 +1,306 @@
+"""Writing a segment table image by image, so that a run that is killed loses the images in the making only.
+
+Each image's rows become a file of their own in ``.work/``; when the 64 of a part are there they are joined to its
+Parquet file, and removed. Every file gets its name when it is whole (rename). So what is on disk is at any time the
+beginning of the table, and which runs and which workers made it does not show.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.meta.store import MANIFEST, WORK, SegmentStore, SplitEntry
+from trust_seg_ros.meta.store_identity import NetworkIdentity, package_version
+from trust_seg_ros.meta.store_rows import (
+    image_note,
+    metric_names,
+    part_note,
+    read_image,
+    remove_quietly,
+    row_schema,
+    write_part,
+)
+from trust_seg_ros.types import Json
+
+PART_IMAGES = 64
+WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
+_DAMAGE = (pa.ArrowException, OSError, ValueError)
+
+
+class SplitWriter:
+    """One split of a table in the making. Use inside :func:`locked`.
+
+    Attributes:
+        store: the table.
+        todo: positions of the images that are neither stored nor skipped yet, ascending.
+        skipped: name -> reason, of the images that are in finished parts.
+    """
+
+    def __init__(
+        self, path: Path, identity: NetworkIdentity, folder: LabelledFolder, split: str, data_set: str = ""
+    ) -> None:
+        """Begin a split, or go on with it.
+
+        Raises:
+            StoreError: the folder holds something else, or a table of another network or other data.
+        """
+        self._folder, self._split = folder, split
+        self.store = _open_or_begin(path, identity)
+        self._entry = self._entry_of(data_set)
+        self._work = path / WORK / quote(split, safe="")
+        self._work.mkdir(parents=True, exist_ok=True)
+        self._schema = row_schema(metric_names(len(identity.class_names)))
+        self._notes: dict[int, Json] = {}  # of finished parts
+        self._bad: dict[int, str] = {}  # skipped images of unfinished parts
+        self._done: set[int] = set()
+        self._find_done()
+        self._check_files()
+        self.todo = [k for k in range(len(folder)) if k not in self._done]
+        if self.todo and self._entry.complete:
+            self._save(replace(self._entry, complete=False))
+        for part in range(self._entry.parts):  # a run may have died between the last image of a part and the part
+            self._join_if_whole(part)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name -> reason of every image left out so far."""
+        names = self._entry.images
+        unfinished = {names[k]: reason for k, reason in sorted(self._bad.items())}
+        return {**{n: r for part in sorted(self._notes) for n, r in self._notes[part]["skipped"].items()}, **unfinished}
+
+    def image_file(self, index: int) -> Path:
+        """Where the rows of an image are to be written (``store_rows.write_image``)."""
+        return self._work / f"{index:06d}.arrow"
+
+    def done(self, index: int) -> None:
+        """The rows of an image are written."""
+        self._done.add(index)
+        self._join_if_whole(index // self._entry.part_images)
+
+    def skip(self, index: int, reason: str) -> None:
+        """An image cannot be read and is left out."""
+        self._bad[index] = reason
+        self.done(index)
+
+    def stored_rows(self) -> tuple[int, pa.Table] | None:
+        """Position and rows of the first stored image that has any; None when there is none."""
+        for part in range(self._entry.parts):
+            if part in self._notes:
+                with pq.ParquetFile(self.store.parts(self._split)[part]) as file:
+                    if file.metadata.num_rows:
+                        rows = file.read_row_group(0)  # an image is never cut
+                        first = rows["image_index"][0].as_py()
+                        return first, rows.filter(pc.equal(rows["image_index"], first))
+        for index in sorted(self._done - self._bad.keys()):
+            if self.image_file(index).is_file() and len(rows := read_image(self.image_file(index))):
+                return index, rows
+        return None
+
+    def finish(self) -> SegmentStore:
+        """Say in the manifest that the split is whole.
+
+        Raises:
+            StoreError: it is not.
+        """
+        if len(self._notes) < self._entry.parts:
+            raise StoreError(f"split {self._split!r}: {len(self._notes)} of {self._entry.parts} parts are written")
+        notes = [self._notes[part] for part in sorted(self._notes)]
+        counts = {key: sum(note[key] for note in notes) for key in ("segments", "with_interior")}
+        self._save(replace(self._entry, complete=True, skipped=self.skipped, **counts))
+        shutil.rmtree(self._work, ignore_errors=True)
+        remove_quietly(self._work.parent)
+        return self.store
+
+    def drop(self) -> None:
+        """Take the split out of the table again."""
+        rest = {name: entry for name, entry in self.store.entries.items() if name != self._split}
+        _remove_parts(self.store.folder(self._split))
+        shutil.rmtree(self._work, ignore_errors=True)
+        remove_quietly(self._work.parent)
+        self.store = replace(self.store, entries=rest)
+        self.store.save_manifest()
+        if not rest:
+            remove_quietly(self.store.path / MANIFEST)
+            remove_quietly(self.store.path)
+
+    def _entry_of(self, data_set: str) -> SplitEntry:
+        samples = self._folder.samples
+        now = SplitEntry(
+            data_set,
+            tuple(sample.name for sample in samples),
+            tuple(sample.drive for sample in samples),
+            tuple(self._folder.ignore),
+            PART_IMAGES,
+        )
+        then = self.store.entries.get(self._split)
+        if then is None:
+            self._save(now)
+            return now
+        for what in ("images", "drives", "ignore"):
+            a, b = getattr(then, what), getattr(now, what)
+            if a != b:
+                raise StoreError(
+                    f"{self.store.path}: split {self._split!r} was collected from other data: "
+                    f"{_first_change(a, b, what)}; {WAY_OUT}"
+                )
+        return then
+
+    def _save(self, entry: SplitEntry) -> None:
+        self._entry = entry
+        self.store = replace(self.store, entries={**self.store.entries, self._split: entry})
+        self.store.save_manifest()
+
+    def _find_done(self) -> None:
+        """What earlier runs have left; what is damaged or half-written is removed."""
+        for part, path in enumerate(self.store.parts(self._split)):
+            if path.is_file():
+                try:
+                    self._notes[part] = part_note(path)
+                    self._done.update(self._images_of(part))
+                except _DAMAGE:
+                    path.unlink()
+        for file in self._work.iterdir():
+            index = int(file.stem) if file.suffix == ".arrow" and file.stem.isdigit() else -1
+            try:
+                whole = 0 <= index < len(self._folder) and index not in self._done and read_image(file) is not None
+            except _DAMAGE:
+                whole = False
+            if whole:
+                self._done.add(index)
+            else:
+                file.unlink()
+
+    def _check_files(self) -> None:
+        """Files of stored images must have the sizes they had."""
+        changed = []
+        for index in sorted(self._done):
+            part, place = divmod(index, self._entry.part_images)
+            note = self._notes.get(part)
+            then = note["files"][place] if note else image_note(self.image_file(index))["files"]
+            if list(then) != file_sizes(self._folder.samples[index]):
+                changed.append(self._folder.samples[index].name)
+        if changed:
+            raise StoreError(
+                f"{self.store.path}: files of {len(changed)} images of split {self._split!r} have changed since they "
+                f"were collected ({', '.join(changed[:3])}{', …' if len(changed) > 3 else ''}); {WAY_OUT}"
+            )
+
+    def _images_of(self, part: int) -> range:
+        first = part * self._entry.part_images
+        return range(first, min(first + self._entry.part_images, len(self._folder)))
+
+    def _join_if_whole(self, part: int) -> None:
+        images = self._images_of(part)
+        if part in self._notes or not all(index in self._done for index in images):
+            return
+        files = {index: self.image_file(index) for index in images if index not in self._bad}
+        notes = {index: image_note(file) for index, file in files.items()}
+        note = {
+            "files": [notes[k]["files"] if k in notes else file_sizes(self._folder.samples[k]) for k in images],
+            "skipped": {self._folder.samples[k].name: self._bad[k] for k in images if k in self._bad},
+            "segments": sum(n["segments"] for n in notes.values()),
+            "with_interior": sum(n["with_interior"] for n in notes.values()),
+        }
+        path = self.store.parts(self._split)[part]
+        write_part(path, self._work / f"{path.name}.part", files.values(), self._schema, note)
+        self._notes[part] = note
+        for index in images:
+            self._bad.pop(index, None)
+            remove_quietly(self.image_file(index))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a table's folder (made if need be) for one writer; a process that dies lets go of it.
+
+    Raises:
+        StoreError: another process writes into it, or it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise StoreError(f"{path}: no folder can be made there for the segment table ({error.strerror})") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{path}: another run writes into this segment table; wait for it, or name another"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
+def discard(path: str | Path) -> None:
+    """Remove a segment table, and nothing else that may lie in its folder; where none is, nothing is done.
+
+    Raises:
+        StoreError: the folder holds something, but no segment table; or another run writes into it.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return
+    with locked(path):
+        _check_ours(path)
+        for folder in path.glob("split=*"):
+            _remove_parts(folder)
+        shutil.rmtree(path / WORK, ignore_errors=True)
+        remove_quietly(path / MANIFEST)
+    remove_quietly(path)
+
+
+def _remove_parts(folder: Path) -> None:
+    for part in folder.glob("part-*.parquet"):
+        part.unlink()
+    remove_quietly(folder)
+
+
+def file_sizes(sample: Sample) -> list[int]:
+    """Bytes of the image file and of the label file, -1 where there is none: cheap, and tells exchanged files."""
+    sizes = [-1, -1]
+    for k, path in enumerate((sample.image, sample.labels)):
+        with suppress(OSError):
+            sizes[k] = path.stat().st_size
+    return sizes
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse a folder that holds something else; an empty one is fine."""
+    drafts = {f".{MANIFEST}.part"}
+    if not (path / MANIFEST).is_file() and any(file.name not in drafts for file in path.iterdir()):
+        raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")
+
+
+def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
+    _check_ours(path)
+    if not (path / MANIFEST).is_file():
+        return SegmentStore(path, identity, {}, package_version())
+    store = SegmentStore.open(path)
+    differences = store.identity.differences(identity)
+    if differences:
+        raise StoreError(f"{path}: this segment table is not of this network: {'; '.join(differences)}; {WAY_OUT}")
+    return store
+
+
+def _first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
+    if len(then) != len(now):
+        return f"{len(then)} {what} then, {len(now)} now"
+    k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
+    return f"of its {what}, number {k + 1} was {then[k]!r} and is {now[k]!r}"
