@@ -12,7 +12,7 @@ from trust_seg_ros.meta.collect_worker import Collector, one_thread, portable_re
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.meta.store import SegmentStore
 from trust_seg_ros.meta.store_identity import NetworkIdentity, agree
-from trust_seg_ros.meta.store_writer import WAY_OUT, SplitWriter, locked
+from trust_seg_ros.meta.store_writer import PART_IMAGES, WAY_OUT, SplitWriter, locked
 from trust_seg_ros.parallel import cores
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -33,6 +33,7 @@ def collect(
     keep_going: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
     data_set: str = "",
+    part_images: int = PART_IMAGES,
 ) -> SegmentStore:
     """Run a network over a labelled folder; metrics and targets of every segment go into a table on disk.
 
@@ -51,6 +52,7 @@ def collect(
         keep_going: leave out images that cannot be read, and say so in the manifest; else stop at the first.
         progress: called with the number of images done and of all images, at the beginning and after each.
         data_set: name of the data set, for the manifest.
+        part_images: images per Parquet file of a new split.
 
     Returns:
         The table; ``entries[split].skipped`` names what was left out.
@@ -71,7 +73,7 @@ def collect(
         _check_classes(collector)
         identity = collector.identity()
         stack.enter_context(locked(path))
-        writer = SplitWriter(path, identity, folder, split, data_set)
+        writer = SplitWriter(path, identity, folder, split, data_set, part_images)
         _check_first(writer, collector, identity)
         total, left = len(folder), len(writer.todo)
         progress(total - left, total)

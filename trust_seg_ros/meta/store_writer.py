@@ -50,16 +50,30 @@ class SplitWriter:
     """
 
     def __init__(
-        self, path: Path, identity: NetworkIdentity, folder: LabelledFolder, split: str, data_set: str = ""
+        self,
+        path: Path,
+        identity: NetworkIdentity,
+        folder: LabelledFolder,
+        split: str,
+        data_set: str = "",
+        part_images: int = PART_IMAGES,
     ) -> None:
         """Begin a split, or go on with it.
+
+        Args:
+            path: folder of the table.
+            identity: the network.
+            folder: images and labels of the split.
+            split: its name.
+            data_set: name of the data set.
+            part_images: images per Parquet file, if the split is new.
 
         Raises:
             StoreError: the folder holds something else, or a table of another network or other data.
         """
         self._folder, self._split = folder, split
         self.store = _open_or_begin(path, identity)
-        self._entry = self._entry_of(data_set)
+        self._entry = self._entry_of(data_set, part_images)
         self._work = path / WORK / quote(split, safe="")
         self._work.mkdir(parents=True, exist_ok=True)
         self._schema = row_schema(metric_names(len(identity.class_names)))
@@ -136,14 +150,14 @@ class SplitWriter:
             remove_quietly(self.store.path / MANIFEST)
             remove_quietly(self.store.path)
 
-    def _entry_of(self, data_set: str) -> SplitEntry:
+    def _entry_of(self, data_set: str, part_images: int) -> SplitEntry:
         samples = self._folder.samples
         now = SplitEntry(
             data_set,
             tuple(sample.name for sample in samples),
             tuple(sample.drive for sample in samples),
             tuple(self._folder.ignore),
-            PART_IMAGES,
+            part_images,
         )
         then = self.store.entries.get(self._split)
         if then is None:
