@@ -1,5 +1,6 @@
 """A small data set and a network that sees it by colour, in a process or in several."""
 
+import sys
 import textwrap
 
 import cv2
@@ -58,6 +59,7 @@ def colours(tmp_path, monkeypatch):
     (home / "colours_net.py").write_text(textwrap.dedent(NETWORK))
     (home / "colours_net.weights").write_text("2.0")
     monkeypatch.syspath_prepend(home)
+    monkeypatch.delitem(sys.modules, "colours_net", raising=False)  # that of another test, with another's weights
     return NetworkSettings("colours_net:Colours", device="cpu")
 
 

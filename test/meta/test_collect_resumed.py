@@ -1,0 +1,164 @@
+"""Ended runs: what was done is kept, the end is the same to the last byte, and no process is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+
+from trust_seg_ros.datasets.folders import paired_folder
+from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.meta.collect import collect
+from trust_seg_ros.meta.collect_pool import Pool
+from trust_seg_ros.meta.errors import CollectError
+from trust_seg_ros.meta.store import WORK
+from trust_seg_ros.segmentation.settings import NetworkSettings
+
+PROCESS = Path(__file__).with_name("collect_process.py")
+
+
+def content(store):
+    """Every file of a table with its bytes."""
+    return {str(p.relative_to(store)): p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file()}
+
+
+def children(pid):
+    """Process ids of the children of a process, with zombies left out."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def all_end(pids, within=20.0):
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if not any(alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def collecting(settings, folder, store, workers, images):
+    """A process, in a group of its own, that has collected some images and is to be ended."""
+    words = [settings.model, folder.samples[0].image.parents[1], folder.classes, store, workers, images]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, str(PROCESS), *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def drive(tmp_path):
+    """Seven frames of the synthetic drive: enough for the embedded network to be at work for a while."""
+    for kind in ("images", "labels"):
+        (tmp_path / "drive" / kind).mkdir(parents=True)
+    for seed in range(7):
+        image, labels = training_sample(seed, (120, 160))
+        cv2.imwrite(str(tmp_path / "drive" / "images" / f"s_{seed}.png"), image[..., ::-1])
+        cv2.imwrite(str(tmp_path / "drive" / "labels" / f"s_{seed}.png"), labels)
+    return paired_folder(tmp_path / "drive", 11, (11, 255))
+
+
+EMBEDDED = NetworkSettings(device="cpu")
+
+
+def test_the_table_is_the_same_for_any_workers_and_after_any_end(drive, tmp_path):
+    whole = content(collect(EMBEDDED, drive, tmp_path / "one", "val", workers=1, part_images=4).path)
+    two = collect(EMBEDDED, drive, tmp_path / "two", "val", workers=2, part_images=4)
+    assert content(two.path) == whole
+    with collecting(EMBEDDED, drive, tmp_path / "killed", 1, 2) as process:
+        process.kill()
+    seen = []
+    resumed = collect(
+        EMBEDDED, drive, tmp_path / "killed", "val", workers=2, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(done, 7) for done in range(2, 8)]
+    assert content(resumed.path) == whole
+
+
+def test_a_finished_part_survives_and_is_not_computed_again(colours, blobs, tmp_path):
+    with collecting(colours, blobs, tmp_path / "killed", 1, 5) as process:
+        process.kill()
+    part = tmp_path / "killed" / "split=val" / "part-00000.parquet"
+    written = part.stat().st_mtime_ns
+    for draft in ("000009.arrow.part", "part-00002.parquet.part", "000007.arrow"):
+        (tmp_path / "killed" / WORK / "val" / draft).write_bytes(b"half")
+    resumed = collect(colours, blobs, tmp_path / "killed", "val", workers=1)
+    assert part.stat().st_mtime_ns == written
+    assert content(resumed.path) == content(collect(colours, blobs, tmp_path / "x", "val", part_images=4).path)
+
+
+def test_workers_end_when_the_main_process_is_killed(colours, blobs, tmp_path):
+    with collecting(colours, blobs, tmp_path / "t", 2, 1) as process:
+        workers = children(process.pid)
+        process.kill()
+    assert len(workers) >= 2
+    assert all_end(workers)
+    assert len(collect(colours, blobs, tmp_path / "t", "val", workers=1).read("val")) > 0
+
+
+def test_ctrl_c_ends_everything_and_keeps_what_is_done(drive, tmp_path):
+    with collecting(EMBEDDED, drive, tmp_path / "t", 2, 1) as process:
+        pids = children(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) != 0
+    assert all_end(pids)
+    seen = []
+    collect(EMBEDDED, drive, tmp_path / "t", "val", workers=1, progress=lambda done, _: seen.append(done))
+    assert 1 <= seen[0] < 7
+
+
+def test_a_killed_worker_is_a_clear_error(drive, tmp_path):
+    def kill_one(done, _):
+        if done == 1:
+            os.kill(next(p for p in children(os.getpid()) if p not in {*before, *trackers()}), signal.SIGKILL)
+
+    before = children(os.getpid())
+    with pytest.raises(CollectError, match=r"worker process \d+ was ended by SIGKILL at image 's_\d'.*--workers"):
+        collect(EMBEDDED, drive, tmp_path / "t", "val", workers=2, progress=kill_one)
+    assert set(children(os.getpid())) <= {*before, *trackers()}
+    whole = collect(EMBEDDED, drive, tmp_path / "whole", "val", workers=1)
+    assert content(collect(EMBEDDED, drive, tmp_path / "t", "val", workers=1).path) == content(whole.path)
+
+
+def trackers():
+    """The resource tracker that multiprocessing starts once and keeps."""
+    return [p for p in children(os.getpid()) if b"resource_tracker" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+def test_a_network_that_fails_in_a_worker_says_why(colours, blobs, tmp_path):
+    from trust_seg_ros.segmentation.errors import ModelError
+
+    (tmp_path / "net" / "colours_net.weights").unlink()
+    with Pool(colours, blobs, 2, 1) as pool, pytest.raises(ModelError, match="colours_net"):
+        list(pool.results([(0, tmp_path / "0.arrow"), (1, tmp_path / "1.arrow")]))
+
+
+def test_a_pool_that_is_left_has_no_workers(colours, blobs, tmp_path):
+    with Pool(colours, blobs, 2, 1) as pool:
+        pids = pool.pids
+        assert all(alive(pid) for pid in pids)
+    assert not any(alive(pid) for pid in pids)
