@@ -64,6 +64,8 @@ setup(
         "test": ["pytest>=7,<9", "hypothesis>=6"],
         "hf": ["transformers>=4.40,<6"],
         "demo": ["rosbags>=0.10"],
+        # trust-seg fit and evaluate; the node needs neither
+        "fit": ["pyarrow>=12", "matplotlib>=3.6"],
     },
     zip_safe=False,
     entry_points={
