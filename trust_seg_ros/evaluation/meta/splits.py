@@ -1,0 +1,151 @@
+"""Which segments a meta model is fitted on and which it is judged by, by the name of the arrangement.
+
+``by_image``    half of the images to fit, the other half to judge; an image never on both sides. The honest default.
+``by_segment``  each segment to fit or to judge with p = 0.5 (the published protocol: MetaSeg, section III). Segments of
+                one image lie on both sides, so it is for comparison with published numbers only.
+``by_drive``    judged on one drive, fitted on all others; each drive once. How it does where it has never been.
+``fit_on``      fitted on one split of a data set, judged on another.
+
+Run r of ``by_image`` and ``by_segment`` is drawn with seed r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.meta.data import SegmentData, joined
+
+
+@dataclass(frozen=True)
+class Run:
+    """One division of segments.
+
+    Attributes:
+        name: what is judged, for tables: "run 3", "drive 0001TP".
+        fitted, judged: (n,) bool; no segment is in both.
+    """
+
+    name: str
+    fitted: np.ndarray
+    judged: np.ndarray
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Segments and the runs over them.
+
+    Attributes:
+        name: ``by_image``, ``by_segment``, ``by_drive`` or ``fit_on``.
+        text: one sentence on what it does, for the report.
+        data: the segments the runs divide.
+        runs: at least one.
+        units: (n,) what is never torn apart when a part is divided once more: the image, or the segment itself.
+    """
+
+    name: str
+    text: str
+    data: SegmentData
+    runs: tuple[Run, ...]
+    units: np.ndarray
+
+
+def by_image(data: SegmentData, runs: int = 10) -> Arrangement:
+    """Half of the images that have a segment to fit, the other half to judge; drawn anew for every run.
+
+    Raises:
+        EvaluationError: fewer than two images have a segment.
+    """
+    images = np.unique(data.image)
+    if len(images) < 2:
+        raise EvaluationError(f"by_image: {len(images)} image(s) with a segment; expected two or more to divide")
+    drawn = []
+    for seed in range(runs):
+        chosen = np.random.default_rng(seed).permutation(images)[: len(images) // 2]
+        fitted = np.isin(data.image, chosen)
+        drawn.append(Run(f"run {seed}", fitted, ~fitted))
+    half = len(images) // 2
+    text = f"{half} images to fit, {len(images) - half} to judge, drawn {_times(runs)}"
+    return Arrangement("by_image", text, data, tuple(drawn), data.image)
+
+
+def by_segment(data: SegmentData, runs: int = 10) -> Arrangement:
+    """Each segment to fit or to judge with p = 0.5 (MetaSeg, section III); drawn anew for every run.
+
+    Raises:
+        EvaluationError: so few segments that a run left one side empty.
+    """
+    drawn = []
+    for seed in range(runs):
+        fitted = np.random.default_rng(seed).random(len(data)) < 0.5
+        if fitted.all() or not fitted.any():
+            raise EvaluationError(f"by_segment: {len(data)} segment(s) are too few, run {seed} left one side empty")
+        drawn.append(Run(f"run {seed}", fitted, ~fitted))
+    text = f"each segment to fit or to judge with p = 0.5, drawn {_times(runs)}: the published protocol"
+    return Arrangement("by_segment", text, data, tuple(drawn), np.arange(len(data)))
+
+
+def by_drive(data: SegmentData, runs: int = 0) -> Arrangement:
+    """Judged on one drive, fitted on all others; each drive once, so ``runs`` is not needed.
+
+    Raises:
+        EvaluationError: fewer than two drives.
+    """
+    of_segment = np.array(data.drives, dtype=str)[data.image]
+    drives = np.unique(of_segment).tolist()
+    if len(drives) < 2:
+        known = f"all segments are of drive {drives[0]!r}" if drives and drives[0] else "the drives are not known"
+        raise EvaluationError(f"by_drive: {known}; expected two or more. Use by_image")
+    judged = [of_segment == drive for drive in drives]
+    parts = tuple(Run(f"drive {drive}", ~part, part) for drive, part in zip(drives, judged, strict=True))
+    text = f"judged on one drive, fitted on all others; {len(drives)} drives"
+    return Arrangement("by_drive", text, data, parts, data.image)
+
+
+def fit_on(fitted: SegmentData, judged: SegmentData, fitted_name: str, judged_name: str) -> Arrangement:
+    """Fitted on all of one split, judged on all of another.
+
+    Raises:
+        EvaluationError: a part is empty.
+        MetaModelError: the parts are of different networks, classes or metrics.
+    """
+    for name, part in ((fitted_name, fitted), (judged_name, judged)):
+        if not len(part):
+            raise EvaluationError(f"{name}: no segment with an interior")
+    data = joined((fitted, judged))
+    first = np.arange(len(data)) < len(fitted)
+    run = Run(f"{fitted_name} → {judged_name}", first, ~first)
+    text = f"fitted on all of {fitted_name}, judged on all of {judged_name}"
+    return Arrangement("fit_on", text, data, (run,), data.image)
+
+
+def halves(units: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Divide segments once more, for what is chosen inside the fitted part.
+
+    Args:
+        units: (n,) what is never torn apart; if all are of one unit, the segments themselves are divided.
+        seed: of the draw.
+
+    Returns:
+        (n,) bool, True for the units of one half.
+    """
+    kinds = np.unique(units)
+    if len(kinds) < 2:
+        units = kinds = np.arange(len(units))
+    chosen = np.random.default_rng(seed).permutation(kinds)[: len(kinds) // 2]
+    return np.isin(units, chosen)
+
+
+ARRANGEMENTS: dict[str, Callable[[SegmentData, int], Arrangement]] = {
+    "by_image": by_image,
+    "by_segment": by_segment,
+    "by_drive": by_drive,
+}
+"""Name -> arrangement of one split, from its segments and the number of runs."""
+
+
+def _times(runs: int) -> str:
+    return "once" if runs == 1 else f"{runs} times"
