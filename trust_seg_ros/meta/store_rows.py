@@ -107,16 +107,16 @@ def note_of(schema: pa.Schema) -> Json:
     return note
 
 
-def _noted(schema: pa.Schema, note: Json) -> pa.Schema:
-    return schema.with_metadata({_KEY: json.dumps(note, sort_keys=True).encode()})
+def _metadata(note: Json) -> dict[bytes, bytes]:
+    return {_KEY: json.dumps(note, sort_keys=True).encode()}
 
 
 def write_image(path: Path, rows: pa.Table, note: Json) -> None:
     """One image's rows in a file of their own, under its name only when it is whole."""
     part = path.with_name(path.name + ".part")
-    schema = _noted(rows.schema, note)
-    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        writer.write_table(rows.cast(schema))
+    rows = rows.replace_schema_metadata(_metadata(note))
+    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_table(rows)
     part.replace(path)
 
 
@@ -144,12 +144,12 @@ def write_part(path: Path, draft: Path, images: Iterable[Path], schema: pa.Schem
         schema: of the rows.
         note: kept in the file's metadata.
     """
-    schema = _noted(schema, note)
+    schema = schema.with_metadata(_metadata(note))
     waiting: list[pa.Table] = []
     options = {"compression": "zstd", "use_dictionary": ["image", "drive"]}
     with pq.ParquetWriter(draft, schema, **options) as writer:
         for image in images:
-            waiting.append(read_image(image).cast(schema))
+            waiting.append(read_image(image).replace_schema_metadata(schema.metadata))
             if sum(map(len, waiting)) >= _GROUP_ROWS:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting = []

@@ -1,0 +1,40 @@
+"""A bar for collecting: images done, images per second, and when it will be over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} images/s" if speed else "…", style="progress.data.speed")
+
+
+@contextmanager
+def collection_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar while images are collected; gives what ``collect`` wants as ``progress``.
+
+    Args:
+        console: where it is drawn.
+        text: stands before it.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(text, total=None)
+        begun = False
+
+        def show(done: int, total: int) -> None:
+            nonlocal begun
+            if begun:
+                bar.update(task, completed=done, total=total)
+            else:  # images of earlier runs say nothing of the rate
+                bar.reset(task, completed=done, total=total)
+                begun = True
+
+        yield show
