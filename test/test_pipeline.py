@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.meta import MetaModelError, load_meta_model
+from trust_seg_ros.meta import LinearPart, MetaModelError, load_meta_model
+from trust_seg_ros.meta.features import chosen_features
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.segments import reference, segment_table
+from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments import FEATURE_SETS, reference, segment_table
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import reference_maps
@@ -138,11 +140,12 @@ def test_shipped_meta_model_uses_the_metaseg_features(pipeline, image):
 
 
 @pytest.mark.skipif(not CAMVID.is_dir(), reason=f"CamVid is not at {CAMVID}")
-def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline):
+def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline, tmp_path):
     """A coarse guard on a few test images; the numbers are in the model card."""
     from trust_seg_ros.datasets.folders import camvid
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
-    from trust_seg_ros.meta.fit import collect, scores
+    from trust_seg_ros.meta.collect import collect
+    from trust_seg_ros.meta.fit import scores
 
     folder = camvid(CAMVID, "test")
     some = replace(folder, samples=folder.samples[::12])
@@ -151,4 +154,28 @@ def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline
         image, labels = some.read(sample)
         confusion.add(labels, pipeline(Frame(image)).maps.classes.numpy())
     assert confusion.mean_iou() > 0.5
-    assert scores(pipeline.meta, collect(pipeline.network, some))["auroc"] > 0.7
+    segments = collect(NetworkSettings(device="cpu"), some, tmp_path / "segments", "test", workers=1).read("test")
+    assert scores(pipeline.meta, segments)["auroc"] > 0.7
+
+
+def test_a_meta_model_gets_the_metrics_it_needs(pipeline, image):
+    q = len(pipeline.labels)
+    names = chosen_features("E,V_var,ndist_3,cprob_*", FEATURE_SETS["all"].names(q), "one-hot")
+    part = LinearPart(np.arange(1.0, len(names) + 1), -1.0)
+    ones, ranges = np.ones(len(names)), np.zeros((len(names), 2))
+    model = replace(
+        pipeline.meta, features=names, means=0 * ones, scales=ones, classifier=part, regressor=part, ranges=ranges
+    )
+    larger = TrustPipeline(pipeline.network, model)
+    assert larger.features == "meta_ood"
+    result = larger(Frame(image))
+    table = result.segments
+    one_hot = np.eye(q)[table.class_ids]
+    x = np.column_stack([table.column("E"), table.column("V_var"), table.column("ndist_3"), one_hot])
+    assert result.trust.p_wrong == pytest.approx(1 / (1 + np.exp(-(x @ part.coefficients - 1.0))))
+
+
+def test_a_meta_model_of_metrics_that_nobody_computes_is_refused(pipeline):
+    features = ("Q", *pipeline.meta.features[1:])
+    with pytest.raises(MetaModelError, match=r"cannot be computed for 11 classes: Q"):
+        TrustPipeline(pipeline.network, replace(pipeline.meta, features=features))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros import segments, uncertainty
+from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
@@ -32,7 +33,7 @@ class PipelineSettings(NetworkSettings):
     Attributes:
         meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
             or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
-        features: name of the set of segment metrics.
+        features: name of the least set of segment metrics; a meta model that needs more gets more.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
             them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
     """
@@ -55,11 +56,13 @@ class TrustPipeline:
         """Put a loaded network and a meta model together.
 
         Raises:
-            MetaModelError: the meta model was fitted for another network or other classes.
+            MetaModelError: the meta model was fitted for another network or other classes, or it needs metrics that
+                no feature set has.
         """
         self.network, self.meta, self.features = network, meta, features
         if meta is not None:
             meta.check_fits(network.name, network.labels.names)
+            self.features = required_set(meta.features, len(network.labels), least=features)
 
     @classmethod
     def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.types import Json, SegmentTable
+from trust_seg_ros.meta.features import MetricSource, design_matrix
+from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 1
@@ -80,21 +81,24 @@ class MetaModel:
         if (self.scales <= 0).any():
             raise MetaModelError("scales: every one must be positive")
 
-    def standardise(self, table: SegmentTable) -> np.ndarray:
+    def standardise(self, source: MetricSource) -> np.ndarray:
         """(n, m) float64 standardised metrics of the features used.
 
         Raises:
             MetaModelError: the table lacks a feature.
         """
-        absent = [name for name in self.features if name not in table.names]
-        if absent:
-            raise MetaModelError(f"the segment table lacks {', '.join(absent)}; it has {', '.join(table.names)}")
-        columns = [table.names.index(name) for name in self.features]
-        return (table.metrics[:, columns] - self.means) / self.scales
+        return (design_matrix(source, self.features) - self.means) / self.scales
 
-    def predict(self, table: SegmentTable) -> tuple[np.ndarray, np.ndarray]:
-        """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1]."""
-        x = self.standardise(table)
+    def predict(self, source: MetricSource) -> tuple[np.ndarray, np.ndarray]:
+        """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1].
+
+        Args:
+            source: a ``SegmentTable`` or ``SegmentData``.
+
+        Raises:
+            MetaModelError: it lacks a feature.
+        """
+        x = self.standardise(source)
         # the logistic through tanh neither overflows nor warns
         p_wrong = 0.5 * (1.0 + np.tanh(0.5 * self.classifier(x)))
         return p_wrong, np.clip(self.regressor(x), 0.0, 1.0)

@@ -1,0 +1,99 @@
+"""The choice of metrics, and the matrix made of it."""
+
+import numpy as np
+import pytest
+
+from trust_seg_ros.meta import MetaModelError
+from trust_seg_ros.meta.features import chosen_features, design_matrix, required_set
+from trust_seg_ros.segments import FEATURE_SETS
+from trust_seg_ros.types import SegmentTable
+
+ALL = FEATURE_SETS["all"].names(3)
+
+
+def table(names=("S", "cprob_0", "cprob_1"), classes=(1, 0, 1)):
+    n = len(classes)
+    sizes, metrics = np.ones(n, np.int64), np.arange(n * len(names), dtype=float).reshape(n, len(names))
+    ids = np.zeros((1, 1), np.int32)
+    return SegmentTable(ids, np.array(classes, np.uint8), np.zeros((n, 4), np.int32), sizes, sizes, names, metrics)
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_a_set_by_name_is_that_set(name):
+    assert set(chosen_features(name, ALL)) == set(FEATURE_SETS[name].names(3))
+
+
+def test_names_patterns_and_what_is_taken_out_keep_the_order_of_the_table():
+    assert chosen_features("cprob_1, E", ALL) == ("E", "cprob_1")
+    assert chosen_features("E*,-*_var", ALL) == ("E", "E_in", "E_bd", "E_rel", "E_in_rel")
+    assert chosen_features("metaseg,-S*,-D*,-cprob_*,S", ALL) == ("S", "E", "E_in", "E_bd", "E_rel", "E_in_rel")
+    assert chosen_features("row,row,column", ALL) == ("row", "column")
+
+
+@pytest.mark.parametrize(
+    ("class_input", "expected"),
+    [
+        ("probabilities", ("E", "cprob_0", "cprob_1", "cprob_2")),
+        ("one-hot", ("E", "class_0", "class_1", "class_2")),
+        ("both", ("E", "cprob_0", "cprob_1", "cprob_2", "class_0", "class_1", "class_2")),
+        ("none", ("E",)),
+    ],
+)
+def test_class_input(class_input, expected):
+    assert chosen_features("E,cprob_*", ALL, class_input) == expected
+
+
+def test_one_class_alone_can_be_named():
+    assert chosen_features("E,class_2", ALL) == ("E", "class_2")
+
+
+@pytest.mark.parametrize(
+    ("spec", "class_input", "text"),
+    [
+        ("metasegg", "none", "no segment metric 'metasegg'.*did you mean metaseg"),
+        ("E,Q_*", "none", "no segment metric 'Q_\\*'"),
+        ("class_3", "one-hot", "no segment metric 'class_3'"),
+        ("E,-E", "none", "leaves no metric"),
+        ("cprob_*", "none", "leaves no metric"),
+        ("", "none", "no segment metric ''"),
+        ("E", "two-hot", "choose one of: probabilities, one-hot, both, none"),
+    ],
+)
+def test_what_means_nothing_is_refused(spec, class_input, text):
+    with pytest.raises(MetaModelError, match=text):
+        chosen_features(spec, ALL, class_input)
+
+
+def test_columns_are_taken_in_the_order_asked_for_and_the_class_is_one_hot():
+    matrix = design_matrix(table(), ("cprob_1", "class_1", "S", "class_0"))
+    assert matrix.tolist() == [[2.0, 1.0, 0.0, 0.0], [5.0, 0.0, 3.0, 1.0], [8.0, 1.0, 6.0, 0.0]]
+
+
+def test_without_one_hot_columns_the_matrix_is_a_selection():
+    assert design_matrix(table(), ("S",)).tolist() == [[0.0], [3.0], [6.0]]
+    assert design_matrix(table(classes=()), ("class_0", "S")).shape == (0, 2)
+
+
+def test_an_absent_metric_is_named():
+    with pytest.raises(MetaModelError, match="lacks E, class_x; it has S"):
+        design_matrix(table(), ("S", "E", "class_x"))
+
+
+@pytest.mark.parametrize(
+    ("names", "least", "expected"),
+    [
+        (("E", "cprob_2"), "metaseg", "metaseg"),
+        (("E", "V"), "metaseg", "meta_ood"),
+        (("E", "class_2"), "metaseg", "metaseg"),
+        (("E",), "meta_ood", "meta_ood"),
+        (("E_var", "ndist_0"), "all", "all"),
+    ],
+)
+def test_the_smallest_set_that_holds_what_is_needed(names, least, expected):
+    assert required_set(names, 3, least) == expected
+
+
+@pytest.mark.parametrize("name", ["cprob_3", "class_3", "Q"])
+def test_metrics_that_no_set_has_are_named(name):
+    with pytest.raises(MetaModelError, match=f"cannot be computed for 3 classes: {name}"):
+        required_set(("E", name), 3)

@@ -1,0 +1,140 @@
+"""Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
+
+A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``all``), names of metrics and shell patterns
+(``E*``, ``cprob_*``), separated by commas; what a leading ``-`` names is taken out again: ``meta_ood,-*_var,-row``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.segments.features import FEATURE_SETS
+
+ClassInput = Literal["probabilities", "one-hot", "both", "none"]
+CLASS_INPUTS: tuple[ClassInput, ...] = get_args(ClassInput)
+PROBABILITY, ONE_HOT = "cprob_", "class_"
+FEATURES_HELP = (
+    "segment metrics to use: feature sets (metaseg, meta_ood, all), metrics and patterns like E* or cprob_*, "
+    "separated by commas; a leading - takes out: meta_ood,-*_var"
+)
+CLASS_INPUT_HELP = (
+    "how the predicted class enters: as mean class probabilities (cprob_*, as in the paper), one-hot (class_*), "
+    "both, or none"
+)
+
+
+class MetricSource(Protocol):
+    """What metrics are taken from: a ``SegmentTable`` or ``SegmentData``."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Metrics there are."""
+
+    @property
+    def metrics(self) -> np.ndarray:
+        """(n, m) float64."""
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """(n,) uint8 predicted class."""
+
+
+def chosen_features(
+    spec: str, available: Sequence[str], class_input: ClassInput | str = "probabilities"
+) -> tuple[str, ...]:
+    """Names of the metrics that a choice means, in the order of ``available``; one-hot columns come last.
+
+    Args:
+        spec: the choice, see this module's description.
+        available: metrics there are; as many ``cprob_`` among them as the network has classes.
+        class_input: ``probabilities`` leaves the choice as it is; ``one-hot`` puts ``class_c`` (1 where the segment
+            is predicted as c, else 0) in the place of ``cprob_c``, ``both`` beside it, ``none`` takes out either.
+
+    Raises:
+        MetaModelError: a name or pattern that nothing matches, an unknown class input, or nothing is left.
+    """
+    if class_input not in CLASS_INPUTS:
+        raise MetaModelError(f"no class input {class_input!r}; choose one of: {', '.join(CLASS_INPUTS)}")
+    classes = [name.removeprefix(PROBABILITY) for name in available if name.startswith(PROBABILITY)]
+    known = [*available, *(f"{ONE_HOT}{c}" for c in classes)]
+    chosen: set[str] = set()
+    for word in (word.strip() for word in spec.split(",")):
+        if word.startswith("-"):
+            chosen -= _meant(word[1:].strip(), known, available, len(classes))
+        else:
+            chosen |= _meant(word, known, available, len(classes))
+    probabilities = {name for name in chosen if name.startswith(PROBABILITY)}
+    if class_input in ("one-hot", "both"):
+        chosen |= {ONE_HOT + name.removeprefix(PROBABILITY) for name in probabilities}
+    if class_input in ("one-hot", "none"):
+        chosen -= probabilities
+    if class_input == "none":
+        chosen -= {name for name in chosen if name.startswith(ONE_HOT)}
+    if not chosen:
+        raise MetaModelError(
+            f"the choice {spec!r} with class input {class_input!r} leaves no metric; name at least one"
+        )
+    return tuple(name for name in known if name in chosen)
+
+
+def _meant(word: str, known: Sequence[str], available: Sequence[str], n_classes: int) -> set[str]:
+    if word in FEATURE_SETS:
+        return set(available) if word == "all" else set(FEATURE_SETS[word].names(n_classes)) & set(available)
+    matches = {name for name in known if fnmatchcase(name, word)}
+    if not matches:
+        near = difflib.get_close_matches(word, [*known, *FEATURE_SETS], 3)
+        raise MetaModelError(
+            f"no segment metric {word!r}{f' (did you mean {near[0]}?)' if near else ''}; there are the sets "
+            f"{', '.join(FEATURE_SETS)} and the metrics {', '.join(known)}"
+        )
+    return matches
+
+
+def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
+    """The metrics ``names`` of every segment, (n, len(names)) float64; ``class_c`` is made of the predicted class.
+
+    Raises:
+        MetaModelError: the source lacks a metric.
+    """
+    position = {name: column for column, name in enumerate(source.names)}
+    absent = [name for name in names if name not in position and not _is_one_hot(name)]
+    if absent:
+        raise MetaModelError(f"the segment table lacks {', '.join(absent)}; it has {', '.join(source.names)}")
+    if all(name in position for name in names):
+        return source.metrics[:, [position[name] for name in names]]
+    matrix = np.empty((len(source.class_ids), len(names)))
+    for column, name in enumerate(names):
+        if name in position:
+            matrix[:, column] = source.metrics[:, position[name]]
+        else:
+            matrix[:, column] = source.class_ids == int(name.removeprefix(ONE_HOT))
+    return matrix
+
+
+def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg") -> str:
+    """Name of the smallest feature set, but ``least``, that holds all metrics ``names`` for ``n_classes`` classes.
+
+    Raises:
+        MetaModelError: none does, or a class does not exist.
+    """
+    one_hot = {f"{ONE_HOT}{c}" for c in range(n_classes)}
+    wanted = [name for name in names if name not in one_hot]
+    order = list(FEATURE_SETS)
+    for candidate in order[order.index(least) :] if least in order else order:
+        if set(wanted) <= set(FEATURE_SETS[candidate].names(n_classes)):
+            return candidate
+    largest = set(FEATURE_SETS[order[-1]].names(n_classes))
+    raise MetaModelError(
+        f"the meta model needs segment metrics that cannot be computed for {n_classes} classes: "
+        f"{', '.join(name for name in wanted if name not in largest)}"
+    )
+
+
+def _is_one_hot(name: str) -> bool:
+    return name.startswith(ONE_HOT) and name.removeprefix(ONE_HOT).isdecimal()
