@@ -1,0 +1,179 @@
+"""``trust-seg evaluate``: how well meta classification and meta regression do on a labelled data set."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.meta.progress import collection_bar
+
+if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.meta.splits import Arrangement
+    from trust_seg_ros.meta.data import SegmentData
+    from trust_seg_ros.meta.store import SegmentStore
+
+EPILOG = """examples:
+  trust-seg evaluate data/camvid --split test --out out/camvid
+  trust-seg evaluate data/camvid --split test --fit-on val --arrangement by_image by_segment by_drive --out out/camvid
+  trust-seg evaluate data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
+  trust-seg evaluate --table meta.segments --split val --features all --gradient-boosting --out out/all
+
+arrangements: what the models are fitted on and judged by
+  by_image    half of the images each, drawn anew in every run; an image is never on both sides
+  by_segment  each segment on either side with p = 0.5: the published protocol, for comparison with published numbers
+  by_drive    judged on one drive, fitted on all others; each drive once
+  --fit-on S  fitted on all of split S, judged on all of --split
+
+The folder holds report.md, a CSV file per table and the figures; docs/evaluate.md says how to read them. Segments are
+kept in a table (OUT/segments, or --table), so the network runs once: call again without DATASET to judge otherwise.
+"""
+ARRANGEMENTS = ("by_image", "by_segment", "by_drive")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    add_data_arguments(parser, EPILOG, "test", "judge on", optional=True)
+    parser.add_argument("--fit-on", metavar="SPLIT", help="also: fit on this split and judge on --split")
+    parser.add_argument(
+        "--arrangement", nargs="+", choices=ARRANGEMENTS, default=["by_image"], help="see below (default: by_image)"
+    )
+    parser.add_argument("--runs", type=int, default=10, help="of by_image and by_segment (default: %(default)s)")
+    parser.add_argument("--features", default="metaseg", help=f"{FEATURES_HELP} (default: %(default)s)")
+    parser.add_argument(
+        "--class-input",
+        choices=CLASS_INPUTS,
+        default="probabilities",
+        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=("component", "released"),
+        default="component",
+        help="IoU_adj of the paper, or of the authors' code (default: %(default)s)",
+    )
+    parser.add_argument("--gradient-boosting", action="store_true", help="also judge gradient boosting")
+    parser.add_argument("--table", type=Path, help="segment table to use or to write (default: OUT/segments)")
+    parser.add_argument("--workers", type=int, help="processes, then runs, at a time (default: one per core)")
+    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the report")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; returns the exit status."""
+    _check(args)
+    console = Console()
+    if not console.is_terminal:  # nobody knows the width of a file
+        console.width = 160
+    splits = [args.split] if args.fit_on is None else [args.split, args.fit_on]
+    store = _table(args, splits, console)
+
+    from trust_seg_ros.evaluation.meta.contents import contents, counts
+    from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.evaluation.meta.study import study
+    from trust_seg_ros.meta.features import chosen_features
+
+    names = chosen_features(args.features, store.names, args.class_input)
+    stored = [name for name in store.names if name in names or name in ("E", "S")]
+    data = {split: store.read(split, stored, variant=args.variant) for split in splits}
+    with _bar(console) as bar:
+        task = bar.add_task("fitting and judging", total=None)
+        studies = study(
+            _arrangements(args, data),
+            names,
+            boosting=args.gradient_boosting,
+            workers=args.workers,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    facts = _facts(args, store, names) | {split: counts(part) for split, part in data.items()}
+    report = contents(studies, data[args.split], names, shlex.join(("trust-seg", *args.words)), facts)
+    files = write(report, args.out)
+    for section in report.sections:
+        console.rule(section.title, align="left")
+        for table in section.tables:
+            if table.listed:
+                console.print(table.rich())
+    for note in report.notes:
+        console.print(f"note: {note}", highlight=False)
+    console.print(f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.fit_on == args.split:
+        raise EvaluationError(f"--fit-on {args.fit_on}: that is the split to judge on; expected another, or by_image")
+    for name in ("runs", "workers"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise EvaluationError(f"--{name} {value}: expected at least 1")
+
+
+def _table(args: argparse.Namespace, splits: Sequence[str], console: Console) -> SegmentStore:
+    """The segment table with these splits; the network runs over those that it lacks."""
+    from trust_seg_ros.meta.store import SegmentStore
+
+    path = args.table or args.out / "segments"
+    if args.dataset is None:
+        store = SegmentStore.open(path)
+        for split in splits:
+            store.entry(split)
+        return store
+    from trust_seg_ros.meta.collect import collect
+    from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.meta.store_rows import metric_names
+    from trust_seg_ros.segmentation.labels import load_labels
+
+    settings = network_settings(args)
+    labels = load_labels(settings.labels) if settings.labels else settings.load().labels
+    chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
+    folders = {split: open_split(args, split, labels) for split in splits}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for split, folder in folders.items():
+        with collection_bar(console, f"segments of {split}") as progress:
+            store = collect(
+                settings,
+                folder,
+                path,
+                split,
+                workers=args.workers,
+                keep_going=args.keep_going,
+                progress=progress,
+                data_set=args.dataset.resolve().name,
+            )
+    return store
+
+
+def _arrangements(args: argparse.Namespace, data: dict[str, SegmentData]) -> list[Arrangement]:
+    from trust_seg_ros.evaluation.meta import splits
+
+    judged = data[args.split]
+    if not len(judged):
+        raise EvaluationError(f"{args.split}: no segment with an interior; expected some to judge")
+    found = [splits.ARRANGEMENTS[name](judged, args.runs) for name in dict.fromkeys(args.arrangement)]
+    if args.fit_on is not None:
+        found.append(splits.fit_on(data[args.fit_on], judged, args.fit_on, args.split))
+    return found
+
+
+def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) -> dict[str, str]:
+    facts = {
+        "network": f"{store.network}, {len(store.class_names)} classes",
+        "data set": store.entry(args.split).data_set or "unknown",
+        "metrics": f"{args.features}, {len(names)}: {', '.join(names)}",
+        "IoU_adj": {"component": "as in the paper", "released": "as in the authors' code"}[args.variant],
+    }
+    skipped = {split: entry.skipped for split, entry in store.entries.items() if entry.skipped}
+    return facts | {f"left out of {split}": ", ".join(images) for split, images in skipped.items()}
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)

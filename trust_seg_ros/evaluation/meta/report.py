@@ -1,0 +1,146 @@
+"""The folder of a report: report.md, one CSV file per table, PNG figures; the same input gives the same text."""
+
+from __future__ import annotations
+
+import platform
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.meta.tabular import Table
+
+PAGE = "report.md"
+_STANDS_ON = ("trust_seg_ros", "numpy", "scikit-learn", "torch")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure.
+
+    Attributes:
+        name: of its file, without the suffix.
+        caption: one line.
+        draw: writes it to a path; False = there is nothing to draw.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Tables and figures under one heading.
+
+    Attributes:
+        title: the heading.
+        text: a paragraph below it.
+        tables: with their notes.
+        pictures: after the tables.
+        prefix: of the file names.
+    """
+
+    title: str
+    text: str
+    tables: tuple[Table, ...]
+    pictures: tuple[Picture, ...] = ()
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is written.
+
+    Attributes:
+        title: of the page.
+        command: the command line as it was typed.
+        facts: what was judged: name and value.
+        notes: what a reader must know before the numbers.
+        sections: in order.
+    """
+
+    title: str
+    command: str
+    facts: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def write(report: Report, out: Path) -> list[Path]:
+    """Write a report into a folder; files of an earlier report there that are not written again are removed.
+
+    All is written beside the folder first and then moved, the page last: a run that breaks leaves what was there.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        EvaluationError: the folder cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as draft:
+            names = _fill(report, Path(draft))
+            out.mkdir(exist_ok=True)
+            stale = _files_of(out / PAGE) - set(names)
+            for name in reversed(names):
+                (Path(draft) / name).replace(out / name)
+            for name in stale:
+                (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"{out}: the report cannot be written ({error})") from error
+    return [out / name for name in names]
+
+
+def versions() -> str:
+    """Versions of this package and of what its numbers depend on, in one line."""
+    found = [f"{name} {_version(name)}" for name in _STANDS_ON]
+    return ", ".join([found[0], f"Python {platform.python_version()}", *found[1:]])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _fill(report: Report, folder: Path) -> list[str]:
+    """Write everything; returns the names, the page first."""
+    lines, names = _head(report), [PAGE]
+    for section in report.sections:
+        lines += [f"## {section.title}", "", section.text, ""]
+        for table in section.tables:
+            name = f"{section.prefix}{table.name}.csv"
+            (folder / name).write_text(table.csv(), encoding="utf-8")
+            names.append(name)
+            if table.listed:
+                lines += [f"### {table.title}", "", table.markdown()]
+                lines += [f"{table.note} [{name}]({name})".strip(), ""]
+            else:
+                lines += [f"{table.title}, in full: [{name}]({name})", ""]
+        for picture in section.pictures:
+            name = f"{section.prefix}{picture.name}.png"
+            if picture.draw(folder / name):
+                names.append(name)
+                lines += [f"![{picture.caption}]({name})", "", f"*{picture.caption}*", ""]
+    (folder / PAGE).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return names
+
+
+def _head(report: Report) -> list[str]:
+    lines = [f"# {report.title}", "", "```", report.command, "```", ""]
+    lines += [f"- {name}: {value}" for name, value in (*report.facts, ("versions", versions()))]
+    lines += [f"- **{note}**" for note in report.notes]
+    return [*lines, ""]
+
+
+def _files_of(page: Path) -> set[str]:
+    """Names of the tables and figures that a report links to and that lie beside it."""
+    if not page.is_file():
+        return set()
+    return set(re.findall(r"\]\(([^/()\s]+\.(?:csv|png))\)", page.read_text(encoding="utf-8", errors="replace")))

@@ -1,0 +1,108 @@
+"""Tables: their columns and rows as values, and how these look in a terminal, in Markdown and in a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table as RichTable
+
+from trust_seg_ros.evaluation.meta.study import Spread
+
+Value = str | int | float | Spread
+NOTHING = "-"
+"""What cannot be told: one kind of segment only, a metric that does not vary, a single run's deviation."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        title: with its unit.
+        form: "text", "count", "percent" (values are shares), "number" or "power" (of ten).
+    """
+
+    title: str
+    form: str = "percent"
+
+    def text(self, value: Value) -> str:
+        """A value as people read it."""
+        if isinstance(value, Spread):
+            mean = self.text(value.mean)
+            return mean if np.isnan(value.std) else f"{mean} ± {self.text(value.std)}"
+        if isinstance(value, float) and not np.isfinite(value):
+            return NOTHING
+        formats = {"percent": lambda v: f"{100 * v:.2f}", "number": lambda v: f"{v:.3f}", "power": lambda v: f"{v:.1e}"}
+        formats |= {"count": lambda v: f"{v:,}", "text": str}
+        shown = formats[self.form](value)
+        return shown[1:] if shown.startswith("-") and not any(c in "123456789" for c in shown) else shown
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: of its CSV file, without the suffix.
+        title: above it.
+        columns: the first names the row.
+        rows: one value per column.
+        note: how to read it, a sentence or two.
+        listed: shown in the terminal and in the report; else in its CSV file only.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    note: str = ""
+    listed: bool = True
+
+    def rich(self) -> RichTable:
+        """For the terminal."""
+        table = RichTable(title=self.title, title_justify="left")
+        for column in self.columns:
+            table.add_column(column.title, justify="left" if column.form == "text" else "right")
+        for row in self._texts():
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """A Markdown table without its title."""
+        titles = [column.title for column in self.columns]
+        rulers = [":---" if column.form == "text" else "---:" for column in self.columns]
+        lines = [titles, rulers, *self._texts()]
+        return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+    def csv(self) -> str:
+        """Comma-separated: shares stay shares; a mean over runs has a second column for its standard deviation.
+
+        Six digits: more would be noise, and the last bits differ from machine to machine.
+        """
+        spreads = [any(isinstance(row[k], Spread) for row in self.rows) for k in range(len(self.columns))]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        header = []
+        for column, spread in zip(self.columns, spreads, strict=True):
+            title = column.title.removesuffix(", %")
+            header += [title, f"{title} std"] if spread else [title]
+        writer.writerow(header)
+        for row in self.rows:
+            cells = []
+            for value, spread in zip(row, spreads, strict=True):
+                mean, std = value if isinstance(value, Spread) else (value, np.nan)
+                cells += [_plain(mean), _plain(std)] if spread else [_plain(mean)]
+            writer.writerow(cells)
+        return out.getvalue()
+
+    def _texts(self) -> list[list[str]]:
+        return [[column.text(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+
+
+def _plain(value: str | int | float) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}" if np.isfinite(value) else NOTHING
+    return str(value)
