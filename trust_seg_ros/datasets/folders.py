@@ -1,22 +1,24 @@
-"""Labelled images in folders: CamVid's layout, and any ``images/`` + ``labels/`` pair."""
+"""What a data set is made of, the one place that reads it, and ``images/`` beside ``labels/``."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, LABEL_SUFFIX, read_image, read_values
 from trust_seg_ros.types import UNLABELLED
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+__all__ = ["IMAGE_SUFFIXES", "DatasetError", "LabelledFolder", "Sample", "camvid", "paired_folder", "read_image"]
 
-
-class DatasetError(TrustSegError):
-    """A data set that is missing, empty, or holds what its layout does not allow."""
+LABEL_ENDINGS = ("", "_label", "_labels", "_labelTrainIds", "_train_id", "_gt", "_mask")
+"""A label file is called like its image, plus one of these."""
+_FOREIGN = 254  # not a class: label sets have at most 254
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,17 @@ class Sample:
         image: path of the image.
         labels: path of the label image, one class id per pixel.
         drive: name of the recording the image comes from ("" when the layout does not tell).
+        name: what the image is called, unique in its split; by default the file name without suffix.
     """
 
     image: Path
     labels: Path
     drive: str = ""
+    name: str = ""
 
-    @property
-    def name(self) -> str:
-        """File name without its suffix."""
-        return self.image.stem
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.image.stem)
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,31 @@ class LabelledFolder:
 
     Attributes:
         samples: the images, in order of their names.
-        classes: number of classes q; label values 0..q-1.
-        ignore: label values that mean "no class"; they are read as 255, as is 255 itself.
+        classes: number of classes q; ids 0..q-1.
+        ignore: values in label files that mean "no class"; they are read as 255, as is 255 itself.
+        table: class id of every value in label files, 255 = no class; () = values are class ids.
 
     Raises:
-        DatasetError: an ignored value is the id of a class, or negative.
+        DatasetError: an ignored value stands for a class, or is negative; two samples have one name.
     """
 
     samples: tuple[Sample, ...]
     classes: int
     ignore: tuple[int, ...] = (UNLABELLED,)
+    table: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        wrong = sorted(value for value in self.ignore if value < self.classes)
+        ids = self._ids()
+        wrong = sorted(value for value in self.ignore if value < 0 or (value < len(ids) and ids[value] != UNLABELLED))
         if wrong:
             raise DatasetError(
-                f"ignored label values {wrong}: 0..{self.classes - 1} are the {self.classes} classes; "
-                f"expected values from {self.classes} on. Leave ignore away to ignore what the label set says"
+                f"ignored label values {wrong}: {self._known()}; "
+                "expected values without a class. Leave ignore away to ignore what the label set says"
             )
+        name, count = next(iter(Counter(sample.name for sample in self.samples).most_common(1)), ("", 0))
+        if count > 1:
+            same = [str(sample.image) for sample in self.samples if sample.name == name]
+            raise DatasetError(f"{count} images are called {name!r} ({', '.join(same[:3])}); expected different names")
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -76,36 +86,41 @@ class LabelledFolder:
         Raises:
             DatasetError: a file cannot be read, sizes differ, or a label value is neither a class nor ignored.
         """
-        image = read_image(sample.image)
-        labels = cv2.imread(str(sample.labels), cv2.IMREAD_UNCHANGED)
-        if labels is None or labels.ndim != 2:
-            raise DatasetError(f"{sample.labels}: expected a readable one-channel label image")
-        if labels.shape != image.shape[:2]:
+        image, values = read_image(sample.image), read_values(sample.labels)
+        if values.shape != image.shape[:2]:
             raise DatasetError(
-                f"{sample.labels}: labels are {labels.shape[1]}x{labels.shape[0]}, "
+                f"{sample.labels}: labels are {values.shape[1]}x{values.shape[0]}, "
                 f"the image {sample.image.name} is {image.shape[1]}x{image.shape[0]}"
             )
-        for value in self.ignore:  # before 16-bit labels become bytes: 256 is not 0
-            labels[labels == value] = UNLABELLED
-        foreign = np.unique(labels[(labels >= self.classes) & (labels != UNLABELLED)])
-        if foreign.size:
+        labels = self._lookup(values.dtype)[values]
+        foreign = np.unique(values[labels == _FOREIGN]).tolist()
+        if foreign:
+            listed = f"[{', '.join(map(str, foreign[:10]))}{', …' if len(foreign) > 10 else ''}]"
             raise DatasetError(
-                f"{sample.labels}: label values {foreign.tolist()} are outside 0..{self.classes - 1} "
-                f"and not among the ignored {list(self.ignore)}"
+                f"{sample.labels}: label values {listed} are outside 0..{len(self._ids()) - 1} and not among the "
+                f"ignored {sorted({*self.ignore, UNLABELLED})}: {self._known()}. Name values without a class with "
+                "--ignore, or the label set of these files with --labels"
             )
-        return image, labels.astype(np.uint8)
+        return image, labels
 
+    def _ids(self) -> tuple[int, ...]:
+        return self.table or tuple(range(self.classes))
 
-def read_image(path: Path) -> np.ndarray:
-    """An image file as (H, W, 3) uint8 RGB; raises DatasetError when it cannot be read."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)  # labels know nothing of EXIF
-    if image is None:
-        raise DatasetError(f"{path}: not a readable image ({'exists' if path.exists() else 'no such file'})")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    def _known(self) -> str:
+        if not self.table:
+            return f"0..{self.classes - 1} are the {self.classes} classes"
+        return f"0..{len(self.table) - 1} are ids, of which {self.classes} stand for classes"
+
+    def _lookup(self, kind: np.dtype) -> np.ndarray:
+        """Class id, 255 or _FOREIGN of every value that ``kind`` (uint8 or uint16) can hold."""
+        ids, lookup = self._ids(), np.full(np.iinfo(kind).max + 1, _FOREIGN, np.uint8)
+        lookup[: len(ids)] = ids
+        lookup[[value for value in (*self.ignore, UNLABELLED) if value < len(lookup)]] = UNLABELLED
+        return lookup
 
 
 def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLED,)) -> LabelledFolder:
-    """``root/images/*`` with ``root/labels/<same stem>.png``; drive = name up to the first underscore.
+    """``root/images/`` with ``root/labels/``, see :func:`pairs`.
 
     Raises:
         DatasetError: a folder is missing or empty, an image has no labels, or ``ignore`` names a class.
@@ -114,16 +129,33 @@ def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLE
     for folder in (images, labels):
         if not folder.is_dir():
             raise DatasetError(f"{folder}: no such folder; expected images/ and labels/ below {root}")
-    files = sorted(p for p in images.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    return LabelledFolder(pair_up(images, labels), classes, ignore)
+
+
+def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
+    """Every image below ``images`` with the PNG of the same name at the same place below ``labels``.
+
+    The drive is the first sub-folder, or else the name up to the first underscore.
+
+    Raises:
+        DatasetError: no images, or one without labels.
+    """
+    files = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     if not files:
         raise DatasetError(f"{images}: no images (looked for {', '.join(IMAGE_SUFFIXES)})")
     samples = []
     for file in files:
-        label = labels / f"{file.stem}.png"
+        place = file.relative_to(images).with_suffix("")
+        label = labels / place.with_name(place.name + ".png")
         if not label.is_file():
             raise DatasetError(f"{file}: no labels; expected {label}")
-        samples.append(Sample(file, label, file.stem.split("_")[0]))
-    return LabelledFolder(tuple(samples), classes, ignore)
+        drive = place.parts[0] if len(place.parts) > 1 else place.name.split("_")[0]
+        samples.append(Sample(file, label, drive, place.as_posix()))
+    names = [sample.name for sample in samples]
+    if len(set(names)) < len(names):
+        double = sorted({name for name in names if names.count(name) > 1})
+        raise DatasetError(f"{images}: two images are called {double[0]!r}, with different suffixes; keep one")
+    return tuple(samples)
 
 
 def camvid(root: Path, split: str) -> LabelledFolder:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, open_split
+from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
 
 EPILOG = """examples:
   trust-seg miou data/camvid --split test
   trust-seg miou data/mine --split val --model mine.pt2 --labels mine.yaml --ignore 255
 
-DATASET holds SPLIT/images/* and SPLIT/labels/*.png with one class id per pixel. IoU is taken over all pixels of the
+IoU is taken over all pixels of the
 split together, at the labels' resolution; ignored pixels do not count.
 """
 
@@ -28,13 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
-    from trust_seg_ros.segmentation.loader import load_network
     from trust_seg_ros.uncertainty import uncertainty_maps
 
     console = Console()
-    network = load_network(args.model, labels=args.labels)
+    network = network_settings(args).load()
     names = network.labels.names
-    folder = open_split(args, args.split, len(names), network.labels.without_class)
+    folder = open_split(args, args.split, network.labels)
     confusion = ConfusionMatrix(len(names))
     for sample in track(list(folder), f"images of {args.split}", console=console):
         image, labels = folder.read(sample)
