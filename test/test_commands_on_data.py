@@ -34,7 +34,7 @@ def test_fit_writes_a_model_that_serves_the_network_it_was_fitted_for(dataset, t
     assert model.summary["fitted_on"] == model.summary["judged_on_val"]
     assert model.summary["fitted_on"]["auroc"] > 0.5
     assert "AUROC" in capsys.readouterr().out
-    assert [p.name for p in tmp_path.iterdir()] == ["meta.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["meta.json", "meta.segments"]
     assert json.loads(out.read_text())["summary"]["split"] == "val"
 
 

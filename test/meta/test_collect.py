@@ -241,5 +241,7 @@ def test_progress_begins_with_what_is_there(run, blobs):
     assert seen[11:] == [(10, 10)]
 
 
-def test_workers_by_default_are_the_cores():
-    assert default_workers(NetworkSettings(device="cpu")) == cores()
+def test_workers_by_default_are_the_cores_but_for_few_images():
+    settings = NetworkSettings(device="cpu")
+    assert default_workers(settings, 100_000) == cores()
+    assert default_workers(settings, 0) == default_workers(settings, 20) == 1

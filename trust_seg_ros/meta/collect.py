@@ -18,9 +18,12 @@ from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 
-def default_workers(settings: NetworkSettings) -> int:
-    """One per core on a CPU; one on a GPU, which they would only share."""
-    return cores() if pick_device(settings.device).type == "cpu" else 1
+_WORTHWHILE = 16  # images; what a worker does with them takes as long as its start
+
+
+def default_workers(settings: NetworkSettings, images: int) -> int:
+    """One per core on a CPU, fewer for few images; one on a GPU, which they would only share."""
+    return min(cores(), max(1, images // _WORTHWHILE)) if pick_device(settings.device).type == "cpu" else 1
 
 
 def collect(
@@ -65,8 +68,8 @@ def collect(
     """
     if not len(folder):
         raise DatasetError(f"split {split!r} has no images; expected at least one")
-    path, workers = Path(store).expanduser(), default_workers(settings) if workers is None else workers
-    if workers < 1:
+    path = Path(store).expanduser()
+    if workers is not None and workers < 1:
         raise CollectError(f"{workers} workers; expected at least 1")
     with one_thread(), ExitStack() as stack:
         collector = Collector(settings.load(), folder)
@@ -78,7 +81,8 @@ def collect(
         total, left = len(folder), len(writer.todo)
         progress(total - left, total)
         jobs = [(index, writer.image_file(index)) for index in writer.todo]
-        results = _results(stack, collector, settings, jobs, min(workers, left))
+        workers = default_workers(settings, left) if workers is None else min(workers, left)
+        results = _results(stack, collector, settings, jobs, workers)
         del collector  # with several workers the network is not needed here any more
         for number, (index, error) in enumerate(results, 1):
             if error is None:

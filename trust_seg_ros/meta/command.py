@@ -3,62 +3,175 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, open_split
+from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+
+if TYPE_CHECKING:
+    from trust_seg_ros.meta.store import SegmentStore
+    from trust_seg_ros.types import Json
 
 EPILOG = """examples:
   trust-seg fit data/camvid --split val --out meta.json
   trust-seg fit data/camvid --split val --judge test --out meta.json      (also prints how it does on test)
+  trust-seg fit data/camvid --split val --split test --out meta.json      (on both together)
   trust-seg fit data/mine --split train --model mine.net:build --labels mine.yaml --ignore 255 --out meta.json
+  trust-seg fit --table meta.segments --features E,D_in,S --out small.json          (again, without the network)
 
-DATASET holds SPLIT/images/* and SPLIT/labels/*.png with one class id per pixel. The file written is readable JSON:
-feature names, means, scales, coefficients, ranges, and how it was fitted. The node loads it as meta_model.
+The network runs over the images once; metrics and targets of all segments go into a table beside the model file
+(meta.json: meta.segments/), a Parquet data set that trust-seg evaluate, pandas or duckdb read as well. Whatever ends
+a run, what was done is kept, and the same command does the rest; the table is the same whatever the number of
+workers. A table of another network or of other data is refused: --fresh begins anew.
+
+The model file is readable JSON: metrics, means, scales, coefficients, ranges, and how it was fitted. The node loads it
+as meta_model. docs/fit.md walks through it.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    add_data_arguments(parser, EPILOG, "val", "fit on")
-    parser.add_argument("--judge", default="", help="sub-folder to judge on, e.g. test (default: none)")
-    parser.add_argument("--out", type=Path, required=True, help="model file to write")
+    add_data_arguments(parser, EPILOG, "val", "fit on", several=True, optional=True)
+    parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
+    models = parser.add_argument_group("meta models")
+    models.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+    models.add_argument(
+        "--class-input",
+        choices=CLASS_INPUTS,
+        default="probabilities",
+        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
+    )
+    table = parser.add_argument_group("segment table")
+    table.add_argument(
+        "--table", type=Path, metavar="DIR", help="its folder (default: beside --out; meta.json: meta.segments)"
+    )
+    table.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
+    table.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that run the network, each with it in memory (default: one per core, fewer for few images; on a GPU one)",
+    )
+    table.add_argument(
+        "--keep-going", action="store_true", help="leave out images that cannot be read, and name them at the end"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
-    from trust_seg_ros.meta.data import SegmentData
-    from trust_seg_ros.meta.fit import collect, fit, scores
-    from trust_seg_ros.segmentation.loader import load_network
+    from trust_seg_ros.meta import command_report as report
+    from trust_seg_ros.meta.data import joined
+    from trust_seg_ros.meta.fit import fit, scores
 
     console = Console()
-    network = load_network(args.model, labels=args.labels)
-    names = tuple(network.labels.names)
-
-    def gather(split: str) -> SegmentData:
-        folder = open_split(args, split, len(names), network.labels.without_class)
-        bar = iter(track(range(len(folder)), f"segments of {split}", console=console))
-        data = collect(network, folder, tick=lambda: next(bar, None))
-        next(bar, None)
-        return data
-
-    data = gather(args.split)
-    model = fit(data, {"data": args.dataset.name, "split": args.split})
-    model.summary["fitted_on"] = scores(model, data)
-    table = Table("split", "segments", "false positive", "accuracy", "majority", "AUROC", "R²", "σ")
-    rows = [(args.split, data, model.summary["fitted_on"])]
+    _check(args.out, args.workers)
+    table = args.table or args.out.with_suffix(".segments")
+    wanted = list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
+    store = _collected(args, table, wanted, console)
+    parts = {split: store.read(split) for split in wanted}
+    console.print(report.splits_table(store, parts))
+    data = joined([parts[split] for split in dict.fromkeys(args.split)])
+    if not len(data):
+        raise MetaModelError(f"no segment of {' and '.join(args.split)} has an interior; there is nothing to fit on")
+    console.print(report.classes_table(data))
+    model = fit(data, args.features, args.class_input, summary=_summary(args, store))
+    judged = {"fitted_on": scores(model, data)}
     if args.judge:
-        judged = gather(args.judge)
-        model.summary[f"judged_on_{args.judge}"] = scores(model, judged)
-        rows.append((args.judge, judged, model.summary[f"judged_on_{args.judge}"]))
-    for split, part, s in rows:
-        values = (s["accuracy"], s["majority"], s["auroc"], s["r2"], s["sigma"])
-        share = f"{part.false_positive.mean():.1%}"
-        table.add_row(split, str(len(part.iou_adj)), share, *(f"{v:.3f}" for v in values))
+        judged[f"judged_on_{args.judge}"] = scores(model, parts[args.judge])
+    model.summary.update(judged)
     model.save(args.out)
-    console.print(table)
-    console.print(f"wrote {args.out}")
+    console.print(report.scores_table(_titled(args, judged)), report.coefficients_table(model), sep="\n")
+    if (skipped := report.skipped_table(store, wanted)) is not None:
+        console.print(skipped)
+    console.print(f"wrote {args.out}; the segments are in {table}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _collected(args: argparse.Namespace, table: Path, splits: Sequence[str], console: Console) -> SegmentStore:
+    """The table with all splits in it: made, gone on with, or, without a data set, as it is."""
+    from trust_seg_ros.meta.store import SegmentStore
+
+    if args.dataset is None:
+        if args.fresh:
+            raise MetaModelError("--fresh removes the segment table, but there is no DATASET to make it anew from")
+        return SegmentStore.open(table)
+    from trust_seg_ros.meta.collect import collect
+    from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.meta.progress import collection_bar
+    from trust_seg_ros.meta.store_rows import metric_names
+    from trust_seg_ros.meta.store_writer import discard
+    from trust_seg_ros.segmentation.labels import load_labels
+
+    settings = network_settings(args)
+    labels = load_labels(settings.labels) if settings.labels else settings.load().labels
+    chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
+    folders = {split: open_split(args, split, labels) for split in splits}
+    if args.fresh:
+        discard(table)
+    try:
+        for split, folder in folders.items():
+            with collection_bar(console, f"segments of {split}") as progress:
+                store = collect(
+                    settings,
+                    folder,
+                    table,
+                    split,
+                    workers=args.workers,
+                    keep_going=args.keep_going,
+                    progress=progress,
+                    data_set=args.dataset.resolve().name,
+                )
+    except KeyboardInterrupt:
+        console.print(f"stopped; what is done is kept in {table}, the same command goes on with the rest")
+        raise
+    return store
+
+
+def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
+    """How the model came to be, for the model file: names and settings, but no places on this machine."""
+    import numpy as np
+    import sklearn
+    import torch
+
+    from trust_seg_ros.meta.store_identity import package_version
+
+    entries = [store.entry(split) for split in dict.fromkeys(args.split)]
+    return {
+        "data": " + ".join(dict.fromkeys(entry.data_set for entry in entries)),
+        "split": " + ".join(dict.fromkeys(args.split)),
+        "skipped": sum(len(entry.skipped) for entry in entries),
+        "features": args.features,
+        "class_input": args.class_input,
+        "network_input": store.identity.input,
+        "ignored_labels": sorted({value for entry in entries for value in entry.ignore}),
+        "versions": {
+            "trust_seg_ros": package_version(),
+            "torch": str(torch.__version__),
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _titled(args: argparse.Namespace, judged: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    titles = [f"{' + '.join(dict.fromkeys(args.split))} (fitted)", f"{args.judge} (judged)"]
+    return dict(zip(titles, judged.values(), strict=False))
+
+
+def _check(path: Path, workers: int | None) -> None:
+    """Say before the work, not after it, what cannot be done."""
+    if workers is not None and workers < 1:
+        raise MetaModelError(f"--workers {workers}; expected at least 1")
+    if path.is_dir():
+        raise MetaModelError(f"--out {path} is a folder; expected a file, for example {path / 'meta.json'}")
+    if not path.parent.is_dir():
+        raise MetaModelError(f"--out {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise MetaModelError(f"--out {path}: the folder {path.parent} cannot be written to")

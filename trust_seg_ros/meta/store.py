@@ -39,7 +39,7 @@ class SplitEntry:
         data_set: name of the data set's folder.
         images: names of the images; their positions number them.
         drives: of each image, the recording it comes from.
-        ignore: label values without a class.
+        ignore: label values without a class, 255 among them.
         part_images: images per Parquet file.
         complete: every image is stored or skipped.
         skipped: name of an image -> why it is not in the table.

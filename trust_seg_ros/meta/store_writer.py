@@ -33,7 +33,7 @@ from trust_seg_ros.meta.store_rows import (
     row_schema,
     write_part,
 )
-from trust_seg_ros.types import Json
+from trust_seg_ros.types import UNLABELLED, Json
 
 PART_IMAGES = 64
 WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
@@ -156,7 +156,7 @@ class SplitWriter:
             data_set,
             tuple(sample.name for sample in samples),
             tuple(sample.drive for sample in samples),
-            tuple(self._folder.ignore),
+            tuple(sorted({*self._folder.ignore, UNLABELLED})),
             part_images,
         )
         then = self.store.entries.get(self._split)

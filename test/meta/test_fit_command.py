@@ -1,0 +1,161 @@
+"""``trust-seg fit`` from its words to its files."""
+
+import json
+import shutil
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.cli import main
+from trust_seg_ros.meta import load_meta_model
+from trust_seg_ros.meta.command_report import bar
+from trust_seg_ros.meta.fit import scores
+from trust_seg_ros.meta.store import MANIFEST, SegmentStore
+
+
+@pytest.fixture
+def words(colours, tmp_path, blobs, monkeypatch):
+    """A command that fits the network of colours on ``blobs``; what is given comes after it."""
+    shutil.copytree(tmp_path / "blobs" / "val", tmp_path / "blobs" / "test")
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def command(*more, dataset=tmp_path / "blobs", out=tmp_path / "meta.json"):
+        options = ["--model", colours.model, "--device", "cpu", "--ignore", "9", "--workers", "1"] if dataset else []
+        return ["fit", *([str(dataset)] if dataset else []), *options, "--out", str(out), *more]
+
+    return command
+
+
+def test_it_writes_a_model_and_the_table_beside_it(words, tmp_path, capsys):
+    assert main(words("--judge", "test")) == 0
+    store = SegmentStore.open(tmp_path / "meta.segments")
+    assert store.splits == ("test", "val")
+    model = load_meta_model(tmp_path / "meta.json")
+    assert model.summary["fitted_on"] == pytest.approx(scores(model, store.read("val")))
+    assert model.summary["judged_on_test"] == model.summary["fitted_on"]
+    text = capsys.readouterr().out
+    for expected in ("false positives", "predicted classes", "green", "AUROC", "strongest 12 of", "│", "wrote"):
+        assert expected in text
+    assert "10/10" in text
+    assert {p.name for p in tmp_path.iterdir()} == {"meta.json", "meta.segments", "blobs", "net"}
+
+
+def test_the_summary_says_how_and_not_where(words, tmp_path):
+    assert main(words("--features", "metaseg,row", "--class-input", "both")) == 0
+    text = (tmp_path / "meta.json").read_text()
+    assert str(tmp_path) not in text
+    summary = json.loads(text)["summary"]
+    data = SegmentStore.open(tmp_path / "meta.segments").read("val")
+    told = ("data", "split", "images", "segments", "skipped", "features", "class_input", "ignored_labels")
+    assert [summary[key] for key in told] == ["blobs", "val", 10, len(data), 0, "metaseg,row", "both", [9, 255]]
+    assert summary["versions"]["scikit-learn"] == version("scikit-learn")
+    assert summary["network_input"]["order"] == "rgb"
+    model = load_meta_model(tmp_path / "meta.json")
+    assert {"row", "cprob_2", "class_2"} <= set(model.features)
+
+
+def test_several_splits_are_fitted_on_together(words, tmp_path):
+    assert main(words("--split", "val", "--split", "test")) == 0
+    summary = load_meta_model(tmp_path / "meta.json").summary
+    one = len(SegmentStore.open(tmp_path / "meta.segments").read("val"))
+    assert (summary["split"], summary["images"], summary["segments"]) == ("val + test", 20, 2 * one)
+
+
+def test_from_the_table_it_fits_without_network_and_data(words, tmp_path):
+    assert main(words()) == 0
+    whole = load_meta_model(tmp_path / "meta.json")
+    shutil.rmtree(tmp_path / "net")
+    shutil.rmtree(tmp_path / "blobs")
+    again = words("--table", str(tmp_path / "meta.segments"), dataset=None, out=tmp_path / "again.json")
+    assert main(again) == 0
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "meta.json").read_text()
+    assert main([*again, "--features", "E"]) == 0
+    small = load_meta_model(tmp_path / "again.json")
+    assert small.features == ("E",)
+    assert small.means[0] == whole.means[whole.features.index("E")]
+
+
+def test_without_data_and_table_it_says_what_is_missing(words, tmp_path, capsys):
+    assert main(words(dataset=None)) == 2
+    assert "meta.segments: no segment table" in capsys.readouterr().err
+    assert main(words("--fresh", dataset=None)) == 2
+    assert "there is no DATASET to make it anew from" in capsys.readouterr().err
+    assert main(words()) == 0
+    assert main(words("--split", "other", dataset=None)) == 2
+    assert "no split 'other' in this segment table; there are: val" in capsys.readouterr().err
+
+
+def test_changed_weights_want_a_fresh_table(words, tmp_path, capsys):
+    assert main(words()) == 0
+    before = (tmp_path / "meta.json").read_text()
+    (tmp_path / "net" / "colours_net.weights").write_text("0.5")
+    assert main(words()) == 2
+    assert "weights have changed; collect anew with --fresh" in capsys.readouterr().err
+    assert (tmp_path / "meta.json").read_text() == before
+    assert main(words("--fresh")) == 0
+    assert (tmp_path / "meta.json").read_text() != before
+
+
+def test_images_left_out_are_named(words, blobs, tmp_path, capsys):
+    blobs.samples[2].image.write_bytes(b"no image")
+    assert main(words()) == 2
+    assert "a_004.png: not a readable image" in capsys.readouterr().err
+    assert not (tmp_path / "meta.json").exists()
+    assert main(words("--keep-going")) == 0
+    text = capsys.readouterr().out
+    assert "left out" in text
+    assert "a_004" in text
+    assert load_meta_model(tmp_path / "meta.json").summary["skipped"] == 1
+
+
+def test_workers_do_not_show(words, tmp_path):
+    assert main(words(out=tmp_path / "one.json")) == 0
+    assert main(words("--workers", "2", out=tmp_path / "two.json")) == 0
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    for name in (MANIFEST, "split=val/part-00000.parquet"):
+        assert (tmp_path / "one.segments" / name).read_bytes() == (tmp_path / "two.segments" / name).read_bytes()
+
+
+def test_no_false_positive_is_said(words, blobs, tmp_path, capsys):
+    labels = np.repeat(np.array([[0], [1]], np.uint8), (20, 20), 0).repeat(56, 1)
+    for sample in blobs:  # red above green, and seen so
+        cv2.imwrite(str(sample.image), np.eye(3, dtype=np.uint8)[2 - labels] * 250)
+        cv2.imwrite(str(sample.labels), labels)
+    assert main(words()) == 2
+    assert "0 of 20 segments are false positives" in capsys.readouterr().err
+    assert not (tmp_path / "meta.json").exists()
+
+
+def test_no_segment_with_an_interior_is_said(words, blobs, capsys):
+    for sample in blobs:
+        cv2.imwrite(str(sample.labels), np.full((40, 56), 9, np.uint8))
+    assert main(words()) == 2
+    assert "no segment of val has an interior; there is nothing to fit on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--features", "metasge"], "no segment metric 'metasge'"),
+        (["--workers", "0"], "--workers 0; expected at least 1"),
+        (["--split", "tset"], "tset"),
+        (["--out", "."], "--out . is a folder; expected a file"),
+        (["--out", "no/where/meta.json"], "there is no folder no/where; make it first"),
+    ],
+)
+def test_mistakes_are_said_before_the_work(words, tmp_path, capsys, monkeypatch, more, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(words(*more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "meta.segments").exists()
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0, " " * 10 + "│" + " " * 10), (1, " " * 10 + "│" + "█" * 10)])
+def test_a_bar_to_the_right(share, drawn):
+    assert bar(share) == drawn
+
+
+def test_a_bar_to_the_left():
+    assert bar(-0.3) == " " * 7 + "███│" + " " * 10

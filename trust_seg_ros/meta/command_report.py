@@ -1,0 +1,98 @@
+"""What ``trust-seg fit`` prints: the segment table in figures, how the models do, and what they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from trust_seg_ros.meta.data import SegmentData
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.store import SegmentStore
+
+_STRONGEST = 12
+_HALF = 10  # width of a bar to either side
+_SCORES = (("accuracy", "accuracy"), ("majority", "majority"), ("auroc", "AUROC"), ("r2", "R²"), ("sigma", "σ"))
+
+
+def splits_table(store: SegmentStore, parts: Mapping[str, SegmentData]) -> Table:
+    """Images and segments of every split.
+
+    Args:
+        store: where they come from.
+        parts: name of a split -> its segments with an interior.
+    """
+    heads = ("split", "images", "skipped", "segments", "with interior", "false positives")
+    table = _right(Table(title="segments", title_justify="left"), heads)
+    for split, data in parts.items():
+        entry = store.entry(split)
+        images = len(entry.images) - len(entry.skipped)
+        row = (images, len(entry.skipped), entry.segments, entry.with_interior)
+        table.add_row(split, *(f"{number:,}" for number in row), _share(data.false_positive))
+    return table
+
+
+def classes_table(data: SegmentData) -> Table:
+    """Segments with an interior by predicted class: how many, how many of them false, how well they fit."""
+    heads = ("class", "with interior", "false positives", "mean IoU", "mean IoU_adj")
+    table = _right(Table(title="predicted classes", title_justify="left"), heads)
+    for c, name in enumerate(data.class_names):
+        mine = data.class_ids == c
+        means = [f"{values[mine].mean():.3f}" if mine.any() else "" for values in (data.iou, data.iou_adj)]
+        table.add_row(name, f"{mine.sum():,}", _share(data.false_positive[mine]), *means)
+    return table
+
+
+def skipped_table(store: SegmentStore, splits: Sequence[str]) -> Table | None:
+    """Images that were left out, and why; None when none was."""
+    table = Table("split", "image", "why", title="left out", title_justify="left")
+    for split in splits:
+        for name, reason in store.entry(split).skipped.items():
+            table.add_row(split, Text(name), Text(reason))
+    return table if table.row_count else None
+
+
+def scores_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
+    """Scores by what they were taken on; see ``meta.fit.scores``."""
+    table = _right(Table(title="meta models", title_justify="left"), ("on", *(head for _, head in _SCORES)))
+    for name, scores in rows.items():
+        table.add_row(name, *(f"{scores[key]:.3f}" for key, _ in _SCORES))
+    return table
+
+
+def coefficients_table(model: MetaModel, strongest: int = _STRONGEST) -> Table:
+    """The features with the largest coefficients, of standardised metrics, in either model.
+
+    Bars to the right: more of the metric, more likely a false positive, or a larger IoU; to the left: less.
+    """
+    wrong, iou = model.classifier.coefficients, model.regressor.coefficients
+    strength = np.maximum(*(np.abs(c) / max(np.abs(c).max(initial=0), 1e-300) for c in (wrong, iou)))
+    order = np.argsort(-strength, kind="stable")[:strongest]
+    title = f"strongest {len(order)} of {len(model.features)} coefficients (standardised metrics)"
+    table = Table("metric", title=title, title_justify="left")
+    for head in ("false positive", "IoU_adj"):
+        table.add_column(head, justify="right")
+        table.add_column("−" + " " * (2 * _HALF - 1) + "+", no_wrap=True)
+    for k in order:
+        cells = (cell for c in (wrong, iou) for cell in (f"{c[k]:+.3f}", bar(c[k] / max(np.abs(c).max(), 1e-300))))
+        table.add_row(model.features[k], *cells)
+    return table
+
+
+def bar(share: float) -> str:
+    """A number in [-1, 1] as a bar of 21 signs that begins in the middle."""
+    length = min(_HALF, round(abs(share) * _HALF))
+    left, right = ("█" * length, "") if share < 0 else ("", "█" * length)
+    return f"{left:>{_HALF}}│{right:<{_HALF}}"
+
+
+def _right(table: Table, heads: Sequence[str]) -> Table:
+    for k, head in enumerate(heads):
+        table.add_column(head, justify="right" if k else "left")
+    return table
+
+
+def _share(values: np.ndarray) -> str:
+    return f"{values.mean():.1%}" if values.size else ""
