@@ -1,7 +1,11 @@
 """The choice of metrics, and the matrix made of it."""
 
+from fnmatch import fnmatchcase
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trust_seg_ros.meta import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix, required_set
@@ -9,6 +13,8 @@ from trust_seg_ros.segments import FEATURE_SETS
 from trust_seg_ros.types import SegmentTable
 
 ALL = FEATURE_SETS["all"].names(3)
+ONE_HOT = ("class_0", "class_1", "class_2")
+CHOICES = (*ALL, *ONE_HOT, *FEATURE_SETS, "*_in", "S*", "?", "c*", "class_*")
 
 
 def table(names=("S", "cprob_0", "cprob_1"), classes=(1, 0, 1)):
@@ -45,17 +51,56 @@ def test_class_input(class_input, expected):
 
 def test_one_class_alone_can_be_named():
     assert chosen_features("E,class_2", ALL) == ("E", "class_2")
+    assert chosen_features("E,class_2,cprob_1", ALL, "one-hot") == ("E", "class_1", "class_2")
+    assert chosen_features("E,class_2", ALL, "both") == ("E", "cprob_2", "class_2")
+    assert chosen_features("E,class_2", ALL, "none") == ("E",)
+
+
+def test_a_set_that_the_segments_do_not_hold_is_refused():
+    names = FEATURE_SETS["metaseg"].names(2)
+    assert chosen_features("all", names) == chosen_features("metaseg", names) == names
+    with pytest.raises(MetaModelError, match=r"the segments lack E_var, .*ndist_1 of the set meta_ood; .* have: S, "):
+        chosen_features("meta_ood", names)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(CHOICES)), min_size=1, max_size=8), st.permutations(ALL))
+def test_a_choice_is_what_its_words_leave_in_the_order_of_the_table(words, available):
+    expected = set()
+    for minus, word in words:
+        meant = {name for name in ALL if fnmatchcase(name, word)} or {
+            name for name in ONE_HOT if fnmatchcase(name, word)
+        }
+        meant |= set(FEATURE_SETS[word].names(3)) if word in FEATURE_SETS else set()
+        expected = expected - meant if minus else expected | meant
+    spec = ", ".join("-" * minus + word for minus, word in words)
+    if expected:
+        one_hot = [name.replace("cprob", "class") for name in available if name.startswith("cprob")]
+        found = chosen_features(spec, available)
+        assert found == tuple(name for name in [*available, *one_hot] if name in expected)
+    else:
+        with pytest.raises(MetaModelError, match="leaves no metric"):
+            chosen_features(spec, available)
 
 
 @pytest.mark.parametrize(
     ("spec", "class_input", "text"),
     [
-        ("metasegg", "none", "no segment metric 'metasegg'.*did you mean metaseg"),
+        (
+            "metasegg",
+            "none",
+            r"no segment metric 'metasegg' \(did you mean metaseg\?\); there are the sets metaseg, meta_ood",
+        ),
+        ("e_IN", "none", r"did you mean E_in or .*; .* and the metrics S, S_in, .*ndist_2, class_0, class_1, class_2$"),
+        ("Ä", "none", "no segment metric 'Ä'; there are"),
         ("E,Q_*", "none", "no segment metric 'Q_\\*'"),
         ("class_3", "one-hot", "no segment metric 'class_3'"),
         ("E,-E", "none", "leaves no metric"),
         ("cprob_*", "none", "leaves no metric"),
-        ("", "none", "no segment metric ''"),
+        ("", "none", "'' with class input 'none' leaves no metric"),
+        (" , ,-E", "probabilities", "leaves no metric; name at least one"),
+        ("E,-", "probabilities", "no segment metric ''"),
+        ("E,S*", "one-hot", r"class input 'one-hot' wants classes, and the choice 'E,S\*' names none; add cprob_\*"),
+        ("E", "both", "class input 'both' wants classes"),
         ("E", "two-hot", "choose one of: probabilities, one-hot, both, none"),
     ],
 )

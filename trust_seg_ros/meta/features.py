@@ -2,22 +2,22 @@
 
 A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``all``), names of metrics and shell patterns
 (``E*``, ``cprob_*``), separated by commas; what a leading ``-`` names is taken out again: ``meta_ood,-*_var,-row``.
+One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they are made of the predicted class.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.features import FEATURE_SETS
 
-ClassInput = Literal["probabilities", "one-hot", "both", "none"]
-CLASS_INPUTS: tuple[ClassInput, ...] = get_args(ClassInput)
+CLASS_INPUTS = ("probabilities", "one-hot", "both", "none")
 PROBABILITY, ONE_HOT = "cprob_", "class_"
 FEATURES_HELP = (
     "segment metrics to use: feature sets (metaseg, meta_ood, all), metrics and patterns like E* or cprob_*, "
@@ -45,55 +45,79 @@ class MetricSource(Protocol):
         """(n,) uint8 predicted class."""
 
 
-def chosen_features(
-    spec: str, available: Sequence[str], class_input: ClassInput | str = "probabilities"
-) -> tuple[str, ...]:
+def chosen_features(spec: str, available: Sequence[str], class_input: str = "probabilities") -> tuple[str, ...]:
     """Names of the metrics that a choice means, in the order of ``available``; one-hot columns come last.
 
     Args:
         spec: the choice, see this module's description.
         available: metrics there are; as many ``cprob_`` among them as the network has classes.
-        class_input: ``probabilities`` leaves the choice as it is; ``one-hot`` puts ``class_c`` (1 where the segment
-            is predicted as c, else 0) in the place of ``cprob_c``, ``both`` beside it, ``none`` takes out either.
+        class_input: of the classes that the choice names, ``probabilities`` leaves the columns as they are, ``one-hot``
+            uses ``class_c`` (1 where the segment is predicted as c, else 0) in the place of ``cprob_c``, ``both``
+            uses both, and ``none`` takes out either.
 
     Raises:
-        MetaModelError: a name or pattern that nothing matches, an unknown class input, or nothing is left.
+        MetaModelError: a name or pattern that nothing matches, a set that the available metrics do not hold, an unknown
+            class input or one without a class in the choice, or nothing is left.
     """
     if class_input not in CLASS_INPUTS:
         raise MetaModelError(f"no class input {class_input!r}; choose one of: {', '.join(CLASS_INPUTS)}")
-    classes = [name.removeprefix(PROBABILITY) for name in available if name.startswith(PROBABILITY)]
-    known = [*available, *(f"{ONE_HOT}{c}" for c in classes)]
+    known = [*available, *(ONE_HOT + c for c in _classes(available))]
     chosen: set[str] = set()
-    for word in (word.strip() for word in spec.split(",")):
+    for word in filter(None, (word.strip() for word in spec.split(","))):
         if word.startswith("-"):
-            chosen -= _meant(word[1:].strip(), known, available, len(classes))
+            chosen -= _meant(word[1:].strip(), known, available)
         else:
-            chosen |= _meant(word, known, available, len(classes))
-    probabilities = {name for name in chosen if name.startswith(PROBABILITY)}
-    if class_input in ("one-hot", "both"):
-        chosen |= {ONE_HOT + name.removeprefix(PROBABILITY) for name in probabilities}
-    if class_input in ("one-hot", "none"):
-        chosen -= probabilities
-    if class_input == "none":
-        chosen -= {name for name in chosen if name.startswith(ONE_HOT)}
+            chosen |= _meant(word, known, available)
+    chosen = _with_classes(chosen, class_input, spec)
     if not chosen:
-        raise MetaModelError(
-            f"the choice {spec!r} with class input {class_input!r} leaves no metric; name at least one"
-        )
+        raise MetaModelError(f"{spec!r} with class input {class_input!r} leaves no metric; name at least one")
     return tuple(name for name in known if name in chosen)
 
 
-def _meant(word: str, known: Sequence[str], available: Sequence[str], n_classes: int) -> set[str]:
-    if word in FEATURE_SETS:
-        return set(available) if word == "all" else set(FEATURE_SETS[word].names(n_classes)) & set(available)
-    matches = {name for name in known if fnmatchcase(name, word)}
-    if not matches:
-        near = difflib.get_close_matches(word, [*known, *FEATURE_SETS], 3)
+def _classes(names: Iterable[str], prefix: str = PROBABILITY) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _with_classes(chosen: set[str], class_input: str, spec: str) -> set[str]:
+    if class_input == "probabilities":
+        return chosen
+    classes = {*_classes(chosen), *_classes(chosen, ONE_HOT)}
+    if not classes and class_input != "none":
         raise MetaModelError(
-            f"no segment metric {word!r}{f' (did you mean {near[0]}?)' if near else ''}; there are the sets "
+            f"class input {class_input!r} wants classes, and the choice {spec!r} names none; add {PROBABILITY}* to it"
+        )
+    prefixes = {"one-hot": (ONE_HOT,), "both": (PROBABILITY, ONE_HOT), "none": ()}[class_input]
+    others = {name for name in chosen if not name.startswith((PROBABILITY, ONE_HOT))}
+    return others | {prefix + c for prefix in prefixes for c in classes}
+
+
+def _meant(word: str, known: Sequence[str], available: Sequence[str]) -> set[str]:
+    if word == "all":
+        return set(available)
+    if word in FEATURE_SETS:
+        wanted = FEATURE_SETS[word].names(len(_classes(available)))
+        if absent := [name for name in wanted if name not in available]:
+            raise MetaModelError(
+                f"the segments lack {', '.join(absent)} of the set {word}; name metrics that they have: "
+                f"{', '.join(available)}"
+            )
+        return set(wanted)
+    matches = {name for name in available if fnmatchcase(name, word)}  # * and c* mean metrics, not one-hot classes
+    matches = matches or {name for name in known if fnmatchcase(name, word)}
+    if not matches:
+        near = _similar(word, (*FEATURE_SETS, *known))
+        raise MetaModelError(
+            f"no segment metric {word!r}{f' (did you mean {near}?)' if near else ''}; there are the sets "
             f"{', '.join(FEATURE_SETS)} and the metrics {', '.join(known)}"
         )
     return matches
+
+
+def _similar(word: str, names: Sequence[str]) -> str:
+    """Up to three of the names that look like a word, upper and lower case alike."""
+    lower = {name.lower(): name for name in names}
+    near = [lower[name] for name in difflib.get_close_matches(word.lower(), lower, 3)]
+    return " or ".join(near)
 
 
 def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
