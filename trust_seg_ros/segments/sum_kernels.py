@@ -146,6 +146,7 @@ def add_probabilities(
 @jit
 def add_neighbours(
     classes: np.ndarray,
+    named: np.ndarray,
     y0: int,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -154,9 +155,10 @@ def add_neighbours(
     inner: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Count (pixel, 8-neighbour of another class) pairs in ``out`` (m, q + 1): by the neighbour's class, and all.
+    """Count (pixel, 8-neighbour outside its segment) pairs in ``out`` (m, q + 1): by the neighbour's class, and all.
 
-    A neighbour without a class (255) counts in the last column only.
+    ``classes`` tells what is outside, ``named`` the neighbour's class: one map for segments of equal class, two for
+    segments that span classes. A neighbour without a class (255) counts in the last column only.
     """
     height, width = classes.shape
     n_classes = out.shape[1] - 1
@@ -169,8 +171,8 @@ def add_neighbours(
                     continue
                 for v in range(max(y - 1, 0), min(y + 2, height)):
                     for u in range(max(x - 1, 0), min(x + 2, width)):
-                        c = classes[v, u]
-                        if c != classes[y, x]:
+                        if classes[v, u] != classes[y, x]:
+                            c = named[v, u]
                             sums[n_classes] += 1
                             if c < n_classes:
                                 sums[c] += 1

@@ -46,6 +46,7 @@ def sum_segments(
     features: FeatureSet,
     maps: Mapping[str, np.ndarray],
     source: ProbabilitySource,
+    named: np.ndarray,
     threads: int | None = None,
 ) -> SegmentSums:
     """Everything that the metrics of ``features`` are made of.
@@ -55,6 +56,7 @@ def sum_segments(
         features: which metrics are wanted.
         maps: prefix -> (H, W) float32 for every prefix of ``features.maps``.
         source: gives class probabilities; asked only if ``features.cprob``.
+        named: (H, W) uint8 predicted classes, for ``features.ndist``.
         threads: None for all available processors; the result does not depend on it.
     """
     planes = [maps[prefix] for prefix in features.maps]
@@ -63,7 +65,7 @@ def sum_segments(
 
     def work(band: Band) -> list[np.ndarray]:
         parts = [np.zeros((len(band.class_ids), width)) for width in widths]
-        _sum_band(band, found.classes, planes, source, features, parts)
+        _sum_band(band, found.classes, named, planes, source, features, parts)
         return parts
 
     totals = [np.zeros((len(found), width)) for width in widths]
@@ -79,6 +81,7 @@ def sum_segments(
 def _sum_band(
     band: Band,
     classes: np.ndarray,
+    named: np.ndarray,
     planes: Sequence[np.ndarray],
     source: ProbabilitySource,
     features: FeatureSet,
@@ -94,4 +97,4 @@ def _sum_band(
     if features.cprob:
         source.add(band, next(outputs))
     if features.ndist:
-        kernels.add_neighbours(classes, *runs, inner, next(outputs))
+        kernels.add_neighbours(classes, named, *runs, inner, next(outputs))

@@ -91,11 +91,7 @@ def _table(
     ground_truth: np.ndarray | None,
     threads: int | None,
 ) -> SegmentTable:
-    chosen = feature_set(features)
-    if chosen.extra:
-        chosen = chosen.with_maps(tuple(extra or ()))
     classes = class_map(maps.classes)
-    planes = {prefix: _plane(prefix, maps, extra or {}, classes.shape) for prefix in chosen.maps}
     if ground_truth is not None:
         classes = apply_ignore(classes, ground_truth)
     found = find_components(classes, threads)
@@ -104,10 +100,30 @@ def _table(
             f"class map holds class {found.class_ids.max()} but there are probabilities of {source.n_classes} classes; "
             "the maps and the logits are not of the same network"
         )
-    sums = sum_segments(found, chosen, planes, source, threads)
-    interior, metrics = _metrics(found, chosen, sums)
-    names = chosen.names(source.n_classes)
+    interior, names, metrics = measure(found, classes, maps, source, features, extra, threads)
     return SegmentTable(found.ids, found.class_ids, found.boxes, found.sizes, interior, names, metrics)
+
+
+def measure(
+    found: Components,
+    classes: np.ndarray,
+    maps: UncertaintyMaps,
+    source: ProbabilitySource,
+    features: str | FeatureSet,
+    extra: Mapping[str, Plane] | None,
+    threads: int | None,
+) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+    """Interior sizes (n,) int64, names and metrics (n, m) of components, whatever they are components of.
+
+    ``classes`` (H, W) uint8 are the predicted classes that neighbours are counted by.
+    """
+    chosen = feature_set(features)
+    if chosen.extra:
+        chosen = chosen.with_maps(tuple(extra or ()))
+    planes = {prefix: _plane(prefix, maps, extra or {}, classes.shape) for prefix in chosen.maps}
+    sums = sum_segments(found, chosen, planes, source, classes, threads)
+    interior, metrics = _metrics(found, chosen, sums)
+    return interior, chosen.names(source.n_classes), metrics
 
 
 def _plane(prefix: str, maps: UncertaintyMaps, extra: Mapping[str, Plane], shape: tuple[int, ...]) -> np.ndarray:
