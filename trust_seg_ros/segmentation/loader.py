@@ -4,65 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.segmentation.checks import check_features, check_logits
 from trust_seg_ros.segmentation.device import pick_device, pick_half
-from trust_seg_ros.segmentation.errors import LabelError, ModelError, ModelFileError, ModelSpecError
-from trust_seg_ros.segmentation.factory import call_factory, module_classifier, module_labels, module_spec
+from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
+from trust_seg_ros.segmentation.factory import call_factory, module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
+from trust_seg_ros.segmentation.modules import (
+    NamedModule,
+    Overrides,
+    embedded_module,
+    factory_module,
+    huggingface_module,
+    is_compact_file,
+)
 from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image, prepare_module
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
-from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, Size
+from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 
 SPEC_FORMS = (
     "'embedded', 'embedded:NAME', a folder of a Hugging Face model, 'hf:organisation/name', "
-    "a file (.pt2, .ts, .torchscript, .pt), or 'package.module:callable'"
+    "a file (.pt2, .ts, .torchscript, .pt; .safetensors of trust-seg train or finetune), or 'package.module:callable'"
 )
-EMBEDDED_SIZE: Size = (416, 544)
-"""Input of the embedded network: larger than the 360x480 of CamVid's images, which gained 1.4 points of mIoU on val."""
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _SUFFIXES = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".safetensors", ".onnx", ".bin", ".ckpt")
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What a caller sets instead of what the network says of itself; None = the network's own.
-
-    Attributes:
-        labels: the classes.
-        input_size: (h, w) of the input; (0, 0) = as the image.
-        mean, std, order: as in ``InputSpec``.
-    """
-
-    labels: LabelSet | None = None
-    input_size: Size | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    order: str | None = None
-
-    def apply(self, spec: InputSpec) -> InputSpec:
-        """``spec`` with what is set here.
-
-        Raises:
-            ModelSpecError: a value out of range.
-        """
-        given: dict[str, Any] = {"mean": self.mean, "std": self.std, "order": self.order}
-        changes = {name: value for name, value in given.items() if value is not None}
-        if self.input_size is not None:
-            changes["size"] = None if tuple(self.input_size) == (0, 0) else tuple(self.input_size)
-        return replace(spec, **changes)
-
-    @property
-    def any(self) -> bool:
-        """Whether anything is set."""
-        return self != Overrides()
 
 
 def load_network(
@@ -105,12 +75,14 @@ def load_network(
     )
     wishes.apply(InputSpec())
     if spec == "embedded" or spec.startswith("embedded:"):
-        return _load_embedded(spec, wishes, where, precision)
+        return _load_compact(spec, wishes, where, precision)
     if spec.startswith("hf:"):
-        return _load_huggingface(spec, wishes, where, precision, download)
+        return _wrapped(huggingface_module(spec, wishes, download), spec, where, precision)
     path = Path(spec).expanduser()
     if spec and path.is_dir():
-        return _load_huggingface(str(path), wishes, where, precision, download)
+        return _wrapped(huggingface_module(str(path), wishes, download), str(path), where, precision)
+    if is_compact_file(path):
+        return _load_compact(spec, wishes, where, precision)
     if path.is_file() or path.suffix in _SUFFIXES:
         return _load_file(path, wishes, where, half)
     if _FACTORY.fullmatch(spec):
@@ -119,36 +91,10 @@ def load_network(
     raise ModelSpecError(f"network {spec!r} is not known{looked}; expected {SPEC_FORMS}")
 
 
-def _load_embedded(spec: str, wishes: Overrides, device: torch.device, half: bool) -> SegmentationNetwork:
-    from trust_seg_ros.segmentation import compact
-
-    weights: Path | None = None
-    if spec != "embedded":
-        folder = Path(__file__).parent / "weights"
-        weights = folder / f"{spec.partition(':')[2]}.safetensors"
-        names = sorted(p.stem for p in folder.glob("*.safetensors"))
-        if weights.stem not in names:
-            raise ModelSpecError(f"no embedded network {spec!r}; there are: {', '.join(names) or 'none'}")
-    try:
-        module = compact.load_compact(device=device, weights=weights)
-    except ModelError:
-        raise
-    except TrustSegError as error:
-        raise ModelFileError(str(error)) from error
-    own = replace(module_spec(module), size=EMBEDDED_SIZE, stride=32)
-    labels = wishes.labels or load_labels("camvid11")
-    fold_batch_norms(module)
-    return from_module(module, spec, labels, wishes.apply(own), device, half)
-
-
-def _load_huggingface(
-    spec: str, wishes: Overrides, device: torch.device, half: bool, download: bool
-) -> SegmentationNetwork:
-    from trust_seg_ros.segmentation.huggingface import load_pretrained
-
-    model = load_pretrained(spec, download=download)
-    labels = wishes.labels or model.labels
-    return from_module(model.module, spec, labels, wishes.apply(model.input_spec), device, half)
+def _load_compact(spec: str, wishes: Overrides, device: torch.device, half: bool) -> ModuleNetwork:
+    named = embedded_module(spec, wishes, device)
+    fold_batch_norms(named.module)
+    return _wrapped(named, spec, device, half)
 
 
 def _load_file(path: Path, wishes: Overrides, device: torch.device, half: str | bool) -> SegmentationNetwork:
@@ -176,12 +122,11 @@ def _load_factory(spec: str, wishes: Overrides, device: torch.device, half: bool
     made = call_factory(spec, device)
     if not isinstance(made, nn.Module):
         return _checked(made, spec, wishes)
-    labels = wishes.labels or module_labels(made)
-    if labels is None:
-        raise LabelError(
-            f"network factory {spec!r}: its module has no 'labels'; set labels to a shipped set or a .yaml file"
-        )
-    return from_module(made, spec, labels, wishes.apply(module_spec(made)), device, half)
+    return _wrapped(factory_module(spec, made, wishes), spec, device, half)
+
+
+def _wrapped(named: NamedModule, spec: str, device: torch.device, half: bool) -> ModuleNetwork:
+    return from_module(named.module, spec, named.labels, named.input_spec, device, half)
 
 
 def from_module(

@@ -153,12 +153,12 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
         module = module.eval().requires_grad_(False).to(device)
         if half:
             module = module.to(half_type(device))
-        return module.to(memory_format=torch.channels_last) if _likes_channels_last(module, device) else module
+        return module.to(memory_format=torch.channels_last) if likes_channels_last(module, device) else module
     except RuntimeError as error:
         raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error
 
 
-def _likes_channels_last(module: torch.nn.Module, device: torch.device) -> bool:
+def likes_channels_last(module: torch.nn.Module, device: torch.device) -> bool:
     """On a GPU every network; on the CPU convolutional ones gain a third, those with layer norms lose."""
     kinds = [type(m).__name__ for m in module.modules()]
     return device.type == "cuda" or not any("LayerNorm" in kind or "Attention" in kind for kind in kinds)

@@ -55,16 +55,20 @@ def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -
     """
     height, width = spec.size_for((image.shape[0], image.shape[1]))
     writable = image if image.flags.c_contiguous and image.flags.writeable else image.copy()
-    x = torch.from_numpy(writable).to(device).permute(2, 0, 1)[None]
-    x = x[:, list(_channels(spec))].to(torch.float32)
+    x = torch.from_numpy(writable).to(device).permute(2, 0, 1)[None].to(torch.float32)
     if x.shape[2:] != (height, width):
         if _shrinks((x.shape[2], x.shape[3]), (height, width)):
             x = F.interpolate(x, size=(height, width), mode="area")
         else:
             x = F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
         x = x.round_()  # OpenCV's result is uint8
-    factor, offset = (torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in _affine(spec))
-    return _in_precision(torch.addcmul(offset, x, factor), spec)
+    return _in_precision(normalised(x, spec), spec)
+
+
+def normalised(images: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """(B, 3, h, w) float32, red, green, blue in 0..255, as a network's input; of its size already."""
+    factor, offset = (torch.from_numpy(v).to(images.device).view(1, 3, 1, 1) for v in _affine(spec))
+    return torch.addcmul(offset, images[:, list(_channels(spec))], factor)
 
 
 def _in_precision(x: torch.Tensor, spec: InputSpec) -> torch.Tensor:

@@ -1,0 +1,103 @@
+"""Networks opened for training: the same texts as ``load_network`` takes, but the module itself, in float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from trust_seg_ros.segmentation.checks import check_logits, kind_of, read_output
+from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, ModelSpecError
+from trust_seg_ros.segmentation.factory import call_factory
+from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.segmentation.modules import (
+    NamedModule,
+    Overrides,
+    embedded_module,
+    factory_module,
+    huggingface_module,
+    is_compact_file,
+)
+from trust_seg_ros.segmentation.network import PROBE_SIDE, likes_channels_last
+from trust_seg_ros.segmentation.settings import NetworkSettings
+
+_EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
+
+
+def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModule:
+    """The module that ``settings`` name, on ``device``, tried once with a batch of two.
+
+    It is in evaluation mode and its parameters ask for gradients, unless its factory froze them. ``settings.device``
+    and ``settings.half`` are not looked at: training keeps float32 weights on the device it is told.
+
+    Raises:
+        ModelSpecError: an exported program, a complete network from a factory, or a text that names nothing.
+        ModelOutputError: it takes one image at a time, gives probabilities, or another number of classes.
+        ModelError, LabelError: as ``load_network``.
+    """
+    wishes = Overrides(
+        labels=load_labels(settings.labels) if settings.labels else None,
+        input_size=settings.input_size,
+        mean=settings.mean,
+        std=settings.std,
+        order=settings.order,
+    )
+    named = _open(settings.model, wishes, device)
+    module = named.module.eval().float().to(device)
+    if likes_channels_last(module, device):
+        module = module.to(memory_format=torch.channels_last)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ModelSpecError(f"network {settings.model!r} has no parameter that asks for gradients: nothing to train")
+    _try(module, named, settings.model, device)
+    return named
+
+
+def _open(spec: str, wishes: Overrides, device: torch.device) -> NamedModule:
+    path = Path(spec).expanduser()
+    if spec == "embedded" or spec.startswith("embedded:") or is_compact_file(path):
+        return embedded_module(spec, wishes, device)
+    if spec.startswith("hf:") or (spec and path.is_dir()):
+        return huggingface_module(spec if spec.startswith("hf:") else str(path), wishes, download=False)
+    if path.suffix in _EXPORTED:
+        raise ModelSpecError(
+            f"network {spec!r} is an exported program: it has no parameters to train; name the Python code it came "
+            "from as 'package.module:callable', fine-tune that and export it again"
+        )
+    if path.is_file() or path.suffix == ".safetensors" or ":" not in spec:
+        raise ModelSpecError(
+            f"network {spec!r} cannot be trained; expected 'embedded', 'embedded:NAME', a .safetensors file of "
+            "trust-seg train or finetune, a folder of a Hugging Face model, 'hf:organisation/name' or "
+            "'package.module:callable'"
+        )
+    made = call_factory(spec, device)
+    if not isinstance(made, nn.Module) or isinstance(made, torch.jit.ScriptModule):
+        raise ModelSpecError(
+            f"network factory {spec!r} returned {type(made).__name__}; training needs the torch.nn.Module itself"
+        )
+    return factory_module(spec, made, wishes)
+
+
+@torch.no_grad()
+def _try(module: nn.Module, named: NamedModule, name: str, device: torch.device) -> None:
+    stride = named.input_spec.stride
+    height, width = named.input_spec.size or ((-(-PROBE_SIDE // stride) * stride,) * 2)
+    noise = torch.rand((2, 3, height, width), generator=torch.Generator().manual_seed(0)).to(device)
+    try:
+        logits, _ = read_output(module(noise))
+    except ModelOutputError:
+        raise
+    except Exception as error:  # whatever a foreign network raises
+        text = " ".join(str(error).split())[:400]
+        raise ModelError(
+            f"network {name!r} failed on a batch of two, {tuple(noise.shape)}: {type(error).__name__}: {text}"
+        ) from error
+    if logits.ndim != 4 or logits.shape[0] != 2:
+        raise ModelOutputError(
+            f"network {name!r} answered a batch of two with {tuple(logits.shape)}; training needs (2, q, h, w)"
+        )
+    check_logits(logits[:1], named.labels, name)
+    if kind_of(logits[:1]) == "probabilities":
+        raise ModelOutputError(
+            f"network {name!r} gives probabilities; training needs its logits: return what the softmax is applied to"
+        )
