@@ -87,6 +87,12 @@ def test_without_data_and_table_it_says_what_is_missing(words, tmp_path, capsys)
     assert "no split 'other' in this segment table; there are: val" in capsys.readouterr().err
 
 
+def test_the_only_split_of_a_table_needs_no_name(words, tmp_path):
+    assert main(words("--split", "test")) == 0
+    assert main(words(dataset=None)) == 0
+    assert load_meta_model(tmp_path / "meta.json").summary["split"] == "test"
+
+
 def test_changed_weights_want_a_fresh_table(words, tmp_path, capsys):
     assert main(words()) == 0
     before = (tmp_path / "meta.json").read_text()
@@ -133,6 +139,8 @@ def test_no_segment_with_an_interior_is_said(words, blobs, capsys):
         cv2.imwrite(str(sample.labels), np.full((40, 56), 9, np.uint8))
     assert main(words()) == 2
     assert "no segment of val has an interior; there is nothing to fit on" in capsys.readouterr().err
+    assert main(words("--split", "test", "--judge", "val")) == 2
+    assert "no segment of val has an interior; there is nothing to judge on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from trust_seg_ros.parallel import cores
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
-
 _WORTHWHILE = 16  # images; what a worker does with them takes as long as its start
 
 

@@ -10,8 +10,9 @@ import multiprocessing
 import os
 import pickle
 import signal
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,9 +27,18 @@ Job = tuple[int, Path]
 _GRACE_S = 5.0
 
 
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, which reaches the whole group: the main process ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFolder, threads: int) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process sees to us
     from trust_seg_ros.meta.collect_worker import Collector, one_thread
 
     collector: Collector | None = None
@@ -54,14 +64,15 @@ class Pool:
         self._busy: dict[Connection, int] = {}
         self._answered: set[Connection] = set()
         try:
-            for k in range(workers):
-                ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=serve, args=(theirs, settings, folder, threads), name=f"collect-{k}", daemon=True
-                )
-                process.start()
-                theirs.close()  # so that either end notices when the other is gone
-                self._workers[ours] = process
+            with _ctrl_c_held_back():
+                for k in range(workers):
+                    ours, theirs = context.Pipe()
+                    process = context.Process(
+                        target=serve, args=(theirs, settings, folder, threads), name=f"collect-{k}", daemon=True
+                    )
+                    process.start()
+                    theirs.close()  # so that either end notices when the other is gone
+                    self._workers[ours] = process
         except BaseException:
             self.close()
             raise
@@ -151,4 +162,7 @@ def _picklable(error: Exception) -> Exception:
     with suppress(Exception):
         if type(pickle.loads(pickle.dumps(error))) is type(error) and isinstance(error, TrustSegError):
             return error
-    return CollectError(f"process {os.getpid()} failed: {type(error).__name__}: {error}")
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return CollectError(
+        f"worker process {os.getpid()} failed: {type(error).__name__}: {error}; its traceback stands above"
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 
 if TYPE_CHECKING:
+    from trust_seg_ros.meta.data import SegmentData
     from trust_seg_ros.meta.store import SegmentStore
     from trust_seg_ros.types import Json
 
@@ -33,11 +33,13 @@ workers. A table of another network or of other data is refused: --fresh begins 
 The model file is readable JSON: metrics, means, scales, coefficients, ranges, and how it was fitted. The node loads it
 as meta_model. docs/fit.md walks through it.
 """
+SPLIT = "val"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    add_data_arguments(parser, EPILOG, "val", "fit on", several=True, optional=True)
+    add_data_arguments(parser, EPILOG, SPLIT, "fit on", several=True, optional=True)
+    parser.set_defaults(split=None)  # tells a split that was named from the default
     parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
     models = parser.add_argument_group("meta models")
@@ -57,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that run the network, each with it in memory (default: one per core, fewer for few images; on a GPU one)",
+        help="processes that run the network, each with it in memory (default: one per core, fewer for few images; on "
+        "a GPU one)",
     )
     table.add_argument(
         "--keep-going", action="store_true", help="leave out images that cannot be read, and name them at the end"
@@ -73,13 +76,14 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     _check(args.out, args.workers)
     table = args.table or args.out.with_suffix(".segments")
-    wanted = list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
-    store = _collected(args, table, wanted, console)
+    store = _stored(args, table) if args.dataset is None else _collected(args, table, console)
+    args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)
     parts = {split: store.read(split) for split in wanted}
     console.print(report.splits_table(store, parts))
-    data = joined([parts[split] for split in dict.fromkeys(args.split)])
-    if not len(data):
-        raise MetaModelError(f"no segment of {' and '.join(args.split)} has an interior; there is nothing to fit on")
+    data = joined([parts[split] for split in args.split])
+    _check_segments(data, " and ".join(args.split), "fit on")
+    if args.judge:
+        _check_segments(parts[args.judge], args.judge, "judge on")
     console.print(report.classes_table(data))
     model = fit(data, args.features, args.class_input, summary=_summary(args, store))
     judged = {"fitted_on": scores(model, data)}
@@ -94,14 +98,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _collected(args: argparse.Namespace, table: Path, splits: Sequence[str], console: Console) -> SegmentStore:
-    """The table with all splits in it: made, gone on with, or, without a data set, as it is."""
+def _wanted(args: argparse.Namespace) -> list[str]:
+    return list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
+
+
+def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
+    """The table as it is; of one with a single split, that is meant where none is named."""
     from trust_seg_ros.meta.store import SegmentStore
 
-    if args.dataset is None:
-        if args.fresh:
-            raise MetaModelError("--fresh removes the segment table, but there is no DATASET to make it anew from")
-        return SegmentStore.open(table)
+    if args.fresh:
+        raise MetaModelError("--fresh removes the segment table, but there is no DATASET to make it anew from")
+    store = SegmentStore.open(table)
+    args.split = args.split or list(store.splits if len(store.splits) == 1 else [SPLIT])
+    return store
+
+
+def _collected(args: argparse.Namespace, table: Path, console: Console) -> SegmentStore:
+    """The table with all splits in it, made or gone on with."""
+    args.split = args.split or [SPLIT]
     from trust_seg_ros.meta.collect import collect
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.progress import collection_bar
@@ -112,7 +126,7 @@ def _collected(args: argparse.Namespace, table: Path, splits: Sequence[str], con
     settings = network_settings(args)
     labels = load_labels(settings.labels) if settings.labels else settings.load().labels
     chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
-    folders = {split: open_split(args, split, labels) for split in splits}
+    folders = {split: open_split(args, split, labels) for split in _wanted(args)}
     if args.fresh:
         discard(table)
     try:
@@ -142,10 +156,10 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
 
     from trust_seg_ros.meta.store_identity import package_version
 
-    entries = [store.entry(split) for split in dict.fromkeys(args.split)]
+    entries = [store.entry(split) for split in args.split]
     return {
         "data": " + ".join(dict.fromkeys(entry.data_set for entry in entries)),
-        "split": " + ".join(dict.fromkeys(args.split)),
+        "split": " + ".join(args.split),
         "skipped": sum(len(entry.skipped) for entry in entries),
         "features": args.features,
         "class_input": args.class_input,
@@ -161,8 +175,13 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
 
 
 def _titled(args: argparse.Namespace, judged: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    titles = [f"{' + '.join(dict.fromkeys(args.split))} (fitted)", f"{args.judge} (judged)"]
+    titles = [f"{' + '.join(args.split)} (fitted)", f"{args.judge} (judged)"]
     return dict(zip(titles, judged.values(), strict=False))
+
+
+def _check_segments(data: SegmentData, split: str, purpose: str) -> None:
+    if not len(data):
+        raise MetaModelError(f"no segment of {split} has an interior; there is nothing to {purpose}")
 
 
 def _check(path: Path, workers: int | None) -> None:
