@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
     "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
     "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
+    "evaluate": (
+        "trust_seg_ros.evaluation.meta.command",
+        "judge meta classification and regression: the tables and figures of MetaSeg",
+    ),
     "miou": ("trust_seg_ros.evaluation.command", "judge how well a network segments a labelled data set"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),
 }
@@ -37,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(words)
     args = parser.parse_args(words)
+    args.words = tuple(words)  # as they were typed, for reports that name their command
     if args.command is None:
         parser.print_help()
         return 0

@@ -2,11 +2,11 @@ import pytest
 
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.report import Picture, Report, Section, versions, write
-from trust_seg_ros.evaluation.meta.tabular import Column, Table
+from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table
 
 
-def _table(name, listed=True):
-    return Table(name, name.title(), (Column("x", "text"), Column("ρ", "number")), (("a", 0.5),), "A note.", listed)
+def _table(name, place=IN_REPORT):
+    return Table(name, name.title(), (Column("x", "text"), Column("ρ", "number")), (("a", 0.5),), "A note.", place)
 
 
 def _draw(path):
@@ -21,7 +21,7 @@ def _report(*sections):
 FULL = Section(
     "by_image",
     "How.",
-    (_table("one"), _table("long", listed=False)),
+    (_table("one"), _table("long", IN_FILE)),
     (Picture("curve", "A curve", _draw), Picture("none", "Nothing to draw", lambda path: False)),
     "by_image_",
 )

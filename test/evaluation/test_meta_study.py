@@ -17,6 +17,7 @@ from trust_seg_ros.evaluation.meta.judge import Outcome
 from trust_seg_ros.evaluation.meta.report import write
 from trust_seg_ros.evaluation.meta.splits import Arrangement, Run, by_drive, by_image, by_segment, fit_on
 from trust_seg_ros.evaluation.meta.study import Study, study
+from trust_seg_ros.evaluation.meta.tabular import IN_FILE, ON_SCREEN
 from trust_seg_ros.meta.errors import MetaModelError
 
 LAMBDAS = np.geomspace(0.5, 1e-4, 8)
@@ -165,10 +166,10 @@ def test_the_strongest_metric_enters_the_path_first(studies):
 
 def test_runs_are_listed_where_they_have_names(studies):
     table = tables.runs(studies[2])
-    assert table.listed
+    assert table.place == ON_SCREEN
     assert [row[0] for row in table.rows] == ["drive a", "drive b"]
     assert table.rows[0][1] == table.rows[1][2]
-    assert not tables.runs(studies[0]).listed
+    assert tables.runs(studies[0]).place == IN_FILE
 
 
 @pytest.mark.parametrize("draw", [figures.lasso, figures.scatter, figures.roc, figures.classes])
@@ -209,7 +210,7 @@ def test_the_report_of_the_same_segments_has_the_same_bytes(data, studies, tmp_p
 def test_fit_on_another_split_judges_that_one():
     found = study([fit_on(segments(seed=1), segments(seed=2), "val", "test")], NAMES, lambdas=LAMBDAS)[0]
     assert found.outcomes[0].rows.tolist() == list(range(400, 800))
-    assert _texts(tables.summary([found]))["fit_on"][1] == "1"
+    assert _texts(tables.summary([found]))["val → test"][1] == "1"
 
 
 def test_mistakes_are_named(data):

@@ -42,29 +42,46 @@ ARRANGEMENTS = ("by_image", "by_segment", "by_drive")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, "test", "judge on", optional=True)
-    parser.add_argument("--fit-on", metavar="SPLIT", help="also: fit on this split and judge on --split")
-    parser.add_argument(
-        "--arrangement", nargs="+", choices=ARRANGEMENTS, default=["by_image"], help="see below (default: by_image)"
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    judging = parser.add_argument_group("judging")
+    judging.add_argument(
+        "--arrangement",
+        nargs="+",
+        choices=ARRANGEMENTS,
+        default=["by_image"],
+        metavar="NAME",
+        help=f"one or more of {', '.join(ARRANGEMENTS)}, see below (default: by_image)",
     )
-    parser.add_argument("--runs", type=int, default=10, help="of by_image and by_segment (default: %(default)s)")
-    parser.add_argument("--features", default="metaseg", help=f"{FEATURES_HELP} (default: %(default)s)")
-    parser.add_argument(
-        "--class-input",
-        choices=CLASS_INPUTS,
-        default="probabilities",
-        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
+    judging.add_argument("--fit-on", metavar="SPLIT", help="also: fit on this split, judge on --split")
+    judging.add_argument(
+        "--runs", type=int, default=10, metavar="N", help="of by_image and by_segment (default: %(default)s)"
     )
-    parser.add_argument(
+    judging.add_argument(
         "--variant",
         choices=("component", "released"),
         default="component",
         help="IoU_adj of the paper, or of the authors' code (default: %(default)s)",
     )
-    parser.add_argument("--gradient-boosting", action="store_true", help="also judge gradient boosting")
-    parser.add_argument("--table", type=Path, help="segment table to use or to write (default: OUT/segments)")
-    parser.add_argument("--workers", type=int, help="processes, then runs, at a time (default: one per core)")
-    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the report")
+    models = parser.add_argument_group("meta models")
+    models.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+    models.add_argument(
+        "--class-input",
+        choices=CLASS_INPUTS,
+        default="probabilities",
+        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
+    )
+    models.add_argument("--gradient-boosting", action="store_true", help="judge gradient boosting as well")
+    table = parser.add_argument_group("segment table")
+    table.add_argument(
+        "--table", type=Path, metavar="DIR", help="its folder, used or made (default: segments in --out)"
+    )
+    table.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that run the network, then runs judged at a time (default: one per core; on a GPU one process)",
+    )
+    table.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,11 +91,13 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 160
     splits = [args.split] if args.fit_on is None else [args.split, args.fit_on]
-    store = _table(args, splits, console)
+    out, path = args.out.expanduser(), (args.table or args.out / "segments").expanduser()
+    store = _table(args, path, splits, console)
 
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.report import write
     from trust_seg_ros.evaluation.meta.study import study
+    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)
@@ -95,11 +114,11 @@ def run(args: argparse.Namespace) -> int:
         )
     facts = _facts(args, store, names) | {split: counts(part) for split, part in data.items()}
     report = contents(studies, data[args.split], names, shlex.join(("trust-seg", *args.words)), facts)
-    files = write(report, args.out)
+    files = write(report, out)
     for section in report.sections:
         console.rule(section.title, align="left")
         for table in section.tables:
-            if table.listed:
+            if table.place >= ON_SCREEN:
                 console.print(table.rich())
     for note in report.notes:
         console.print(f"note: {note}", highlight=False)
@@ -114,13 +133,14 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise EvaluationError(f"--{name} {value}: expected at least 1")
+    if args.out.is_file():
+        raise EvaluationError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
 
 
-def _table(args: argparse.Namespace, splits: Sequence[str], console: Console) -> SegmentStore:
+def _table(args: argparse.Namespace, path: Path, splits: Sequence[str], console: Console) -> SegmentStore:
     """The segment table with these splits; the network runs over those that it lacks."""
     from trust_seg_ros.meta.store import SegmentStore
 
-    path = args.table or args.out / "segments"
     if args.dataset is None:
         store = SegmentStore.open(path)
         for split in splits:

@@ -73,25 +73,21 @@ def _section(study: Study) -> Section:
         tables.metrics_of_path(study),
         tables.path(study),
     )
-    name = study.arrangement.name
-    pictures = tuple(Picture(file, f"{name}: {caption}", partial(draw, study)) for file, caption, draw in _PICTURES)
-    return Section(
-        name, study.arrangement.text[0].upper() + study.arrangement.text[1:] + ".", made, pictures, f"{name}_"
-    )
+    name, label, text = study.arrangement.name, study.arrangement.label, study.arrangement.text
+    pictures = tuple(Picture(file, f"{label}: {caption}", partial(draw, study)) for file, caption, draw in _PICTURES)
+    return Section(label, f"{text[0].upper()}{text[1:]}.", made, pictures, f"{name}_")
 
 
 def _notes(studies: Sequence[Study]) -> list[str]:
     """What could not be told, and why."""
     notes = []
     for study in studies:
-        wrong = study.data.false_positive
-        for what, part in (("fitted", "fitted"), ("judged", "judged")):
-            single = [run.name for run in study.arrangement.runs if wrong[getattr(run, part)].all()]
-            none = [run.name for run in study.arrangement.runs if not wrong[getattr(run, part)].any()]
-            notes += [
-                f"{study.arrangement.name}: {kind} among the {what} segments of {', '.join(found)}; "
-                f"{'the classifiers' if what == 'fitted' else 'AUROC'} cannot be told there"
-                for kind, found in (("no false positive", none), ("nothing but false positives", single))
-                if found
-            ]
+        runs, wrong = study.arrangement.runs, study.data.false_positive
+        for part, lost in (("fitted", "the classifiers"), ("judged", "AUROC")):
+            kinds = {run.name: set(wrong[getattr(run, part)].tolist()) for run in runs}
+            for kind, what in ((False, "no false positive"), (True, "nothing but false positives")):
+                found = [name for name, there in kinds.items() if there == {kind}]
+                if found:
+                    where = f"{study.arrangement.label}: {what} among the {part} segments of {', '.join(found)}"
+                    notes.append(f"{where}; {lost} cannot be told there")
     return notes

@@ -46,7 +46,7 @@ def lasso(s: Study, path: Path) -> bool:
             bottom.plot(s.lambdas, mean, color=colour, label=f"{measure}, L1-penalised")
             baseline = s.spread(FALSE_POSITIVE, ENTROPY, JUDGED, measure).mean
             bottom.axhline(baseline, color=colour, ls=":", label=f"{measure}, entropy baseline")
-        bottom.set(xlabel="penalty λ of the mean log-loss", title="Judged part: mean, band ± standard deviation")
+        bottom.set(xlabel="penalty λ of the mean log-loss", title=f"Judged part{_over(paths)}")
         bottom.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         for axes in (top, bottom):
             axes.axvline(
@@ -172,8 +172,7 @@ def correlation(data: SegmentData, names: Sequence[str], path: Path) -> bool:
 
 def _coefficients(axes: Axes, s: Study, paths: Sequence[LassoPath]) -> None:
     mean = np.mean([p.coefficients for p in paths], 0)
-    at = int(np.argmin(abs(np.log(s.lambdas / _chosen(s.lambdas, paths)))))
-    strong = np.argsort(-abs(mean[at]), kind="stable")[: len(STRONG)]
+    strong = np.argsort(-abs(mean).max(0), kind="stable")[: len(STRONG)]
     for j in range(mean.shape[1]):
         if j not in strong:
             axes.plot(s.lambdas, mean[:, j], color="#BDBDBD", lw=1.1)
@@ -187,6 +186,10 @@ def _coefficients(axes: Axes, s: Study, paths: Sequence[LassoPath]) -> None:
     axes.axhline(0, color=BLACK, lw=0.8)
     texts = [symbol(s.names[j], s.data.class_names) for j in strong]
     label_ends(axes, s.lambdas[-1], [mean[-1, j] for j in strong], texts, STRONG[: len(strong)])
+
+
+def _over(paths: Sequence[LassoPath]) -> str:
+    return f": mean over {len(paths)} runs, band ± standard deviation" if len(paths) > 1 else ""
 
 
 def _chosen(lambdas: np.ndarray, paths: Sequence[LassoPath]) -> float:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
-from trust_seg_ros.evaluation.meta.tabular import Table
+from trust_seg_ros.evaluation.meta.tabular import IN_REPORT, Table
 
 PAGE = "report.md"
 _STANDS_ON = ("trust_seg_ros", "numpy", "scikit-learn", "torch")
@@ -111,32 +111,32 @@ def _version(name: str) -> str:
 
 def _fill(report: Report, folder: Path) -> list[str]:
     """Write everything; returns the names, the page first."""
-    lines, names = _head(report), [PAGE]
+    blocks, names = _head(report), [PAGE]
     for section in report.sections:
-        lines += [f"## {section.title}", "", section.text, ""]
+        blocks += [f"## {section.title}", section.text]
         for table in section.tables:
             name = f"{section.prefix}{table.name}.csv"
             (folder / name).write_text(table.csv(), encoding="utf-8")
             names.append(name)
-            if table.listed:
-                lines += [f"### {table.title}", "", table.markdown()]
-                lines += [f"{table.note} [{name}]({name})".strip(), ""]
+            if table.place >= IN_REPORT:
+                title = "" if table.title == section.title else f"### {table.title}"
+                blocks += [title, table.markdown(), f"{table.note} [{name}]({name})"]
             else:
-                lines += [f"{table.title}, in full: [{name}]({name})", ""]
+                blocks.append(f"{table.title}, in full: [{name}]({name})")
         for picture in section.pictures:
             name = f"{section.prefix}{picture.name}.png"
             if picture.draw(folder / name):
                 names.append(name)
-                lines += [f"![{picture.caption}]({name})", "", f"*{picture.caption}*", ""]
-    (folder / PAGE).write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+                blocks += [f"![{picture.caption}]({name})", f"*{picture.caption}*"]
+    page = "\n\n".join(block.strip() for block in blocks if block)
+    (folder / PAGE).write_text(page + "\n", encoding="utf-8")
     return names
 
 
 def _head(report: Report) -> list[str]:
-    lines = [f"# {report.title}", "", "```", report.command, "```", ""]
-    lines += [f"- {name}: {value}" for name, value in (*report.facts, ("versions", versions()))]
-    lines += [f"- **{note}**" for note in report.notes]
-    return [*lines, ""]
+    facts = [f"- {name}: {value}" for name, value in (*report.facts, ("versions", versions()))]
+    notes = [f"- **{note}**" for note in report.notes]
+    return [f"# {report.title}", f"```\n{report.command}\n```", "\n".join(facts + notes)]
 
 
 def _files_of(page: Path) -> set[str]:

@@ -52,6 +52,11 @@ class Arrangement:
     runs: tuple[Run, ...]
     units: np.ndarray
 
+    @property
+    def label(self) -> str:
+        """Name for tables: of one split to another these two."""
+        return self.runs[0].name if self.name == "fit_on" else self.name
+
 
 def by_image(data: SegmentData, runs: int = 10) -> Arrangement:
     """Half of the images that have a segment to fit, the other half to judge; drawn anew for every run.

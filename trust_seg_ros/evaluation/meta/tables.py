@@ -33,7 +33,7 @@ from trust_seg_ros.evaluation.meta.judge import (
 from trust_seg_ros.evaluation.meta.measures import correlations
 from trust_seg_ros.evaluation.meta.names import class_of
 from trust_seg_ros.evaluation.meta.study import Group, Spread, Study, column
-from trust_seg_ros.evaluation.meta.tabular import Column, Table, Value
+from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, ON_SCREEN, Column, Table, Value
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 
@@ -52,10 +52,10 @@ def summary(studies: Sequence[Study]) -> Table:
         Column("AUROC, %"),
         Column("AUROC L1, %"),
         Column("AUROC entropy, %"),
-        Column("gain, points"),
+        Column("AUROC gain, points"),
         Column("R², %"),
         Column("R² entropy, %"),
-        Column("gain, points "),
+        Column("R² gain, points"),
         Column("σ", "number"),
     )
     rows = []
@@ -64,7 +64,7 @@ def summary(studies: Sequence[Study]) -> Table:
         iou = [s.spread(IOU_ADJ, model, JUDGED, R2) for model in (ALL, ENTROPY)]
         rows.append(
             (
-                s.arrangement.name,
+                s.arrangement.label,
                 len(s.outcomes),
                 s.spread(FALSE_POSITIVE, ALL, JUDGED, ACC),
                 *wrong,
@@ -142,8 +142,8 @@ def runs(s: Study) -> Table:
         )
         for run, outcome in zip(s.arrangement.runs, s.outcomes, strict=True)
     )
-    listed = s.arrangement.name not in ("by_image", "by_segment")
-    return Table("runs", "Runs", columns, rows, "All metrics, unpenalised; judged parts.", listed)
+    place = IN_FILE if s.arrangement.name in ("by_image", "by_segment") else ON_SCREEN
+    return Table("runs", "Runs", columns, rows, "All metrics, unpenalised; judged parts.", place)
 
 
 def by_class(s: Study) -> Table:
@@ -196,7 +196,7 @@ def metrics_of_path(s: Study) -> Table:
         "λ: penalty of the mean log-loss at which a metric's coefficient leaves 0, geometric mean over runs. Kept and "
         "coefficient (of the standardised metric; positive speaks for a false positive): at the λ chosen in each run."
     )
-    return Table("lasso_metrics", "Metrics on the LASSO path", columns, tuple(rows), note)
+    return Table("lasso_metrics", "Metrics on the LASSO path", columns, tuple(rows), note, IN_REPORT)
 
 
 def path(s: Study) -> Table:
@@ -219,7 +219,7 @@ def path(s: Study) -> Table:
         )
         for k, penalty in enumerate(s.lambdas)
     )
-    return Table("lasso_path", "LASSO path", columns, rows if paths else (), listed=False)
+    return Table("lasso_path", "LASSO path", columns, rows if paths else (), place=IN_FILE)
 
 
 def correlation(data: SegmentData, names: Sequence[str]) -> Table:
@@ -264,7 +264,7 @@ def _grouped(name: str, title: str, what: str, s: Study, labels: np.ndarray, nam
     groups = [*s.groups(labels, names), *s.groups(np.zeros(len(s.data), int), ["all"])]
     rows = tuple(_group_row(group) for group in groups)
     note = "Judged parts pooled over runs; all metrics, unpenalised."
-    return Table(name, title, columns, rows, note)
+    return Table(name, title, columns, rows, note, IN_REPORT)
 
 
 def _group_row(g: Group) -> tuple[Value, ...]:

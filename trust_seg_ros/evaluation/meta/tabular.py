@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.table import Table as RichTable
@@ -12,8 +14,17 @@ from rich.table import Table as RichTable
 from trust_seg_ros.evaluation.meta.study import Spread
 
 Value = str | int | float | Spread
+IN_FILE, IN_REPORT, ON_SCREEN = range(3)
 NOTHING = "-"
 """What cannot be told: one kind of segment only, a metric that does not vary, a single run's deviation."""
+
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "count": "{:,}".format,
+    "percent": lambda share: f"{100 * share:.2f}",
+    "number": "{:.3f}".format,
+    "power": "{:.1e}".format,
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +46,7 @@ class Column:
             return mean if np.isnan(value.std) else f"{mean} ± {self.text(value.std)}"
         if isinstance(value, float) and not np.isfinite(value):
             return NOTHING
-        formats = {"percent": lambda v: f"{100 * v:.2f}", "number": lambda v: f"{v:.3f}", "power": lambda v: f"{v:.1e}"}
-        formats |= {"count": lambda v: f"{v:,}", "text": str}
-        shown = formats[self.form](value)
+        shown = _FORMATS[self.form](value)
         return shown[1:] if shown.startswith("-") and not any(c in "123456789" for c in shown) else shown
 
 
@@ -51,7 +60,8 @@ class Table:
         columns: the first names the row.
         rows: one value per column.
         note: how to read it, a sentence or two.
-        listed: shown in the terminal and in the report; else in its CSV file only.
+        place: where it is shown beside its CSV file: ``ON_SCREEN`` and in the report, ``IN_REPORT`` only, or nowhere
+            else (``IN_FILE``).
     """
 
     name: str
@@ -59,7 +69,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
-    listed: bool = True
+    place: int = ON_SCREEN
 
     def rich(self) -> RichTable:
         """For the terminal."""
@@ -87,7 +97,7 @@ class Table:
         writer = csv.writer(out, lineterminator="\n")
         header = []
         for column, spread in zip(self.columns, spreads, strict=True):
-            title = column.title.removesuffix(", %")
+            title = column.title.removesuffix(", %").removesuffix(", points")
             header += [title, f"{title} std"] if spread else [title]
         writer.writerow(header)
         for row in self.rows:
