@@ -55,7 +55,7 @@ setup(
         # OpenCV 5 breaks a distribution's cv_bridge
         "opencv-python-headless>=4.5,<5",
         "safetensors>=0.4",
-        "scikit-learn>=1.1",
+        "scikit-learn>=1.2",
         "PyYAML>=5.4",
         "rich>=12",
     ],

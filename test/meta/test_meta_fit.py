@@ -1,10 +1,14 @@
+import logging
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData
-from trust_seg_ros.meta.fit import fit, fit_logistic, scores, statistics
+from trust_seg_ros.meta.fit import fit, fit_linear, fit_logistic, scores, separating_metrics, statistics
 
 
 def _data(n=600, seed=0, wrong_share=0.3):
@@ -56,6 +60,60 @@ def test_without_a_false_positive_there_is_nothing_to_learn():
         fit(data, "E,S")
 
 
+def _reference(x, y):
+    """P of the unpenalised logistic regression: Newton's method with halved steps on a full-rank basis."""
+    u, spread, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    design = np.column_stack([u[:, spread > 1e-9 * spread[0]] * np.sqrt(len(x)), np.ones(len(x))])
+    w = np.zeros(design.shape[1])
+
+    def loss(w):
+        return np.logaddexp(0, np.where(y, -1, 1) * (design @ w)).mean()
+
+    for _ in range(200):
+        p = 1 / (1 + np.exp(-(design @ w)))
+        gradient = design.T @ (p - y) / len(y)
+        if np.abs(gradient).max() < 1e-14:
+            break
+        step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]) / len(y), gradient)
+        length = 1.0
+        while length > 1e-9 and loss(w - length * step) > loss(w):
+            length /= 2
+        w = w - length * step
+    return 1 / (1 + np.exp(-(design @ w)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(300, 2000), st.integers(1, 12), st.integers(0, 3))
+def test_probabilities_are_those_of_a_tightly_converged_fit(seed, n, m, collinear):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, m)) @ rng.normal(size=(m, m)) + rng.exponential(size=(n, m))
+    x = np.column_stack([x, *(x @ rng.integers(-2, 3, m) for _ in range(collinear)), np.full(n, 0.3)])
+    means, scales = statistics(x)
+    x = (x - means) / scales
+    y = rng.random(n) < 1 / (1 + np.exp(-1.5 * x @ rng.normal(size=x.shape[1]) / np.sqrt(x.shape[1]) - rng.normal()))
+    y[:20] = np.arange(20) % 2
+    part = fit_logistic(x, y)
+    assert 1 / (1 + np.exp(-part(x))) == pytest.approx(_reference(x, y), abs=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(30, 500), st.integers(1, 12), st.integers(0, 3))
+def test_the_linear_part_is_the_shortest_of_least_squares(seed, n, m, collinear):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, m)) + rng.normal()
+    x = np.column_stack([x, *(x @ rng.integers(-2, 3, m) for _ in range(collinear)), np.zeros(n)])
+    y = x @ rng.normal(size=x.shape[1]) + rng.normal(size=n)
+    part = fit_linear(x, y)
+    expected = np.linalg.pinv(x - x.mean(0), rcond=1e-9) @ (y - y.mean())
+    assert part.coefficients == pytest.approx(expected, abs=1e-8)
+    assert part(x).mean() == pytest.approx(y.mean())
+
+
+def test_a_linear_part_of_metrics_without_spread_is_the_mean():
+    part = fit_linear(np.ones((5, 2)), np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
+    assert part(np.ones((1, 2)))[0] == pytest.approx(0.6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_logistic_part_is_the_unpenalised_optimum(seed):
     rng = np.random.default_rng(seed)
@@ -73,11 +131,98 @@ def test_metrics_without_any_spread_leave_the_share():
     assert part(np.zeros((1, 2)))[0] == pytest.approx(np.log(2 / 6))
 
 
-def test_kinds_told_apart_without_error_give_finite_coefficients():
-    x = np.linspace(-1, 1, 50)[:, None]
-    part = fit_logistic(x, x[:, 0] > 0)
+@pytest.mark.parametrize("tail", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_kinds_told_apart_almost_without_error_give_finite_coefficients_and_no_warnings(tail, noise):
+    rng = np.random.default_rng(3)
+    x = np.exp(tail * rng.normal(size=(3000, 8))) if tail else rng.normal(size=(3000, 8))
+    x = (x - x.mean(0)) / x.std(0)
+    y = x[:, 0] + 0.3 * x[:, 5] + noise * rng.normal(size=3000) > 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        part = fit_logistic(x, y)
     assert np.isfinite(part.coefficients).all()
-    assert ((part(x) > 0) == (x[:, 0] > 0)).all()
+    assert ((part(x) > 0) == y).mean() > 0.985
+
+
+def test_one_segment_of_a_kind_gives_finite_coefficients():
+    x = np.random.default_rng(0).normal(size=(500, 4))
+    x[7] = 5.0
+    part = fit_logistic(x, np.arange(500) == 7)
+    assert np.isfinite(part.coefficients).all()
+    assert np.argmax(part(x)) == 7
+
+
+@pytest.mark.parametrize("y", [np.zeros(5, bool), np.ones(5, bool)])
+def test_one_kind_only_is_refused(y):
+    with pytest.raises(MetaModelError, match=f"{y.sum()} of 5 segments are positive; a classifier needs both kinds"):
+        fit_logistic(np.eye(5), y)
+
+
+def test_metrics_that_tell_segments_without_error_are_named(caplog):
+    data = replace(_data(), class_ids=(np.arange(600) % 50 == 3).astype(np.uint8))
+    iou = np.where(data.class_ids == 1, 0.0, data.iou_adj)  # class b is never there
+    data = replace(data, iou_adj=iou, iou=iou)
+    with caplog.at_level(logging.WARNING):
+        model = fit(data, ("E", "S", "class_1"))
+    assert model.summary["separating"] == ["class_1"]
+    assert "class_1: these metrics tell some segments without error" in caplog.text
+    assert np.abs(model.classifier(model.standardise(data))).max() < 50
+    p_wrong, _ = model.predict(data)
+    assert p_wrong[data.class_ids == 1].min() > 0.999
+    assert p_wrong[data.class_ids == 0] == pytest.approx(
+        fit(data.rows(data.class_ids == 0), "E,S").predict(data.rows(data.class_ids == 0))[0], abs=1e-4
+    )
+
+
+def test_metrics_that_err_are_not_named(caplog):
+    model = fit(_data(), "E,S")
+    assert "separating" not in model.summary
+    assert not caplog.text
+    x = model.standardise(_data())
+    assert separating_metrics(x, fit_logistic(x, _data().false_positive)) == []
+
+
+def test_the_entropy_baseline_is_a_model_of_one_metric():
+    model = fit(_data(), "E", "none")
+    assert model.features == ("E",)
+    assert model.summary == {"images": 60, "segments": 600, "features": "E", "class_input": "none"}
+
+
+def test_a_model_keeps_the_range_of_its_predictions_and_of_the_metrics():
+    data = _data()
+    model = fit(data, "S,E")
+    p_wrong, iou = model.predict(data)
+    assert model.predicted_ranges.tolist() == [[p_wrong.min(), p_wrong.max()], [iou.min(), iou.max()]]
+    assert model.ranges.tolist() == [[column.min(), column.max()] for column in data.metrics.T]
+
+
+def test_no_segments_and_too_few_are_refused():
+    data = _data()
+    with pytest.raises(MetaModelError, match="no segments to fit on"):
+        fit(data.rows(np.zeros(600, bool)), "E,S")
+    both = np.array([*np.flatnonzero(data.false_positive)[:1], *np.flatnonzero(~data.false_positive)[:1]])
+    with pytest.raises(MetaModelError, match="2 segments for 2 metrics; expected more segments than metrics"):
+        fit(data.rows(both), "E,S")
+
+
+def test_nothing_but_false_positives_is_refused():
+    data = _data()
+    data.iou_adj[:] = 0
+    with pytest.raises(MetaModelError, match="600 of 600 segments are false positives"):
+        fit(data, "E,S")
+
+
+def test_a_target_that_is_not_finite_is_refused():
+    data = _data()
+    data.iou_adj[4] = np.nan
+    with pytest.raises(MetaModelError, match="IoU_adj of 1 segments is not finite"):
+        fit(data, "E,S")
+
+
+def test_fitting_twice_gives_the_same_numbers():
+    first, second = fit(_data(), "E,S"), fit(_data(), "E,S")
+    assert first.to_json() == second.to_json()
 
 
 def test_the_scale_of_a_constant_is_one():

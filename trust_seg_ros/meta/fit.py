@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,8 +14,13 @@ from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart, MetaModel
 from trust_seg_ros.types import Json
 
-_RIDGE = 1e-9
-"""Bounds the coefficients where both kinds can be told apart without error; too small to be seen elsewhere."""
+RIDGE = 1e-9
+"""Weight of ‖w‖²/2 beside the mean log-loss, for decorrelated metrics. Where metrics tell both kinds apart without
+error the best coefficients are infinite, and it bounds them; elsewhere it is too small to be seen."""
+_SPREAD = 1e-10
+"""Directions with less variance than this, relative to the largest, are taken for rounding."""
+
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -24,40 +31,70 @@ def fit(
 ) -> MetaModel:
     """Unpenalised logistic regression of IoU_adj = 0 and linear regression of IoU_adj, on standardised metrics.
 
+    The entropy baseline is ``fit(data, "E", "none")``.
+
     Args:
         data: segments to fit on; those without interior should be left out (MetaSeg, section IV).
         features: a choice as in ``meta.features``, or the metrics' names.
         class_input: as in ``meta.features.chosen_features``; of no effect on a list of names.
         summary: further entries of the model's summary.
 
+    Returns:
+        The model. ``summary["separating"]`` names the metrics that tell some segments without error, if any: their
+        coefficients are as large as they are by :data:`RIDGE` only.
+
     Raises:
-        MetaModelError: no segments, no false positive or nothing but false positives, metrics that are not finite,
-            or an unknown choice of metrics.
+        MetaModelError: no segments, or not more than metrics; no false positive or nothing but false positives; metrics
+            or IoU that are not finite; an unknown choice of metrics.
     """
     names = chosen_features(features, data.names, class_input) if isinstance(features, str) else tuple(features)
+    x = design_matrix(data, names)
+    _check(data, x, names)
+    means, scales = statistics(x)
+    z = (x - means) / scales
+    classifier, regressor = fit_logistic(z, data.false_positive), fit_linear(z, data.iou_adj)
+    choice = {"features": features, "class_input": class_input} if isinstance(features, str) else {}
+    counts = {"images": len(np.unique(data.image)), "segments": len(data)}
+    separating = [names[k] for k in separating_metrics(z, classifier)]
+    if separating:
+        choice["separating"] = separating
+        _log.warning(
+            "%s: these metrics tell some segments without error, so their coefficients have no optimum and are merely "
+            "bounded; predictions for such segments are overconfident. More images, or fewer metrics, help",
+            ", ".join(separating),
+        )
+    return MetaModel(
+        features=names,
+        means=means,
+        scales=scales,
+        classifier=classifier,
+        regressor=regressor,
+        network=data.network,
+        class_names=data.class_names,
+        ranges=np.stack([x.min(0), x.max(0)], 1),
+        summary={**counts, **choice, **(summary or {})},
+    ).with_predicted_ranges(data)
+
+
+def _check(data: SegmentData, x: np.ndarray, names: Sequence[str]) -> None:
     wrong = data.false_positive
+    if not len(data):
+        raise MetaModelError("no segments to fit on; expected at least one more than metrics")
     if wrong.all() or not wrong.any():
         raise MetaModelError(
             f"{int(wrong.sum())} of {wrong.size} segments are false positives (IoU_adj = 0); a classifier needs both "
             "kinds: fit on more images, or on images the network was not trained on"
         )
-    x = design_matrix(data, names)
+    if len(data) <= len(names):
+        raise MetaModelError(
+            f"{len(data)} segments for {len(names)} metrics; expected more segments than metrics: fit on more images, "
+            "or choose fewer metrics"
+        )
     bad = ~np.isfinite(x).all(axis=0)
     if bad.any():
         raise MetaModelError(f"metrics with values that are not finite: {', '.join(np.array(names)[bad])}")
-    means, scales = statistics(x)
-    z = (x - means) / scales
-    return MetaModel(
-        features=names,
-        means=means,
-        scales=scales,
-        classifier=fit_logistic(z, wrong),
-        regressor=fit_linear(z, data.iou_adj),
-        network=data.network,
-        class_names=data.class_names,
-        ranges=np.stack([x.min(0), x.max(0)], 1),
-        summary={"images": len(np.unique(data.image)), "segments": len(wrong), **(summary or {})},
-    )
+    if not np.isfinite(data.iou_adj).all():
+        raise MetaModelError(f"IoU_adj of {int((~np.isfinite(data.iou_adj)).sum())} segments is not finite")
 
 
 def statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,18 +115,31 @@ def fit_logistic(x: np.ndarray, positive: np.ndarray) -> LinearPart:
 
     Args:
         x: (n, m) standardised metrics.
-        positive: (n,) bool, both kinds present.
+        positive: (n,) bool.
+
+    Raises:
+        MetaModelError: all are positive, or none.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    spread, axes = np.linalg.eigh(x.T @ x / len(x))
-    kept = spread > 1e-10 * max(spread[-1], 1e-300)
-    whiten = axes[:, kept] / np.sqrt(spread[kept])
-    if not kept.any() or spread[-1] <= 0:
-        share = positive.mean()
+    share = float(np.mean(positive))
+    if not 0 < share < 1:
+        raise MetaModelError(
+            f"{int(np.sum(positive))} of {len(x)} segments are positive; a classifier needs both kinds"
+        )
+    whiten = _whitening(x)
+    if not whiten.shape[1]:
         return LinearPart(np.zeros(x.shape[1]), float(np.log(share / (1 - share))))
-    model = LogisticRegression(C=1 / _RIDGE, solver="newton-cholesky", tol=1e-9, max_iter=200)
-    model.fit(x @ whiten, positive)
+    decorrelated = x @ whiten
+    for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest at which Newton's method stays
+        strength = 1 / (ridge * len(x))
+        model = LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-9, max_iter=200)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model.fit(decorrelated, positive)
+        if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            break
     return LinearPart(whiten @ model.coef_[0], float(model.intercept_[0]))
 
 
@@ -102,25 +152,57 @@ def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
     """
     from sklearn.linear_model import LinearRegression
 
-    model = LinearRegression().fit(x, target)
-    return LinearPart(model.coef_, float(model.intercept_))
+    whiten = _whitening(x)
+    if not whiten.shape[1]:
+        return LinearPart(np.zeros(x.shape[1]), float(np.mean(target)))
+    model = LinearRegression().fit(x @ whiten, target)
+    return LinearPart(whiten @ model.coef_, float(model.intercept_))
+
+
+def _whitening(x: np.ndarray) -> np.ndarray:
+    """(m, r) W so that the r columns of x @ W are uncorrelated with variance 1; r = rank of the centred x."""
+    centred = x - x.mean(0)
+    spread, axes = np.linalg.eigh(centred.T @ centred / len(x))
+    kept = spread > max(_SPREAD * spread[-1], 1e-300)
+    return axes[:, kept] / np.sqrt(spread[kept])
+
+
+def separating_metrics(x: np.ndarray, classifier: LinearPart) -> list[int]:
+    """Positions of metrics along which the log-loss is flat at its minimum, but for :data:`RIDGE`; ascending.
+
+    Flat means that the segments which differ there are told without error. For each such direction, of decorrelated
+    metrics, the metric is named that correlates with it most.
+
+    Args:
+        x: (n, m) standardised metrics fitted on.
+        classifier: what was fitted.
+    """
+    whiten = _whitening(x)
+    weight = 1 - np.tanh(0.5 * classifier(x)) ** 2  # 4 p (1 - p)
+    decorrelated = (x - x.mean(0)) @ whiten
+    rooted = np.column_stack([decorrelated, np.ones(len(x))]) * np.sqrt(0.25 * weight)[:, None]
+    curvature, directions = np.linalg.eigh(rooted.T @ rooted / len(x))
+    # where the ridge is what ends the descent, the curvature is about RIDGE · largest |logit|
+    flat = decorrelated @ directions[:-1, curvature < 100 * RIDGE]
+    return sorted({int(np.argmax(np.abs(x.T @ along))) for along in flat.T})
 
 
 def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
     """How well a model does on segments: accuracy and AUROC of the classifier, R² and residual σ of the regressor.
 
     ``majority`` is the accuracy of always answering the more frequent kind. Predicted IoU is clipped to [0, 1], as
-    the node does.
+    the node does. NaN: an AUROC of one kind only, an R² of segments that all have one IoU.
     """
     from sklearn.metrics import roc_auc_score
 
-    p_wrong, iou = model.predict(data)
+    x = model.standardise(data)
+    logit, iou = model.classifier(x), np.clip(model.regressor(x), 0.0, 1.0)  # logits, as large P all round to 1
     wrong, residual = data.false_positive, data.iou_adj - iou
     total = ((data.iou_adj - data.iou_adj.mean()) ** 2).sum()
     return {
-        "accuracy": float(((p_wrong >= 0.5) == wrong).mean()),
+        "accuracy": float(((logit >= 0) == wrong).mean()),
         "majority": float(max(wrong.mean(), 1 - wrong.mean())),
-        "auroc": float(roc_auc_score(wrong, p_wrong)) if 0 < wrong.sum() < wrong.size else float("nan"),
+        "auroc": float(roc_auc_score(wrong, logit)) if 0 < wrong.sum() < wrong.size else float("nan"),
         "r2": float(1 - (residual**2).sum() / total) if total else float("nan"),
         "sigma": float(residual.std()),
     }

@@ -7,19 +7,22 @@ of IoU_adj), both on standardised metrics.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from trust_seg_ros.meta import json_parts
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.features import MetricSource, design_matrix
+from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 1
 SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
+_MODELS = ("false_positive", "iou")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
 
 
@@ -45,7 +48,7 @@ class MetaModel:
     """Both linear meta models of one network.
 
     Attributes:
-        features: names of the segment metrics used, m of them.
+        features: names of the segment metrics used, m of them; ``class_c`` is 1 where class c is predicted, else 0.
         means, scales: (m,) statistics of the training part; a metric x enters as (x - mean) / scale.
         classifier: its logistic is P(false positive).
         regressor: predicted IoU_adj, clipped to [0, 1].
@@ -53,6 +56,11 @@ class MetaModel:
         class_names: class names of that network, in order.
         ranges: (m, 2) smallest and largest value of each metric seen in fitting.
         summary: how it was fitted: data, split, number of segments, scores.
+        predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
+            on; None where an older file does not tell.
+
+    Raises:
+        MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
     """
 
     features: tuple[str, ...]
@@ -64,9 +72,19 @@ class MetaModel:
     class_names: tuple[str, ...]
     ranges: np.ndarray
     summary: Json = field(default_factory=dict)
+    predicted_ranges: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
+        if not m or len(set(self.features)) < m:
+            raise MetaModelError(
+                f"features: {', '.join(self.features) or 'none'}; expected different names, at least one"
+            )
+        one_hot = {f"{ONE_HOT}{c}" for c in range(len(self.class_names))}
+        if unknown := [name for name in self.features if name.startswith(ONE_HOT) and name not in one_hot]:
+            raise MetaModelError(
+                f"features: {', '.join(unknown)}; there are {len(one_hot)} classes, the first {ONE_HOT}0"
+            )
         for name, value in (
             ("means", self.means),
             ("scales", self.scales),
@@ -80,6 +98,8 @@ class MetaModel:
                 raise MetaModelError(f"{name}: holds numbers that are not finite")
         if (self.scales <= 0).any():
             raise MetaModelError("scales: every one must be positive")
+        if not math.isfinite(self.classifier.intercept + self.regressor.intercept):
+            raise MetaModelError("intercepts: hold numbers that are not finite")
 
     def standardise(self, source: MetricSource) -> np.ndarray:
         """(n, m) float64 standardised metrics of the features used.
@@ -102,6 +122,10 @@ class MetaModel:
         # the logistic through tanh neither overflows nor warns
         p_wrong = 0.5 * (1.0 + np.tanh(0.5 * self.classifier(x)))
         return p_wrong, np.clip(self.regressor(x), 0.0, 1.0)
+
+    def with_predicted_ranges(self, source: MetricSource) -> MetaModel:
+        """The same model, with the range of what it predicts for segments, at least one."""
+        return replace(self, predicted_ranges=np.array([[part.min(), part.max()] for part in self.predict(source)]))
 
     def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
         """Refuse to serve another network than the one this was fitted for.
@@ -137,13 +161,15 @@ class MetaModel:
             self.ranges,
             strict=True,
         )
+        ranges = {} if self.predicted_ranges is None else {"predicted_ranges": _ranges_json(self.predicted_ranges)}
         return {
             "format": FORMAT,
             "version": VERSION,
             "network": self.network,
             "classes": list(self.class_names),
-            "summary": self.summary,
-            "intercepts": {"false_positive": self.classifier.intercept, "iou": self.regressor.intercept},
+            "summary": json_parts.plain(self.summary),
+            **ranges,
+            "intercepts": {"false_positive": float(self.classifier.intercept), "iou": float(self.regressor.intercept)},
             "features": {
                 name: {
                     "mean": float(mean),
@@ -156,11 +182,25 @@ class MetaModel:
             },
         }
 
-    def save(self, path: Path) -> None:
-        """Write the model file (JSON); atomic rename, so a broken run leaves nothing half-written."""
+    def save(self, path: str | Path) -> None:
+        """Write the model file (JSON); atomic rename, so a broken run leaves nothing half-written.
+
+        Raises:
+            MetaModelError: it cannot be written there.
+        """
+        path = Path(path).expanduser()
+        content = json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
         part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        try:
+            part.write_text(content, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise MetaModelError(f"{path}: the meta model cannot be written there ({error.strerror})") from error
+
+
+def _ranges_json(ranges: np.ndarray) -> Json:
+    return dict(zip(_MODELS, ranges.tolist(), strict=True))
 
 
 def portable_name(network: str) -> str:
@@ -194,7 +234,7 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
             else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
         )
         raise MetaModelError(f"{path}: no such meta model file; {remedy}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
         raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise MetaModelError(f'{path}: not a meta model file (expected "format": "{FORMAT}")')
@@ -202,26 +242,24 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
         raise MetaModelError(f"{path}: version {data.get('version')}, this program reads version {VERSION}")
     try:
         return _from_json(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MetaModelError(f"{path}: incomplete or damaged ({type(error).__name__}: {error})") from error
     except MetaModelError as error:
-        raise MetaModelError(f"{path}: {error}") from error
+        raise MetaModelError(f"{path}: incomplete or damaged: {error}; fit it again (trust-seg fit)") from error
 
 
 def _from_json(data: Json) -> MetaModel:
-    rows = data["features"]
-    columns = {
-        key: np.array([float(row[key]) for row in rows.values()]) for key in ("mean", "scale", "false_positive", "iou")
-    }
-    intercepts = data["intercepts"]
+    features = json_parts.part(data, "features", dict)
+    rows = [json_parts.part(features, name, dict) for name in features]
+    columns = {key: np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", *_MODELS)}
+    intercepts = json_parts.part(data, "intercepts", dict)
+    predicted = data.get("predicted_ranges")
     return MetaModel(
-        features=tuple(rows),
-        means=columns["mean"],
-        scales=columns["scale"],
-        classifier=LinearPart(columns["false_positive"], float(intercepts["false_positive"])),
-        regressor=LinearPart(columns["iou"], float(intercepts["iou"])),
-        network=str(data["network"]),
-        class_names=tuple(str(name) for name in data["classes"]),
-        ranges=np.array([row["range"] for row in rows.values()], np.float64).reshape(-1, 2),
-        summary=dict(data.get("summary", {})),
+        tuple(features),
+        columns["mean"],
+        columns["scale"],
+        *(LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS),
+        network=json_parts.part(data, "network", str),
+        class_names=json_parts.texts(data, "classes"),
+        ranges=np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),
+        summary=json_parts.part({"summary": {}, **data}, "summary", dict),
+        predicted_ranges=None if predicted is None else np.array([json_parts.pair(predicted, key) for key in _MODELS]),
     )

@@ -1,0 +1,70 @@
+"""Entries of JSON objects that strangers may have written: each is what it should be, or the error says what it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from trust_seg_ros.meta.errors import MetaModelError
+
+T = TypeVar("T", dict, list, str)
+_KINDS = {dict: "an object", list: "a list", str: "a text"}
+
+
+def part(content: Any, key: str, kind: type[T]) -> T:
+    """An object, list or text; raises MetaModelError."""
+    value = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(value, kind):
+        raise MetaModelError(f"{key}: {_short(value)}, expected {_KINDS[kind]}")
+    return value
+
+
+def number(content: Any, key: str) -> float:
+    """A finite number; raises MetaModelError."""
+    return _finite(content.get(key) if isinstance(content, dict) else None, key)
+
+
+def pair(content: Any, key: str) -> list[float]:
+    """Two finite numbers, the first not above the second; raises MetaModelError."""
+    value = part(content, key, list)
+    found = [_finite(end, key) for end in value]
+    if len(found) != 2 or found[0] > found[1]:
+        raise MetaModelError(f"{key}: {_short(value)}, expected the smallest and the largest value")
+    return found
+
+
+def texts(content: Any, key: str) -> tuple[str, ...]:
+    """A list of texts; raises MetaModelError."""
+    value = part(content, key, list)
+    if not all(isinstance(text, str) for text in value):
+        raise MetaModelError(f"{key}: {_short(value)}, expected texts")
+    return tuple(value)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: NumPy's numbers as Python's, and null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, np.ndarray)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite(value: Any, key: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            if math.isfinite(found := float(value)):
+                return found
+        except OverflowError:  # an integer of more than 308 digits
+            pass
+    raise MetaModelError(f"{key}: {_short(value)}, expected a finite number")
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) < 60 else f"{text[:56]} …"
