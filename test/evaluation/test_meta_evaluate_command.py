@@ -107,6 +107,13 @@ def test_mistakes_are_one_clear_line(evaluated, tmp_path, capsys, options, messa
     assert not out.exists()
 
 
+def test_the_only_split_of_a_table_needs_no_name(dataset, tmp_path):
+    assert main(["evaluate", str(dataset / "test"), "--runs", "1", "--out", str(tmp_path)]) == 2  # one image only
+    options = ["--arrangement", "by_segment", "--runs", "1", "--out", str(tmp_path)]
+    assert main(["evaluate", *options]) == 0
+    assert "with an interior in 1 image, " in (tmp_path / "report.md").read_text()
+
+
 def test_without_data_set_and_table_it_says_what_is_missing(tmp_path, capsys):
     assert main(["evaluate", "--out", str(tmp_path / "out")]) == 2
     assert "no segment table" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES
 from trust_seg_ros.meta.progress import collection_bar
 
 if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.meta.report import Report
     from trust_seg_ros.evaluation.meta.splits import Arrangement
     from trust_seg_ros.meta.data import SegmentData
     from trust_seg_ros.meta.store import SegmentStore
@@ -90,19 +91,17 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 160
-    splits = [args.split] if args.fit_on is None else [args.split, args.fit_on]
     out, path = args.out.expanduser(), (args.table or args.out / "segments").expanduser()
-    store = _table(args, path, splits, console)
+    store = _stored(args, path) if args.dataset is None else _collected(args, path, console)
 
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.report import write
     from trust_seg_ros.evaluation.meta.study import study
-    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)
     stored = [name for name in store.names if name in names or name in ("E", "S")]
-    data = {split: store.read(split, stored, variant=args.variant) for split in splits}
+    data = {split: store.read(split, stored, variant=args.variant) for split in _splits(args)}
     with _bar(console) as bar:
         task = bar.add_task("fitting and judging", total=None)
         studies = study(
@@ -115,6 +114,17 @@ def run(args: argparse.Namespace) -> int:
     facts = _facts(args, store, names) | {split: counts(part) for split, part in data.items()}
     report = contents(studies, data[args.split], names, shlex.join(("trust-seg", *args.words)), facts)
     files = write(report, out)
+    _print(report, console)
+    console.print(
+        f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
+    )
+    return 0
+
+
+def _print(report: Report, console: Console) -> None:
+    """The main tables; the others are in the folder."""
+    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
+
     for section in report.sections:
         console.rule(section.title, align="left")
         for table in section.tables:
@@ -122,13 +132,10 @@ def run(args: argparse.Namespace) -> int:
                 console.print(table.rich())
     for note in report.notes:
         console.print(f"note: {note}", highlight=False)
-    console.print(f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False)
-    return 0
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.fit_on == args.split:
-        raise EvaluationError(f"--fit-on {args.fit_on}: that is the split to judge on; expected another, or by_image")
+    """Say before the work, not after it, what cannot be done."""
     for name in ("runs", "workers"):
         value = getattr(args, name)
         if value is not None and value < 1:
@@ -137,15 +144,27 @@ def _check(args: argparse.Namespace) -> None:
         raise EvaluationError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
 
 
-def _table(args: argparse.Namespace, path: Path, splits: Sequence[str], console: Console) -> SegmentStore:
-    """The segment table with these splits; the network runs over those that it lacks."""
+def _splits(args: argparse.Namespace) -> list[str]:
+    """The split to judge on, and that to fit on if there is one."""
+    if args.fit_on == args.split:
+        raise EvaluationError(f"--fit-on {args.fit_on}: that is the split to judge on; expected another, or by_image")
+    return [args.split] if args.fit_on is None else [args.split, args.fit_on]
+
+
+def _stored(args: argparse.Namespace, path: Path) -> SegmentStore:
+    """The table as it is; of one with a single split, that is meant where none is named."""
     from trust_seg_ros.meta.store import SegmentStore
 
-    if args.dataset is None:
-        store = SegmentStore.open(path)
-        for split in splits:
-            store.entry(split)
-        return store
+    store = SegmentStore.open(path)
+    if len(store.splits) == 1 and not getattr(args, "split_named", False):
+        args.split = store.splits[0]
+    for split in _splits(args):
+        store.entry(split)
+    return store
+
+
+def _collected(args: argparse.Namespace, path: Path, console: Console) -> SegmentStore:
+    """The table with all splits in it, made or gone on with."""
     from trust_seg_ros.meta.collect import collect
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.store_rows import metric_names
@@ -154,20 +173,24 @@ def _table(args: argparse.Namespace, path: Path, splits: Sequence[str], console:
     settings = network_settings(args)
     labels = load_labels(settings.labels) if settings.labels else settings.load().labels
     chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
-    folders = {split: open_split(args, split, labels) for split in splits}
+    folders = {split: open_split(args, split, labels) for split in _splits(args)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    for split, folder in folders.items():
-        with collection_bar(console, f"segments of {split}") as progress:
-            store = collect(
-                settings,
-                folder,
-                path,
-                split,
-                workers=args.workers,
-                keep_going=args.keep_going,
-                progress=progress,
-                data_set=args.dataset.resolve().name,
-            )
+    try:
+        for split, folder in folders.items():
+            with collection_bar(console, f"segments of {split}") as progress:
+                store = collect(
+                    settings,
+                    folder,
+                    path,
+                    split,
+                    workers=args.workers,
+                    keep_going=args.keep_going,
+                    progress=progress,
+                    data_set=args.dataset.resolve().name,
+                )
+    except KeyboardInterrupt:
+        console.print(f"stopped; what is done is kept in {path}, the same command goes on with the rest")
+        raise
     return store
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
+
 from trust_seg_ros.evaluation.meta import figures, tables
 from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
 from trust_seg_ros.evaluation.meta.study import Study
@@ -57,9 +59,12 @@ def contents(
 
 def counts(data: SegmentData) -> str:
     """How many segments, and how many of them are wrong, in words."""
-    wrong = int(data.false_positive.sum())
-    share = f"{wrong:,} false positives" + (f" ({100 * wrong / len(data):.2f} %)" if len(data) else "")
-    return f"{len(data):,} segments with an interior in {len(data.images):,} images, {share}"
+    n, wrong, images = len(data), int(data.false_positive.sum()), len(np.unique(data.image))
+    share = f" ({100 * wrong / n:.2f} %)" if n else ""
+    return (
+        f"{n:,} segment{'s' * (n != 1)} with an interior in {images:,} image{'s' * (images != 1)}, "
+        f"{wrong:,} false positive{'s' * (wrong != 1)}{share}"
+    )
 
 
 def _section(study: Study) -> Section:
