@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.layouts import has_splits, open_dataset
+from trust_seg_ros.segmentation.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.segmentation.labels import LabelSet
-    from trust_seg_ros.segmentation.settings import NetworkSettings
+
+WHOLE = "all"
+"""What the one split is called of a data set that has none."""
+_MAX_SIDE = 1 << 14
 
 
 def add_data_arguments(
@@ -24,6 +31,8 @@ def add_data_arguments(
     optional: bool = False,
 ) -> None:
     """DATASET, --split and --ignore, and the options of :func:`add_network_arguments`.
+
+    ``args.split`` is ``WHOLE`` where none was named and DATASET has none.
 
     Args:
         parser: of the subcommand.
@@ -39,6 +48,8 @@ def add_data_arguments(
         "dataset",
         type=Path,
         metavar="DATASET",
+        action=_DataSet,
+        several=several,
         nargs="?" if optional else None,
         help="folder of the data set: Cityscapes, CamVid, or images/ and labels/ (docs/datasets.md)",
     )
@@ -46,15 +57,16 @@ def add_data_arguments(
     parser.add_argument(
         "--split",
         default=[split] if several else split,
-        action=_Collected if several else "store",
-        help=f"part of the data set to {purpose} (default: {split}; of no effect where images/ has no parts){more}",
+        action=_Split,
+        several=several,
+        help=f"part of the data set to {purpose} (default: {split}, or {WHOLE} where images/ has no parts){more}",
     )
     parser.add_argument(
         "--ignore",
-        type=int,
+        type=_label_value,
         nargs="*",
-        metavar="ID",
-        help="label values without a class (default: the label set's, and 255)",
+        metavar="VALUE",
+        help="values in label files without a class (default: the label set's); 255 never has one",
     )
     add_network_arguments(parser)
 
@@ -64,20 +76,23 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network")
     group.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
     group.add_argument("--labels", default="", help="label set: a name or a YAML file (default: the network's own)")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N (default: a GPU if there is one)"
+    )
     group.add_argument(
         "--half", choices=("auto", "on", "off"), default="auto", help="half precision (default: auto: on a GPU)"
     )
     group.add_argument(
         "--input-size",
-        type=_size,
+        type=_input_size,
         metavar="WIDTHxHEIGHT",
-        help="what images are stretched to for the network; 0x0: nothing is stretched (default: the network's own)",
+        help="columns x rows that images are stretched to for the network, e.g. 1024x512; 0x0: nothing is stretched "
+        "(default: the network's own)",
     )
-    for name, what in (("mean", "mean"), ("std", "standard deviation")):
+    for name, kind, what in (("mean", _number, "mean"), ("std", _positive, "standard deviation")):
         group.add_argument(
             f"--{name}",
-            type=float,
+            type=kind,
             nargs=3,
             metavar=("R", "G", "B"),
             help=f"{what} of red, green and blue in 0..1 that the network expects (default: its own)",
@@ -86,17 +101,15 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def network_settings(args: argparse.Namespace) -> NetworkSettings:
-    """The network that the options of :func:`add_network_arguments` name."""
-    from trust_seg_ros.segmentation.settings import NetworkSettings
-
+    """The network that the options of :func:`add_network_arguments` name; loads nothing."""
     return NetworkSettings(
         model=args.model,
         labels=args.labels,
         device=args.device,
         half=args.half,
         input_size=args.input_size,
-        mean=args.mean and tuple(args.mean),
-        std=args.std and tuple(args.std),
+        mean=None if args.mean is None else tuple(args.mean),
+        std=None if args.std is None else tuple(args.std),
         order=args.order,
     )
 
@@ -106,34 +119,92 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
 
     Args:
         args: parsed options of :func:`add_data_arguments`.
-        split: name of the split.
+        split: name of the split; ``WHOLE`` is all of a data set without splits.
         labels: classes of the network.
 
     Raises:
-        DatasetError: as ``layouts.open_dataset``.
+        DatasetError: as ``layouts.open_dataset``; or a split is named where there are none, which would make
+            two names, one to fit on and one to judge on, mean the same images.
     """
-    from trust_seg_ros.datasets.layouts import open_dataset
+    ignore = None if args.ignore is None else tuple(args.ignore)
+    folder = open_dataset(args.dataset, None if _is_whole(args.dataset) else split, labels, ignore)
+    if split != WHOLE and _is_whole(args.dataset):
+        raise DatasetError(
+            f"{args.dataset}: no split {split!r}; images/ and labels/ lie in it directly, so it has no splits: leave "
+            f"--split away, or name {WHOLE!r}"
+        )
+    return folder
 
-    return open_dataset(args.dataset, split, labels, None if args.ignore is None else tuple(args.ignore))
+
+class _DataSet(argparse.Action):
+    """DATASET; of one without splits, all is meant where none is named."""
+
+    def __init__(self, *args: Any, several: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._several = several
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        namespace.dataset = values
+        if values is not None and not getattr(namespace, "split_named", False) and _is_whole(values):
+            namespace.split = [WHOLE] if self._several else WHOLE
 
 
-def _size(text: str) -> tuple[int, int]:
+class _Split(argparse.Action):
+    """--split, once or several times, in the place of the default."""
+
+    def __init__(self, *args: Any, several: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._several = several
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        before = namespace.split if getattr(namespace, "split_named", False) else []
+        namespace.split = [*before, values] if self._several else values
+        namespace.split_named = True
+
+
+def _is_whole(root: Path) -> bool:
+    try:
+        return not has_splits(root.expanduser())
+    except OSError:  # opening the data set says it in words
+        return False
+
+
+def _input_size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT as (height, width)."""
-    match = re.fullmatch(r"(\d+)[xX×](\d+)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; expected WIDTHxHEIGHT, for example 1024x512")
-    return int(match[2]), int(match[1])
+    sides = re.fullmatch(r"(\d+)[xX×](\d+)", text, re.ASCII)
+    size = (int(sides[2]), int(sides[1])) if sides else (-1, -1)
+    if size != (0, 0) and not all(1 <= side <= _MAX_SIDE for side in size):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size; expected WIDTHxHEIGHT, each from 1 to {_MAX_SIDE}, for example 1024x512, or 0x0"
+        )
+    return size
 
 
-class _Collected(argparse.Action):
-    """One value each time; the first replaces the default."""
+def _number(text: str) -> float:
+    return _finite(text, -math.inf, "numbers, for example 0.485 0.456 0.406")
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [*([] if before is self.default else before), values])
+
+def _positive(text: str) -> float:
+    return _finite(text, 0.0, "numbers above 0, for example 0.229 0.224 0.225")
+
+
+def _finite(text: str, above: float, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > above):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected three {expected}")
+    return value
+
+
+def _label_value(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label value; expected whole numbers from 0 to 65535")
+    return int(text)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device; expected auto, cpu, cuda or cuda:N")
+    return text

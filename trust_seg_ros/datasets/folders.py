@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ class LabelledFolder:
 
 
 def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLED,)) -> LabelledFolder:
-    """``root/images/`` with ``root/labels/``, see :func:`pairs`.
+    """``root/images/`` with ``root/labels/``, see :func:`pair_up`.
 
     Raises:
         DatasetError: a folder is missing or empty, an image has no labels, or ``ignore`` names a class.
@@ -133,29 +133,51 @@ def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLE
 
 
 def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
-    """Every image below ``images`` with the PNG of the same name at the same place below ``labels``.
+    """Every image below one folder with the label file that lies in the same place below another.
 
-    The drive is the first sub-folder, or else the name up to the first underscore.
+    Images in sub-folders are called by their path below ``images``, and their first sub-folder is the drive; the drive
+    of others is their name up to the first underscore.
+
+    Args:
+        images: folder with files of ``IMAGE_SUFFIXES``.
+        labels: folder with PNG files, called like the images, plus one of ``LABEL_ENDINGS``.
 
     Raises:
-        DatasetError: no images, or one without labels.
+        DatasetError: no images, an image without labels, or a folder that cannot be listed.
     """
-    files = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not files:
+    found = [path for path in _files(images) if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not found:
         raise DatasetError(f"{images}: no images (looked for {', '.join(IMAGE_SUFFIXES)})")
-    samples = []
-    for file in files:
-        place = file.relative_to(images).with_suffix("")
-        label = labels / place.with_name(place.name + ".png")
-        if not label.is_file():
-            raise DatasetError(f"{file}: no labels; expected {label}")
-        drive = place.parts[0] if len(place.parts) > 1 else place.name.split("_")[0]
-        samples.append(Sample(file, label, drive, place.as_posix()))
-    names = [sample.name for sample in samples]
-    if len(set(names)) < len(names):
-        double = sorted({name for name in names if names.count(name) > 1})
-        raise DatasetError(f"{images}: two images are called {double[0]!r}, with different suffixes; keep one")
+    there = {path for path in _files(labels) if path.suffix == LABEL_SUFFIX}
+    samples, without = [], []
+    for path in found:
+        options = (path.with_name(f"{path.stem}{ending}{LABEL_SUFFIX}") for ending in LABEL_ENDINGS)
+        label = next((option for option in options if option in there), None)
+        if label is None:
+            without.append(path)
+            continue
+        drive = path.parts[0] if len(path.parts) > 1 else path.stem.split("_")[0]
+        samples.append(Sample(images / path, labels / label, drive, path.with_suffix("").as_posix()))
+    if without:
+        raise DatasetError(
+            f"{images / without[0]}: no labels ({len(without)} of {len(found)} images have none); expected "
+            f"{labels / without[0].with_suffix(LABEL_SUFFIX)}, or with one of {', '.join(LABEL_ENDINGS[1:])} at the "
+            "end of the name"
+        )
     return tuple(samples)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below a folder, relative to it and sorted; hidden ones are left out, links are followed."""
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"{error.filename}: the folder cannot be listed ({error.strerror})") from error
+
+    found = []
+    for place, below, names in os.walk(folder, onerror=refuse, followlinks=True):
+        below[:] = [name for name in below if not name.startswith(".")]
+        found += [Path(place, name).relative_to(folder) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def camvid(root: Path, split: str) -> LabelledFolder:

@@ -1,70 +1,76 @@
-"""Find out how a data set lies on disk: Cityscapes, CamVid, or any images/ + labels/ pair.
+"""How data sets lie on disk: Cityscapes, CamVid, and any ``images/`` with ``labels/``, found without being told which.
 
-::
-
-    ROOT/leftImg8bit/SPLIT/CITY/*_leftImg8bit.png      Cityscapes, with ROOT/gtFine/SPLIT/CITY/*_gtFine_labelTrainIds.png
-                                                       or *_gtFine_labelIds.png
-    ROOT/SPLIT/images/* + ROOT/SPLIT/labels/*.png      images/ + labels/, as CamVid in ../shared/data
-    ROOT/images/SPLIT/* + ROOT/labels/SPLIT/*.png
-    ROOT/images/*       + ROOT/labels/*.png            the same without splits
-    ROOT/SPLIT/*        + ROOT/SPLITannot/*.png        CamVid as the SegNet tutorial has it
+Sources: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016, and the ids of its
+public scripts; Brostow, Fauqueur, Cipolla, "Semantic object classes in video", Pattern Recognition Letters 2009.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample, pair_up
-from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.folders import LabelledFolder, Sample, pair_up
 from trust_seg_ros.types import UNLABELLED
 
-_FORMS = (
-    "leftImg8bit/SPLIT/ with gtFine/SPLIT/ (Cityscapes), SPLIT/images/ with SPLIT/labels/, images/SPLIT/ with "
-    "labels/SPLIT/, images/ with labels/ (no splits), or SPLIT/ with SPLITannot/ (CamVid)"
-)
-_TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9}
-_TRAIN_IDS |= {23: 10, 24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
-"""Cityscapes' label ids of the 19 classes that are evaluated, and their train ids."""
+if TYPE_CHECKING:
+    from trust_seg_ros.segmentation.labels import LabelSet
+
+_JUDGED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+CITYSCAPES_TRAIN_IDS = tuple(_JUDGED_IDS.index(value) if value in _JUDGED_IDS else UNLABELLED for value in range(34))
+"""Train id (0 road … 18 bicycle) of the label ids 0..33 of Cityscapes; 255 for those that are not judged."""
+_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_IMAGE_ENDING = "_leftImg8bit"
+_LISTED = 12
 
 
 def open_dataset(
-    root: Path, split: str | None, labels: LabelSet, ignore: tuple[int, ...] | None = None
+    root: str | Path, split: str | None, labels: LabelSet, ignore: tuple[int, ...] | None = None
 ) -> LabelledFolder:
-    """The labelled images of one split, whatever the layout.
+    """One split of a data set in any of the layouts of docs/datasets.md.
 
     Args:
         root: folder of the data set.
-        split: name of the split; None or "" for a data set without splits.
-        labels: the classes; label values are positions in it.
-        ignore: label values without a class; None = what the label set says, and 255.
+        split: name of the split; of no effect where there are none (:func:`has_splits`), None or "" there too.
+        labels: what the values in label files mean.
+        ignore: values in label files without a class; None = what ``labels`` says. 255 never has a class.
 
     Raises:
-        DatasetError: no known layout, no such split, an image without labels, or an ignored value is a class.
+        DatasetError: no layout fits (the text tells what was looked for and what is there), there are no images, an
+            image has no labels, an ignored value is a class, or Cityscapes is read with other than 19 classes.
     """
-    values = labels.without_class if ignore is None else tuple(ignore)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; expected a data set: {_FORMS}")
-    if (root / "leftImg8bit").is_dir():
-        return _cityscapes(root, _known(split, root / "leftImg8bit"), labels, values)
-    for images, truth in _pairs(root, split):
-        if images.is_dir() and truth.is_dir():
-            return LabelledFolder(pair_up(images, truth), len(labels), values)
-    raise DatasetError(_not_found(root, split))
+    root = Path(root).expanduser()
+    ignored = labels.without_class if ignore is None else tuple(ignore)
+    try:
+        if not root.is_dir():
+            what = "this is a file" if root.exists() else "no such folder"
+            raise DatasetError(f"{root}: {what}; expected the folder of a data set")
+        places = _places(root, split or None)
+        for images, truth in places:
+            if images.is_dir() and truth.is_dir():
+                if images.parent.name == "leftImg8bit":
+                    return _cityscapes(images, truth, labels, ignored)
+                return LabelledFolder(pair_up(images, truth), len(labels), ignored)
+        raise DatasetError(_nothing(root, split or None, places))
+    except OSError as error:
+        raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
 
 
 def has_splits(root: Path) -> bool:
-    """False for a data set whose images lie in ROOT/images themselves."""
+    """False where images/ and labels/ lie in ``root`` and images/ holds no folder called like a split."""
     images = root / "images"
-    return not (images.is_dir() and any(p.is_file() for p in images.iterdir()))
+    if not (images.is_dir() and (root / "labels").is_dir()):
+        return True
+    return any((images / name).is_dir() for name in _SPLIT_NAMES)
 
 
-def _pairs(root: Path, split: str | None) -> list[tuple[Path, Path]]:
+def _places(root: Path, split: str | None) -> list[tuple[Path, Path]]:
+    """Where images and labels may lie, the likeliest first."""
     plain = [(root / "images", root / "labels")]
-    if not split:
+    if split is None:
         return plain
     found = [
+        (root / "leftImg8bit" / split, root / "gtFine" / split),
         (root / split / "images", root / split / "labels"),
         (root / "images" / split, root / "labels" / split),
         (root / split, root / f"{split}annot"),
@@ -72,48 +78,53 @@ def _pairs(root: Path, split: str | None) -> list[tuple[Path, Path]]:
     return found if has_splits(root) else [*found, *plain]
 
 
-def _not_found(root: Path, split: str | None) -> str:
-    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
-    there = f"there are the folders {', '.join(folders)}" if folders else "it holds no folder"
-    return f"{root}: no labelled images{f' of split {split!r}' if split else ''}; expected {_FORMS}; {there}"
-
-
-def _known(split: str | None, folder: Path) -> str:
-    splits = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    if not split or split not in splits:
-        raise DatasetError(f"{folder}: no split {split!r}; there are: {', '.join(splits) or 'none'}")
-    return split
-
-
-def _cityscapes(root: Path, split: str, labels: LabelSet, ignore: tuple[int, ...]) -> LabelledFolder:
-    """Cordts et al., CVPR 2016; drive = city."""
-    if len(labels) != 19:
+def _cityscapes(images: Path, truth: Path, labels: LabelSet, ignore: tuple[int, ...]) -> LabelledFolder:
+    classes = len(_JUDGED_IDS)
+    if len(labels) != classes:
         raise DatasetError(
-            f"{root}: Cityscapes' layout has 19 classes, the labels {labels.name!r} have {len(labels)}; "
-            "use the labels cityscapes19, or write the label images yourself as images/ and labels/"
+            f"{images}: Cityscapes has {classes} classes, the label set {labels.name!r} has {len(labels)}; expected "
+            "a network of these classes, and --labels cityscapes19 where it does not name them itself"
         )
-    images = sorted((root / "leftImg8bit" / split).glob("*/*_leftImg8bit.*"))
-    if not images:
-        raise DatasetError(f"{root / 'leftImg8bit' / split}: no CITY/*_leftImg8bit.png below it")
-    samples, by_id = [], False
-    for image in images:
-        name = image.stem.removesuffix("_leftImg8bit")
-        truth = root / "gtFine" / split / image.parent.name
-        train_ids, ids = (truth / f"{name}_gtFine_{kind}.png" for kind in ("labelTrainIds", "labelIds"))
-        if not train_ids.is_file() and not ids.is_file():
-            raise DatasetError(f"{image}: no labels; expected {train_ids} or {ids}")
-        if samples and by_id != (not train_ids.is_file()):
-            raise DatasetError(
-                f"{train_ids.parent}: labelTrainIds for some images and only labelIds for others; expected one kind"
-            )
-        by_id = not train_ids.is_file()
-        samples.append(Sample(image, ids if by_id else train_ids, image.parent.name, name))
-    return LabelledFolder(tuple(samples), 19, ignore, _train_ids() if by_id else None)
+    files = sorted(images.glob(f"*/*{_IMAGE_ENDING}.png"))
+    if not files:
+        raise DatasetError(f"{images}: no images; expected CITY/*{_IMAGE_ENDING}.png")
+    without: list[list[Sample]] = []
+    for kind, table in (("labelTrainIds", ()), ("labelIds", CITYSCAPES_TRAIN_IDS)):
+        samples = [_cityscapes_sample(file, truth, kind) for file in files]
+        missing = [sample for sample in samples if not sample.labels.is_file()]
+        if not missing:
+            return LabelledFolder(tuple(samples), classes, ignore, table)
+        without.append(missing)
+    fewest = min(without, key=len)
+    raise DatasetError(
+        f"{fewest[0].image}: no labels ({len(fewest)} of {len(files)} images have none); expected "
+        f"{truth / fewest[0].drive / fewest[0].name}_gtFine_labelTrainIds.png or ..._labelIds.png, one kind for all"
+    )
 
 
-def _train_ids() -> np.ndarray:
-    """(256,) uint8: label id -> train id, 255 for those without."""
-    table = np.full(256, UNLABELLED, np.uint8)
-    for label, train in _TRAIN_IDS.items():
-        table[label] = train
-    return table
+def _cityscapes_sample(image: Path, truth: Path, kind: str) -> Sample:
+    city, name = image.parent.name, image.stem.removesuffix(_IMAGE_ENDING)
+    return Sample(image, truth / city / f"{name}_gtFine_{kind}.png", city, name)
+
+
+def _nothing(root: Path, split: str | None, places: list[tuple[Path, Path]]) -> str:
+    """What was looked for, and what is there."""
+    looked = []
+    for images, truth in places:
+        missing = [path for path in (images, truth) if not path.is_dir()]
+        note = f" ({missing[0].relative_to(root)} is missing)" if len(missing) == 1 else ""
+        looked.append(f"{images.relative_to(root)} with {truth.relative_to(root)}{note}")
+    asked = "no split was named" if split is None else f"no split {split!r}"
+    text = f"{root}: {asked}; looked for {', '.join(looked)}. "
+    if splits := _splits(root):
+        return f"{text}Its splits are: {', '.join(splits)}; name one with --split"
+    inside = sorted(f"{path.name}{'/' if path.is_dir() else ''}" for path in root.iterdir())
+    more = f", … ({len(inside)} in all)" if len(inside) > _LISTED else ""
+    return f"{text}It holds {', '.join(inside[:_LISTED]) or 'nothing'}{more}; docs/datasets.md shows the layouts"
+
+
+def _splits(root: Path) -> list[str]:
+    """Names for which images and labels are there."""
+    folders = [folder for folder in (root, root / "leftImg8bit", root / "images") if folder.is_dir()]
+    names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()} - {"images", "labels"}
+    return sorted(name for name in names if any(i.is_dir() and t.is_dir() for i, t in _places(root, name)))

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.evaluation.meta.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 
 EPILOG = """examples:
   trust-seg miou data/camvid --split test
-  trust-seg miou data/mine --split val --model mine.pt2 --labels mine.yaml --ignore 255
+  trust-seg miou data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --input-size 1024x512
+  trust-seg miou data/mine --model mine.pt2 --labels mine.yaml --ignore 255 --csv miou.csv
 
-IoU is taken over all pixels of the
-split together, at the labels' resolution; ignored pixels do not count.
+The layout of DATASET is found by itself: Cityscapes, CamVid, or images/ with labels/, see docs/datasets.md. IoU is
+taken over all pixels of the split together, at the labels' resolution; pixels without a class do not count, and a class
+that neither occurs nor is predicted (-) does not enter the mean.
 """
+Row = tuple[str, float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, "test", "judge on")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write class,iou (0 to 1) into this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.uncertainty import uncertainty_maps
 
     console = Console()
+    if args.csv is not None and (args.csv.is_dir() or not args.csv.parent.is_dir()):
+        raise EvaluationError(f"--csv {args.csv}: expected a file in a folder that is there")
     network = network_settings(args).load()
     names = network.labels.names
     folder = open_split(args, args.split, network.labels)
@@ -38,19 +53,49 @@ def run(args: argparse.Namespace) -> int:
     for sample in track(list(folder), f"images of {args.split}", console=console):
         image, labels = folder.read(sample)
         confusion.add(labels, uncertainty_maps(network.infer(image)).classes.numpy(force=True))
-    iou = confusion.iou()
+    if not confusion.counts.any():
+        raise DatasetError(
+            f"{args.dataset}: no pixel of split {args.split!r} has a class, so there is nothing to judge by; expected "
+            "some (the public labels of the test split of Cityscapes are empty: take val)"
+        )
+    rows = [*zip(names, confusion.iou().tolist(), strict=True), ("mean", confusion.mean_iou())]
+    if args.csv is not None:
+        _write_csv(args.csv, rows, confusion)
     if args.markdown:
-        print("| class | IoU % |\n|---|---|")
-        for name, value in zip(names, iou, strict=True):
-            print(f"| {name} | {value:.1%} |".replace("%", ""))
-        print(f"| **mean** | **{100 * confusion.mean_iou():.2f}** |")
-        print(f"\n{len(folder)} images, pixel accuracy {100 * confusion.accuracy():.2f} %")
+        print(_markdown(rows, confusion, len(folder)))
         return 0
-    table = Table("class", "IoU", title=f"{network.name} on {args.dataset.name}/{args.split}, {len(folder)} images")
-    for name, value in zip(names, iou, strict=True):
-        table.add_row(name, f"{value:.1%}")
-    table.add_section()
-    table.add_row("mean", f"{confusion.mean_iou():.2%}")
-    table.add_row("pixel accuracy", f"{confusion.accuracy():.2%}")
-    console.print(table)
+    data_set = f"{args.dataset.resolve().name}/{args.split}"
+    console.print(_table(rows, confusion, f"{network.name} on {data_set}, {len(folder)} images"))
     return 0
+
+
+def _table(rows: list[Row], confusion: ConfusionMatrix, title: str) -> Table:
+    table = Table("class", "IoU", title=title)
+    table.columns[1].justify = "right"
+    for name, value in rows[:-1]:
+        table.add_row(name, "-" if math.isnan(value) else f"{value:.1%}")
+    table.add_section()
+    table.add_row("mean", f"{rows[-1][1]:.2%}")
+    table.add_row("pixel accuracy", f"{confusion.accuracy():.2%}")
+    return table
+
+
+def _markdown(rows: list[Row], confusion: ConfusionMatrix, images: int) -> str:
+    lines = [f"| {name} | {'-' if math.isnan(value) else f'{100 * value:.1f}'} |" for name, value in rows[:-1]]
+    total = f"| **mean** | **{100 * rows[-1][1]:.2f}** |"
+    below = f"\n{images} images, pixel accuracy {100 * confusion.accuracy():.2f} %"
+    return "\n".join(["| class | IoU % |", "|---|---|", *lines, total, below])
+
+
+def _write_csv(path: Path, rows: list[Row], confusion: ConfusionMatrix) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("class", "iou"))
+            writer.writerows((name, "" if math.isnan(value) else f"{value:.6f}") for name, value in rows)
+            writer.writerow(("pixel accuracy", f"{confusion.accuracy():.6f}"))
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise EvaluationError(f"--csv {path}: cannot be written ({error.strerror})") from error
