@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -10,7 +11,7 @@ import pytest
 from trust_seg_ros.meta.collect import collect
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.meta.store import MANIFEST, SegmentStore
-from trust_seg_ros.meta.store_writer import discard, locked
+from trust_seg_ros.meta.store_folder import discard, locked
 from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -197,3 +198,20 @@ def test_a_place_where_no_folder_can_be_is_named(colours, blobs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file: no folder can be made there"):
         collect(colours, blobs, tmp_path / "file", "val", workers=1)
+
+
+@pytest.fixture
+def small_files():
+    """Files of this process may not grow beyond 6000 bytes: a manifest fits, rows do not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_is_said(store, colours, blobs, tmp_path, small_files):
+    with pytest.raises(StoreError, match=r"000000.arrow: the segment table cannot be written \(.*File too large"):
+        collect(colours, blobs, tmp_path / "new", "val", workers=1)
+    store.parts("val")[0].unlink()
+    with pytest.raises(StoreError, match="cannot be written"):
+        collect(colours, blobs, store.path, "val", workers=2)

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
-from trust_seg_ros.meta.collect_pool import Job, Pool
+from trust_seg_ros.meta.collect_pool import Job, Pool, Result
 from trust_seg_ros.meta.collect_worker import Collector, one_thread, portable_reason, rows_answer
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.meta.store import SegmentStore
+from trust_seg_ros.meta.store_folder import locked
 from trust_seg_ros.meta.store_identity import NetworkIdentity, agree
-from trust_seg_ros.meta.store_writer import PART_IMAGES, WAY_OUT, SplitWriter, locked
+from trust_seg_ros.meta.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
 from trust_seg_ros.parallel import cores
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -61,7 +62,8 @@ def collect(
 
     Raises:
         DatasetError: an image cannot be read and ``keep_going`` is False, or the folder has no images.
-        StoreError: the table is of another network or other data, or another run writes into it.
+        StoreError: the table is of another network or other data, another run writes into it, or the disk does
+            not take it.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
         TrustSegError: the network cannot be loaded, or fails.
     """
@@ -77,34 +79,47 @@ def collect(
         stack.enter_context(locked(path))
         writer = SplitWriter(path, identity, folder, split, data_set, part_images)
         _check_first(writer, collector, identity)
-        total, left = len(folder), len(writer.todo)
-        progress(total - left, total)
-        jobs = [(index, writer.image_file(index)) for index in writer.todo]
+        left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)
-        results = _results(stack, collector, settings, jobs, workers)
+        results = _results(stack, collector, settings, writer, workers)
         del collector  # with several workers the network is not needed here any more
-        for number, (index, error) in enumerate(results, 1):
-            if error is None:
-                writer.done(index)
-            elif keep_going:
-                writer.skip(index, portable_reason(error, folder.samples[index]))
-            else:
-                raise _stopped(error, total - left + number - 1, total)
-            progress(total - left + number, total)
+        _take(results, writer, folder, keep_going, progress)
         _check_any(writer, folder)
         return writer.finish()
 
 
+def _take(
+    results: Iterator[Result],
+    writer: SplitWriter,
+    folder: LabelledFolder,
+    keep_going: bool,
+    progress: Callable[[int, int], None],
+) -> None:
+    total = len(folder)
+    done = total - len(writer.todo)
+    progress(done, total)
+    for index, error in results:
+        if error is None:
+            writer.done(index)
+        elif keep_going:
+            writer.skip(index, portable_reason(error, folder.samples[index]))
+        else:
+            raise _stopped(error, done, total)
+        done += 1
+        progress(done, total)
+
+
 def _results(
-    stack: ExitStack, collector: Collector, settings: NetworkSettings, jobs: list[Job], workers: int
-) -> Iterator[tuple[int, DatasetError | None]]:
+    stack: ExitStack, collector: Collector, settings: NetworkSettings, writer: SplitWriter, workers: int
+) -> Iterator[Result]:
+    jobs = [(index, writer.image_file(index)) for index in writer.todo]
     if workers > 1:
         pool = stack.enter_context(Pool(settings, collector.folder, workers, max(1, cores() // workers)))
         return pool.results(jobs)
     return _here(collector, jobs)
 
 
-def _here(collector: Collector, jobs: list[Job]) -> Iterator[tuple[int, DatasetError | None]]:
+def _here(collector: Collector, jobs: list[Job]) -> Iterator[Result]:
     for index, path in jobs:
         try:
             collector.write(index, path)

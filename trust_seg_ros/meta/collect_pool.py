@@ -13,6 +13,7 @@ import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,12 +25,15 @@ from trust_seg_ros.segmentation.settings import NetworkSettings
 
 Job = tuple[int, Path]
 """Position of an image, and where its rows go."""
+Result = tuple[int, DatasetError | None]
+"""Position of an image, and what is wrong with it."""
 _GRACE_S = 5.0
 
 
 @contextmanager
 def _ctrl_c_held_back() -> Iterator[None]:
     """Processes started inside never see Ctrl-C, which reaches the whole group: the main process ends them."""
+    resource_tracker.ensure_running()  # starts with the first process, and would let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -88,7 +92,7 @@ class Pool:
         """Process ids of the workers."""
         return tuple(process.pid or 0 for process in self._workers.values())
 
-    def results(self, jobs: Sequence[Job]) -> Iterator[tuple[int, DatasetError | None]]:
+    def results(self, jobs: Sequence[Job]) -> Iterator[Result]:
         """Do the jobs; yields positions in the order in which they are finished, with what is wrong with the image.
 
         Raises:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
+from trust_seg_ros.meta.store_folder import writing
 from trust_seg_ros.meta.store_identity import Answer, NetworkIdentity, answer_of
 from trust_seg_ros.meta.store_rows import FEATURES, image_rows, write_image
 from trust_seg_ros.meta.store_writer import file_sizes
@@ -60,11 +61,17 @@ class Collector:
         return self._rows(sample.name, index, sample.drive, *self._read(sample))
 
     def write(self, index: int, path: Path) -> None:
-        """Rows of one image into their file; raises as :meth:`rows`."""
+        """Rows of one image into their file.
+
+        Raises:
+            StoreError: the file cannot be written.
+            TrustSegError: as :meth:`rows`.
+        """
         sizes = file_sizes(self.folder.samples[index])
         rows = self.rows(index)
         inside = int((rows["interior_size"].to_numpy() > 0).sum())
-        write_image(path, rows, {"files": sizes, "segments": len(rows), "with_interior": inside})
+        with writing(path):
+            write_image(path, rows, {"files": sizes, "segments": len(rows), "with_interior": inside})
 
     def identity(self) -> NetworkIdentity:
         """Identity of the network, by its answer to a picture of noise."""

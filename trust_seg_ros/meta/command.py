@@ -119,8 +119,8 @@ def _collected(args: argparse.Namespace, table: Path, console: Console) -> Segme
     from trust_seg_ros.meta.collect import collect
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.progress import collection_bar
+    from trust_seg_ros.meta.store_folder import discard
     from trust_seg_ros.meta.store_rows import metric_names
-    from trust_seg_ros.meta.store_writer import discard
     from trust_seg_ros.segmentation.labels import load_labels
 
     settings = network_settings(args)
@@ -143,7 +143,9 @@ def _collected(args: argparse.Namespace, table: Path, console: Console) -> Segme
                     data_set=args.dataset.resolve().name,
                 )
     except KeyboardInterrupt:
-        console.print(f"stopped; what is done is kept in {table}, the same command goes on with the rest")
+        console.print(
+            f"stopped; what is done is kept in {table}, the same command goes on with the rest", soft_wrap=True
+        )
         raise
     return store
 

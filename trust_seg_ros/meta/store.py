@@ -196,7 +196,9 @@ class SegmentStore:
                 )
             rows = data.to_table(list(names), filter=ds.field("interior_size") > 0 if interior_only else None)
         except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew") from error
+            raise StoreError(
+                f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew (--fresh)"
+            ) from error
         return {name: rows[name].to_numpy() for name in names}
 
     def read(

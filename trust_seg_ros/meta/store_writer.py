@@ -7,11 +7,8 @@ beginning of the table, and which runs and which workers made it does not show.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +20,7 @@ import pyarrow.parquet as pq
 from trust_seg_ros.datasets.folders import LabelledFolder, Sample
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.meta.store import MANIFEST, WORK, SegmentStore, SplitEntry
+from trust_seg_ros.meta.store_folder import check_ours, remove_parts
 from trust_seg_ros.meta.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.meta.store_rows import (
     image_note,
@@ -46,7 +44,7 @@ class SplitWriter:
     Attributes:
         store: the table.
         todo: positions of the images that are neither stored nor skipped yet, ascending.
-        skipped: name -> reason, of the images that are in finished parts.
+        skipped: name -> reason, of every image left out so far.
     """
 
     def __init__(
@@ -90,7 +88,7 @@ class SplitWriter:
 
     @property
     def skipped(self) -> dict[str, str]:
-        """Name -> reason of every image left out so far."""
+        """See above; in order of the images."""
         names = self._entry.images
         unfinished = {names[k]: reason for k, reason in sorted(self._bad.items())}
         return {**{n: r for part in sorted(self._notes) for n, r in self._notes[part]["skipped"].items()}, **unfinished}
@@ -110,7 +108,17 @@ class SplitWriter:
         self.done(index)
 
     def stored_rows(self) -> tuple[int, pa.Table] | None:
-        """Position and rows of the first stored image that has any; None when there is none."""
+        """Position and rows of the first stored image that has any; None when there is none.
+
+        Raises:
+            StoreError: a part is damaged.
+        """
+        try:
+            return self._first_rows()
+        except _DAMAGE as error:
+            raise StoreError(f"{self.store.folder(self._split)}: a part is damaged ({error}); {WAY_OUT}") from error
+
+    def _first_rows(self) -> tuple[int, pa.Table] | None:
         for part in range(self._entry.parts):
             if part in self._notes:
                 with pq.ParquetFile(self.store.parts(self._split)[part]) as file:
@@ -141,7 +149,7 @@ class SplitWriter:
     def drop(self) -> None:
         """Take the split out of the table again."""
         rest = {name: entry for name, entry in self.store.entries.items() if name != self._split}
-        _remove_parts(self.store.folder(self._split))
+        remove_parts(self.store.folder(self._split))
         shutil.rmtree(self._work, ignore_errors=True)
         remove_quietly(self._work.parent)
         self.store = replace(self.store, entries=rest)
@@ -236,56 +244,6 @@ class SplitWriter:
             remove_quietly(self.image_file(index))
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a table's folder (made if need be) for one writer; a process that dies lets go of it.
-
-    Raises:
-        StoreError: another process writes into it, or it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise StoreError(f"{path}: no folder can be made there for the segment table ({error.strerror})") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(
-                f"{path}: another run writes into this segment table; wait for it, or name another"
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        yield
-    finally:
-        os.close(handle)
-
-
-def discard(path: str | Path) -> None:
-    """Remove a segment table, and nothing else that may lie in its folder; where none is, nothing is done.
-
-    Raises:
-        StoreError: the folder holds something, but no segment table; or another run writes into it.
-    """
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        return
-    with locked(path):
-        _check_ours(path)
-        for folder in path.glob("split=*"):
-            _remove_parts(folder)
-        shutil.rmtree(path / WORK, ignore_errors=True)
-        remove_quietly(path / MANIFEST)
-    remove_quietly(path)
-
-
-def _remove_parts(folder: Path) -> None:
-    for part in folder.glob("part-*.parquet"):
-        part.unlink()
-    remove_quietly(folder)
-
-
 def file_sizes(sample: Sample) -> list[int]:
     """Bytes of the image file and of the label file, -1 where there is none: cheap, and tells exchanged files."""
     sizes = [-1, -1]
@@ -295,15 +253,8 @@ def file_sizes(sample: Sample) -> list[int]:
     return sizes
 
 
-def _check_ours(path: Path) -> None:
-    """Refuse a folder that holds something else; an empty one is fine."""
-    drafts = {f".{MANIFEST}.part"}
-    if not (path / MANIFEST).is_file() and any(file.name not in drafts for file in path.iterdir()):
-        raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")
-
-
 def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
-    _check_ours(path)
+    check_ours(path)
     if not (path / MANIFEST).is_file():
         return SegmentStore(path, identity, {}, package_version())
     store = SegmentStore.open(path)
