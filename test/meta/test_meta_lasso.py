@@ -1,7 +1,8 @@
-"""The LASSO path against scikit-learn, the conditions of optimality, and cases worked out by hand."""
+"""The LASSO path against references, the conditions of optimality, and cases worked out by hand."""
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,29 @@ def problem(seed, n=300, m=6, collinear=False):
     return x, y
 
 
+L1 = {"l1_ratio": 1.0} if tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8) else {"penalty": "l1"}
+
+
+def proximal_gradient(x, y, penalty):
+    """The readable reference: accelerated proximal gradient (Beck, Teboulle 2009) with restarts; coefficients, 1."""
+    design = np.column_stack([x, np.ones(len(x))])
+    limits = np.append(np.full(x.shape[1], penalty), 0.0)
+    length = 4 * len(x) / np.linalg.norm(design, 2) ** 2
+    weights = ahead = np.zeros(design.shape[1])
+    momentum = 1.0
+    for _ in range(20_000):
+        wished = ahead - length * design.T @ (1 / (1 + np.exp(-design @ ahead)) - y) / len(y)
+        new = np.sign(wished) * np.maximum(np.abs(wished) - length * limits, 0)
+        if np.abs(new - ahead).max() < 1e-10 * length:
+            break
+        if (ahead - new) @ (new - weights) > 0:
+            momentum = 1.0
+        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        weights, ahead = new, new + (momentum - 1) / next_momentum * (new - weights)
+        momentum = next_momentum
+    return new
+
+
 def values(x, y, path):
     design = np.column_stack([x, np.ones(len(x))])
     weights = np.column_stack([path.coefficients, path.intercepts])
@@ -35,13 +59,27 @@ def test_coefficients_are_those_of_scikit_learn(seed):
     path = lasso_path(x, y, lambdas)
     for i, penalty in enumerate(lambdas):
         model = LogisticRegression(
-            C=1 / (len(x) * penalty), l1_ratio=1.0, solver="saga", tol=1e-9, max_iter=100_000, random_state=0
+            C=1 / (len(x) * penalty), solver="saga", tol=1e-9, max_iter=100_000, random_state=0, **L1
         ).fit(x, y)
         assert path.coefficients[i] == pytest.approx(model.coef_[0], abs=2e-5)
         design, penalties = np.column_stack([x, np.ones(len(x))]), np.append(np.full(6, penalty), 0.0)
         theirs = objective(design, y.astype(float), np.append(model.coef_[0], model.intercept_[0]), penalties)
         assert values(x, y, path)[0][i] <= theirs + 1e-12
         assert ((path.coefficients[i] == 0) == (np.abs(model.coef_[0]) < 1e-7)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(20, 200), st.integers(1, 8), st.booleans())
+def test_the_objective_is_that_of_the_reference(seed, n, m, collinear):
+    x, y = problem(seed, n, m, collinear and m > 2)
+    path = lasso_path(x, y, np.array([0.1, 0.02, 0.004]))
+    found, _ = values(x, y, path)
+    design = np.column_stack([x, np.ones(n)])
+    for value, penalty in zip(found, path.lambdas, strict=True):
+        weights = proximal_gradient(x, y, penalty)
+        assert value == pytest.approx(
+            objective(design, y.astype(float), weights, np.append(np.full(m, penalty), 0.0)), rel=1e-6
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,6 +136,38 @@ def test_kinds_that_can_be_told_apart_without_error_stay_bounded():
     assert (np.diff(path.coefficients[:, 0]) > 0).all()
 
 
+def test_every_solution_is_the_one_found_from_nothing():
+    """What the strong rule rules out, and where the path comes from, does not matter."""
+    x, y = problem(11, 400, 30, collinear=True)
+    path = lasso_path(x, y)
+    for k in (5, 20, 35):
+        alone = lasso_path(x, y, path.lambdas[k : k + 1])
+        assert path.logits(x)[k] == pytest.approx(alone.logits(x)[0], abs=1e-4)
+
+
+def test_metrics_of_long_tails_reach_the_optimum():
+    rng = np.random.default_rng(2)
+    x = np.exp(2 * rng.normal(size=(2000, 12)))
+    x = np.column_stack([x, x[:, 0] + x[:, 1]])
+    x = (x - x.mean(0)) / x.std(0)
+    y = rng.random(2000) < 1 / (1 + np.exp(-0.5 * x[:, 0] + 0.2 * x[:, 3]))
+    path = lasso_path(x, y)
+    gradient = (1 / (1 + np.exp(-path.logits(x))) - y) @ x / len(x)
+    assert (np.abs(gradient) <= path.lambdas[:, None] + 1e-6).all()
+
+
+def test_fitting_twice_gives_the_same_numbers():
+    x, y = problem(3)
+    assert np.array_equal(lasso_path(x, y).coefficients, lasso_path(x, y).coefficients)
+
+
+def test_what_did_not_converge_is_said(monkeypatch, caplog):
+    monkeypatch.setattr("trust_seg_ros.meta.lasso._ROUNDS", 1)
+    x, y = problem(3)
+    lasso_path(x, y, np.array([1e-3]))
+    assert "LASSO at λ = 0.001: not converged" in caplog.text
+
+
 def test_a_constant_metric_stays_out():
     x, y = problem(1)
     x[:, 2] = 0.0
@@ -109,6 +179,8 @@ def test_a_constant_metric_stays_out():
     [
         ([0.1, 0.2], [1, 0, 1], "falling"),
         ([0.1, 0.0], [1, 0, 1], "positive and falling"),
+        ([0.1, np.nan], [1, 0, 1], "positive and falling"),
+        ([], [1, 0, 1], "at least one"),
         ([0.1], [1, 1, 1], "3 of 3 segments are positive"),
     ],
 )

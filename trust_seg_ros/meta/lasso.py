@@ -5,12 +5,15 @@ not penalised: the objective of Friedman, Hastie, Tibshirani, Journal of Statist
 scikit-learn's ``C`` is 1/(n·λ).
 
 The loss is replaced by its quadratic approximation at the present point, that is minimised by cyclic coordinate
-descent, and a backtracking step towards the minimum is taken; each λ starts from the one before. The Gram matrix of
-the approximation is the only thing that costs, one product of the metrics with themselves.
+descent, and a step towards the minimum is taken, halved until the objective falls. Each λ starts from the solution of
+the one before, with the metrics that the strong rule (Tibshirani et al., J. R. Stat. Soc. B 74, 2012) does not rule
+out; those it was wrong about are added until the conditions of optimality hold for all. What costs is the Gram matrix
+of the approximation, so it is made of these metrics only.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +24,11 @@ from trust_seg_ros.meta.errors import MetaModelError
 LAMBDAS = np.geomspace(0.5, 1e-5, 50)
 """Default path. At λ = 0.5 all coefficients are 0: the gradient is a covariance of a standardised metric with a
 0/1 target, never above 0.5. So the path does not depend on the data, and runs can be averaged at equal λ."""
-_TOLERANCE = 1e-7
+TOLERANCE = 1e-7
+"""How far, in units of the gradient, the conditions of optimality may be from being met."""
 _ROUNDS = 100
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class LassoPath:
 
 
 def lasso_path(x: np.ndarray, positive: np.ndarray, lambdas: np.ndarray = LAMBDAS) -> LassoPath:
-    """Coefficients for every λ, to within 1e-7 of the conditions of optimality.
+    """Coefficients for every λ, to within :data:`TOLERANCE` of the conditions of optimality.
 
     Args:
         x: (n, m) metrics, standardised with statistics of these rows.
@@ -56,60 +62,111 @@ def lasso_path(x: np.ndarray, positive: np.ndarray, lambdas: np.ndarray = LAMBDA
         MetaModelError: one kind only, penalties that are not positive and falling, or metrics that are not finite.
     """
     lambdas, y = np.asarray(lambdas, np.float64), np.asarray(positive, np.float64)
+    _check(x, y, lambdas)
+    m = x.shape[1]
+    rows = np.empty((m + 1, len(x)))  # metrics as rows, each in one piece, and the 1 of the intercept
+    rows[:m], rows[m] = x.T, 1.0
+    solver = _Solver(rows, y)
+    found = np.empty((len(lambdas), m + 1))
+    before = np.abs(solver.gradient[:m]).max(initial=lambdas[0])  # at no coefficient but the intercept
+    for k, penalty in enumerate(lambdas):
+        left = solver.minimise(penalty, np.abs(solver.gradient) >= 2 * penalty - before)
+        if left > 100 * TOLERANCE:
+            _log.warning("LASSO at λ = %.3g: not converged, the conditions of optimality are %.1g off", penalty, left)
+        found[k], before = solver.weights, penalty
+    return LassoPath(lambdas, found[:, :m].copy(), found[:, m].copy())
+
+
+def _check(x: np.ndarray, y: np.ndarray, lambdas: np.ndarray) -> None:
     if y.all() or not y.any():
         raise MetaModelError(f"{int(y.sum())} of {len(y)} segments are positive; a classifier needs both kinds")
-    if (lambdas <= 0).any() or (np.diff(lambdas) >= 0).any():
-        raise MetaModelError("penalties must be positive and falling")
+    if not lambdas.size or not (lambdas > 0).all() or not (np.diff(lambdas) < 0).all():
+        raise MetaModelError(f"penalties {lambdas.tolist()}; expected at least one, positive and falling")
     if not np.isfinite(x).all():
         raise MetaModelError("metrics hold values that are not finite; leave these segments or metrics out")
-    m = x.shape[1]
-    design = np.empty((len(x), m + 1))
-    design[:, :m], design[:, m] = x, 1.0
-    weights = np.zeros(m + 1)
-    weights[m] = np.log(y.mean() / (1 - y.mean()))
-    found = np.empty((len(lambdas), m + 1))
-    for i, penalty in enumerate(lambdas):
-        weights = _minimise(design, y, weights, np.append(np.full(m, penalty), 0.0))
-        found[i] = weights
-    return LassoPath(lambdas, found[:, :m].copy(), found[:, m].copy())
 
 
 def objective(design: np.ndarray, y: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> float:
     """Mean log-loss + Σ penalty·|weight|; (n, m), (n,) 0 or 1, (m,), (m,)."""
-    return _loss(design @ weights, y) + float(penalties @ np.abs(weights))
-
-
-def _loss(logits: np.ndarray, y: np.ndarray) -> float:
-    return float((np.logaddexp(0.0, logits) - y * logits).mean())
-
-
-def _minimise(design: np.ndarray, y: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> np.ndarray:
     logits = design @ weights
-    value = _loss(logits, y) + penalties @ np.abs(weights)
-    for _ in range(_ROUNDS):
-        p = 0.5 * (1.0 + np.tanh(0.5 * logits))
-        gradient = design.T @ (p - y) / len(y)
-        if _violation(gradient, weights, penalties) <= _TOLERANCE:
-            break
-        rooted = design * np.sqrt(np.maximum(p * (1 - p), 1e-8) / len(y))[:, None]
-        step = _descend(rooted.T @ rooted, gradient, weights, penalties)
-        towards, length = design @ step, 1.0
-        while length > 1e-6:
-            tried = weights + length * step
-            new = _loss(logits + length * towards, y) + penalties @ np.abs(tried)
-            if new < value:
+    return float((np.logaddexp(0.0, logits) - y * logits).mean() + penalties @ np.abs(weights))
+
+
+class _Solver:
+    """Where the descent is; the intercept is the last weight.
+
+    Attributes:
+        weights: (m + 1,).
+        gradient: (m + 1,) of the mean log-loss there.
+    """
+
+    def __init__(self, rows: np.ndarray, y: np.ndarray) -> None:
+        self._rows, self._y = rows, y
+        self._space = np.empty_like(rows)
+        self.weights = np.zeros(len(rows))
+        self.weights[-1] = np.log(y.mean() / (1 - y.mean()))
+        self._move_to(self.weights, np.full(len(y), self.weights[-1]))
+
+    def minimise(self, penalty: float, considered: np.ndarray) -> float:
+        """Go to the minimum for a penalty, beginning with the metrics ``considered`` (m + 1,) bool.
+
+        Returns:
+            How far the conditions of optimality are from being met.
+        """
+        penalties = np.full(len(self.weights), penalty)
+        penalties[-1] = 0.0
+        considered = considered | (self.weights != 0)
+        considered[-1] = True
+        for _ in range(_ROUNDS):
+            violations = _violations(self.gradient, self.weights, penalties)
+            if violations.max() <= TOLERANCE:
                 break
+            if violations[considered].max() <= TOLERANCE:
+                considered |= violations > 0
+            if not self._step(np.flatnonzero(considered), penalties):  # rounding is all that is left to gain
+                break
+        return float(violations.max())
+
+    def _step(self, chosen: np.ndarray, penalties: np.ndarray) -> bool:
+        """One step in the weights ``chosen``; False when none lowers the objective."""
+        curvature = np.maximum(self._p * (1 - self._p), 1e-8) / len(self._y)
+        rooted = self._space[: len(chosen)]
+        _scale(self._rows, chosen, np.sqrt(curvature), rooted)
+        step = np.zeros(len(self.weights))
+        step[chosen] = _descend(rooted @ rooted.T, self.gradient[chosen], self.weights[chosen], penalties[chosen])
+        value, length = self._loss + penalties @ np.abs(self.weights), 1.0
+        start, logits, towards = self.weights, self._logits, step @ self._rows
+        while length > 1e-6:
+            weights = start + length * step
+            if self._move_to(weights, logits + length * towards) + penalties @ np.abs(weights) < value:
+                return True
             length *= 0.5
-        else:  # rounding is all that is left to gain
-            break
-        weights, logits, value = tried, logits + length * towards, new
-    return weights
+        self._move_to(start, logits)
+        return False
+
+    def _move_to(self, weights: np.ndarray, logits: np.ndarray) -> float:
+        """Be at weights with these logits; the mean log-loss there."""
+        decay = np.exp(-np.abs(logits))
+        self.weights, self._logits = weights, logits
+        self._loss = float((np.maximum(logits, 0) + np.log1p(decay) - self._y * logits).mean())
+        self._p = np.where(logits >= 0, 1.0, decay) / (1 + decay)
+        self.gradient = self._rows @ (self._p - self._y) / len(self._y)
+        return self._loss
 
 
-def _violation(gradient: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> float:
-    """How far the conditions of optimality are from being met, in units of the gradient."""
+def _violations(gradient: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """How far each condition of optimality is from being met, (m,), in units of the gradient."""
     at_zero = np.maximum(np.abs(gradient) - penalties, 0.0)
-    return float(np.where(weights != 0, np.abs(gradient + penalties * np.sign(weights)), at_zero).max())
+    return np.where(weights != 0, np.abs(gradient + penalties * np.sign(weights)), at_zero)
+
+
+@jit
+def _scale(rows: np.ndarray, chosen: np.ndarray, factors: np.ndarray, out: np.ndarray) -> None:
+    """Rows ``chosen``, each times ``factors``."""
+    for k in range(len(chosen)):
+        row = rows[chosen[k]]
+        for i in range(len(factors)):
+            out[k, i] = row[i] * factors[i]
 
 
 @jit
@@ -131,7 +188,7 @@ def _descend(gram: np.ndarray, gradient: np.ndarray, weights: np.ndarray, penalt
             if change != 0.0:
                 place[j] = new
                 for i in range(m):
-                    slope[i] += gram[i, j] * change
+                    slope[i] += gram[j, i] * change
                 largest = max(largest, abs(change) * curve)
         if largest < 1e-10:
             if not active_only:
