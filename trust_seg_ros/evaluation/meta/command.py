@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 160
+        console.width = 170
     out, path = args.out.expanduser(), (args.table or args.out / "segments").expanduser()
     store = _stored(args, path) if args.dataset is None else _collected(args, path, console)
 

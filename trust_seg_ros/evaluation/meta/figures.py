@@ -172,7 +172,7 @@ def correlation(data: SegmentData, names: Sequence[str], path: Path) -> bool:
 
 def _coefficients(axes: Axes, s: Study, paths: Sequence[LassoPath]) -> None:
     mean = np.mean([p.coefficients for p in paths], 0)
-    strong = np.argsort(-abs(mean).max(0), kind="stable")[: len(STRONG)]
+    strong = _strongest(mean, int(np.argmin(abs(np.log(s.lambdas / _chosen(s.lambdas, paths))))))
     for j in range(mean.shape[1]):
         if j not in strong:
             axes.plot(s.lambdas, mean[:, j], color="#BDBDBD", lw=1.1)
@@ -186,6 +186,14 @@ def _coefficients(axes: Axes, s: Study, paths: Sequence[LassoPath]) -> None:
     axes.axhline(0, color=BLACK, lw=0.8)
     texts = [symbol(s.names[j], s.data.class_names) for j in strong]
     label_ends(axes, s.lambdas[-1], [mean[-1, j] for j in strong], texts, STRONG[: len(strong)])
+
+
+def _strongest(coefficients: np.ndarray, chosen: int) -> list[int]:
+    """The metrics to name: most of them strong at the chosen λ, the others anywhere on the path."""
+    here, anywhere = (
+        np.argsort(-values, kind="stable") for values in (abs(coefficients[chosen]), abs(coefficients).max(0))
+    )
+    return list(dict.fromkeys([*here[: len(STRONG) - 3], *anywhere]))[: len(STRONG)]
 
 
 def _over(paths: Sequence[LassoPath]) -> str:
