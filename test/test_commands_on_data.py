@@ -98,7 +98,7 @@ def twelve(tmp_path, monkeypatch):
 
 
 def test_the_twelfth_class_counts_in_fitting(twelve, tmp_path):
-    assert main(["fit", *twelve, "--out", str(tmp_path / "m.json")]) == 0
+    assert main(["fit", *twelve, "--features", "S", "--out", str(tmp_path / "m.json")]) == 0
     assert load_meta_model(tmp_path / "m.json").summary["segments"] == 5
 
 
@@ -115,7 +115,7 @@ def test_the_meta_model_of_a_file_fits_wherever_the_file_lies(twelve, tmp_path, 
     torch.jit.trace(twelve_classes.Red().eval(), torch.zeros(1, 3, 64, 64)).save(str(tmp_path / "net.ts"))
     (tmp_path / "net.yaml").write_text(json.dumps({"classes": [{"name": f"c{i}"} for i in range(12)]}))
     monkeypatch.chdir(tmp_path)
-    options = ["--split", "val", "--model", "./net.ts", "--labels", "net.yaml", "--out", "meta.json"]
+    options = ["--split", "val", "--model", "./net.ts", "--labels", "net.yaml", "--features", "S", "--out", "meta.json"]
     assert main(["fit", ".", *options]) == 0
     assert load_meta_model("meta.json").network == "net.ts"
     settings = PipelineSettings(
