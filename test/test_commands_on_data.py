@@ -54,6 +54,48 @@ def test_a_missing_split_is_one_clear_line(dataset, tmp_path, capsys):
     assert "Its splits are: val; name one with --split" in error
 
 
+def test_a_data_set_without_splits_needs_no_split(dataset, tmp_path, capsys):
+    out = tmp_path / "miou.csv"
+    assert main(["miou", str(dataset / "val"), "--markdown", "--csv", str(out)]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split(",") for line in out.read_text().splitlines()]
+    assert rows[0] == ["class", "iou"]
+    assert [name for name, _ in rows[-3:]] == ["Bicyclist", "mean", "pixel accuracy"]
+    values = dict(rows[1:])
+    assert f"| **mean** | **{100 * float(values['mean']):.2f}** |" in printed
+    assert f"| Road | {100 * float(values['Road']):.1f} |" in printed
+    assert "6 images" in printed
+    assert [path.name for path in tmp_path.iterdir()] == ["miou.csv"]
+    assert main(["miou", str(dataset / "val"), "--split", "test"]) == 2
+    assert "it has no splits: leave --split away" in capsys.readouterr().err
+
+
+def test_miou_says_before_the_work_that_its_csv_cannot_be_written(dataset, tmp_path, capsys):
+    assert main(["miou", str(dataset), "--split", "val", "--csv", str(tmp_path / "none" / "m.csv")]) == 2
+    assert "none/m.csv: expected a file in a folder that is there" in capsys.readouterr().err
+
+
+def test_labels_without_any_class_are_nothing_to_judge_by(twelve, tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / "val" / "labels" / "a_1.png"), np.full((64, 64), 255, np.uint8))
+    assert main(["miou", *twelve]) == 2
+    assert "no pixel of split 'val' has a class" in capsys.readouterr().err
+
+
+def test_a_class_that_is_nowhere_has_no_iou_and_the_table_says_so(twelve, capsys):
+    assert main(["miou", *twelve]) == 0
+    out = capsys.readouterr().out
+    assert "c11" in out
+    c3 = next(line for line in out.splitlines() if " c3 " in line)
+    assert "-" in c3
+    assert "nan" not in out
+
+
+def test_the_input_of_the_network_is_as_the_options_say(twelve, capsys):
+    """Red enters as blue, so nothing is seen as class 11 any more."""
+    assert main(["miou", *twelve, "--markdown", "--order", "bgr", "--input-size", "64x32", "--device", "cpu"]) == 0
+    assert "| c11 | 0.0 |" in capsys.readouterr().out
+
+
 def test_classes_that_differ_are_named(dataset, capsys):
     assert main(["miou", str(dataset), "--split", "val", "--labels", "cityscapes19"]) == 2
     assert "19" in capsys.readouterr().err

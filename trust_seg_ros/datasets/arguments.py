@@ -126,14 +126,14 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
         DatasetError: as ``layouts.open_dataset``; or a split is named where there are none, which would make
             two names, one to fit on and one to judge on, mean the same images.
     """
-    ignore = None if args.ignore is None else tuple(args.ignore)
-    folder = open_dataset(args.dataset, None if _is_whole(args.dataset) else split, labels, ignore)
-    if split != WHOLE and _is_whole(args.dataset):
+    whole = _is_whole(args.dataset)
+    if whole and split != WHOLE:
         raise DatasetError(
             f"{args.dataset}: no split {split!r}; images/ and labels/ lie in it directly, so it has no splits: leave "
             f"--split away, or name {WHOLE!r}"
         )
-    return folder
+    ignore = None if args.ignore is None else tuple(args.ignore)
+    return open_dataset(args.dataset, None if whole else split, labels, ignore)
 
 
 class _DataSet(argparse.Action):

@@ -44,7 +44,8 @@ def read_values(path: Path) -> np.ndarray:
     if kind != 0 or depth < 8:  # OpenCV would turn a palette into colours, and stretch 1, 2 and 4 bits to 0..255
         found = f"{depth}-bit {_PNG_KINDS.get(kind, 'unknown')} PNG"
         raise DatasetError(
-            f"{path}: labels are a {found}; expected a one-channel (grey) PNG of 8 or 16 bits, one class id per pixel"
+            f"{path}: labels are of the kind {found}; expected a one-channel (grey) PNG of 8 or 16 bits, "
+            "one class id per pixel"
         )
     return _decoded(path, data, "label image", cv2.IMREAD_UNCHANGED)
 
