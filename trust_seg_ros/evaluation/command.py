@@ -65,12 +65,13 @@ def run(args: argparse.Namespace) -> int:
         print(_markdown(rows, confusion, len(folder)))
         return 0
     data_set = f"{args.dataset.resolve().name}/{args.split}"
-    console.print(_table(rows, confusion, f"{network.name} on {data_set}, {len(folder)} images"))
+    console.print(f"{network.name} on {data_set}, {len(folder)} images", highlight=False, soft_wrap=True)
+    console.print(_table(rows, confusion))
     return 0
 
 
-def _table(rows: list[Row], confusion: ConfusionMatrix, title: str) -> Table:
-    table = Table("class", "IoU", title=title)
+def _table(rows: list[Row], confusion: ConfusionMatrix) -> Table:
+    table = Table("class", "IoU")
     table.columns[1].justify = "right"
     for name, value in rows[:-1]:
         table.add_row(name, "-" if math.isnan(value) else f"{value:.1%}")
