@@ -172,6 +172,7 @@ def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = Non
     }
     part = path.with_name(path.name + ".part")
     save_file(tensors, str(part), {"config": json.dumps(net.config.to_json()), **(notes or {})})
+    part.chmod(0o644)  # safetensors makes files for their owner only
     part.replace(path)
 
 

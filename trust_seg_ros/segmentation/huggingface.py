@@ -163,6 +163,23 @@ def input_spec_of(settings: Mapping[str, Any], name: str) -> InputSpec:
         raise ModelFileError(f"{name}: malformed preprocessor_config.json: {error}") from error
 
 
+def processor_settings(spec: InputSpec) -> dict[str, Any]:
+    """Content of a preprocessor_config.json from which :func:`input_spec_of` reads ``spec`` again, up to its stride."""
+    flip = spec.order == "bgr"
+    mean, std = (list(values[::-1] if flip else values) for values in (spec.mean, spec.std))
+    size = {} if spec.size is None else {"size": {"height": spec.size[0], "width": spec.size[1]}}
+    return {
+        "do_resize": spec.size is not None,
+        **size,
+        "do_rescale": True,
+        "rescale_factor": spec.scale,
+        "do_normalize": True,
+        "image_mean": mean,
+        "image_std": std,
+        "do_flip_channel_order": flip,
+    }
+
+
 def _triple(values: Any) -> tuple[float, float, float]:
     if isinstance(values, (int, float)):
         values = [values] * 3

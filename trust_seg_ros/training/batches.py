@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.training.augment import jitter_colours, random_crop
 from trust_seg_ros.training.settings import TrainSettings
 
+T = TypeVar("T")
 RARE = (2, 6, 7, 9, 10)
 """CamVid classes with about 1 % of the pixels or less: Pole, SignSymbol, Fence, Pedestrian, Bicyclist."""
 
@@ -63,32 +65,38 @@ class Batches:
         labels = torch.from_numpy(np.stack([p[1] for p in pairs]))
         return images.float().div_(255).contiguous(memory_format=torch.channels_last), labels.long()
 
-    def ahead(self, first: int, last: int, depth: int = 4) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    def ahead(self, first: int, last: int) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
         """Batches of steps first..last-1, prepared by a thread; an error in it is raised here."""
-        ready: queue.Queue[tuple[int, torch.Tensor, torch.Tensor] | BaseException] = queue.Queue(depth)
-        stopped = threading.Event()
+        for step, (images, labels) in made_ahead(self.batch, first, last):
+            yield step, images, labels
 
-        def work() -> None:
-            try:
-                for step in range(first, last):
-                    item = (step, *self.batch(step))
-                    while not stopped.is_set():
-                        try:
-                            ready.put(item, timeout=0.2)
-                            break
-                        except queue.Full:
-                            continue
-                    if stopped.is_set():
-                        return
-            except BaseException as error:
-                ready.put(error)
 
-        threading.Thread(target=work, daemon=True, name="batches").start()
+def made_ahead(make: Callable[[int], T], first: int, last: int, depth: int = 4) -> Iterator[tuple[int, T]]:
+    """(step, ``make(step)``) for first..last-1, at most ``depth`` ahead, by a thread; its errors are raised here."""
+    ready: queue.Queue[tuple[int, T] | BaseException] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def work() -> None:
         try:
-            for _ in range(first, last):
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stopped.set()
+            for step in range(first, last):
+                item = (step, make(step))
+                while not stopped.is_set():
+                    try:
+                        ready.put(item, timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            ready.put(error)
+
+    threading.Thread(target=work, daemon=True, name="batches").start()
+    try:
+        for _ in range(first, last):
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()

@@ -17,18 +17,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from trust_seg_ros.datasets.folders import LabelledFolder, camvid
-from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.training.batches import Batches
+from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.losses import class_weights, segmentation_loss
 from trust_seg_ros.training.settings import TrainSettings
 
 CHECKPOINT, KEPT, LOG = "checkpoint.pt", "kept.safetensors", "log.csv"
-
-
-class TrainingError(TrustSegError):
-    """Training that cannot start, resume or go on."""
 
 
 @dataclass

@@ -5,6 +5,7 @@ are Road. Nothing is read from disk; every picture follows from a seed.
 """
 
 from trust_seg_ros.datasets.synthetic.drive import SyntheticDrive, training_sample
+from trust_seg_ros.datasets.synthetic.sets import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.datasets.synthetic.settings import (
     CLASS_NAMES,
     UNKNOWN_KINDS,
@@ -22,5 +23,7 @@ __all__ = [
     "DriveSettings",
     "SyntheticDrive",
     "SyntheticDriveError",
+    "SyntheticSet",
+    "parse_synthetic_set",
     "training_sample",
 ]

@@ -1,0 +1,129 @@
+"""Checkpoints without pickles: weights and optimiser as safetensors, the rest as JSON, replaced as one.
+
+``checkpoint.json`` names its two tensor files, which are written first; renaming it into place is what makes a
+checkpoint. Files of earlier ones are deleted afterwards, so whenever a run is killed, a whole checkpoint is there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from trust_seg_ros.training.errors import TrainingError
+
+CHECKPOINT = "checkpoint.json"
+
+
+@dataclass
+class State:
+    """Where a run stands.
+
+    Attributes:
+        step: optimiser steps done.
+        settings: what must be the same for a run to be continued, plain JSON values.
+        before: qualities of the network before the first step, see ``quality``.
+    """
+
+    step: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(folder: Path, state: State, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Write a checkpoint and delete the files of the one before.
+
+    Raises:
+        TrainingError: the folder cannot be written to.
+    """
+    names = {kind: f"{kind}-{state.step:07d}.safetensors" for kind in ("weights", "optimiser")}
+    record = {"step": state.step, "settings": state.settings, "before": state.before, **names}
+    try:
+        save_tensors(folder / names["weights"], module.state_dict())
+        save_tensors(folder / names["optimiser"], _flat(module, optimiser))
+        write_text(folder / CHECKPOINT, json.dumps(record, indent=2) + "\n")
+        for old in folder.glob("*.safetensors"):
+            if old.name.startswith(("weights-", "optimiser-")) and old.name not in names.values():
+                old.unlink()
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{folder}: the checkpoint cannot be written ({error})") from error
+
+
+def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> State | None:
+    """Put a checkpoint's tensors in place; None where there is none.
+
+    Raises:
+        TrainingError: it is damaged, or of another network; nothing on disk is changed.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    way_out = f"choose another --out, or delete {path} to start anew"
+    try:
+        record = json.loads(path.read_text())
+        state = State(int(record["step"]), dict(record["settings"]), dict(record["before"]))
+        weights, moments = (load_file(str(folder / record[kind])) for kind in ("weights", "optimiser"))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: damaged ({type(error).__name__}: {error}); {way_out}") from error
+    clash = _differences(module.state_dict(), weights)
+    if clash:
+        raise TrainingError(f"{path}: of another architecture than the network: {clash}; {way_out}")
+    module.load_state_dict(weights)
+    try:
+        _restore(module, optimiser, moments)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path}: the optimiser's tensors do not fit ({error}); {way_out}") from error
+    return state
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str] | None = None) -> None:
+    """Tensors as safetensors, replaced at once; tensors that share memory are written twice."""
+    part = path.with_name(path.name + ".part")
+    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, str(part), notes)
+    part.chmod(0o644)  # safetensors makes files for their owner only
+    part.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, replaced at once."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _flat(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimiser's tensors by "parameter's name/key"."""
+    names = {parameter: name for name, parameter in module.named_parameters()}
+    return {
+        f"{names[parameter]}/{key}": value
+        for parameter, values in optimiser.state.items()
+        for key, value in values.items()
+    }
+
+
+def _restore(module: nn.Module, optimiser: torch.optim.Optimizer, moments: dict[str, torch.Tensor]) -> None:
+    places = dict(module.named_parameters())
+    for name, value in moments.items():
+        parameter_name, _, key = name.rpartition("/")
+        parameter = places[parameter_name]
+        if value.ndim and value.shape != parameter.shape:
+            raise ValueError(f"{name} is {tuple(value.shape)}, the parameter {tuple(parameter.shape)}")
+        # step counts stay on the CPU, as the optimiser keeps them; the others lie in memory as their parameter does
+        optimiser.state[parameter][key] = torch.empty_like(parameter.detach()).copy_(value) if value.ndim else value
+
+
+def _differences(mine: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> str:
+    """What differs between two networks' tensors, in a few words; "" when nothing does."""
+    told = []
+    for word, names in (("it lacks", mine.keys() - theirs.keys()), ("it has", theirs.keys() - mine.keys())):
+        if names:
+            told.append(f"{word} {', '.join(sorted(names)[:3])}{' …' if len(names) > 3 else ''}")
+    shapes = sorted(k for k in mine.keys() & theirs.keys() if mine[k].shape != theirs[k].shape)
+    told += [f"{k} is {tuple(theirs[k].shape)}, the network's {tuple(mine[k].shape)}" for k in shapes[:3]]
+    return "; ".join(told)

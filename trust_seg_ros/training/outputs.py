@@ -1,0 +1,59 @@
+"""Fine-tuned weights in the form that ``--model`` takes, or that a factory can load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from torch import nn
+
+from trust_seg_ros.segmentation.compact import CompactNet, save_compact
+from trust_seg_ros.segmentation.huggingface import processor_settings
+from trust_seg_ros.segmentation.modules import NamedModule
+from trust_seg_ros.training.checkpoints import save_tensors, write_text
+from trust_seg_ros.training.errors import TrainingError
+
+WEIGHTS, FOLDER = "weights.safetensors", "model"
+
+
+def save_trained(named: NamedModule, spec: str, out: Path, notes: dict[str, str]) -> tuple[Path, str]:
+    """Write the network's weights to ``out``, replacing those of an earlier call.
+
+    The compact network's become one safetensors file, a Hugging Face model a folder; for any other module its
+    state_dict is written, for the factory to load.
+
+    Args:
+        named: the network.
+        spec: the text that named it.
+        out: an existing folder.
+        notes: text to text, kept in the file's metadata.
+
+    Returns:
+        What was written, and how to use it.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    module = named.module
+    path = out / WEIGHTS
+    try:
+        if isinstance(module, CompactNet):
+            save_compact(module, path, notes)
+            return path, f"--model {path}"
+        if hasattr(module, "save_pretrained"):
+            return _save_pretrained(module, named, out), f"--model {out / FOLDER}"
+        save_tensors(path, module.state_dict(), notes)
+    except OSError as error:
+        raise TrainingError(f"{out}: the weights cannot be written ({error})") from error
+    return path, f"in {spec}: module.load_state_dict(safetensors.torch.load_file({str(path)!r}))"
+
+
+def _save_pretrained(module: nn.Module, named: NamedModule, out: Path) -> Path:
+    part, folder = out / f"{FOLDER}.part", out / FOLDER
+    shutil.rmtree(part, ignore_errors=True)
+    module.save_pretrained(part, safe_serialization=True)
+    write_text(part / "preprocessor_config.json", json.dumps(processor_settings(named.input_spec), indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    return folder

@@ -1,0 +1,68 @@
+"""What fine-tuning gives and takes: mIoU on known classes, AuPRC and FPR95 of the entropy on unknown objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from trust_seg_ros.evaluation.anomaly.curves import average_precision, fpr_at_tpr
+from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
+from trust_seg_ros.evaluation.confusion import ConfusionMatrix
+from trust_seg_ros.segmentation.checks import read_output
+from trust_seg_ros.segmentation.modules import NamedModule
+from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.training.ood_sources import LabelledSource, OodSource
+from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty import uncertainty_maps
+
+
+def qualities(
+    named: NamedModule,
+    device: torch.device,
+    labelled: Sequence[tuple[str, LabelledSource]],
+    ood: Sequence[tuple[str, OodSource]],
+    tick: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Numbers in [0, 1] by "measure name".
+
+    Args:
+        named: the network, on ``device``; it stays in evaluation mode.
+        device: where it is.
+        labelled: (name, images) to take the mIoU on: over all pixels together, at the labels' resolution.
+        ood: (name, images) to take AuPRC and FPR95 on, of the entropy, pooled over all pixels; a label of 0 counts as
+            in distribution here. AuPRC is that of a histogram of 2^24 bins.
+        tick: called after every image.
+
+    Raises:
+        AnomalyError: a set of ``ood`` holds pixels of one kind only.
+        DatasetError: a file is wrong.
+    """
+    found: dict[str, float] = {}
+    for name, source in labelled:
+        confusion = ConfusionMatrix(len(named.labels))
+        for image, labels in _all(source, tick):
+            confusion.add(labels, _maps(named, image, device).classes.numpy(force=True))
+        found[f"mIoU {name}"] = confusion.mean_iou()
+    for name, source in ood:
+        pool = pooled_scores("histogram")
+        for number in range(len(source)):
+            item = source.read(number)
+            pool.add(_maps(named, item.image, device).entropy.numpy(force=True), item.truth)
+            tick()
+        counts = pool.counts()
+        found |= {f"AuPRC {name}": average_precision(counts), f"FPR95 {name}": fpr_at_tpr(counts)}
+    return found
+
+
+def _all(source: LabelledSource, tick: Callable[[], None]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for number in range(len(source)):
+        yield source.read(number)
+        tick()
+
+
+@torch.inference_mode()
+def _maps(named: NamedModule, image: np.ndarray, device: torch.device) -> UncertaintyMaps:
+    logits, _ = read_output(named.module(preprocess(image, named.input_spec, device)))
+    return uncertainty_maps(LogitMaps(logits[0].float(), (image.shape[0], image.shape[1])))
