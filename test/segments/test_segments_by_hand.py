@@ -15,6 +15,7 @@ from trust_seg_ros.segments import (
     segment_table_from_softmax,
     targets,
 )
+from trust_seg_ros.segments import reference as plain
 from trust_seg_ros.types import LogitMaps, SegmentTable, UncertaintyMaps
 
 
@@ -181,3 +182,90 @@ def test_an_unlabelled_prediction_is_a_miss():
     found = targets(table_of(predicted), truth)
     assert found.iou == pytest.approx([2 / 4, 1 / 4])
     assert found.iou_adj == pytest.approx([2 / 3, 1 / 2])
+
+
+# truth, prediction, variant, and IoU and IoU_adj of every segment, worked out by hand. The brute-force reference, which
+# the fast code is compared with on random maps, has to give them as well.
+WORKED_OUT = {
+    # 33 pixels of sidewalk (1) around a pole (2) of three; the predicted pole reaches one pixel too far and cuts the
+    # sidewalk into halves of 16. A half: 16 / 33; adjusted 16 / (16 + 1). The pole: 3 of 4 right.
+    "pole on a sidewalk": (
+        "111121111 111121111 111121111 111111111",
+        "111121111 111121111 111121111 111121111",
+        "component",
+        [16 / 33, 3 / 4, 16 / 33],
+        [16 / 17, 3 / 4, 16 / 17],
+    ),
+    # K' has three components of 2, 1 and 2 pixels, of which 4 are met: 4 / (6 + 5 - 4), one missed: 4 / (6 + 1).
+    # The last pixel is no 0 in truth.
+    "K' of several components": ("1101011", "1111110", "component", [4 / 7, 0], [4 / 7, 0]),
+    # one component of truth, three segments of its class meet it; the left one is not blamed for the other two, but for
+    # the four pixels predicted as 0: 2 / 8 and 2 / (2 + 4)
+    "several segments on one component": (
+        "11111111",
+        "11010010",
+        "component",
+        [2 / 8, 0, 1 / 8, 0, 1 / 8, 0],
+        [2 / 6, 0, 1 / 5, 0, 1 / 5, 0],
+    ),
+    # the ones: K' = the first two pixels. The released code also counts the pair of ones that only touches k
+    "a piece that touches a wrong pixel": ("11011", "11100", "component", [2 / 3, 0], [2 / 3, 0]),
+    "a piece that touches a wrong pixel, released": ("11011", "11100", "released", [2 / 3, 0], [2 / 5, 0]),
+    # diagonal neighbours are one component, in truth as in the prediction. The 1 finds one of two, the zeros two of two
+    # and a pixel too many
+    "diagonals": ("10 01", "10 00", "component", [1 / 2, 2 / 3], [1 / 2, 2 / 3]),
+    # touching is not meeting: every pixel of the ones is wrong, though ones lie beside it
+    "side by side": ("0011", "1100", "component", [0, 0], [0, 0]),
+    "side by side, released": ("0011", "1100", "released", [0, 0], [0, 0]),
+    # what is unlabelled cuts the truth in two, and the prediction with it
+    "ignored in the middle": ("11.11", "11111", "component", [1, 1], [1, 1]),
+    # a class that the prediction never names, and one that truth never holds
+    "foreign classes": ("3311", "2211", "component", [0, 1], [0, 1]),
+}
+
+
+@pytest.mark.parametrize("case", WORKED_OUT)
+def test_targets_worked_out_by_hand(case):
+    truth, predicted, variant, iou, adjusted = WORKED_OUT[case]
+    truth, predicted = draw(truth), draw(predicted)
+    found = targets(table_of(predicted, ground_truth=truth), truth, variant)
+    assert found.iou == pytest.approx(iou)
+    assert found.iou_adj == pytest.approx(adjusted)
+    assert found.false_positive.tolist() == [value == 0 for value in iou]
+    by_definition = plain.targets(apply_ignore(predicted, truth), truth, variant)
+    assert by_definition[0] == pytest.approx(iou)
+    assert by_definition[1] == pytest.approx(adjusted)
+
+
+def test_the_reference_agrees_with_interiors_worked_out_by_hand():
+    classes = draw("00011 00011 0.011")
+    ids, count = plain.components(classes)
+    zeros, ones = plain.pixels_of(ids).values()
+    assert count == 2
+    # of the zeros two in the first row have only zeros around them; the others touch the ones or the gap
+    assert plain.interior(zeros, classes.shape) == {(0, 0), (0, 1)}
+    # of the ones the last column touches nothing else, though it lies at the edge
+    assert plain.interior(ones, classes.shape) == {(0, 4), (1, 4), (2, 4)}
+    table = table_of(classes)
+    assert table.interior_sizes.tolist() == [2, 3]
+    whole = {(y, x) for y in range(2) for x in range(3)}
+    assert plain.interior(whole, (2, 3)) == set()
+
+
+def test_a_segment_of_one_pixel_has_no_interior_and_all_its_means_on_the_boundary():
+    table = table_of(draw("000 010 000"), np.array([[0.2] * 3, [0.2, 0.9, 0.2], [0.2] * 3]), "meta_ood")
+    expected = {"S": 1, "S_in": 0, "S_bd": 1, "S_rel": 1, "S_in_rel": 0, "E": 0.9, "E_in": 0, "E_bd": 0.9, "E_rel": 0.9}
+    expected |= {
+        "E_in_rel": 0,
+        "E_var": 0,
+        "E_bd_var": 0,
+        "row": 1,
+        "column": 1,
+        "cprob_1": 1,
+        "ndist_0": 1,
+        "ndist_1": 0,
+    }
+    assert {name: table.column(name)[1] for name in expected} == pytest.approx(expected, abs=1e-7)
+    # the ring of zeros around it: all eight pixels touch it, once each
+    expected = {"S": 8, "S_in": 0, "E": 0.2, "ndist_1": 1, "row": 1, "column": 1}
+    assert {name: table.column(name)[0] for name in expected} == pytest.approx(expected)

@@ -21,7 +21,8 @@ class SegmentTargets:
 
     Attributes:
         iou: (n,) float64 in [0, 1].
-        iou_adj: (n,) float64 in [0, 1], never below ``iou``; both are 0 together and 1 together.
+        iou_adj: (n,) float64 in [0, 1]; 0 together with ``iou`` and 1 together with it, and never below it in the
+            variant ``component``.
     """
 
     iou: np.ndarray
