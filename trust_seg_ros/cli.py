@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "params": ("trust_seg_ros.commands.params", "print the node's parameters"),
     "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
     "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
+    "finetune": ("trust_seg_ros.training.finetune_command", "maximise the entropy on what has no class"),
     "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
     "evaluate": (
         "trust_seg_ros.evaluation.meta.command",
