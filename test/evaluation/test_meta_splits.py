@@ -36,6 +36,21 @@ def test_half_of_the_images_are_judged(n, images, seed):
         assert len(np.unique(data.image[run.judged])) == there - there // 2
 
 
+@given(count=st.integers(1, 5), **sizes)
+def test_fewer_images_to_fit_are_judged_by_the_same_half(count, n, images, seed):
+    data = segments(n, images, seed=seed)
+    half = len(np.unique(data.image)) // 2
+    if count > half:
+        with pytest.raises(EvaluationError, match=f"{count} images to fit on; expected 1 to {half}"):
+            by_image(data, 2, count)
+        return
+    few = by_image(data, 2, count)
+    for run, whole in zip(few.runs, by_image(data, 2).runs, strict=True):
+        assert (run.judged == whole.judged).all()
+        assert len(np.unique(data.image[run.fitted])) == count
+        assert not (run.fitted & ~whole.fitted).any()
+
+
 def test_runs_differ_and_repeat():
     data = segments()
     for divide in (by_image, by_segment):

@@ -58,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=int, default=10, metavar="N", help="of by_image and by_segment (default: %(default)s)"
     )
     judging.add_argument(
+        "--fit-images",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also by_image fitted on only N images: a row each in the summary, to see what more labels would give",
+    )
+    judging.add_argument(
         "--variant",
         choices=("component", "released"),
         default="component",
@@ -203,7 +211,7 @@ def _arrangements(args: argparse.Namespace, data: dict[str, SegmentData]) -> lis
     found = [splits.ARRANGEMENTS[name](judged, args.runs) for name in dict.fromkeys(args.arrangement)]
     if args.fit_on is not None:
         found.append(splits.fit_on(data[args.fit_on], judged, args.fit_on, args.split))
-    return found
+    return found + [splits.by_image(judged, args.runs, count) for count in dict.fromkeys(args.fit_images)]
 
 
 def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def contents(
                 ),
             ),
         ),
-        *(_section(study) for study in studies),
+        *(_section(study) for study in studies if not study.arrangement.brief),
     ]
     return Report(
         "Meta classification and meta regression",

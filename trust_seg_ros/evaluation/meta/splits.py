@@ -39,11 +39,12 @@ class Arrangement:
     """Segments and the runs over them.
 
     Attributes:
-        name: ``by_image``, ``by_segment``, ``by_drive`` or ``fit_on``.
+        name: ``by_image``, ``by_segment``, ``by_drive`` or ``fit_on``; with fewer images to fit, their number, too.
         text: one sentence on what it does, for the report.
         data: the segments the runs divide.
         runs: at least one.
         units: (n,) what is never torn apart when a part is divided once more: the image, or the segment itself.
+        brief: only a row in the summary, no section of its own.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Arrangement:
     data: SegmentData
     runs: tuple[Run, ...]
     units: np.ndarray
+    brief: bool = False
 
     @property
     def label(self) -> str:
@@ -58,23 +60,33 @@ class Arrangement:
         return self.runs[0].name if self.name == "fit_on" else self.name
 
 
-def by_image(data: SegmentData, runs: int = 10) -> Arrangement:
+def by_image(data: SegmentData, runs: int = 10, fit_images: int | None = None) -> Arrangement:
     """Half of the images that have a segment to fit, the other half to judge; drawn anew for every run.
 
+    Args:
+        data: the segments.
+        runs: number of draws.
+        fit_images: fit on so many images of the first half only, judge on the same second half: what more labelled
+            images would give. None = all of it.
+
     Raises:
-        EvaluationError: fewer than two images have a segment.
+        EvaluationError: fewer than two images have a segment, or ``fit_images`` is more than half of them.
     """
     images = np.unique(data.image)
     if len(images) < 2:
         raise EvaluationError(f"by_image: {len(images)} image(s) with a segment; expected two or more to divide")
+    half = len(images) // 2
+    count = half if fit_images is None else fit_images
+    if not 1 <= count <= half:
+        raise EvaluationError(f"by_image: {count} images to fit on; expected 1 to {half}, half of those with a segment")
     drawn = []
     for seed in range(runs):
-        chosen = np.random.default_rng(seed).permutation(images)[: len(images) // 2]
-        fitted = np.isin(data.image, chosen)
-        drawn.append(Run(f"run {seed}", fitted, ~fitted))
-    half = len(images) // 2
-    text = f"{half} images to fit, {len(images) - half} to judge, drawn {_times(runs)}"
-    return Arrangement("by_image", text, data, tuple(drawn), data.image)
+        chosen = np.random.default_rng(seed).permutation(images)[:half]
+        judged = ~np.isin(data.image, chosen)
+        drawn.append(Run(f"run {seed}", np.isin(data.image, chosen[:count]), judged))
+    text = f"{count} images to fit, {len(images) - half} to judge, drawn {_times(runs)}"
+    name = "by_image" if fit_images is None else f"by_image, {count} fitted"
+    return Arrangement(name, text, data, tuple(drawn), data.image, brief=fit_images is not None)
 
 
 def by_segment(data: SegmentData, runs: int = 10) -> Arrangement:
