@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.meta import LinearPart, MetaModelError, load_meta_model
+from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData, load_meta_model
 from trust_seg_ros.meta.features import chosen_features
+from trust_seg_ros.meta.fit import fit
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.segments import FEATURE_SETS, reference, segment_table
+from trust_seg_ros.segments import FEATURE_SETS, FeatureError, reference, segment_table
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import reference_maps
@@ -175,7 +176,51 @@ def test_a_meta_model_gets_the_metrics_it_needs(pipeline, image):
     assert result.trust.p_wrong == pytest.approx(1 / (1 + np.exp(-(x @ part.coefficients - 1.0))))
 
 
+def test_a_model_fitted_on_meta_ood_with_one_hot_classes_is_loaded_and_judges(pipeline, image, tmp_path):
+    unjudged = TrustPipeline(pipeline.network, features="meta_ood")
+    tables = [unjudged(Frame(np.roll(image, 7 * k, 1))).segments for k in range(4)]
+    n = sum(map(len, tables))
+    iou = np.where(np.arange(n) % 3 == 0, 0.0, 0.5)
+    data = SegmentData(
+        tables[0].names,
+        np.concatenate([table.metrics for table in tables]),
+        iou,
+        iou,
+        np.concatenate([table.class_ids for table in tables]),
+        np.repeat(np.arange(4, dtype=np.int32), [len(table) for table in tables]),
+        ("a", "b", "c", "d"),
+        ("",) * 4,
+        pipeline.network.name,
+        tuple(pipeline.labels.names),
+    )
+    fitted = fit(data, "meta_ood,-ndist_*,-*_var", "one-hot")
+    fitted.save(tmp_path / "meta.json")
+    loaded = TrustPipeline.load(PipelineSettings(device="cpu", meta_model=str(tmp_path / "meta.json")))
+    assert loaded.features == "meta_ood"
+    result = loaded(Frame(image))
+    assert result.segments.names == data.names
+    p_wrong, iou = fitted.predict(data.rows(data.image == 0))
+    assert result.trust.p_wrong == pytest.approx(p_wrong)
+    assert result.trust.iou == pytest.approx(iou)
+
+
+def test_metrics_beyond_those_of_the_meta_model_are_computed_when_wished_for(pipeline, image):
+    larger = TrustPipeline(pipeline.network, pipeline.meta, "meta_ood")
+    result = larger(Frame(image))
+    assert result.segments.names == FEATURE_SETS["meta_ood"].names(len(pipeline.labels))
+    assert result.trust.p_wrong == pytest.approx(pipeline(Frame(image)).trust.p_wrong)
+
+
+@pytest.mark.parametrize("meta_model", ["auto", "none"])
+def test_an_unknown_feature_set_is_refused_at_once(pipeline, meta_model):
+    settings = PipelineSettings(device="cpu", meta_model=meta_model, features="metasegg")
+    with pytest.raises(FeatureError, match="no feature set 'metasegg'; choose one of: metaseg, meta_ood, all"):
+        TrustPipeline.load(settings)
+    with pytest.raises(FeatureError, match="metasegg"):
+        TrustPipeline(pipeline.network, pipeline.meta, "metasegg")
+
+
 def test_a_meta_model_of_metrics_that_nobody_computes_is_refused(pipeline):
     features = ("Q", *pipeline.meta.features[1:])
-    with pytest.raises(MetaModelError, match=r"cannot be computed for 11 classes: Q"):
+    with pytest.raises(MetaModelError, match=r"cannot be computed for 11 classes: Q; fit one on .* all"):
         TrustPipeline(pipeline.network, replace(pipeline.meta, features=features))

@@ -33,7 +33,8 @@ class PipelineSettings(NetworkSettings):
     Attributes:
         meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
             or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
-        features: name of the least set of segment metrics; a meta model that needs more gets more.
+        features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
+            holds them is computed.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
             them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
     """
@@ -55,14 +56,20 @@ class TrustPipeline:
     def __init__(self, network: SegmentationNetwork, meta: MetaModel | None = None, features: str = "metaseg") -> None:
         """Put a loaded network and a meta model together.
 
+        Args:
+            network: what segments.
+            meta: what judges the segments; None = nothing does.
+            features: name of the least set of segment metrics, as in :class:`PipelineSettings`.
+
         Raises:
             MetaModelError: the meta model was fitted for another network or other classes, or it needs metrics that
                 no feature set has.
+            FeatureError: there is no set ``features``.
         """
-        self.network, self.meta, self.features = network, meta, features
+        self.network, self.meta = network, meta
         if meta is not None:
             meta.check_fits(network.name, network.labels.names)
-            self.features = required_set(meta.features, len(network.labels), least=features)
+        self.features = required_set(meta.features if meta else (), len(network.labels), least=features)
 
     @classmethod
     def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
@@ -72,6 +79,7 @@ class TrustPipeline:
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
         """
         s = settings or PipelineSettings()
+        segments.feature_set(s.features)  # a mistake is said before the network is loaded
         _set_threads(s.threads)
         network = s.load()
         return cls(network, _load_meta(s), s.features)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trust_seg_ros.meta import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix, required_set
-from trust_seg_ros.segments import FEATURE_SETS
+from trust_seg_ros.segments import FEATURE_SETS, FeatureError
 from trust_seg_ros.types import SegmentTable
 
 ALL = FEATURE_SETS["all"].names(3)
@@ -142,3 +142,8 @@ def test_the_smallest_set_that_holds_what_is_needed(names, least, expected):
 def test_metrics_that_no_set_has_are_named(name):
     with pytest.raises(MetaModelError, match=f"cannot be computed for 3 classes: {name}"):
         required_set(("E", name), 3)
+
+
+def test_an_unknown_least_set_is_refused():
+    with pytest.raises(FeatureError, match="no feature set 'metaseg,V'; choose one of"):
+        required_set(("E",), 3, "metaseg,V")

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.segments.features import FEATURE_SETS
+from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
 
 CLASS_INPUTS = ("probabilities", "one-hot", "both", "none")
 PROBABILITY, ONE_HOT = "cprob_", "class_"
@@ -142,21 +142,29 @@ def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
 
 
 def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg") -> str:
-    """Name of the smallest feature set, but ``least``, that holds all metrics ``names`` for ``n_classes`` classes.
+    """Name of the smallest feature set, but at least ``least``, that holds all metrics ``names``.
+
+    Args:
+        names: of a meta model; one-hot classes need no metric.
+        n_classes: classes of the network.
+        least: name of a set; the sets are ordered as in ``segments.FEATURE_SETS``, each holds those before it.
 
     Raises:
-        MetaModelError: none does, or a class does not exist.
+        FeatureError: there is no set ``least``.
+        MetaModelError: no set holds them, or a class does not exist.
     """
+    feature_set(least)
     one_hot = {f"{ONE_HOT}{c}" for c in range(n_classes)}
     wanted = [name for name in names if name not in one_hot]
     order = list(FEATURE_SETS)
-    for candidate in order[order.index(least) :] if least in order else order:
+    for candidate in order[order.index(least) :]:
         if set(wanted) <= set(FEATURE_SETS[candidate].names(n_classes)):
             return candidate
     largest = set(FEATURE_SETS[order[-1]].names(n_classes))
     raise MetaModelError(
         f"the meta model needs segment metrics that cannot be computed for {n_classes} classes: "
-        f"{', '.join(name for name in wanted if name not in largest)}"
+        f"{', '.join(name for name in wanted if name not in largest)}; fit one on metrics of the set {order[-1]} "
+        "(trust-seg fit --features …), or set meta_model to none"
     )
 
 
