@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from trust_seg_ros.commands.options import image_size
+from trust_seg_ros.datasets.synthetic.settings import UNKNOWN_KINDS, WEATHERS
 from trust_seg_ros.errors import TrustSegError
 
 EPILOG = """examples:
   trust-seg synthetic --out drive --frames 100
   trust-seg synthetic --out drive --size 960x540 --seed 7 --every 10
+  trust-seg synthetic --out ood --scenes --frames 400 --seed 10000 --unknowns deer,cow,box --unknown-rate 4
+  trust-seg synthetic --out known --scenes --frames 400 --unknowns none --size 480x360
 
 Writes images/, labels/ (class ids, 255 = none), unknown/ (number of the unknown object, 0 = none) and sheet.png.
+With --scenes, unknown/ holds 1 for any unknown object, and the pictures are those that trust-seg finetune draws for
+synthetic:seeds=FIRST-LAST with the same kinds, rate and size.
 """
 
 _SHEET = 12
@@ -32,31 +38,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=image_size, default=(384, 640), metavar="WxH", help="size (default: 640x384)")
     parser.add_argument("--seed", type=int, default=0, help="which drive (default: %(default)s)")
+    parser.add_argument(
+        "--scenes", action="store_true", help="frame i is a scene of its own, of seed SEED + i, instead of one drive"
+    )
+    parser.add_argument(
+        "--unknowns",
+        type=unknown_kinds,
+        default=UNKNOWN_KINDS,
+        metavar="KIND,KIND",
+        help=f"kinds of unknown objects, or all, or none (default: all); there are: {', '.join(UNKNOWN_KINDS)}",
+    )
+    parser.add_argument(
+        "--unknown-rate",
+        type=float,
+        default=1.5,
+        metavar="N",
+        help="expected number of unknown objects between 4 and 50 m ahead (default: %(default)s)",
+    )
+    parser.add_argument("--weather", help=f"{', '.join(WEATHERS)} (default: as the seed draws it)")
+
+
+def unknown_kinds(text: str) -> tuple[str, ...]:
+    """``deer,cow``, ``all`` or ``none`` as kinds of unknown objects."""
+    if text in ("all", "none"):
+        return UNKNOWN_KINDS if text == "all" else ()
+    kinds = tuple(filter(None, text.split(",")))
+    foreign = [kind for kind in kinds if kind not in UNKNOWN_KINDS]
+    if foreign or not kinds:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(foreign) or 'nothing'} is no kind of unknown object; there are: {', '.join(UNKNOWN_KINDS)}"
+        )
+    return kinds
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the drive; returns the exit status."""
-    from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
-
     if args.frames < 1 or args.every < 1:
         raise TrustSegError(f"--frames {args.frames} --every {args.every}: expected 1 or more of each")
+    if args.scenes and args.every > 1:
+        raise TrustSegError(f"--every {args.every}: --scenes has no drive to take every N-th frame of; leave it away")
     folders = {name: args.out / name for name in ("images", "labels", "unknown")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-    drive = SyntheticDrive(DriveSettings(size=args.size, seed=args.seed))
     shown = set(np.linspace(0, args.frames - 1, min(_SHEET, args.frames)).round().astype(int).tolist())
     tiles = []
-    for index in range(args.frames):
-        frame = drive.frame(index * args.every)
-        name = f"seed{args.seed}_{index * args.every:06d}.png"
-        _write(folders["images"] / name, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-        _write(folders["labels"] / name, frame.labels)
-        _write(folders["unknown"] / name, frame.unknown.astype(np.uint8))
-        if index in shown:
-            tiles.append(_tile(frame.image, frame.labels, frame.unknown))
+    for number, (name, image, labels, unknown) in enumerate(_scenes(args) if args.scenes else _drive(args)):
+        _write(folders["images"] / name, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        _write(folders["labels"] / name, labels)
+        _write(folders["unknown"] / name, unknown)
+        if number in shown:
+            tiles.append(_tile(image, labels, unknown))
     _write(args.out / "sheet.png", cv2.cvtColor(_sheet(tiles), cv2.COLOR_RGB2BGR))
     print(f"{args.frames} frames in {args.out}, an overview in {args.out / 'sheet.png'}")
     return 0
+
+
+_Picture = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+"""File name, image, labels, unknown."""
+
+
+def _drive(args: argparse.Namespace) -> Iterator[_Picture]:
+    from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
+
+    settings = DriveSettings(
+        size=args.size,
+        seed=args.seed,
+        weather=args.weather,
+        unknowns=args.unknowns,
+        unknown_rate=args.unknown_rate,
+    )
+    drive = SyntheticDrive(settings)
+    for index in range(0, args.frames * args.every, args.every):
+        frame = drive.frame(index)
+        yield f"seed{args.seed}_{index:06d}.png", frame.image, frame.labels, frame.unknown.astype(np.uint8)
+
+
+def _scenes(args: argparse.Namespace) -> Iterator[_Picture]:
+    from trust_seg_ros.datasets.synthetic import SyntheticSet
+    from trust_seg_ros.types import UNLABELLED
+
+    last = args.seed + args.frames - 1
+    scenes = SyntheticSet(args.seed, last, args.unknowns, args.unknown_rate, args.size, args.weather)
+    for number in range(len(scenes)):
+        image, labels = scenes.read(number)
+        yield f"scene{args.seed + number:06d}.png", image, labels, (labels == UNLABELLED).astype(np.uint8)
 
 
 def _tile(image: np.ndarray, labels: np.ndarray, unknown: np.ndarray) -> np.ndarray:
