@@ -19,3 +19,11 @@ class RawLogitsNeededError(UncertaintyError):
 
 class SettingError(UncertaintyError):
     """A setting of a score is outside its range."""
+
+
+class FeaturesNeededError(UncertaintyError):
+    """A score of the last layer's input was asked for, but the network does not give it."""
+
+
+class FeaturesError(UncertaintyError):
+    """Features, classifier and logits do not fit each other."""

@@ -82,7 +82,7 @@ def exp_negative(x: np.float32) -> np.float32:
 
 @jit(fastmath=CONTRACT, inline="always")
 def exp_in_range(d: np.float32) -> np.float32:
-    """The same for an argument known to lie in [EXP_MIN, 0]."""
+    """The same for an argument known to lie in [EXP_MIN, -EXP_MIN]."""
     shifted = d * _LOG2E + _ROUND
     f = d * _LOG2E - (shifted - _ROUND)
     p = ((((_P5 * f + _P4) * f + _P3) * f + _P2) * f + _P1) * f + ONE
