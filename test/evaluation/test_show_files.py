@@ -1,0 +1,102 @@
+"""Which images are shown, the ground truth of each, and where pictures may go."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.evaluation import show_files
+from trust_seg_ros.evaluation.show_files import ShowError, find_images, find_truth, keep_inputs, places
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt", "a.trust.png"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "labels").mkdir()
+    for name in ("a.png", "b_labelTrainIds.png", "ulm_000000_000019_gtFine_labelTrainIds.png"):
+        (tmp_path / "labels" / name).write_bytes(b"")
+    return tmp_path
+
+
+def test_a_folder_means_its_images_but_not_the_pictures_of_an_earlier_run(folder):
+    found = find_images([folder / "b.png", folder])
+    assert [path.name for path in found] == ["b.png", "a.JPG"], "each once, in the order given"
+
+
+def test_what_is_not_there_is_named(folder):
+    (folder / "empty" / "deeper").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=r"nope\.png: no such file or folder"):
+        find_images([folder / "nope.png"])
+    with pytest.raises(DatasetError, match=r"empty: no images .* folders deeper: name one"):
+        find_images([folder / "empty"])
+
+
+def test_ground_truth_has_the_images_name_and_maybe_an_ending(folder):
+    images = [folder / "a.JPG", folder / "b.png", Path("ulm_000000_000019_leftImg8bit.png")]
+    found = find_truth(images, folder / "labels")
+    names = ["a.png", "b_labelTrainIds.png", "ulm_000000_000019_gtFine_labelTrainIds.png"]
+    assert [path.name for path in found] == names
+    assert find_truth(images[:1], folder / "labels" / "a.png") == [folder / "labels" / "a.png"]
+
+
+def test_an_image_is_not_its_own_ground_truth(folder):
+    with pytest.raises(DatasetError, match=r"no ground truth .* expected a label image b\.png"):
+        find_truth([folder / "b.png"], folder)
+
+
+def test_missing_ground_truth_is_named(folder):
+    with pytest.raises(DatasetError, match=r"nope: no such file or folder"):
+        find_truth([folder / "a.JPG"], folder / "nope")
+    with pytest.raises(DatasetError, match=r"c\.png: no ground truth"):
+        find_truth([folder / "c.png"], folder / "labels")
+    with pytest.raises(DatasetError, match="one file for 2 images"):
+        find_truth([folder / "a.JPG", folder / "b.png"], folder / "labels" / "a.png")
+
+
+def test_pictures_go_to_the_current_folder_a_folder_or_a_file(folder):
+    images = [folder / "a.JPG", folder / "b.png"]
+    assert places(images, None) == [Path("a.trust.png"), Path("b.trust.png")]
+    assert places(images, folder / "new") == [folder / "new" / "a.trust.png", folder / "new" / "b.trust.png"]
+    assert places(images[:1], folder / "mine.PNG") == [folder / "mine.PNG"]
+    (folder / "run.1").mkdir()
+    assert places(images[:1], folder / "run.1") == [folder / "run.1" / "a.trust.png"], "a dot makes no file"
+
+
+def test_places_that_cannot_be_are_refused(folder):
+    with pytest.raises(ShowError, match="PNG files"):
+        places([folder / "a.JPG"], folder / "x.jpg")
+    with pytest.raises(ShowError, match="one file for 2 images"):
+        places([folder / "a.JPG", folder / "b.png"], folder / "x.png")
+    with pytest.raises(ShowError, match="both to be shown in"):
+        places([folder / "a.JPG", folder / "labels" / "a.png"], None)
+    (folder / "plain").write_text("")
+    with pytest.raises(ShowError, match="is a file; expected a folder"):
+        places([folder / "a.JPG"], folder / "plain")
+
+
+def test_what_is_read_is_never_written(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    keep_inputs([folder / "a.JPG"], [Path("a.trust.png")])
+    with pytest.raises(ShowError, match=r"b\.png is to be read"):
+        keep_inputs([folder / "b.png"], [Path("labels/../b.png")])
+
+
+def test_pictures_are_written_whole_or_not_at_all(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    show_files.write_picture(tmp_path / "a.png", picture)
+    assert np.array_equal(cv2.imread(str(tmp_path / "a.png"))[..., ::-1], picture)
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(ShowError, match="cannot be written"):
+        show_files.write_picture(tmp_path / "b.png", picture)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    show_files.make_folder(tmp_path / "x" / "y" / "a.png")
+    assert (tmp_path / "x" / "y").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ShowError, match="cannot be made"):
+        show_files.make_folder(tmp_path / "file" / "a.png")

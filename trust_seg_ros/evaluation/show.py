@@ -1,0 +1,128 @@
+"""What a network and its meta models say of one image, and what ground truth says of that.
+
+The picture of it is in ``show_picture``, the table in ``show_table``, the command in ``show_command``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trust_seg_ros.evaluation.pictures import PictureError
+from trust_seg_ros.meta.features import design_matrix
+from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segments import SegmentTargets, segment_table, targets
+from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.types import SegmentTable, SegmentTrust
+from trust_seg_ros.uncertainty import uncertainty_maps
+
+if TYPE_CHECKING:
+    from trust_seg_ros.meta.model import MetaModel
+    from trust_seg_ros.pipeline import TrustPipeline
+
+_FAR = 1.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One image, its segments, and how far to trust each.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        labels: names and colours of the q classes.
+        network: name of the network.
+        classes: (H, W) uint8 predicted class of every pixel, where ground truth ignores it, too; 255 = none.
+        entropy: (H, W) float32 in [0, 1].
+        segments: n segments; with ground truth, of the class map without the pixels that it ignores.
+        threshold: P(wrong) from which a segment counts as unreliable.
+        trust: what the meta models say of the segments; None without meta models.
+        truth: (H, W) uint8 ground truth, 255 = ignored; or None.
+        targets: IoU and IoU_adj of the segments; None without ground truth.
+        beyond: metrics of segments that lie far from all that the meta models were fitted on, see ``beyond_fitting``.
+    """
+
+    image: np.ndarray
+    labels: LabelSet
+    network: str
+    classes: np.ndarray
+    entropy: np.ndarray
+    segments: SegmentTable
+    threshold: float
+    trust: SegmentTrust | None = None
+    truth: np.ndarray | None = None
+    targets: SegmentTargets | None = None
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def mean_entropy(self) -> np.ndarray:
+        """(n,) float64 in [0, 1], mean entropy of each segment."""
+        return self.segments.column("E")
+
+    @property
+    def distrust(self) -> np.ndarray:
+        """(n,) float64 in [0, 1], what segments are sorted by: P(wrong), or without meta models the mean entropy."""
+        return self.mean_entropy if self.trust is None else self.trust.p_wrong
+
+    @property
+    def unreliable(self) -> np.ndarray:
+        """(n,) bool, P(wrong) at or above the threshold; nowhere without meta models."""
+        return np.zeros(len(self.segments), bool) if self.trust is None else self.trust.unreliable
+
+
+def examine(
+    pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray | None = None, threshold: float = 0.5
+) -> Findings:
+    """Predict one image and judge its segments.
+
+    With ground truth, pixels that it ignores are removed before components are taken, as in fitting and evaluating, so
+    that predicted and true IoU_adj speak of the same segments. Without, segments are those of the node.
+
+    Args:
+        pipeline: the network and its meta models.
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) uint8 class ids, 255 = ignore.
+        threshold: P(wrong) in [0, 1] from which a segment is unreliable.
+
+    Raises:
+        PictureError: image and ground truth differ in size.
+        ThresholdError: the threshold lies outside [0, 1].
+        TrustSegError: the network cannot take the image.
+    """
+    threshold = Thresholds(unreliable=threshold).unreliable
+    if truth is not None and truth.shape != image.shape[:2]:
+        raise PictureError(f"ground truth is {truth.shape} and the image {image.shape[:2]}; expected one size")
+    logits = pipeline.network.infer(image)
+    maps = uncertainty_maps(logits)
+    segments = segment_table(maps, logits, pipeline.features, ground_truth=truth)
+    trust = None
+    if pipeline.meta is not None:
+        p_wrong, iou = pipeline.meta.predict(segments)
+        trust = SegmentTrust(p_wrong, iou, p_wrong >= threshold)
+    return Findings(
+        image,
+        pipeline.labels,
+        pipeline.network.name,
+        maps.classes.numpy(force=True),
+        maps.entropy.numpy(force=True),
+        segments,
+        threshold,
+        trust,
+        truth,
+        None if truth is None else targets(segments, truth),
+        () if pipeline.meta is None else beyond_fitting(pipeline.meta, segments),
+    )
+
+
+def beyond_fitting(meta: MetaModel, segments: SegmentTable) -> tuple[str, ...]:
+    """Names of the metrics by which a segment lies far outside of what a meta model has seen in fitting.
+
+    Far is more than the width of the range seen below or above it: sizes, in much larger images. What a linear model
+    says there means nothing.
+    """
+    values = design_matrix(segments, meta.features)
+    low, high = meta.ranges.T
+    slack = _FAR * (high - low)
+    far = ((values < low - slack) | (values > high + slack)).any(axis=0)
+    return tuple(name for name, is_far in zip(meta.features, far.tolist(), strict=True) if is_far)

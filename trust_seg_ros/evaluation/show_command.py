@@ -1,0 +1,225 @@
+"""``trust-seg show``: what a network says of images, and how far to trust each segment of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+from rich.text import Text
+
+from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from trust_seg_ros.evaluation.show import Findings
+    from trust_seg_ros.pipeline import TrustPipeline
+
+EPILOG = """examples:
+  trust-seg show street.jpg
+  trust-seg show street.jpg --truth street_label.png --true-iou --csv segments.csv
+  trust-seg show data/camvid/test/images --truth data/camvid/test/labels --out out/pictures
+  trust-seg show street.jpg --model mine.pt2 --labels mine.yaml --meta-model meta.json --threshold 0.7
+
+The picture has four panels, as figure 1 of MetaSeg (Rottmann et al. 2020): ground truth (without it the image),
+predicted classes, predicted IoU_adj of each segment from red (0) to green (1), and entropy. Segments that are probably
+wrong are outlined in white. Of a single image the segments are listed, the most distrusted first.
+
+With ground truth, pixels that it ignores are removed before segments are formed, as in fitting and evaluating. Without
+it, segments are those of the node. docs/show.md explains the picture and the table.
+"""
+_ROWS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image, or folder of images")
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="PATH",
+        help="ground truth: a label image (PNG of class ids), or the folder that holds one of each image's name",
+    )
+    parser.add_argument(
+        "--ignore",
+        type=int,
+        nargs="*",
+        metavar="ID",
+        help="label values without a class (default: the label set's, and 255)",
+    )
+    add_network_arguments(parser)
+    _add_judging_arguments(parser.add_argument_group("judging"))
+    picture = parser.add_argument_group("picture")
+    picture.add_argument(
+        "--out", type=Path, metavar="PATH", help="file ending in .png, or folder (default: ./NAME.trust.png)"
+    )
+    picture.add_argument(
+        "--true-iou", action="store_true", help="six panels: also the image, and the true IoU_adj of each segment"
+    )
+    picture.add_argument(
+        "--width", type=int, metavar="PIXELS", help="width of the picture (default: by the image's shape)"
+    )
+    table = parser.add_argument_group("table of segments")
+    table.add_argument(
+        "--top", type=int, metavar="N", help=f"rows (default: {_ROWS} for one image, none for several; 0: none)"
+    )
+    table.add_argument(
+        "--min-size",
+        type=int,
+        metavar="PIXELS",
+        help="list segments of this size or more (default: those with an interior, as in fitting; 1: all)",
+    )
+    table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images into this file")
+
+
+def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--meta-model",
+        default="auto",
+        metavar="FILE",
+        help="auto (the shipped one for the embedded network, none for others), none, or a file of trust-seg fit "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="P(wrong) from which a segment is outlined (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show; returns the exit status."""
+    from trust_seg_ros.evaluation import show_files as files
+
+    _check(args)
+    images = files.find_images([path.expanduser() for path in args.images])
+    truths = [] if args.truth is None else files.find_truth(images, args.truth.expanduser())
+    places = files.places(images, args.out and args.out.expanduser())
+    csv = [] if args.csv is None else [args.csv.expanduser()]
+    files.keep_inputs([*images, *truths], [*places, *csv])
+    pipeline = _pipeline(args)
+    read = _reader(args, pipeline, images, truths)
+    for path in (places[0], *csv):
+        files.make_folder(path)
+    console = Console()
+    if not console.is_terminal:  # nobody knows the width of a file
+        console.width = 160
+    top = args.top if args.top is not None else _ROWS if len(images) == 1 else 0
+    report = _Report(console, args, top)
+    quiet = len(images) == 1 or not console.is_terminal
+    steps = track(range(len(images)), "images", console=console, disable=quiet, transient=True)
+    for index in steps:
+        report.add(pipeline, images[index], places[index], *read(index))
+    report.finish()
+    return 0
+
+
+class _Report:
+    """What is written and printed, image by image."""
+
+    def __init__(self, console: Console, args: argparse.Namespace, top: int) -> None:
+        self.console, self.args, self.top = console, args, top
+        self.rows: list[str] = []
+        self.notes: dict[str, str] = {}
+
+    def add(
+        self, pipeline: TrustPipeline, image: Path, place: Path, pixels: np.ndarray, truth: np.ndarray | None
+    ) -> None:
+        """Examine an image, write its picture, print its table."""
+        from trust_seg_ros.evaluation.show import examine
+        from trust_seg_ros.evaluation.show_files import write_picture
+        from trust_seg_ros.evaluation.show_picture import picture
+        from trust_seg_ros.evaluation.show_table import csv_rows, segments_table
+
+        args = self.args
+        found = examine(pipeline, pixels, truth, args.threshold)
+        write_picture(place, picture(found, image.name, width=args.width, true_iou=args.true_iou))
+        if args.csv is not None:
+            self.rows.append(csv_rows(image.name, found))
+        if self.top:
+            self.console.print(segments_table(found, image.name, top=self.top, min_size=args.min_size))
+        count = f"{len(found.segments)} segments"
+        if found.trust is not None:
+            count += f", {found.unreliable.sum()} with P(wrong) >= {found.threshold:g}"
+        self._say(f"wrote {place} ({count})")
+        self._note(found, image.name)
+
+    def finish(self) -> None:
+        """Write the CSV file, and say what concerns all images."""
+        if self.args.csv is not None:
+            from trust_seg_ros.evaluation.show_files import write_file
+            from trust_seg_ros.evaluation.show_table import csv_head
+
+            write_file(self.args.csv.expanduser(), (csv_head() + "".join(self.rows)).encode())
+            self._say(f"wrote {self.args.csv} (all segments)")
+        for note in self.notes.values():
+            self._say(f"note: {note}")
+
+    def _note(self, found: Findings, name: str) -> None:
+        if found.trust is None and self.args.meta_model == "auto":
+            self.notes["none"] = (
+                f"no meta model of network {found.network}: segments are coloured and sorted by their mean entropy, "
+                f"and nothing says P(wrong). Fit one on labelled images (trust-seg fit DATASET --model {found.network} "
+                "--out meta.json), then show with --meta-model meta.json"
+            )
+        if found.beyond:
+            height, width = found.image.shape[:2]
+            more = f" and {len(found.beyond) - 5} more metrics" if len(found.beyond) > 5 else ""
+            self.notes.setdefault(
+                "beyond",
+                f"in {name}, {', '.join(found.beyond[:5])}{more} of some segments lie far beyond all that the meta "
+                f"model was fitted on: do not rely on what it says of them, fit it on images like these "
+                f"({width}x{height})",
+            )
+
+    def _say(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Say before the work, not after it, what cannot be done."""
+    from trust_seg_ros.evaluation.show_files import ShowError
+    from trust_seg_ros.evaluation.show_picture import MAX_WIDTH, MIN_WIDTH
+
+    for name, least in (("top", 0), ("min_size", 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ShowError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if args.width is not None and not MIN_WIDTH <= args.width <= MAX_WIDTH:
+        raise ShowError(f"--width {args.width}: expected {MIN_WIDTH} to {MAX_WIDTH} pixels")
+    if not 0.0 <= args.threshold <= 1.0:  # also refuses NaN
+        raise ShowError(f"--threshold {args.threshold:g}: expected a probability, 0 to 1")
+    for name in ("true_iou", "ignore"):
+        if getattr(args, name) not in (None, False) and args.truth is None:
+            raise ShowError(f"--{name.replace('_', '-')} needs ground truth; name it with --truth")
+    if args.csv is not None and args.csv.expanduser().is_dir():
+        raise ShowError(f"--csv {args.csv} is a folder; expected a file")
+
+
+def _pipeline(args: argparse.Namespace) -> TrustPipeline:
+    from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+
+    return TrustPipeline.load(PipelineSettings(**asdict(network_settings(args)), meta_model=args.meta_model))
+
+
+def _reader(
+    args: argparse.Namespace, pipeline: TrustPipeline, images: Sequence[Path], truths: Sequence[Path]
+) -> Callable[[int], tuple[np.ndarray, np.ndarray | None]]:
+    """Image and ground truth by number; raises DatasetError for what cannot be read."""
+    from trust_seg_ros.datasets.folders import LabelledFolder, Sample, read_image
+
+    if not truths:
+        return lambda index: (read_image(images[index]), None)
+    ignore = pipeline.labels.without_class if args.ignore is None else tuple(args.ignore)
+    samples = tuple(Sample(image, truth, name=str(image)) for image, truth in zip(images, truths, strict=True))
+    folder = LabelledFolder(samples, len(pipeline.labels), ignore)
+    return lambda index: folder.read(folder.samples[index])

@@ -1,0 +1,147 @@
+"""Which images are shown, the ground truth of each, and where the pictures go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS
+from trust_seg_ros.errors import TrustSegError
+
+ENDING = ".trust.png"
+_PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED)
+_CITYSCAPES = ("_leftImg8bit", "_gtFine_labelTrainIds")
+
+
+class ShowError(TrustSegError):
+    """Images cannot be shown as asked."""
+
+
+def find_images(given: Sequence[Path]) -> list[Path]:
+    """The images that are named, and those that lie in named folders, without pictures of this command.
+
+    Raises:
+        DatasetError: a file or folder that is not there, or a folder without images.
+    """
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found += _images_in(path)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise DatasetError(f"{path}: no such file or folder; expected an image, or a folder of images")
+    return list(dict.fromkeys(found))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    found = sorted(p for p in found if not p.name.endswith(ENDING))
+    if not found:
+        below = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        hint = f"; it holds the folders {', '.join(below[:8])}: name one of them" if below else ""
+        raise DatasetError(f"{folder}: no images in this folder (looked for {', '.join(IMAGE_SUFFIXES)}){hint}")
+    return found
+
+
+def find_truth(images: Sequence[Path], truth: Path) -> list[Path]:
+    """The label file of each image: ``truth`` itself, or the one of the image's name in the folder ``truth``.
+
+    Raises:
+        DatasetError: there is none, or one file for several images.
+    """
+    if truth.is_dir():
+        return [_truth_in(truth, image) for image in images]
+    if not truth.is_file():
+        raise DatasetError(f"--truth {truth}: no such file or folder; expected a label image or a folder of them")
+    if len(images) > 1:
+        raise DatasetError(f"--truth {truth} is one file for {len(images)} images; expected a folder of label images")
+    return [truth]
+
+
+def _truth_in(folder: Path, image: Path) -> Path:
+    names = [image.stem + ending for ending in LABEL_ENDINGS]
+    if image.stem.endswith(_CITYSCAPES[0]):
+        names.insert(0, image.stem.removesuffix(_CITYSCAPES[0]) + _CITYSCAPES[1])
+    for name in names:
+        path = folder / f"{name}.png"
+        if path.is_file() and path.resolve() != image.resolve():
+            return path
+    raise DatasetError(f"{image}: no ground truth in {folder}; expected a label image {names[0]}.png")
+
+
+def places(images: Sequence[Path], out: Path | None) -> list[Path]:
+    """Where the picture of each image goes: NAME.trust.png in a folder, made if need be, or the file ``out`` itself.
+
+    Raises:
+        ShowError: two pictures would lie at one place; one file for several images; a file of another kind.
+    """
+    if out is not None and out.suffix and not out.is_dir():
+        if out.suffix.lower() != ".png":
+            raise ShowError(f"--out {out}: pictures are PNG files; expected a name that ends in .png, or a folder")
+        if len(images) > 1:
+            raise ShowError(f"--out {out} is one file for {len(images)} images; expected a folder")
+        found = [out]
+    else:
+        if out is not None and out.exists() and not out.is_dir():
+            raise ShowError(f"--out {out} is a file; expected a folder, or a file that ends in .png")
+        found = [(out or Path()) / (image.stem + ENDING) for image in images]
+    taken: dict[Path, Path] = {}
+    for image, place in zip(images, found, strict=True):
+        if place in taken:
+            raise ShowError(f"{taken[place]} and {image} are both to be shown in {place}; show one at a time")
+        taken[place] = image
+    return found
+
+
+def keep_inputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Refuse to write upon what is to be read.
+
+    Raises:
+        ShowError: a file is among both.
+    """
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in read:
+            raise ShowError(f"{path} is to be read, and would be written; name another place")
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a file that is to be written.
+
+    Raises:
+        ShowError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ShowError(f"{path}: the folder {path.parent} cannot be made ({error.strerror})") from error
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 RGB as PNG; atomic rename.
+
+    Raises:
+        ShowError: it cannot be written.
+    """
+    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), _PACKED)
+    write_file(path, data.tobytes())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file; atomic rename.
+
+    Raises:
+        ShowError: it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ShowError(f"{path}: cannot be written ({error.strerror})") from error
