@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData
-from trust_seg_ros.meta.fit import fit, fit_linear, fit_logistic, scores, separating_metrics, statistics
+from trust_seg_ros.meta.fit import fit, fit_linear, fit_logistic, scores, statistics
 
 
 def _data(n=600, seed=0, wrong_share=0.3):
@@ -179,8 +179,6 @@ def test_metrics_that_err_are_not_named(caplog):
     model = fit(_data(), "E,S")
     assert "separating" not in model.summary
     assert not caplog.text
-    x = model.standardise(_data())
-    assert separating_metrics(x, fit_logistic(x, _data().false_positive)) == []
 
 
 def test_the_entropy_baseline_is_a_model_of_one_metric():

@@ -52,10 +52,11 @@ def fit(
     _check(data, x, names)
     means, scales = statistics(x)
     z = (x - means) / scales
-    classifier, regressor = fit_logistic(z, data.false_positive), fit_linear(z, data.iou_adj)
+    turned = _Decorrelated(z)
+    classifier, regressor = turned.logistic(data.false_positive), turned.linear(data.iou_adj)
     choice = {"features": features, "class_input": class_input} if isinstance(features, str) else {}
     counts = {"images": len(np.unique(data.image)), "segments": len(data)}
-    separating = [names[k] for k in separating_metrics(z, classifier)]
+    separating = [names[k] for k in turned.separating(classifier, z)]
     if separating:
         choice["separating"] = separating
         _log.warning(
@@ -120,27 +121,7 @@ def fit_logistic(x: np.ndarray, positive: np.ndarray) -> LinearPart:
     Raises:
         MetaModelError: all are positive, or none.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    share = float(np.mean(positive))
-    if not 0 < share < 1:
-        raise MetaModelError(
-            f"{int(np.sum(positive))} of {len(x)} segments are positive; a classifier needs both kinds"
-        )
-    whiten = _whitening(x)
-    if not whiten.shape[1]:
-        return LinearPart(np.zeros(x.shape[1]), float(np.log(share / (1 - share))))
-    decorrelated = x @ whiten
-    for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest at which Newton's method stays
-        strength = 1 / (ridge * len(x))
-        model = LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-9, max_iter=200)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", ConvergenceWarning)
-            model.fit(decorrelated, positive)
-        if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-            break
-    return LinearPart(whiten @ model.coef_[0], float(model.intercept_[0]))
+    return _Decorrelated(x).logistic(positive)
 
 
 def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
@@ -150,41 +131,67 @@ def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
         x: (n, m) standardised metrics.
         target: (n,).
     """
-    from sklearn.linear_model import LinearRegression
-
-    whiten = _whitening(x)
-    if not whiten.shape[1]:
-        return LinearPart(np.zeros(x.shape[1]), float(np.mean(target)))
-    model = LinearRegression().fit(x @ whiten, target)
-    return LinearPart(whiten @ model.coef_, float(model.intercept_))
+    return _Decorrelated(x).linear(target)
 
 
-def _whitening(x: np.ndarray) -> np.ndarray:
-    """(m, r) W so that the r columns of x @ W are uncorrelated with variance 1; r = rank of the centred x."""
-    centred = x - x.mean(0)
-    spread, axes = np.linalg.eigh(centred.T @ centred / len(x))
-    kept = spread > max(_SPREAD * spread[-1], 1e-300)
-    return axes[:, kept] / np.sqrt(spread[kept])
+class _Decorrelated:
+    """Metrics turned so that they are uncorrelated with mean 0 and variance 1, without directions of no spread.
 
-
-def separating_metrics(x: np.ndarray, classifier: LinearPart) -> list[int]:
-    """Positions of metrics along which the log-loss is flat at its minimum, but for :data:`RIDGE`; ascending.
-
-    Flat means that the segments which differ there are told without error. For each such direction, of decorrelated
-    metrics, the metric is named that correlates with it most.
-
-    Args:
-        x: (n, m) standardised metrics fitted on.
-        classifier: what was fitted.
+    Attributes:
+        columns: (n, r), r the rank of the metrics.
     """
-    whiten = _whitening(x)
-    weight = 1 - np.tanh(0.5 * classifier(x)) ** 2  # 4 p (1 - p)
-    decorrelated = (x - x.mean(0)) @ whiten
-    rooted = np.column_stack([decorrelated, np.ones(len(x))]) * np.sqrt(0.25 * weight)[:, None]
-    curvature, directions = np.linalg.eigh(rooted.T @ rooted / len(x))
-    # where the ridge is what ends the descent, the curvature is about RIDGE · largest |logit|
-    flat = decorrelated @ directions[:-1, curvature < 100 * RIDGE]
-    return sorted({int(np.argmax(np.abs(x.T @ along))) for along in flat.T})
+
+    def __init__(self, x: np.ndarray) -> None:
+        self._means = x.mean(0)
+        centred = x - self._means
+        spread, axes = np.linalg.eigh(centred.T @ centred / len(x))
+        kept = spread > max(_SPREAD * spread[-1], 1e-300)
+        self._whiten = axes[:, kept] / np.sqrt(spread[kept])
+        self.columns = centred @ self._whiten
+
+    def logistic(self, positive: np.ndarray) -> LinearPart:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        n, share = len(positive), float(np.mean(positive))
+        if not 0 < share < 1:
+            raise MetaModelError(f"{int(np.sum(positive))} of {n} segments are positive; a classifier needs both kinds")
+        if not self.columns.shape[1]:
+            return self._part(np.zeros(0), np.log(share / (1 - share)))
+        for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest at which Newton's method stays
+            model = LogisticRegression(C=1 / (ridge * n), solver="newton-cholesky", tol=1e-9, max_iter=200)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", ConvergenceWarning)
+                model.fit(self.columns, positive)
+            if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+                break
+        return self._part(model.coef_[0], model.intercept_[0])
+
+    def linear(self, target: np.ndarray) -> LinearPart:
+        from sklearn.linear_model import Ridge
+
+        if not self.columns.shape[1]:
+            return self._part(np.zeros(0), np.mean(target))
+        # without a penalty this is least squares by normal equations, as good as any where nothing is correlated
+        model = Ridge(alpha=0, solver="cholesky").fit(self.columns, target)
+        return self._part(model.coef_, model.intercept_)
+
+    def separating(self, classifier: LinearPart, x: np.ndarray) -> list[int]:
+        """Positions of metrics along which the log-loss is flat at its minimum, but for :data:`RIDGE`; ascending.
+
+        Flat means that the segments which differ there are told without error. For each such direction the metric is
+        named that correlates with it most.
+        """
+        rooted = np.column_stack([self.columns, np.ones(len(x))])
+        rooted *= (0.5 / np.cosh(np.clip(0.5 * classifier(x), -300, 300)))[:, None]  # the root of p (1 - p)
+        curvature, directions = np.linalg.eigh(rooted.T @ rooted / len(x))
+        # where the ridge is what ends the descent, the curvature is about RIDGE · largest |logit|
+        flat = self.columns @ directions[:-1, curvature < 100 * RIDGE]
+        return sorted({int(np.argmax(np.abs(x.T @ along))) for along in flat.T})
+
+    def _part(self, weights: np.ndarray, intercept: float) -> LinearPart:
+        coefficients = self._whiten @ weights
+        return LinearPart(coefficients, float(intercept - self._means @ coefficients))
 
 
 def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
