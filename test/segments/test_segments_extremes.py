@@ -1,9 +1,11 @@
-"""Values at the ends of their ranges, and more segments than 16 bits can number, against the definitions."""
+"""Ends of ranges, more segments than 16 bits can number, and real shapes, against the definitions."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from trust_seg_ros.segments import feature_set, segment_table_from_softmax, targets
 from trust_seg_ros.segments import reference as plain
 from trust_seg_ros.types import UncertaintyMaps
+
+CAMVID = Path(__file__).resolve().parents[2] / "../shared/data/camvid"
 
 
 def plain_maps(prob: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -129,3 +133,26 @@ def test_numbers_beyond_16_bits_keep_metrics_and_targets():
         found = targets(table, large["truth"], variant)
         for values, expected in zip((found.iou, found.iou_adj), plain.targets(tile, truth, variant), strict=True):
             np.testing.assert_allclose(values[copies], np.tile(expected, (len(corners), 1)), rtol=1e-12)
+
+
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="no CamVid beside the repository (../shared/data/camvid)")
+def test_real_label_images_equal_the_definitions():
+    # the labels of a frame, predicted by those of the frame before: real shapes, split, missed and ignored in part
+    names = sorted((CAMVID / "test" / "labels").glob("*.png"))[40:42]
+    classes, truth = (cv2.imread(str(name), cv2.IMREAD_GRAYSCALE)[::3, ::3] for name in names)
+    classes, truth = (np.where(labels == 11, np.uint8(255), labels) for labels in (classes, truth))
+    rng = np.random.default_rng(0)
+    plane, prob = rng.random(classes.shape, np.float32), rng.random((11, *classes.shape), np.float32)
+    maps = UncertaintyMaps(torch.from_numpy(classes), *[torch.from_numpy(plane)] * 3)
+    chosen = feature_set("metaseg")
+    table = segment_table_from_softmax(prob, chosen, maps=maps, ground_truth=truth)
+    left = np.where(truth == 255, np.uint8(255), classes)
+    segments = plain.pixels_of(plain.components(left)[0]).values()
+    planes = {"E": plane, "D": plane}
+    wanted = [list(plain.segment_metrics(s, left, planes, prob, chosen).values()) for s in segments]
+    np.testing.assert_allclose(table.metrics, wanted, rtol=1e-12)
+    for variant in ("component", "released"):
+        found = targets(table, truth, variant)
+        for values, expected in zip((found.iou, found.iou_adj), plain.targets(left, truth, variant), strict=True):
+            np.testing.assert_allclose(values, expected, rtol=1e-12)
+    assert 0 < found.false_positive.sum() < len(table) > 40
