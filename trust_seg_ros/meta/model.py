@@ -6,7 +6,6 @@ of IoU_adj), both on standardised metrics.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +15,12 @@ import numpy as np
 from trust_seg_ros.meta import json_parts
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
+from trust_seg_ros.meta.model_file import check_network, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 1
 SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
-_PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
 _MODELS = ("false_positive", "iou")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
 
@@ -139,16 +138,7 @@ class MetaModel:
         Raises:
             MetaModelError: names or classes differ.
         """
-        fitted, running = (_without_format(portable_name(name)) for name in (self.network, network))
-        if fitted != running:
-            raise MetaModelError(
-                f"the meta model was fitted for network {self.network!r}, running is {network!r}; {_WAY_OUT}"
-            )
-        if tuple(class_names) != self.class_names:
-            raise MetaModelError(
-                f"the meta model knows the {len(self.class_names)} classes {', '.join(self.class_names)}; "
-                f"the network has {len(class_names)}: {', '.join(class_names)}; {_WAY_OUT}"
-            )
+        check_network((self.network, self.class_names), (network, tuple(class_names)), "the meta model", _WAY_OUT)
 
     def to_json(self) -> Json:
         """The content of the model file."""
@@ -188,34 +178,11 @@ class MetaModel:
         Raises:
             MetaModelError: it cannot be written there.
         """
-        path = Path(path).expanduser()
-        content = json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(content, encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise MetaModelError(f"{path}: the meta model cannot be written there ({error.strerror})") from error
+        write_json(self.to_json(), path, "the meta model")
 
 
 def _ranges_json(ranges: np.ndarray) -> Json:
     return dict(zip(_MODELS, ranges.tolist(), strict=True))
-
-
-def portable_name(network: str) -> str:
-    """What a network is called wherever it lies: ``/models/net.pt2`` and ``./net.pt2`` are both ``net.pt2``.
-
-    ``embedded``, ``embedded:NAME``, ``hf:organisation/name`` and ``package.module:callable`` stay as they are.
-    """
-    if network.startswith("hf:") or (":" in network and "/" not in network):
-        return network
-    return Path(network).absolute().name
-
-
-def _without_format(name: str) -> str:
-    path = Path(name)
-    return path.stem if path.suffix.lower() in _PROGRAMS else name
 
 
 def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
@@ -225,21 +192,12 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
         MetaModelError: missing, not JSON, of another format or version, or inconsistent.
     """
     path = Path(path).expanduser().absolute()
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        remedy = (
-            "the package is not installed whole: install it again"
-            if path == SHIPPED.absolute()
-            else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
-        )
-        raise MetaModelError(f"{path}: no such meta model file; {remedy}") from None
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
-        raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise MetaModelError(f'{path}: not a meta model file (expected "format": "{FORMAT}")')
-    if data.get("version") != VERSION:
-        raise MetaModelError(f"{path}: version {data.get('version')}, this program reads version {VERSION}")
+    remedy = (
+        "the package is not installed whole: install it again"
+        if path == SHIPPED.absolute()
+        else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
+    )
+    data = read_json(path, FORMAT, VERSION, "meta model file", remedy)
     try:
         return _from_json(data)
     except MetaModelError as error:

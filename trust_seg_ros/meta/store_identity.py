@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trust_seg_ros.meta.model import portable_name
+from trust_seg_ros.meta.model_file import portable_name
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import Json
 

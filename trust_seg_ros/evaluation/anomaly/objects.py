@@ -34,6 +34,7 @@ class SizeLimits:
 
 ANOMALY_TRACK = SizeLimits(500, 100)
 OBSTACLE_TRACK = SizeLimits(50, 10)
+NO_LIMITS = SizeLimits(1, 1)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,83 @@ class ObjectMatches:
         return float(self.ppv.mean()) if len(self.ppv) else float(not len(self.siou))
 
 
+@dataclass(frozen=True)
+class Overlaps:
+    """Predicted and ground-truth components of one image, without void: all that the measures need of them.
+
+    Attributes:
+        found: (p,) int64 pixels of every predicted component.
+        there: (g,) int64 pixels of every ground-truth component.
+        pairs: (k, 2) int64, positions (predicted, ground truth) of components that overlap.
+        shared: (k,) int64 pixels of their overlap.
+    """
+
+    found: np.ndarray
+    there: np.ndarray
+    pairs: np.ndarray
+    shared: np.ndarray
+
+    @property
+    def false_alarms(self) -> np.ndarray:
+        """(p,) bool, no pixel of the predicted component is an anomaly."""
+        return np.bincount(self.pairs[:, 0], minlength=len(self.found)) == 0
+
+    def errors(self, kept: np.ndarray | None = None, limits: SizeLimits = NO_LIMITS) -> tuple[int, int]:
+        """(false positives, false negatives) among whole components (Chan et al., ICCV 2021, section 4).
+
+        A false positive is a predicted component without an anomaly in it, a false negative a ground-truth component
+        that no predicted one touches. Components below their limit count for neither.
+
+        Args:
+            kept: (p,) bool, predicted components that were not discarded; None = all.
+            limits: sizes below which components do not count.
+        """
+        alive = self._alive(kept, limits)
+        touched = self.pairs[alive[self.pairs[:, 0]], 1]
+        missed = (np.bincount(touched, minlength=len(self.there)) == 0) & (self.there >= limits.actual)
+        return int((alive & self.false_alarms).sum()), int(missed.sum())
+
+    def match(self, limits: SizeLimits, kept: np.ndarray | None = None) -> ObjectMatches:
+        """sIoU and PPV, see :func:`match_objects`.
+
+        Args:
+            limits: sizes below which components do not count.
+            kept: (p,) bool, predicted components that were not discarded; None = all.
+        """
+        alive, large = self._alive(kept, limits), self.there >= limits.actual
+        p, g = self.pairs.T
+        on_small = np.bincount(p, self.shared * ~large[g], len(self.found))  # these pixels have become void
+        counted = self.found - on_small
+        both = alive[p] & large[g]
+        p, g, shared = p[both], g[both], self.shared[both]
+        on_any = np.bincount(p, shared, len(self.found))  # pixels of each predicted component on any anomaly
+        hit = np.bincount(g, shared, len(self.there))
+        # of the predicted components that meet g: their pixels in all, less those on other ground-truth components
+        charged = np.bincount(g, counted[p] - (on_any[p] - shared), len(self.there))
+        called = alive & (counted > 0)
+        return ObjectMatches((hit / (self.there + charged - hit))[large], on_any[called] / counted[called])
+
+    def _alive(self, kept: np.ndarray | None, limits: SizeLimits) -> np.ndarray:
+        alive = self.found >= limits.predicted
+        return alive if kept is None else alive & kept
+
+
+def overlaps(found: np.ndarray, truth: np.ndarray) -> Overlaps:
+    """How predicted components meet those of the ground truth (8-connected).
+
+    Args:
+        found: (H, W) int component numbers 1..p, 0 = none, as ``segments.labelling`` gives them; void pixels are 0.
+        truth: (H, W) integer labels: 0 in distribution, 1 anomaly, 255 void.
+    """
+    there = _number(truth == 1)
+    n_found, n_there = int(found.max(initial=0)) + 1, int(there.max(initial=0)) + 1
+    keys, shared = np.unique(there.astype(np.int64) * n_found + found, return_counts=True)
+    pairs = np.stack([keys % n_found, keys // n_found], 1) - 1
+    both = (pairs >= 0).all(1)
+    sizes = (np.bincount(ids.ravel(), minlength=n)[1:] for ids, n in ((found, n_found), (there, n_there)))
+    return Overlaps(*sizes, pairs[both], shared[both])
+
+
 def match_objects(predicted: np.ndarray, truth: np.ndarray, limits: SizeLimits = ANOMALY_TRACK) -> ObjectMatches:
     """sIoU and PPV of the components of one image.
 
@@ -89,10 +167,7 @@ def match_objects(predicted: np.ndarray, truth: np.ndarray, limits: SizeLimits =
         raise AnomalyError(
             f"prediction is {predicted.dtype} {predicted.shape}, labels {truth.shape}; expected bool and one shape"
         )
-    found, there = _number(predicted & (truth != UNLABELLED)), _number(truth == 1)
-    found, there = _without_small(found, limits.predicted), _without_small(there, limits.actual)
-    counted = (truth == 0) | (there > 0)
-    return _match(found[counted], there[counted])
+    return overlaps(_number(predicted & (truth != UNLABELLED)), truth).match(limits)
 
 
 def pooled(matches: Sequence[ObjectMatches]) -> ObjectMatches:
@@ -105,25 +180,3 @@ def pooled(matches: Sequence[ObjectMatches]) -> ObjectMatches:
 
 def _number(mask: np.ndarray) -> np.ndarray:
     return find_components(np.where(mask, np.uint8(0), np.uint8(UNLABELLED))).ids
-
-
-def _without_small(ids: np.ndarray, limit: int) -> np.ndarray:
-    sizes = np.bincount(ids.ravel())
-    return np.where(sizes[ids] >= limit, ids, 0) if len(sizes) else ids
-
-
-def _match(found: np.ndarray, there: np.ndarray) -> ObjectMatches:
-    """From component numbers (n,) of the pixels that count, 0 = none."""
-    n_found, n_there = int(found.max(initial=0)) + 1, int(there.max(initial=0)) + 1
-    keys, overlap = np.unique(there.astype(np.int64) * n_found + found, return_counts=True)
-    g, p = keys // n_found, keys % n_found
-    size_found, size_there = np.bincount(found, minlength=n_found), np.bincount(there, minlength=n_there)
-    both = (g > 0) & (p > 0)
-    g, p, overlap = g[both], p[both], overlap[both]
-    on_any = np.bincount(p, overlap, n_found)  # pixels of each predicted component on any ground-truth component
-    shared = np.bincount(g, overlap, n_there)
-    # of the predicted components that meet g: their pixels in all, less those on other ground-truth components
-    charged = np.bincount(g, size_found[p] - (on_any[p] - overlap), n_there)
-    actual, called = (1 + np.flatnonzero(sizes[1:]) for sizes in (size_there, size_found))
-    siou = shared[actual] / (size_there[actual] + charged[actual] - shared[actual])
-    return ObjectMatches(siou, on_any[called] / size_found[called])

@@ -1,0 +1,91 @@
+"""What model files have in common: JSON with a format and a version, of one network and its classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.types import Json
+
+_PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
+
+
+def portable_name(network: str) -> str:
+    """What a network is called wherever it lies: ``/models/net.pt2`` and ``./net.pt2`` are both ``net.pt2``.
+
+    ``embedded``, ``embedded:NAME``, ``hf:organisation/name`` and ``package.module:callable`` stay as they are.
+    """
+    if network.startswith("hf:") or (":" in network and "/" not in network):
+        return network
+    return Path(network).absolute().name
+
+
+def check_network(
+    fitted: tuple[str, tuple[str, ...]], running: tuple[str, tuple[str, ...]], what: str, way_out: str
+) -> None:
+    """Refuse a model of another network; a file or folder may have moved, and a file may have been exported again.
+
+    Args:
+        fitted: name and classes of the network the model was fitted for.
+        running: those of the network it is to judge.
+        what: the model, for people.
+        way_out: what to do.
+
+    Raises:
+        MetaModelError: names or classes differ.
+    """
+    if _without_format(portable_name(fitted[0])) != _without_format(portable_name(running[0])):
+        raise MetaModelError(f"{what} was fitted for network {fitted[0]!r}, running is {running[0]!r}; {way_out}")
+    if fitted[1] != tuple(running[1]):
+        raise MetaModelError(
+            f"{what} knows the {len(fitted[1])} classes {', '.join(fitted[1])}; "
+            f"the network has {len(running[1])}: {', '.join(running[1])}; {way_out}"
+        )
+
+
+def write_json(content: Json, path: str | Path, what: str) -> None:
+    """Write a model file; atomic rename, so a broken run leaves nothing half-written.
+
+    Raises:
+        MetaModelError: it cannot be written there.
+    """
+    path = Path(path).expanduser()
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise MetaModelError(f"{path}: {what} cannot be written there ({error.strerror})") from error
+
+
+def read_json(path: Path, form: str, version: int, what: str, remedy: str) -> Json:
+    """The content of a model file of one format.
+
+    Args:
+        path: the file.
+        form, version: what its entries "format" and "version" must be.
+        what: such a file, for people.
+        remedy: what to do when there is none.
+
+    Raises:
+        MetaModelError: missing, not JSON, of another format or version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MetaModelError(f"{path}: no such {what}; {remedy}") from None
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
+        raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
+    if not isinstance(data, dict) or data.get("format") != form:
+        raise MetaModelError(f'{path}: not a {what} (expected "format": "{form}")')
+    if data.get("version") != version:
+        raise MetaModelError(f"{path}: version {data.get('version')}, this program reads version {version}")
+    return data
+
+
+def _without_format(name: str) -> str:
+    path = Path(name)
+    return path.stem if path.suffix.lower() in _PROGRAMS else name

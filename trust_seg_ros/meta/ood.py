@@ -1,0 +1,308 @@
+"""The meta classifier of out-of-distribution (OoD) segments: is one a false alarm? And its model file.
+
+Source: Chan, Rottmann, Gottschalk, Entropy Maximization and Meta Classification for Out-of-Distribution Detection in
+Semantic Segmentation, ICCV 2021, section 4: logistic regression on hand-made metrics, false alarms are discarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from trust_seg_ros.meta import json_parts
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.features import MetricSource, chosen_features, design_matrix
+from trust_seg_ros.meta.fit import fit_logistic, statistics
+from trust_seg_ros.meta.model import LinearPart
+from trust_seg_ros.meta.model_file import check_network, read_json, write_json
+from trust_seg_ros.types import Json
+
+FORMAT = "trust_seg_ros/ood-meta-model"
+VERSION = 1
+DISCARD_ABOVE = 0.5
+"""P(false alarm) above which a segment is discarded, in the paper."""
+_WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
+
+
+@dataclass(frozen=True)
+class OodData:
+    """n OoD segments of many images, stacked, with what ground truth says of them.
+
+    Attributes:
+        names: names of the metrics, as in ``segments.features``.
+        metrics: (n, m) float64.
+        false_alarm: (n,) bool, no pixel of the segment is OoD.
+        class_ids: (n,) uint8 class of the highest mean probability.
+        image: (n,) int32 position in ``images``.
+        images: names of the images; one without any segment may be among them.
+        network, class_names: of the network that predicted.
+        score: name of the score map.
+        threshold: segments are components of {score >= threshold}.
+    """
+
+    names: tuple[str, ...]
+    metrics: np.ndarray
+    false_alarm: np.ndarray
+    class_ids: np.ndarray
+    image: np.ndarray
+    images: tuple[str, ...]
+    network: str
+    class_names: tuple[str, ...]
+    score: str
+    threshold: float
+
+    def __len__(self) -> int:
+        return len(self.false_alarm)
+
+
+@dataclass(frozen=True)
+class OodModel:
+    """A fitted meta classifier of OoD segments.
+
+    Attributes:
+        features: names of the m metrics used.
+        means, scales: (m,) a metric x enters as (x - mean) / scale.
+        classifier: its logistic is P(false alarm).
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting.
+        network, class_names: of the network it was fitted for.
+        score: name of the score map whose segments it judges.
+        threshold: of that score, at which these segments were taken.
+        summary: how it was fitted.
+
+    Raises:
+        MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
+    """
+
+    features: tuple[str, ...]
+    means: np.ndarray
+    scales: np.ndarray
+    classifier: LinearPart
+    ranges: np.ndarray
+    network: str
+    class_names: tuple[str, ...]
+    score: str
+    threshold: float
+    summary: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        m = len(self.features)
+        if not m or len(set(self.features)) < m:
+            raise MetaModelError("features: expected different names, at least one")
+        columns = {
+            "means": self.means,
+            "scales": self.scales,
+            "coefficients": self.classifier.coefficients,
+            "ranges": self.ranges,
+        }
+        for name, value in columns.items():
+            if len(value) != m or not np.isfinite(value).all():
+                raise MetaModelError(f"{name}: expected {m} finite numbers, one per feature")
+        if (self.scales <= 0).any():
+            raise MetaModelError("scales: every one must be positive")
+        if not np.isfinite([self.classifier.intercept, self.threshold]).all():
+            raise MetaModelError("intercept and threshold: expected finite numbers")
+
+    def p_false_alarm(self, source: MetricSource) -> np.ndarray:
+        """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).
+
+        Args:
+            source: a ``SegmentTable`` of ``ood_segment_table``, or ``OodData``.
+
+        Raises:
+            MetaModelError: it lacks a metric.
+        """
+        x = (design_matrix(source, self.features) - self.means) / self.scales
+        return _logistic(self.classifier(x))
+
+    def p_ood(self, source: MetricSource) -> np.ndarray:
+        """(n,) 1 - P(false alarm)."""
+        return 1.0 - self.p_false_alarm(source)
+
+    def check_fits(self, network: str, class_names: Sequence[str], score: str) -> None:
+        """Refuse to judge segments of another network or another score.
+
+        Raises:
+            MetaModelError: network, classes or score differ.
+        """
+        what = "the OoD meta model"
+        check_network((self.network, self.class_names), (network, tuple(class_names)), what, _WAY_OUT)
+        if score != self.score:
+            raise MetaModelError(
+                f"{what} was fitted for segments of the score {self.score!r} at {self.threshold:g}, asked for is "
+                f"{score!r}; choose that score, or {_WAY_OUT}"
+            )
+
+    def to_json(self) -> Json:
+        """The content of the model file."""
+        rows = zip(self.features, self.means, self.scales, self.classifier.coefficients, self.ranges, strict=True)
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": self.network,
+            "classes": list(self.class_names),
+            "score": self.score,
+            "threshold": float(self.threshold),
+            "summary": json_parts.plain(self.summary),
+            "intercepts": {"false_alarm": float(self.classifier.intercept)},
+            "features": {
+                name: {
+                    "mean": float(mean),
+                    "scale": float(scale),
+                    "false_alarm": float(weight),
+                    "range": [float(low), float(high)],
+                }
+                for name, mean, scale, weight, (low, high) in rows
+            },
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the model file (JSON), atomically; raises MetaModelError when it cannot be written there."""
+        write_json(self.to_json(), path, "the OoD meta model")
+
+
+def load_ood_model(path: str | Path) -> OodModel:
+    """Read a model file; ``~`` is the home directory.
+
+    Raises:
+        MetaModelError: missing, not JSON, of another format or version, or inconsistent.
+    """
+    path = Path(path).expanduser().absolute()
+    remedy = "expected a .json file written by trust-seg benchmark … --save-meta"
+    data = read_json(path, FORMAT, VERSION, "OoD meta model file", remedy)
+    try:
+        features = json_parts.part(data, "features", dict)
+        rows = [json_parts.part(features, name, dict) for name in features]
+        mean, scale, weight = (
+            np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", "false_alarm")
+        )
+        intercept = json_parts.number(json_parts.part(data, "intercepts", dict), "false_alarm")
+        return OodModel(
+            tuple(features),
+            mean,
+            scale,
+            LinearPart(weight, intercept),
+            np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),
+            json_parts.part(data, "network", str),
+            json_parts.texts(data, "classes"),
+            json_parts.part(data, "score", str),
+            json_parts.number(data, "threshold"),
+            json_parts.part({"summary": {}, **data}, "summary", dict),
+        )
+    except MetaModelError as error:
+        raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
+
+
+def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: Json | None = None) -> OodModel:
+    """Unpenalised logistic regression of "false alarm" on standardised metrics.
+
+    Args:
+        data: segments to fit on.
+        features: a choice as in ``meta.features``, or the metrics' names.
+        summary: further entries of the model's summary.
+
+    Raises:
+        MetaModelError: not more segments than metrics, segments of one kind only, metrics that are not finite, or an
+            unknown choice of metrics.
+    """
+    names = chosen_features(features, data.names) if isinstance(features, str) else tuple(features)
+    x = design_matrix(data, names)
+    means, scales, classifier = _fit(x, data.false_alarm, names)
+    counts = {"segments": len(data), "false_alarms": int(data.false_alarm.sum()), "images": len(data.images)}
+    return OodModel(
+        names,
+        means,
+        scales,
+        classifier,
+        np.stack([x.min(0), x.max(0)], 1),
+        data.network,
+        data.class_names,
+        data.score,
+        data.threshold,
+        {**counts, **(summary or {})},
+    )
+
+
+def cross_validated(data: OodData, features: str = "meta_ood", folds: int = 5, seed: int = 0) -> np.ndarray:
+    """P(false alarm) of every segment, by a classifier that was fitted without the segment's image.
+
+    Args:
+        data: the segments.
+        features: a choice as in ``meta.features``.
+        folds: the images are divided at random into so many parts, fewer when there are fewer images; each part is
+            judged once, by a classifier fitted on the others.
+        seed: of that division.
+
+    Returns:
+        (n,) float64 in [0, 1].
+
+    Raises:
+        MetaModelError: fewer than two folds or images, or a fitted part that ``fit_ood`` would refuse.
+    """
+    images = np.unique(data.image)
+    if folds < 2 or len(images) < 2:
+        raise MetaModelError(
+            f"{folds} folds of {len(images)} images with segments; cross-validation needs at least 2 of each"
+        )
+    fold = np.empty(int(images[-1]) + 1, np.int64)
+    fold[images] = np.random.default_rng(seed).permutation(len(images)) % folds
+    return _judged_apart(data, features, fold[data.image])
+
+
+def leave_one_out(
+    data: OodData, features: str = "meta_ood", progress: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """P(false alarm) of every segment, by a classifier fitted on all others: the published protocol.
+
+    Segments of the judged image are among those fitted on, which flatters; :func:`cross_validated` does not.
+
+    Args:
+        data: the segments; n fits are made, some milliseconds each.
+        features: a choice as in ``meta.features``.
+        progress: told (done, total).
+
+    Returns:
+        (n,) float64 in [0, 1].
+
+    Raises:
+        MetaModelError: as :func:`fit_ood`.
+    """
+    return _judged_apart(data, features, np.arange(len(data)), progress)
+
+
+def _judged_apart(
+    data: OodData, features: str, part: np.ndarray, progress: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """Every part judged by a fit on the other parts."""
+    names = chosen_features(features, data.names)
+    x, p, parts = design_matrix(data, names), np.empty(len(data)), np.unique(part)
+    for done, number in enumerate(parts, 1):
+        judged = part == number
+        means, scales, classifier = _fit(x[~judged], data.false_alarm[~judged], names)
+        p[judged] = _logistic(classifier((x[judged] - means) / scales))
+        if progress is not None:
+            progress(done, len(parts))
+    return p
+
+
+def _fit(x: np.ndarray, positive: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, LinearPart]:
+    if len(x) <= len(names):
+        raise MetaModelError(
+            f"{len(x)} OoD segments for {len(names)} metrics; expected more segments than metrics: take more images, a "
+            "lower threshold, or fewer metrics"
+        )
+    if positive.all() or not positive.any():
+        raise MetaModelError(
+            f"{int(positive.sum())} of {len(x)} OoD segments are false alarms; a classifier needs both kinds: take "
+            "more images or another threshold"
+        )
+    if bad := [name for name, good in zip(names, np.isfinite(x).all(0), strict=True) if not good]:
+        raise MetaModelError(f"metrics with values that are not finite: {', '.join(bad)}")
+    means, scales = statistics(x)
+    return means, scales, fit_logistic((x - means) / scales, positive)
+
+
+def _logistic(logit: np.ndarray) -> np.ndarray:
+    return 0.5 * (1.0 + np.tanh(0.5 * logit))  # neither overflows nor warns
