@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -49,12 +49,11 @@ _DPI = 150
 def figure(path: str, height: float, width: float = 10.0) -> Iterator[Figure]:
     """A figure that is written to ``path`` (PNG) at the end; sizes in inches, 10 are meant for 1,000 px on a page."""
     with mpl.rc_context(_STYLE):
-        drawn = Figure(figsize=(width, height), layout="constrained")
+        drawn = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
         yield drawn
-        raw = io.BytesIO()
-        drawn.savefig(raw, format="rgba", dpi=_DPI)
-        size = tuple(round(inches * _DPI) for inches in (width, height))
-        picture = Image.frombuffer("RGBA", size, raw.getvalue()).convert("RGB")
+        canvas = FigureCanvasAgg(drawn)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         # a palette is a third of the size, and nobody sees the difference
         picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, "png", optimize=True)
 
