@@ -8,7 +8,7 @@ import pytest
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.evaluation import show_files
-from trust_seg_ros.evaluation.show_files import ShowError, find_images, find_truth, keep_inputs, places
+from trust_seg_ros.evaluation.show_files import ShowError, find_images, find_truth, keep_inputs, label_reader, places
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_ground_truth_has_the_images_name_and_maybe_an_ending(folder):
     names = ["a.png", "b_labelTrainIds.png", "ulm_000000_000019_gtFine_labelTrainIds.png"]
     assert [path.name for path in found] == names
     assert find_truth(images[:1], folder / "labels" / "a.png") == [folder / "labels" / "a.png"]
+
+
+def test_label_ids_of_cityscapes_become_its_classes(tmp_path):
+    image, truth = tmp_path / "ulm_0_leftImg8bit.png", tmp_path / "ulm_0_gtFine_labelIds.png"
+    cv2.imwrite(str(image), np.zeros((2, 3, 3), np.uint8))
+    cv2.imwrite(str(truth), np.array([[7, 8, 0], [33, 26, 4]], np.uint8))
+    assert find_truth([image], tmp_path) == [truth]
+    folder = label_reader(image, truth, 19, (255,))
+    assert folder.read(folder.samples[0])[1].tolist() == [[0, 1, 255], [18, 13, 255]]
+    with pytest.raises(DatasetError, match="19 classes; the network has 11"):
+        label_reader(image, truth, 11, (255,))
 
 
 def test_an_image_is_not_its_own_ground_truth(folder):

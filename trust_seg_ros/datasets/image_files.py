@@ -16,12 +16,13 @@ _JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_KINDS = {0: "grey", 2: "colour", 3: "palette", 4: "grey and alpha", 6: "colour and alpha"}
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: str | Path) -> np.ndarray:
     """An image file as (H, W, 3) uint8 RGB.
 
     Raises:
         DatasetError: there is none, it is no image, or a part of it is missing.
     """
+    path = Path(path)
     data = _content(path, "image")
     # a JPEG without its end decodes without an error in some versions of OpenCV; scans hold no unescaped end marker
     if data.startswith(_JPEG) and data.find(_JPEG_END, data.rfind(_JPEG_SCAN)) < 0:

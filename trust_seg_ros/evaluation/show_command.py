@@ -215,11 +215,16 @@ def _reader(
     args: argparse.Namespace, pipeline: TrustPipeline, images: Sequence[Path], truths: Sequence[Path]
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray | None]]:
     """Image and ground truth by number; raises DatasetError for what cannot be read."""
-    from trust_seg_ros.datasets.folders import LabelledFolder, Sample, read_image
+    from trust_seg_ros.datasets.folders import read_image
+    from trust_seg_ros.evaluation.show_files import label_reader
 
     if not truths:
         return lambda index: (read_image(images[index]), None)
+    classes = len(pipeline.labels)
     ignore = pipeline.labels.without_class if args.ignore is None else tuple(args.ignore)
-    samples = tuple(Sample(image, truth, name=str(image)) for image, truth in zip(images, truths, strict=True))
-    folder = LabelledFolder(samples, len(pipeline.labels), ignore)
-    return lambda index: folder.read(folder.samples[index])
+
+    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
+        folder = label_reader(images[index], truths[index], classes, ignore)
+        return folder.read(folder.samples[0])
+
+    return read

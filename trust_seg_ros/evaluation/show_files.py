@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS
+from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS, LabelledFolder, Sample
+from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS
 from trust_seg_ros.errors import TrustSegError
 
 ENDING = ".trust.png"
 _PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED)
-_CITYSCAPES = ("_leftImg8bit", "_gtFine_labelTrainIds")
+_CITYSCAPES_IMAGE = "_leftImg8bit"
+_CITYSCAPES_TRUTH = ("_gtFine_labelTrainIds", "_gtFine_labelIds")
 
 
 class ShowError(TrustSegError):
@@ -40,7 +42,7 @@ def find_images(given: Sequence[Path]) -> list[Path]:
 
 def _images_in(folder: Path) -> list[Path]:
     found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-    found = sorted(p for p in found if not p.name.endswith(ENDING))
+    found = sorted(p for p in found if not p.name.endswith(ENDING) and not p.name.startswith("."))
     if not found:
         below = sorted(p.name for p in folder.iterdir() if p.is_dir())
         hint = f"; it holds the folders {', '.join(below[:8])}: name one of them" if below else ""
@@ -65,13 +67,27 @@ def find_truth(images: Sequence[Path], truth: Path) -> list[Path]:
 
 def _truth_in(folder: Path, image: Path) -> Path:
     names = [image.stem + ending for ending in LABEL_ENDINGS]
-    if image.stem.endswith(_CITYSCAPES[0]):
-        names.insert(0, image.stem.removesuffix(_CITYSCAPES[0]) + _CITYSCAPES[1])
+    if image.stem.endswith(_CITYSCAPES_IMAGE):
+        names = [image.stem.removesuffix(_CITYSCAPES_IMAGE) + ending for ending in _CITYSCAPES_TRUTH] + names
     for name in names:
         path = folder / f"{name}.png"
         if path.is_file() and path.resolve() != image.resolve():
             return path
     raise DatasetError(f"{image}: no ground truth in {folder}; expected a label image {names[0]}.png")
+
+
+def label_reader(image: Path, truth: Path, classes: int, ignore: tuple[int, ...]) -> LabelledFolder:
+    """What reads an image with its ground truth; label ids of Cityscapes become its 19 classes.
+
+    Raises:
+        DatasetError: an ignored value is a class, or label ids of Cityscapes for other than its 19 classes.
+    """
+    table: tuple[int, ...] = ()
+    if truth.stem.endswith(_CITYSCAPES_TRUTH[1]):
+        if classes != 19:
+            raise DatasetError(f"{truth}: label ids of Cityscapes stand for 19 classes; the network has {classes}")
+        table = CITYSCAPES_TRAIN_IDS
+    return LabelledFolder((Sample(image, truth),), classes, ignore, table)
 
 
 def places(images: Sequence[Path], out: Path | None) -> list[Path]:
