@@ -169,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
         )
         with _bar(console) as bar:
             before, after = tuner.run(*_ticks(bar, tuner.steps, tuner.state.step, tuner.images_judged))
-        if team.first:
+        if after:
             console.print(_table(before, after))
     return 0
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,10 @@ OOD_LAYOUTS = (
     "unknown/ as trust-seg synthetic writes them"
 )
 _MASK_ENDINGS = ("", "_labels_semantic")
+
+
+_KEPT_BYTES = 512 << 20
+"""Memory per synthetic set for scenes drawn already: drawing one costs about as much as training on it."""
 
 
 class LabelledSource(Protocol):
@@ -110,13 +115,23 @@ class SyntheticSource:
 
     name: str
     scenes: SyntheticSet
+    read: Callable[[int], tuple[np.ndarray, np.ndarray]]
 
     def __len__(self) -> int:
         return len(self.scenes)
 
-    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """See ``LabelledSource``."""
-        return self.scenes.read(index)
+
+def _kept(scenes: SyntheticSet) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    """``scenes.read`` that remembers; what it gives is read-only."""
+
+    @lru_cache(max(1, _KEPT_BYTES // (4 * scenes.size[0] * scenes.size[1])))
+    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
+        image, labels = scenes.read(index)
+        image.setflags(write=False)
+        labels.setflags(write=False)
+        return image, labels
+
+    return read
 
 
 def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ...] | None = None) -> LabelledSource:
@@ -136,7 +151,7 @@ def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ..
             f"{text}: the synthetic drive has the classes of camvid11, the network those of {labels.name!r}; "
             "expected data labelled for this network"
         )
-    return SyntheticSource(text, scenes)
+    return SyntheticSource(text, scenes, _kept(scenes))
 
 
 def open_ood(text: str, labels: LabelSet) -> OodSource:
@@ -170,9 +185,10 @@ def _drawn(text: str, scenes: SyntheticSet, labels: LabelSet) -> OodSource:
     if not scenes.kinds or scenes.rate == 0:
         raise DatasetError(f"{text}: no unknown objects; expected kinds=KIND,KIND (or kinds=all) and a rate above 0")
 
+    draw, known = _kept(scenes), labels.names == CLASS_NAMES
+
     def read(index: int) -> OodImage:
-        image, classes = scenes.read(index)
-        known = labels.names == CLASS_NAMES
+        image, classes = draw(index)
         return OodImage(image, (classes == UNLABELLED).astype(np.uint8), classes if known else None)
 
     return OodSource(text, len(scenes), read, scenes)

@@ -45,12 +45,12 @@ class Team:
         return values
 
     def share(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over the processes; buffers are left alone, for they do not change."""
+        """The module with gradients averaged over the processes, and the first one's weights in all of them."""
         if self.size == 1:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
         # a static graph lets parameters be that no loss reaches, such as auxiliary heads
-        return nn.parallel.DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False, static_graph=True)
+        return nn.parallel.DistributedDataParallel(module, device_ids=ids, static_graph=True)
 
     def wait(self) -> None:
         """Until all processes are here."""
