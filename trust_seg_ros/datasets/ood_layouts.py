@@ -113,7 +113,7 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
         SyntheticDriveError: the text after ``synthetic:`` is wrong.
     """
     if text.startswith(PREFIX):
-        return _drawn(parse_synthetic_set(text))
+        return _drawn(text, parse_synthetic_set(text))
     root = Path(text).expanduser()
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; expected {LAYOUTS}")
@@ -132,16 +132,16 @@ Pairs = tuple[list[tuple[str, Path, Path]], int]
 """(name, image, labels) of what is labelled, and how many images are not."""
 
 
-def _drawn(scenes: SyntheticSet) -> OodImages:
+def _drawn(text: str, scenes: SyntheticSet) -> OodImages:
     if not scenes.kinds or scenes.rate == 0:
-        raise DatasetError(f"{scenes}: no unknown objects; expected kinds=KIND,KIND (or kinds=all) and a rate above 0")
+        raise DatasetError(f"{text}: no unknown objects; expected kinds=KIND,KIND (or kinds=all) and a rate above 0")
 
     def read(index: int) -> tuple[np.ndarray, np.ndarray]:
         image, classes = scenes.read(index)
         return image, (classes == UNLABELLED).astype(np.uint8)
 
     names = tuple(f"seed{seed}" for seed in range(scenes.first, scenes.last + 1))
-    return OodImages(str(scenes), "the synthetic drive", names, read)
+    return OodImages(text, "the synthetic drive", names, read)
 
 
 def _files(root: Path, layout: str, coding: Coding, pairs: list[tuple[str, Path, Path]], without: int) -> OodImages:

@@ -142,11 +142,11 @@ def overlaps(found: np.ndarray, truth: np.ndarray) -> Overlaps:
     """
     there = _number(truth == 1)
     n_found, n_there = int(found.max(initial=0)) + 1, int(there.max(initial=0)) + 1
-    keys, shared = np.unique(there.astype(np.int64) * n_found + found, return_counts=True)
+    both = (found > 0) & (there > 0)
+    keys, shared = np.unique(there[both].astype(np.int64) * n_found + found[both], return_counts=True)
     pairs = np.stack([keys % n_found, keys // n_found], 1) - 1
-    both = (pairs >= 0).all(1)
     sizes = (np.bincount(ids.ravel(), minlength=n)[1:] for ids, n in ((found, n_found), (there, n_there)))
-    return Overlaps(*sizes, pairs[both], shared[both])
+    return Overlaps(*sizes, pairs, shared)
 
 
 def match_objects(predicted: np.ndarray, truth: np.ndarray, limits: SizeLimits = ANOMALY_TRACK) -> ObjectMatches:

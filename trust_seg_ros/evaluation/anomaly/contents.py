@@ -1,0 +1,159 @@
+"""What the report of the benchmark holds: tables, figures and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from trust_seg_ros.evaluation.anomaly import figures
+from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, Segments
+from trust_seg_ros.evaluation.anomaly.objects import SizeLimits
+from trust_seg_ros.evaluation.anomaly.panel import Panel
+from trust_seg_ros.evaluation.anomaly.study import Study
+from trust_seg_ros.evaluation.meta import measures
+from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
+from trust_seg_ros.evaluation.meta.tabular import Column, Table, Value
+
+_NAN = float("nan")
+_SCORE = Column("score", "text")
+
+
+def contents(
+    found: Study, command: str, facts: Mapping[str, str], notes: Sequence[str], limits: SizeLimits, panel: Panel
+) -> Report:
+    """The report.
+
+    Args:
+        found: what the benchmark found.
+        command: the command line as it was typed.
+        facts: what else the reader must know: name to value.
+        notes: what must be known before the numbers, beside what ``found`` notes.
+        limits: of components, for the text.
+        panel: best and worst images.
+    """
+    results = found.results
+    sections = [
+        Section(
+            "Pixels",
+            "",
+            (pixels(results, found.pixels.milliseconds["network"]),),
+            (
+                Picture("precision_recall", "Precision and recall over all pixels", partial(figures.pr, results)),
+                Picture("roc", "True and false positive rate over all pixels", partial(figures.roc, results)),
+            ),
+        ),
+        Section("Objects", "", (objects(results, limits),)),
+        Section("Segment errors", "", (errors(results), *classifiers(results))),
+        Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)),
+    ]
+    binned = [r for r in results if r.pixels.uncertain]
+    more = []
+    if binned:
+        worst = max(r.pixels.uncertain for r in binned)
+        more.append(
+            f"so many pixels are pooled in bins of 24-bit numbers; AuPRC of all pixels one by one differs by "
+            f"{worst:.1e} at most"
+        )
+    for name, images in found.skipped.items():
+        if images:
+            more.append(f"left out of {name}, as they could not be read: {', '.join(images)}")
+    title = "Out-of-distribution benchmark"
+    return Report(title, command, tuple(facts.items()), (*notes, *more, *found.notes), tuple(sections))
+
+
+def pixels(results: Sequence[ScoreResult], network: float) -> Table:
+    """AuPRC, AUROC, FPR95 and time of every score."""
+    columns = (
+        _SCORE,
+        Column("AuPRC, %"),
+        Column("AUROC, %"),
+        Column("FPR95, %"),
+        Column("best F1, %"),
+        Column("at threshold", "number"),
+        Column("time, ms", "number"),
+    )
+    rows = []
+    for r in results:
+        p = r.pixels
+        rows.append((r.score, p.auprc, p.auroc, p.fpr95, p.best_f1, p.best_threshold, r.milliseconds))
+    note = (
+        "Pooled over the data set, void left out; a pixel is called an anomaly when score >= threshold. Time: median "
+        f"per image beside the network's {network:.1f} ms; entropy, margin and variation_ratio are made in one go and "
+        "share it."
+    )
+    return Table("pixels", "Pixels", columns, tuple(rows), note)
+
+
+def objects(results: Sequence[ScoreResult], limits: SizeLimits) -> Table:
+    """sIoU, PPV and F1* before and after discarding."""
+    columns = (
+        _SCORE,
+        Column("segments", "text"),
+        Column("threshold", "number"),
+        Column("sIoU, %"),
+        Column("PPV, %"),
+        Column("F1*, %"),
+        Column("predicted", "count"),
+        Column("objects", "count"),
+    )
+    rows: list[tuple[Value, ...]] = []
+    for r in results:
+        for text, part in (("all", r.plain), ("kept by the meta classifier", _after(r))):
+            if part is not None:
+                o = part.objects
+                measured = (o.mean_siou, o.mean_ppv, o.f1_star, len(o.ppv), len(o.siou))
+                rows.append((r.score, text, r.threshold, *measured))
+    note = (
+        f"Components of {{score >= threshold}}; predicted ones below {limits.predicted} pixels are dropped, objects "
+        f"below {limits.actual} pixels become void (SegmentMeIfYouCan)."
+    )
+    return Table("objects", "Objects", columns, tuple(rows), note)
+
+
+def errors(results: Sequence[ScoreResult]) -> Table:
+    """Whole false positives and negatives, before and after discarding."""
+    parts = ("FP", "FN", "errors")
+    columns = [_SCORE, Column("threshold", "number"), Column("segments", "count"), Column("objects", "count")]
+    columns += [Column(f"{part} {when}", "count") for when in ("before", "after") for part in parts]
+    columns.append(Column("fewer errors, %"))
+    swept = [r for r in results if r.fewest is not None]
+    if swept:
+        columns += [Column("fewest without meta", "count"), Column("at threshold", "number")]
+    rows = []
+    for r in results:
+        after = _after(r)
+        gain = 1 - after.errors / r.plain.errors if after is not None and r.plain.errors else _NAN
+        row: list[Value] = [r.score, r.threshold, len(r.cut.data), r.actual, *_errors(r.plain), *_errors(after), gain]
+        if swept:
+            row += [r.fewest[1], r.fewest[0]] if r.fewest else [_NAN, _NAN]
+        rows.append(tuple(row))
+    note = (
+        "FP: predicted components without an anomaly in them; FN: objects that no predicted component touches; after: of "
+        "the components that the meta classifier keeps (Chan et al. 2021, section 4). To find nothing at all makes as "
+        "many errors as there are objects: more than that is worse than silence."
+    )
+    if swept:
+        note += " Fewest without meta: the best of the thresholds tried, for the pixels' sake alone."
+    return Table("segment_errors", "Segment errors", tuple(columns), tuple(rows), note)
+
+
+def classifiers(results: Sequence[ScoreResult]) -> tuple[Table, ...]:
+    """How well false alarms are told; nothing where there is no meta classification."""
+    rows = []
+    for r in results:
+        if r.meta is not None:
+            truth = r.cut.data.false_alarm
+            share = float(truth.mean()) if len(truth) else _NAN
+            rows.append((r.score, len(truth), share, r.meta.accuracy, measures.majority(truth), r.meta.auroc))
+    titles = ("false alarms, %", "accuracy, %", "majority, %", "AUROC, %")
+    columns = (_SCORE, Column("segments", "count"), *(Column(title) for title in titles))
+    note = "Is a segment a false alarm? Majority: accuracy of always answering the more frequent kind."
+    return (Table("meta_classifier", "Meta classifier", columns, tuple(rows), note),) if rows else ()
+
+
+def _after(result: ScoreResult) -> Segments | None:
+    return None if result.meta is None else result.meta.segments
+
+
+def _errors(part: Segments | None) -> tuple[Value, ...]:
+    return (_NAN,) * 3 if part is None else (part.false_positives, part.false_negatives, part.errors)

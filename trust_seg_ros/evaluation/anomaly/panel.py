@@ -1,0 +1,101 @@
+"""Best and worst images side by side: image, ground truth, score map, segments kept and discarded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, image_f1
+from trust_seg_ros.evaluation.anomaly.passes import Look, Seen, walk
+from trust_seg_ros.evaluation.lettering import write
+from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT, INK
+from trust_seg_ros.evaluation.pictures import colour_map, spotlight
+from trust_seg_ros.segments import ood_segments
+from trust_seg_ros.types import UNLABELLED
+
+_TILE, _GAP, _HEAD, _LINE = 440, 8, 34, 26
+_CAPTIONS = ("image", "ground truth: anomaly cyan, void dark", "score", "kept cyan, discarded amber")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The images one score does best and worst on.
+
+    Attributes:
+        look, images: to see them once more.
+        result: of the score that is shown.
+        number: images of either kind, at most.
+    """
+
+    look: Look
+    images: OodImages
+    result: ScoreResult
+    number: int = 3
+
+    @property
+    def caption(self) -> str:
+        """One line for the report."""
+        return (
+            f"Images with the best and the worst F1 over their pixels, score {self.result.score}, "
+            f"threshold {self.result.threshold:.3f}"
+        )
+
+    def draw(self, path: Path) -> bool:
+        """Write the picture; False when no image has an anomaly or a segment."""
+        shown = self.chosen()
+        if not shown:
+            return False
+        rows = [self._row(place, f1) for place, f1 in shown]
+        picture = np.vstack([_header(), *rows])
+        return cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def chosen(self) -> list[tuple[int, float]]:
+        """(position in ``result.cut``, F1), best first; none twice."""
+        f1 = image_f1(self.result)
+        order = [int(k) for k in np.argsort(-f1, kind="stable") if np.isfinite(f1[k])]
+        best, worst = order[: self.number], order[self.number :][-self.number :]
+        return [(place, float(f1[place])) for place in (*best, *worst)]
+
+    def _row(self, place: int, f1: float) -> np.ndarray:
+        found, score = self.result.cut, self.result.score
+        seen = next(walk(self.look, self.images, [found.indices[place]]))
+        discarded = None if self.result.meta is None else self.result.meta.discarded
+        kept = found.kept(discarded)[place]
+        plane = np.where(seen.truth == UNLABELLED, np.nan, seen.planes[score])
+        ids = ood_segments(plane, self.result.threshold).ids
+        mask = np.append(False, kept)[ids]
+        truth = spotlight(seen.image, np.zeros_like(mask), ood=seen.truth == 1)
+        truth[seen.truth == UNLABELLED] = 0
+        heat = colour_map(self._scaled(seen))
+        result = spotlight(seen.image, (ids > 0) & ~mask, ood=mask)
+        title = f"{self.images.names[found.indices[place]]}: F1 {100 * f1:.1f} %"
+        return _tiles((seen.image, truth, heat, result), title)
+
+    def _scaled(self, seen: Seen) -> np.ndarray:
+        """Scores in [0, 1], one scale for all images: 1 to 99.9 % of all pixels."""
+        counts = self.result.pixels.counts
+        above = (counts.true_positives + counts.false_positives) / (counts.positives + counts.negatives)
+        low, high = (float(counts.thresholds[min(np.searchsorted(above, s), len(above) - 1)]) for s in (0.99, 0.001))
+        plane = seen.planes[self.result.score].astype(np.float64)
+        return np.nan_to_num((plane - low) / max(high - low, 1e-12), nan=1.0, posinf=1.0, neginf=0.0)
+
+
+def _header() -> np.ndarray:
+    head = np.full((_HEAD, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
+    for column, caption in enumerate(_CAPTIONS):
+        write(head, caption, column * (_TILE + _GAP) + 4, 7, 20, INK)
+    return head
+
+
+def _tiles(tiles: tuple[np.ndarray, ...], title: str) -> np.ndarray:
+    height = max(1, round(_TILE * tiles[0].shape[0] / tiles[0].shape[1]))
+    row = np.full((height + _LINE, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
+    for column, tile in enumerate(tiles):
+        left = column * (_TILE + _GAP)
+        row[:height, left : left + _TILE] = cv2.resize(tile, (_TILE, height), interpolation=cv2.INTER_AREA)
+    write(row, title, 4, height + 4, 17, FAINT)
+    return row

@@ -1,0 +1,288 @@
+"""Two passes over images with anomalies: pixels into pooled counts, then segments at the thresholds these gave.
+
+The network answers every image again in the second pass, as score maps of a data set neither fit into memory nor are
+worth a disk. What is kept of an image are its segments' metrics and how they overlap with ground truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+import torch
+
+from trust_seg_ros import segments, uncertainty
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.evaluation.anomaly.curves import Counts
+from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.anomaly.objects import NO_LIMITS, Overlaps, SizeLimits, overlaps
+from trust_seg_ros.evaluation.anomaly.pooling import BoundedScores
+from trust_seg_ros.meta.ood import OodData
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.labelling import find_components
+from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES, score_map
+
+EXACT_VALUES = 32_000_000
+"""Scores of pixels that are kept exactly, all score maps together: 160 MB, and 15 bytes per pixel of one map more
+while it is sorted; beyond, histograms."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is computed of every image.
+
+    Attributes:
+        network: it answers.
+        scores: names of the score maps, as in ``uncertainty.score_names``.
+        gradient: of the gradient scores; None = their defaults.
+        keep_going: leave out images that cannot be read; they are named in ``skipped``.
+        skipped: name of the image -> why it was left out.
+    """
+
+    network: SegmentationNetwork
+    scores: tuple[str, ...]
+    gradient: GradientSettings | None = None
+    keep_going: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One image, its truth and what was computed of it.
+
+    Attributes:
+        index: position in the data set.
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) uint8: 0 in distribution, 1 anomaly, 255 void.
+        answer, maps: of the network; the maps are on the host.
+        planes: score -> (H, W) float32.
+        milliseconds: score -> time it took; those of the softmax are made together and share one time. "network" too.
+    """
+
+    index: int
+    image: np.ndarray
+    truth: np.ndarray
+    answer: LogitMaps
+    maps: UncertaintyMaps
+    planes: dict[str, np.ndarray]
+    milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pixels of a data set.
+
+    Attributes:
+        counts: score -> pooled counts.
+        exact: score -> whether no pixel was rounded into a bin.
+        milliseconds: score, and "network" -> median time per image.
+        images, inside, anomalous: images seen, and pixels of either kind, void left out.
+    """
+
+    counts: dict[str, Counts]
+    exact: dict[str, bool]
+    milliseconds: dict[str, float]
+    images: int
+    inside: int
+    anomalous: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Segments of a data set: components of {score >= threshold}, void left out.
+
+    Attributes:
+        data: metrics of the segments that are not below the limit; no metrics when none were asked for.
+        indices: the images seen, as positions in the data set.
+        overlaps: of each image, all its segments.
+        large: of each image, (p,) bool, segments not below the limit: the rows of ``data``, in order.
+        sweep: (k, 3) float64, further thresholds with the false positives and negatives they give.
+    """
+
+    data: OodData
+    indices: tuple[int, ...]
+    overlaps: tuple[Overlaps, ...]
+    large: tuple[np.ndarray, ...]
+    sweep: np.ndarray
+
+    def kept(self, discarded: np.ndarray | None) -> list[np.ndarray]:
+        """Of each image, (p,) bool: large and not discarded.
+
+        Args:
+            discarded: (n,) bool for the rows of ``data``; None = none.
+        """
+        if discarded is None:
+            return list(self.large)
+        ends = np.cumsum([int(large.sum()) for large in self.large])
+        kept = [large.copy() for large in self.large]
+        for mask, part in zip(kept, np.split(~discarded, ends[:-1]), strict=True):
+            mask[mask] = part
+        return kept
+
+
+def walk(look: Look, images: OodImages, indices: Sequence[int] | None = None) -> Iterator[Seen]:
+    """Every image, or some, with its scores.
+
+    Raises:
+        DatasetError: an image or its labels cannot be read, and ``look.keep_going`` is off.
+        TrustSegError: the network fails, or cannot give a score.
+    """
+    for index in range(len(images)) if indices is None else indices:
+        if images.names[index] in look.skipped:
+            continue
+        try:
+            image, truth = images.read(index)
+        except DatasetError as error:
+            if not look.keep_going:
+                raise
+            look.skipped[images.names[index]] = str(error)
+            continue
+        yield _seen(look, index, image, truth)
+
+
+def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pixels:
+    """First pass: the pixels of every score, pooled.
+
+    Raises:
+        AnomalyError: no anomaly, or nothing else, in the whole data set.
+        TrustSegError: as :func:`walk`.
+    """
+    pools = {score: BoundedScores(EXACT_VALUES // len(look.scores)) for score in look.scores}
+    times: dict[str, list[float]] = {score: [] for score in (*look.scores, "network")}
+    kinds, seen_images = np.zeros(2, np.int64), 0
+    for seen in walk(look, images):
+        for score, plane in seen.planes.items():
+            pools[score].add(plane, seen.truth)
+        for name, value in seen.milliseconds.items():
+            times[name].append(value)
+        kinds += np.bincount(seen.truth.ravel(), minlength=2)[:2]
+        seen_images += 1
+        if progress is not None:
+            progress(seen.index + 1, len(images))
+    if not seen_images:
+        raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
+    counts = {score: pooled.counts() for score, pooled in pools.items()}
+    # the first image may wait for compilation
+    medians = {name: float(np.median(values[1:] or values)) for name, values in times.items()}
+    exact = {score: pooled.exact for score, pooled in pools.items()}
+    return Pixels(counts, exact, medians, seen_images, *kinds.tolist())
+
+
+def cut(
+    look: Look,
+    images: OodImages,
+    thresholds: Mapping[str, float],
+    *,
+    metrics: bool = True,
+    limits: SizeLimits = NO_LIMITS,
+    sweeps: Mapping[str, np.ndarray] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Cut]:
+    """Second pass: the segments of every score, with what ground truth says of them.
+
+    Args:
+        look, images: as in the first pass.
+        thresholds: score -> threshold.
+        metrics: measure the segments for meta classification.
+        limits: smaller segments are no errors, and are neither fitted on nor judged.
+        sweeps: score -> further thresholds (k,) whose segment errors are counted as well.
+        progress: told (done, total).
+    """
+    parts: dict[str, list[_Part]] = {score: [] for score in look.scores}
+    grids = {score: np.asarray((sweeps or {}).get(score, ()), np.float64) for score in look.scores}
+    sums = {score: np.zeros((len(grid), 2)) for score, grid in grids.items()}
+    for seen in walk(look, images):
+        for score in look.scores:
+            parts[score].append(_part(seen, score, thresholds[score], metrics, limits))
+            for row, threshold in enumerate(grids[score]):
+                found = _components(seen.planes[score], seen.truth, threshold)
+                sums[score][row] += overlaps(found, seen.truth).errors(limits=limits)
+        if progress is not None:
+            progress(seen.index + 1, len(images))
+    return {
+        score: _joined(
+            parts[score], look, images, score, thresholds[score], np.column_stack([grids[score], sums[score]])
+        )
+        for score in look.scores
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    index: int
+    names: tuple[str, ...]
+    metrics: np.ndarray
+    class_ids: np.ndarray
+    overlaps: Overlaps
+    large: np.ndarray
+
+
+def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
+    start = time.perf_counter()
+    answer = look.network.infer(image)
+    if answer.logits.is_cuda:
+        torch.cuda.synchronize(answer.logits.device)
+    after = time.perf_counter()
+    maps = _to_host(uncertainty.uncertainty_maps(answer))
+    shared = 1e3 * (time.perf_counter() - after)
+    planes, milliseconds = {}, {"network": 1e3 * (after - start)}
+    for score in look.scores:
+        begin = time.perf_counter()
+        planes[score] = score_map(score, answer, maps, look.gradient).numpy(force=True)
+        own = 1e3 * (time.perf_counter() - begin)
+        milliseconds[score] = shared if score in SOFTMAX_SCORES else own
+    return Seen(index, image, truth, answer, maps, planes, milliseconds)
+
+
+def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
+    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
+    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})
+
+
+def _part(seen: Seen, score: str, threshold: float, metrics: bool, limits: SizeLimits) -> _Part:
+    plane = seen.planes[score]
+    if metrics:
+        void = seen.truth == UNLABELLED
+        table = segments.ood_segment_table(plane, threshold, seen.maps, seen.answer, "meta_ood", ignore=void)
+        found, names, values, classes = table.ids, table.names, table.metrics, table.class_ids
+    else:
+        found = _components(plane, seen.truth, threshold)
+        names, values, classes = (), np.empty((int(found.max(initial=0)), 0)), np.empty(0, np.uint8)
+    met = overlaps(found, seen.truth)
+    large = met.found >= limits.predicted
+    return _Part(seen.index, names, values[large], classes[large] if metrics else classes, met, large)
+
+
+def _components(plane: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
+    """Numbers (H, W) of the components of {score >= threshold}, compared in float32 as ``segments`` does."""
+    above = (plane >= np.float32(threshold)) & (truth != UNLABELLED)
+    return find_components(np.where(above, np.uint8(0), np.uint8(UNLABELLED))).ids
+
+
+def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, threshold: float, sweep: np.ndarray) -> Cut:
+    if not parts:
+        raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
+    data = OodData(
+        names=parts[0].names,
+        metrics=np.concatenate([part.metrics for part in parts]),
+        false_alarm=np.concatenate([part.overlaps.false_alarms[part.large] for part in parts]),
+        class_ids=np.concatenate([part.class_ids for part in parts]),
+        image=np.concatenate([np.full(int(part.large.sum()), part.index, np.int32) for part in parts]),
+        images=images.names,
+        network=look.network.name,
+        class_names=look.network.labels.names,
+        score=score,
+        threshold=float(threshold),
+    )
+    columns = zip(*((part.index, part.overlaps, part.large) for part in parts), strict=True)
+    return Cut(data, *columns, sweep)
+
+
+def _first(skipped: Mapping[str, str]) -> str:
+    return next(iter(skipped.values()), "there is none")
