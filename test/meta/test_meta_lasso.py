@@ -168,10 +168,35 @@ def test_what_did_not_converge_is_said(monkeypatch, caplog):
     assert "LASSO at λ = 0.001: not converged" in caplog.text
 
 
-def test_a_constant_metric_stays_out():
+def test_of_metrics_that_are_the_same_the_first_is_used():
+    x, y = problem(4)
+    doubled = np.column_stack([x, -x[:, 1], x[:, 2]])
+    path = lasso_path(doubled, y)
+    assert path.coefficients[:, :6] == pytest.approx(lasso_path(x, y).coefficients, abs=1e-6)
+    assert not path.coefficients[:, 6:].any()
+
+
+def test_nearly_collinear_metrics_reach_the_optimum():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(500, 3)) @ rng.normal(size=(3, 15)) + 0.003 * rng.normal(size=(500, 15))
+    x = (x - x.mean(0)) / x.std(0)
+    y = rng.random(500) < 1 / (1 + np.exp(-2 * x[:, 0] - 100 * (x[:, 3] - x[:, 3].round(1))))
+    path = lasso_path(x, y)
+    gradient = (1 / (1 + np.exp(-path.logits(x))) - y) @ x / len(x)
+    assert (np.abs(gradient) <= path.lambdas[:, None] + 1.1e-7).all()
+    kept = path.coefficients != 0
+    signs = -path.lambdas[:, None] * np.sign(path.coefficients)
+    assert gradient[kept] == pytest.approx(signs[kept], abs=1.1e-7)
+    assert kept[-1].sum() >= 10
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-17, 0.3])
+def test_a_constant_metric_stays_out(value):
     x, y = problem(1)
-    x[:, 2] = 0.0
-    assert not lasso_path(x, y).coefficients[:, 2].any()
+    x[:, 2] = value
+    path = lasso_path(x, y)
+    assert not path.coefficients[:, 2].any()
+    assert path.logits(x) == pytest.approx(lasso_path(np.delete(x, 2, 1), y).logits(x[:, [0, 1, 3, 4, 5]]), abs=1e-4)
 
 
 @pytest.mark.parametrize(

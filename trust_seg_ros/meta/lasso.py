@@ -5,7 +5,8 @@ not penalised: the objective of Friedman, Hastie, Tibshirani, Journal of Statist
 scikit-learn's ``C`` is 1/(n·λ).
 
 The loss is replaced by its quadratic approximation at the present point, that is minimised by cyclic coordinate
-descent, and a step towards the minimum is taken, halved until the objective falls. Each λ starts from the solution of
+descent, with linear equations where it creeps, and a step towards the minimum is taken, halved until the objective
+falls. Each λ starts from the solution of
 the one before, with the metrics that the strong rule (Tibshirani et al., J. R. Stat. Soc. B 74, 2012) does not rule
 out; those it was wrong about are added until the conditions of optimality hold for all. What costs is the Gram matrix
 of the approximation, so it is made of these metrics only.
@@ -53,6 +54,9 @@ class LassoPath:
 def lasso_path(x: np.ndarray, positive: np.ndarray, lambdas: np.ndarray = LAMBDAS) -> LassoPath:
     """Coefficients for every λ, to within :data:`TOLERANCE` of the conditions of optimality.
 
+    Of metrics that are the same but for scale and sign, as S_rel and S_in_rel = S_rel - 1 are, the first has the
+    coefficient and the others 0; any division among them would be as good.
+
     Args:
         x: (n, m) metrics, standardised with statistics of these rows.
         positive: (n,) bool, both kinds present.
@@ -93,7 +97,7 @@ def objective(design: np.ndarray, y: np.ndarray, weights: np.ndarray, penalties:
 
 
 class _Solver:
-    """Where the descent is; the intercept is the last weight.
+    """Where the descent is; the intercept is the last weight, its row all 1.
 
     Attributes:
         weights: (m + 1,).
@@ -102,6 +106,7 @@ class _Solver:
 
     def __init__(self, rows: np.ndarray, y: np.ndarray) -> None:
         self._rows, self._y = rows, y
+        self._repeated = _repeated(rows)
         self._space = np.empty_like(rows)
         self.weights = np.zeros(len(rows))
         self.weights[-1] = np.log(y.mean() / (1 - y.mean()))
@@ -115,10 +120,10 @@ class _Solver:
         """
         penalties = np.full(len(self.weights), penalty)
         penalties[-1] = 0.0
-        considered = considered | (self.weights != 0)
+        considered = ~self._repeated & (considered | (self.weights != 0))
         considered[-1] = True
         for _ in range(_ROUNDS):
-            violations = _violations(self.gradient, self.weights, penalties)
+            violations = np.where(self._repeated, 0.0, _violations(self.gradient, self.weights, penalties))
             if violations.max() <= TOLERANCE:
                 break
             if violations[considered].max() <= TOLERANCE:
@@ -133,7 +138,9 @@ class _Solver:
         rooted = self._space[: len(chosen)]
         _scale(self._rows, chosen, np.sqrt(curvature), rooted)
         step = np.zeros(len(self.weights))
-        step[chosen] = _descend(rooted @ rooted.T, self.gradient[chosen], self.weights[chosen], penalties[chosen])
+        step[chosen] = _quadratic_step(
+            rooted @ rooted.T, self.gradient[chosen], self.weights[chosen], penalties[chosen]
+        )
         value, length = self._loss + penalties @ np.abs(self.weights), 1.0
         start, logits, towards = self.weights, self._logits, step @ self._rows
         while length > 1e-6:
@@ -154,6 +161,15 @@ class _Solver:
         return self._loss
 
 
+def _repeated(rows: np.ndarray) -> np.ndarray:
+    """(m + 1,) bool, metrics that an earlier one repeats, but for scale and sign; never the intercept, the last row."""
+    gram = rows[:-1] @ rows[:-1].T
+    norms = np.sqrt(np.diag(gram))
+    products = np.outer(norms, norms)
+    same = (np.abs(gram) >= (1 - 1e-12) * products) & (products > 1e-12 * products.max(initial=0.0))
+    return np.append(np.triu(same, 1).any(0), False)
+
+
 def _violations(gradient: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> np.ndarray:
     """How far each condition of optimality is from being met, (m,), in units of the gradient."""
     at_zero = np.maximum(np.abs(gradient) - penalties, 0.0)
@@ -169,13 +185,63 @@ def _scale(rows: np.ndarray, chosen: np.ndarray, factors: np.ndarray, out: np.nd
             out[k, i] = row[i] * factors[i]
 
 
+def _quadratic_step(gram: np.ndarray, gradient: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """Step d to the minimum of gradient·d + d·gram·d/2 + Σ penalty·|weight + d|.
+
+    Coordinate descent finds the signs soon, but creeps where metrics are collinear: what is left then is a system of
+    linear equations.
+    """
+    place, slope = weights.copy(), gradient.copy()
+    for _ in range(100):
+        if _descend(gram, slope, place, penalties, 50):
+            break
+        _solve_within_signs(gram, slope, place, penalties)
+        slope = gradient + gram @ (place - weights)
+    return place - weights
+
+
+def _solve_within_signs(gram: np.ndarray, slope: np.ndarray, place: np.ndarray, penalties: np.ndarray) -> None:
+    """Move ``place`` to the minimum over the weights that are not 0, dropping those that change their sign on the way.
+
+    Every move lowers the objective, or is not made: the equations may be singular.
+    """
+    slope = slope.copy()
+    free = np.flatnonzero((place != 0) | (penalties == 0))
+    while free.size:
+        downhill = slope[free] + penalties[free] * np.sign(place[free])
+        among = gram[np.ix_(free, free)]
+        try:
+            step = np.linalg.solve(among, -downhill)
+        except np.linalg.LinAlgError:
+            return
+        crossing = (penalties[free] > 0) & ((place[free] + step) * np.sign(place[free]) <= 0)
+        lengths = np.where(crossing, np.abs(place[free]) / np.maximum(np.abs(step), 1e-300), 1.0)
+        first = int(np.argmin(lengths))
+        length = min(lengths[first], 1.0)
+        if not length * downhill @ step + length**2 / 2 * step @ among @ step < 0:
+            return
+        place[free] += length * step
+        slope += gram[:, free] @ (length * step)
+        if not crossing[first]:
+            return
+        place[free[first]] = 0.0
+        free = np.delete(free, first)
+
+
 @jit
-def _descend(gram: np.ndarray, gradient: np.ndarray, weights: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-    """Step to the minimum of gradient·d + d·gram·d/2 + Σ penalty·|weight + d|, by cyclic coordinate descent."""
-    m = len(weights)
-    slope, place = gradient.copy(), weights.copy()
+def _descend(gram: np.ndarray, slope: np.ndarray, place: np.ndarray, penalties: np.ndarray, sweeps: int) -> bool:
+    """Cyclic coordinate descent, in place; whether it arrived.
+
+    Args:
+        gram: (m, m).
+        slope: (m,) gradient of the quadratic at ``place``.
+        place: (m,) weights.
+        penalties: (m,).
+        sweeps: at most so many.
+    """
+    m = len(place)
     active_only = False
-    for _ in range(20_000):
+    for _ in range(sweeps):
         largest = 0.0
         for j in range(m):
             curve = gram[j, j]
@@ -192,8 +258,8 @@ def _descend(gram: np.ndarray, gradient: np.ndarray, weights: np.ndarray, penalt
                 largest = max(largest, abs(change) * curve)
         if largest < 1e-10:
             if not active_only:
-                break
+                return True
             active_only = False
         else:
             active_only = True
-    return place - weights
+    return False
