@@ -93,8 +93,9 @@ def test_loading_names_what_is_wrong_with_the_meta_model(tmp_path, monkeypatch):
     assert f"{tmp_path}/broken.json: not a readable JSON file" in loading("~/broken.json")
     replace(load_meta_model(), network="/opt/net.pt2").save(tmp_path / "other.json")
     assert "fitted for network '/opt/net.pt2', running is 'embedded'; fit one" in loading("~/other.json")
-    replace(load_meta_model(), class_names=("a", "b")).save(tmp_path / "classes.json")
-    assert "knows the 2 classes a, b; the network has 11: Sky" in loading("~/classes.json")
+    others = tuple("abcdefghijk")
+    replace(load_meta_model(), class_names=others).save(tmp_path / "classes.json")
+    assert f"knows the 11 classes {', '.join(others)}; the network has 11: Sky" in loading("~/classes.json")
 
 
 def test_a_meta_model_of_ones_own_is_used(tmp_path, monkeypatch):
@@ -134,10 +135,11 @@ def test_without_a_meta_model_segments_come_unjudged(pipeline, image):
     assert len(result.segments) > 0
 
 
-def test_shipped_meta_model_uses_the_metaseg_features(pipeline, image):
+def test_shipped_meta_model_uses_the_metaseg_features_and_the_predicted_class(pipeline, image):
     logits = pipeline.network.infer(image)
     table = segment_table(reference_maps(logits), logits, "metaseg")
-    assert load_meta_model().features == table.names
+    assert load_meta_model().features == (*table.names, *(f"class_{c}" for c in range(11)))
+    assert pipeline.features == "metaseg"  # nothing more has to be computed for it
 
 
 @pytest.mark.skipif(not CAMVID.is_dir(), reason=f"CamVid is not at {CAMVID}")
@@ -163,7 +165,7 @@ def test_a_meta_model_gets_the_metrics_it_needs(pipeline, image):
     q = len(pipeline.labels)
     names = chosen_features("E,V_var,ndist_3,cprob_*", FEATURE_SETS["all"].names(q), "one-hot")
     part = LinearPart(np.arange(1.0, len(names) + 1), -1.0)
-    ones, ranges = np.ones(len(names)), np.zeros((len(names), 2))
+    ones, ranges = np.ones(len(names)), np.tile([0.0, 1.0], (len(names), 1))
     model = replace(
         pipeline.meta, features=names, means=0 * ones, scales=ones, classifier=part, regressor=part, ranges=ranges
     )

@@ -49,10 +49,23 @@ def test_prediction_worked_out_by_hand():
 
 
 def test_extreme_metrics_give_probabilities_without_warnings():
+    wide = replace(_model(), ranges=np.array([[-1e9, 1e9]] * 2))
     with np.errstate(all="raise"):
-        p_wrong, iou = _model().predict(_table([[1e9, 0.0], [-1e9, 1.0]]))
+        p_wrong, iou = wide.predict(_table([[1e9, 0.0], [-1e9, 1.0]]))
     assert p_wrong.tolist() == [0.0, 1.0]
     assert iou.tolist() == [1.0, 0.0]
+
+
+def test_metrics_beyond_those_fitted_on_count_as_the_outermost_of_these():
+    far = _model().predict(_table([[1e9, 0.4], [-5.0, 7.0]]))
+    edge = _model().predict(_table([[500.0, 0.4], [1.0, 1.0]]))
+    assert np.array_equal(far, edge)
+    assert not np.array_equal(edge[0], _model().predict(_table([[499.0, 0.4], [2.0, 0.9]]))[0])
+
+
+def test_ranges_upside_down_are_refused():
+    with pytest.raises(MetaModelError, match="smallest value of a metric is above its largest"):
+        replace(_model(), ranges=np.array([[0.0, 1.0], [2.0, 1.0]]))
 
 
 def test_no_segments_give_no_predictions():
@@ -151,6 +164,7 @@ def test_a_place_where_no_file_can_be_written_is_named(tmp_path):
 
 def test_one_hot_classes_are_predicted_from_the_class_alone():
     model = replace(_model(), features=("E", "class_1"), means=np.array([0.5, 0.0]), scales=np.array([0.1, 1.0]))
+    model = replace(model, ranges=np.array([[0.0, 1.0], [0.0, 1.0]]))
     table = replace(_table([[1.0, 0.7], [1.0, 0.7]]), class_ids=np.array([0, 1], np.uint8))
     p_wrong, iou = model.predict(table)
     assert p_wrong == pytest.approx(1 / (1 + np.exp(-(np.array([4.0, 3.0]) + 0.5))))

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.layouts import has_splits, open_dataset
-from trust_seg_ros.segmentation.settings import NetworkSettings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what they need would make every --help wait for torch
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.segmentation.labels import LabelSet
+    from trust_seg_ros.segmentation.settings import NetworkSettings
 
 WHOLE = "all"
 """What the one split is called of a data set that has none."""
@@ -102,6 +101,8 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
 
 def network_settings(args: argparse.Namespace) -> NetworkSettings:
     """The network that the options of :func:`add_network_arguments` name; loads nothing."""
+    from trust_seg_ros.segmentation.settings import NetworkSettings
+
     return NetworkSettings(
         model=args.model,
         labels=args.labels,
@@ -126,6 +127,8 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
         DatasetError: as ``layouts.open_dataset``; or a split is named where there are none, which would make
             two names, one to fit on and one to judge on, mean the same images.
     """
+    from trust_seg_ros.datasets.layouts import open_dataset
+
     whole = _is_whole(args.dataset)
     if whole and split != WHOLE:
         raise DatasetError(
@@ -163,6 +166,8 @@ class _Split(argparse.Action):
 
 
 def _is_whole(root: Path) -> bool:
+    from trust_seg_ros.datasets.layouts import has_splits
+
     try:
         return not has_splits(root.expanduser())
     except OSError:  # opening the data set says it in words

@@ -53,7 +53,7 @@ class MetaModel:
         regressor: predicted IoU_adj, clipped to [0, 1].
         network: name of the network it was fitted for; of a file or folder the last part, see :func:`portable_name`.
         class_names: class names of that network, in order.
-        ranges: (m, 2) smallest and largest value of each metric seen in fitting.
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting; values beyond enter as these.
         summary: how it was fitted: data, split, number of segments, scores.
         predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
             on; None where an older file does not tell.
@@ -95,18 +95,24 @@ class MetaModel:
                 raise MetaModelError(f"{name}: {len(value)} numbers for {m} features")
             if not np.isfinite(value).all():
                 raise MetaModelError(f"{name}: holds numbers that are not finite")
+        if (self.ranges[:, 0] > self.ranges[:, 1]).any():
+            raise MetaModelError("ranges: the smallest value of a metric is above its largest")
         if (self.scales <= 0).any():
             raise MetaModelError("scales: every one must be positive")
         if not math.isfinite(self.classifier.intercept + self.regressor.intercept):
             raise MetaModelError("intercepts: hold numbers that are not finite")
 
     def standardise(self, source: MetricSource) -> np.ndarray:
-        """(n, m) float64 standardised metrics of the features used.
+        """(n, m) float64 standardised metrics of the features used, held to the range seen in fitting.
+
+        Beyond it a linear model may say anything: of a road four times as large as any it was fitted on, that it is
+        surely wrong, with an IoU of 1. Segments that were fitted on are not touched.
 
         Raises:
             MetaModelError: the table lacks a feature.
         """
-        return (design_matrix(source, self.features) - self.means) / self.scales
+        seen = np.clip(design_matrix(source, self.features), self.ranges[:, 0], self.ranges[:, 1])
+        return (seen - self.means) / self.scales
 
     def predict(self, source: MetricSource) -> tuple[np.ndarray, np.ndarray]:
         """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1].
