@@ -171,7 +171,7 @@ def load_ood_model(path: str | Path) -> OodModel:
     """
     path = Path(path).expanduser().absolute()
     remedy = "expected a .json file written by trust-seg benchmark … --save-meta"
-    data = read_json(path, FORMAT, VERSION, "OoD meta model file", remedy)
+    data = read_json(path, FORMAT, VERSION, "meta model file of OoD segments", remedy)
     try:
         features = json_parts.part(data, "features", dict)
         rows = [json_parts.part(features, name, dict) for name in features]

@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the layout of SegmentMeIfYouCan, Fishyscapes, LostAndFound, RoadAnomaly or trust-seg synthetic, "
-        "or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
+        help="folder in the layout of SegmentMeIfYouCan, Fishyscapes, LostAndFound, RoadAnomaly or trust-seg "
+        "synthetic, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
     parser.add_argument("--split", default="test", help="of LostAndFound (default: %(default)s)")

@@ -128,9 +128,9 @@ def errors(results: Sequence[ScoreResult]) -> Table:
             row += [r.fewest[1], r.fewest[0]] if r.fewest else [_NAN, _NAN]
         rows.append(tuple(row))
     note = (
-        "FP: predicted components without an anomaly in them; FN: objects that no predicted component touches; after: of "
-        "the components that the meta classifier keeps (Chan et al. 2021, section 4). To find nothing at all makes as "
-        "many errors as there are objects: more than that is worse than silence."
+        "FP: predicted components without an anomaly in them; FN: objects that no predicted component touches; after: "
+        "of the components that the meta classifier keeps (Chan et al. 2021, section 4). To find nothing at all makes "
+        "as many errors as there are objects: more than that is worse than silence."
     )
     if swept:
         note += " Fewest without meta: the best of the thresholds tried, for the pixels' sake alone."

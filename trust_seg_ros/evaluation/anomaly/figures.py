@@ -42,7 +42,8 @@ def roc(results: Sequence[ScoreResult], path: Path) -> bool:
             label = f"{result.score}: AUROC {100 * result.pixels.auroc:.1f} %, FPR95 {100 * result.pixels.fpr95:.1f} %"
             x, y = (np.append(0.0, rate[rows]) for rate in (counts.false_positive_rate, counts.recall))
             axes.plot(x, y, color=colour, label=label)
-        axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.4)
+        chance = np.linspace(0, 1, 201)  # a straight line no longer, on this scale
+        axes.plot(chance, chance, color=GREY, ls="--", lw=1.4, label="chance")
         axes.axhline(0.95, color=GREY, ls=":", lw=1.4)
         axes.set_xscale("function", functions=(np.sqrt, np.square))
         axes.set_xticks([0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1])
