@@ -119,6 +119,14 @@ def test_without_one_hot_columns_the_matrix_is_a_selection():
     assert design_matrix(table(classes=()), ("class_0", "S")).shape == (0, 2)
 
 
+@pytest.mark.parametrize("names", [("S", "cprob_0", "cprob_1"), ("class_0", "S")])
+def test_the_matrix_is_a_copy(names):
+    source = table()
+    before = source.metrics.copy()
+    design_matrix(source, names)[:] = -1
+    assert np.array_equal(source.metrics, before)
+
+
 def test_an_absent_metric_is_named():
     with pytest.raises(MetaModelError, match="lacks E, class_x; it has S"):
         design_matrix(table(), ("S", "E", "class_x"))

@@ -123,6 +123,8 @@ def _similar(word: str, names: Sequence[str]) -> str:
 def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
     """The metrics ``names`` of every segment, (n, len(names)) float64; ``class_c`` is made of the predicted class.
 
+    The array is the caller's own: changing it changes nothing else.
+
     Raises:
         MetaModelError: the source lacks a metric.
     """
