@@ -99,7 +99,11 @@ def test_scenes_are_drawn():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [([7, 9], r"label values \[7, 9\]"), ([0, 2], r"values \[2\]"), ([128], "0 in distribution, 1 out of it, 255 void")],
+    [
+        ([7, 9], r"label values \[7, 9\]"),
+        ([0, 2], r"values \[2\]"),
+        ([128], "0 in distribution, 1 out of it, 255 void"),
+    ],
 )
 def test_other_label_values_are_refused(tmp_path, values, message):
     put(tmp_path / "images" / "a.png", 1, image=True)
@@ -112,7 +116,7 @@ def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         open_ood_images(str(tmp_path / "absent"))
     (tmp_path / "photos").mkdir()
-    with pytest.raises(DatasetError, match="no known layout.*It holds photos"):
+    with pytest.raises(DatasetError, match=r"no known layout.*It holds photos"):
         open_ood_images(str(tmp_path))
     (tmp_path / "labels_masks").mkdir()
     put(tmp_path / "images" / "a.png", 1, image=True)
@@ -125,7 +129,7 @@ def test_what_is_missing_is_said(tmp_path):
 def test_a_fishyscapes_mask_without_its_image_and_another_size_are_refused(tmp_path):
     fishyscapes(tmp_path)
     put(tmp_path / "fishyscapes_lostandfound" / "0002_99_Weg_000_000_labels.png", [0])
-    with pytest.raises(DatasetError, match="no image 99_Weg_000_000_leftImg8bit.png"):
+    with pytest.raises(DatasetError, match=r"no image 99_Weg_000_000_leftImg8bit\.png"):
         open_ood_images(str(tmp_path))
     other = tmp_path / "other"
     put(other / "images" / "a.png", 1, image=True)

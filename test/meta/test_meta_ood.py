@@ -160,7 +160,7 @@ def test_a_damaged_file_is_refused(tmp_path, change, message):
 
 
 def test_a_missing_file_and_an_unwritable_place_are_said(tmp_path):
-    with pytest.raises(MetaModelError, match="no such meta model file of OoD segments; expected .* --save-meta"):
+    with pytest.raises(MetaModelError, match=r"no such meta model file of OoD segments; expected .* --save-meta"):
         load_ood_model(tmp_path / "absent.json")
     with pytest.raises(MetaModelError, match="cannot be written there"):
         fit_ood(segments(), "S").save(tmp_path / "absent" / "ood.json")

@@ -27,9 +27,8 @@ from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES, score_map
 
-EXACT_VALUES = 32_000_000
-"""Scores of pixels that are kept exactly, all score maps together: 160 MB, and 15 bytes per pixel of one map more
-while it is sorted; beyond, histograms."""
+EXACT_VALUES = 12_000_000
+"""Scores of pixels that are kept exactly, all score maps together; beyond, histograms."""
 Progress = Callable[[int, int], None]
 
 
@@ -167,10 +166,10 @@ def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pix
             progress(seen.index + 1, len(images))
     if not seen_images:
         raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
-    counts = {score: pooled.counts() for score, pooled in pools.items()}
+    exact = {score: pooled.exact for score, pooled in pools.items()}
+    counts = {score: pools.pop(score).counts() for score in look.scores}  # pixels are let go as soon as they can
     # the first image may wait for compilation
     medians = {name: float(np.median(values[1:] or values)) for name, values in times.items()}
-    exact = {score: pooled.exact for score, pooled in pools.items()}
     return Pixels(counts, exact, medians, seen_images, *kinds.tolist())
 
 

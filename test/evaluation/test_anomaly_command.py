@@ -1,0 +1,138 @@
+"""``trust-seg benchmark`` from images to report, with the embedded network on scenes with unknown objects."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.cli import main
+from trust_seg_ros.datasets.ood_layouts import open_ood_images
+
+JUDGED = "synthetic:seeds=60-64:kinds=sofa,cow:rate=4:size=240x160"
+FITTED = "synthetic:seeds=80-83:kinds=tyre,barrel:rate=4:size=240x160"
+FEW = ("--features", "S,E,D,S_rel")
+
+
+def table(out, name):
+    with (out / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Every score, cross-validated by image."""
+    out = tmp_path_factory.mktemp("benchmark") / "all"
+    assert main(["benchmark", JUDGED, "--track", "obstacle", "--sweep", "4", *FEW, "--out", str(out)]) == 0
+    return out
+
+
+def test_every_score_has_its_rows(judged):
+    pixels, objects, errors = (table(judged, name) for name in ("pixels", "objects", "segment_errors"))
+    scores = [row["score"] for row in pixels]
+    assert scores == [
+        "entropy", "margin", "variation_ratio", "max_logit", "energy", "gradient_onehot", "gradient_uniform",
+    ]  # fmt: skip
+    for row in pixels:
+        assert 0.5 < float(row["AUROC"]) <= 1
+        assert 0 < float(row["AuPRC"]) <= 1
+        assert float(row["time, ms"]) > 0
+    assert len(objects) == 14
+    for row in errors:
+        before, after = int(row["errors before"]), int(row["errors after"])
+        assert before == int(row["FP before"]) + int(row["FN before"])
+        assert int(row["FP after"]) <= int(row["FP before"])
+        assert int(row["FN after"]) >= int(row["FN before"])
+        assert float(row["fewer errors"]) == pytest.approx(1 - after / before, abs=1e-5)
+        assert int(row["fewest without meta"]) <= before
+
+
+def test_the_page_links_what_is_there(judged):
+    page = (judged / "report.md").read_text()
+    assert f"- data set: {JUDGED} (the synthetic drive), 5 images" in page
+    assert "cross-validation over images" in page
+    assert "size limits: 50/10 pixels" in page
+    for name in ("precision_recall", "roc", "images"):
+        assert f"]({name}.png)" in page
+        assert cv2.imread(str(judged / f"{name}.png")).std() > 10
+    assert cv2.imread(str(judged / "images.png")).shape[1] == 4 * 440 + 3 * 8
+
+
+def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(tmp_path):
+    words = ["benchmark", JUDGED, "--score", "entropy"]
+    fitted = [*words, "--fit-on", FITTED, "--threshold", "fit", *FEW, "--save-meta", str(tmp_path / "ood.json")]
+    assert main([*fitted, "--out", str(tmp_path / "fitted")]) == 0
+    content = json.loads((tmp_path / "ood.json").read_text())
+    assert content["summary"]["data_set"] == FITTED
+    assert list(content["features"]) == ["S", "S_rel", "E", "D"]
+    assert main([*words[:2], "--meta", str(tmp_path / "ood.json"), "--out", str(tmp_path / "stored")]) == 0
+    for name in ("segment_errors", "objects", "meta_classifier"):
+        assert (tmp_path / "stored" / f"{name}.csv").read_text() == (tmp_path / "fitted" / f"{name}.csv").read_text()
+    threshold = float(table(tmp_path / "stored", "segment_errors")[0]["threshold"])
+    assert threshold == pytest.approx(content["threshold"], rel=1e-4)
+    assert f"by the stored model, segments of entropy at {threshold:g}" in (tmp_path / "stored/report.md").read_text()
+
+
+def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):
+    source = open_ood_images(JUDGED)
+    for name in ("images", "labels_masks"):
+        (tmp_path / name).mkdir()
+    for index, name in enumerate(source.names[:3]):
+        image, truth = source.read(index)
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), image[..., ::-1])
+        truth[:10] = 255
+        cv2.imwrite(str(tmp_path / "labels_masks" / f"{name}_labels_semantic.png"), truth)
+    (tmp_path / "images" / "torn.png").write_bytes(b"no image")
+    cv2.imwrite(str(tmp_path / "labels_masks" / "torn_labels_semantic.png"), np.zeros((3, 3), np.uint8))
+    words = ["benchmark", str(tmp_path), "--score", "entropy", "--threshold", "entropy=0.4"]
+    words += ["--meta", "leave_one_out", "--features", "S", "--limits", "9", "5", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--keep-going"]) == 0
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "could not be read: torn" in page
+    assert "(SegmentMeIfYouCan), 3 images" in page
+    assert f"- pixels: {3 * 150 * 240:,} without void" in page
+    assert "leave-one-segment-out" in page
+    assert "9/5 pixels for sIoU" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--score", "entropi"], "--score entropi: choose from entropy, margin"),
+        (["--threshold", "fit"], "name one with --fit-on"),
+        (["--threshold", "energy=high"], "--threshold energy=high: expected best, fit, a number"),
+        (["--score", "energy", "--threshold", "entropy=1"], "'entropy' is not among the scores energy"),
+        (["--meta", "by_magic"], "--meta by_magic: expected by_image, leave_one_out, none, or a .json file"),
+        (["--meta", "absent.json"], "no such meta model file of OoD segments"),
+        (["--fit-on", JUDGED], "that is the data set to judge on"),
+        (["--fit-on", FITTED, "--meta", "none"], "expected one of the two"),
+        (["--save-meta", "x.json"], "name it, for example --score entropy"),
+        (["--save-meta", "x.json", "--meta", "none"], "nothing is fitted then"),
+        (["--folds", "1"], "--folds 1: expected at least 2"),
+        (["--sweep", "-1"], "--sweep -1: expected"),
+        (["--features", "colour"], "no segment metric 'colour'"),
+        (["--gradient-p", "0"], "p of the gradient norm is 0.0"),
+        (["--model", "nowhere.pt2"], "nowhere.pt2"),
+    ],
+)
+def test_mistakes_are_one_clear_line(tmp_path, capsys, options, message):
+    out = tmp_path / "out"
+    assert main(["benchmark", JUDGED, *options, "--out", str(out)]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not out.exists()
+
+
+def test_foreign_data_is_refused(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    assert main(["benchmark", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "no known layout; expected images/ with labels_masks/" in capsys.readouterr().err
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((40, 60, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "labels" / "a.png"), np.full((40, 60), 11, np.uint8))
+    assert main(["benchmark", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "label values [11]; expected those of SegmentMeIfYouCan" in capsys.readouterr().err
