@@ -258,7 +258,7 @@ def test_the_command_tells_before_and_after(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("--ood", "nowhere"), "no such folder; expected out-of-distribution data"),
+        (("--ood", "nowhere"), "nowhere: no such folder"),
         (("--in-distribution", "nowhere"), "nowhere: no such folder"),
         (("--lambda", "1.5"), "--lambda is 1.5; expected a number from 0 to 1"),
         (("--learning-rate", "nan"), "--learning-rate is nan"),

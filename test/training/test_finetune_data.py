@@ -82,21 +82,27 @@ def test_layout_of_the_synthetic_drive_on_disk_and_drawn_are_one(tmp_path):
     for keep_rest in (False, True):
         assert np.array_equal(on_disk.codes(keep_rest), drawn.codes(keep_rest))
     assert np.array_equal(drawn.codes(True)[drawn.truth == 0], labels[drawn.truth == 0])
+    others = LabelSet("others", tuple("abcdefghijk"))
+    for text in (str(tmp_path), "synthetic:seeds=7-7:kinds=box,cow:rate=8:size=96x64"):
+        assert open_ood(text, CAMVID).has_classes
+        assert open_ood(text, others).read(0).classes is None
     assert (drawn.codes(False)[drawn.truth == 0] == 255).all()
 
 
 def test_other_label_values_are_named(masks):
     write(masks, "labels", "o1.png", np.full((64, 80), 17, np.uint8))
     source = open_ood(str(masks), CAMVID)
-    with pytest.raises(DatasetError, match=r"o1\.png: label values \[17\]; expected 0 .* 1 .* 255"):
+    with pytest.raises(
+        DatasetError, match=r"o1\.png: label values \[17\]; expected .* 0 in distribution, 1 out of it, 255 void"
+    ):
         source.read(1)
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{tmp}/none", "no such folder; expected out-of-distribution data"),
-        ("{tmp}", r"no images/ in it"),
+        ("{tmp}/none", "no such folder; expected images/ with labels_masks/"),
+        ("{tmp}", "no known layout; expected"),
         ("synthetic:seeds=0-3", "no unknown objects; expected kinds="),
         ("synthetic:seeds=0-3:kinds=box:rate=0", "a rate above 0"),
         ("synthetic:kinds=unicorn:seeds=0-3", "unicorn"),
@@ -109,10 +115,10 @@ def test_ood_data_that_is_none(tmp_path, text, told):
 
 def test_images_without_masks(tmp_path):
     write(tmp_path, "images", "a.png", np.zeros((64, 80, 3), np.uint8))
-    with pytest.raises(DatasetError, match="images/ but no labels"):
+    with pytest.raises(DatasetError, match=r"no known layout.* It holds images"):
         open_ood(str(tmp_path), CAMVID)
     write(tmp_path, "labels", "b.png", np.zeros((64, 80), np.uint8))
-    with pytest.raises(DatasetError, match="none of which has a mask"):
+    with pytest.raises(DatasetError, match="no image with labels"):
         open_ood(str(tmp_path), CAMVID)
     write(tmp_path, "labels", "a.png", np.zeros((64, 81), np.uint8))
     with pytest.raises(DatasetError, match="labels are 81x64"):
@@ -266,6 +272,8 @@ def test_fewer_images_than_a_batch(masks, tmp_path):
 def test_nothing_to_learn_is_refused(known, masks, tmp_path):
     with pytest.raises(TrainingError, match="raise --ratio, or use --paste"):
         mixture(known, masks, ratio=0.01)
+    with pytest.raises(TrainingError, match=r"--ood-rest labelled, but .*masks: no classes"):
+        mixture(known, masks, keep_rest=True)
     for i in range(3):
         write(masks, "labels", f"o{i}.png", np.zeros((64, 80), np.uint8))
     with pytest.raises(TrainingError, match=r"masks: no pixel of 3 images is marked"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from torch import nn
 
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.layouts import has_splits
-from trust_seg_ros.datasets.synthetic.sets import PREFIX
+from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.synthetic.sets import PREFIX, parse_synthetic_set
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.preprocess import normalised
@@ -28,7 +30,7 @@ from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.finetune_settings import FineTuneSettings
 from trust_seg_ros.training.mixing import Mixture
 from trust_seg_ros.training.ood_losses import combined_loss, pixel_counts, pixel_losses
-from trust_seg_ros.training.ood_sources import LabelledSource, OodSource, open_labelled, open_ood
+from trust_seg_ros.training.ood_sources import LabelledSource, open_labelled, open_ood
 from trust_seg_ros.training.outputs import save_trained
 from trust_seg_ros.training.quality import qualities
 from trust_seg_ros.training.run_log import RunLog
@@ -64,8 +66,8 @@ class FineTuner:
         labels = self.network.labels
         known = [open_labelled(text, settings.split, labels, settings.ignore) for text in settings.in_distribution]
         ood = [open_ood(text, labels) for text in settings.ood]
-        self.judged, self.judged_ood = self._judged(), [(text, open_ood(text, labels)) for text in settings.judge_ood]
-        warn_of_overlap(ood, [source for _, source in self.judged_ood], self.report)
+        self.judged, self.judged_ood = self._judged(), [(text, open_ood_images(text)) for text in settings.judge_ood]
+        warn_of_overlap(settings.ood, settings.judge_ood, self.report)
         self.mixture = Mixture(known, ood, self.network.input_spec, settings.mix)
         self.mixture.check()
         trained = [p for p in self.network.module.parameters() if p.requires_grad]
@@ -192,7 +194,7 @@ class FineTuner:
                 found.append((name, open_labelled(name, "", labels)))
                 continue
             try:
-                if folder is None or not has_splits(Path(folder)):
+                if folder is None or not has_splits(Path(folder).expanduser()):
                     raise DatasetError(f"--judge {name}: no folder with splits among {', '.join(s.in_distribution)}")
                 found.append((name, open_labelled(folder, name, labels, s.ignore)))
             except DatasetError:
@@ -238,14 +240,12 @@ class FineTuner:
         return state
 
 
-def warn_of_overlap(ood: Sequence[OodSource], judged: Sequence[OodSource], report: Report) -> None:
+def warn_of_overlap(ood: Sequence[str], judged: Sequence[str], report: Report) -> None:
     """Say so where synthetic sets that judge share seeds or kinds of unknown objects with those trained on."""
-    for theirs in (source.scenes for source in judged):
-        for ours in (source.scenes for source in ood):
-            if theirs is None or ours is None:
-                continue
-            kinds = sorted(set(theirs.kinds) & set(ours.kinds))
-            if kinds:
-                report(f"{theirs} judges kinds that are trained on, so its numbers flatter: {', '.join(kinds)}")
-            if theirs.first <= ours.last and ours.first <= theirs.last:
-                report(f"{theirs} judges seeds that are trained on, so its numbers flatter")
+    trained, judges = ([parse_synthetic_set(t) for t in texts if t.startswith(PREFIX)] for texts in (ood, judged))
+    for theirs, ours in product(judges, trained):
+        kinds = sorted(set(theirs.kinds) & set(ours.kinds))
+        if kinds:
+            report(f"{theirs} judges kinds that are trained on, so its numbers flatter: {', '.join(kinds)}")
+        if theirs.first <= ours.last and ours.first <= theirs.last:
+            report(f"{theirs} judges seeds that are trained on, so its numbers flatter")

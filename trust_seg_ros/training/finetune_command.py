@@ -25,9 +25,10 @@ EPILOG = """examples:
   the same command again goes on from the checkpoint in OUT
 
 out-of-distribution (OoD) data: a folder with images/ and
-  labels/ or labels_masks/   PNG: 0 = not annotated, 1 = out of distribution, 255 = void
-  unknown/                   PNG: above 0 = out of distribution, as trust-seg synthetic writes it, beside labels/
-or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
+  labels/ or labels_masks/   PNG: 0 = not annotated, 1 = OoD, 255 = void
+  unknown/                   PNG: above 0 = OoD, as trust-seg synthetic writes it, beside labels/
+LostAndFound, Fishyscapes or RoadAnomaly; or scenes of the synthetic drive,
+synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
 Pixels that are not annotated count nowhere.
 
 OUT holds weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; docs/finetune.md tells more.

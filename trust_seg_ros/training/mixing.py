@@ -73,7 +73,7 @@ class Mixture:
     """Step -> batch.
 
     Raises:
-        TrainingError: nothing in distribution, or nothing out of distribution to train on.
+        TrainingError: no OoD image per epoch and nothing to paste, or no classes for ``keep_rest``.
     """
 
     def __init__(
@@ -81,6 +81,10 @@ class Mixture:
     ) -> None:
         self.settings, self.spec = settings, spec
         self.labelled, self.ood = Joined(labelled), Joined(ood)
+        if settings.keep_rest and not any(source.has_classes for source in ood):
+            raise TrainingError(
+                f"--ood-rest labelled, but {self.ood}: no classes of this network around its objects; leave it away"
+            )
         self.crop = crop_size(settings.crop, spec)
         self.ood_per_epoch = round(settings.ratio * len(self.labelled))
         if not self.ood_per_epoch and not settings.paste:

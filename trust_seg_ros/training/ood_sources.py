@@ -1,12 +1,4 @@
-"""Where fine-tuning takes images from: labelled ones, and ones that show what the network must not know.
-
-Out-of-distribution (OoD) folders lie on disk in one of three ways::
-
-    ROOT/images/* + ROOT/labels/*.png         0 = not annotated or in distribution, 1 = OoD, 255 = void
-    ROOT/images/* + ROOT/labels_masks/*.png   the same, the layout of SegmentMeIfYouCan (*_labels_semantic.png)
-    ROOT/images/* + ROOT/unknown/*.png        above 0 = OoD, with the class ids of the rest in ROOT/labels:
-                                              what `trust-seg synthetic` writes
-"""
+"""Where fine-tuning takes images from: labelled ones, and ones that show what is out of distribution (OoD)."""
 
 from __future__ import annotations
 
@@ -18,21 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
-from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, LabelledFolder, pair_up, read_image
-from trust_seg_ros.datasets.image_files import read_values
+from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, pair_up
 from trust_seg_ros.datasets.layouts import open_dataset
+from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
 from trust_seg_ros.datasets.synthetic import CLASS_NAMES, SyntheticSet, parse_synthetic_set
 from trust_seg_ros.datasets.synthetic.sets import PREFIX
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.training.ood_losses import OOD
 from trust_seg_ros.types import UNLABELLED
-
-OOD_LAYOUTS = (
-    "images/ with labels/ or labels_masks/ (PNG: 0 not annotated, 1 out of distribution, 255 void), or images/ with "
-    "unknown/ as trust-seg synthetic writes them"
-)
-_MASK_ENDINGS = ("", "_labels_semantic")
-
 
 _KEPT_BYTES = 512 << 20
 """Memory per synthetic set for scenes drawn already: drawing one costs about as much as training on it."""
@@ -82,13 +67,13 @@ class OodSource:
         name: what it was asked for by.
         count: number of images.
         read: index -> image; raises DatasetError when a file is wrong.
-        scenes: the synthetic set behind it, if there is one.
+        has_classes: the rest of its images has classes of the network.
     """
 
     name: str
     count: int
     read: Callable[[int], OodImage]
-    scenes: SyntheticSet | None = None
+    has_classes: bool = False
 
     def __len__(self) -> int:
         return self.count
@@ -155,91 +140,40 @@ def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ..
 
 
 def open_ood(text: str, labels: LabelSet) -> OodSource:
-    """Out-of-distribution images: a folder, see the module, or ``synthetic:seeds=...:kinds=...``.
+    """Images with OoD objects, as ``datasets.ood_layouts`` finds them; of LostAndFound the split train.
 
-    Args:
-        text: what the user typed.
-        labels: the network's; class ids of the rest are taken only where they are its own.
+    The rest of an image has classes in the synthetic drive, drawn or on disk (``unknown/`` beside ``labels/``), when
+    the network's classes are the drive's.
 
     Raises:
-        DatasetError: no such folder or no known layout; the text lists the layouts.
+        DatasetError: no such data, no known layout, or an image of ``labels/`` is missing.
         SyntheticDriveError: the text after ``synthetic:`` is wrong.
     """
+    images = open_ood_images(text, "train")
     if text.startswith(PREFIX):
         return _drawn(text, parse_synthetic_set(text), labels)
-    root = Path(text)
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; expected out-of-distribution data: {OOD_LAYOUTS}, or {PREFIX}...")
-    images = root / "images"
-    if not images.is_dir():
-        raise DatasetError(f"{root}: no images/ in it; expected {OOD_LAYOUTS}")
-    if (root / "unknown").is_dir():
-        return _numbered(text, root, labels)
-    for name in ("labels_masks", "labels"):
-        if (root / name).is_dir():
-            return _masked(text, images, root / name)
-    raise DatasetError(f"{root}: images/ but no labels; expected {OOD_LAYOUTS}")
+    root = Path(text).expanduser()
+    if (root / "unknown").is_dir() and (root / "labels").is_dir() and labels.names == CLASS_NAMES:
+        return _with_classes(text, images, root, labels)
+    return OodSource(text, len(images), lambda index: OodImage(*images.read(index)))
 
 
 def _drawn(text: str, scenes: SyntheticSet, labels: LabelSet) -> OodSource:
-    if not scenes.kinds or scenes.rate == 0:
-        raise DatasetError(f"{text}: no unknown objects; expected kinds=KIND,KIND (or kinds=all) and a rate above 0")
-
     draw, known = _kept(scenes), labels.names == CLASS_NAMES
 
     def read(index: int) -> OodImage:
         image, classes = draw(index)
         return OodImage(image, (classes == UNLABELLED).astype(np.uint8), classes if known else None)
 
-    return OodSource(text, len(scenes), read, scenes)
+    return OodSource(text, len(scenes), read, known)
 
 
-def _numbered(text: str, root: Path, labels: LabelSet) -> OodSource:
-    samples = pair_up(root / "images", root / "unknown")
-    known = LabelledFolder(pair_up(root / "images", root / "labels"), len(labels)) if _has_labels(root) else None
-
-    def read(index: int) -> OodImage:
-        numbers = read_values(samples[index].labels)
-        image, classes = (read_image(samples[index].image), None) if known is None else known.read(known.samples[index])
-        _same_size(samples[index].labels, numbers, image)
-        return OodImage(image, (numbers > 0).astype(np.uint8), classes)
-
-    return OodSource(text, len(samples), read)
-
-
-def _has_labels(root: Path) -> bool:
-    return (root / "labels").is_dir()
-
-
-def _masked(text: str, images: Path, masks: Path) -> OodSource:
-    files = sorted(p for p in images.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    # the benchmarks publish more images than masks
-    pairs = [(file, mask) for file in files if (mask := _mask_of(file, masks)) is not None]
-    if not pairs:
-        raise DatasetError(f"{images}: {len(files)} images, none of which has a mask NAME.png in {masks}")
+def _with_classes(text: str, images: OodImages, root: Path, labels: LabelSet) -> OodSource:
+    folder = LabelledFolder(pair_up(root / "images", root / "labels"), len(labels), labels.without_class)
+    samples = {sample.name: sample for sample in folder}
 
     def read(index: int) -> OodImage:
-        file, path = pairs[index]
-        image, truth = read_image(file), read_values(path)
-        _same_size(path, truth, image)
-        if truth.max(initial=0) > 1:
-            foreign = np.unique(truth[(truth > 1) & (truth != UNLABELLED)])
-            if foreign.size:
-                raise DatasetError(
-                    f"{path}: label values {foreign[:10].tolist()}; expected 0 (not annotated), 1 (out of "
-                    "distribution) and 255 (void): class ids or other codes must be rewritten to these"
-                )
-        return OodImage(image, truth.astype(np.uint8))
+        image, truth = images.read(index)
+        return OodImage(image, truth, folder.read(samples[images.names[index]])[1])
 
-    return OodSource(text, len(pairs), read)
-
-
-def _mask_of(image: Path, masks: Path) -> Path | None:
-    return next((p for end in _MASK_ENDINGS if (p := masks / f"{image.stem}{end}.png").is_file()), None)
-
-
-def _same_size(path: Path, values: np.ndarray, image: np.ndarray) -> None:
-    if values.shape != image.shape[:2]:
-        raise DatasetError(
-            f"{path}: labels are {values.shape[1]}x{values.shape[0]}, the image {image.shape[1]}x{image.shape[0]}"
-        )
+    return OodSource(text, len(images), read, True)

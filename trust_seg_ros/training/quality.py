@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.curves import average_precision, fpr_at_tpr
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.modules import NamedModule
 from trust_seg_ros.segmentation.preprocess import preprocess
-from trust_seg_ros.training.ood_sources import LabelledSource, OodSource
+from trust_seg_ros.training.ood_sources import LabelledSource
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -22,7 +23,7 @@ def qualities(
     named: NamedModule,
     device: torch.device,
     labelled: Sequence[tuple[str, LabelledSource]],
-    ood: Sequence[tuple[str, OodSource]],
+    ood: Sequence[tuple[str, OodImages]],
     tick: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Numbers in [0, 1] by "measure name".
@@ -31,8 +32,8 @@ def qualities(
         named: the network, on ``device``; it stays in evaluation mode.
         device: where it is.
         labelled: (name, images) to take the mIoU on: over all pixels together, at the labels' resolution.
-        ood: (name, images) to take AuPRC and FPR95 on, of the entropy, pooled over all pixels; a label of 0 counts as
-            in distribution here. AuPRC is that of a histogram of 2^24 bins.
+        ood: (name, images) to take AuPRC and FPR95 on, of the entropy, pooled over all pixels by
+            a histogram of 2^24 bins.
         tick: called after every image.
 
     Raises:
@@ -48,8 +49,8 @@ def qualities(
     for name, source in ood:
         pool = pooled_scores("histogram")
         for number in range(len(source)):
-            item = source.read(number)
-            pool.add(_maps(named, item.image, device).entropy.numpy(force=True), item.truth)
+            image, truth = source.read(number)
+            pool.add(_maps(named, image, device).entropy.numpy(force=True), truth)
             tick()
         counts = pool.counts()
         found |= {f"AuPRC {name}": average_precision(counts), f"FPR95 {name}": fpr_at_tpr(counts)}
