@@ -255,5 +255,5 @@ def test_scores_of_a_model_worked_out_by_hand():
     assert judged["accuracy"] == pytest.approx(wrong)  # at P = 1/2 a segment counts as wrong
     assert judged["majority"] == pytest.approx(max(wrong, 1 - wrong))
     assert judged["auroc"] == 0.5
-    assert judged["sigma"] == pytest.approx(data.iou_adj.std())
+    assert judged["sigma"] == pytest.approx(np.sqrt(((data.iou_adj - 0.5) ** 2).mean()))
     assert judged["r2"] == pytest.approx(1 - ((data.iou_adj - 0.5) ** 2).mean() / data.iou_adj.var())

@@ -195,7 +195,8 @@ class _Decorrelated:
 
 
 def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
-    """How well a model does on segments: accuracy and AUROC of the classifier, R² and residual σ of the regressor.
+    """How well a model does on segments: accuracy and AUROC of the classifier, R² and σ (root mean square of the residual)
+    of the regressor.
 
     ``majority`` is the accuracy of always answering the more frequent kind. Predicted IoU is clipped to [0, 1], as
     the node does. NaN: an AUROC of one kind only, an R² of segments that all have one IoU.
@@ -211,5 +212,5 @@ def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
         "majority": float(max(wrong.mean(), 1 - wrong.mean())),
         "auroc": float(roc_auc_score(wrong, logit)) if 0 < wrong.sum() < wrong.size else float("nan"),
         "r2": float(1 - (residual**2).sum() / total) if total else float("nan"),
-        "sigma": float(residual.std()),
+        "sigma": float(np.sqrt((residual**2).mean())),
     }

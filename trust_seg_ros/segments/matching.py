@@ -110,7 +110,7 @@ def _missed_beside(ids: np.ndarray, class_ids: np.ndarray, truth: np.ndarray) ->
     """Per segment, pixels of the missed pieces of its class that touch it (the ``released`` variant)."""
     predicted = np.append(class_ids, np.uint8(UNLABELLED))[ids - 1]  # id 0 looks at the end
     pieces: Components = find_components(np.where(predicted == truth, np.uint8(UNLABELLED), truth))
-    room = 64
+    room = truth.size  # mostly enough; pages that are never written to cost nothing
     while True:
         pairs = np.empty((room, 2), np.int32)
         count = _touching(ids, class_ids, truth, pieces.ids, pairs)
