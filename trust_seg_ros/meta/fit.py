@@ -195,8 +195,9 @@ class _Decorrelated:
 
 
 def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
-    """How well a model does on segments: accuracy and AUROC of the classifier, R² and σ (root mean square of the residual)
-    of the regressor.
+    """How well a model does on segments: accuracy and AUROC of the classifier, R² and σ of the regressor.
+
+    σ is the root mean square of the residual.
 
     ``majority`` is the accuracy of always answering the more frequent kind. Predicted IoU is clipped to [0, 1], as
     the node does. NaN: an AUROC of one kind only, an R² of segments that all have one IoU.
