@@ -92,6 +92,36 @@ def test_truncated_code_is_compiled_over(project):
     assert project.run()[:3] == ["7", "7", "0"]
 
 
+AT_ONCE = """
+import numba.core.caching as caching
+import numpy as np
+from trust_seg_ros.jit import jit
+def total(a):
+    s = 0.0
+    for k in range(a.shape[0]):
+        s += a[k]
+    return s
+Files, plain, strided = caching.IndexDataCacheFile, np.arange(10.0), np.arange(20.0)[::2]
+load, save, late = Files._load_index, Files._save_data, []
+# two processes find no index; the data of the first are written last
+Files._load_index = lambda self: {}
+Files._save_data = lambda *given: late.append(given)
+jit(total)(strided)
+Files._save_data = save
+jit(total)(plain)
+for given in late:
+    save(*given)
+Files._load_index = load
+after = jit(total)
+print(after(plain), after(strided), sum(after.stats.cache_hits.values()))
+"""
+
+
+def test_processes_that_compile_at_the_same_time_do_not_mix_up_their_code(project):
+    (project.path / "caller.py").write_text(AT_ONCE)
+    assert project.run() == ["45.0", "90.0", "1"]
+
+
 @pytest.mark.parametrize("place", ["/dev/null", "/proc/no/such/place"])
 def test_without_a_home_kernels_are_kept_in_a_private_temporary_folder(project, tmp_path, place):
     environment = {"XDG_CACHE_HOME": place, "TMPDIR": str(tmp_path)}

@@ -4,9 +4,9 @@ numba's own ``cache=True`` writes beside the source (impossible in a read-only i
 says otherwise, and that switch moves the cache of every other numba user in the process. Here each kernel carries its
 own cache object instead, so nothing outside this package notices.
 
-Two more things differ from ``cache=True``: a kernel is compiled anew when the source of a kernel it *calls* has changed
-(numba looks at the kernel's own file only), and a cache that is missing, unwritable or damaged is never an error: the
-kernel is then compiled in memory.
+Three more things differ from ``cache=True``: a kernel is compiled anew when the source of a kernel it *calls* has
+changed (numba looks at the kernel's own file only); a cache that is missing, unwritable or damaged is never an error:
+the kernel is then compiled in memory; and processes that compile at the same time do not mix up their files.
 """
 
 from __future__ import annotations
@@ -121,6 +121,14 @@ def _cache_class() -> type:
                 super().__init__(self._py_func)  # type: ignore[misc]
             self._cache_file._source_stamp = fingerprint(self._py_func)
 
+        def _name_data_file(self, sig: Any, data: Any) -> None:
+            # numba numbers the files, and two processes may take one number for two signatures: the index of the one
+            # would then lead to the code of the other, which runs, and computes nonsense
+            file = self._cache_file
+            key = f"{file._source_stamp} {self._index_key(sig, data.codegen)}"
+            base = file._index_name.removesuffix(".nbi")
+            file._data_name_pattern = f"{base}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.{{number:d}}.nbc"
+
         def flush(self) -> None:
             with contextlib.suppress(Exception):
                 self._prepare()
@@ -138,6 +146,7 @@ def _cache_class() -> type:
         def save_overload(self, sig: Any, data: Any) -> None:
             try:
                 self._prepare()
+                self._name_data_file(sig, data)
                 super().save_overload(sig, data)
             except Exception as error:
                 _log.info("compiled %s could not be kept in %s: %r", self._name, self.cache_path, error)
