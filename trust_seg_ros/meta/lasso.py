@@ -6,10 +6,9 @@ scikit-learn's ``C`` is 1/(n·λ).
 
 The loss is replaced by its quadratic approximation at the present point, that is minimised by cyclic coordinate
 descent, with linear equations where it creeps, and a step towards the minimum is taken, halved until the objective
-falls. Each λ starts from the solution of
-the one before, with the metrics that the strong rule (Tibshirani et al., J. R. Stat. Soc. B 74, 2012) does not rule
-out; those it was wrong about are added until the conditions of optimality hold for all. What costs is the Gram matrix
-of the approximation, so it is made of these metrics only.
+falls. Each λ starts from the solution of the one before, with the metrics that the strong rule (Tibshirani et al.,
+J. R. Stat. Soc. B 74, 2012) does not rule out; those it was wrong about are added until the conditions of optimality
+hold for all. What costs is the Gram matrix of the approximation, so it is made of these metrics only.
 """
 
 from __future__ import annotations
