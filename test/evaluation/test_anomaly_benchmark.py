@@ -1,7 +1,8 @@
 """What is reported of a score: by hand, and the passes over real answers of the embedded network."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,10 +13,12 @@ from trust_seg_ros.evaluation.anomaly.benchmark import image_f1, judge, pixel_me
 from trust_seg_ros.evaluation.anomaly.curves import Counts, average_precision, best_f1
 from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import SizeLimits, match_objects, overlaps, pooled
+from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
 from trust_seg_ros.meta.ood import OodData
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments.labelling import find_components
 
@@ -168,3 +171,42 @@ def test_meta_classification_that_cannot_be_is_a_note_and_the_rest_is_told(netwo
     assert found.results[0].meta is None
     assert "entropy: no meta classification: " in found.notes[0]
     assert found.results[0].pixels.auprc > 0
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """The embedded network with a corner of logits that are not numbers."""
+
+    network: SegmentationNetwork
+
+    @property
+    def name(self):
+        return self.network.name
+
+    @property
+    def labels(self):
+        return self.network.labels
+
+    def infer(self, image):
+        answer = self.network.infer(image)
+        logits = answer.logits.clone()
+        logits[:, :5, :7] = float("nan")
+        return replace(answer, logits=logits)
+
+
+@pytest.mark.filterwarnings("error")
+def test_faulty_pixels_are_the_most_anomalous_and_everything_is_drawn(network, images, tmp_path):
+    look = Look(Faulty(network), ("entropy", "energy", "gradient_uniform"))
+    found = study(look, images, Plan(features="S,E", limits=ONE))
+    assert found.results[1].pixels.counts.thresholds[0] == np.inf
+    for result in found.results:
+        assert 0 < result.pixels.auprc < 1
+        panel = Panel(look, images, result)
+        assert panel.draw(tmp_path / f"{result.score}.png")
+        shown = panel.chosen()
+        assert [f1 for _, f1 in shown] == sorted((f1 for _, f1 in shown), reverse=True)
+        assert len({place for place, _ in shown}) == len(shown)
+    picture = cv2.imread(str(tmp_path / "energy.png"))
+    assert picture.shape[1] == 4 * 440 + 3 * 8
+    row = 34 + 10  # below the captions: the corner of the score map, faulty and so at the bright end
+    assert picture[row, 2 * 448 + 10].astype(int).sum() > 500

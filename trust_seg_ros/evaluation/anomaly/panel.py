@@ -76,12 +76,16 @@ class Panel:
         return _tiles((seen.image, truth, heat, result), title)
 
     def _scaled(self, seen: Seen) -> np.ndarray:
-        """Scores in [0, 1], one scale for all images: 1 to 99.9 % of all pixels."""
+        """Scores in [0, 1], one scale for all images: 1 to 99.9 % of all pixels; 1 where logits were not finite."""
         counts = self.result.pixels.counts
-        above = (counts.true_positives + counts.false_positives) / (counts.positives + counts.negatives)
-        low, high = (float(counts.thresholds[min(np.searchsorted(above, s), len(above) - 1)]) for s in (0.99, 0.001))
+        finite = np.isfinite(counts.thresholds)
+        if not finite.any():
+            return np.ones(seen.truth.shape)
+        above = (counts.true_positives + counts.false_positives)[finite] / (counts.positives + counts.negatives)
+        places = np.searchsorted(above, (0.99, 0.001)).clip(max=len(above) - 1)
+        low, high = counts.thresholds[finite][places]
         plane = seen.planes[self.result.score].astype(np.float64)
-        return np.nan_to_num((plane - low) / max(high - low, 1e-12), nan=1.0, posinf=1.0, neginf=0.0)
+        return np.clip((plane - low) / max(high - low, 1e-12), 0.0, 1.0)
 
 
 def _header() -> np.ndarray:
