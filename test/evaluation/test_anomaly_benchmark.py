@@ -18,9 +18,12 @@ from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
 from trust_seg_ros.meta.ood import OodData
+from trust_seg_ros.meta.ood_fit import fit_ood
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments import ood_segment_table
 from trust_seg_ros.segments.labelling import find_components
+from trust_seg_ros.uncertainty import uncertainty_maps
 
 ONE = SizeLimits(1, 1)
 COUNTS = Counts(np.array([0.9, 0.5, 0.1]), np.array([2, 3, 4]), np.array([0, 1, 6]))
@@ -109,6 +112,15 @@ def test_passes_equal_doing_it_plainly(network, images):
         )
         if score == "energy":
             assert cuts[score].sweep[0, 1:].tolist() == [result.plain.false_positives, result.plain.false_negatives]
+
+
+def test_a_model_says_of_the_segments_of_a_frame_what_it_says_of_them_here(network, images):
+    data = cut(Look(network, ("entropy",)), images, {"entropy": 0.3})["entropy"].data
+    model = fit_ood(data, "S,E,D_bd,cprob_*")
+    answer = network.infer(images.read(2)[0])
+    maps = uncertainty_maps(answer)
+    table = ood_segment_table(maps.entropy, 0.3, maps, answer)  # as at run time: nothing is void
+    np.testing.assert_allclose(model.p_ood(table), model.p_ood(data)[data.image == 2], rtol=1e-9)
 
 
 def test_segments_without_metrics_are_the_same_segments(network, images):

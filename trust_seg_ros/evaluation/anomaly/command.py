@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.anomaly.choices import ALL, check, chosen_look, chosen_plan, is_file
 from trust_seg_ros.meta.features import FEATURES_HELP
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.evaluation.anomaly.study import Announce, Plan, Study
-    from trust_seg_ros.meta.ood import OodModel
-    from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
 EPILOG = """examples:
   trust-seg benchmark data/RoadAnomaly21 --out out/anomaly
@@ -41,7 +38,6 @@ meta classification (segments of {score >= threshold}; discarded where P(false a
 
 The folder holds report.md, a CSV file per table and the figures; docs/benchmark_ood.md says how to read them.
 """
-_ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scores.add_argument(
         "--score",
         nargs="+",
-        default=[_ALL],
+        default=[ALL],
         metavar="NAME",
         help="entropy, margin, variation_ratio, max_logit, energy, gradient_onehot, gradient_uniform, or all that the "
         "network can give (default: all)",
@@ -124,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
-    _check(args)
+    check(args)
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 200
@@ -133,14 +129,15 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
     from trust_seg_ros.evaluation.meta.report import write
-    from trust_seg_ros.meta.ood import fit_ood, load_ood_model
+    from trust_seg_ros.meta.ood import load_ood_model
+    from trust_seg_ros.meta.ood_fit import fit_ood
 
     images = open_ood_images(args.dataset, args.split)
     fit_images = None if args.fit_on is None else open_ood_images(args.fit_on, args.split)
-    model = load_ood_model(args.meta) if _is_file(args.meta) else None
+    model = load_ood_model(args.meta) if is_file(args.meta) else None
     network = network_settings(args).load()
-    look, notes = _look(args, network, images, model)
-    plan = _plan(args, look, model)
+    look, notes = chosen_look(args, network, model)
+    plan = chosen_plan(args, look, model)
     with _bars(console) as announce:
         found = study(look, images, plan, fit_images, announce)
     best = max(found.results, key=lambda result: (result.best.objects.f1_star, result.pixels.auprc))
@@ -168,125 +165,6 @@ def _pixels(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) < 1 << 31):
         raise argparse.ArgumentTypeError(f"{text!r}; expected a number of pixels, at least 1")
     return int(text)
-
-
-def _is_file(meta: str) -> bool:
-    return meta not in ("by_image", "leave_one_out", "none")
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
-    if args.out.is_file():
-        raise AnomalyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
-    if _is_file(args.meta) and not args.meta.endswith(".json"):
-        raise AnomalyError(f"--meta {args.meta}: expected by_image, leave_one_out, none, or a .json file")
-    if args.folds < 2:
-        raise AnomalyError(f"--folds {args.folds}: expected at least 2")
-    if not 0 <= args.sweep <= 1000:
-        raise AnomalyError(f"--sweep {args.sweep}: expected a number of thresholds from 0 to 1000")
-    if args.fit_on is not None and args.fit_on == args.dataset:
-        raise AnomalyError(f"--fit-on {args.fit_on}: that is the data set to judge on; expected another, or by_image")
-    if args.fit_on is not None and args.meta != "by_image":
-        raise AnomalyError(f"--fit-on and --meta {args.meta}: expected one of the two")
-    if args.save_meta is not None:
-        if args.meta not in ("by_image", "leave_one_out"):
-            raise AnomalyError(f"--save-meta with --meta {args.meta}: nothing is fitted then; expected another --meta")
-        if len(set(args.score)) != 1 or args.score == [_ALL]:
-            raise AnomalyError(
-                "--save-meta: a model judges segments of one score; name it, for example --score entropy"
-            )
-        if not args.save_meta.expanduser().absolute().parent.is_dir():
-            raise AnomalyError(f"--save-meta {args.save_meta}: expected a file in a folder that is there")
-
-
-def _look(
-    args: argparse.Namespace, network: SegmentationNetwork, images: OodImages, model: OodModel | None
-) -> tuple[Look, list[str]]:
-    """Network and scores; of all scores those that the network can give, and a note of the others."""
-    from trust_seg_ros.evaluation.anomaly.passes import Look
-    from trust_seg_ros.meta.features import chosen_features
-    from trust_seg_ros.segments.features import FEATURE_SETS
-    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-    from trust_seg_ros.uncertainty.score_names import SCORES
-
-    chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
-    unknown = [score for score in args.score if score not in (_ALL, *SCORES)]
-    if unknown:
-        raise AnomalyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
-    gradient = GradientSettings(args.gradient_p, args.gradient_variant)
-    named = tuple(dict.fromkeys(score for score in args.score if score != _ALL))
-    if model is not None:
-        named = named or (model.score,)
-        for score in named:
-            model.check_fits(network.name, network.labels.names, score)
-    if model is not None or _ALL not in args.score:
-        return Look(network, named, gradient, args.keep_going), []
-    given, notes = _given(network, gradient)
-    return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going), notes
-
-
-def _given(network: SegmentationNetwork, gradient: object) -> tuple[list[str], list[str]]:
-    """Scores that a network can give, and why it cannot give the others."""
-    import numpy as np
-
-    from trust_seg_ros.errors import TrustSegError
-    from trust_seg_ros.uncertainty import uncertainty_maps
-    from trust_seg_ros.uncertainty.score_names import SCORES, score_map
-
-    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
-    maps, given, notes = uncertainty_maps(answer), [], []
-    for score in SCORES:
-        try:
-            score_map(score, answer, maps, gradient)
-            given.append(score)
-        except TrustSegError as error:
-            notes.append(f"{score} left out: {error}")
-    return given, notes
-
-
-def _plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:
-    from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, OBSTACLE_TRACK, SizeLimits
-    from trust_seg_ros.evaluation.anomaly.study import Plan
-
-    track = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}[args.track]
-    return Plan(
-        thresholds=_thresholds(args, look.scores, model),
-        meta="none" if _is_file(args.meta) else args.meta,
-        model=model,
-        features=args.features,
-        folds=args.folds,
-        limits=track if args.limits is None else SizeLimits(*args.limits),
-        segment_limits=SizeLimits(*args.segment_limits),
-        sweep=args.sweep,
-    )
-
-
-def _thresholds(args: argparse.Namespace, scores: tuple[str, ...], model: OodModel | None) -> dict[str, float | str]:
-    """Score -> number, "best" or "fit"; a later word overrules an earlier one."""
-    if model is not None:
-        if args.threshold != ["best"]:
-            raise AnomalyError(f"--threshold with --meta {args.meta}: the model has its own, {model.threshold:g}")
-        return {}
-    found: dict[str, float | str] = {}
-    for word in args.threshold:
-        name, equals, value = word.rpartition("=")
-        if equals and name not in scores:
-            raise AnomalyError(f"--threshold {word}: {name!r} is not among the scores {', '.join(scores)}")
-        for score in (name,) if equals else scores:
-            found[score] = value if value in ("best", "fit") else _number(word, value)
-    if "fit" in found.values() and args.fit_on is None:
-        raise AnomalyError("--threshold fit: that is the threshold of the data set fitted on; name one with --fit-on")
-    return found
-
-
-def _number(word: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise AnomalyError(f"--threshold {word}: expected best, fit, a number, or SCORE= one of these")
-    return number
 
 
 def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | None, look: Look) -> dict[str, str]:

@@ -14,7 +14,8 @@ from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, NO_LIMITS, SizeLimits
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress, cut, pool
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.ood import OodData, OodModel, cross_validated, fit_ood, leave_one_out
+from trust_seg_ros.meta.ood import OodData, OodModel
+from trust_seg_ros.meta.ood_fit import cross_validated, fit_ood, leave_one_out
 
 BEST, FIT = "best", "fit"
 PROTOCOLS = ("by_image", "leave_one_out", "none")

@@ -1,0 +1,139 @@
+"""What the options of ``trust-seg benchmark`` mean, and which do not go together."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.anomaly.passes import Look
+    from trust_seg_ros.evaluation.anomaly.study import Plan
+    from trust_seg_ros.meta.ood import OodModel
+    from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+
+ALL = "all"
+
+
+def is_file(meta: str) -> bool:
+    """Whether --meta names a model file."""
+    return meta not in ("by_image", "leave_one_out", "none")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Say before the work, not after it, what cannot be done."""
+    if args.out.is_file():
+        raise AnomalyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
+    if is_file(args.meta) and not args.meta.endswith(".json"):
+        raise AnomalyError(f"--meta {args.meta}: expected by_image, leave_one_out, none, or a .json file")
+    if args.folds < 2:
+        raise AnomalyError(f"--folds {args.folds}: expected at least 2")
+    if not 0 <= args.sweep <= 1000:
+        raise AnomalyError(f"--sweep {args.sweep}: expected a number of thresholds from 0 to 1000")
+    if args.fit_on is not None and args.fit_on == args.dataset:
+        raise AnomalyError(f"--fit-on {args.fit_on}: that is the data set to judge on; expected another, or by_image")
+    if args.fit_on is not None and args.meta != "by_image":
+        raise AnomalyError(f"--fit-on and --meta {args.meta}: expected one of the two")
+    if args.save_meta is not None:
+        if args.meta not in ("by_image", "leave_one_out"):
+            raise AnomalyError(f"--save-meta with --meta {args.meta}: nothing is fitted then; expected another --meta")
+        if len(set(args.score)) != 1 or args.score == [ALL]:
+            raise AnomalyError(
+                "--save-meta: a model judges segments of one score; name it, for example --score entropy"
+            )
+        if not args.save_meta.expanduser().absolute().parent.is_dir():
+            raise AnomalyError(f"--save-meta {args.save_meta}: expected a file in a folder that is there")
+
+
+def chosen_look(
+    args: argparse.Namespace, network: SegmentationNetwork, model: OodModel | None
+) -> tuple[Look, list[str]]:
+    """Network and scores; of all scores those that the network can give, and a note of the others."""
+    from trust_seg_ros.evaluation.anomaly.passes import Look
+    from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.segments.features import FEATURE_SETS
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+    from trust_seg_ros.uncertainty.score_names import SCORES
+
+    chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
+    unknown = [score for score in args.score if score not in (ALL, *SCORES)]
+    if unknown:
+        raise AnomalyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    gradient = GradientSettings(args.gradient_p, args.gradient_variant)
+    named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
+    if model is not None:
+        named = named or (model.score,)
+        for score in named:
+            model.check_fits(network.name, network.labels.names, score)
+    if model is not None or ALL not in args.score:
+        return Look(network, named, gradient, args.keep_going), []
+    given, notes = _given(network, gradient)
+    return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going), notes
+
+
+def _given(network: SegmentationNetwork, gradient: GradientSettings) -> tuple[list[str], list[str]]:
+    """Scores that a network can give, and why it cannot give the others."""
+    import numpy as np
+
+    from trust_seg_ros.errors import TrustSegError
+    from trust_seg_ros.uncertainty import uncertainty_maps
+    from trust_seg_ros.uncertainty.score_names import SCORES, score_map
+
+    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
+    maps, given, notes = uncertainty_maps(answer), [], []
+    for score in SCORES:
+        try:
+            score_map(score, answer, maps, gradient)
+            given.append(score)
+        except TrustSegError as error:
+            notes.append(f"{score} left out: {error}")
+    return given, notes
+
+
+def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:
+    """How segments are taken and judged; raises AnomalyError for thresholds that cannot be."""
+    from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, OBSTACLE_TRACK, SizeLimits
+    from trust_seg_ros.evaluation.anomaly.study import Plan
+
+    track = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}[args.track]
+    return Plan(
+        thresholds=_thresholds(args, look.scores, model),
+        meta="none" if is_file(args.meta) else args.meta,
+        model=model,
+        features=args.features,
+        folds=args.folds,
+        limits=track if args.limits is None else SizeLimits(*args.limits),
+        segment_limits=SizeLimits(*args.segment_limits),
+        sweep=args.sweep,
+    )
+
+
+def _thresholds(args: argparse.Namespace, scores: tuple[str, ...], model: OodModel | None) -> dict[str, float | str]:
+    """Score -> number, "best" or "fit"; a later word overrules an earlier one."""
+    if model is not None:
+        if args.threshold != ["best"]:
+            raise AnomalyError(f"--threshold with --meta {args.meta}: the model has its own, {model.threshold:g}")
+        return {}
+    found: dict[str, float | str] = {}
+    for word in args.threshold:
+        name, equals, value = word.rpartition("=")
+        if equals and name not in scores:
+            raise AnomalyError(f"--threshold {word}: {name!r} is not among the scores {', '.join(scores)}")
+        for score in (name,) if equals else scores:
+            found[score] = value if value in ("best", "fit") else _number(word, value)
+    if "fit" in found.values() and args.fit_on is None:
+        raise AnomalyError("--threshold fit: that is the threshold of the data set fitted on; name one with --fit-on")
+    return found
+
+
+def _number(word: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise AnomalyError(f"--threshold {word}: expected best, fit, a number, or SCORE= one of these")
+    return number
