@@ -18,6 +18,7 @@ from trust_seg_ros.segmentation import (
 from trust_seg_ros.segmentation import compact as compact_module
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.segmentation.device import cpu_has_bfloat16, pick_device, pick_half
+from trust_seg_ros.segmentation.factory import module_spec
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="speaks of a machine without a GPU")
 
@@ -287,3 +288,11 @@ def test_embedded_weights_missing_or_corrupt(tmp_path, monkeypatch, content):
 def test_shipped_network_loads_by_both_names(image):
     by_name = load_network(f"embedded:{compact_module.SHIPPED.stem}", device="cpu").infer(image).logits
     assert torch.equal(load_network(device="cpu").infer(image).logits, by_name)
+
+
+def test_a_stride_that_is_no_number_is_refused_with_the_way_out():
+    class Bare(torch.nn.Conv2d):
+        """A convolution as a whole network: its stride is a pair, and not that of an input."""
+
+    with pytest.raises(ModelSpecError, match=r"Bare.stride is \(1, 1\); expected a number: wrap the network"):
+        module_spec(Bare(3, 2, 1))

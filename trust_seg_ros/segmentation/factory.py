@@ -94,8 +94,14 @@ def module_spec(module: nn.Module) -> InputSpec:
             value = value.flatten().tolist() if isinstance(value, torch.Tensor) else value
             given[name] = value if isinstance(value, str) else tuple(value)
     for name in ("scale", "stride"):
-        if getattr(module, name, None) is not None:
-            given[name] = getattr(module, name)
+        value = getattr(module, name, None)
+        if value is None:
+            continue
+        if not isinstance(value, (int, float)):  # that of a Conv2d, say, is a pair
+            raise ModelSpecError(
+                f"{type(module).__name__}.{name} is {value!r}; expected a number: wrap the network in a module of its own"
+            )
+        given[name] = value
     return InputSpec(**given)
 
 
