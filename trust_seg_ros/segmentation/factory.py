@@ -99,7 +99,7 @@ def module_spec(module: nn.Module) -> InputSpec:
             continue
         if not isinstance(value, (int, float)):  # that of a Conv2d, say, is a pair
             raise ModelSpecError(
-                f"{type(module).__name__}.{name} is {value!r}; expected a number: wrap the network in a module of its own"
+                f"{type(module).__name__}.{name} is {value!r}; expected a number: wrap the network in another module"
             )
         given[name] = value
     return InputSpec(**given)
