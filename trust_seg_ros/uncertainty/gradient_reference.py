@@ -102,8 +102,8 @@ def _score(
     with np.errstate(divide="ignore", over="ignore"):
         logs = np.maximum(np.log(norm) + peak, LOG_LEAST)
         norm = np.minimum(norm * np.exp(min(peak, 700.0)), FLOAT32_MAX)
-    score = logs if settings.scale == "log" else norm
-    return (settings.sign(label) * score).astype(np.float32), bool(peak > math.log(FLOAT32_MAX))
+    score, limited = (logs, False) if settings.scale == "log" else (norm, bool(peak > math.log(FLOAT32_MAX)))
+    return (settings.sign(label) * score).astype(np.float32), limited
 
 
 def _upsample(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
