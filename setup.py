@@ -65,7 +65,7 @@ setup(
         "hf": ["transformers>=4.40,<6"],
         "demo": ["rosbags>=0.10"],
         # trust-seg fit and evaluate; the node needs neither
-        "fit": ["pyarrow>=12", "matplotlib>=3.6"],
+        "fit": ["pyarrow>=12", "matplotlib>=3.7"],
     },
     zip_safe=False,
     entry_points={

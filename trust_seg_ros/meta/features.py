@@ -14,19 +14,11 @@ from typing import Protocol
 
 import numpy as np
 
+from trust_seg_ros.meta.choices import CLASS_INPUTS
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
 
-CLASS_INPUTS = ("probabilities", "one-hot", "both", "none")
 PROBABILITY, ONE_HOT = "cprob_", "class_"
-FEATURES_HELP = (
-    "segment metrics to use: feature sets (metaseg, meta_ood, all), metrics and patterns like E* or cprob_*, "
-    "separated by commas; a leading - takes out: meta_ood,-*_var"
-)
-CLASS_INPUT_HELP = (
-    "how the predicted class enters: as mean class probabilities (cprob_*, as in the paper), one-hot (class_*), "
-    "both, or none"
-)
 
 
 class MetricSource(Protocol):

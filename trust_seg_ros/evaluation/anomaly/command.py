@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
 from trust_seg_ros.evaluation.anomaly.choices import ALL, check, chosen_look, chosen_plan, is_file
-from trust_seg_ros.meta.features import FEATURES_HELP
+from trust_seg_ros.meta.choices import FEATURES_HELP
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
