@@ -1,12 +1,15 @@
 """``trust-seg evaluate`` from images to the report, with the embedded network on the synthetic drive."""
 
 import csv
+import os
+import shutil
 
 import cv2
 import pytest
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.meta.store import SegmentStore
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,7 @@ def test_other_metrics_targets_and_models_from_the_stored_table(evaluated, tmp_p
         (["--split", "train"], "no split 'train' in this segment table; there are: test, val"),
         (["--split", "val", "--fit-on", "val"], "--fit-on val: that is the split to judge on"),
         (["--split", "val", "--runs", "0"], "--runs 0: expected at least 1"),
+        (["--fresh"], "--fresh removes the segment table, but there is no DATASET to make it anew from"),
         (["--split", "val", "--features", "colour"], "no segment metric 'colour'"),
         (["--split", "test", "--arrangement", "by_drive"], "by_drive: all segments are of drive 'c'"),
     ],
@@ -123,3 +127,55 @@ def test_a_file_as_folder_is_refused_before_the_work(dataset, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert main(["evaluate", str(dataset), "--split", "val", "--out", str(tmp_path / "out")]) == 2
     assert "is a file; expected a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+@pytest.mark.parametrize("place", ["/proc/foo/bar", "{tmp}/file/out"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(dataset, tmp_path, capsys, place, with_data):
+    (tmp_path / "file").write_text("mine")
+    table, place = tmp_path / "segments", place.format(tmp=tmp_path)
+    data = [str(dataset), "--split", "test"] if with_data else []
+    assert main(["evaluate", *data, "--table", str(table), "--out", place]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert f"--out {place} cannot be written" in lines[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused_before_the_work(dataset, tmp_path, capsys):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert main(["evaluate", str(dataset), "--split", "test", "--out", str(tmp_path / "locked" / "out")]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
+def test_fresh_begins_a_table_of_other_data_anew(dataset, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(dataset / "test", data / "test")
+    words = ["evaluate", str(data), "--split", "test", "--arrangement", "by_segment", "--runs", "1", "--workers", "1"]
+    words += ["--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    for kind in ("images", "labels"):
+        shutil.copy(dataset / "val" / kind / "a_0.png", data / "test" / kind)
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "--fresh" in capsys.readouterr().err
+    assert main([*words, "--fresh"]) == 0
+    assert "with an interior in 2 images, " in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_images_left_out_are_named_with_the_reason(dataset, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(dataset / "val", data / "val")
+    (data / "val" / "images" / "a_1.png").write_bytes(b"no picture")
+    words = ["evaluate", str(data), "--split", "val", "--runs", "1", "--workers", "1", "--keep-going"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    ((name, reason),) = SegmentStore.open(tmp_path / "out" / "segments").entry("val").skipped.items()
+    assert "a_1" in name
+    printed = capsys.readouterr().out
+    shown = printed[printed.index("left out") :]
+    assert name in shown
+    assert reason.split()[0] in shown  # long reasons are wrapped
+    assert reason.split()[-1] in shown
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert f"\n- left out of val: {name} ({' '.join(reason.split())})\n" in page

@@ -64,8 +64,11 @@ def test_scores_are_those_of_the_predictions_given(data, run, outcome):
 def test_the_entropy_baseline_is_least_squares_on_entropy_alone(data, run, outcome):
     e = data.metrics[:, 1]
     slope, offset = np.polyfit(e[run.fitted], data.iou_adj[run.fitted], 1)
-    residual = data.iou_adj[run.judged] - slope * e[run.judged] - offset
-    assert _score(outcome, j.IOU_ADJ, j.ENTROPY, "judged", "σ") == pytest.approx(np.sqrt((residual**2).mean()))
+    predicted = slope * e[run.judged] + offset
+    assert predicted.max() > 1  # else clipping would change nothing
+    for model, values in ((j.ENTROPY, predicted), (j.ENTROPY_CLIPPED, np.clip(predicted, 0, 1))):
+        sigma = np.sqrt(((data.iou_adj[run.judged] - values) ** 2).mean())
+        assert _score(outcome, j.IOU_ADJ, model, "judged", "σ") == pytest.approx(sigma)
 
 
 def test_on_the_fitted_part_sigma_and_r_squared_say_the_same(data, run, outcome):

@@ -1,3 +1,5 @@
+import tempfile
+
 import pytest
 
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
@@ -74,6 +76,16 @@ def test_a_broken_run_leaves_the_earlier_report(tmp_path):
         write(_report(Section("x", "", (_table("new"),), (Picture("p", "p", broken),))), out)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_only_the_folder_itself_is_written_where_it_exists(tmp_path, monkeypatch):
+    """It may be mounted: another file system than its parent, which may not be ours."""
+    (tmp_path / "out").mkdir()
+    places, make = [], tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *args: places.append(args[2]) or make(*args))
+    write(_report(FULL), tmp_path / "out")
+    assert places == [tmp_path / "out"]
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):

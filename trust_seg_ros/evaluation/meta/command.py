@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
-from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 from trust_seg_ros.meta.progress import collection_bar
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ arrangements: what the models are fitted on and judged by
 
 The folder holds report.md, a CSV file per table and the figures; docs/evaluate.md says how to read them. Segments are
 kept in a table (OUT/segments, or --table), so the network runs once: call again without DATASET to judge otherwise.
+A table of another network or of other data is refused: --fresh begins anew.
+
+DATASET comes first, options after it: an option that takes several values would take it for one of them.
 """
 ARRANGEMENTS = ("by_image", "by_segment", "by_drive")
 
@@ -84,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument(
         "--table", type=Path, metavar="DIR", help="its folder, used or made (default: segments in --out)"
     )
+    table.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
     table.add_argument(
         "--workers",
         type=int,
@@ -105,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.report import write
     from trust_seg_ros.evaluation.meta.study import study
+    from trust_seg_ros.meta.command_report import skipped_table
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)
@@ -123,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
     report = contents(studies, data[args.split], names, shlex.join(("trust-seg", *args.words)), facts)
     files = write(report, out)
     _print(report, console)
+    if (skipped := skipped_table(store, _splits(args))) is not None:
+        console.print(skipped)
     console.print(
         f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
     )
@@ -148,8 +157,21 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise EvaluationError(f"--{name} {value}: expected at least 1")
-    if args.out.is_file():
-        raise EvaluationError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
+    if args.fresh and args.dataset is None:
+        raise EvaluationError("--fresh removes the segment table, but there is no DATASET to make it anew from")
+    _check_folder(args.out.expanduser())
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be made or written to; leaves nothing behind."""
+    if os.path.lexists(out) and not out.is_dir():
+        raise EvaluationError(f"--out {out} is a file; expected a folder, for example {out.parent / 'out'}")
+    there = next(path for path in (out, *out.parents, Path()) if os.path.lexists(path))
+    try:  # rights alone do not tell: file systems may refuse folders even from root
+        tempfile.TemporaryDirectory(prefix=".trust-seg.", dir=there).cleanup()
+    except OSError as error:
+        reason = f"{there}: {error.strerror or error}"
+        raise EvaluationError(f"--out {out} cannot be written ({reason}); expected a folder of yours") from error
 
 
 def _splits(args: argparse.Namespace) -> list[str]:
@@ -175,6 +197,7 @@ def _collected(args: argparse.Namespace, path: Path, console: Console) -> Segmen
     """The table with all splits in it, made or gone on with."""
     from trust_seg_ros.meta.collect import collect
     from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.meta.store_folder import discard
     from trust_seg_ros.meta.store_rows import metric_names
     from trust_seg_ros.segmentation.labels import load_labels
 
@@ -183,6 +206,8 @@ def _collected(args: argparse.Namespace, path: Path, console: Console) -> Segmen
     chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
     folders = {split: open_split(args, split, labels) for split in _splits(args)}
     path.parent.mkdir(parents=True, exist_ok=True)
+    if args.fresh:
+        discard(path)
     try:
         for split, folder in folders.items():
             with collection_bar(console, f"segments of {split}") as progress:
@@ -221,8 +246,11 @@ def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) 
         "metrics": f"{args.features}, {len(names)}: {', '.join(names)}",
         "IoU_adj": {"component": "as in the paper", "released": "as in the authors' code"}[args.variant],
     }
-    skipped = {split: entry.skipped for split, entry in store.entries.items() if entry.skipped}
-    return facts | {f"left out of {split}": ", ".join(images) for split, images in skipped.items()}
+    for split in _splits(args):
+        if skipped := store.entry(split).skipped:
+            reasons = (f"{name} ({' '.join(reason.split())})" for name, reason in skipped.items())
+            facts[f"left out of {split}"] = "; ".join(reasons)
+    return facts
 
 
 def _bar(console: Console) -> Progress:

@@ -23,9 +23,10 @@ IOU_ADJ, IOU = "IoU_adj", "IoU"
 FITTED, JUDGED = "fitted", "judged"
 
 ALL, PENALISED, KEPT = "all metrics", "all metrics, L1", "metrics kept by L1"
-CLIPPED, ENTROPY, BOOSTING, MAJORITY = (
+CLIPPED, ENTROPY, ENTROPY_CLIPPED, BOOSTING, MAJORITY = (
     "all metrics, clipped to [0, 1]",
     "entropy baseline",
+    "entropy baseline, clipped to [0, 1]",
     "gradient boosting",
     "majority share",
 )
@@ -210,7 +211,8 @@ def _regressors(
     """Predictions of every model for all segments. The authors' tables do not clip; the node does."""
     model: Callable[[np.ndarray], np.ndarray] = fit_linear(x[fitted], true[fitted])
     values = {ALL: model(x), ENTROPY: fit_linear(e[fitted], true[fitted])(e)}
-    values[CLIPPED] = np.clip(values[ALL], 0.0, 1.0)
+    for model_of, clipped in ((ALL, CLIPPED), (ENTROPY, ENTROPY_CLIPPED)):
+        values[clipped] = np.clip(values[model_of], 0.0, 1.0)
     if problem.boosting:
         from sklearn.ensemble import HistGradientBoostingRegressor
 

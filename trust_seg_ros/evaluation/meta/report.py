@@ -73,7 +73,7 @@ class Report:
 def write(report: Report, out: Path) -> list[Path]:
     """Write a report into a folder; files of an earlier report there that are not written again are removed.
 
-    All is written beside the folder first and then moved, the page last: a run that breaks leaves what was there.
+    All is written into a hidden folder first and then moved, the page last: a run that breaks leaves what was there.
 
     Returns:
         The files, the page first.
@@ -83,7 +83,8 @@ def write(report: Report, out: Path) -> list[Path]:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as draft:
+        place = out if out.is_dir() else out.parent  # a mounted folder is another file system than its parent
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=place) as draft:
             names = _fill(report, Path(draft))
             out.mkdir(exist_ok=True)
             stale = _files_of(out / PAGE) - set(names)

@@ -18,6 +18,7 @@ from trust_seg_ros.evaluation.meta.judge import (
     BOOSTING,
     CLIPPED,
     ENTROPY,
+    ENTROPY_CLIPPED,
     FALSE_POSITIVE,
     FITTED,
     IOU,
@@ -38,7 +39,7 @@ from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 
 CLASSIFIERS = (PENALISED, ALL, KEPT, BOOSTING, ENTROPY, MAJORITY)
-REGRESSORS = (ALL, CLIPPED, BOOSTING, ENTROPY)
+REGRESSORS = (ALL, CLIPPED, BOOSTING, ENTROPY, ENTROPY_CLIPPED)
 SIZES = (30, 100, 300, 1000, 10_000)
 """Bounds of the groups by size, in pixels."""
 
