@@ -64,11 +64,23 @@ def test_scores_are_those_of_the_predictions_given(data, run, outcome):
 def test_the_entropy_baseline_is_least_squares_on_entropy_alone(data, run, outcome):
     e = data.metrics[:, 1]
     slope, offset = np.polyfit(e[run.fitted], data.iou_adj[run.fitted], 1)
-    predicted = slope * e[run.judged] + offset
-    assert predicted.max() > 1  # else clipping would change nothing
-    for model, values in ((j.ENTROPY, predicted), (j.ENTROPY_CLIPPED, np.clip(predicted, 0, 1))):
-        sigma = np.sqrt(((data.iou_adj[run.judged] - values) ** 2).mean())
-        assert _score(outcome, j.IOU_ADJ, model, "judged", "σ") == pytest.approx(sigma)
+    residual = data.iou_adj[run.judged] - slope * e[run.judged] - offset
+    assert _score(outcome, j.IOU_ADJ, j.ENTROPY, "judged", "σ") == pytest.approx(np.sqrt((residual**2).mean()))
+
+
+def test_the_clipped_baseline_is_the_same_line_held_to_0_and_1(data, run):
+    metrics = data.metrics.copy()
+    judged = np.flatnonzero(run.judged)
+    metrics[judged[:20], 1], metrics[judged[20:40], 1] = -50.0, 50.0  # the line leaves [0, 1] on either side
+    outcome = j.judge(_problem(replace(data, metrics=metrics)), run)
+    for target, true in ((j.IOU_ADJ, data.iou_adj), (j.IOU, data.iou)):
+        slope, offset = np.polyfit(metrics[run.fitted, 1], true[run.fitted], 1)
+        predicted = slope * metrics[judged, 1] + offset
+        assert predicted.min() < 0
+        assert predicted.max() > 1
+        for model, values in ((j.ENTROPY, predicted), (j.ENTROPY_CLIPPED, np.clip(predicted, 0, 1))):
+            sigma = np.sqrt(((true[judged] - values) ** 2).mean())
+            assert _score(outcome, target, model, "judged", "σ") == pytest.approx(sigma)
 
 
 def test_on_the_fitted_part_sigma_and_r_squared_say_the_same(data, run, outcome):
