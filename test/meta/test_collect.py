@@ -173,6 +173,13 @@ def test_a_repaired_image_wants_a_fresh_table(run, blobs):
     refused(run, r"have changed since they were collected \(a_002\)")
 
 
+def test_images_left_out_before_are_not_passed_over_in_silence(run, blobs):
+    broken(blobs)
+    run(keep_going=True)
+    refused(run, r"3 images of split 'val' were left out before \(a_002, b_003, b_007\); go on .*--keep-going")
+    assert len(run(keep_going=True).entry("val").skipped) == 3
+
+
 def test_only_bad_images_are_an_error_and_leave_nothing(run, blobs, table):
     for sample in blobs:
         sample.image.write_bytes(b"no image")

@@ -42,6 +42,12 @@ def test_it_writes_a_model_and_the_table_beside_it(words, tmp_path, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {"meta.json", "meta.segments", "blobs", "net"}
 
 
+def test_what_was_fitted_on_does_not_judge(words, tmp_path, capsys):
+    assert main(words("--split", "val", "--split", "test", "--judge", "test")) == 2
+    assert "--judge test: the models are fitted on it" in capsys.readouterr().err
+    assert not (tmp_path / "meta.segments").exists()  # said before the work
+
+
 def test_the_summary_says_how_and_not_where(words, tmp_path):
     assert main(words("--features", "metaseg,row", "--class-input", "both")) == 0
     text = (tmp_path / "meta.json").read_text()

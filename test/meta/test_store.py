@@ -123,6 +123,9 @@ def damaged_manifest(store, change):
         (lambda m: m.pop("network"), "incomplete or damaged .KeyError: 'network'"),
         (lambda m: m["splits"]["val"].update(images=3), "incomplete or damaged"),
         (lambda m: m["splits"]["val"].update(more=3), "incomplete or damaged"),
+        (lambda m: m["splits"]["val"].update(part_images=0), "0 images per part"),
+        (lambda m: m["splits"]["val"]["drives"].pop(), "9 drives for 10 images"),
+        (lambda m: m["network"]["class_names"].pop(), "the metrics are not those of 2 classes"),
     ],
 )
 def test_a_foreign_or_damaged_manifest_is_refused(store, change, message):

@@ -78,6 +78,12 @@ def collect(
         identity = collector.identity()
         stack.enter_context(locked(path))
         writer = SplitWriter(path, identity, folder, split, data_set, part_images)
+        if writer.skipped and not keep_going:
+            names = ", ".join(list(writer.skipped)[:3])
+            raise StoreError(
+                f"{path}: {len(writer.skipped)} images of split {split!r} were left out before ({names}"
+                f"{', …' if len(writer.skipped) > 3 else ''}); go on without them (--keep-going), or {WAY_OUT}"
+            )
         _check_first(writer, collector, identity)
         left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)

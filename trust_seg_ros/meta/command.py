@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.features import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 
 if TYPE_CHECKING:
     from trust_seg_ros.meta.data import SegmentData
@@ -99,6 +99,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wanted(args: argparse.Namespace) -> list[str]:
+    if args.judge in args.split:
+        raise MetaModelError(
+            f"--judge {args.judge}: the models are fitted on it, so they know it; expected another split, or none (how "
+            "they do on what they were fitted on is printed anyway). trust-seg evaluate divides one split honestly"
+        )
     return list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
 
 

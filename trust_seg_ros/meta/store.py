@@ -60,7 +60,12 @@ class SplitEntry:
     def from_json(cls, data: Json) -> SplitEntry:
         """Back from the manifest; raises KeyError, TypeError or ValueError."""
         lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
-        return replace(cls(**{**data, **lists}), part_images=int(data["part_images"]))
+        entry = replace(cls(**{**data, **lists}), part_images=int(data["part_images"]))
+        if entry.part_images < 1 or len(entry.drives) != len(entry.images):
+            raise ValueError(
+                f"{entry.part_images} images per part, {len(entry.drives)} drives for {len(entry.images)} images"
+            )
+        return entry
 
     @property
     def parts(self) -> int:
@@ -110,7 +115,10 @@ class SegmentStore:
             )
         try:
             entries = {name: SplitEntry.from_json(entry) for name, entry in data["splits"].items()}
-            return cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
+            store = cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
+            if tuple(data["metrics"]) != store.names:
+                raise ValueError(f"the metrics are not those of {len(store.class_names)} classes")
+            return store
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {error})") from error
 
