@@ -165,19 +165,49 @@ def test_with_keep_going_bad_images_are_named_and_left_out(run, blobs, tmp_path,
     assert np.array_equal(data.image, left.image)
 
 
-def test_a_repaired_image_wants_a_fresh_table(run, blobs):
-    before = blobs.samples[1].image.read_bytes()
-    blobs.samples[1].image.write_bytes(b"no image")
-    run(keep_going=True)
-    blobs.samples[1].image.write_bytes(before)
-    refused(run, r"have changed since they were collected \(a_002\)")
+def content(store):
+    return {str(p.relative_to(store.path)): p.read_bytes() for p in sorted(store.path.rglob("*")) if p.is_file()}
 
 
-def test_images_left_out_before_are_not_passed_over_in_silence(run, blobs):
+@pytest.mark.parametrize("keep_going", [True, False])
+def test_repaired_images_are_collected_as_if_they_had_never_been_bad(run, colours, blobs, tmp_path, keep_going):
+    cv2.imwrite(str(blobs.samples[2].labels), np.full((40, 56), 9, np.uint8))  # no segment, beside a bad image
+    files = [path for sample in blobs for path in (sample.image, sample.labels)]
+    before = [path.read_bytes() for path in files]
+    whole = collect(colours, blobs, tmp_path / "whole", "val", workers=1, part_images=4)
     broken(blobs)
     run(keep_going=True)
-    refused(run, r"3 images of split 'val' were left out before \(a_002, b_003, b_007\); go on .*--keep-going")
-    assert len(run(keep_going=True).entry("val").skipped) == 3
+    for path, data in zip(files, before, strict=True):
+        path.write_bytes(data)
+    seen = []
+    store = run(keep_going=keep_going, progress=lambda done, total: seen.append(done))
+    assert seen == [7, 8, 9, 10]  # the good images of the same parts are not computed again
+    assert content(store) == content(whole)
+
+
+def test_images_that_are_still_bad_stop_what_is_not_to_keep_going(run, blobs):
+    image = blobs.samples[1].image.read_bytes()
+    broken(blobs)
+    before = content(run(keep_going=True))
+    with pytest.raises(
+        DatasetError, match=r"a_002\.png: not a readable.*7 of 10 images are done and kept.*--keep-going"
+    ):
+        run()
+    assert content(run(keep_going=True)) == before
+    blobs.samples[1].image.write_bytes(image)
+    with pytest.raises(DatasetError, match=r"b_003\.png: labels are 56x39"):
+        run()
+    assert list(run(keep_going=True).entry("val").skipped) == ["b_003", "b_007"]
+
+
+def test_an_image_that_is_bad_for_another_reason_says_the_new_one(run, colours, blobs, tmp_path):
+    broken(blobs)
+    run(keep_going=True)
+    cv2.imwrite(str(blobs.samples[8].labels), np.full((40, 50), 1, np.uint8))
+    store = run(keep_going=True)
+    assert store.entry("val").skipped["b_007"].startswith("b_007.png: labels are 50x40")
+    fresh = collect(colours, blobs, tmp_path / "f", "val", workers=1, part_images=4, keep_going=True)
+    assert content(store) == content(fresh)
 
 
 def test_only_bad_images_are_an_error_and_leave_nothing(run, blobs, table):

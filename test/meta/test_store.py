@@ -1,5 +1,6 @@
 """The segment table on disk: what is in it, and what is refused."""
 
+import errno
 import json
 import os
 import resource
@@ -125,6 +126,10 @@ def damaged_manifest(store, change):
         (lambda m: m["splits"]["val"].update(more=3), "incomplete or damaged"),
         (lambda m: m["splits"]["val"].update(part_images=0), "0 images per part"),
         (lambda m: m["splits"]["val"]["drives"].pop(), "9 drives for 10 images"),
+        (lambda m: m["splits"]["val"].update(part_images=float("inf")), "incomplete or damaged .OverflowError"),
+        (lambda m: m["splits"]["val"].update(segments="many"), "incomplete or damaged .ValueError"),
+        (lambda m: m["splits"]["val"].update(complete="yes"), "complete is 'yes'"),
+        (lambda m: m["splits"]["val"].update(skipped=["a_000"]), "incomplete or damaged .ValueError"),
         (lambda m: m["network"]["class_names"].pop(), "the metrics are not those of 2 classes"),
     ],
 )
@@ -132,6 +137,27 @@ def test_a_foreign_or_damaged_manifest_is_refused(store, change, message):
     damaged_manifest(store, change)
     with pytest.raises(StoreError, match=message):
         SegmentStore.open(store.path)
+
+
+def test_a_manifest_that_does_not_fit_the_parts_is_refused(store, colours, blobs):
+    there = store.entry("val").segments
+    damaged_manifest(store, lambda m: m["splits"]["val"].update(part_images=8))  # the last part would be left out
+    with pytest.raises(StoreError, match=rf"split=val: \d+ segments, by {MANIFEST} there should be {there}"):
+        SegmentStore.open(store.path).read("val")
+    with pytest.raises(StoreError, match=rf"part-00000.parquet: holds 4 images, by {MANIFEST} it should be 8"):
+        collect(colours, blobs, store.path, "val", workers=1)
+    assert all(part.is_file() for part in store.parts("val"))
+
+
+def test_a_part_that_the_disk_withholds_is_kept(store, colours, blobs, monkeypatch):
+    def withheld(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    before = store.parts("val")[0].read_bytes()
+    monkeypatch.setattr("trust_seg_ros.meta.store_writer.part_note", withheld)
+    with pytest.raises(StoreError, match=r"part-00000.parquet: cannot be read .*Permission denied.* it is kept"):
+        collect(colours, blobs, store.path, "val", workers=1)
+    assert store.parts("val")[0].read_bytes() == before
 
 
 def test_what_is_no_table_is_refused(tmp_path):
@@ -150,7 +176,17 @@ def test_an_unfinished_split_is_not_read(store):
         store.read("val")
 
 
-@pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"PAR1 nonsense")])
+def garbled_footer(path):
+    data = bytearray(path.read_bytes())
+    length = int.from_bytes(data[-8:-4], "little")
+    data[-8 - length : -8] = b"\xff" * length
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [os.unlink, lambda path: path.write_bytes(b"PAR1 nonsense"), lambda path: path.write_bytes(b""), garbled_footer],
+)
 def test_a_missing_or_damaged_part_is_named_and_computed_again(store, colours, blobs, damage):
     part = store.parts("val")[1]
     before = part.read_bytes()

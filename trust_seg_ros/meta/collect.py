@@ -42,8 +42,9 @@ def collect(
 
     Pixels that ground truth ignores are removed before components are taken (MetaSeg, Rottmann et al., section III).
     Images that the table holds already are not computed again, but for the first, which tells whether network and data
-    are still the same. Torch runs with one thread in every worker, so the table is the same, byte by byte, whatever the
-    number of workers and however often it was begun (on a CPU; a GPU rounds as it likes).
+    are still the same. Images that were left out before are tried again, and stay out only with ``keep_going``. Torch
+    runs with one thread in every worker, so the table is the same, byte by byte, whatever the number of workers and
+    however often it was begun (on a CPU; a GPU rounds as it likes).
 
     Args:
         settings: the network whose mistakes are to be learned.
@@ -78,13 +79,8 @@ def collect(
         identity = collector.identity()
         stack.enter_context(locked(path))
         writer = SplitWriter(path, identity, folder, split, data_set, part_images)
-        if writer.skipped and not keep_going:
-            names = ", ".join(list(writer.skipped)[:3])
-            raise StoreError(
-                f"{path}: {len(writer.skipped)} images of split {split!r} were left out before ({names}"
-                f"{', …' if len(writer.skipped) > 3 else ''}); go on without them (--keep-going), or {WAY_OUT}"
-            )
         _check_first(writer, collector, identity)
+        _try_again(writer, collector, keep_going)
         left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)
         results = _results(stack, collector, settings, writer, workers)
@@ -161,6 +157,23 @@ def _check_first(writer: SplitWriter, collector: Collector, identity: NetworkIde
             f"{writer.store.path}: image {collector.folder.samples[index].name!r}, computed again, gives other "
             f"segments than those stored: the network, the data or this program have changed; {WAY_OUT}"
         )
+
+
+def _try_again(writer: SplitWriter, collector: Collector, keep_going: bool) -> None:
+    """Images that were left out before may be readable now; what has not changed leaves the table as it is."""
+    again, total = [], len(collector.folder)
+    left_out = writer.left_out()
+    for index, before in left_out.items():
+        sample, now = collector.folder.samples[index], None
+        try:
+            collector.read(sample)
+        except DatasetError as error:
+            if not keep_going:
+                raise _stopped(error, total - len(writer.todo) - len(left_out), total) from error
+            now = portable_reason(error, sample)
+        if now != before:
+            again.append(index)
+    writer.reopen(again)
 
 
 def _check_any(writer: SplitWriter, folder: LabelledFolder) -> None:

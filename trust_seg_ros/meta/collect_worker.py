@@ -13,10 +13,10 @@ import pyarrow as pa
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
+from trust_seg_ros.meta.store_files import file_sizes, rows_note
 from trust_seg_ros.meta.store_folder import writing
 from trust_seg_ros.meta.store_identity import Answer, NetworkIdentity, answer_of
 from trust_seg_ros.meta.store_rows import FEATURES, image_rows, write_image
-from trust_seg_ros.meta.store_writer import file_sizes
 from trust_seg_ros.segmentation.network import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
@@ -58,7 +58,7 @@ class Collector:
             TrustSegError: the network fails.
         """
         sample = self.folder.samples[index]
-        return self._rows(sample.name, index, sample.drive, *self._read(sample))
+        return self._rows(sample.name, index, sample.drive, *self.read(sample))
 
     def write(self, index: int, path: Path) -> None:
         """Rows of one image into their file.
@@ -69,9 +69,8 @@ class Collector:
         """
         sizes = file_sizes(self.folder.samples[index])
         rows = self.rows(index)
-        inside = int((rows["interior_size"].to_numpy() > 0).sum())
         with writing(path):
-            write_image(path, rows, {"files": sizes, "segments": len(rows), "with_interior": inside})
+            write_image(path, rows, rows_note(rows, sizes))
 
     def identity(self) -> NetworkIdentity:
         """Identity of the network, by its answer to a picture of noise."""
@@ -79,7 +78,8 @@ class Collector:
         rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)
         return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)))
 
-    def _read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Image and labels as ``LabelledFolder.read``, whose DatasetError stands for whatever OpenCV raises, too."""
         try:
             return self.folder.read(sample)
         except (cv2.error, OSError) as error:  # OpenCV refuses huge images so

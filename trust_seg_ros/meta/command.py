@@ -121,6 +121,7 @@ def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
 def _collected(args: argparse.Namespace, table: Path, console: Console) -> SegmentStore:
     """The table with all splits in it, made or gone on with."""
     args.split = args.split or [SPLIT]
+    wanted = _wanted(args)  # a mistake is said before the network is loaded
     from trust_seg_ros.meta.collect import collect
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.progress import collection_bar
@@ -131,7 +132,7 @@ def _collected(args: argparse.Namespace, table: Path, console: Console) -> Segme
     settings = network_settings(args)
     labels = load_labels(settings.labels) if settings.labels else settings.load().labels
     chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
-    folders = {split: open_split(args, split, labels) for split in _wanted(args)}
+    folders = {split: open_split(args, split, labels) for split in wanted}
     if args.fresh:
         discard(table)
     try:

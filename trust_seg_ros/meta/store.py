@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -60,7 +60,10 @@ class SplitEntry:
     def from_json(cls, data: Json) -> SplitEntry:
         """Back from the manifest; raises KeyError, TypeError or ValueError."""
         lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
-        entry = replace(cls(**{**data, **lists}), part_images=int(data["part_images"]))
+        counts = {name: int(data[name]) for name in ("part_images", "segments", "with_interior")}
+        entry = cls(**{**data, **lists, **counts, "skipped": dict(data["skipped"])})
+        if not isinstance(entry.complete, bool):
+            raise ValueError(f"complete is {entry.complete!r}")
         if entry.part_images < 1 or len(entry.drives) != len(entry.images):
             raise ValueError(
                 f"{entry.part_images} images per part, {len(entry.drives)} drives for {len(entry.images)} images"
@@ -119,7 +122,7 @@ class SegmentStore:
             if tuple(data["metrics"]) != store.names:
                 raise ValueError(f"the metrics are not those of {len(store.class_names)} classes")
             return store
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {error})") from error
 
     def save_manifest(self) -> None:
@@ -201,6 +204,11 @@ class SegmentStore:
             if unknown:
                 raise StoreError(
                     f"{self.path}: no columns {', '.join(unknown)}; there are {', '.join(data.schema.names)}"
+                )
+            if (there := data.count_rows()) != entry.segments:
+                raise StoreError(
+                    f"{self.folder(split)}: {there} segments, by {MANIFEST} there should be {entry.segments}; one of "
+                    "them is damaged; collect anew (--fresh)"
                 )
             rows = data.to_table(list(names), filter=ds.field("interior_size") > 0 if interior_only else None)
         except (pa.ArrowException, OSError) as error:

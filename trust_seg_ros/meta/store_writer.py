@@ -8,7 +8,7 @@ beginning of the table, and which runs and which workers made it does not show.
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.meta.store import MANIFEST, WORK, SegmentStore, SplitEntry
+from trust_seg_ros.meta.store_files import DAMAGE, file_sizes, first_change, read_or_remove, rows_by_image, rows_note
 from trust_seg_ros.meta.store_folder import check_ours, remove_parts
 from trust_seg_ros.meta.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.meta.store_rows import (
@@ -29,13 +30,13 @@ from trust_seg_ros.meta.store_rows import (
     read_image,
     remove_quietly,
     row_schema,
+    write_image,
     write_part,
 )
 from trust_seg_ros.types import UNLABELLED, Json
 
 PART_IMAGES = 64
 WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
-_DAMAGE = (pa.ArrowException, OSError, ValueError)
 
 
 class SplitWriter:
@@ -107,6 +108,32 @@ class SplitWriter:
         self._bad[index] = reason
         self.done(index)
 
+    def left_out(self) -> dict[int, str]:
+        """Position -> reason of every image that an earlier run has left out; "" where its files have changed since."""
+        found = {}
+        for part, note in sorted(self._notes.items()):
+            for place, index in enumerate(self._images_of(part)):
+                sample = self._folder.samples[index]
+                if sample.name in note["skipped"]:
+                    same = list(note["files"][place]) == file_sizes(sample)
+                    found[index] = note["skipped"][sample.name] if same else ""
+        return found
+
+    def reopen(self, indices: Iterable[int]) -> None:
+        """Take back into ``todo`` images of ``left_out``, with all others left out of the same parts.
+
+        Raises:
+            StoreError: a part is damaged.
+        """
+        parts = {index // self._entry.part_images for index in indices}
+        again = {index for index in self.left_out() if index // self._entry.part_images in parts}
+        if again and self._entry.complete:
+            self._save(replace(self._entry, complete=False))
+        for part in sorted(parts):
+            self._divide(part, again)
+        self._done -= again
+        self.todo = sorted({*self.todo, *again})
+
     def stored_rows(self) -> tuple[int, pa.Table] | None:
         """Position and rows of the first stored image that has any; None when there is none.
 
@@ -115,7 +142,7 @@ class SplitWriter:
         """
         try:
             return self._first_rows()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise StoreError(f"{self.store.folder(self._split)}: a part is damaged ({error}); {WAY_OUT}") from error
 
     def _first_rows(self) -> tuple[int, pa.Table] | None:
@@ -176,7 +203,7 @@ class SplitWriter:
             if a != b:
                 raise StoreError(
                     f"{self.store.path}: split {self._split!r} was collected from other data: "
-                    f"{_first_change(a, b, what)}; {WAY_OUT}"
+                    f"{first_change(a, b, what)}; {WAY_OUT}"
                 )
         return then
 
@@ -189,26 +216,29 @@ class SplitWriter:
         """What earlier runs have left; what is damaged or half-written is removed."""
         for part, path in enumerate(self.store.parts(self._split)):
             if path.is_file():
-                try:
-                    self._notes[part] = part_note(path)
+                note = read_or_remove(path, part_note)
+                if note is not None:
+                    self._notes[part] = self._fitting(note, part)
                     self._done.update(self._images_of(part))
-                except _DAMAGE:
-                    path.unlink()
         for file in self._work.iterdir():
             index = int(file.stem) if file.suffix == ".arrow" and file.stem.isdigit() else -1
-            try:
-                whole = 0 <= index < len(self._folder) and index not in self._done and read_image(file) is not None
-            except _DAMAGE:
-                whole = False
-            if whole:
-                self._done.add(index)
-            else:
+            if not 0 <= index < len(self._folder) or index in self._done:
                 file.unlink()
+            elif read_or_remove(file, read_image) is not None:
+                self._done.add(index)
+
+    def _fitting(self, note: Json, part: int) -> Json:
+        if (there := len(note["files"])) != (expected := len(self._images_of(part))):
+            raise StoreError(
+                f"{self.store.parts(self._split)[part]}: holds {there} images, by {MANIFEST} it should be {expected}; "
+                f"one of them is damaged; {WAY_OUT}"
+            )
+        return note
 
     def _check_files(self) -> None:
-        """Files of stored images must have the sizes they had."""
+        """Files of stored images must have the sizes they had; those of images left out may have been repaired."""
         changed = []
-        for index in sorted(self._done):
+        for index in sorted(self._done - self.left_out().keys()):
             part, place = divmod(index, self._entry.part_images)
             note = self._notes.get(part)
             then = note["files"][place] if note else image_note(self.image_file(index))["files"]
@@ -243,14 +273,19 @@ class SplitWriter:
             self._bad.pop(index, None)
             remove_quietly(self.image_file(index))
 
-
-def file_sizes(sample: Sample) -> list[int]:
-    """Bytes of the image file and of the label file, -1 where there is none: cheap, and tells exchanged files."""
-    sizes = [-1, -1]
-    for k, path in enumerate((sample.image, sample.labels)):
-        with suppress(OSError):
-            sizes[k] = path.stat().st_size
-    return sizes
+    def _divide(self, part: int, without: set[int]) -> None:
+        """The contrary of joining: a part back into a file per image; it goes when these are there."""
+        note, path = self._notes[part], self.store.parts(self._split)[part]
+        try:
+            rows = rows_by_image(path)
+        except DAMAGE as error:
+            raise StoreError(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
+        for place, index in enumerate(self._images_of(part)):
+            if index not in without:
+                mine = rows.get(index, self._schema.empty_table())
+                write_image(self.image_file(index), mine, rows_note(mine, note["files"][place]))
+        path.unlink()
+        del self._notes[part]
 
 
 def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
@@ -262,10 +297,3 @@ def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
     if differences:
         raise StoreError(f"{path}: this segment table is not of this network: {'; '.join(differences)}; {WAY_OUT}")
     return store
-
-
-def _first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
-    if len(then) != len(now):
-        return f"{len(then)} {what} then, {len(now)} now"
-    k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
-    return f"of its {what}, number {k + 1} was {then[k]!r} and is {now[k]!r}"
