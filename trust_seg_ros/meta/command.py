@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.datasets.arguments import add_data_arguments
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 from trust_seg_ros.meta.errors import MetaModelError
 
@@ -119,41 +119,11 @@ def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
 
 
 def _collected(args: argparse.Namespace, table: Path, console: Console) -> SegmentStore:
-    """The table with all splits in it, made or gone on with."""
     args.split = args.split or [SPLIT]
     wanted = _wanted(args)  # a mistake is said before the network is loaded
-    from trust_seg_ros.meta.collect import collect
-    from trust_seg_ros.meta.features import chosen_features
-    from trust_seg_ros.meta.progress import collection_bar
-    from trust_seg_ros.meta.store_folder import discard
-    from trust_seg_ros.meta.store_rows import metric_names
-    from trust_seg_ros.segmentation.labels import load_labels
+    from trust_seg_ros.meta.collected import collected
 
-    settings = network_settings(args)
-    labels = load_labels(settings.labels) if settings.labels else settings.load().labels
-    chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
-    folders = {split: open_split(args, split, labels) for split in wanted}
-    if args.fresh:
-        discard(table)
-    try:
-        for split, folder in folders.items():
-            with collection_bar(console, f"segments of {split}") as progress:
-                store = collect(
-                    settings,
-                    folder,
-                    table,
-                    split,
-                    workers=args.workers,
-                    keep_going=args.keep_going,
-                    progress=progress,
-                    data_set=args.dataset.resolve().name,
-                )
-    except KeyboardInterrupt:
-        console.print(
-            f"stopped; what is done is kept in {table}, the same command goes on with the rest", soft_wrap=True
-        )
-        raise
-    return store
+    return collected(args, wanted, table, console)
 
 
 def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:

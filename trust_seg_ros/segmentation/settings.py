@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
 
@@ -48,3 +49,11 @@ class NetworkSettings:
             std=self.std,
             order=self.order,
         )
+
+    def label_set(self) -> LabelSet:
+        """Names of the classes; loads the network only where ``labels`` does not name them.
+
+        Raises:
+            TrustSegError: as ``load_network``.
+        """
+        return load_labels(self.labels) if self.labels else self.load().labels

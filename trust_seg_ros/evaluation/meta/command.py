@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.datasets.arguments import add_data_arguments
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
-from trust_seg_ros.meta.progress import collection_bar
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.meta.report import Report
@@ -106,7 +105,12 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 170
     out, path = args.out.expanduser(), (args.table or args.out / "segments").expanduser()
-    store = _stored(args, path) if args.dataset is None else _collected(args, path, console)
+    if args.dataset is None:
+        store = _stored(args, path)
+    else:
+        from trust_seg_ros.meta.collected import collected
+
+        store = collected(args, _splits(args), path, console)
 
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.report import write
@@ -190,40 +194,6 @@ def _stored(args: argparse.Namespace, path: Path) -> SegmentStore:
         args.split = store.splits[0]
     for split in _splits(args):
         store.entry(split)
-    return store
-
-
-def _collected(args: argparse.Namespace, path: Path, console: Console) -> SegmentStore:
-    """The table with all splits in it, made or gone on with."""
-    from trust_seg_ros.meta.collect import collect
-    from trust_seg_ros.meta.features import chosen_features
-    from trust_seg_ros.meta.store_folder import discard
-    from trust_seg_ros.meta.store_rows import metric_names
-    from trust_seg_ros.segmentation.labels import load_labels
-
-    settings = network_settings(args)
-    labels = load_labels(settings.labels) if settings.labels else settings.load().labels
-    chosen_features(args.features, metric_names(len(labels)), args.class_input)  # a mistake is said before the work
-    folders = {split: open_split(args, split, labels) for split in _splits(args)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if args.fresh:
-        discard(path)
-    try:
-        for split, folder in folders.items():
-            with collection_bar(console, f"segments of {split}") as progress:
-                store = collect(
-                    settings,
-                    folder,
-                    path,
-                    split,
-                    workers=args.workers,
-                    keep_going=args.keep_going,
-                    progress=progress,
-                    data_set=args.dataset.resolve().name,
-                )
-    except KeyboardInterrupt:
-        console.print(f"stopped; what is done is kept in {path}, the same command goes on with the rest")
-        raise
     return store
 
 
