@@ -68,11 +68,11 @@ class DetectionFields:
     """vision_msgs/Detection2D without its header.
 
     Attributes:
-        id: value of its pixels in ``segment_ids``, as text.
+        id: value of its pixels in ``segment_ids`` or, of an out-of-distribution segment, in ``ood_ids``, as text.
         centre: x, y of the box in pixels, where pixel column 0 spans x = 0 to 1.
         size: width, height of the box in pixels.
         results: (class_id, score) in the order of the contract: predicted class with P(correct), then ``unreliable``,
-            ``ood``, ``iou``.
+            ``ood`` or ``ood_score``, ``iou``.
     """
 
     id: str
@@ -102,7 +102,9 @@ class MessageOptions:
     Attributes:
         names: name of every class, index = class id.
         palette: (q, 3) uint8 RGB.
-        entropy_encoding: ``mono8`` (255 = most uncertain) or ``32FC1`` (0..1), for ``entropy`` and ``margin``.
+        entropy_encoding: ``mono8`` (255 = most uncertain) or ``32FC1``, for ``entropy``, ``margin`` (floats 0..1) and
+            ``gradient`` (floats without limits).
+        gradient_label: ``onehot`` or ``uniform``: which gradient score ``gradient`` shows.
         every_segment: one detection per segment instead of per flagged segment.
         overlay_alpha: share of the class colour in ``overlay``, 0..1.
     """
@@ -110,6 +112,7 @@ class MessageOptions:
     names: tuple[str, ...]
     palette: np.ndarray
     entropy_encoding: str = "mono8"
+    gradient_label: str = "onehot"
     every_segment: bool = False
     overlay_alpha: float = 0.5
 
@@ -119,7 +122,8 @@ def label_fields(names: Iterable[str], pixel_threshold: float, pixel_score: str 
 
     Args:
         names: of the classes, index = class id.
-        pixel_threshold: score from which a pixel is flagged, 0..1.
+        pixel_threshold: score from which a pixel is flagged; where it lies outside [0, 1], so does the threshold on
+            ``confidence``, and everything or nothing is flagged.
         pixel_score: the map it acts on; for any but ``entropy`` the threshold on ``confidence`` is 0.
     """
     return LabelFields(tuple(enumerate(names)), 1.0 - pixel_threshold if pixel_score == "entropy" else 0.0)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from trust_seg_ros import segments, uncertainty
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
-from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
+from trust_seg_ros.meta.model import MetaModel, load_meta_model
+from trust_seg_ros.meta.ood import OodModel, load_ood_model
+from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.meta.shipped import Kind, shipped_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.thresholds import Thresholds, pixel_flags
-from trust_seg_ros.types import (
-    Frame,
-    OodSegments,
-    SegmentTable,
-    SegmentTrust,
-    TrustFrame,
-    UncertaintyMaps,
-    Wanted,
-)
+from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, beyond_range
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SOFTMAX_SCORES
+
+
+class ScoreUnavailableError(TrustSegError):
+    """A threshold acts on a score that the network cannot give."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class PipelineSettings(NetworkSettings):
     Attributes:
         meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
             or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
+        ood_meta_model: the same for OoD segments: "auto", "none", or a file of ``trust-seg benchmark --save-meta``.
+        gradient: norm, variant and scale of the gradient scores; as logarithms, which thresholds and means over
+            segments want.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
@@ -40,6 +48,8 @@ class PipelineSettings(NetworkSettings):
     """
 
     meta_model: str = "auto"
+    ood_meta_model: str = "auto"
+    gradient: GradientSettings = IN_LOGARITHMS
     features: str = "metaseg"
     threads: int = 0
 
@@ -53,16 +63,26 @@ class TrustPipeline:
         >>> wrong = result.segments.class_ids[result.trust.unreliable]
     """
 
-    def __init__(self, network: SegmentationNetwork, meta: MetaModel | None = None, features: str = "metaseg") -> None:
-        """Put a loaded network and a meta model together.
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        meta: MetaModel | None = None,
+        features: str = "metaseg",
+        *,
+        ood_model: OodModel | None = None,
+        gradient: GradientSettings = IN_LOGARITHMS,
+    ) -> None:
+        """Put a loaded network and its meta models together.
 
         Args:
             network: what segments.
             meta: what judges the segments; None = nothing does.
             features: name of the least set of segment metrics, as in :class:`PipelineSettings`.
+            ood_model: what judges OoD segments of its score; None = nothing does.
+            gradient: as in :class:`PipelineSettings`.
 
         Raises:
-            MetaModelError: the meta model was fitted for another network or other classes, or it needs metrics that
+            MetaModelError: a meta model was fitted for another network or other classes, or it needs metrics that
                 no feature set has.
             FeatureError: there is no set ``features``.
         """
@@ -70,6 +90,11 @@ class TrustPipeline:
         if meta is not None:
             meta.check_fits(network.name, network.labels.names)
         self.features = required_set(meta.features if meta else (), len(network.labels), least=features)
+        if ood_model is not None:
+            ood_model.check_fits(network.name, network.labels.names, ood_model.score)
+        self.ood_model, self.gradient = ood_model, gradient
+        self._judge_ood = OodJudge(len(network.labels), ood_model)
+        self._missing: dict[str, str] | None = None
 
     @classmethod
     def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
@@ -82,19 +107,67 @@ class TrustPipeline:
         segments.feature_set(s.features)  # a mistake is said before the network is loaded
         _set_threads(s.threads)
         network = s.load()
-        return cls(network, _load_meta(s), s.features)
+        return cls(network, _load_meta(s), s.features, ood_model=_load_ood_meta(s, network), gradient=s.gradient)
 
     @property
     def labels(self) -> LabelSet:
         """Names and colours of the classes."""
         return self.network.labels
 
+    def unavailable(self, name: str) -> str | None:
+        """Why the network cannot give a score (one of ``SCORES``); None when it can.
+
+        Only an answer tells. That of the warm-up is remembered; without one, a small made-up image is shown to it.
+        """
+        if self._missing is None:
+            self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()
+        return self._missing.get(name)
+
+    def check_scores(self, thresholds: Thresholds) -> None:
+        """Refuse thresholds on a score that the network cannot give.
+
+        Raises:
+            ScoreUnavailableError: the text names the score and what the network lacks.
+        """
+        for what, name in (("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)):
+            reason = self.unavailable(name)
+            if reason is not None:
+                raise ScoreUnavailableError(
+                    f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
+                )
+
+    def remarks(self, thresholds: Thresholds) -> tuple[str, ...]:
+        """What to warn of in these thresholds: values that no score has, and OoD segments that nothing judges."""
+        found = []
+        for what, name, value in (
+            ("pixel threshold", thresholds.pixel_score, thresholds.pixel),
+            ("OoD threshold", thresholds.ood_score, thresholds.ood),
+        ):
+            beyond = beyond_range(name, value, len(self.labels), self.gradient)
+            if beyond:
+                found.append(f"{what} {beyond}")
+        model = self.ood_model
+        if model is not None and model.score != thresholds.ood_score:
+            found.append(
+                f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
+                f"{thresholds.ood_score}"
+            )
+        return tuple(found)
+
+    @property
+    def ood_fitted_at(self) -> float | None:
+        """Threshold that the OoD meta model was fitted at, in the unit of its score here; None without a model."""
+        return None if self.ood_model is None else fitted_threshold(self.ood_model, self.gradient)
+
     def warm_up(self, size: tuple[int, int]) -> None:
         """Compile and run everything once for images of ``size`` (H, W), so that the first frame is not slow."""
         uncertainty.warm_up()
         segments.warm_up()
         self.network.warm_up(size)
-        noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        noise = _noise(size)
+        self._missing = self._scores(self.network.infer(noise)).missing()
+        if not self._missing.keys() & set(GRADIENT_SCORES):
+            uncertainty.warm_up_gradients(self.gradient.p)
         # flags everywhere, so that every branch has run
         for _ in range(2):
             self(Frame(noise), Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1))
@@ -110,19 +183,30 @@ class TrustPipeline:
         clock.lap("network")
         maps = _to_host(uncertainty.uncertainty_maps(logit_maps))
         clock.lap("maps")
-        result = TrustFrame(frame, maps, thresholds=thresholds.as_dict())
+        scores = self._scores(logit_maps, maps)
+        beyond = [name for name in _needed(thresholds, wanted) if name not in SOFTMAX_SCORES]
+        if beyond:
+            scores.compute(beyond)
+            clock.lap("scores")
+        result = TrustFrame(frame, maps, scores=scores.computed, thresholds=thresholds.as_dict())
         if wanted.segments:
             table = segments.segment_table(maps, logit_maps, self.features)
             clock.lap("segments")
             result = replace(result, segments=table, trust=self._judge(table, thresholds))
             clock.lap("meta")
         if wanted.pixel_flags:
-            result = replace(result, pixel_flags=pixel_flags(maps, thresholds))
+            result = replace(result, pixel_flags=pixel_flags(scores, thresholds))
             clock.lap("flags")
         if wanted.ood:
-            result = replace(result, ood=_ood(maps, thresholds))
+            name, limits = thresholds.ood_score, (thresholds.ood, thresholds.ood_min_size, thresholds.ood_meta)
+            ood = self._judge_ood(name, scores.get(name), *limits, maps, logit_maps)
+            result = replace(result, ood=ood)
             clock.lap("ood")
         return replace(result, timings_ms=clock.laps)
+
+    def _scores(self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None) -> FrameScores:
+        maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
+        return FrameScores(logit_maps, maps, self.gradient)
 
     def _judge(self, table: SegmentTable, thresholds: Thresholds) -> SegmentTrust | None:
         if self.meta is None:
@@ -156,12 +240,39 @@ def _set_threads(wanted: int) -> None:
         _threads_before = None
 
 
-def _load_meta(settings: PipelineSettings) -> MetaModel | None:
-    if settings.meta_model == "none":
+def _meta_path(choice: str, model: str, kind: Kind) -> str | Path | None:
+    if choice == "none":
         return None
-    if settings.meta_model == "auto":
-        return load_meta_model(SHIPPED) if settings.model == "embedded" else None
-    return load_meta_model(settings.meta_model)
+    return shipped_meta(model, kind) if choice == "auto" else choice
+
+
+def _load_meta(settings: PipelineSettings) -> MetaModel | None:
+    path = _meta_path(settings.meta_model, settings.model, "segments")
+    return None if path is None else load_meta_model(path)
+
+
+def _load_ood_meta(settings: PipelineSettings, network: SegmentationNetwork) -> OodModel | None:
+    path = _meta_path(settings.ood_meta_model, settings.model, "ood")
+    if path is None:
+        return None
+    model = load_ood_model(path)
+    if settings.ood_meta_model == "auto":
+        try:
+            model.check_fits(network.name, network.labels.names, model.score)
+        except MetaModelError:  # nobody asked for it by name: with labels of one's own there is none
+            return None
+    return model
+
+
+def _needed(thresholds: Thresholds, wanted: Wanted) -> list[str]:
+    """Names of the scores that a frame takes."""
+    names = list(wanted.scores)
+    names += [thresholds.pixel_score] * wanted.pixel_flags + [thresholds.ood_score] * wanted.ood
+    return list(dict.fromkeys(names))
+
+
+def _noise(size: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
 
 
 def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
@@ -174,7 +285,3 @@ def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
         margin=maps.margin.cpu(),
         variation_ratio=maps.variation_ratio.cpu(),
     )
-
-
-def _ood(maps: UncertaintyMaps, thresholds: Thresholds) -> OodSegments:
-    return segments.ood_segments(maps.entropy.numpy(), thresholds.ood, thresholds.ood_min_size)

@@ -17,16 +17,17 @@ import torch
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation import pictures
 from trust_seg_ros.message_fields import DetectionFields, ImageFields, MessageOptions
-from trust_seg_ros.rendering_kernels import overlap, paint
-from trust_seg_ros.types import SegmentTable, SegmentTrust, TrustFrame, Wanted
+from trust_seg_ros.rendering_detections import detections
+from trust_seg_ros.rendering_kernels import look_up, paint
+from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame, Wanted
 
 MAX_SEGMENT_ID = 65534
-"""Largest component number a 16-bit id image carries; pixels of segments beyond it are 0 there."""
-
-OOD_SHARE = 0.5
-"""A segment counts as out of distribution when at least this share of its pixels lies on kept OoD segments."""
+"""Largest number a 16-bit id image carries; pixels of segments beyond it are 0 there."""
 
 _Part = TypeVar("_Part")
+
+
+GRADIENT = "gradient"
 
 
 class MessageError(TrustSegError):
@@ -75,23 +76,24 @@ class Rendering:
     @cached_property
     def ood(self) -> np.ndarray:
         """(H, W) uint8: 255 kept OoD segment; 128 OoD score over its threshold, but the segment was discarded; 0."""
-        ood = _present(self.frame.ood, "ood")
-        return paint(ood.ids, ood.kept, others=pictures.PIXEL_FLAG)
+        return paint(self.ood_segments.ids, self.ood_segments.kept, others=pictures.PIXEL_FLAG)
 
     @cached_property
-    def ood_share(self) -> tuple[np.ndarray, np.ndarray]:
-        """Per segment: share of its pixels on kept OoD segments, and the mean OoD score over all its pixels.
+    def ood_segments(self) -> OodSegments:
+        """The out-of-distribution segments of the frame."""
+        return _present(self.frame.ood, "ood")
 
-        A pixel on no kept OoD segment counts as score 0; any other as the mean score of its OoD segment.
-        Both (n,) float64 in [0, 1]; zeros when the frame has no OoD part.
-        """
-        count = len(self.segments)
-        ood = self.frame.ood
-        if ood is None or not ood.kept.any():
-            return np.zeros(count), np.zeros(count)
-        sizes = np.maximum(self.segments.sizes, 1)
-        pixels, total = overlap(self.segments.ids, count, ood.ids, ood.kept, ood.score)
-        return pixels / sizes, total / sizes
+    @cached_property
+    def ood_numbers(self) -> np.ndarray:
+        """(m,) int64 number of every OoD segment: those kept go on after the frame's n segments, 0 for the others."""
+        kept = self.ood_segments.kept
+        return np.where(kept, len(self.segments) + np.cumsum(kept), 0)
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """(H, W) float32, the gradient score of the label that the options name."""
+        name = f"gradient_{self.options.gradient_label}"
+        return np.ascontiguousarray(_array(_present(self.frame.scores.get(name), name)))
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
         if self.frame.pixel_flags is None:
@@ -146,6 +148,37 @@ def segment_ids(view: Rendering) -> ImageFields:
     return ImageFields("16UC1", ids.astype(np.uint16))
 
 
+def ood_ids(view: Rendering) -> ImageFields:
+    """Number of the kept OoD segment of every pixel, n + 1, n + 2, … for n segments; 0 = none, or beyond 16 bits."""
+    numbers = np.append(0, view.ood_numbers)
+    numbers[numbers > MAX_SEGMENT_ID] = 0
+    return ImageFields("16UC1", look_up(view.ood_segments.ids, numbers.astype(np.uint16)))
+
+
+def gradient(view: Rendering) -> ImageFields:
+    """Gradient score: its own value as 32FC1, else linear from the frame's least finite value (0) to its largest (255).
+
+    Norms have no natural range, so bytes of different frames do not compare. Faulty pixels are +inf, and 255.
+    """
+    values = view.gradient
+    if view.options.entropy_encoding == "32FC1":
+        return ImageFields("32FC1", values)
+    return ImageFields("mono8", stretched(values))
+
+
+def stretched(values: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: linear from the least finite value, 0, to the largest, 255; what is not finite is 255."""
+    finite = np.isfinite(values)
+    seen = values if finite.all() else values[finite]
+    if not seen.size:
+        return np.full(values.shape, 255, np.uint8)
+    low, high = float(seen.min()), float(seen.max())
+    picture = cv2.convertScaleAbs(np.minimum(values, high) - low, alpha=255.0 / (high - low) if high > low else 0.0)
+    if seen is not values:
+        picture[~finite] = 255
+    return picture
+
+
 def overlay(view: Rendering) -> ImageFields:
     """The camera image tinted by class, with flagged segments marked."""
     image, options = view.frame.frame.image, view.options
@@ -158,66 +191,13 @@ def entropy_color(view: Rendering) -> ImageFields:
     return ImageFields("rgb8", pictures.colour_map(view.entropy_bytes))
 
 
-def detections(view: Rendering) -> tuple[DetectionFields, ...]:
-    """One detection per flagged segment, or per segment when the options say so.
-
-    Flagged = unreliable, or at least ``OOD_SHARE`` of it on kept OoD segments. The score of ``ood`` is the mean OoD
-    score over the segment (see :meth:`Rendering.ood_share`) until a meta model gives P(OoD). Without a meta model the
-    predicted class carries the mean softmax of that class, and ``unreliable`` and ``iou`` are left out.
-    """
-    table = view.segments
-    chosen = np.arange(len(table)) if view.options.every_segment else np.flatnonzero(_flagged(view))
-    columns = [values[chosen].tolist() for _, values in _scores(view)]
-    kinds = [kind for kind, _ in _scores(view)]
-    names = view.options.names
-    rows = zip(
-        (chosen + 1).tolist(), table.class_ids[chosen].tolist(), table.boxes[chosen].tolist(), *columns, strict=True
-    )
-    result = []
-    for number, class_id, (left, top, right, bottom), *scores in rows:
-        results = tuple(zip([names[class_id], *kinds[1:]], scores, strict=True))
-        centre, size = ((left + right) / 2, (top + bottom) / 2), (float(right - left), float(bottom - top))
-        result.append(DetectionFields(str(number), centre, size, results))
-    return tuple(result)
-
-
-def _flagged(view: Rendering) -> np.ndarray:
-    """(n,) bool, the segments worth a detection."""
-    on_ood = view.ood_share[0] >= OOD_SHARE
-    return on_ood if view.trust is None else view.trust.unreliable | on_ood
-
-
-def _scores(view: Rendering) -> list[tuple[str, np.ndarray]]:
-    """(kind, (n,) float64) in the order of the contract; the first stands for the predicted class."""
-    trust = view.trust
-    correct = _mean_softmax(view.segments) if trust is None else 1.0 - trust.p_wrong
-    scores = [("", correct)]
-    if trust is not None:
-        scores.append(("unreliable", trust.p_wrong))
-    if view.frame.ood is not None:
-        scores.append(("ood", view.ood_share[1]))
-    if trust is not None:
-        scores.append(("iou", trust.iou))
-    return scores
-
-
-def _mean_softmax(table: SegmentTable) -> np.ndarray:
-    """(n,) mean probability of the predicted class over each segment; 0 where the table does not hold it."""
-    result = np.zeros(len(table))
-    for class_id in np.unique(table.class_ids).tolist():
-        name = f"cprob_{class_id}"
-        if name in table.names:
-            rows = table.class_ids == class_id
-            result[rows] = table.column(name)[rows]
-    return result
-
-
 @dataclass(frozen=True)
 class Output:
     """One per-frame output topic.
 
     Attributes:
-        needs: the parts of a TrustFrame (fields of ``Wanted``) it cannot do without.
+        needs: the parts of a TrustFrame (fields of ``Wanted``) it cannot do without, and ``GRADIENT`` for the gradient
+            score of the label in force.
         build: the fields, from a rendering; an image, or detections.
     """
 
@@ -232,18 +212,26 @@ OUTPUTS: Mapping[str, Output] = {
     "margin": Output(frozenset(), margin),
     "unreliable": Output(frozenset({"segments", "pixel_flags"}), unreliable),
     "ood": Output(frozenset({"ood"}), ood),
+    "gradient": Output(frozenset({GRADIENT}), gradient),
     "segments": Output(frozenset({"segments", "ood"}), detections),
     "segment_ids": Output(frozenset({"segments"}), segment_ids),
+    "ood_ids": Output(frozenset({"segments", "ood"}), ood_ids),
     "overlay": Output(frozenset({"segments", "pixel_flags"}), overlay),
     "entropy_color": Output(frozenset(), entropy_color),
 }
 """Name of the topic, relative to the node -> how to fill it. ``segments`` is a Detection2DArray, the rest images."""
 
 
-def wanted(topics: Iterable[str]) -> Wanted:
-    """What the pipeline must compute so that these topics (keys of ``OUTPUTS``) can be filled."""
+def wanted(topics: Iterable[str], gradient_label: str = "onehot") -> Wanted:
+    """What the pipeline must compute so that these topics (keys of ``OUTPUTS``) can be filled.
+
+    Args:
+        topics: their names.
+        gradient_label: as in ``MessageOptions``.
+    """
     needs = {need for topic in topics for need in OUTPUTS[topic].needs}
-    return Wanted(segments="segments" in needs, ood="ood" in needs, pixel_flags="pixel_flags" in needs)
+    scores = (f"gradient_{gradient_label}",) if GRADIENT in needs else ()
+    return Wanted("segments" in needs, "ood" in needs, "pixel_flags" in needs, scores)
 
 
 def _present(part: _Part | None, name: str) -> _Part:

@@ -23,12 +23,17 @@ def paint(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     table = _table(flagged, others)
     if not table.any():
         return np.zeros(ids.shape, np.uint8)
-    return _look_up(np.ascontiguousarray(ids), table)
+    return look_up(ids, table)
 
 
 def paint_reference(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     """As :func:`paint`."""
     return _table(flagged, others)[ids]
+
+
+def look_up(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """``table[ids]`` for (H, W) int32 ids from 0 on; the result has the table's type."""
+    return _look_up(np.ascontiguousarray(ids), table)
 
 
 def overlap(
@@ -70,7 +75,7 @@ def _table(flagged: np.ndarray, others: int) -> np.ndarray:
 
 @jit
 def _look_up(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
-    out = np.empty(ids.shape, np.uint8)
+    out = np.empty(ids.shape, table.dtype)
     flat_in, flat_out = ids.reshape(-1), out.reshape(-1)
     for i in range(flat_in.size):
         flat_out[i] = table[flat_in[i]]

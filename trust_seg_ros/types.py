@@ -142,8 +142,14 @@ class OodSegments:
         ids: (H, W) int32; 0 = none, 1..m in raster order of the first pixel.
         boxes: (m, 4) int32 left, top, right, bottom (exclusive).
         sizes: (m,) int64 pixels.
-        score: (m,) float64 mean score over the segment.
+        score: (m,) float64 mean score over the segment, in the score's own unit; +inf where it holds faulty pixels and
+            the score is not bounded.
         kept: (m,) bool, False where the segment was discarded (too small, or a false alarm).
+        p_ood: (m,) float64 in [0, 1], P(OoD), i.e. P(some pixel of it is truly out of distribution); NaN where the
+            segment was too small to be judged. None without an OoD meta model of the score in force.
+        class_ids: (m,) uint8, class of the highest mean probability over the segment; ``UNLABELLED`` where it was too
+            small to be measured. None when nothing was measured.
+        p_class: (m,) float64 in [0, 1], that mean probability; NaN where it was too small.
     """
 
     ids: np.ndarray
@@ -151,6 +157,19 @@ class OodSegments:
     sizes: np.ndarray
     score: np.ndarray
     kept: np.ndarray
+    p_ood: np.ndarray | None = None
+    class_ids: np.ndarray | None = None
+    p_class: np.ndarray | None = None
+
+    @property
+    def false_alarm(self) -> np.ndarray:
+        """(m,) bool, large enough, but discarded by the meta model."""
+        return np.zeros(len(self.kept), bool) if self.p_ood is None else ~self.kept & np.isfinite(self.p_ood)
+
+    @property
+    def too_small(self) -> np.ndarray:
+        """(m,) bool, discarded for its size."""
+        return ~self.kept & ~self.false_alarm
 
 
 @dataclass(frozen=True)
@@ -166,6 +185,7 @@ class TrustFrame:
         trust: what the meta models say of ``segments``.
         pixel_flags: (H, W) bool, pixel score at or above the pixel threshold in force.
         ood: out-of-distribution segments.
+        scores: name -> (H, W) float32 on the host, of every score computed for this frame beyond those in ``maps``.
         thresholds: name -> value of every threshold in force for this frame.
         timings_ms: name of the step -> milliseconds.
     """
@@ -176,17 +196,24 @@ class TrustFrame:
     trust: SegmentTrust | None = None
     pixel_flags: np.ndarray | None = None
     ood: OodSegments | None = None
+    scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a caller wants computed; the node derives it from the topics that have subscribers."""
+    """What a caller wants computed; the node derives it from the topics that have subscribers.
+
+    Attributes:
+        segments, ood, pixel_flags: these parts of the :class:`TrustFrame`.
+        scores: names of scores wanted in ``TrustFrame.scores``, whatever the thresholds act on.
+    """
 
     segments: bool = True
     ood: bool = True
     pixel_flags: bool = True
+    scores: tuple[str, ...] = ()
 
 
 Json = dict[str, Any]

@@ -140,8 +140,10 @@ def test_offering_never_waits_and_counts_what_is_left_out(tmp_path):
 
 
 def test_labels_are_largest_first_and_name_the_reason():
+    unknown = DetectionFields("4", (40.0, 30.0), (20.0, 10.0), (("Car", 0.25), ("ood", 0.75)))
+    on_unknown = detection(0.1, ood=0.75)  # flagged for lying on the one above, which is labelled itself
     message = detections_message(
-        [detection(0.9, size=(4.0, 4.0)), detection(0.1, ood=0.75), detection(0.6, size=(40.0, 30.0))], HeaderFields()
+        [detection(0.9, size=(4.0, 4.0)), on_unknown, detection(0.6, size=(40.0, 30.0)), unknown], HeaderFields()
     )
     labels = flag_labels(message, threshold=0.5)
     assert [label.text for label in labels] == ["Car 0.60", "unknown 0.75", "Car 0.90"]
@@ -150,7 +152,7 @@ def test_labels_are_largest_first_and_name_the_reason():
 
 
 def test_without_a_meta_model_a_segment_is_unknown():
-    fields = DetectionFields("1", (5.0, 5.0), (4.0, 4.0), (("Car", 0.5), ("ood", 0.8)))
+    fields = DetectionFields("1", (5.0, 5.0), (4.0, 4.0), (("Car", 0.5), ("ood_score", 0.8)))
     assert flag_labels(detections_message([fields], HeaderFields()))[0].text == "unknown 0.80"
 
 

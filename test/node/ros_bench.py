@@ -29,9 +29,11 @@ IMAGES = (
     "unreliable",
     "ood",
     "segment_ids",
+    "ood_ids",
     "overlay",
     "entropy_color",
 )
+"""Topics that every network can fill; ``gradient`` needs one with features."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from trust_seg_ros.message_fields import HeaderFields, ImageFields, MessageOptions, label_fields
 from trust_seg_ros.node import messages
-from trust_seg_ros.rendering import OUTPUTS, MessageError, Rendering, wanted
+from trust_seg_ros.rendering import OUTPUTS, MessageError, Rendering, stretched, wanted
 from trust_seg_ros.types import Frame, OodSegments, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 
 HEADER = HeaderFields(12, 345_678_901, "front/optical")
@@ -48,9 +49,21 @@ def frame():
         SegmentTrust(np.array([0.1, 0.8, 0.3]), np.array([0.9, 0.2, 0.6]), np.array([False, True, False])),
         flags,
         OodSegments(
-            ood_ids, np.zeros((2, 4), np.int32), np.array([6, 1]), np.array([0.9, 0.8]), np.array([True, False])
+            ood_ids,
+            np.array([[3, 0, 5, 4], [0, 0, 1, 1]], np.int32),
+            np.array([6, 1]),
+            np.array([0.9, 0.8]),
+            np.array([True, False]),
+            np.array([0.75, np.nan]),
+            np.array([1, 255], np.uint8),
+            np.array([0.6, np.nan]),
         ),
+        {"gradient_onehot": torch.linspace(-10.0, 13.0, 24).reshape(4, 6)},
     )
+
+
+def without_ood_model(frame):
+    return replace(frame, ood=replace(frame.ood, p_ood=None))
 
 
 def fields(frame, name, **changes):
@@ -86,18 +99,65 @@ def test_ood_is_255_on_kept_segments_and_128_on_discarded_ones_whatever_the_pixe
 
 
 def test_detections_follow_the_contract(frame):
-    car, right = fields(frame, "segments")
+    car, right, unknown = fields(frame, "segments")
     assert (car.id, car.centre, car.size) == ("2", (3.0, 2.0), (2.0, 4.0))
+    # half of the car lies on the kept OoD segment, whose P(OoD) is 0.75
+    assert named(car) == pytest.approx({"car": 0.2, "unreliable": 0.8, "ood": 0.75, "iou": 0.2})
     assert [name for name, _ in car.results] == ["car", "unreliable", "ood", "iou"]
-    # half of the car lies on the OoD segment of score 0.9
-    np.testing.assert_allclose([score for _, score in car.results], [0.2, 0.8, 0.45, 0.2])
     # the right road is reliable, but half of it is out of distribution
     assert right.id == "3"
-    np.testing.assert_allclose([score for _, score in right.results], [0.7, 0.3, 0.45, 0.6])
+    assert named(right) == pytest.approx({"road": 0.7, "unreliable": 0.3, "ood": 0.75, "iou": 0.6})
+    # the object itself: its dominant class is right with 1 - P(OoD)
+    assert (unknown.id, unknown.centre, unknown.size) == ("4", (4.0, 2.0), (2.0, 4.0))
+    assert unknown.results == (("car", 0.25), ("ood", 0.75))
+
+
+def named(detection):
+    return dict(detection.results)
+
+
+def test_a_segment_on_no_ood_segment_says_nothing_of_ood(frame):
+    left, car, *_ = fields(frame, "segments", every_segment=True)
+    assert [name for name, _ in left.results] == ["road", "unreliable", "iou"]
+    assert "ood" in named(car)
+
+
+def test_without_an_ood_meta_model_the_score_speaks_in_its_own_unit(frame):
+    car, right, unknown = fields(without_ood_model(frame), "segments")
+    assert [name for name, _ in car.results] == ["car", "unreliable", "ood_score", "iou"]
+    assert named(right)["ood_score"] == pytest.approx(0.9)
+    assert unknown.results == (("car", 0.6), ("ood_score", 0.9))
+
+
+def test_numbers_of_ood_segments_go_on_after_those_of_segments(frame):
+    image = fields(frame, "ood_ids")
+    assert (image.encoding, image.data.dtype) == ("16UC1", np.uint16)
+    assert image.data[0].tolist() == [0, 0, 0, 4, 4, 0], "the discarded one has no number"
+    kept_all = replace(frame, ood=replace(frame.ood, kept=np.array([True, True])))
+    assert fields(kept_all, "ood_ids").data[0].tolist() == [5, 0, 0, 4, 4, 0]
+    numbers = [d.id for d in fields(kept_all, "segments", every_segment=True)]
+    assert numbers == ["1", "2", "3", "4", "5"]
+
+
+def test_the_gradient_as_bytes_spans_the_frame_and_as_floats_is_itself(frame):
+    image = fields(frame, "gradient")
+    assert (image.encoding, image.data.min(), image.data.max()) == ("mono8", 0, 255)
+    np.testing.assert_allclose(image.data.ravel(), np.linspace(0, 255, 24), atol=0.51)
+    floats = fields(frame, "gradient", entropy_encoding="32FC1")
+    np.testing.assert_array_equal(floats.data, frame.scores["gradient_onehot"].numpy())
+    with pytest.raises(MessageError, match="gradient_uniform"):
+        fields(frame, "gradient", gradient_label="uniform")
+
+
+def test_faulty_pixels_are_the_top_of_the_range_and_do_not_shift_it():
+    values = np.array([[-2.0, 2.0, np.inf, 0.0]], np.float32)
+    assert stretched(values).tolist() == [[0, 255, 255, 128]]
+    assert stretched(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
+    assert stretched(np.full((1, 2), np.inf, np.float32)).tolist() == [[255, 255]]
 
 
 def test_every_segment_on_request(frame):
-    assert [d.id for d in fields(frame, "segments", every_segment=True)] == ["1", "2", "3"]
+    assert [d.id for d in fields(frame, "segments", every_segment=True)] == ["1", "2", "3", "4"]
 
 
 def test_without_a_meta_model_the_softmax_speaks(frame):
@@ -133,7 +193,8 @@ def test_only_what_the_topics_need_is_wanted():
     assert wanted(["segmentation", "confidence", "entropy", "entropy_color", "margin"]) == Wanted(False, False, False)
     assert wanted(["unreliable"]) == Wanted(True, False, True)
     assert wanted(["ood"]) == Wanted(False, True, False)
-    assert wanted(["segments", "segment_ids"]) == Wanted(True, True, False)
+    assert wanted(["segments", "segment_ids"]) == wanted(["ood_ids"]) == Wanted(True, True, False)
+    assert wanted(["gradient"], "uniform") == Wanted(False, False, False, ("gradient_uniform",))
 
 
 def test_every_topic_can_be_filled_from_what_it_says_it_needs(frame):
@@ -146,6 +207,7 @@ def test_every_topic_can_be_filled_from_what_it_says_it_needs(frame):
             frame.trust if needs.segments else None,
             frame.pixel_flags if needs.pixel_flags else None,
             frame.ood if needs.ood else None,
+            {name: frame.scores[name] for name in needs.scores},
         )
         assert fields(part, name) is not None, name
     with pytest.raises(MessageError, match="'segments'"):

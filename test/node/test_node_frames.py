@@ -119,7 +119,7 @@ def test_encodings_and_detections_follow_their_parameters(bench):
         assert entropy.encoding == "32FC1"
         assert 0.99 < pixels(entropy, np.float32)[24, 32] <= 1.0
         detections = bench.answer("segments").detections
-        assert [d.id for d in detections] == [str(i + 1) for i in range(len(detections))]
+        assert [d.id for d in detections] == [str(i + 1) for i in range(len(detections))]  # with the OoD segment's
         assert {d.results[0].hypothesis.class_id for d in detections} <= {"red", "green", "blue"}
         assert all(d.header.frame_id == "front" for d in detections)
     finally:
@@ -152,10 +152,10 @@ def test_a_refused_parameter_keeps_the_old_value(bench, name, value, words):
 
 
 def test_parameters_describe_themselves(bench):
-    descriptor = bench.describe("thresholds.pixel")
+    descriptor = bench.describe("ood.meta_threshold")
     assert (descriptor.floating_point_range[0].from_value, descriptor.floating_point_range[0].to_value) == (0.0, 1.0)
     assert descriptor.type == ParameterType.PARAMETER_DOUBLE
-    assert "flagged" in descriptor.description
+    assert "false alarm" in descriptor.description
     assert bench.describe("autostart").read_only
     assert bench.describe("mode").additional_constraints == "one of latest, every"
 

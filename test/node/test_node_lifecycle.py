@@ -287,7 +287,7 @@ def test_an_end_while_a_model_loads_is_quiet(run):
 @pytest.mark.parametrize(
     ("parameter", "words"),
     [
-        ("thresholds.pixel:=7.0", ["thresholds.pixel", "7.0"]),
+        ("thresholds.unreliable:=7.0", ["thresholds.unreliable", "7.0"]),
         ("thresholds.pixel:=high", ["thresholds.pixel", "'high' (string)"]),
     ],
 )

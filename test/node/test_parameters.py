@@ -60,7 +60,13 @@ def test_every_default_is_allowed_and_every_name_is_there_once():
     ("name", "value", "words"),
     [
         ("thresholds.unreliable", 1.5, ["thresholds.unreliable", "1.5", "a number from 0 to 1"]),
-        ("thresholds.pixel", math.nan, ["nan", "from 0 to 1"]),
+        ("thresholds.pixel", math.nan, ["nan", "from -1e+06 to 1e+06"]),
+        ("ood.threshold", math.inf, ["inf", "from -1e+06 to 1e+06"]),
+        ("ood.score", "softmax", ["'softmax'", "one of entropy, margin, variation_ratio, max_logit, energy"]),
+        ("ood.meta_threshold", -0.1, ["-0.1", "a number from 0 to 1"]),
+        ("gradient.p", 0.0, ["0.0", "a number from 0.1 to 4"]),
+        ("gradient.variant", "fast", ["one of exact, published"]),
+        ("gradient.label", "car", ["one of onehot, uniform"]),
         ("thresholds.pixel", "0.5", ["'0.5' (string)", "a number"]),
         ("thresholds.pixel", True, ["True (bool)", "a number"]),
         ("ood.min_size", 0, ["0 (integer)", "an integer from 1"]),
@@ -99,6 +105,31 @@ def test_model_input_reaches_the_pipeline():
     pipeline = settings_from(values).pipeline
     assert (pipeline.input_size, pipeline.order, pipeline.mean) == ((32, 64), "bgr", (0.1, 0.2, 0.3))
     assert settings_from({"model_input.width": 64}).pipeline.input_size is None
+
+
+def test_scores_and_gradients_reach_thresholds_and_pipeline():
+    values = {
+        "ood.score": "energy",
+        "ood.threshold": -8,
+        "ood.meta_threshold": 0.25,
+        "ood.meta_model": "none",
+        "thresholds.pixel_score": "gradient_onehot",
+        "thresholds.pixel": 3.5,
+        "gradient.p": 2,
+        "gradient.variant": "published",
+        "gradient.label": "uniform",
+    }
+    settings = settings_from(values)
+    thresholds, pipeline = settings.thresholds, settings.pipeline
+    assert (thresholds.ood_score, thresholds.ood, thresholds.ood_meta) == ("energy", -8.0, 0.25)
+    assert (thresholds.pixel_score, thresholds.pixel) == ("gradient_onehot", 3.5)
+    assert (pipeline.gradient.p, pipeline.gradient.variant, pipeline.gradient.scale) == (2.0, "published", "log")
+    assert (settings.gradient_label, pipeline.ood_meta_model) == ("uniform", "none")
+
+
+@pytest.mark.parametrize("values", [{"ood.score": "max_logit"}, {"ood.threshold": 3.2}, {"thresholds.pixel": -1e6}])
+def test_a_threshold_out_of_its_scores_range_is_taken_as_score_and_threshold_are_set_one_by_one(values):
+    assert settings_from(values).thresholds.ood_min_size == 50
 
 
 def test_only_mode_every_lets_frames_wait():

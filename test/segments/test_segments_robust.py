@@ -15,8 +15,8 @@ from trust_seg_ros.segments import (
     FeatureError,
     FeatureSet,
     MapShapeError,
+    ScoreThresholdError,
     TargetError,
-    ThresholdError,
     apply_ignore,
     components,
     maps_from_softmax,
@@ -189,7 +189,7 @@ def test_ood_segments_reach_the_threshold_span_classes_and_skip_nan():
 
 
 def test_ood_input_that_makes_no_sense_is_refused():
-    with pytest.raises(ThresholdError, match="NaN"):
+    with pytest.raises(ScoreThresholdError, match="NaN"):
         ood_segments(np.zeros((2, 2), np.float32), float("nan"))
     with pytest.raises(MapShapeError, match=r"score map has shape \(3,\)"):
         ood_segments(np.zeros(3, np.float32), 0.5)

@@ -31,6 +31,8 @@ class NodeView:
         summary: counters and times.
         open_s: seconds since the camera was subscribed to; None while it is not.
         model: facts about the loaded model; empty while there is none.
+        ood_meta: what judges out-of-distribution segments, in words.
+        remarks: what to warn of in the thresholds in force.
         working: whether the worker takes frames; counts while the node is active.
         problem: why the last transition failed, or "".
         before: counters at the last report, to tell what is new.
@@ -44,6 +46,8 @@ class NodeView:
     summary: Summary
     open_s: float | None = None
     model: Mapping[str, str] = field(default_factory=dict)
+    ood_meta: str = NOT_AVAILABLE
+    remarks: tuple[str, ...] = ()
     working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
@@ -110,6 +114,8 @@ def _processing(view: NodeView) -> DiagnosticStatus:
         message = "nobody subscribes to an output, so nothing is computed"
     if _new(view, "late"):
         level, message = WARN, f"results are older than max_age_ms = {view.settings.max_age_ms:g}"
+    if _new(view, "unfilled"):
+        level, message = WARN, summary.last_unfilled
     if _new(view, "faulty"):
         level, message = WARN, summary.last_fault
     if _new(view, "failed"):
@@ -136,9 +142,16 @@ def _processing(view: NodeView) -> DiagnosticStatus:
 def _thresholds(view: NodeView) -> DiagnosticStatus:
     thresholds = view.settings.thresholds
     values = {name: f"{value:g}" for name, value in thresholds.as_dict().items()}
-    values |= {"pixel_score": thresholds.pixel_score, "policy": "fixed", "calibration shift": NOT_AVAILABLE}
-    message = f"unreliable {thresholds.unreliable:g}, pixel {thresholds.pixel:g}, ood {thresholds.ood:g}"
-    return _status(view, "thresholds", OK, message, values)
+    values |= {
+        "pixel_score": thresholds.pixel_score,
+        "ood_score": thresholds.ood_score,
+        "ood meta model": view.ood_meta,
+    }
+    values |= {"policy": "fixed", "calibration shift": NOT_AVAILABLE}
+    level, message = OK, f"unreliable {thresholds.unreliable:g}, pixel {thresholds.pixel:g}, ood {thresholds.ood:g}"
+    if view.remarks:
+        level, message = WARN, "; ".join(view.remarks)
+    return _status(view, "thresholds", level, message, values)
 
 
 def _model(view: NodeView) -> DiagnosticStatus:

@@ -14,6 +14,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.message_fields import HeaderFields, label_fields
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.diagnostics import NodeView, report
+from trust_seg_ros.node.facts import model_facts, ood_meta_words
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import FrameProcessor, Surroundings
@@ -43,9 +44,9 @@ class TrustSegNode(LifecycleNode):
         self._enabled = True
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
-        self._parameter_server = ParameterServer(self, self._on_change)
-        self._camera = Camera(self, self._on_frame)
         self._pipeline: TrustPipeline | None = None
+        self._parameter_server = ParameterServer(self, self._on_change, self._check_scores)
+        self._camera = Camera(self, self._on_frame)
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
         self._worker: Worker[bytes] | None = None
@@ -86,7 +87,7 @@ class TrustSegNode(LifecycleNode):
         self.phase = "inactive"
         self._say(
             f"configured in {time.monotonic() - started:.1f} s: model {settings.pipeline.model}, "
-            f"{len(self._pipeline.labels.names)} classes, {self._model_facts().get('device', 'n/a')}"
+            f"{len(self._pipeline.labels.names)} classes, {self._pipeline.network.device}"
         )
         return super().on_configure(state)
 
@@ -167,6 +168,7 @@ class TrustSegNode(LifecycleNode):
     def _warm(self, settings: NodeSettings) -> None:
         assert self._pipeline is not None
         self._pipeline.warm_up(settings.warm_up_size)
+        self._pipeline.check_scores(settings.thresholds)
         for _ in range(2):
             self._make_processor(settings.input).rehearse(settings.warm_up_size)
 
@@ -242,6 +244,10 @@ class TrustSegNode(LifecycleNode):
             response.message = "the past is forgotten before the next frame"
         return response
 
+    def _check_scores(self, settings: NodeSettings) -> None:
+        if self._pipeline is not None:  # before, nobody knows what the network can give
+            self._pipeline.check_scores(settings.thresholds)
+
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
         if self.phase == "active" and before.thresholds != after.thresholds:
             self._publish_labels()
@@ -252,19 +258,6 @@ class TrustSegNode(LifecycleNode):
             thresholds = self.settings.thresholds
             fields = label_fields(self._pipeline.labels.names, thresholds.pixel, thresholds.pixel_score)
             self._outputs.publish_labels(fields, HeaderFields(sec, nanosec))
-
-    def _model_facts(self) -> dict[str, str]:
-        if self._pipeline is None:
-            return {}
-        network, meta = self._pipeline.network, self._pipeline.meta
-        spec = network.input_spec
-        return {
-            "model": network.name,
-            "classes": f"{len(network.labels.names)} ({network.labels.name})",
-            "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
-            "device": str(network.device),
-            "half precision": str(spec.half).lower(),
-        }
 
     def _report(self) -> None:
         if not self.context.ok():
@@ -280,7 +273,9 @@ class TrustSegNode(LifecycleNode):
             camera=self._camera.view(self.settings.input),
             summary=summary,
             open_s=None if self._opened_at is None else time.monotonic() - self._opened_at,
-            model=self._model_facts(),
+            model={} if self._pipeline is None else model_facts(self._pipeline),
+            ood_meta="n/a" if self._pipeline is None else ood_meta_words(self._pipeline, self.settings.thresholds),
+            remarks=() if self._pipeline is None else self._pipeline.remarks(self.settings.thresholds),
             problem=self.problem,
             before=self._counts_before,
         )

@@ -17,19 +17,22 @@ from trust_seg_ros.node.settings import NodeSettings, settings_from
 Listener = Callable[[NodeSettings, NodeSettings], None]
 """Told of the settings before and after a change."""
 
+Check = Callable[[NodeSettings], None]
+"""Raises a TrustSegError where settings cannot be taken for a reason that the table does not know."""
+
 
 class ParameterServer:
     """Declares every parameter of the table on ``node`` and keeps the snapshot in force.
 
     Types are checked here and not by rclpy, whose refusal names neither the parameter nor the value; so an integer
-    does for a double, too.
+    does for a double, too. ``check`` is asked of every change, not of the start values.
 
     Raises:
         ParameterError: a start value its parameter cannot have.
     """
 
-    def __init__(self, node: Node, on_change: Listener) -> None:
-        self._node, self._on_change = node, on_change
+    def __init__(self, node: Node, on_change: Listener, check: Check = lambda _: None) -> None:
+        self._node, self._on_change, self._check = node, on_change, check
         for parameter in TABLE:
             _declare(node, parameter)
         self._settings = settings_from(self._values())
@@ -57,6 +60,8 @@ class ParameterServer:
                         f"parameter {parameter.name} cannot be removed, expected {BY_NAME[parameter.name].expectation}"
                     )
             candidate = settings_from(self._values() | {p.name: p.value for p in changed})
+            if changed:
+                self._check(candidate)
         except TrustSegError as error:
             self._node.get_logger().warning(f"refused: {error}")
             return SetParametersResult(successful=False, reason=str(error))

@@ -6,120 +6,19 @@ Nothing here imports rclpy.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import get_args
 
-from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.thresholds import PIXEL_SCORES
+from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, ParameterError
+from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
+from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
+from trust_seg_ros.uncertainty.score_names import SCORES
 
-Value = bool | int | float | str | list[float]
+__all__ = ["AT_ACTIVATE", "AT_CONFIGURE", "AT_START", "BY_NAME", "NEXT_FRAME", "TABLE", "Parameter", "ParameterError"]
 
-AT_START, AT_CONFIGURE, AT_ACTIVATE, NEXT_FRAME = "start", "configure", "activate", "next frame"
-
-_KINDS = {bool: "bool", int: "integer", float: "double", str: "string", list: "double_array"}
 _MAX_SIDE = 16384
-
-
-class ParameterError(TrustSegError, ValueError):
-    """A parameter has a value it cannot have; the text names both and what was expected."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One row of the table.
-
-    Attributes:
-        name: as ROS knows it; dots group.
-        default: also fixes the type.
-        description: one or two sentences.
-        applies: ``start`` (read-only), or the next moment a changed value is looked at.
-        low: smallest value, for numbers.
-        high: largest value, for numbers.
-        choices: the values there are, for text.
-        length: number of elements, for arrays.
-    """
-
-    name: str
-    default: Value
-    description: str
-    applies: str = NEXT_FRAME
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    length: int | None = None
-
-    @property
-    def kind(self) -> str:
-        """Name of the type."""
-        return _KINDS[type(self.default)]
-
-    @property
-    def read_only(self) -> bool:
-        """Whether it is fixed once the node has started."""
-        return self.applies == AT_START
-
-    @property
-    def expectation(self) -> str:
-        """What a value must be, in words."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        span = f" from {_number(self.low)} to {_number(self.high)}" if self.low is not None else ""
-        if self.length is not None:
-            return f"{self.length} numbers{span}"
-        return {"bool": "true or false", "integer": f"an integer{span}", "double": f"a number{span}"}.get(
-            self.kind, "text"
-        )
-
-    def check(self, value: Any) -> Value:
-        """The value in the parameter's own type.
-
-        Integers pass for doubles, and YAML's on / off (which arrive as booleans) for such choices.
-
-        Raises:
-            ParameterError: the type or the range does not fit.
-        """
-        converted = self._convert(value)
-        if converted is None or not self._in_range(converted):
-            raise ParameterError(f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}")
-        return converted
-
-    def _convert(self, value: Any) -> Value | None:
-        kind = type(self.default)
-        if isinstance(value, bool) and kind is str and {"on", "off"} <= set(self.choices):
-            return "on" if value else "off"
-        if kind is float and type(value) is int:
-            return float(value)
-        if kind is list:
-            return _numbers(value)
-        return value if type(value) is kind else None
-
-    def _in_range(self, value: Value) -> bool:
-        if isinstance(value, str):
-            return not self.choices or value in self.choices
-        if isinstance(value, list):
-            return len(value) == self.length and all(self._within(v) for v in value)
-        return isinstance(value, bool) or self._within(value)
-
-    def _within(self, value: float) -> bool:
-        # written so that NaN is refused
-        return math.isfinite(value) and (self.low is None or self.low <= value <= self.high)
-
-
-def _numbers(value: Any) -> list[float] | None:
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        return None
-    items = list(value)
-    return [float(v) for v in items] if all(type(v) in (int, float) for v in items) else None
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _type_name(value: Any) -> str:
-    return _KINDS.get(type(value), type(value).__name__)
+_MAX_SCORE = 1e6
+"""Thresholds are limited to it; no logit, energy or logarithm comes near."""
 
 
 TABLE: tuple[Parameter, ...] = (
@@ -244,20 +143,74 @@ TABLE: tuple[Parameter, ...] = (
         high=1e6,
     ),
     Parameter("thresholds.unreliable", 0.5, "P(false positive) from which a segment is flagged.", low=0.0, high=1.0),
-    Parameter("thresholds.pixel", 0.6, "Pixel score from which a pixel is flagged.", low=0.0, high=1.0),
+    Parameter(
+        "thresholds.pixel",
+        0.6,
+        "Pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`.",
+        low=-_MAX_SCORE,
+        high=_MAX_SCORE,
+    ),
     Parameter(
         "thresholds.pixel_score",
         "entropy",
-        "Map that `thresholds.pixel` acts on. `~/label_info` holds the threshold on `~/confidence`, which is "
-        "1 - entropy: 0 for any other map.",
-        choices=PIXEL_SCORES,
+        "Score that `thresholds.pixel` acts on; one that the configured network cannot give is refused. "
+        "`~/label_info` holds the threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
+        choices=SCORES,
     ),
-    Parameter("ood.threshold", 0.7, "Entropy from which a pixel is out of distribution.", low=0.0, high=1.0),
+    Parameter(
+        "ood.score",
+        "entropy",
+        "Score that out-of-distribution segments are made from, connected pixels at or above `ood.threshold`; gradient "
+        "scores are logarithms of norms. One that the configured network cannot give is refused.",
+        choices=SCORES,
+    ),
+    Parameter(
+        "ood.threshold",
+        0.7,
+        "Score from which a pixel is out of distribution, in the unit of `ood.score`.",
+        low=-_MAX_SCORE,
+        high=_MAX_SCORE,
+    ),
     Parameter("ood.min_size", 50, "Smallest out-of-distribution segment in pixels.", low=1, high=1 << 30),
+    Parameter(
+        "ood.meta_model",
+        "auto",
+        "What tells false alarms among out-of-distribution segments: `auto` (the shipped one for the embedded network, "
+        "none for others), `none`, or a file of `trust-seg benchmark --save-meta`.",
+        AT_CONFIGURE,
+    ),
+    Parameter(
+        "ood.meta_threshold",
+        0.5,
+        "P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",
+        low=0.0,
+        high=1.0,
+    ),
+    Parameter(
+        "gradient.p",
+        0.5,
+        "The p of the gradient scores' norm.",
+        AT_CONFIGURE,
+        low=SMALLEST_P,
+        high=LARGEST_P,
+    ),
+    Parameter(
+        "gradient.variant",
+        "exact",
+        "`exact`: softmax minus label, times the features; `published`: what the authors' code has in its place.",
+        AT_CONFIGURE,
+        choices=get_args(Variant),
+    ),
+    Parameter(
+        "gradient.label",
+        "onehot",
+        "Label whose gradient `~/gradient` shows: the predicted class, or the uniform distribution.",
+        choices=LABELS,
+    ),
     Parameter(
         "entropy_encoding",
         "mono8",
-        "Encoding of `~/entropy` and `~/margin`: 0 to 255, or floats from 0 to 1.",
+        "Encoding of `~/entropy`, `~/margin` and `~/gradient`: 0 to 255, or floats: 0 to 1; logarithms for gradients.",
         choices=("mono8", "32FC1"),
     ),
     Parameter("publish_all_segments", False, "One detection in `~/segments` per segment, not only per flagged one."),

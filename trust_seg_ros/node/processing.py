@@ -16,7 +16,7 @@ from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.rendering import OUTPUTS, Rendering, wanted
+from trust_seg_ros.rendering import GRADIENT, OUTPUTS, Rendering, wanted
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, TrustFrame
 
@@ -59,6 +59,7 @@ def message_options(pipeline: TrustPipeline, settings: NodeSettings) -> MessageO
         names=pipeline.labels.names,
         palette=pipeline.labels.palette,
         entropy_encoding=settings.entropy_encoding,
+        gradient_label=settings.gradient_label,
         every_segment=settings.every_segment,
         overlay_alpha=settings.overlay_alpha,
     )
@@ -103,7 +104,10 @@ class FrameProcessor:
             self._statistics.count("refused", str(error))
             self._around.warn("refused", str(error))
             return
-        result = self._pipeline(frame, settings.thresholds, wanted(topics))
+        topics = self._possible(topics, settings)
+        if not topics:
+            return
+        result = self._pipeline(frame, settings.thresholds, wanted(topics, settings.gradient_label))
         self._check_fault(result)
         if self._publish(topics, Rendering(result, message_options(self._pipeline, settings)), header):
             self._finish(started, header, result, settings)
@@ -122,10 +126,24 @@ class FrameProcessor:
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         settings = self._around.settings()
         everything = Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)  # so that every branch runs
-        result = self._pipeline(Frame(noise), everything)
+        topics = tuple(name for name in OUTPUTS if name != GRADIENT or self._no_gradient(settings) is None)
+        result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
         view = Rendering(result, message_options(self._pipeline, settings))
-        for name in OUTPUTS:
+        for name in topics:
             self._outputs.fill(name, view, HeaderFields())
+
+    def _no_gradient(self, settings: NodeSettings) -> str | None:
+        return self._pipeline.unavailable(f"gradient_{settings.gradient_label}")
+
+    def _possible(self, topics: tuple[str, ...], settings: NodeSettings) -> tuple[str, ...]:
+        """The topics without one that this network cannot fill: the others go on, and it is said why."""
+        reason = self._no_gradient(settings) if GRADIENT in topics else None
+        if reason is None:
+            return topics
+        text = f"~/gradient stays empty: {reason}"
+        self._statistics.count("unfilled", text)
+        self._around.warn("unfilled", text)
+        return tuple(name for name in topics if name != GRADIENT)
 
     def _keep_time(self, raw: bytes) -> None:
         """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""

@@ -22,6 +22,7 @@ from trust_seg_ros.node.decode import RawImage, read_image
 from trust_seg_ros.node.demo_watch import CAMERA, FrameSet
 from trust_seg_ros.node.slot import FrameSlot
 from trust_seg_ros.paths import label_names
+from trust_seg_ros.rendering_detections import OOD, OOD_SCORE
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 
 _LONGEST_GAP_S = 5.0
@@ -213,10 +214,12 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
 
     Args:
         message: the detections.
-        threshold: P(wrong) from which a segment is flagged; one below it is there because it is out of distribution.
+        threshold: P(wrong) from which a segment is flagged; one below it is there because it lies on an
+            out-of-distribution segment, which has a detection of its own.
 
     Returns:
-        "class P(wrong)" or "unknown score", with the box in pixels.
+        "class P(wrong)" or, of out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Without a meta
+        model the mean score stands in the place of P(OoD).
     """
     found = []
     for detection in message.detections:
@@ -225,9 +228,10 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
         centre, width, height = detection.bbox.center.position, detection.bbox.size_x, detection.bbox.size_y
         sides = (centre.x - width / 2, centre.y - height / 2, centre.x + width / 2, centre.y + height / 2)
         left, top, right, bottom = map(round, sides)
-        wrong, unknown = scores.get("unreliable"), scores.get("ood", 0.0)
-        by_ood = wrong is None or (threshold is not None and wrong < threshold)
-        text, colour = (f"unknown {unknown:.2f}", UNKNOWN) if by_ood else (f"{name} {wrong:.2f}", SIGNAL)
+        wrong, unknown = scores.get("unreliable"), scores.get(OOD, scores.get(OOD_SCORE, 0.0))
+        if wrong is not None and threshold is not None and wrong < threshold:
+            continue
+        text, colour = (f"unknown {unknown:.2f}", UNKNOWN) if wrong is None else (f"{name} {wrong:.2f}", SIGNAL)
         found.append((width * height, FlagLabel((left, top, right, bottom), text, colour)))
     return [label for _, label in sorted(found, key=lambda item: -item[0])]
 

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from textwrap import wrap
 
-from trust_seg_ros.node.parameters import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, TABLE, Parameter, Value
+from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, Value
+from trust_seg_ros.node.parameters import TABLE
 
 COMMAND = "python -m trust_seg_ros.node.reference"
 README_BEGIN = f"<!-- parameters: made by `{COMMAND}` -->"

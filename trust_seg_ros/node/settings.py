@@ -9,6 +9,7 @@ from typing import Any
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class NodeSettings:
     max_image_pixels: int
     max_age_ms: float
     thresholds: Thresholds
+    gradient_label: str
     entropy_encoding: str
     every_segment: bool
     overlay_alpha: float
@@ -59,7 +61,10 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
             pixel_score=v["thresholds.pixel_score"],
             ood=v["ood.threshold"],
             ood_min_size=v["ood.min_size"],
+            ood_score=v["ood.score"],
+            ood_meta=v["ood.meta_threshold"],
         ),
+        gradient_label=v["gradient.label"],
         entropy_encoding=v["entropy_encoding"],
         every_segment=v["publish_all_segments"],
         overlay_alpha=v["overlay.alpha"],
@@ -74,6 +79,8 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         model=v["model"],
         labels=v["labels"],
         meta_model=v["meta_model"],
+        ood_meta_model=v["ood.meta_model"],
+        gradient=GradientSettings(v["gradient.p"], v["gradient.variant"], "log"),
         device=v["device"],
         threads=v["threads"],
         half=v["half"],

@@ -30,7 +30,7 @@ class Summary:
     """One look at the counters.
 
     Attributes:
-        counts: received, overwritten, processed, unwatched, refused, failed, faulty, late, time_jumps.
+        counts: received, overwritten, processed, unwatched, refused, failed, faulty, unfilled, late, time_jumps.
         input_rate: frames/s that arrived lately.
         output_rate: frames/s that were finished lately.
         silent_s: seconds since the last frame arrived; None before the first.
@@ -40,6 +40,7 @@ class Summary:
         last_refusal: why the last refused frame was refused, or "".
         last_failure: what went wrong with the last failed frame, or "".
         last_fault: what was wrong with the last faulty result, or "".
+        last_unfilled: why a topic that somebody listens to was not filled lately, or "".
     """
 
     counts: Mapping[str, int]
@@ -52,6 +53,7 @@ class Summary:
     last_refusal: str = ""
     last_failure: str = ""
     last_fault: str = ""
+    last_unfilled: str = ""
 
 
 class Statistics:
@@ -77,7 +79,7 @@ class Statistics:
             self._arrivals.append(self._last_arrival)
 
     def count(self, name: str, why: str = "") -> None:
-        """Add one to a counter, with a reason for ``refused``, ``failed`` and ``faulty``."""
+        """Add one to a counter, with a reason for ``refused``, ``failed``, ``faulty``, ``unfilled``."""
         with self._lock:
             self._counts[name] += 1
             if why:
@@ -115,6 +117,7 @@ class Statistics:
                 last_refusal=self._last.get("refused", ""),
                 last_failure=self._last.get("failed", ""),
                 last_fault=self._last.get("faulty", ""),
+                last_unfilled=self._last.get("unfilled", ""),
             )
 
 

@@ -1,6 +1,6 @@
 """Maps → components and their metrics; matching with ground truth; out-of-distribution segments."""
 
-from trust_seg_ros.segments.errors import FeatureError, MapShapeError, SegmentError, TargetError, ThresholdError
+from trust_seg_ros.segments.errors import FeatureError, MapShapeError, ScoreThresholdError, SegmentError, TargetError
 from trust_seg_ros.segments.features import FEATURE_SETS, FeatureSet, feature_set
 from trust_seg_ros.segments.labelling import components
 from trust_seg_ros.segments.matching import SegmentTargets, apply_ignore, targets
@@ -14,10 +14,10 @@ __all__ = [
     "FeatureError",
     "FeatureSet",
     "MapShapeError",
+    "ScoreThresholdError",
     "SegmentError",
     "SegmentTargets",
     "TargetError",
-    "ThresholdError",
     "apply_ignore",
     "components",
     "feature_set",

@@ -21,5 +21,5 @@ class TargetError(SegmentError):
     """Segments and ground truth do not fit together."""
 
 
-class ThresholdError(SegmentError):
+class ScoreThresholdError(SegmentError):
     """A score threshold that is no number."""

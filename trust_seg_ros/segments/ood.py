@@ -10,7 +10,7 @@ import torch
 
 from trust_seg_ros.segments import sum_kernels as kernels
 from trust_seg_ros.segments.bands import map_bands
-from trust_seg_ros.segments.errors import FeatureError, MapShapeError, ThresholdError
+from trust_seg_ros.segments.errors import FeatureError, MapShapeError, ScoreThresholdError
 from trust_seg_ros.segments.features import FeatureSet, feature_set
 from trust_seg_ros.segments.host import class_map, float_plane, to_host
 from trust_seg_ros.segments.labelling import Band, Components, find_components
@@ -35,7 +35,7 @@ def ood_segments(
 
     Raises:
         MapShapeError: not a two-dimensional map, or an empty one.
-        ThresholdError: the threshold is NaN.
+        ScoreThresholdError: the threshold is NaN.
     """
     plane, found = _components(score, threshold, threads)
     total = _sum_scores(found, plane, threads)
@@ -67,7 +67,7 @@ def ood_segment_table(
         highest mean probability.
 
     Raises:
-        MapShapeError, ThresholdError: as for :func:`ood_segments`; MapShapeError also for shapes that do not agree.
+        MapShapeError, ScoreThresholdError: as for :func:`ood_segments`; MapShapeError also for unequal shapes.
         FeatureError, LogitsError: as for ``segment_table``; FeatureError also for a set without ``cprob``.
     """
     classes, chosen = class_map(maps.classes), feature_set(features)
@@ -93,7 +93,9 @@ def _components(
     score: np.ndarray | torch.Tensor, threshold: float, threads: int | None
 ) -> tuple[np.ndarray, Components]:
     if math.isnan(threshold):
-        raise ThresholdError("the score threshold is NaN; expected a number in the unit of the score, 0.7 for entropy")
+        raise ScoreThresholdError(
+            "the score threshold is NaN; expected a number in the unit of the score, 0.7 for entropy"
+        )
     array = to_host(score)
     if array.ndim != 2 or array.size == 0:
         raise MapShapeError(f"score map has shape {array.shape}; expected (H, W) with at least one pixel")

@@ -1,5 +1,5 @@
 """Score maps -> flags."""
 
-from trust_seg_ros.thresholds.fixed import PIXEL_SCORES, ThresholdError, Thresholds, pixel_flags, pixel_score
+from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds, pixel_flags
 
-__all__ = ["PIXEL_SCORES", "ThresholdError", "Thresholds", "pixel_flags", "pixel_score"]
+__all__ = ["ThresholdError", "Thresholds", "pixel_flags"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.types import UncertaintyMaps
-
-PIXEL_SCORES = ("entropy", "margin", "variation_ratio")
-"""Names of the per-pixel scores a threshold may act on."""
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.score_names import SCORES
 
 
 class ThresholdError(TrustSegError, ValueError):
@@ -21,13 +20,18 @@ class ThresholdError(TrustSegError, ValueError):
 class Thresholds:
     """The thresholds in force for a frame. A score at or above its threshold is flagged.
 
+    Thresholds on pixel scores are in the unit of their score and may lie outside its range: everything, or nothing, is
+    flagged then.
+
     Attributes:
         unreliable: on P(false positive) of a segment, in [0, 1].
-        pixel: on the per-pixel score ``pixel_score``, in [0, 1].
-        pixel_score: one of ``PIXEL_SCORES``.
-        ood: on the normalised entropy of a pixel, in [0, 1]; OoD segments are components at or above it
-            (Chan et al. 2021 use 0.7).
+        pixel: on the pixel score ``pixel_score``, any number.
+        pixel_score: one of ``SCORES``.
+        ood: on the pixel score ``ood_score``, any number; OoD segments are components at or above it (Chan et al. 2021
+            use 0.7 on the entropy).
         ood_min_size: smallest OoD segment in pixels, >= 1.
+        ood_score: one of ``SCORES``.
+        ood_meta: on P(OoD) of an OoD segment, in [0, 1]; one below it is discarded as a false alarm.
 
     Raises:
         ThresholdError: a value is outside its range.
@@ -38,14 +42,20 @@ class Thresholds:
     pixel_score: str = "entropy"
     ood: float = 0.7
     ood_min_size: int = 50
+    ood_score: str = "entropy"
+    ood_meta: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("unreliable", "pixel", "ood"):
+        for name in ("unreliable", "ood_meta"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ThresholdError(f"threshold {name} = {value}: expected a number in [0, 1]")
-        if self.pixel_score not in PIXEL_SCORES:
-            raise ThresholdError(f"pixel_score = {self.pixel_score!r}: expected one of {', '.join(PIXEL_SCORES)}")
+        for name in ("pixel", "ood"):
+            if math.isnan(getattr(self, name)):
+                raise ThresholdError(f"threshold {name} = nan: expected a number in the unit of its score")
+        for name in ("pixel_score", "ood_score"):
+            if getattr(self, name) not in SCORES:
+                raise ThresholdError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(SCORES)}")
         if self.ood_min_size < 1:
             raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
 
@@ -54,17 +64,10 @@ class Thresholds:
         return {k: float(v) for k, v in asdict(self).items() if not isinstance(v, str)}
 
 
-def pixel_score(maps: UncertaintyMaps, name: str) -> np.ndarray:
-    """The score map called ``name``, (H, W) float32 on the host.
+def pixel_flags(scores: FrameScores, thresholds: Thresholds) -> np.ndarray:
+    """(H, W) bool: the pixel score is at or above its threshold.
 
     Raises:
-        ThresholdError: there is no such score.
+        UncertaintyError: the network cannot give that score.
     """
-    if name not in PIXEL_SCORES:
-        raise ThresholdError(f"no pixel score {name!r}; expected one of {', '.join(PIXEL_SCORES)}")
-    return getattr(maps, name).numpy(force=True)
-
-
-def pixel_flags(maps: UncertaintyMaps, thresholds: Thresholds) -> np.ndarray:
-    """(H, W) bool: the pixel score is at or above its threshold."""
-    return pixel_score(maps, thresholds.pixel_score) >= np.float32(thresholds.pixel)
+    return scores.get(thresholds.pixel_score).numpy() >= np.float32(thresholds.pixel)

@@ -1,0 +1,128 @@
+"""OoD segments of a frame: found, named, judged; specks are listed but not measured."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from ood_models import size_model
+
+from trust_seg_ros.meta import ood_judge
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.segments import ood_segment_table, ood_segments
+from trust_seg_ros.types import UNLABELLED, LogitMaps
+from trust_seg_ros.uncertainty import GradientSettings, uncertainty_maps
+
+NAMES = ("road", "car", "sky")
+MODEL = size_model("net", NAMES)
+
+
+def frame(seed=0, size=(40, 60)):
+    """Smooth random logits and the score of their own softmax."""
+    make = torch.Generator().manual_seed(seed)
+    coarse = 3 * torch.randn(1, 3, 6, 8, generator=make)
+    logits = torch.nn.functional.interpolate(coarse, size, mode="bilinear")[0]
+    logits += 0.4 * torch.randn(logits.shape, generator=make)
+    answer = LogitMaps(logits, size)
+    return answer, uncertainty_maps(answer)
+
+
+def judged(answer, maps, model=MODEL, *, name="entropy", threshold=0.7, min_size=20, least=0.5):
+    return OodJudge(3, model)(name, maps.entropy, threshold, min_size, least, maps, answer)
+
+
+def test_large_segments_are_judged_small_ones_listed():
+    answer, maps = frame()
+    found = judged(answer, maps)
+    plain = ood_segments(maps.entropy, 0.7, 20)
+    for field in ("ids", "boxes", "sizes", "score"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(plain, field))
+    large = plain.sizes >= 20
+    assert 0 < large.sum() < len(large)
+    np.testing.assert_allclose(found.p_ood[large], 1 / (1 + np.exp(-(plain.sizes[large] - 100) / 50)))
+    assert np.isnan(found.p_ood[~large]).all()
+    np.testing.assert_array_equal(found.kept, plain.sizes >= 100)
+    np.testing.assert_array_equal(found.too_small, ~large)
+    np.testing.assert_array_equal(found.false_alarm, large & (plain.sizes < 100))
+    assert found.false_alarm.any()
+    assert found.kept.any()
+
+
+@given(st.integers(0, 1000), st.integers(1, 200), st.sampled_from([None, MODEL]))
+def test_leaving_specks_out_before_measuring_changes_no_metric(seed, min_size, model):
+    answer, maps = frame(seed)
+    found = judged(answer, maps, model, min_size=min_size)
+    table = ood_segment_table(maps.entropy, 0.7, maps, answer)  # all of them
+    large = found.sizes >= min_size
+    np.testing.assert_array_equal(found.class_ids[large], table.class_ids[large])
+    assert (found.class_ids[~large] == UNLABELLED).all()
+    cprob = np.column_stack([table.column(f"cprob_{c}") for c in range(3)])
+    np.testing.assert_allclose(found.p_class[large], cprob.max(axis=1)[large], rtol=1e-6)
+    if model is not None:
+        np.testing.assert_allclose(found.p_ood[large], model.p_ood(table)[large])
+
+
+def test_specks_alone_are_not_measured_at_all(monkeypatch):
+    monkeypatch.setattr(ood_judge, "ood_segment_table", None)  # calling it would fail
+    answer, maps = frame()
+    found = judged(answer, maps, min_size=100_000)
+    assert len(found.kept) > 0
+    assert found.too_small.all()
+
+
+@pytest.mark.parametrize("threshold", [3.2, -1.0])
+def test_nothing_and_everything(threshold):
+    answer, maps = frame()
+    found = judged(answer, maps, threshold=threshold)
+    assert len(found.kept) == (1 if threshold < 0 else 0)
+    assert found.kept.all()
+    assert found.sizes.sum() == (maps.classes.numel() if threshold < 0 else 0)
+
+
+def test_a_model_of_another_score_is_not_asked():
+    answer, maps = frame()
+    other = judged(answer, maps, size_model("net", NAMES, score="energy"))
+    assert other.p_ood is None
+    np.testing.assert_array_equal(other.kept, other.sizes >= 20)
+    assert (other.class_ids[other.kept] < 3).all()
+
+
+@pytest.mark.parametrize("least", [0.0, 0.9, 1.0])
+def test_the_least_p_ood_decides(least):
+    answer, maps = frame()
+    found = judged(answer, maps, least=least)
+    large = found.sizes >= 20
+    np.testing.assert_array_equal(found.kept[large], found.p_ood[large] >= least)
+
+
+def test_faulty_pixels_are_segments_too():
+    answer, _ = frame()
+    answer.logits[:, :10, :10] = torch.nan
+    maps = uncertainty_maps(answer)
+    found = judged(answer, maps)
+    assert found.ids[5, 5] > 0
+    assert np.isfinite(found.p_ood[found.sizes >= 20]).all()
+
+
+def test_a_model_of_metrics_that_nobody_computes_is_refused():
+    with pytest.raises(MetaModelError, match="cannot be computed for 3 classes"):
+        OodJudge(3, replace(MODEL, features=("Q",)))
+
+
+@pytest.mark.parametrize(
+    ("score", "stored", "settings", "expected"),
+    [
+        ("entropy", 0.7, GradientSettings(scale="log"), 0.7),
+        ("gradient_onehot", math.e**3, GradientSettings(scale="log"), 3.0),
+        ("gradient_onehot", math.e**3, GradientSettings(), math.e**3),
+        ("gradient_uniform", -(math.e**2), GradientSettings(scale="log"), -2.0),
+        ("gradient_uniform", 5.0, GradientSettings(scale="log"), math.nan),
+    ],
+)
+def test_the_threshold_of_a_gradient_model_is_told_as_a_logarithm(score, stored, settings, expected):
+    model = size_model("net", NAMES, score=score, threshold=stored)
+    assert fitted_threshold(model, settings) == pytest.approx(expected, nan_ok=True)

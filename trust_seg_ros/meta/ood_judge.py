@@ -1,0 +1,93 @@
+"""OoD segments of a frame, measured, named and judged: score map -> ``OodSegments`` with P(OoD)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from trust_seg_ros.meta.features import required_set
+from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
+from trust_seg_ros.types import UNLABELLED, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
+
+_CLASS_ONLY = FeatureSet(maps=())
+"""Sizes and mean class probabilities: what naming a segment takes."""
+
+
+class OodJudge:
+    """Finds OoD segments and asks a meta model which of them are false alarms (Chan et al. 2021, section 4).
+
+    Args:
+        n_classes: of the network.
+        model: the meta model; None = segments are found and named, not judged.
+
+    Raises:
+        MetaModelError: the model needs metrics that no feature set has.
+    """
+
+    def __init__(self, n_classes: int, model: OodModel | None = None) -> None:
+        self.model = model
+        self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
+
+    def serves(self, score: str) -> bool:
+        """Whether the meta model judges segments of this score."""
+        return self.model is not None and self.model.score == score
+
+    def __call__(
+        self,
+        name: str,
+        score: torch.Tensor,
+        threshold: float,
+        min_size: int,
+        least: float,
+        maps: UncertaintyMaps,
+        logit_maps: LogitMaps,
+    ) -> OodSegments:
+        """The OoD segments of one frame.
+
+        Specks below ``min_size`` are listed and discarded, but not measured: on a noisy frame there are thousands.
+
+        Args:
+            name: of the score; the meta model is asked only when it was fitted for segments of that score.
+            score: (H, W) the map.
+            threshold: segments are the components of {score >= threshold}.
+            min_size: least number of pixels of a segment that is kept.
+            least: least P(OoD) of a segment that is kept, where there is a meta model.
+            maps, logit_maps: of the same image.
+        """
+        found = ood_segments(score, threshold, min_size)
+        large = found.kept
+        model = self.model if self.serves(name) else None
+        class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)
+        p_ood = None if model is None else np.full(len(large), np.nan)
+        if large.any():
+            specks = None if large.all() else np.append(False, ~large)[found.ids]
+            features = _CLASS_ONLY if model is None else self._features
+            table = ood_segment_table(score, threshold, maps, logit_maps, features, ignore=specks)
+            class_ids[large], p_class[large] = table.class_ids, _largest_probability(table)
+            if model is not None and p_ood is not None:
+                p_ood[large] = model.p_ood(table)
+        kept = large if p_ood is None else large & (p_ood >= least)  # NaN is not kept
+        return OodSegments(found.ids, found.boxes, found.sizes, found.score, kept, p_ood, class_ids, p_class)
+
+
+def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
+    """The threshold a model was fitted at, in the unit of the score here.
+
+    ``trust-seg benchmark`` takes gradient scores as norms with their sign; as logarithms, the same segments are found
+    at the logarithm of that norm, with its sign. NaN where a norm cannot be.
+    """
+    if model.score not in GRADIENT_SCORES or gradient.scale == "norm":
+        return model.threshold
+    sign = gradient.sign(model.score.removeprefix("gradient_"))  # type: ignore[arg-type]
+    norm = sign * model.threshold
+    return sign * math.log(norm) if norm > 0.0 else math.nan
+
+
+def _largest_probability(table: SegmentTable) -> np.ndarray:
+    first = table.names.index("cprob_0")
+    return table.metrics[np.arange(len(table)), first + table.class_ids.astype(np.intp)]

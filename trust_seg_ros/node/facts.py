@@ -1,0 +1,35 @@
+"""What /diagnostics tells of the loaded network and its meta models, in words."""
+
+from __future__ import annotations
+
+import math
+
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.thresholds import Thresholds
+
+
+def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
+    """Key -> value."""
+    network, meta = pipeline.network, pipeline.meta
+    gradient = pipeline.gradient
+    return {
+        "model": network.name,
+        "classes": f"{len(network.labels.names)} ({network.labels.name})",
+        "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
+        "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
+        "gradient": f"p = {gradient.p:g}, {gradient.variant}",
+        "device": str(network.device),
+        "half precision": str(network.input_spec.half).lower(),
+    }
+
+
+def ood_meta_words(pipeline: TrustPipeline, thresholds: Thresholds) -> str:
+    """What judges OoD segments under these thresholds, and at which threshold it was fitted where that differs."""
+    model, fitted = pipeline.ood_model, pipeline.ood_fitted_at
+    if model is None or fitted is None:
+        return "none: no P(OoD)"
+    if model.score != thresholds.ood_score:
+        return f"none for {thresholds.ood_score}: no P(OoD)"
+    text = f"segments of {model.score} at {fitted:g}"
+    same = math.isclose(fitted, thresholds.ood, rel_tol=1e-6)
+    return text if same else f"{text}, in force is {thresholds.ood:g}: P(OoD) is less certain"

@@ -1,0 +1,115 @@
+"""One parameter of the node: its name, default, range and meaning, and the check of a value. Nothing imports rclpy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from trust_seg_ros.errors import TrustSegError
+
+Value = bool | int | float | str | list[float]
+
+AT_START, AT_CONFIGURE, AT_ACTIVATE, NEXT_FRAME = "start", "configure", "activate", "next frame"
+
+_KINDS = {bool: "bool", int: "integer", float: "double", str: "string", list: "double_array"}
+
+
+class ParameterError(TrustSegError, ValueError):
+    """A parameter has a value it cannot have; the text names both and what was expected."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of the table.
+
+    Attributes:
+        name: as ROS knows it; dots group.
+        default: also fixes the type.
+        description: one or two sentences.
+        applies: ``start`` (read-only), or the next moment a changed value is looked at.
+        low: smallest value, for numbers.
+        high: largest value, for numbers.
+        choices: the values there are, for text.
+        length: number of elements, for arrays.
+    """
+
+    name: str
+    default: Value
+    description: str
+    applies: str = NEXT_FRAME
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    length: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """Name of the type."""
+        return _KINDS[type(self.default)]
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is fixed once the node has started."""
+        return self.applies == AT_START
+
+    @property
+    def expectation(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        span = f" from {_number(self.low)} to {_number(self.high)}" if self.low is not None else ""
+        if self.length is not None:
+            return f"{self.length} numbers{span}"
+        return {"bool": "true or false", "integer": f"an integer{span}", "double": f"a number{span}"}.get(
+            self.kind, "text"
+        )
+
+    def check(self, value: Any) -> Value:
+        """The value in the parameter's own type.
+
+        Integers pass for doubles, and YAML's on / off (which arrive as booleans) for such choices.
+
+        Raises:
+            ParameterError: the type or the range does not fit.
+        """
+        converted = self._convert(value)
+        if converted is None or not self._in_range(converted):
+            raise ParameterError(f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}")
+        return converted
+
+    def _convert(self, value: Any) -> Value | None:
+        kind = type(self.default)
+        if isinstance(value, bool) and kind is str and {"on", "off"} <= set(self.choices):
+            return "on" if value else "off"
+        if kind is float and type(value) is int:
+            return float(value)
+        if kind is list:
+            return _numbers(value)
+        return value if type(value) is kind else None
+
+    def _in_range(self, value: Value) -> bool:
+        if isinstance(value, str):
+            return not self.choices or value in self.choices
+        if isinstance(value, list):
+            return len(value) == self.length and all(self._within(v) for v in value)
+        return isinstance(value, bool) or self._within(value)
+
+    def _within(self, value: float) -> bool:
+        # written so that NaN is refused
+        return math.isfinite(value) and (self.low is None or self.low <= value <= self.high)
+
+
+def _numbers(value: Any) -> list[float] | None:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        return None
+    items = list(value)
+    return [float(v) for v in items] if all(type(v) in (int, float) for v in items) else None
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _type_name(value: Any) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
