@@ -1,0 +1,171 @@
+"""The threshold of one target from frame to frame: its policy, its curves, and what it remembers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
+from trust_seg_ros.thresholds.policies import Curves, PerImage, PolicyError, Quantile, resolve
+from trust_seg_ros.thresholds.policy_settings import PolicySettings
+from trust_seg_ros.thresholds.smoothing import SmoothedThreshold
+
+LEAST_POSITIVES = 1000
+"""Misclassified pixels (or segments) of a class in the calibration data, from which it gets a threshold of its own."""
+
+
+@dataclass(frozen=True)
+class ThresholdInForce:
+    """The threshold of one frame.
+
+    Attributes:
+        value: in the unit of the score; of the classes without one of their own where there is ``by_class``.
+        by_class: a threshold for each class, or None.
+        lowered: True where a shift of the data has made it stricter than the constant of the policy.
+    """
+
+    value: float
+    by_class: ClassThresholds | None = None
+    lowered: bool = False
+
+    def flags(self, score: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
+        """Where the score is at or above the threshold, bool like ``score``.
+
+        Args:
+            score: (H, W) float32 or (n,) float64.
+            classes: like ``score``, uint8; those without a class are flagged.
+
+        Raises:
+            PolicyError: no classes for thresholds by class, or they do not belong to the scores.
+        """
+        if self.by_class is None:
+            return flags(score, self.value, classes)
+        if classes is None:
+            raise PolicyError("thresholds by class: expected the predicted classes, got none")
+        return flags_by_class(score, classes, self.by_class)
+
+
+class ThresholdEngine:
+    """Gives the threshold of each frame. One caller at a time; ``with_settings`` may be called from another thread.
+
+    Args:
+        settings: policy and parameters.
+        curves: calibration of the score; needed by calibrated policies only.
+        score: name of the score, or of the segment probability; when it changes the past no longer counts.
+        least_positives: as ``LEAST_POSITIVES``.
+
+    Raises:
+        CurvesNeededError: a calibrated policy without its curve; the text names ``trust-seg calibrate``.
+        TooFewImagesError: too few calibration images for the alpha that is wished.
+
+    Example:
+        >>> engine = ThresholdEngine(PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
+        >>> flagged = engine.update(entropy, stamp_s=12.4).flags(entropy)
+    """
+
+    def __init__(
+        self,
+        settings: PolicySettings,
+        curves: Curves | None = None,
+        *,
+        score: str = "",
+        least_positives: int = LEAST_POSITIVES,
+    ) -> None:
+        self.settings, self.curves, self.score, self._least = settings, curves, score, least_positives
+        self._policy = settings.chosen
+        self._constant: ThresholdInForce | None = None
+        if not isinstance(self._policy, PerImage):
+            value = resolve(self._policy, None, curves)
+            own = settings.per_class and settings.policy == "target_recall" and curves is not None
+            by_class = class_thresholds(settings.recall, curves, value, least_positives) if own else None
+            self._constant = ThresholdInForce(value, by_class)
+        self._smoothed = SmoothedThreshold(settings.smoothing_s)
+
+    def needs_score(self, shifted: bool = False) -> bool:
+        """Whether ``update`` looks at the scores; where not, it may be given None."""
+        return self._constant is None or (shifted and self.settings.on_shift == "conservative")
+
+    def update(
+        self,
+        score: np.ndarray | None,
+        stamp_s: float,
+        *,
+        classes: np.ndarray | None = None,
+        shifted: bool = False,
+        threads: int | None = None,
+    ) -> ThresholdInForce:
+        """The threshold in force for a frame; remembers it for smoothing.
+
+        Args:
+            score: (H, W) float32 score map or (n,) float64 probabilities of segments.
+            stamp_s: when the frame was taken, in seconds.
+            classes: like ``score``, uint8; those without a class do not count.
+            shifted: the shift monitor has fired.
+            threads: how many threads work on a map; None for one per core, at most 8.
+
+        Raises:
+            PolicyError: no scores although ``needs_score``, or classes that do not belong to them.
+        """
+        constant = self._constant
+        if not self.needs_score(shifted):
+            self._smoothed.reset()
+            assert constant is not None  # else the scores were needed
+            return constant
+        policy = Quantile(self.settings.quantile) if constant is not None else self._policy
+        adaptive = self._smoothed.update(resolve(policy, score, classes=classes, threads=threads), stamp_s)
+        return ThresholdInForce(adaptive) if constant is None else _stricter(constant, adaptive)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        self._smoothed.reset()
+
+    def with_settings(
+        self, settings: PolicySettings, *, curves: Curves | None = None, score: str | None = None
+    ) -> ThresholdEngine:
+        """Another engine for new settings; this one stays as it is.
+
+        It goes on from the last threshold where policy and score are the same, else it starts anew.
+
+        Args:
+            settings: the new ones.
+            curves: of the score; None: those of before if the score is the same, else none.
+            score: name of the new score; None: as before.
+
+        Raises:
+            CurvesNeededError, TooFewImagesError: as at construction.
+        """
+        same_score = score is None or score == self.score
+        curves = self.curves if curves is None and same_score else curves
+        name = self.score if score is None else score
+        engine = ThresholdEngine(settings, curves, score=name, least_positives=self._least)
+        if same_score and settings.policy == self.settings.policy:
+            engine._smoothed = self._smoothed.continued(settings.smoothing_s)
+        return engine
+
+
+def class_thresholds(
+    recall: float, curves: Curves, fallback: float, least_positives: int = LEAST_POSITIVES
+) -> ClassThresholds:
+    """The threshold of each predicted class that reaches a recall of its errors on the calibration data.
+
+    Args:
+        recall: in (0, 1].
+        curves: ``class_recall`` is read.
+        fallback: for classes with fewer errors than ``least_positives``: of those few it would say little.
+        least_positives: at least 1.
+    """
+    values = [
+        math.nan if curve is None or curve.positives < max(1, least_positives) else float(curve.threshold(recall))
+        for curve in curves.class_recall
+    ]
+    return ClassThresholds(np.array(values, np.float64), fallback)
+
+
+def _stricter(constant: ThresholdInForce, adaptive: float) -> ThresholdInForce:
+    value, by_class = min(constant.value, adaptive), constant.by_class
+    if by_class is None:
+        return ThresholdInForce(value, None, adaptive < constant.value)
+    lowered = bool((by_class.table() > adaptive).any())
+    return ThresholdInForce(value, by_class.lowered_to(adaptive), lowered)

@@ -1,0 +1,68 @@
+"""Thresholds that follow the image slowly: exponential smoothing in seconds of message time."""
+
+from __future__ import annotations
+
+import math
+
+from trust_seg_ros.thresholds.policies import check_number
+
+GAP = 5.0
+"""Time constants without a frame after which the past is forgotten: its weight would be e^-5, less than 1 %."""
+
+
+class SmoothedThreshold:
+    """First-order low pass: after the time constant, 63 % of a step has arrived, whatever the frame rate.
+
+    With the time dt since the last frame, the threshold moves towards the new value by the share 1 - exp(-dt / tau).
+    For a constant input the result therefore does not depend on how many frames lie between two times.
+
+    The first value is taken as it is, and so is one that arrives earlier than the last (time was set back: a bag played
+    again) or more than ``GAP`` time constants later, or whose stamp is 0 (a camera that does not stamp). A value that
+    is not finite (an image without a usable score) leaves the threshold where it is.
+
+    Args:
+        tau_s: time constant in seconds, >= 0; 0 = no smoothing.
+
+    Raises:
+        PolicyError: it is negative or not finite.
+    """
+
+    def __init__(self, tau_s: float) -> None:
+        check_number("smoothing_s", tau_s, 0.0, math.inf, "seconds, at least 0 (0 = no smoothing)", open_high=True)
+        self.tau_s = float(tau_s)
+        self._last: tuple[float, float] | None = None  # value and stamp; one object: another thread may copy it
+
+    def update(self, value: float, stamp_s: float) -> float:
+        """The threshold in force for a frame.
+
+        Args:
+            value: threshold of the frame alone.
+            stamp_s: when the frame was taken, in seconds.
+
+        Returns:
+            Between the last threshold and ``value``; ``value`` itself where there is no past.
+        """
+        if self.tau_s == 0.0:
+            self._last = None
+            return value
+        last = self._last
+        if last is not None and not (stamp_s != 0.0 and 0.0 <= stamp_s - last[1] <= GAP * self.tau_s):
+            last = self._last = None
+        if not math.isfinite(value) or not math.isfinite(stamp_s):
+            return value if last is None else last[0]
+        if last is not None:
+            kept = math.exp((last[1] - stamp_s) / self.tau_s)
+            moved = kept * last[0] + (1.0 - kept) * value
+            value = min(max(moved, min(last[0], value)), max(last[0], value))
+        self._last = value, stamp_s
+        return value
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._last = None
+
+    def continued(self, tau_s: float) -> SmoothedThreshold:
+        """Another with the same past."""
+        other = SmoothedThreshold(tau_s)
+        other._last = self._last
+        return other
