@@ -19,7 +19,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 2 * 64 << 20  # the profile's segment, of the node and of a camera
 NAME = "trust_seg"
-SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable")
+SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable", "ood")
 BOOLEAN = ["true", "false", "True", "False"]
 FLAGS = ("autostart", "use_sim_time")  # parameters that are true or false
 

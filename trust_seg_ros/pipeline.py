@@ -199,7 +199,7 @@ class TrustPipeline:
             clock.lap("flags")
         if wanted.ood:
             name, limits = thresholds.ood_score, (thresholds.ood, thresholds.ood_min_size, thresholds.ood_meta)
-            ood = self._judge_ood(name, scores.get(name), *limits, maps, logit_maps)
+            ood = self._judge_ood(name, scores.get(name), *limits, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
             clock.lap("ood")
         return replace(result, timings_ms=clock.laps)

@@ -74,6 +74,14 @@ def test_specks_alone_are_not_measured_at_all(monkeypatch):
     assert found.too_small.all()
 
 
+def test_without_a_model_nothing_is_measured_unless_names_are_wanted(monkeypatch):
+    monkeypatch.setattr(ood_judge, "ood_segment_table", None)  # calling it would fail
+    answer, maps = frame()
+    found = OodJudge(3)("entropy", maps.entropy, 0.7, 20, 0.5, maps, answer, named=False)
+    assert found.kept.any()
+    assert found.class_ids is found.p_class is found.p_ood is None
+
+
 @pytest.mark.parametrize("threshold", [3.2, -1.0])
 def test_nothing_and_everything(threshold):
     answer, maps = frame()

@@ -39,12 +39,12 @@ def message(encoding, picture):
 
 def first_frames(encoding):
     """Names of the kernels compiled for a frame of the size warmed for, and for one of another size."""
-    values = {"autostart": False, "model": "node_networks:colours", "meta_model": "none", "warm_up.width": 128,
+    values = {"autostart": False, "model": "node_networks:painted", "meta_model": "none", "warm_up.width": 128,
               "warm_up.height": 96, "input": "compressed" if encoding == "compressed" else "raw"}  # fmt: skip
     node = TrustSegNode(parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    for name in (*IMAGES, "segments"):
+    for name in (*IMAGES, "gradient", "segments"):
         kind = Detection2DArray if name == "segments" else Image
         node.create_subscription(kind, f"~/{name}", lambda _: None, 10)
     assert node.trigger_configure() == SUCCESS

@@ -79,6 +79,26 @@ def test_a_worker_that_does_not_run_is_an_error_while_the_node_is_active():
     assert status("processing", working=False, state="inactive").level == OK
 
 
+def test_what_is_remarkable_about_thresholds_is_a_warning():
+    assert status("thresholds").level == OK
+    assert status("thresholds").message == "unreliable 0.5, pixel 0.6, ood 0.7"
+    odd = {"remarks": ("OoD threshold 3.2 is above", "no P(OoD)"), "ood_meta": "none for energy: no P(OoD)"}
+    assert (status("thresholds", **odd).level, status("thresholds", **odd).message) == (
+        WARN,
+        "OoD threshold 3.2 is above; no P(OoD)",
+    )
+    assert values("thresholds", **odd)["ood meta model"] == "none for energy: no P(OoD)"
+    assert values("thresholds")["ood_score"] == "entropy"
+    assert values("thresholds")["ood_meta"] == "0.5"
+
+
+def test_a_topic_that_cannot_be_filled_is_told_while_it_is_asked_for():
+    unfilled = replace(RUNNING, counts={"unfilled": 4}, last_unfilled="~/gradient stays empty: no features")
+    assert status("processing", summary=unfilled).level == WARN
+    assert status("processing", summary=unfilled).message == "~/gradient stays empty: no features"
+    assert status("processing", summary=unfilled, before={"unfilled": 4}).level == OK
+
+
 def test_thresholds_and_model_are_told():
     assert values("thresholds")["unreliable"] == "0.5"
     assert values("thresholds")["calibration shift"] == "n/a"

@@ -13,12 +13,13 @@ LAYOUT = yaml.safe_load((ROOT / "config" / "trust_seg.rviz").read_text())
 TOPICS = {d["Name"]: d["Topic"] for d in LAYOUT["Visualization Manager"]["Displays"]}
 
 
-def test_layout_shows_camera_overlay_entropy_and_flagged_segments():
+def test_layout_shows_camera_overlay_entropy_flagged_and_unknown_segments():
     assert {name: topic["Value"] for name, topic in TOPICS.items()} == {
         "Camera": "/image_raw",
         "Overlay": "/trust_seg/overlay",
         "Entropy": "/trust_seg/entropy_color",
         "Unreliable": "/trust_seg/unreliable",
+        "Unknown": "/trust_seg/ood",
     }
     assert all(d["Enabled"] for d in LAYOUT["Visualization Manager"]["Displays"])
 

@@ -46,6 +46,8 @@ class OodJudge:
         least: float,
         maps: UncertaintyMaps,
         logit_maps: LogitMaps,
+        *,
+        named: bool = True,
     ) -> OodSegments:
         """The OoD segments of one frame.
 
@@ -58,10 +60,13 @@ class OodJudge:
             min_size: least number of pixels of a segment that is kept.
             least: least P(OoD) of a segment that is kept, where there is a meta model.
             maps, logit_maps: of the same image.
+            named: whether classes are wanted where no meta model asks for metrics anyway.
         """
         found = ood_segments(score, threshold, min_size)
         large = found.kept
         model = self.model if self.serves(name) else None
+        if model is None and not named:
+            return found
         class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)
         p_ood = None if model is None else np.full(len(large), np.nan)
         if large.any():

@@ -1,0 +1,130 @@
+"""Scores and OoD segments in the pipeline, with the shipped network."""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.meta import MetaModelError, shipped
+from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
+from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.types import Frame, LogitMaps, Wanted
+from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
+
+sys.path.append(str(Path(__file__).parent / "meta"))
+from ood_models import size_model
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    pipeline = TrustPipeline.load(PipelineSettings(device="cpu", ood_meta_model="none"))
+    pipeline.warm_up((96, 128))
+    return pipeline
+
+
+@pytest.fixture
+def image():
+    rough = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return cv2.resize(rough, (128, 96), interpolation=cv2.INTER_CUBIC)
+
+
+def ood_model(pipeline, **changes):
+    return replace(size_model("embedded", pipeline.labels.names, even=60.0), **changes)
+
+
+def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
+    judging = TrustPipeline(pipeline.network, pipeline.meta, ood_model=ood_model(pipeline))
+    thresholds = Thresholds(ood=0.5, ood_min_size=10)
+    found = judging(Frame(image), thresholds).ood
+    plain = pipeline(Frame(image), thresholds).ood
+    assert np.array_equal(found.sizes, plain.sizes)
+    assert plain.p_ood is None
+    large = plain.sizes >= 10
+    assert np.allclose(found.p_ood[large], 1 / (1 + np.exp(-(plain.sizes[large] - 60) / 50)))
+    assert np.array_equal(found.kept, plain.sizes >= 60)
+    assert found.false_alarm.any()
+    assert judging.remarks(thresholds) == ()
+    other = replace(thresholds, ood_score="margin")
+    assert judging(Frame(image), other).ood.p_ood is None
+    assert "judges segments of entropy, those in force are of margin" in judging.remarks(other)[0]
+
+
+def test_ood_segments_and_flags_may_be_of_any_score(pipeline, image):
+    logits = pipeline.network.infer(image)
+    both = gradient_maps(logits, p=pipeline.gradient.p, scale="log")
+    expected = {"max_logit": max_logit(logits), "energy": energy(logits)}
+    expected |= {"gradient_onehot": both.onehot, "gradient_uniform": both.uniform}
+    for name, plane in expected.items():
+        assert pipeline.unavailable(name) is None
+        t = float(plane.quantile(0.8))
+        result = pipeline(Frame(image), Thresholds(ood_score=name, ood=t, pixel_score=name, pixel=t))
+        assert set(result.scores) == {name}
+        assert np.array_equal(result.pixel_flags, plane.numpy() >= np.float32(t)), name
+        assert np.array_equal(result.ood.ids > 0, result.pixel_flags), name
+        assert "scores" in result.timings_ms
+
+
+def test_scores_are_computed_only_when_wanted(pipeline, image):
+    nothing = Wanted(segments=False, ood=False, pixel_flags=False)
+    thresholds = Thresholds(ood_score="energy", pixel_score="max_logit")
+    assert pipeline(Frame(image), thresholds, nothing).scores == {}
+    wished = replace(nothing, scores=("gradient_uniform",))
+    assert set(pipeline(Frame(image), thresholds, wished).scores) == {"gradient_uniform"}
+
+
+def test_what_a_network_lacks_is_known_without_a_warm_up_and_refused(pipeline, image):
+    class Probabilities:
+        def __init__(self, network):
+            self.name, self.labels, self._network = "probabilities", network.labels, network
+
+        def infer(self, image):
+            answer = self._network.infer(image)
+            return LogitMaps(answer.logits.log_softmax(0), answer.size, raw=False)
+
+    bare = TrustPipeline(Probabilities(pipeline.network))
+    assert "raw logits" in bare.unavailable("energy")
+    assert "features" in bare.unavailable("gradient_onehot")
+    assert bare.unavailable("margin") is None
+    bare.check_scores(Thresholds())
+    with pytest.raises(
+        ScoreUnavailableError, match="'probabilities' cannot give the score 'max_logit' for pixel flags"
+    ):
+        bare.check_scores(Thresholds(pixel_score="max_logit"))
+    with pytest.raises(RawLogitsNeededError):
+        bare(Frame(image), Thresholds(ood_score="energy"))
+
+
+def test_thresholds_that_no_score_reaches_are_remarked_on(pipeline):
+    assert pipeline.remarks(Thresholds()) == ()
+    found = pipeline.remarks(Thresholds(ood=3.2, pixel=-1.0, pixel_score="margin"))
+    assert found == (
+        "pixel threshold -1 is below all values of margin (0 to 1): every pixel is flagged",
+        "OoD threshold 3.2 is above all values of entropy (0 to 1): no pixel is flagged",
+    )
+
+
+@pytest.fixture
+def shipping(tmp_path, monkeypatch):
+    """The folder of shipped meta models, with those of segments alone."""
+    shutil.copy(shipped.shipped_meta("embedded", "segments"), tmp_path)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_auto_is_the_shipped_ood_model_when_there_is_one_that_fits(pipeline, shipping):
+    assert TrustPipeline.load(PipelineSettings(device="cpu")).ood_model is None
+    path = shipping / "embedded_ood_meta.json"
+    ood_model(pipeline).save(path)
+    assert TrustPipeline.load(PipelineSettings(device="cpu")).ood_model.features == ("S",)
+    assert TrustPipeline.load(PipelineSettings(device="cpu", ood_meta_model="none")).ood_model is None
+    ood_model(pipeline, class_names=("a", "b")).save(path)
+    assert TrustPipeline.load(PipelineSettings(device="cpu")).ood_model is None
+    with pytest.raises(MetaModelError, match="knows the 2 classes a, b"):
+        TrustPipeline.load(PipelineSettings(device="cpu", ood_meta_model=str(path)))
+    path.write_text("{")
+    with pytest.raises(MetaModelError, match="not a readable JSON file"):
+        TrustPipeline.load(PipelineSettings(device="cpu"))
