@@ -165,8 +165,9 @@ class TrustPipeline:
         segments.warm_up()
         self.network.warm_up(size)
         noise = _noise(size)
-        self._missing = self._scores(self.network.infer(noise)).missing()
-        if not self._missing.keys() & set(GRADIENT_SCORES):
+        answer = self.network.infer(noise)
+        self._missing = self._scores(answer).missing()
+        if answer.logits.device.type == "cpu" and not self._missing.keys() & set(GRADIENT_SCORES):
             uncertainty.warm_up_gradients(self.gradient.p)
         # flags everywhere, so that every branch has run
         for _ in range(2):
