@@ -6,8 +6,10 @@ import torch
 from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation import load_network
-from trust_seg_ros.types import Frame, LogitMaps
+from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
+from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -93,3 +95,18 @@ def test_the_whole_pipeline(image):
     assert (iou == result.trust.iou).all()
     assert result.ood is not None
     assert result.pixel_flags.shape == image.shape[:2]
+
+
+def test_every_score_and_the_ood_segments_of_it_come_to_the_host(image):
+    pipelines = [TrustPipeline.load(PipelineSettings(device=device, half="off")) for device in (DEVICE, "cpu")]
+    for pipeline in pipelines:
+        pipeline.warm_up(image.shape[:2])
+    for name in SCORES:
+        if name in SOFTMAX_SCORES or pipelines[0].unavailable(name) is not None:
+            continue
+        wanted = Wanted(scores=(name,))
+        ours, theirs = (p(Frame(image), Thresholds(ood_score=name, ood=-3.0), wanted) for p in pipelines)
+        assert ours.scores[name].device.type == "cpu"
+        middle = [result.scores[name].median() for result in (ours, theirs)]
+        assert middle[0] == pytest.approx(middle[1], rel=0.05, abs=0.05), name
+        assert len(ours.ood.kept) == len(ours.ood.class_ids)
