@@ -54,6 +54,12 @@ def test_the_compiled_otsu_threshold_is_that_of_the_definition(score, threads):
     assert policy_fast.otsu_threshold(score, threads) == policy_reference.otsu_threshold(score)
 
 
+@settings(max_examples=100, deadline=None)
+@given(score=hnp.arrays(np.float64, st.integers(0, 200), elements=st.floats() | st.sampled_from([0.1, 0.5, 0.9])))
+def test_the_otsu_threshold_of_segments_is_that_of_the_definition(score):
+    assert policy_fast.otsu_threshold(score) == policy_reference.otsu_threshold(score)
+
+
 @settings(max_examples=150, deadline=None)
 @given(score=maps(), k=st.floats(0, 5))
 def test_the_compiled_mean_and_deviation_are_those_of_the_definition(score, k):

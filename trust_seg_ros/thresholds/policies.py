@@ -20,8 +20,6 @@ from trust_seg_ros.types import UNLABELLED
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
 
-_FEW = 4096  # below, the definition itself is as fast
-
 
 class PolicyError(TrustSegError, ValueError):
     """A policy, or a parameter of one, that cannot be used."""
@@ -184,21 +182,15 @@ def resolve(
     if score is None:
         raise PolicyError(f"{policy}: expected the scores of the image, got none")
     values = _labelled(_floating(score), classes)
-    if values.dtype != np.float32 or values.size < _FEW:
-        return _reference(policy, values)
+    if isinstance(policy, Otsu):
+        return policy_fast.otsu_threshold(values, threads)
+    if values.dtype != np.float32:  # of segments: a few values
+        if isinstance(policy, Quantile):
+            return policy_reference.quantile_threshold(values, policy.q)
+        return policy_reference.mean_std_threshold(values, policy.k)
     if isinstance(policy, Quantile):
         return policy_fast.quantile_threshold(values, policy.q, threads)
-    if isinstance(policy, MeanStd):
-        return policy_fast.mean_std_threshold(values, policy.k, threads)
-    return policy_fast.otsu_threshold(values, threads)
-
-
-def _reference(policy: Quantile | MeanStd | Otsu, values: np.ndarray) -> float:
-    if isinstance(policy, Quantile):
-        return policy_reference.quantile_threshold(values, policy.q)
-    if isinstance(policy, MeanStd):
-        return policy_reference.mean_std_threshold(values, policy.k)
-    return policy_reference.otsu_threshold(values)
+    return policy_fast.mean_std_threshold(values, policy.k, threads)
 
 
 def _from_curves(policy: TargetRecall | Conformal, curves: Curves | None) -> float:

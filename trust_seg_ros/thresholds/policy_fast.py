@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from trust_seg_ros.thresholds import policy_kernels as kernels
-from trust_seg_ros.thresholds.policy_reference import OTSU_BINS, at_least, bin_scale, edge, just_above, rank
+from trust_seg_ros.thresholds.policy_reference import OTSU_BINS, at_least, bin_counts, bin_scale, edge, just_above, rank
 from trust_seg_ros.uncertainty.threads import run_bands
 
 _FLOAT32 = np.dtype(np.float32)
@@ -66,21 +66,25 @@ def otsu_threshold(score: np.ndarray, threads: int | None = None) -> float:
     """As the reference: the same histogram, and its best split from running sums.
 
     Args:
-        score: any shape, float32.
+        score: any shape, float32; float64 (probabilities of segments) is binned by NumPy.
         threads: as in :func:`quantile_threshold`.
     """
     flat, bits = _flat(score)
-    found = _range(bits, threads)
+    doubles = flat[np.isfinite(flat)] if score.dtype != _FLOAT32 else None
+    found = _range(bits, threads) if doubles is None else (doubles.min(), doubles.max()) if doubles.size else None
     if found is None:
         return math.inf
     low, high = (float(value) for value in found)
     scale = bin_scale(low, high)
     if scale == 0.0:
         return just_above(found[1])
-    counts = _histogram(
-        lambda a, b, h: kernels.count_bins(flat, bits, a, b, low, scale, h), OTSU_BINS + 1, flat.size, threads
-    )
-    return edge(low, high, best_split(counts[:OTSU_BINS]), _FLOAT32)
+    if doubles is not None:
+        counts = bin_counts(doubles, low, scale)
+    else:
+        counts = _histogram(
+            lambda a, b, h: kernels.count_bins(flat, bits, a, b, low, scale, h), OTSU_BINS + 1, flat.size, threads
+        )[:OTSU_BINS]
+    return edge(low, high, best_split(counts), score.dtype)
 
 
 def best_split(counts: np.ndarray) -> float:
@@ -138,4 +142,4 @@ def _histogram(count: Callable[[int, int, np.ndarray], None], bins: int, size: i
         idle.append(counts)
 
     run_bands(band, _blocks(size), threads)
-    return np.sum(idle, axis=(0, 1), dtype=np.int64)
+    return sum((counts[0] + counts[1] for counts in idle), np.zeros(bins, np.int64))

@@ -13,6 +13,7 @@ from trust_seg_ros.jit import jit
 BLOCK = 8192
 """Values in a block: 32 KiB, so that several passes over one find it in the first- or second-level cache."""
 
+_RUN = 64
 LEVEL = 1 << 16
 """Bins of one level of the radix histogram."""
 FIRST_FINITE, LAST_FINITE = 0x0080, 0xFF7F
@@ -41,13 +42,27 @@ def count_upper(bits: np.ndarray, first: int, last: int, counts: np.ndarray) -> 
 
 @jit
 def count_lower(bits: np.ndarray, first: int, last: int, upper: int, counts: np.ndarray) -> None:
-    """Add to ``counts`` (2, LEVEL) how often each lower half occurs among the keys whose upper half is ``upper``."""
+    """Add to ``counts`` (2, LEVEL) how often each lower half occurs among the keys whose upper half is ``upper``.
+
+    They are few, and close together in an image: a quick look first at whether a short run of values has any.
+    """
     wanted = np.uint32(upper)
-    for i in range(first * BLOCK, min(last * BLOCK, bits.size)):
+    for start in range(first * BLOCK, min(last * BLOCK, bits.size), _RUN):
+        run = bits[start : min(start + _RUN, bits.size)]
+        if _any_in(run, wanted):
+            for i in range(run.size):
+                key = np.uint32(run[i] ^ ((run[i] >> _SIGN) | _LEAST))
+                if key >> _HALF == wanted:
+                    counts[i & 1, key & _LOWER_HALF] += 1
+
+
+@jit
+def _any_in(bits: np.ndarray, upper: np.uint32) -> bool:
+    found = _ZERO
+    for i in range(bits.size):
         b = bits[i]
-        key = np.uint32(b ^ ((b >> _SIGN) | _LEAST))
-        if key >> _HALF == wanted:
-            counts[i & 1, key & _LOWER_HALF] += 1
+        found += np.int32((np.uint32(b ^ ((b >> _SIGN) | _LEAST)) >> _HALF) == upper)
+    return found > _ZERO
 
 
 @jit

@@ -72,8 +72,7 @@ def otsu_threshold(score: np.ndarray) -> float:
     scale = bin_scale(low, high)
     if scale == 0.0:
         return just_above(score.dtype.type(high))
-    bins = np.minimum(((values - low) * scale).astype(np.int64), OTSU_BINS - 1)
-    counts = [int(c) for c in np.bincount(bins, minlength=OTSU_BINS)]
+    counts = [int(c) for c in bin_counts(values, low, scale)]
     best = [_between(counts, split) for split in range(1, OTSU_BINS)]
     first = best.index(max(best)) + 1
     last = first
@@ -103,6 +102,12 @@ def bin_scale(low: float, high: float) -> float:
         width = np.float64(high) - np.float64(low)
         scale = np.float64(OTSU_BINS) / width
     return float(scale) if width > 0.0 and np.isfinite(width) and np.isfinite(scale) else 0.0
+
+
+def bin_counts(values: np.ndarray, low: float, scale: float) -> np.ndarray:
+    """(OTSU_BINS,) histogram of finite float64 values from ``low`` on; the largest belongs to the last bin."""
+    bins = np.minimum(((values - low) * scale).astype(np.int64), OTSU_BINS - 1)
+    return np.bincount(bins, minlength=OTSU_BINS)
 
 
 def edge(low: float, high: float, split: float, dtype: np.dtype) -> float:
