@@ -27,3 +27,7 @@ class FeaturesNeededError(UncertaintyError):
 
 class FeaturesError(UncertaintyError):
     """Features, classifier and logits do not fit each other."""
+
+
+class StatisticsNeededError(UncertaintyError):
+    """The standardised max logit was asked for, but there are no class statistics of the network."""
