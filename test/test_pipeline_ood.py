@@ -8,12 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
+from trust_seg_ros.uncertainty.frame_scores import STANDARDIZED
+from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 sys.path.append(str(Path(__file__).parent / "meta"))
 from ood_models import size_model
@@ -105,6 +109,28 @@ def test_thresholds_that_no_score_reaches_are_remarked_on(pipeline):
         "pixel threshold -1 is below all values of margin (0 to 1): every pixel is flagged",
         "OoD threshold 3.2 is above all values of entropy (0 to 1): no pixel is flagged",
     )
+
+
+@pytest.fixture
+def calibration(pipeline):
+    statistics = ClassStatistics(np.linspace(3.0, 8.0, 11), np.linspace(1.0, 2.0, 11), np.full(11, 5000))
+    return Calibration("embedded", tuple(pipeline.labels.names), statistics)
+
+
+def test_class_statistics_come_from_the_calibration(pipeline, calibration, image, tmp_path):
+    calibration.save(tmp_path / "calibration.json")
+    loaded = TrustPipeline.load(PipelineSettings(device="cpu", calibration=str(tmp_path / "calibration.json")))
+    result = loaded(Frame(image), wanted=Wanted(scores=(STANDARDIZED,)))
+    logits = pipeline.network.infer(image)
+    expected = standardized_max_logit(logits, result.maps.classes, calibration.class_statistics)
+    assert torch.allclose(result.scores[STANDARDIZED], expected, atol=1e-5)
+
+
+def test_a_calibration_of_another_network_or_a_missing_one_is_refused(pipeline, calibration, tmp_path):
+    with pytest.raises(CalibrationError, match="'other'"):
+        TrustPipeline(pipeline.network, calibration=replace(calibration, network="other"))
+    with pytest.raises(CalibrationError, match="trust-seg calibrate"):
+        TrustPipeline.load(PipelineSettings(device="cpu", calibration=str(tmp_path / "none.json")))
 
 
 @pytest.fixture

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
-from trust_seg_ros.meta.model import MetaModel, load_meta_model
-from trust_seg_ros.meta.ood import OodModel, load_ood_model
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
-from trust_seg_ros.meta.shipped import Kind, shipped_meta
+from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -25,6 +24,9 @@ from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, Tr
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, beyond_range
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SOFTMAX_SCORES
+
+if TYPE_CHECKING:
+    from trust_seg_ros.thresholds.calibration import Calibration
 
 
 class ScoreUnavailableError(TrustSegError):
@@ -41,6 +43,7 @@ class PipelineSettings(NetworkSettings):
         ood_meta_model: the same for OoD segments: "auto", "none", or a file of ``trust-seg benchmark --save-meta``.
         gradient: norm, variant and scale of the gradient scores; as logarithms, which thresholds and means over
             segments want.
+        calibration: file of ``trust-seg calibrate`` for this network; "" = none, and no standardized_max_logit then.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
@@ -50,6 +53,7 @@ class PipelineSettings(NetworkSettings):
     meta_model: str = "auto"
     ood_meta_model: str = "auto"
     gradient: GradientSettings = IN_LOGARITHMS
+    calibration: str = ""
     features: str = "metaseg"
     threads: int = 0
 
@@ -71,6 +75,7 @@ class TrustPipeline:
         *,
         ood_model: OodModel | None = None,
         gradient: GradientSettings = IN_LOGARITHMS,
+        calibration: Calibration | None = None,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -80,10 +85,12 @@ class TrustPipeline:
             features: name of the least set of segment metrics, as in :class:`PipelineSettings`.
             ood_model: what judges OoD segments of its score; None = nothing does.
             gradient: as in :class:`PipelineSettings`.
+            calibration: what labelled data said of the network's scores.
 
         Raises:
             MetaModelError: a meta model was fitted for another network or other classes, or it needs metrics that
                 no feature set has.
+            CalibrationError: the calibration is of another network or other classes.
             FeatureError: there is no set ``features``.
         """
         self.network, self.meta = network, meta
@@ -93,6 +100,9 @@ class TrustPipeline:
         if ood_model is not None:
             ood_model.check_fits(network.name, network.labels.names, ood_model.score)
         self.ood_model, self.gradient = ood_model, gradient
+        if calibration is not None:
+            calibration.check_fits(network.name, network.labels.names)
+        self.calibration = calibration
         self._judge_ood = OodJudge(len(network.labels), ood_model)
         self._missing: dict[str, str] | None = None
 
@@ -107,7 +117,14 @@ class TrustPipeline:
         segments.feature_set(s.features)  # a mistake is said before the network is loaded
         _set_threads(s.threads)
         network = s.load()
-        return cls(network, _load_meta(s), s.features, ood_model=_load_ood_meta(s, network), gradient=s.gradient)
+        return cls(
+            network,
+            chosen_meta(s.meta_model, s.model),
+            s.features,
+            ood_model=chosen_ood_meta(s.ood_meta_model, s.model, network),
+            gradient=s.gradient,
+            calibration=_load_calibration(s.calibration),
+        )
 
     @property
     def labels(self) -> LabelSet:
@@ -207,7 +224,8 @@ class TrustPipeline:
 
     def _scores(self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
-        return FrameScores(logit_maps, maps, self.gradient)
+        statistics = None if self.calibration is None else self.calibration.class_statistics
+        return FrameScores(logit_maps, maps, self.gradient, statistics)
 
     def _judge(self, table: SegmentTable, thresholds: Thresholds) -> SegmentTrust | None:
         if self.meta is None:
@@ -241,28 +259,12 @@ def _set_threads(wanted: int) -> None:
         _threads_before = None
 
 
-def _meta_path(choice: str, model: str, kind: Kind) -> str | Path | None:
-    if choice == "none":
+def _load_calibration(path: str) -> Calibration | None:
+    if not path:
         return None
-    return shipped_meta(model, kind) if choice == "auto" else choice
+    from trust_seg_ros.thresholds.calibration import load_calibration
 
-
-def _load_meta(settings: PipelineSettings) -> MetaModel | None:
-    path = _meta_path(settings.meta_model, settings.model, "segments")
-    return None if path is None else load_meta_model(path)
-
-
-def _load_ood_meta(settings: PipelineSettings, network: SegmentationNetwork) -> OodModel | None:
-    path = _meta_path(settings.ood_meta_model, settings.model, "ood")
-    if path is None:
-        return None
-    model = load_ood_model(path)
-    if settings.ood_meta_model == "auto":
-        try:
-            model.check_fits(network.name, network.labels.names, model.score)
-        except MetaModelError:  # nobody asked for it by name: with labels of one's own there is none
-            return None
-    return model
+    return load_calibration(path)
 
 
 def _needed(thresholds: Thresholds, wanted: Wanted) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from gradient_cases import answer
@@ -18,8 +19,10 @@ from trust_seg_ros.uncertainty import (
     max_logit,
     uncertainty_maps,
 )
-from trust_seg_ros.uncertainty.frame_scores import FrameScores, beyond_range, score_range
+from trust_seg_ros.uncertainty.errors import StatisticsNeededError
+from trust_seg_ros.uncertainty.frame_scores import STANDARDIZED, FrameScores, beyond_range, score_range
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 ANSWER = answer(5, 8, 6, 7, (12, 21), bias=True)
 BARE = replace(ANSWER, features=None, classifier=None)
@@ -72,9 +75,19 @@ def test_each_is_computed_once_and_gradients_wanted_together_in_one_pass(monkeyp
     ids=["all", "no features", "probabilities"],
 )  # fmt: skip
 def test_what_is_missing_is_told_with_the_reason(answer, missing):
-    found = {name: why for name, why in scores_of(answer).missing().items() if name != "standardized_max_logit"}
+    found = {name: why for name, why in scores_of(answer).missing().items() if name != STANDARDIZED}
     assert set(found) == set(missing)
     assert [name for name, words in missing.items() if words not in found[name]] == []
+
+
+def test_the_standardised_max_logit_needs_statistics():
+    maps = uncertainty_maps(ANSWER)
+    statistics = ClassStatistics(np.arange(5.0), np.linspace(1.0, 2.0, 5), np.full(5, 5000))
+    scores = FrameScores(ANSWER, maps, statistics=statistics)
+    assert torch.equal(scores.get(STANDARDIZED), standardized_max_logit(ANSWER, maps.classes, statistics))
+    assert STANDARDIZED in scores.computed
+    with pytest.raises(StatisticsNeededError, match="trust-seg calibrate"):
+        scores_of(ANSWER).get(STANDARDIZED)
 
 
 def test_a_score_that_cannot_be_given_is_an_error_and_never_another_score():
@@ -92,7 +105,7 @@ def test_every_score_lies_in_its_range(settings):
     wide = answer(5, 8, 12, 15, (24, 45), spread=40.0, seed=3)
     scores = scores_of(wide, settings)
     for name in SCORES:
-        if name == "standardized_max_logit":
+        if name == STANDARDIZED:
             continue
         low, high = score_range(name, 5, settings)
         plane = scores.get(name)

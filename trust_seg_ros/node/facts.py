@@ -17,6 +17,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "classes": f"{len(network.labels.names)} ({network.labels.name})",
         "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
         "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
+        "calibration": "none" if pipeline.calibration is None else "loaded",
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
         "half precision": str(network.input_spec.half).lower(),

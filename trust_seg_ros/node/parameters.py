@@ -37,6 +37,12 @@ TABLE: tuple[Parameter, ...] = (
         "What judges segments: `auto` (the shipped one for the embedded network, none for others), `none`, or a file.",
         AT_CONFIGURE,
     ),
+    Parameter(
+        "calibration",
+        "",
+        "File of `trust-seg calibrate` for this network; empty: none. The score `standardized_max_logit` needs one.",
+        AT_CONFIGURE,
+    ),
     Parameter("device", "auto", "Where the network runs: `auto`, `cpu`, `cuda`, `cuda:1`, …", AT_CONFIGURE),
     Parameter(
         "half",

@@ -80,6 +80,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         labels=v["labels"],
         meta_model=v["meta_model"],
         ood_meta_model=v["ood.meta_model"],
+        calibration=v["calibration"],
         gradient=GradientSettings(v["gradient.p"], v["gradient.variant"], "log"),
         device=v["device"],
         threads=v["threads"],
