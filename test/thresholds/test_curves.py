@@ -1,0 +1,176 @@
+"""Curves and their thresholds: hand-worked, against their definitions, and the guarantee by simulation."""
+
+import json
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder
+from trust_seg_ros.thresholds.curves import (
+    CurveError,
+    RecallCurve,
+    RiskCurve,
+    TooFewImagesError,
+    images_needed,
+    least_alpha,
+)
+
+
+def test_a_hand_worked_image():
+    builder = CurveBuilder([0.0, 0.25, 0.5, 0.75, 1.0])
+    score = np.array([[0.1, 0.5, 0.6], [0.75, 0.9, np.nan]], np.float32)
+    wrong = np.array([[True, True, False], [True, False, True]])
+    loss = builder.add(score, wrong)  # wrong: 0.1, 0.5, 0.75, NaN (always flagged)
+    assert loss.tolist() == [0.0, 0.25, 0.25, 0.5, 0.75]
+    assert builder.add(score, np.zeros_like(wrong)).tolist() == [0.0] * 5  # no errors, no loss
+    assert builder.risk_curve().risk.tolist() == [0.0, 0.125, 0.125, 0.25, 0.375]
+    assert builder.risk_curve().images == 2
+    recall = builder.recall_curve()
+    assert recall.recall.tolist() == [1.0, 0.75, 0.75, 0.5, 0.25]
+    assert recall.positives == 4
+    assert [recall.threshold(r) for r in (1.0, 0.75, 0.6, 0.5, 0.25, 0.1)] == [0.0, 0.5, 0.5, 0.75, 1.0, 1.0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), images=st.integers(1, 4), q=st.integers(1, 5))
+def test_builder_equals_the_definition(seed, images, q):
+    rng = np.random.default_rng(seed)
+    grid = np.unique(rng.integers(0, 20, 9) / 20)
+    builder, losses, pixels = CurveBuilder(grid, q), [], []
+    for _ in range(images):
+        score = (rng.integers(0, 21, (5, 7)) / 20).astype(rng.choice([np.float32, np.float64]))
+        score[rng.random((5, 7)) < 0.1] = np.inf
+        wrong, valid = rng.random((5, 7)) < 0.4, rng.random((5, 7)) < 0.8
+        classes = rng.integers(0, q + 1, (5, 7)).astype(np.uint8)
+        builder.add(score, wrong, valid, classes)
+        bad = score[wrong & valid]
+        losses.append([np.mean(bad < t) if len(bad) else 0.0 for t in grid])
+        pixels += list(zip(bad, classes[wrong & valid], strict=True))
+    assert np.allclose(builder.risk_curve().risk, np.mean(losses, axis=0))
+    assert builder.positives == len(pixels)
+    every = [(builder.recall_curve() if pixels else None, pixels)]
+    every += [(curve, [p for p in pixels if p[1] == k]) for k, curve in enumerate(builder.class_recall_curves())]
+    for curve, own in every:
+        assert (curve is None) == (not own)
+        if curve is not None:
+            assert curve.positives == len(own)
+            assert np.allclose(curve.recall, [np.mean([s >= t for s, _ in own]) for t in grid])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 300), alpha=st.floats(0.005, 0.9))
+def test_conformal_threshold_is_the_largest_that_keeps_the_bound(seed, n, alpha):
+    rng = np.random.default_rng(seed)
+    risk = np.sort(rng.random(30))
+    risk[0] = 0.0
+    curve = RiskCurve(np.arange(30.0), risk, n)
+    if n < images_needed(alpha):
+        with pytest.raises(TooFewImagesError, match=f"at least {images_needed(alpha)} calibration images"):
+            curve.threshold(alpha)
+        return
+    found = curve.threshold(alpha)
+    kept = [t for t in range(30) if n / (n + 1) * risk[t] + 1 / (n + 1) <= alpha + 1e-12]
+    assert found == kept[-1]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "needed"), [(0.1, 9), (0.2, 4), (0.05, 19), (0.01, 99), (0.3, 3), (0.001, 999), (0.9, 1)]
+)
+def test_images_needed(alpha, needed):
+    assert images_needed(alpha) == needed
+    assert needed * 0 + 1 / (needed + 1) <= alpha * (1 + 1e-12)
+    assert least_alpha(needed) <= alpha * (1 + 1e-12)
+    assert RiskCurve([0.0], [0.0], needed).threshold(alpha) == 0.0  # the limit itself is enough
+    if needed > 1:
+        with pytest.raises(
+            TooFewImagesError, match=rf"needs at least {needed} calibration images, there are {needed - 1}"
+        ):
+            RiskCurve([0.0], [0.0], needed - 1).threshold(alpha)
+
+
+def test_where_no_threshold_is_good_enough_everything_is_flagged():
+    assert RiskCurve([0.5], [0.9], 100).threshold(0.05) == -math.inf
+    assert RecallCurve([0.5], [0.2], 10).threshold(0.9) == -math.inf
+
+
+def test_a_coarser_grid_is_never_less_strict():
+    rng = np.random.default_rng(3)
+    fine, coarse = CurveBuilder(UNIT_GRID), CurveBuilder(UNIT_GRID[::64])
+    for _ in range(60):
+        score = rng.beta(2, 3, (20, 20)).astype(np.float32)
+        wrong = rng.random((20, 20)) < score
+        fine.add(score, wrong)
+        coarse.add(score, wrong)
+    for alpha in (0.05, 0.1, 0.3):
+        assert coarse.risk_curve().threshold(alpha) <= fine.risk_curve().threshold(alpha)
+        assert coarse.recall_curve().threshold(1 - alpha) <= fine.recall_curve().threshold(1 - alpha)
+
+
+def losses(rng, n):
+    """Images of very different difficulty: (n, k) loss over the grid."""
+    builder = CurveBuilder(np.linspace(0, 1, 129))
+    found = []
+    for _ in range(n):
+        score = rng.beta(rng.uniform(0.5, 4), rng.uniform(0.5, 4), 60)
+        found.append(builder.add(score, rng.random(60) < 0.3 * score))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.2])
+def test_expected_loss_of_new_images_is_at_most_alpha(alpha):
+    rng = np.random.default_rng(0)
+    every, grid, risks = losses(rng, 400), np.linspace(0, 1, 129), []
+    for _ in range(300):
+        order = rng.permutation(400)
+        known, new = every[order[:40]], every[order[40:]]
+        threshold = RiskCurve(grid, known.mean(axis=0), 40).threshold(alpha)
+        risks.append(0.0 if threshold == -math.inf else new[:, np.searchsorted(grid, threshold)].mean())
+    error = np.std(risks) / len(risks) ** 0.5
+    assert np.mean(risks) <= alpha + 2 * error
+    assert np.mean(risks) >= 0.3 * alpha  # not by flagging everything
+
+
+def test_without_the_correction_few_images_break_the_promise():
+    rng = np.random.default_rng(1)
+    every, risks = losses(rng, 400), []
+    for _ in range(400):
+        order = rng.permutation(400)
+        known, new = every[order[:9]].mean(axis=0), every[order[9:]]
+        best = np.flatnonzero(known <= 0.1)[-1]
+        risks.append(new[:, best].mean())
+    assert np.mean(risks) > 0.1 + 2 * np.std(risks) / len(risks) ** 0.5
+
+
+def test_json_keeps_every_digit():
+    recall = RecallCurve([-math.inf, 1 / 3, 2.0], [1.0, 0.7, 0.1], 12)
+    risk = RiskCurve([-1.5, 1 / 3, 2.0], [0.0, 0.7, 1.1], 12, 1.5)
+    for curve in (recall, risk):
+        again = type(curve).from_json(json.loads(json.dumps(curve.to_json(), allow_nan=False)))
+        assert np.array_equal(again.thresholds, curve.thresholds)
+        assert again.to_json() == curve.to_json()
+
+
+def test_what_cannot_be_used_is_refused():
+    for thresholds, recall in (([], []), ([0, 1], [1.0]), ([1, 0], [1.0, 0.5]), ([0, 1], [0.5, 1.0]), ([0], [1.5])):
+        with pytest.raises(CurveError):
+            RecallCurve(thresholds, recall, 5)
+    with pytest.raises(CurveError, match="from 0 to 1 that rise"):
+        RiskCurve([0.0, 1.0], [0.5, 0.2], 5)
+    with pytest.raises(CurveError, match="nothing was wrong"):
+        RecallCurve([0.0], [1.0], 0)
+    for alpha in (0.0, 1.0, math.nan, -1.0):
+        with pytest.raises(CurveError, match="alpha"):
+            RiskCurve([0.0], [0.0], 50).threshold(alpha)
+    with pytest.raises(CurveError, match="recall = 0"):
+        RecallCurve([0.0], [1.0], 5).threshold(0.0)
+    with pytest.raises(CurveError, match="no image"):
+        CurveBuilder().risk_curve()
+    with pytest.raises(CurveError, match="one shape"):
+        CurveBuilder().add(np.zeros((2, 3)), np.zeros((3, 2), bool))
+    with pytest.raises(CurveError, match="predicted classes"):
+        CurveBuilder(classes=2).add(np.zeros((2, 3)), np.zeros((2, 3), bool))
+    with pytest.raises(CurveError, match="ascending"):
+        CurveBuilder([1.0, 0.0])

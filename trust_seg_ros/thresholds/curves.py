@@ -1,0 +1,184 @@
+"""What calibration data say of every threshold of a score: the share of errors it finds, and the risk with a guarantee.
+
+A pixel or segment is flagged where its score is at or above the threshold, so a lower threshold flags more. Curves are
+kept whole, so that the recall or the alpha wished can change at any time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.types import Json
+
+_TOLERANCE = 1e-12  # relative; sums of floating-point numbers may miss a wished number by a rounding
+
+
+class CurveError(TrustSegError, ValueError):
+    """A curve, or what is wished of one, that cannot be used."""
+
+
+class TooFewImagesError(TrustSegError):
+    """Too few calibration images for the guarantee that is wished; the text says how many it needs."""
+
+
+@dataclass(frozen=True)
+class RecallCurve:
+    """Share of all wrong pixels (or segments) of the calibration data that a threshold flags.
+
+    Attributes:
+        thresholds: (k,) float64, ascending, in the unit of the score.
+        recall: (k,) float64 in [0, 1], not ascending.
+        positives: number of wrong pixels or segments.
+
+    Raises:
+        CurveError: shapes, order or values do not fit; or nothing was wrong, so that there is no recall.
+    """
+
+    thresholds: np.ndarray
+    recall: np.ndarray
+    positives: int
+
+    def __post_init__(self) -> None:
+        _store(self, "thresholds", "recall", rising=False)
+        if self.positives < 1:
+            raise CurveError("nothing was wrong in the calibration data: expected errors to take a recall of")
+
+    def threshold(self, recall: float) -> float:
+        """The largest threshold that finds at least this share; -inf (all is flagged) where none of the curve does.
+
+        Args:
+            recall: in (0, 1].
+
+        Raises:
+            CurveError: out of range.
+        """
+        if not 0.0 < recall <= 1.0:
+            raise CurveError(f"recall = {recall}: expected a number in (0, 1]")
+        reached = np.flatnonzero(self.recall >= recall * (1.0 - _TOLERANCE))
+        return float(self.thresholds[reached[-1]]) if len(reached) else -math.inf
+
+    def to_json(self) -> Json:
+        """As plain values."""
+        return {"thresholds": _plain(self.thresholds), "recall": self.recall.tolist(), "positives": self.positives}
+
+    @classmethod
+    def from_json(cls, data: Json) -> RecallCurve:
+        """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError where it is damaged."""
+        return cls(_numbers(data["thresholds"]), _numbers(data["recall"]), int(data["positives"]))
+
+
+@dataclass(frozen=True)
+class RiskCurve:
+    """Mean loss of the calibration images against the threshold; METHODS §7.
+
+    Attributes:
+        thresholds: (k,) float64, ascending, in the unit of the score.
+        risk: (k,) float64 in [0, bound], not descending: the mean over the images of the share of their errors that is
+            missed; an image without errors loses nothing.
+        images: number n of images, >= 1.
+        bound: B, the largest loss an image can have.
+
+    Raises:
+        CurveError: shapes, order or values do not fit.
+    """
+
+    thresholds: np.ndarray
+    risk: np.ndarray
+    images: int
+    bound: float = 1.0
+
+    def __post_init__(self) -> None:
+        _store(self, "thresholds", "risk", rising=True)
+        if self.images < 1 or not self.bound > 0.0:
+            raise CurveError(
+                f"{self.images} images, bound {self.bound}: expected at least 1 image, and a bound above 0"
+            )
+
+    def threshold(self, alpha: float) -> float:
+        """The largest threshold of the curve with n/(n+1) risk + B/(n+1) <= alpha; -inf where only flagging all has it.
+
+        Conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster, 2022, equation 4): on an image exchangeable
+        with the calibration images the expected loss is then at most alpha. The curve may be coarse: a threshold
+        between two of it is not taken, which only makes the loss smaller.
+
+        Args:
+            alpha: in (0, bound).
+
+        Raises:
+            CurveError: out of range.
+            TooFewImagesError: not even flagging everything could be shown to be good enough.
+        """
+        if not 0.0 < alpha < self.bound:
+            raise CurveError(f"alpha = {alpha}: expected a number in (0, {self.bound:g})")
+        needed = images_needed(alpha, self.bound)
+        if self.images < needed:
+            raise TooFewImagesError(
+                f"alpha = {alpha:g} needs at least {needed} calibration images, there are {self.images}: calibrate "
+                f"with more, or choose an alpha of at least {least_alpha(self.images, self.bound):.4g}"
+            )
+        upper = (self.images * self.risk + self.bound) / (self.images + 1)
+        kept = np.flatnonzero(upper <= alpha * (1.0 + _TOLERANCE))
+        return float(self.thresholds[kept[-1]]) if len(kept) else -math.inf
+
+    def to_json(self) -> Json:
+        """As plain values."""
+        risk = self.risk.tolist()
+        return {"thresholds": _plain(self.thresholds), "risk": risk, "images": self.images, "bound": self.bound}
+
+    @classmethod
+    def from_json(cls, data: Json) -> RiskCurve:
+        """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError where it is damaged."""
+        images, bound = int(data["images"]), float(data["bound"])
+        return cls(_numbers(data["thresholds"]), _numbers(data["risk"]), images, bound)
+
+
+def images_needed(alpha: float, bound: float = 1.0) -> int:
+    """The least number n of calibration images for which B/(n+1) <= alpha can hold.
+
+    Exact in the decimal numbers as they are written: 9 for alpha = 0.1, where binary rounding could say 10.
+
+    Raises:
+        CurveError: alpha is not in (0, bound).
+    """
+    if not 0.0 < alpha < bound:
+        raise CurveError(f"alpha = {alpha}: expected a number in (0, {bound:g})")
+    return max(1, math.ceil(Fraction(repr(float(bound))) / Fraction(repr(float(alpha)))) - 1)
+
+
+def least_alpha(images: int, bound: float = 1.0) -> float:
+    """The smallest alpha that this number of calibration images can guarantee: B/(n+1)."""
+    return bound / (images + 1)
+
+
+def _store(curve: RecallCurve | RiskCurve, x: str, y: str, rising: bool) -> None:
+    """Take both arrays as float64, and check them."""
+    thresholds, values = (np.asarray(getattr(curve, name), np.float64) for name in (x, y))
+    object.__setattr__(curve, x, thresholds)
+    object.__setattr__(curve, y, values)
+    if thresholds.ndim != 1 or thresholds.shape != values.shape or not len(thresholds):
+        raise CurveError(
+            f"{y} of shape {values.shape} over thresholds of {thresholds.shape}: expected (k,) both, k >= 1"
+        )
+    if np.isnan(thresholds).any() or not (np.diff(thresholds) > 0).all():
+        raise CurveError("thresholds: expected ascending numbers")
+    steps = np.diff(values) if rising else -np.diff(values)
+    limit = curve.bound if isinstance(curve, RiskCurve) else 1.0
+    if not ((values >= 0) & (values <= limit * (1 + _TOLERANCE))).all() or (steps < -_TOLERANCE).any():
+        way = "rise" if rising else "fall"
+        raise CurveError(f"{y}: expected numbers from 0 to {limit:g} that {way} with the threshold")
+
+
+def _plain(values: np.ndarray) -> list[float | str]:
+    """JSON has no infinite numbers."""
+    return [float(v) if math.isfinite(v) else str(v) for v in values]
+
+
+def _numbers(values: object) -> np.ndarray:
+    if not isinstance(values, list):
+        raise TypeError(f"{type(values).__name__} where a list of numbers is expected")
+    return np.array([float(v) for v in values])
