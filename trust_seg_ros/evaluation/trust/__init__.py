@@ -1,0 +1,1 @@
+"""How well scores and threshold policies find misclassified pixels, on clean and on shifted data."""

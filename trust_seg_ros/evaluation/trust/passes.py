@@ -1,0 +1,246 @@
+"""One pass of a network over labelled images, clean or shifted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from trust_seg_ros import uncertainty
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.folders import Sample
+from trust_seg_ros.evaluation.trust import distance
+from trust_seg_ros.evaluation.trust.counts import DataCounts
+from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
+from trust_seg_ros.evaluation.trust.grid import score_grid
+from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
+
+SAMPLED = 8
+"""Images from which the bins are made."""
+_PIXELS = 50_000  # of either kind from each, at least
+Progress = Callable[[int, int], None]
+ScoreOf = Callable[[np.ndarray, LogitMaps, UncertaintyMaps], np.ndarray]
+
+
+class LabelledImages(Protocol):
+    """A labelled folder, or one whose images are corrupted while they are read."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Sample]: ...
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Image (H, W, 3) uint8 RGB and labels (H, W) uint8, 255 = no class."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is computed of every image.
+
+    Attributes:
+        network: it answers.
+        scores: names of pixel scores.
+        policies: those that need no calibration are counted in the pass.
+        gradient: of the gradient scores.
+        keep_going: leave out images that cannot be read.
+        more: further scores beyond ``score_names.SCORES``: name -> function of the image, the network's answer and its
+            maps.
+    """
+
+    network: SegmentationNetwork
+    scores: tuple[str, ...]
+    policies: tuple[NamedPolicy, ...] = ()
+    gradient: GradientSettings = IN_LOGARITHMS
+    keep_going: bool = False
+    more: dict[str, ScoreOf] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One image, its truth and what was computed of it.
+
+    Attributes:
+        place: position in the data set.
+        sample: which image.
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) uint8 class ids, 255 = void.
+        maps: on the host.
+        planes: score -> (H, W) float32.
+        milliseconds: score, and "network" -> time.
+    """
+
+    place: int
+    sample: Sample
+    image: np.ndarray
+    truth: np.ndarray
+    maps: UncertaintyMaps
+    planes: dict[str, np.ndarray]
+    milliseconds: dict[str, float]
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(H, W) uint8 class ids, 255 where the logits were not finite."""
+        return self.maps.classes.numpy()
+
+
+def walk(
+    look: Look, images: LabelledImages, places: Iterable[int] | None = None, skipped: dict[str, str] | None = None
+) -> Iterator[Seen]:
+    """Every image, or some, with its scores.
+
+    Args:
+        look: network and scores.
+        images: they are read one by one.
+        places: positions; None = all.
+        skipped: where images left out are noted: name -> why.
+
+    Raises:
+        DatasetError: an image or its labels cannot be read, and ``look.keep_going`` is off.
+        TrustSegError: the network fails, or cannot give a score.
+    """
+    samples = list(images)
+    for place in range(len(samples)) if places is None else places:
+        try:
+            image, truth = images.read(samples[place])
+        except DatasetError as error:
+            if not look.keep_going:
+                raise
+            if skipped is not None:
+                skipped[samples[place].name] = str(error)
+            continue
+        yield _seen(look, place, samples[place], image, truth)
+
+
+def score_grids(look: Look, images: LabelledImages, number: int = SAMPLED) -> dict[str, np.ndarray]:
+    """Bins for every score, from a few images spread over the data set; see ``grid.score_grid``.
+
+    Raises:
+        TrustStudyError: none of them could be read.
+        TrustSegError: as :func:`walk`.
+    """
+    parts: dict[str, list[list[np.ndarray]]] = {score: [[], []] for score in look.scores}
+    places = np.unique(np.linspace(0, len(images) - 1, number).round().astype(int)).tolist() if len(images) else []
+    seen_any = False
+    for seen in walk(look, images, places):
+        seen_any = True
+        valid = seen.truth != UNLABELLED
+        wrong = seen.predicted != seen.truth
+        step = max(1, seen.truth.size // _PIXELS)
+        for score, plane in seen.planes.items():
+            for kind, mask in enumerate((valid & ~wrong, valid & wrong)):
+                parts[score][kind].append(plane[mask][:: step if mask.sum() > _PIXELS else 1])
+    if not seen_any:
+        raise TrustStudyError(f"none of the images {places} could be read; expected labelled images")
+    return {score: score_grid(np.concatenate(bad), np.concatenate(good)) for score, (good, bad) in parts.items()}
+
+
+def count(
+    look: Look,
+    images: LabelledImages,
+    name: str,
+    grids: Mapping[str, np.ndarray],
+    progress: Progress | None = None,
+) -> DataCounts:
+    """Count the pixels of all images.
+
+    Args:
+        look: network, scores and policies.
+        images: the data set.
+        name: what it is called in tables.
+        grids: score -> bins, from :func:`score_grids`; one for all data sets that are compared.
+        progress: told (done, total).
+
+    Raises:
+        TrustStudyError: no image could be read, or no pixel has a class.
+        TrustSegError: as :func:`walk`.
+    """
+    names = look.network.labels.names
+    scores = {score: ScoreGatherer(score, grids[score], len(names), look.policies) for score in look.scores}
+    reliable = ReliabilityGatherer()
+    samples, places, times = [], [], []
+    skipped: dict[str, str] = {}
+    total = len(images)
+    with ThreadPoolExecutor(1, thread_name_prefix="trust_counts") as counter:
+        waiting: Future[None] | None = None
+        for seen in walk(look, images, skipped=skipped):
+            if waiting is not None:
+                waiting.result()  # one image is counted while the network looks at the next
+            waiting = counter.submit(_add, seen, scores, reliable)
+            samples.append(seen.sample)
+            places.append(seen.place)
+            times.append(seen.milliseconds["network"])
+            if progress is not None:
+                progress(seen.place + 1, total)
+        if waiting is not None:
+            waiting.result()
+    if not samples:
+        raise TrustStudyError(
+            f"{name}: none of {total} images could be read: {next(iter(skipped.values()), 'no images')}"
+        )
+    found = DataCounts(
+        name,
+        tuple(sample.name for sample in samples),
+        tuple(sample.drive for sample in samples),
+        np.array(places, np.int64),
+        names,
+        {score: gatherer.counts() for score, gatherer in scores.items()},
+        reliable.reliability(),
+        skipped,
+        float(np.median(times[1:] or times)),
+    )
+    if not found.totals.any():
+        raise TrustStudyError(
+            f"{name}: no pixel of {len(samples)} images has a class; expected labels to judge by (the public labels of "
+            "the test split of Cityscapes are empty: take val)"
+        )
+    return found
+
+
+def given_scores(look: Look, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Of some scores those that the network can give, and why it cannot give the others; runs it once."""
+    answer = look.network.infer(np.zeros((64, 96, 3), np.uint8))
+    missing = FrameScores(answer, uncertainty.uncertainty_maps(answer), look.gradient).missing()
+    return tuple(s for s in wanted if s not in missing), {s: missing[s] for s in wanted if s in missing}
+
+
+def _add(seen: Seen, scores: dict[str, ScoreGatherer], reliable: ReliabilityGatherer) -> None:
+    predicted = seen.predicted
+    far = distance.ranges(predicted)
+    for score, gatherer in scores.items():
+        gatherer.add(seen.planes[score], predicted, seen.truth, far, seen.milliseconds[score])
+    reliable.add(seen.maps.variation_ratio.numpy(), predicted, seen.truth)
+
+
+def _seen(look: Look, place: int, sample: Sample, image: np.ndarray, truth: np.ndarray) -> Seen:
+    start = time.perf_counter()
+    answer = look.network.infer(image)
+    if answer.logits.is_cuda:
+        torch.cuda.synchronize(answer.logits.device)
+    after = time.perf_counter()
+    maps = _to_host(uncertainty.uncertainty_maps(answer))
+    shared = 1e3 * (time.perf_counter() - after)
+    frame = FrameScores(answer, maps, look.gradient)
+    planes, milliseconds = {}, {"network": 1e3 * (after - start)}
+    for score in look.scores:
+        begin = time.perf_counter()
+        if score in look.more:
+            planes[score] = np.asarray(look.more[score](image, answer, maps), np.float32)
+        else:
+            planes[score] = frame.get(score).numpy()
+        own = 1e3 * (time.perf_counter() - begin)
+        milliseconds[score] = shared if score in SOFTMAX_SCORES else own
+    return Seen(place, sample, image, truth, maps, planes, milliseconds)
+
+
+def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
+    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
+    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})
