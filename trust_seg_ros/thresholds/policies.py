@@ -168,7 +168,7 @@ def resolve(
 
     Returns:
         In the unit of the score; +inf where a per-image policy finds no finite score, an image without segments for
-        example. Never NaN.
+        example; -inf where no threshold of a calibration curve is strict enough: everything is flagged. Never NaN.
 
     Raises:
         CurvesNeededError: a calibrated policy without its curve.
