@@ -1,0 +1,141 @@
+"""Temperature scaling and the calibration error of the softmax, from a random sample of pixels.
+
+Sources: Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, ICML 2017 (temperature, section 4.2;
+expected calibration error with 15 equal bins, equation 3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+
+from trust_seg_ros.types import Json, LogitMaps
+from trust_seg_ros.uncertainty.banded import bands
+from trust_seg_ros.uncertainty.logits import prepare
+
+BINS = 15
+_RANGE = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """What one temperature makes of a network's softmax.
+
+    Attributes:
+        value: T > 0 of softmax(l / T) with the least negative log-likelihood (NLL).
+        nll_before, nll_after: mean NLL of the true class, in nats, at T = 1 and at ``value``.
+        ece_before, ece_after: expected calibration error in [0, 1], 15 bins of equal width.
+        pixels: in the sample.
+    """
+
+    value: float
+    nll_before: float
+    nll_after: float
+    ece_before: float
+    ece_after: float
+    pixels: int
+
+    def to_json(self) -> Json:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Json) -> Temperature:
+        """Back from :meth:`to_json`; raises KeyError, TypeError or ValueError where it is damaged."""
+        pixels = int(data["pixels"])
+        numbers = {name: float(data[name]) for name in cls.__dataclass_fields__ if name != "pixels"}
+        if not numbers["value"] > 0.0 or not all(map(math.isfinite, numbers.values())):
+            raise ValueError(f"temperature {numbers}")
+        return cls(pixels=pixels, **numbers)
+
+
+class LogitSample:
+    """Logits of random labelled pixels, at most ``per_image`` of each image.
+
+    Args:
+        per_image: pixels per image.
+        seed: of the choice; the number of the image is part of it, so the sample does not depend on what came before.
+    """
+
+    def __init__(self, per_image: int = 2000, seed: int = 0) -> None:
+        self._per_image, self._seed, self._images = per_image, seed, 0
+        self._logits: list[np.ndarray] = []
+        self._truth: list[np.ndarray] = []
+
+    def add(self, maps: LogitMaps, truth: np.ndarray) -> None:
+        """Add one image.
+
+        Args:
+            maps: logits, or log-probabilities; both give the same softmax.
+            truth: (H, W) uint8 class ids; what is no class does not count.
+
+        Raises:
+            LogitsError: the logits cannot be used.
+        """
+        prepared = prepare(maps)
+        rng, self._images = np.random.default_rng((self._seed, self._images)), self._images + 1
+        labelled = truth < maps.logits.shape[0]
+        faulty = prepared.faulty()
+        if faulty is not None:
+            labelled &= ~faulty.numpy(force=True)
+        places = np.flatnonzero(labelled)
+        places = np.sort(rng.permutation(places)[: self._per_image])
+        rows, columns = np.divmod(places, truth.shape[1])
+        for band, logits in bands(prepared):
+            inside = (rows >= band.start) & (rows < band.stop)
+            if inside.any():
+                y, x = torch.from_numpy(rows[inside] - band.start), torch.from_numpy(columns[inside])
+                self._logits.append(logits[:, y, x].T.numpy(force=True).copy())
+        self._truth.append(truth.ravel()[places])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._truth))
+
+    def temperature(self) -> Temperature | None:
+        """The best temperature and what it changes; None for a sample without pixels."""
+        if not len(self):
+            return None
+        logits, truth = np.concatenate(self._logits).astype(np.float64), np.concatenate(self._truth).astype(np.intp)
+        # log T: the NLL is convex in 1/T, so it has one minimum in either
+        low, high = (math.log(t) for t in _RANGE)
+        best = minimize_scalar(lambda u: nll(logits / math.exp(u), truth), bounds=(low, high), method="bounded")
+        value = math.exp(float(best.x))
+        return Temperature(
+            value=value,
+            nll_before=nll(logits, truth),
+            nll_after=nll(logits / value, truth),
+            ece_before=expected_calibration_error(*_confidence(logits, truth)),
+            ece_after=expected_calibration_error(*_confidence(logits / value, truth)),
+            pixels=len(truth),
+        )
+
+
+def nll(logits: np.ndarray, truth: np.ndarray) -> float:
+    """Mean of -log softmax of the true class, (n, q) logits and (n,) ids, in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    own = shifted[np.arange(len(truth)), truth]
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - own))
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, ...]:
+    """Number, mean confidence and accuracy of the samples in each of ``bins`` equal parts of (0, 1]; 0 where empty."""
+    index = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    count = np.bincount(index, minlength=bins)
+    sums = (np.bincount(index, weights, bins) for weights in (confidence, correct))
+    mean, accuracy = (total / np.maximum(count, 1) for total in sums)
+    return count, mean, accuracy
+
+
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+    """Mean distance of confidence and accuracy over the bins, weighted by their samples; in [0, 1]."""
+    count, mean, accuracy = reliability(confidence, correct, bins)
+    return float((count * np.abs(mean - accuracy)).sum() / max(count.sum(), 1))
+
+
+def _confidence(logits: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return 1.0 / np.exp(shifted).sum(axis=1), logits.argmax(axis=1) == truth
