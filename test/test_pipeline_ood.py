@@ -16,7 +16,7 @@ from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
-from trust_seg_ros.uncertainty.frame_scores import STANDARDIZED
+from trust_seg_ros.uncertainty.score_names import STANDARDIZED
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 sys.path.append(str(Path(__file__).parent / "meta"))

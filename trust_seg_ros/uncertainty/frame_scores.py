@@ -12,9 +12,7 @@ from trust_seg_ros.uncertainty.errors import UncertaintyError
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import LOG_LEAST, GradientSettings
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES, score_map
-from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
-
-STANDARDIZED = "standardized_max_logit"
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 IN_LOGARITHMS = GradientSettings(scale="log")
 """Gradient norms as thresholds and averages want them, see docs/methods/gradient.md."""
@@ -63,14 +61,9 @@ class FrameScores:
         if name in SOFTMAX_SCORES:
             return score_map(name, self._logit_maps, self._maps).cpu()
         if name not in self._found:
-            self._found[name] = self._computed(name).cpu()
+            found = score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics)
+            self._found[name] = found.cpu()
         return self._found[name]
-
-    def _computed(self, name: str) -> torch.Tensor:
-        if name == STANDARDIZED:
-            classes = self._maps.classes.to(self._logit_maps.logits.device)
-            return standardized_max_logit(self._logit_maps, classes, self._statistics)
-        return score_map(name, self._logit_maps, self._maps, self._gradient)
 
     def compute(self, names: Iterable[str]) -> None:
         """Compute several; both gradient scores are made in one pass over the features.

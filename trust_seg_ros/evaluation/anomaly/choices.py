@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trust_seg_ros.meta.ood import OodModel
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+    from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 ALL = "all"
 
@@ -58,6 +59,7 @@ def chosen_look(
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
     from trust_seg_ros.uncertainty.score_names import SCORES
 
+    statistics = _statistics(args, network)
     chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
     unknown = [score for score in args.score if score not in (ALL, *SCORES)]
     if unknown:
@@ -69,12 +71,25 @@ def chosen_look(
         for score in named:
             model.check_fits(network.name, network.labels.names, score)
     if model is not None or ALL not in args.score:
-        return Look(network, named, gradient, args.keep_going), []
-    given, notes = _given(network, gradient)
-    return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going), notes
+        return Look(network, named, gradient, args.keep_going, statistics), []
+    given, notes = _given(network, gradient, statistics)
+    return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going, statistics), notes
 
 
-def _given(network: SegmentationNetwork, gradient: GradientSettings) -> tuple[list[str], list[str]]:
+def _statistics(args: argparse.Namespace, network: SegmentationNetwork) -> ClassStatistics | None:
+    """Class statistics of the calibration file, if one was named."""
+    if args.calibration is None:
+        return None
+    from trust_seg_ros.thresholds.calibration import load_calibration
+
+    calibration = load_calibration(args.calibration)
+    calibration.check_fits(network.name, network.labels.names)
+    return calibration.class_statistics
+
+
+def _given(
+    network: SegmentationNetwork, gradient: GradientSettings, statistics: ClassStatistics | None
+) -> tuple[list[str], list[str]]:
     """Scores that a network can give, and why it cannot give the others."""
     import numpy as np
 
@@ -86,7 +101,7 @@ def _given(network: SegmentationNetwork, gradient: GradientSettings) -> tuple[li
     maps, given, notes = uncertainty_maps(answer), [], []
     for score in SCORES:
         try:
-            score_map(score, answer, maps, gradient)
+            score_map(score, answer, maps, gradient, statistics)
             given.append(score)
         except TrustSegError as error:
             notes.append(f"{score} left out: {error}")

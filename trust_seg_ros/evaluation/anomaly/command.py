@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[ALL],
         metavar="NAME",
-        help="entropy, margin, variation_ratio, max_logit, energy, gradient_onehot, gradient_uniform, or all that the "
-        "network can give (default: all)",
+        help="entropy, margin, variation_ratio, max_logit, energy, standardized_max_logit, gradient_onehot, "
+        "gradient_uniform, or all that the network can give (default: all)",
     )
     scores.add_argument(
         "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
@@ -70,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("exact", "published"),
         default="exact",
         help="of gradient scores (default: %(default)s)",
+    )
+    scores.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="of trust-seg calibrate: what standardized_max_logit needs (default: none)",
     )
     scores.add_argument(
         "--threshold",

@@ -26,6 +26,7 @@ from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES, score_map
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 EXACT_VALUES = 12_000_000
 """Scores of pixels that are kept exactly, all score maps together; beyond, histograms."""
@@ -41,6 +42,7 @@ class Look:
         scores: names of the score maps, as in ``uncertainty.score_names``.
         gradient: of the gradient scores; None = their defaults.
         keep_going: leave out images that cannot be read; they are named in ``skipped``.
+        statistics: of the network, for standardized_max_logit.
         skipped: name of the image -> why it was left out.
     """
 
@@ -48,6 +50,7 @@ class Look:
     scores: tuple[str, ...]
     gradient: GradientSettings | None = None
     keep_going: bool = False
+    statistics: ClassStatistics | None = None
     skipped: dict[str, str] = field(default_factory=dict)
 
 
@@ -233,7 +236,7 @@ def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
     planes, milliseconds = {}, {"network": 1e3 * (after - start)}
     for score in look.scores:
         begin = time.perf_counter()
-        planes[score] = score_map(score, answer, maps, look.gradient).numpy(force=True)
+        planes[score] = score_map(score, answer, maps, look.gradient, look.statistics).numpy(force=True)
         own = 1e3 * (time.perf_counter() - begin)
         milliseconds[score] = shared if score in SOFTMAX_SCORES else own
     return Seen(index, image, truth, answer, maps, planes, milliseconds)
