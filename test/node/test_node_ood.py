@@ -10,8 +10,10 @@ from ros_bench import Bench, NodeProcess, mixed
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds.calibration import Calibration
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import GradientSettings, gradient_maps
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 sys.path.append(str(Path(__file__).parents[1] / "meta"))
 from ood_models import size_model
@@ -231,11 +233,33 @@ def test_a_network_without_features_refuses_with_the_reason_and_goes_on():
             words = ["node_networks:colours", "'gradient_uniform'", "gives no features", "choose another score"]
             assert [word for word in words if word not in refused.reason] == []
             assert bench.get(name) == "entropy"
+        refused = bench.set("ood.score", "standardized_max_logit")
+        assert (refused.successful, "trust-seg calibrate" in refused.reason) == (False, True)
         assert bench.set("ood.score", "energy").successful, "raw logits are enough for this one"
         warning = bench.says("processing", "~/gradient stays empty", bench.send)
         assert warning.level == b"\x01"
         assert bench.answer("segmentation").height == 48
         assert bench.received["gradient"] == []
+    finally:
+        bench.close()
+        node.kill()
+        print(node.said())
+
+
+def test_with_a_calibration_the_standardised_max_logit_is_published(tmp_path):
+    statistics = ClassStatistics([8.0, 9.0, 10.0], [2.0, 2.0, 2.0], [5000] * 3)
+    Calibration(NETWORK, NAMES, statistics).save(tmp_path / "calibration.json")
+    values = {"ood.score": "standardized_max_logit", "ood.threshold": 0.5, "ood.min_size": 1}
+    node = NodeProcess("calibrated", model=NETWORK, calibration=tmp_path / "calibration.json", **values)
+    bench = Bench("calibrated")
+    try:
+        bench.listen("ood")
+        bench.camera()
+        # the largest logit is 6 on grey, which is red: (8 - 6) / 2 = 1; on red 12: -2; on blue 12: -1
+        assert pixels(bench.answer("ood", squares()))[[15, 40, 40], [30, 5, 60]].tolist() == [255, 0, 0]
+        assert bench.set("ood.threshold", -1.5).successful
+        assert pixels(bench.answer("ood", squares()))[[15, 40, 40], [30, 5, 60]].tolist() == [255, 0, 255]
+        bench.until(lambda: bench.value("model", "calibration") == "loaded", "diagnostics of the calibration")
     finally:
         bench.close()
         node.kill()
