@@ -26,6 +26,10 @@ class TooFewImagesError(TrustSegError):
     """Too few calibration images for the guarantee that is wished; the text says how many it needs."""
 
 
+class RiskOutOfReachError(TrustSegError):
+    """Not even flagging everything keeps the risk that is wished; the text says which alpha can be had."""
+
+
 @dataclass(frozen=True)
 class RecallCurve:
     """Share of all wrong pixels (or segments) of the calibration data that a threshold flags.
@@ -77,7 +81,8 @@ class RiskCurve:
     """Mean loss of the calibration images against the threshold; METHODS §7.
 
     Attributes:
-        thresholds: (k,) float64, ascending, in the unit of the score.
+        thresholds: (k,) float64, ascending, in the unit of the score. A first one of -inf tells what is lost where
+            everything is flagged (an object no segment touches is missed by every threshold); without it that is 0.
         risk: (k,) float64 in [0, bound], not descending: the mean over the images of the share of their errors that is
             missed; an image without errors loses nothing.
         images: number n of images, >= 1.
@@ -103,8 +108,9 @@ class RiskCurve:
         """The largest threshold of the curve with n/(n+1) risk + B/(n+1) <= alpha; -inf where only flagging all has it.
 
         Conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster, 2022, equation 4): on an image exchangeable
-        with the calibration images the expected loss is then at most alpha. The curve may be coarse: a threshold
-        between two of it is not taken, which only makes the loss smaller.
+        with the calibration images the expected loss is then at most alpha. Their lambda, which flags more the larger
+        it is, is minus our threshold. The curve may be coarse, and its thresholds may have been chosen by looking at
+        the calibration images: a threshold between two of it is not taken, which only makes the loss smaller.
 
         Args:
             alpha: in (0, bound).
@@ -112,6 +118,7 @@ class RiskCurve:
         Raises:
             CurveError: out of range.
             TooFewImagesError: not even flagging everything could be shown to be good enough.
+            RiskOutOfReachError: flagging everything still loses too much.
         """
         if not 0.0 < alpha < self.bound:
             raise CurveError(f"alpha = {alpha}: expected a number in (0, {self.bound:g})")
@@ -123,6 +130,11 @@ class RiskCurve:
             )
         upper = (self.images * self.risk + self.bound) / (self.images + 1)
         kept = np.flatnonzero(upper <= alpha * (1.0 + _TOLERANCE))
+        if not len(kept) and self.thresholds[0] == -math.inf:
+            raise RiskOutOfReachError(
+                f"alpha = {alpha:g} is out of reach: with everything flagged the {self.images} calibration images "
+                f"still miss {self.risk[0]:.4g} on average; choose an alpha of at least {upper[0]:.4g}"
+            )
         return float(self.thresholds[kept[-1]]) if len(kept) else -math.inf
 
     def to_json(self) -> Json:
@@ -138,9 +150,10 @@ class RiskCurve:
 
 
 def images_needed(alpha: float, bound: float = 1.0) -> int:
-    """The least number n of calibration images for which B/(n+1) <= alpha can hold.
+    """The least number n of calibration images for which B/(n+1) <= alpha: the integer ceil(B/alpha) - 1.
 
-    Exact in the decimal numbers as they are written: 9 for alpha = 0.1, where binary rounding could say 10.
+    Exact in the decimal numbers as they are written: 9 for alpha = 0.1, where binary rounding could say 10. The bound
+    floor((B - alpha)/alpha) + 1 is the same except where B/alpha is whole; there it asks for B/(n+1) < alpha.
 
     Raises:
         CurveError: alpha is not in (0, bound).
