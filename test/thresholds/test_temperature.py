@@ -1,5 +1,7 @@
 """Temperature and calibration error: hand-worked, and found again where they are known."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -83,3 +85,31 @@ def test_nothing_labelled_and_damaged_files():
     for change in ({"value": 0.0}, {"ece_after": float("nan")}):
         with pytest.raises(ValueError, match="temperature"):
             Temperature.from_json(good.to_json() | change)
+
+
+def test_the_reliability_diagram_is_kept_and_comes_back():
+    sample = LogitSample(per_image=5000)
+    sample.add(*drawn(2.0))
+    found = sample.temperature()
+    for bins, ece in ((found.bins_before, found.ece_before), (found.bins_after, found.ece_after)):
+        share, mean, accuracy = np.array(bins).T
+        assert share.sum() == pytest.approx(1.0)
+        assert (share * np.abs(mean - accuracy)).sum() == pytest.approx(ece)
+    assert Temperature.from_json(found.to_json()) == found
+    assert Temperature.from_json(json.loads(json.dumps(found.to_json()))) == found
+    with pytest.raises(ValueError, match="three numbers"):
+        Temperature.from_json(found.to_json() | {"bins_after": [[0.5, 0.5]]})
+
+
+def test_many_images_share_the_memory_equally():
+    sample = LogitSample(per_image=100, most=450)
+    for seed in range(9):
+        sample.add(*drawn(1.0, seed, size=(20, 30)))
+    assert [len(rows) for rows in sample._truth] == [50] * 9
+    assert [rows.shape for rows in sample._logits] == [(50, 4)] * 9
+    before = LogitSample(per_image=50)  # truth and logits still belong together
+    for seed in range(9):
+        before.add(*drawn(1.0, seed, size=(20, 30)))
+    assert nll(np.concatenate(sample._logits), np.concatenate(sample._truth)) == pytest.approx(
+        nll(np.concatenate(before._logits), np.concatenate(before._truth)), abs=0.25
+    )

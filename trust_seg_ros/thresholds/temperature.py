@@ -30,6 +30,7 @@ class Temperature:
         nll_before, nll_after: mean NLL of the true class, in nats, at T = 1 and at ``value``.
         ece_before, ece_after: expected calibration error in [0, 1], 15 bins of equal width.
         pixels: in the sample.
+        bins_before, bins_after: (15, 3) of the reliability diagram: share of the sample, mean confidence, accuracy.
     """
 
     value: float
@@ -38,32 +39,37 @@ class Temperature:
     ece_before: float
     ece_after: float
     pixels: int
+    bins_before: tuple[tuple[float, ...], ...] = ()
+    bins_after: tuple[tuple[float, ...], ...] = ()
 
     def to_json(self) -> Json:
         """As plain values."""
-        return asdict(self)
+        tables = {name: [list(row) for row in getattr(self, name)] for name in ("bins_before", "bins_after")}
+        return asdict(self) | tables
 
     @classmethod
     def from_json(cls, data: Json) -> Temperature:
         """Back from :meth:`to_json`; raises KeyError, TypeError or ValueError where it is damaged."""
-        pixels = int(data["pixels"])
-        numbers = {name: float(data[name]) for name in cls.__dataclass_fields__ if name != "pixels"}
+        names = ("value", "nll_before", "nll_after", "ece_before", "ece_after")
+        numbers = {name: float(data[name]) for name in names}
         if not numbers["value"] > 0.0 or not all(map(math.isfinite, numbers.values())):
             raise ValueError(f"temperature {numbers}")
-        return cls(pixels=pixels, **numbers)
+        before, after = (_rows(data.get(name, [])) for name in ("bins_before", "bins_after"))
+        return cls(pixels=int(data["pixels"]), bins_before=before, bins_after=after, **numbers)
 
 
 class LogitSample:
-    """Logits of random labelled pixels, at most ``per_image`` of each image.
+    """Logits of random labelled pixels, at most ``per_image`` of each image, the same number whatever the image.
 
     Args:
-        per_image: pixels per image.
+        per_image: pixels per image; halved, also of images added before, whenever there would be more than ``most``.
+        most: pixels in all; bounds the memory to 4 q bytes for each.
         seed: of the choice; the number of the image is part of it, so the sample does not depend on what came before.
     """
 
-    def __init__(self, per_image: int = 2000, seed: int = 0) -> None:
-        self._per_image, self._seed, self._images = per_image, seed, 0
-        self._logits: list[np.ndarray] = []
+    def __init__(self, per_image: int = 2000, seed: int = 0, most: int = 400_000) -> None:
+        self._per_image, self._seed, self._images, self._most = per_image, seed, 0, most
+        self._logits: list[np.ndarray] = []  # (n, q) float32 of each image, in random order
         self._truth: list[np.ndarray] = []
 
     def add(self, maps: LogitMaps, truth: np.ndarray) -> None:
@@ -82,15 +88,22 @@ class LogitSample:
         faulty = prepared.faulty()
         if faulty is not None:
             labelled &= ~faulty.numpy(force=True)
-        places = np.flatnonzero(labelled)
-        places = np.sort(rng.permutation(places)[: self._per_image])
+        places = np.sort(rng.permutation(np.flatnonzero(labelled))[: self._per_image])
         rows, columns = np.divmod(places, truth.shape[1])
+        found = [np.empty((0, maps.logits.shape[0]), np.float32)]
         for band, logits in bands(prepared):
             inside = (rows >= band.start) & (rows < band.stop)
             if inside.any():
                 y, x = torch.from_numpy(rows[inside] - band.start), torch.from_numpy(columns[inside])
-                self._logits.append(logits[:, y, x].T.numpy(force=True).copy())
-        self._truth.append(truth.ravel()[places])
+                found.append(logits[:, y, x].T.numpy(force=True))
+        order = rng.permutation(len(places))  # so that the first half of them is a random half
+        self._logits.append(np.concatenate(found)[order])
+        self._truth.append(truth.ravel()[places][order])
+        while len(self) > self._most and self._per_image > 1:
+            self._per_image //= 2
+            self._logits, self._truth = (
+                [rows[: self._per_image].copy() for rows in held] for held in (self._logits, self._truth)
+            )
 
     def __len__(self) -> int:
         return sum(map(len, self._truth))
@@ -104,13 +117,16 @@ class LogitSample:
         low, high = (math.log(t) for t in _RANGE)
         best = minimize_scalar(lambda u: nll(logits / math.exp(u), truth), bounds=(low, high), method="bounded")
         value = math.exp(float(best.x))
+        before, after = (reliability(*_confidence(scaled, truth)) for scaled in (logits, logits / value))
         return Temperature(
             value=value,
             nll_before=nll(logits, truth),
             nll_after=nll(logits / value, truth),
-            ece_before=expected_calibration_error(*_confidence(logits, truth)),
-            ece_after=expected_calibration_error(*_confidence(logits / value, truth)),
+            ece_before=_ece(*before),
+            ece_after=_ece(*after),
             pixels=len(truth),
+            bins_before=_table(*before),
+            bins_after=_table(*after),
         )
 
 
@@ -132,8 +148,25 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
     """Mean distance of confidence and accuracy over the bins, weighted by their samples; in [0, 1]."""
-    count, mean, accuracy = reliability(confidence, correct, bins)
+    return _ece(*reliability(confidence, correct, bins))
+
+
+def _ece(count: np.ndarray, mean: np.ndarray, accuracy: np.ndarray) -> float:
     return float((count * np.abs(mean - accuracy)).sum() / max(count.sum(), 1))
+
+
+def _table(count: np.ndarray, mean: np.ndarray, accuracy: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    rows = np.stack([count / max(count.sum(), 1), mean, accuracy], axis=1)
+    return tuple(tuple(row) for row in rows.tolist())
+
+
+def _rows(data: object) -> tuple[tuple[float, ...], ...]:
+    if not isinstance(data, list):
+        raise TypeError(f"{type(data).__name__} where rows of a reliability diagram are expected")
+    rows = tuple(tuple(float(value) for value in row) for row in data)
+    if any(len(row) != 3 or not all(map(math.isfinite, row)) for row in rows):
+        raise ValueError("rows of a reliability diagram: expected three numbers each")
+    return rows
 
 
 def _confidence(logits: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
