@@ -20,7 +20,7 @@ from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 1
-SHIPPED = Path(__file__).parent / "models" / "compact_camvid11.json"
+SHIPPED = Path(__file__).parent / "models" / "embedded_meta.json"
 _MODELS = ("false_positive", "iou")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.model import MetaModel, load_meta_model
+from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
 from trust_seg_ros.meta.ood import OodModel, load_ood_model
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
@@ -14,9 +14,6 @@ Kind = Literal["segments", "ood"]
 """What is judged: segments of a class (``trust-seg fit``), or OoD segments (``trust-seg benchmark --save-meta``)."""
 
 FOLDER = Path(__file__).parent / "models"
-
-_FIRST = {("embedded", "segments"): "compact_camvid11.json"}
-"""Files with a name of their own. They are part of every installation: a missing one is for the loader to report."""
 
 _ENDINGS = {"segments": "meta", "ood": "ood_meta"}
 
@@ -33,13 +30,12 @@ def shipped_meta(model: str, kind: Kind) -> Path | None:
     Returns:
         Its file, or None where the package ships none.
     """
-    if (model, kind) in _FIRST:
-        return FOLDER / _FIRST[model, kind]
     family, _, name = model.partition(":")
     if family != "embedded" or "/" in name or "\\" in name:
         return None
     path = FOLDER / f"{'_'.join(filter(None, (family, name)))}_{_ENDINGS[kind]}.json"
-    return path if path.is_file() else None
+    # that of the embedded network is part of every installation: a missing one is for the loader to report
+    return path if path.is_file() or path == SHIPPED else None
 
 
 def chosen_meta(choice: str, model: str) -> MetaModel | None:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from trust_seg_ros.errors import TrustSegError
 
-SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11.safetensors"
+SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11_ood.safetensors"
 
 MEAN = (0.411, 0.425, 0.432)
 STD = (0.302, 0.307, 0.305)
