@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from trust_seg_ros.meta.errors import MetaModelError
@@ -44,14 +45,22 @@ def check_network(
         )
 
 
-def write_json(content: Json, path: str | Path, what: str) -> None:
+def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool = False) -> None:
     """Write a model file; atomic rename, so a broken run leaves nothing half-written.
+
+    Args:
+        content: plain values.
+        path: the file.
+        what: it is, for people.
+        short_lists: lists of numbers on one line each.
 
     Raises:
         MetaModelError: it cannot be written there.
     """
     path = Path(path).expanduser()
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    if short_lists:
+        text = re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text)
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
