@@ -65,7 +65,7 @@ class CurveBuilder:
         if self.grid.ndim != 1 or not len(self.grid) or np.isnan(self.grid).any() or (np.diff(self.grid) <= 0).any():
             raise CurveError("grid of thresholds: expected ascending numbers, at least one")
         self._guide = _Guide(self.grid)
-        # by bin, the last column for scores that are no number; the last row is all pixels
+        # by bin, the last column for NaN and -inf; the last row is all pixels
         self._missed = np.zeros(((n_classes or 0) + 1, len(self.grid) + 2), np.int64)
         self._loss, self._least_loss = np.zeros(len(self.grid)), 0.0
         self.images = 0
@@ -80,7 +80,8 @@ class CurveBuilder:
         """Add one image, also one without any wrong pixel. What is flagged is what ``flags.flags`` would flag.
 
         Args:
-            score: (H, W) or (n,) floating point. +inf is flagged by every threshold, NaN by none.
+            score: (H, W) or (n,) floating point. +inf is flagged by every threshold, NaN and -inf (an object that no
+                segment touches) by none.
             wrong: bool like ``score``, e.g. predicted class differs from ground truth.
             valid: bool like ``score``, what has ground truth; None = all.
             classes: uint8 like ``score``, predicted classes; needed for curves by class. ``UNLABELLED`` is flagged by
@@ -192,7 +193,7 @@ def count_wrong(
         classes: (n,) uint8, or empty.
         grid: (k,) float64 ascending.
         first, scale, guide: of ``_Guide``.
-        bins: (q + 1, k + 2) int64; the last column counts scores that are no number.
+        bins: (q + 1, k + 2) int64; the last column counts NaN and -inf.
     """
     k, q, cells = grid.shape[0], bins.shape[0] - 1, guide.shape[0] - 1
     known = classes.shape[0] > 0
@@ -202,7 +203,7 @@ def count_wrong(
         value = np.float64(score[i])
         if known and classes[i] == UNLABELLED:
             low = k
-        elif value == value:
+        elif value > -np.inf:  # no NaN
             cell = _cell(value, first, scale, cells)
             low, high = guide[cell], guide[cell + 1]
             while low < high:
@@ -222,4 +223,5 @@ def count_wrong_reference(score: np.ndarray, wrong: np.ndarray, classes: np.ndar
     """(k,) wrong pixels that each threshold misses, from the definition; as one row of what ``count_wrong`` counts."""
     values = score[wrong].astype(np.float64)
     shown = classes[wrong] == UNLABELLED if classes.size else np.zeros(values.shape, bool)
-    return np.array([np.count_nonzero(~((values >= threshold) | shown)) for threshold in grid])
+    found = values > -np.inf
+    return np.array([np.count_nonzero(~(((values >= threshold) & found) | shown)) for threshold in grid])
