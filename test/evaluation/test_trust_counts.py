@@ -10,7 +10,8 @@ from trust_seg_ros.evaluation.trust.distance import NAMES, ranges
 from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
-from trust_seg_ros.evaluation.trust.policy_words import DEFAULTS, parse_policies
+from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
+from trust_seg_ros.evaluation.trust.policy_words import parse_policies
 from trust_seg_ros.thresholds.policies import resolve
 
 CLASSES = 3

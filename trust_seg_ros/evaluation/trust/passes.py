@@ -25,6 +25,7 @@ from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SAMPLED = 8
 """Images from which the bins are made."""
@@ -52,6 +53,7 @@ class Look:
         policies: those that need no calibration are counted in the pass.
         gradient: of the gradient scores.
         keep_going: leave out images that cannot be read.
+        statistics: of the network, for standardized_max_logit.
         more: further scores beyond ``score_names.SCORES``: name -> function of the image, the network's answer and its
             maps.
     """
@@ -61,6 +63,7 @@ class Look:
     policies: tuple[NamedPolicy, ...] = ()
     gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
+    statistics: ClassStatistics | None = None
     more: dict[str, ScoreOf] = field(default_factory=dict)
 
 
@@ -208,7 +211,7 @@ def count(
 def given_scores(look: Look, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Of some scores those that the network can give, and why it cannot give the others; runs it once."""
     answer = look.network.infer(np.zeros((64, 96, 3), np.uint8))
-    missing = FrameScores(answer, uncertainty.uncertainty_maps(answer), look.gradient).missing()
+    missing = FrameScores(answer, uncertainty.uncertainty_maps(answer), look.gradient, look.statistics).missing()
     return tuple(s for s in wanted if s not in missing), {s: missing[s] for s in wanted if s in missing}
 
 
@@ -228,7 +231,7 @@ def _seen(look: Look, place: int, sample: Sample, image: np.ndarray, truth: np.n
     after = time.perf_counter()
     maps = _to_host(uncertainty.uncertainty_maps(answer))
     shared = 1e3 * (time.perf_counter() - after)
-    frame = FrameScores(answer, maps, look.gradient)
+    frame = FrameScores(answer, maps, look.gradient, look.statistics)
     planes, milliseconds = {}, {"network": 1e3 * (after - start)}
     for score in look.scores:
         begin = time.perf_counter()

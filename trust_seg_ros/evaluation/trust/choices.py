@@ -1,0 +1,81 @@
+"""What the options of ``trust-seg trust`` mean, and which do not go together."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.trust.passes import Look
+    from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+
+ALL = "all"
+
+
+def check(args: argparse.Namespace) -> None:
+    """Say before the work, not after it, what cannot be done."""
+    from trust_seg_ros.evaluation.trust.policy_words import parse_policy
+    from trust_seg_ros.uncertainty.score_names import SCORES
+
+    if args.out.is_file():
+        raise TrustStudyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
+    if args.runs < 1:
+        raise TrustStudyError(f"--runs {args.runs}: expected at least 1")
+    unknown = [score for score in args.score if score not in (ALL, *SCORES)]
+    if unknown:
+        raise TrustStudyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    for word in args.policy:
+        parse_policy(word)
+    if args.split in args.calibrate_on:
+        raise TrustStudyError(
+            f"--calibrate-on {args.split}: that is the split to judge on; expected half, drive or another split"
+        )
+
+
+def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple[Look, list[str]]:
+    """Network, scores and policies; of all scores those that the network can give, and a note of the others.
+
+    Raises:
+        TrustStudyError: a score that was named cannot be given; the text says why.
+        CalibrationError: the calibration file is of another network.
+    """
+    from trust_seg_ros.evaluation.trust.passes import Look, given_scores
+    from trust_seg_ros.evaluation.trust.policy_words import parse_policies
+    from trust_seg_ros.thresholds.calibration import load_calibration
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+    from trust_seg_ros.uncertainty.score_names import SCORES
+
+    statistics = None
+    if args.calibration is not None:
+        calibration = load_calibration(args.calibration)
+        calibration.check_fits(network.name, network.labels.names)
+        statistics = calibration.class_statistics
+    gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
+    look = Look(network, (), (), gradient, args.keep_going, statistics)
+    named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
+    given, missing = given_scores(look, SCORES if ALL in args.score else named)
+    for score in named:
+        if score in missing:
+            raise TrustStudyError(f"--score {score}: {missing[score]}")
+    notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
+    return replace(look, scores=given, policies=parse_policies(args.policy, given)), notes
+
+
+def dropped(policies: Sequence[object], scores: Sequence[str]) -> list[str]:
+    """Notes on policies that say nothing about some scores."""
+    from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
+
+    notes = []
+    for policy in policies:
+        assert isinstance(policy, NamedPolicy)
+        without = [score for score in scores if not policy.fits(score)]
+        if without and not policy.score:
+            notes.append(
+                f"{policy.name} is in the unit of the softmax scores and left out for {', '.join(without)}; a constant "
+                f"for one of them is named like {without[0]}={policy.name}"
+            )
+    return notes

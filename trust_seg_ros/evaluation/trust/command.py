@@ -1,0 +1,201 @@
+"""``trust-seg trust``: which pixels can be trusted; scores and policies judged on clean and shifted images."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, dropped
+from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
+
+if TYPE_CHECKING:
+    from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.evaluation.meta.report import Report
+    from trust_seg_ros.evaluation.trust.counts import DataCounts
+    from trust_seg_ros.evaluation.trust.draws import Arrangement
+    from trust_seg_ros.evaluation.trust.passes import Look
+    from trust_seg_ros.evaluation.trust.study import Announce, Study
+
+EPILOG = """examples:
+  trust-seg trust data/camvid --out out/trust
+  trust-seg trust data/camvid --calibrate-on half drive val --policy otsu quantile:0.9 conformal:0.05 --out out/trust
+  trust-seg trust data/camvid --score entropy margin --corrupt fog:1 fog:3 fog:5 night --out out/fog
+  trust-seg trust data/camvid --shifted data/mine --shifted data/mine:rain:3 --out out/mine
+  trust-seg trust data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
+
+policies: which pixels are flagged (score >= threshold); several, also of one kind
+  fixed:V           the constant V; for scores of the softmax, or energy=fixed:-8 for one other
+  quantile:Q        the image's own Q-quantile
+  mean_std:K        mean of the image + K standard deviations
+  otsu              the best split of the image's histogram in two
+  target_recall:R   the constant that finds the share R of the misclassified pixels of the calibration images
+  conformal:ALPHA   the constant with a guarantee: at most the share ALPHA of an image's misclassified pixels is missed,
+                    in expectation over images like those of the calibration
+
+calibration: on which images constants are calibrated; they are judged on others
+  half    half of the images, the other half is judged; drawn --runs times. The network runs once
+  drive   all drives but one, which is judged; each drive once
+  SPLIT   all of another split
+
+The folder holds report.md, a CSV file per table and the figures; docs/trust.md says how to read them.
+DATASET comes first, options after it: an option that takes several values would take it for one of them.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
+
+    add_data_arguments(parser, EPILOG, "test", "judge on")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    judging = parser.add_argument_group("scores, policies, calibration")
+    judging.add_argument(
+        "--score",
+        nargs="+",
+        default=[ALL],
+        metavar="NAME",
+        help="pixel scores, for example entropy, margin, variation_ratio, max_logit, energy; or all that the network "
+        "can give (default: all)",
+    )
+    judging.add_argument(
+        "--policy",
+        nargs="+",
+        default=list(DEFAULTS),
+        metavar="POLICY",
+        help=f"see below (default: {' '.join(DEFAULTS)})",
+    )
+    judging.add_argument(
+        "--calibrate-on",
+        nargs="+",
+        default=["half"],
+        metavar="WHAT",
+        help="half, drive or the name of another split, see below; several: each for itself (default: half)",
+    )
+    judging.add_argument("--runs", type=int, default=10, metavar="N", help="draws of half (default: %(default)s)")
+    judging.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="of trust-seg calibrate, for the class statistics of standardized_max_logit; policies calibrate "
+        "themselves on the images above",
+    )
+    judging.add_argument(
+        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
+    )
+    judging.add_argument(
+        "--gradient-variant",
+        choices=("exact", "published"),
+        default="exact",
+        help="of gradient scores (default: %(default)s)",
+    )
+    add_shift_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge; returns the exit status."""
+    check(args)
+    console = Console()
+    if not console.is_terminal:  # nobody knows the width of a file
+        console.width = 200
+    from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.evaluation.trust.contents import contents
+    from trust_seg_ros.evaluation.trust.panel import Panel, shown_policy
+    from trust_seg_ros.evaluation.trust.passes import count, score_grids
+    from trust_seg_ros.evaluation.trust.study import study
+
+    settings = network_settings(args)
+    labels = settings.label_set()
+    images = open_split(args, args.split, labels)
+    others = {
+        name: open_split(args, name, labels)
+        for name in dict.fromkeys(args.calibrate_on)
+        if name not in ("half", "drive")
+    }
+    shifted = conditions(args, images, labels)
+    network = settings.load()
+    look, notes = chosen_look(args, network)
+    with _bars(console) as announce:
+        grids = score_grids(look, images)
+        counts = count(look, images, args.split, grids, announce(f"images of {args.split}"))
+        arranged = _arrangements(args, look, counts, others, grids, announce)
+        found = study(look, counts, arranged, look.policies, shifted, grids, announce)
+    panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
+    notes += dropped(look.policies, look.scores)
+    report = contents(found, shlex.join(("trust-seg", *args.words)), _facts(args, look, found), notes, panel)
+    files = write(report, args.out.expanduser())
+    _print(report, console)
+    console.print(
+        f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
+    )
+    return 0
+
+
+def _arrangements(
+    args: argparse.Namespace,
+    look: Look,
+    counts: DataCounts,
+    others: dict[str, LabelledFolder],
+    grids: dict[str, object],
+    announce: Announce,
+) -> list[Arrangement]:
+    from trust_seg_ros.evaluation.trust import draws
+    from trust_seg_ros.evaluation.trust.passes import count
+
+    found = []
+    for name in dict.fromkeys(args.calibrate_on):
+        if name == draws.HALF:
+            found.append(draws.by_half(counts, args.runs))
+        elif name == draws.DRIVE:
+            found.append(draws.by_drive(counts))
+        else:
+            other = count(look, others[name], name, grids, announce(f"images of {name}"))  # type: ignore[arg-type]
+            found.append(draws.on_split(name, other, counts))
+    return found
+
+
+def _facts(args: argparse.Namespace, look: Look, s: Study) -> dict[str, str]:
+    right, wrong = s.counts.totals.sum(0).tolist()
+    facts = {
+        "network": f"{look.network.name}, {len(look.network.labels)} classes",
+        "data set": f"{args.dataset.resolve().name}/{args.split}, {len(s.counts.images)} images",
+        "pixels": f"{right + wrong:,} without void, {100 * s.clean.wrong:.2f} % misclassified",
+        "best score": f"{s.best_score} (highest AUROC); tables of one score show it, CSV files hold all",
+        "calibrated on": "; ".join(arrangement.text for arrangement in s.arrangements),
+    }
+    if any(score.startswith("gradient") for score in look.scores):
+        facts["gradient scores"] = f"logarithms, p = {look.gradient.p:g}, {look.gradient.variant}"
+    return facts
+
+
+def _print(report: Report, console: Console) -> None:
+    """The main tables; the others are in the folder."""
+    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
+
+    for section in report.sections:
+        for table in section.tables:
+            if table.place >= ON_SCREEN:
+                console.print(table.rich())
+    for note in report.notes:
+        console.print(f"note: {note}", highlight=False)
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Announce]:
+    """One bar for every pass."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+
+        def announce(text: str) -> object:
+            task = bar.add_task(text, total=None)
+            return lambda done, total: bar.update(task, completed=done, total=total)
+
+        yield announce  # type: ignore[misc]

@@ -1,0 +1,108 @@
+"""Shifted images: another data set, or the same images corrupted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS, SEVERITIES, Corruption, parse_corruption
+from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.evaluation.trust.study import Condition
+    from trust_seg_ros.segmentation.labels import LabelSet
+
+ALL = "all"
+
+
+def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
+    """--shifted, --shifted-split, --corrupt and --corrupt-seed."""
+    group = parser.add_argument_group("shifted images", "what thresholds of clean images do on others")
+    group.add_argument(
+        "--shifted",
+        action="append",
+        default=[],
+        metavar="DATASET[:KIND[:SEVERITY]]",
+        help="another labelled data set of the same classes, as it is or corrupted; may be given several times",
+    )
+    group.add_argument(
+        "--shifted-split", metavar="SPLIT", help="of --shifted (default: --split, or all where it has none)"
+    )
+    group.add_argument(
+        "--corrupt",
+        nargs="+",
+        default=[],
+        metavar="KIND[:SEVERITY]",
+        help=f"the judged images corrupted: {', '.join(CORRUPTIONS)}; severity 1 to 5, or all: fog:all is fog in five "
+        "severities, all is every kind in all of them (docs/corruptions.md); a pass over the images for each",
+    )
+    group.add_argument(
+        "--corrupt-seed", type=int, default=0, metavar="N", help="another noise, another rain (default: %(default)s)"
+    )
+
+
+def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSet) -> list[Condition]:
+    """What the options name; opens folders, reads no image.
+
+    Raises:
+        TrustSegError: no such corruption or data set.
+    """
+    from trust_seg_ros.datasets.corruptions.folder import corrupted
+    from trust_seg_ros.evaluation.trust.study import Condition
+
+    found = []
+    for word in args.shifted:
+        root, wished = split_corruption(word, args.corrupt_seed)
+        folder = _opened(args, root, labels)
+        name = root.name or str(root)
+        for wish in wished or [None]:
+            kind, severity = ("", 0) if wish is None else (wish.kind, wish.severity)
+            title = name if wish is None else f"{name} {kind}:{severity}"
+            found.append(Condition(title, corrupted(folder, wish), f"{name} {kind}" if kind else "", severity))
+    for wish in wished_corruptions(args.corrupt, args.corrupt_seed):
+        found.append(Condition(f"{wish.kind}:{wish.severity}", corrupted(images, wish), wish.kind, wish.severity))
+    names = [condition.name for condition in found]
+    twice = next((name for name in names if names.count(name) > 1 or name == args.split), None)
+    if twice is not None:
+        raise TrustStudyError(f"--shifted, --corrupt: {twice!r} is named twice; expected different data")
+    return found
+
+
+def wished_corruptions(words: Sequence[str], seed: int) -> list[Corruption]:
+    """``fog:3``, ``fog`` (the default severity), ``fog:all`` and ``all``.
+
+    Raises:
+        CorruptionError: no such kind or severity.
+    """
+    found: list[Corruption] = []
+    for word in words:
+        kind, _, severity = word.partition(":")
+        if word == ALL or severity == ALL:
+            kinds = CORRUPTIONS if word == ALL else (parse_corruption(kind).kind,)
+            found += [Corruption(name, level, seed) for name in kinds for level in SEVERITIES]
+        else:
+            wish = parse_corruption(word)
+            found.append(Corruption(wish.kind, wish.severity, seed))
+    return list(dict.fromkeys(found))
+
+
+def split_corruption(word: str, seed: int) -> tuple[Path, list[Corruption]]:
+    """``DATASET``, ``DATASET:KIND`` or ``DATASET:KIND:SEVERITY``; a colon may belong to the path of the data set."""
+    parts = word.split(":")
+    for place in (len(parts) - 2, len(parts) - 1):
+        if place > 0 and parts[place] in CORRUPTIONS:
+            return Path(":".join(parts[:place])), wished_corruptions([":".join(parts[place:])], seed)
+    return Path(word), []
+
+
+def _opened(args: argparse.Namespace, root: Path, labels: LabelSet) -> LabelledFolder:
+    from trust_seg_ros.datasets.arguments import WHOLE, open_split
+    from trust_seg_ros.datasets.layouts import has_splits
+
+    split = args.shifted_split
+    if split is None:
+        split = args.split if has_splits(root.expanduser()) else WHOLE
+    return open_split(argparse.Namespace(dataset=root, ignore=args.ignore), split, labels)

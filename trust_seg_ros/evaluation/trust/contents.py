@@ -1,0 +1,96 @@
+"""What the report of the study holds: sections, tables, figures and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
+from trust_seg_ros.evaluation.trust import figures, shift_figures, shift_tables, tables
+from trust_seg_ros.evaluation.trust.draws import Arrangement
+from trust_seg_ros.evaluation.trust.panel import Panel
+from trust_seg_ros.evaluation.trust.study import Study
+
+
+def contents(
+    s: Study,
+    command: str,
+    facts: Mapping[str, str],
+    notes: Sequence[str],
+    panel: Panel,
+    monitor: Sequence[Section] = (),
+) -> Report:
+    """The report.
+
+    Args:
+        s: what the study found.
+        command: the command line as it was typed.
+        facts: what else the reader must know: name to value.
+        notes: what must be known before the numbers, beside what ``s`` tells.
+        panel: best and worst images.
+        monitor: sections on the shift monitor.
+    """
+    pictures = tuple(Picture(name, caption, partial(draw, s)) for name, caption, draw in figures.DRAWN)
+    sections = [
+        Section("Scores", "", (tables.scores(s), tables.reliability(s)), pictures),
+        *(_policies(s, arrangement) for arrangement in s.arrangements),
+        Section("Classes and boundaries", "", tables.groups(s, s.arrangements[0])),
+    ]
+    if s.shifted:
+        sections.append(
+            Section("Shift", "", (shift_tables.overview(s), *shift_tables.matrix(s), shift_tables.every_score(s)))
+        )
+        sections += [_shift(s, arrangement) for arrangement in s.arrangements]
+    sections += [*monitor, Section("Images", "", (), (Picture("images", panel.caption, panel.draw),))]
+    title = "Pixel trust: scores and threshold policies"
+    return Report(title, command, tuple(facts.items()), (*notes, *_notes(s)), tuple(sections))
+
+
+def _policies(s: Study, arrangement: Arrangement) -> Section:
+    best, everything = tables.policies(s, arrangement)
+    caption = f"Recall and flagged share of every policy on {s.best_score}, calibrated on {arrangement.name}"
+    picture = Picture("policies", caption, partial(figures.trade, s, arrangement))
+    title = f"Policies, calibrated on {arrangement.name}"
+    made = (best, *tables.cost(s, arrangement), everything)
+    return Section(title, "", made, (picture,), _prefix(s, arrangement))
+
+
+def _shift(s: Study, arrangement: Arrangement) -> Section:
+    caption = f"Misclassified pixels missed under shift, {s.best_score}, calibrated on {arrangement.name}"
+    picture = Picture("shift_promise", caption, partial(shift_figures.promises, s, arrangement))
+    made = (*shift_tables.guarantee(s, arrangement), *shift_tables.policies(s, arrangement))
+    title = f"Promises under shift, calibrated on {arrangement.name}"
+    return Section(title, "", made, (picture,), _prefix(s, arrangement))
+
+
+def _prefix(s: Study, arrangement: Arrangement) -> str:
+    """File names tell arrangements apart where there are several."""
+    if len(s.arrangements) == 1:
+        return ""
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in arrangement.name) + "_"
+
+
+def _notes(s: Study) -> list[str]:
+    """What could not be told, and why; and promises that were broken."""
+    notes = []
+    for judged in (s.clean, *s.shifted):
+        if judged.wrong in (0.0, 1.0):
+            what = "no pixel" if judged.wrong == 0.0 else "every pixel"
+            notes.append(f"{judged.name}: {what} is misclassified; AUROC, AuPRC and FPR95 cannot be told")
+        if judged.skipped:
+            notes.append(f"left out of {judged.name}, as they could not be read: {', '.join(judged.skipped)}")
+    said = set()
+    for (arrangement, _, policy), found in s.thresholds.items():
+        if found.reason and (arrangement, policy) not in said:
+            said.add((arrangement, policy))
+            notes.append(f"{policy}, calibrated on {arrangement}: {found.reason}")
+    for arrangement in s.arrangements:
+        by_policy: dict[str, list[str]] = {}
+        for policy, condition in shift_tables.broken(s, arrangement):
+            by_policy.setdefault(policy, []).append(condition)
+        for policy, conditions in by_policy.items():
+            notes.append(
+                f"{policy} on {s.best_score}, calibrated on {arrangement.name}: the guarantee does not hold under "
+                f"{', '.join(conditions)}; it is given for images like those of the calibration only"
+            )
+    return notes

@@ -1,0 +1,109 @@
+"""Which images thresholds are calibrated on, and which they are judged by.
+
+``half``   half of the images each, drawn anew in every run: images alike, as conformal prediction assumes.
+``drive``  judged on one drive, calibrated on all others; each drive once: images of another place and time.
+SPLIT      calibrated on all of another split, judged on all images.
+
+All draws read the counts of one pass: the network runs once, whatever their number. Run r of ``half`` has seed r.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.evaluation.trust.counts import DataCounts
+from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+
+HALF, DRIVE = "half", "drive"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One division of images.
+
+    Attributes:
+        name: for tables: "run 3", "drive 0001TP".
+        calibrated: (m,) bool, of the images of the calibration data.
+        judged: (n,) bool, of the images of the judged data.
+    """
+
+    name: str
+    calibrated: np.ndarray
+    judged: np.ndarray
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Several draws of one kind.
+
+    Attributes:
+        name: ``half``, ``drive`` or the split calibrated on.
+        text: one sentence for the report.
+        calibration: counts of the images that thresholds are calibrated on.
+        judged: counts of the clean images that they are judged by; often the same.
+        draws: at least one.
+    """
+
+    name: str
+    text: str
+    calibration: DataCounts
+    judged: DataCounts
+    draws: tuple[Draw, ...]
+
+    def rows(self, draw: Draw, data: DataCounts) -> np.ndarray:
+        """Which images of some data a draw is judged by, (n,) bool.
+
+        Shifted images that show what clean ones show count where the clean ones do: never where their clean version was
+        calibrated on. Of other images, all count.
+        """
+        if data is self.judged:
+            return draw.judged
+        chosen = {name for name, judged in zip(self.judged.images, draw.judged, strict=True) if judged}
+        if set(data.images) <= set(self.judged.images) | set(self.judged.skipped):
+            return np.array([name in chosen for name in data.images], bool)
+        return np.ones(len(data.images), bool)
+
+
+def by_half(data: DataCounts, runs: int) -> Arrangement:
+    """Half of the images to calibrate, the other half to judge, ``runs`` times.
+
+    Raises:
+        TrustStudyError: fewer than two images.
+    """
+    n = len(data.images)
+    if n < 2:
+        raise TrustStudyError(f"--calibrate-on half: {data.name} has {n} image(s); expected two or more to divide")
+    draws = []
+    for seed in range(runs):
+        chosen = np.zeros(n, bool)
+        chosen[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
+        draws.append(Draw(f"run {seed}", chosen, ~chosen))
+    times = "once" if runs == 1 else f"{runs} times"
+    text = f"calibrated on {n // 2} images, judged on the other {n - n // 2}, drawn {times}"
+    return Arrangement(HALF, text, data, data, tuple(draws))
+
+
+def by_drive(data: DataCounts) -> Arrangement:
+    """Judged on one drive, calibrated on all others; each drive once.
+
+    Raises:
+        TrustStudyError: fewer than two drives.
+    """
+    drives = np.array(data.drives, dtype=str)
+    names = np.unique(drives).tolist()
+    if len(names) < 2:
+        raise TrustStudyError(
+            f"--calibrate-on drive: all images of {data.name} are of one drive, {names}; expected two or more. Use half"
+        )
+    draws = tuple(Draw(f"drive {name}", drives != name, drives == name) for name in names)
+    text = f"judged on one drive, calibrated on all others; {len(names)} drives"
+    return Arrangement(DRIVE, text, data, data, draws)
+
+
+def on_split(name: str, other: DataCounts, data: DataCounts) -> Arrangement:
+    """Calibrated on all of another split."""
+    draw = Draw(f"{name} → {data.name}", np.ones(len(other.images), bool), np.ones(len(data.images), bool))
+    text = f"calibrated on the {len(other.images)} images of {name}, judged on all {len(data.images)}"
+    return Arrangement(name, text, other, data, (draw,))

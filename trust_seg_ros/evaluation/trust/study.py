@@ -1,0 +1,179 @@
+"""The study from images to results: one pass over every data set, then all draws, policies and scores from counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.evaluation.trust.counts import DataCounts
+from trust_seg_ros.evaluation.trust.draws import Arrangement
+from trust_seg_ros.evaluation.trust.measures import Ordering, Reliability, ordering
+from trust_seg_ros.evaluation.trust.outcomes import Calibrated, Outcome, calibrate, judge
+from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count
+from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
+
+Announce = Callable[[str], Progress]
+"""What is about to be done -> where to tell (done, total)."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Shifted images that thresholds of clean ones are tried on.
+
+    Attributes:
+        name: for tables, e.g. ``fog:3``.
+        images: they are read when their turn comes.
+        kind, severity: of a corruption; "" and 0 otherwise.
+    """
+
+    name: str
+    images: LabelledImages
+    kind: str = ""
+    severity: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is kept of one data set, clean or shifted, when its images have been counted.
+
+    Attributes:
+        name, kind, severity: as in ``Condition``.
+        images: how many.
+        orderings: score -> measures that need no threshold.
+        curves: score -> (2, k) int64, right and wrong pixels by bin, for figures.
+        reliability: of the softmax confidence.
+        outcomes: name of the arrangement -> one per score and policy.
+        means: score -> (n,) frame means of the score.
+        places, drives: (n,) which images these were, and where they come from.
+        skipped: image left out -> why.
+    """
+
+    name: str
+    kind: str
+    severity: int
+    images: int
+    orderings: dict[str, Ordering]
+    curves: dict[str, np.ndarray]
+    reliability: Reliability
+    outcomes: dict[str, tuple[Outcome, ...]]
+    means: dict[str, np.ndarray]
+    places: np.ndarray
+    drives: tuple[str, ...]
+    skipped: dict[str, str]
+
+    @property
+    def wrong(self) -> float:
+        """Share of misclassified pixels."""
+        return next(iter(self.orderings.values())).wrong
+
+    def outcome(self, arrangement: str, score: str, policy: str) -> Outcome:
+        """The one of these names; KeyError if there is none."""
+        for found in self.outcomes[arrangement]:
+            if (found.score, found.policy.name) == (score, policy):
+                return found
+        raise KeyError((arrangement, score, policy))
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the study found.
+
+    Attributes:
+        counts: of the clean images.
+        arrangements: how calibration and judged images were divided.
+        clean: judged clean images.
+        shifted: judged shifted images.
+        policies: all, in the order asked for.
+        thresholds: (arrangement, score, policy) -> thresholds in each draw.
+    """
+
+    counts: DataCounts
+    arrangements: tuple[Arrangement, ...]
+    clean: Judged
+    shifted: tuple[Judged, ...]
+    policies: tuple[NamedPolicy, ...]
+    thresholds: dict[tuple[str, str, str], Calibrated]
+
+    @property
+    def best_score(self) -> str:
+        """The score that orders the clean pixels best, by AUROC; the first where none can be told."""
+        found = self.clean.orderings
+        return max(found, key=lambda score: np.nan_to_num(found[score].auroc))
+
+
+def study(
+    look: Look,
+    counts: DataCounts,
+    arrangements: Sequence[Arrangement],
+    policies: Sequence[NamedPolicy],
+    conditions: Sequence[Condition] = (),
+    grids: dict[str, np.ndarray] | None = None,
+    announce: Announce | None = None,
+) -> Study:
+    """Judge every score and policy on clean images, then make a pass over every shifted condition.
+
+    Args:
+        look: network and scores.
+        counts: of the clean images, from ``passes.count``.
+        arrangements: of those images.
+        policies: to judge.
+        conditions: shifted data.
+        grids: those that ``counts`` was made with; needed with conditions.
+        announce: for progress bars.
+
+    Raises:
+        TrustSegError: as ``passes.count``.
+    """
+    thresholds = {
+        (arrangement.name, score, policy.name): calibrate(policy, score, arrangement)
+        for arrangement in arrangements
+        for score in look.scores
+        for policy in policies
+        if policy.calibrated
+    }
+    clean = _judged(counts, "", 0, arrangements, policies, thresholds)
+    shifted = []
+    for condition in conditions:
+        progress = None if announce is None else announce(condition.name)
+        seen = count(look, condition.images, condition.name, grids or {}, progress)
+        shifted.append(_judged(seen, condition.kind, condition.severity, arrangements, policies, thresholds))
+    return Study(counts, tuple(arrangements), clean, tuple(shifted), tuple(policies), thresholds)
+
+
+def _judged(
+    data: DataCounts,
+    kind: str,
+    severity: int,
+    arrangements: Sequence[Arrangement],
+    policies: Sequence[NamedPolicy],
+    thresholds: dict[tuple[str, str, str], Calibrated],
+) -> Judged:
+    curves = {
+        score: np.stack([found.right.sum(0, dtype=np.int64), found.wrong.sum(0, dtype=np.int64)])
+        for score, found in data.scores.items()
+    }
+    outcomes = {
+        arrangement.name: tuple(
+            judge(policy, score, arrangement, data, thresholds.get((arrangement.name, score, policy.name)))
+            for score in data.scores
+            for policy in policies
+            if policy.calibrated or policy.fits(score)
+        )
+        for arrangement in arrangements
+    }
+    return Judged(
+        data.name,
+        kind,
+        severity,
+        len(data.images),
+        {score: ordering(wrong, right) for score, (right, wrong) in curves.items()},
+        curves,
+        data.reliability,
+        outcomes,
+        {score: found.means for score, found in data.scores.items()},
+        data.places,
+        data.drives,
+        data.skipped,
+    )

@@ -1,0 +1,164 @@
+"""Tables of the study of clean images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trust_seg_ros.evaluation.meta.study import Spread
+from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table, Value
+from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
+from trust_seg_ros.evaluation.trust.draws import Arrangement
+from trust_seg_ros.evaluation.trust.measures import Ordering, ordering
+from trust_seg_ros.evaluation.trust.outcomes import Outcome
+from trust_seg_ros.evaluation.trust.study import Study
+
+SCORE, POLICY = Column("score", "text"), Column("policy", "text")
+ORDERING = tuple(Column(title) for title in ("AUROC, %", "AuPRC, %", "FPR95, %", "AURC, %", "excess AURC, %"))
+OUTCOME = (
+    Column("threshold", "number"),
+    *(Column(t) for t in ("recall, %", "precision, %", "flagged, %", "missed per image, %", "error left, %")),
+    Column("promise kept, %"),
+)
+_HOW = (
+    "Recall, precision: of misclassified pixels. Missed per image: mean over images of the share of their misclassified"
+    " pixels that is not flagged, which conformal keeps at alpha or below in the mean. Error left: error rate of the "
+    "pixels that are not flagged. Promise kept: share of the draws in which the wished recall, or alpha, held."
+)
+
+
+def scores(s: Study) -> Table:
+    """What needs no threshold, of every score."""
+    columns = (SCORE, *ORDERING, Column("time, ms", "number"))
+    rows = []
+    for score, found in s.clean.orderings.items():
+        times = s.counts.scores[score].milliseconds
+        rows.append((score, *measured(found), float(np.median(times[1:] if len(times) > 1 else times))))
+    blur = max(o.blur for o in s.clean.orderings.values())
+    note = (
+        "Is a pixel misclassified? Pooled over all images, void left out; pixels of one bin count as equal, which "
+        f"moves AUROC and AuPRC by {100 * blur:.2f} points at most. AURC: mean over all numbers of pixels kept, the "
+        "most trusted first, of their error rate; excess: beyond that of the best possible order. Time: median per "
+        f"image beside the network's {s.counts.network_ms:.0f} ms; softmax scores are made in one go."
+    )
+    return Table("scores", "Scores", columns, tuple(rows), note)
+
+
+def reliability(s: Study) -> Table:
+    """The bins of the reliability diagram."""
+    found = s.clean.reliability
+    columns = (
+        Column("confidence from", "number"),
+        Column("to", "number"),
+        Column("pixels", "count"),
+        Column("mean confidence, %"),
+        Column("accuracy, %"),
+    )
+    n, rows = len(found.pixels), []
+    for k, (pixels, right, total) in enumerate(zip(found.pixels, found.right, found.confidence, strict=True)):
+        shares = (total / pixels, right / pixels) if pixels else (np.nan, np.nan)
+        rows.append((k / n, (k + 1) / n, int(pixels), *map(float, shares)))
+    note = f"Softmax confidence; expected calibration error {100 * found.ece:.2f} %, {n} bins (Guo et al. 2017)."
+    return Table("reliability", "Reliability", columns, tuple(rows), note, IN_FILE)
+
+
+def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
+    """Of the best score for the page, of all scores for the file."""
+    found = s.clean.outcomes[arrangement.name]
+    best = tuple((o.policy.name, *shares(o)) for o in found if o.score == s.best_score)
+    everything = tuple((o.score, o.policy.name, *shares(o)) for o in found)
+    title = f"Policies, {s.best_score}, calibrated on {arrangement.name}"
+    text = arrangement.text[0].upper() + arrangement.text[1:]
+    runs = "mean ± standard deviation over draws. " if len(arrangement.draws) > 1 else ""
+    return (
+        Table("policies", title, (POLICY, *OUTCOME), best, f"{text}; {runs}{_HOW}"),
+        Table("policies_all", "Policies on every score", (SCORE, POLICY, *OUTCOME), everything, place=IN_FILE),
+    )
+
+
+def cost(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
+    """What the calibrated policies cost with every score: the share of the image that they flag."""
+    names = [p.name for p in s.policies if p.calibrated]
+    if not names or len(s.clean.orderings) < 2:
+        return ()
+    columns = [SCORE]
+    columns += [Column(f"{what} {name}, %") for name in names for what in ("recall", "flagged")]
+    rows = []
+    for score in s.clean.orderings:
+        row: list[Value] = [score]
+        for name in names:
+            found = s.clean.outcome(arrangement.name, score, name)
+            row += [Spread.of(found.recall), Spread.of(found.flagged)]
+        rows.append(tuple(row))
+    note = "At the recall or risk that is wished, the score that flags least is the best."
+    title = f"What calibrated policies cost, calibrated on {arrangement.name}"
+    return (Table("cost", title, tuple(columns), tuple(rows), note, IN_REPORT),)
+
+
+def groups(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
+    """By predicted class, by true class, by distance to the boundary: of the best score, and of all in a file."""
+    q = len(s.counts.classes)
+    kinds = (
+        ("predicted", "predicted class", (*s.counts.classes, "none (faulty)"), 0),
+        ("true", "true class", s.counts.classes, q + 1),
+        ("distance", "distance to the boundary, px", RANGES, 2 * q + 1),
+    )
+    tables = []
+    for name, title, names, start in kinds:
+        by_score = {score: _measured_groups(s, score, names, start) for score in s.clean.orderings}
+        columns = (Column(title, "text"), Column("pixels", "count"), Column("wrong, %"), *ORDERING)
+        best = tuple((group, *row) for group, row in by_score[s.best_score])
+        every = tuple((score, group, *row) for score, rows in by_score.items() for group, row in rows)
+        note = "Each group for itself: how well the score orders its pixels by being misclassified."
+        heading = f"By {title.removesuffix(', px')}"
+        tables.append(Table(f"by_{name}", f"{heading}, {s.best_score}", columns, best, note, IN_REPORT))
+        tables.append(_recall_of_groups(s, arrangement, name, title, names, start))
+        tables.append(Table(f"by_{name}_all", f"{heading}, every score", (SCORE, *columns), every, place=IN_FILE))
+    return tuple(tables)
+
+
+def measured(found: Ordering) -> tuple[float, ...]:
+    """The values of ``ORDERING``."""
+    return found.auroc, found.auprc, found.fpr95, found.aurc, found.excess
+
+
+def shares(o: Outcome) -> tuple[Value, ...]:
+    """The values of ``OUTCOME``."""
+    values = (o.thresholds, o.recall, o.precision, o.flagged, o.missed, o.left)
+    return (*(Spread.of(value) for value in values), o.kept)
+
+
+def _measured_groups(s: Study, score: str, names: Sequence[str], start: int) -> list[tuple[str, tuple[Value, ...]]]:
+    counts, rows = s.counts.scores[score].groups, []
+    for k, group in enumerate(names):
+        right, wrong = counts[start + k]
+        found = ordering(wrong, right)
+        if found.pixels:
+            rows.append((group, (found.pixels, found.wrong, *measured(found))))
+    return rows
+
+
+def _recall_of_groups(
+    s: Study, arrangement: Arrangement, name: str, title: str, names: Sequence[str], start: int
+) -> Table:
+    found = [o for o in s.clean.outcomes[arrangement.name] if o.score == s.best_score and not o.reason]
+    totals, rows = s.counts.scores[s.best_score].groups.sum(-1), []
+    for k, group in enumerate(names):
+        right, wrong = totals[start + k].tolist()
+        if right + wrong:
+            cells: list[Value] = [group]
+            for o in found:
+                flagged_right, flagged_wrong = o.groups[start + k].tolist()
+                cells.append(flagged_wrong / wrong if wrong else np.nan)
+                cells.append((flagged_right + flagged_wrong) / (right + wrong))
+            rows.append(tuple(cells))
+    columns = [Column(title, "text")]
+    columns += [Column(f"{what} {o.policy.name}, %") for o in found for what in ("recall", "flagged")]
+    heading = f"Recall and flagged share by {title.removesuffix(', px')}, {s.best_score}"
+    note = (
+        "Over all images, with the thresholds of every draw, mean over draws: for one number the images that it was "
+        "calibrated on are not left out here."
+    )
+    place = IN_REPORT if name == "distance" else IN_FILE
+    return Table(f"by_{name}_policies", heading, tuple(columns), tuple(rows), note, place)
