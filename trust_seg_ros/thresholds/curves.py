@@ -120,20 +120,13 @@ class RiskCurve:
             TooFewImagesError: not even flagging everything could be shown to be good enough.
             RiskOutOfReachError: flagging everything still loses too much.
         """
-        if not 0.0 < alpha < self.bound:
-            raise CurveError(f"alpha = {alpha}: expected a number in (0, {self.bound:g})")
-        needed = images_needed(alpha, self.bound)
-        if self.images < needed:
-            raise TooFewImagesError(
-                f"alpha = {alpha:g} needs at least {needed} calibration images, there are {self.images}: calibrate "
-                f"with more, or choose an alpha of at least {least_alpha(self.images, self.bound):.4g}"
-            )
-        upper = (self.images * self.risk + self.bound) / (self.images + 1)
-        kept = np.flatnonzero(upper <= alpha * (1.0 + _TOLERANCE))
+        check_images(alpha, self.images, self.bound)
+        kept = np.flatnonzero(controlled(self.risk, alpha, self.images, self.bound))
         if not len(kept) and self.thresholds[0] == -math.inf:
+            least = (self.images * self.risk[0] + self.bound) / (self.images + 1)
             raise RiskOutOfReachError(
                 f"alpha = {alpha:g} is out of reach: with everything flagged the {self.images} calibration images "
-                f"still miss {self.risk[0]:.4g} on average; choose an alpha of at least {upper[0]:.4g}"
+                f"still miss {self.risk[0]:.4g} on average; choose an alpha of at least {least:.4g}"
             )
         return float(self.thresholds[kept[-1]]) if len(kept) else -math.inf
 
@@ -161,6 +154,33 @@ def images_needed(alpha: float, bound: float = 1.0) -> int:
     if not 0.0 < alpha < bound:
         raise CurveError(f"alpha = {alpha}: expected a number in (0, {bound:g})")
     return max(1, math.ceil(Fraction(repr(float(bound))) / Fraction(repr(float(alpha)))) - 1)
+
+
+def check_images(alpha: float, images: int, bound: float = 1.0) -> None:
+    """Refuse an alpha that this number of calibration images cannot guarantee.
+
+    Raises:
+        CurveError: alpha is not in (0, bound).
+        TooFewImagesError: the text names the alpha, how many images there are, and how many it needs.
+    """
+    needed = images_needed(alpha, bound)
+    if images < needed:
+        raise TooFewImagesError(
+            f"alpha = {alpha:g} needs at least {needed} calibration images, there are {images}: calibrate "
+            f"with more, or choose an alpha of at least {least_alpha(images, bound):.4g}"
+        )
+
+
+def controlled(risk: np.ndarray, alpha: float, images: int, bound: float = 1.0) -> np.ndarray:
+    """Where n/(n+1) risk + B/(n+1) <= alpha, bool like ``risk``: the rule of conformal risk control.
+
+    Args:
+        risk: any shape, mean losses of n calibration images.
+        alpha: what the expected loss is to stay below.
+        images: n.
+        bound: B, the largest loss an image can have.
+    """
+    return (images * risk + bound) / (images + 1) <= alpha * (1.0 + _TOLERANCE)
 
 
 def least_alpha(images: int, bound: float = 1.0) -> float:
