@@ -15,6 +15,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "play": ("trust_seg_ros.commands.play", "publish a recording, a camera or the synthetic drive as images"),
     "params": ("trust_seg_ros.commands.params", "print the node's parameters"),
     "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
+    "corrupt": (
+        "trust_seg_ros.commands.corrupt",
+        "show corruptions of images, or write a shifted data set",
+    ),
     "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
     "finetune": ("trust_seg_ros.training.finetune_command", "maximise the entropy on what has no class"),
     "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),

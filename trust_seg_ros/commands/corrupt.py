@@ -1,0 +1,144 @@
+"""``trust-seg corrupt``: look at the corruptions, or write a data set with one of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.datasets.corruptions.arguments import add_corruption_arguments, wished_corruptions
+from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS
+from trust_seg_ros.errors import TrustSegError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from trust_seg_ros.datasets.corruptions.names import Corruption
+    from trust_seg_ros.datasets.folders import LabelledFolder
+
+EPILOG = """examples:
+  trust-seg corrupt data/camvid --out sheet.png
+  trust-seg corrupt street.jpg --out sheet.png --tile 400
+  trust-seg corrupt data/camvid --split test --image Seq05VD_f02400 --corrupt-seed 3 --out sheet.png
+  trust-seg corrupt data/camvid --split test --corrupt fog:4 --out data/camvid_fog4
+
+With --out SHEET.png, one image with every corruption at every severity. With --corrupt and --out FOLDER, the whole
+split as images/ and labels/ (PNG; class ids, 255 = none), for programs that cannot corrupt images as they read them;
+the commands of trust-seg that have --corrupt can.
+"""
+
+_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a data set, or an image file")
+    parser.add_argument("--out", type=Path, required=True, help="picture or folder to write")
+    parser.add_argument("--split", default="test", help="part of the data set (default: %(default)s)")
+    parser.add_argument("--labels", default="camvid11", help="label set of its label files (default: %(default)s)")
+    parser.add_argument("--image", metavar="NAME", help="image of the sheet (default: the one in the middle)")
+    parser.add_argument(
+        "--tile", type=int, default=240, metavar="PX", help="width of a picture on the sheet (default: %(default)s)"
+    )
+    add_corruption_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a sheet or a data set; returns the exit status."""
+    wished = wished_corruptions(args)
+    if args.out.suffix.lower() in _SHEETS:
+        _write_sheet(args, [wished[0].kind] if wished else list(CORRUPTIONS))
+    elif wished:
+        _write_set(args, wished[0])
+    else:
+        raise TrustSegError(
+            f"--out {args.out} is no picture ({', '.join(_SHEETS)}); name one for a sheet, or say which corruption "
+            "the data set in that folder shall have, for example --corrupt fog:3"
+        )
+    return 0
+
+
+def _write_sheet(args: argparse.Namespace, kinds: list[str]) -> None:
+    from trust_seg_ros.evaluation.corruption_sheet import corruption_sheet
+
+    if not 32 <= args.tile <= 2000:
+        raise TrustSegError(f"--tile {args.tile}; expected a width from 32 to 2000 pixels")
+    image, name = _chosen(args)
+    sheet = corruption_sheet(image, name, kinds, seed=args.corrupt_seed, width=args.tile)
+    _making(args.out.parent, lambda folder: folder.mkdir(parents=True, exist_ok=True))
+    _write(args.out, sheet)
+    print(f"{name}, {len(kinds)} corruption{'s' * (len(kinds) > 1)} at five severities: {args.out}")
+
+
+def _chosen(args: argparse.Namespace) -> tuple[np.ndarray, str]:
+    """The image of the sheet and its name."""
+    from trust_seg_ros.datasets.folders import read_image
+
+    if args.dataset.is_file():
+        return read_image(args.dataset), args.dataset.stem
+    samples = _folder(args).samples
+    if args.image is None:
+        sample = samples[len(samples) // 2]
+    else:
+        found = [sample for sample in samples if sample.name == args.image]
+        if not found:
+            raise TrustSegError(
+                f"--image {args.image}: no such image among the {len(samples)}; they are called like {samples[0].name}"
+            )
+        sample = found[0]
+    return read_image(sample.image), sample.name
+
+
+def _write_set(args: argparse.Namespace, corruption: Corruption) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from trust_seg_ros.datasets.corruptions.folder import corrupted
+
+    if args.dataset.is_file():
+        raise TrustSegError(f"{args.dataset} is one image; expected the folder of a data set, or --out SHEET.png")
+    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise TrustSegError(f"--out {args.out}: there is something already; expected a new or empty folder")
+    folder = corrupted(_folder(args), corruption)
+    for sample in track(folder.samples, str(corruption), console=Console(stderr=True)):
+        image, labels = folder.read(sample)
+        for part, pixels in (("images", image), ("labels", labels)):
+            path = args.out / part / f"{sample.name}.png"
+            _making(path.parent, lambda place: place.mkdir(parents=True, exist_ok=True))
+            _write(path, pixels)
+    print(f"{len(folder)} images with {corruption}, seed {corruption.seed}, and their labels: {args.out}")
+
+
+def _folder(args: argparse.Namespace) -> LabelledFolder:
+    from trust_seg_ros.datasets.layouts import has_splits, open_dataset
+    from trust_seg_ros.segmentation.labels import load_labels
+
+    split = args.split if has_splits(args.dataset.expanduser()) else None
+    return open_dataset(args.dataset, split, load_labels(args.labels))
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    """(H, W, 3) RGB or (H, W) to a file that is whole or not there."""
+    import cv2
+
+    values = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    done, data = cv2.imencode(path.suffix, values)
+    if not done:
+        raise TrustSegError(f"{path}: a picture of this kind cannot be written; use .png")
+    part = path.with_name(path.name + ".part")
+
+    def put(place: Path) -> None:
+        place.write_bytes(data.tobytes())
+        place.replace(path)
+
+    _making(part, put)
+
+
+def _making(path: Path, make: Callable[[Path], object]) -> None:
+    try:
+        make(path)
+    except OSError as error:
+        raise TrustSegError(f"{path} cannot be written ({error.strerror}); is the folder writable?") from error
