@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trust_seg_ros.evaluation.anomaly.command",
         "judge how well scores and OoD segments find what a network never learned",
     ),
+    "trust": ("trust_seg_ros.evaluation.trust.command", "judge which pixels can be trusted, clean and under shift"),
     "show": ("trust_seg_ros.evaluation.show_command", "show what a network says of images, and how far to trust it"),
     "miou": ("trust_seg_ros.evaluation.command", "judge how well a network segments a labelled data set"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),

@@ -137,7 +137,7 @@ def distance(s: Study, path: Path) -> bool:
         axes.set_xticks(place, RANGES)
         axes.set(xlabel="distance to the boundary of the predicted segment, px", title="Where the errors lie (%)")
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="upper right")
+        drawn.legend(loc="outside lower center", ncols=3)
     return True
 
 

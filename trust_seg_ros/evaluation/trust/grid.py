@@ -12,8 +12,8 @@ from trust_seg_ros.jit import jit
 
 QUANTILES = 1500
 """Of the scores of misclassified and of other pixels of a sample: no bin holds much more than 1 / 1500 of either."""
-_OCTAVES = range(-24, 32)
-_PER_OCTAVE = 8
+_WIDE, _FINE = (range(-24, 32), 8), (range(-3, 4), 64)
+"""Powers of two and bins in each: everywhere, and where scores of shifted images lie beyond those of the sample."""
 
 
 def score_grid(wrong: np.ndarray, right: np.ndarray, quantiles: int = QUANTILES) -> np.ndarray:
@@ -26,9 +26,11 @@ def score_grid(wrong: np.ndarray, right: np.ndarray, quantiles: int = QUANTILES)
     Returns:
         (k,) float32, rising: -inf, values of the sample and powers of two between them and beyond, +inf.
     """
-    powers = np.float32(2.0) ** np.array(_OCTAVES, np.float32)
-    wide = (powers[:, None] * np.linspace(1, 2, _PER_OCTAVE, endpoint=False, dtype=np.float32)).ravel()
-    parts = [np.array([-np.inf, 0.0, np.inf], np.float32), wide, -wide]
+    parts = [np.array([-np.inf, 0.0, np.inf], np.float32)]
+    for octaves, number in (_WIDE, _FINE):
+        powers = np.float32(2.0) ** np.array(octaves, np.float32)
+        steps = (powers[:, None] * np.linspace(1, 2, number, endpoint=False, dtype=np.float32)).ravel()
+        parts += [steps, -steps]
     levels = np.linspace(0, 1, quantiles)
     for values in (wrong, right):
         finite = values[np.isfinite(values)].astype(np.float32)

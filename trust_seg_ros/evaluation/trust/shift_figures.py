@@ -66,8 +66,8 @@ def _against_severity(
                 axes.plot(x, [v.mean for v in values], "o-", color=colour, label=kind)
             _limit(axes.axhline, policy)
             axes.set_title(policy.name)
-            axes.set_ylim(bottom=0)
             axes.set_xticks(range(6), ["clean", *"12345"])
+        grid[0, 0].set_ylim(bottom=0)  # last, or the first panel would set the scale of all
         for axes in grid.ravel()[len(shown) :]:
             axes.set_visible(False)
         for axes in grid[-1]:
