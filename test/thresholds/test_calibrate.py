@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.segments import SegmentTargets
-from trust_seg_ros.thresholds.calibrate import CLASS_STEP, Calibrator
+from trust_seg_ros.thresholds.calibrate import CLASS_STEP, Calibrator, open_grid
 from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
 from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty import energy, uncertainty_maps
-from trust_seg_ros.uncertainty.errors import FeaturesNeededError, StatisticsNeededError
+from trust_seg_ros.uncertainty.errors import FeaturesNeededError, SettingError, StatisticsNeededError
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SIZE = (30, 40)
 NAMES = ("road", "sky", "car")
@@ -51,7 +51,8 @@ def test_thresholds_keep_what_they_promise_on_the_calibration_data():
     assert found.scores["entropy"].recall.positives == total == found.summary["misclassified_pixels"]
     assert found.summary["images"] == 30
     assert len(found.scores["entropy"].frame_means) == 30
-    assert found.scores["margin"].frame_means[3] == pytest.approx(float(example(3)[1].margin.mean()), rel=1e-5)
+    means = sorted(float(example(seed)[1].margin.mean()) for seed in range(30))
+    assert found.scores["margin"].frame_means == pytest.approx(means, rel=1e-5)
 
 
 def test_by_class_curves_are_a_part_of_the_grid():
@@ -64,26 +65,73 @@ def test_by_class_curves_are_a_part_of_the_grid():
 @pytest.mark.parametrize("count", [3, 20])  # fewer and more than what the grid is made of
 def test_scores_without_a_range_get_a_grid_of_their_quantiles(count):
     curves = calibrated(count, scores=("energy",)).result().scores["energy"]
-    values = np.concatenate([energy(example(seed)[0]).numpy().ravel() for seed in range(min(count, 8))])
-    assert curves.recall.thresholds[0] == values.min()
-    assert curves.recall.thresholds[-1] == values.max()
+    images = [example(seed) for seed in range(count)]
+    seen = [energy(answer).numpy()[truth != 255] for answer, _, truth in images[:8]]
+    low, high = min(map(np.min, seen)), max(map(np.max, seen))
+    for end in (low, high):
+        assert end in curves.recall.thresholds
+    assert curves.recall.thresholds[0] == pytest.approx(low - (high - low), rel=1e-6)
     assert curves.risk.images == count
-    assert (np.diff(curves.risk.risk) >= 0).all()
-    wrong = [(energy(a).numpy(), (m.classes.numpy() != t) & (t != 255)) for a, m, t in map(example, range(count))]
+    wrong = [(energy(a).numpy(), (m.classes.numpy() != t) & (t != 255)) for a, m, t in images]
     middle = curves.risk.thresholds[500]
     assert curves.risk.risk[500] == pytest.approx(np.mean([(score[bad] < middle).mean() for score, bad in wrong]))
+    every = np.concatenate([energy(answer).numpy()[truth != 255] for answer, _, truth in images])
+    assert curves.flagged.recall[500] == pytest.approx((every >= middle).mean())
+
+
+def test_a_grid_of_nothing_and_of_one_value():
+    assert open_grid(np.empty(0), np.empty(0)).tolist() == [0.0]
+    constant = open_grid(np.full(5, np.inf), np.full(9, 2.0, np.float32))
+    assert 2.0 in constant
+    assert (constant.min(), constant.max()) == (1.0, 3.0)
+
+
+def test_images_without_labels_count_for_nothing():
+    calibrator = calibrated(10)
+    answer, maps, truth = example(11)
+    assert not calibrator.add(answer, maps, np.full_like(truth, 255))
+    found = calibrator.result()
+    assert found.scores["entropy"].risk.images == 10
+    assert found.summary["images_without_labels"] == 1
+    assert len(found.scores["entropy"].frame_means) == 10
+
+
+def test_constant_scores_have_curves():
+    logits = torch.zeros(3, 4, 4)
+    logits[1] = 1.0
+    answer = LogitMaps(logits, (8, 8))
+    maps = uncertainty_maps(answer)
+    truth = np.ones((8, 8), np.uint8)
+    truth[0] = 0
+    calibrator = Calibrator("net", NAMES, scores=("entropy", "energy"), statistics=ClassStatistics(*np.ones((3, 3))))
+    for _ in range(12):
+        calibrator.add(answer, maps, truth)
+    found = calibrator.result()
+    for name, value in (("entropy", maps.entropy[0, 0].item()), ("energy", energy(answer)[0, 0].item())):
+        threshold = resolve(Conformal(0.1), None, found.curves(name))
+        assert value - 0.02 < threshold <= value
+        assert threshold == resolve(TargetRecall(0.5), None, found.curves(name))
+    without = Calibrator("net", NAMES)
+    without.add(answer, maps, truth)
+    with pytest.raises(SettingError, match="nothing to standardise by"):
+        without.result()
 
 
 def test_segments_and_objects():
     calibrator = calibrated(2)
-    calibrator.add_segments(np.array([0.9, 0.2, 0.4]), SegmentTargets(np.zeros(3), np.array([0.0, 0.0, 0.5])))
-    calibrator.add_segments(np.array([0.9]), SegmentTargets(np.ones(1), np.ones(1)))
+    calibrator.add_segments(np.array([0.9, 0.2, 0.4]), np.array([True, True, False]))
+    calibrator.add_segments(np.array([0.8]), np.array([False]))
     calibrator.add_objects(np.array([0.7, -np.inf]))
-    segments = calibrator.result().segments
-    assert segments["p_wrong"].images == 2
-    assert segments["p_wrong"].risk[512] == pytest.approx(0.25)  # of 0.9 and 0.2, wrong, one is below 0.5
-    assert segments["p_ood"].risk[0] == pytest.approx(0.5)  # an object that nothing touches is always missed
-    assert segments["p_ood"].risk[-1] == 1.0
+    calibrator.add_objects(np.empty(0))
+    found = calibrator.result()
+    wrong, missed = found.segments["p_wrong"], found.segments["p_ood"]
+    assert (wrong.risk.images, missed.risk.images) == (2, 2)
+    assert wrong.risk.risk[wrong.risk.thresholds.searchsorted(0.9)] == pytest.approx(0.25)  # 0.2 of 0.9 and 0.2 missed
+    assert wrong.recall.threshold(0.5) == 0.9
+    assert found.curves("p_wrong").recall.threshold(1.0) == 0.2
+    assert wrong.flagged.recall[wrong.flagged.thresholds.searchsorted(0.8)] == pytest.approx(0.5)
+    assert missed.risk.thresholds[0] == -np.inf
+    assert missed.risk.risk[0] == pytest.approx(0.25)  # an object that nothing touches is always missed
 
 
 def test_everything_comes_back_from_the_file(tmp_path):
@@ -139,3 +187,4 @@ def test_what_cannot_be_calibrated_is_refused():
     first = calibrated(3).result().class_statistics
     second = calibrated(3, scores=("standardized_max_logit",), statistics=first).result()
     assert second.curves("standardized_max_logit").recall.positives > 0
+    assert second.class_statistics is first  # those that its thresholds belong to

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, load_calibration
+from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration, load_calibration
+from trust_seg_ros.thresholds.curves import RiskCurve
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 STATISTICS = ClassStatistics([1.0, 1 / 3], [0.1, 2.0], [5000, 3])
@@ -14,7 +16,8 @@ STATISTICS = ClassStatistics([1.0, 1 / 3], [0.1, 2.0], [5000, 3])
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "calibration.json"
-    Calibration("nets/mine.pt2", ("road", "sky"), STATISTICS, {"images": 7}).save(path)
+    scores = {"entropy": ScoreCalibration(None, RiskCurve([0.0, 0.5], [0.1, 0.2], 9), (None, None), (0.1, 1 / 3))}
+    Calibration("nets/mine.pt2", ("road", "sky"), STATISTICS, {"images": 7}, scores=scores).save(path)
     return path
 
 
@@ -41,9 +44,31 @@ def test_another_network_or_other_classes_are_refused(file):
         found.check_fits("mine.pt2", ("road",))
 
 
+def test_gradient_scores_of_other_settings_are_refused(tmp_path):
+    score = ScoreCalibration(None, RiskCurve([0.0], [0.0], 9))
+    mine = GradientSettings(p=1.0, scale="log")
+    Calibration("net", ("road",), scores={"gradient_onehot": score}, gradient=mine).save(tmp_path / "c.json")
+    found = load_calibration(tmp_path / "c.json")
+    assert found.gradient == mine
+    found.check_fits("net", ("road",), mine)
+    found.check_fits("net", ("road",))
+    with pytest.raises(CalibrationError, match=r"gradient_onehot was made with p = 1, .* running is p = 0.5, "):
+        found.check_fits("net", ("road",), GradientSettings(scale="log"))
+    Calibration("net", ("road",), scores={"entropy": score}, gradient=mine).check_fits(
+        "net", ("road",), GradientSettings()
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda d: d["scores"]["entropy"]["risk"]["risk"].pop(), "expected .k,. both"),
+        (lambda d: d["scores"]["entropy"].update(frame_means=[float("inf")]), "means of frames: expected finite"),
+        (lambda d: d["scores"]["entropy"].pop("recall"), "incomplete or damaged .KeyError"),
+        (lambda d: d["scores"]["entropy"].update(class_recall=[None]), "entropy: curves of 1 classes"),
+        (lambda d: d.update(scores=[1]), "incomplete or damaged .AttributeError"),
+        (lambda d: d["gradient"].update(p=-1.0), "p of the gradient norm is -1"),
+        (lambda d: d["gradient"].update(q=1.0), "incomplete or damaged .TypeError"),
         (lambda d: d.update(format="x"), "not a calibration"),
         (lambda d: d.update(version=2), "version 2, this program reads version 1"),
         (lambda d: d.pop("classes"), "incomplete or damaged .KeyError"),

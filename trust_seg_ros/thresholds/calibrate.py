@@ -1,4 +1,4 @@
-"""Labelled images -> ``Calibration``, in one pass over the network's answers."""
+"""Labelled images -> ``Calibration``, image after image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trust_seg_ros.segments import SegmentTargets
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
-from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder
+from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.thresholds.curves import RecallCurve
+from trust_seg_ros.thresholds.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
@@ -19,20 +19,24 @@ from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
 
 DEFAULT_SCORES = ("entropy", "margin")
+FIRST = 8
+"""Images that are held until their quantiles make the grid of a score without a range."""
 CLASS_STEP = 8
 """Curves by class keep every eighth threshold: they are for a handful of recalls, and coarser is only stricter."""
+_TAIL = 64  # thresholds beyond either end of the first images' quantiles
 
 
 @dataclass
 class Calibrator:
-    """Takes image after image; memory does not grow with them but for two numbers per image and score.
+    """Takes image after image; memory grows with them by two numbers per score and two per segment only.
 
     Attributes:
         network, class_names: of the network.
         scores: names of the pixel scores to make curves of.
         gradient: of gradient scores.
-        statistics: from an earlier calibration, for the curves of standardized_max_logit.
-        images: number added.
+        statistics: from other images, for the curves of standardized_max_logit; the calibration holds these then.
+        images: number added that have labelled pixels.
+        unlabelled: number without; what is missed in them is unknown, so that they count for nothing.
     """
 
     network: str
@@ -41,122 +45,200 @@ class Calibrator:
     gradient: GradientSettings = IN_LOGARITHMS
     statistics: ClassStatistics | None = None
     images: int = 0
+    unlabelled: int = 0
     _sample: LogitSample = field(default_factory=LogitSample)
     _pixels: int = 0
     _wrong: int = 0
 
     def __post_init__(self) -> None:
         q = len(self.class_names)
-        self._statistics: StatisticsBuilder | None = StatisticsBuilder(q)
+        self._builder: StatisticsBuilder | None = StatisticsBuilder(q) if self.statistics is None else None
         self._curves = {name: _ScoreCurves(name in SOFTMAX_SCORES, q) for name in self.scores}
-        self._segments = {"p_wrong": CurveBuilder(), "p_ood": CurveBuilder()}
+        self._segments, self._objects = _Values(), _Values()
 
-    def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray) -> None:
+    def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray) -> bool:
         """Add one labelled image.
 
         Args:
             answer, maps: of the network for it.
             truth: (H, W) uint8 class ids, 255 = no class: does not count.
 
+        Returns:
+            False for an image without a labelled pixel, which is left out.
+
         Raises:
             UncertaintyError: the network cannot give a score; the text says why.
         """
         classes, labelled = maps.classes.numpy(force=True), truth != UNLABELLED
+        frame = FrameScores(answer, maps, self.gradient, self.statistics)
+        frame.compute(self.scores)
+        if not labelled.any():
+            self.unlabelled += 1
+            return False
         wrong = (classes != truth) & labelled
         if not answer.raw:
-            self._statistics = None
-        if self._statistics is not None:
-            self._statistics.add(answer, classes, labelled)
+            self._builder = None
+        if self._builder is not None:
+            self._builder.add(answer, classes, labelled)
         self._sample.add(answer, truth)
-        frame = FrameScores(answer, maps, self.gradient, self.statistics)
         for name, curves in self._curves.items():
             curves.add(frame.get(name).numpy(), wrong, labelled, classes)
         self.images += 1
         self._pixels += int(labelled.sum())
         self._wrong += int(wrong.sum())
+        return True
 
-    def add_segments(self, p_wrong: np.ndarray, found: SegmentTargets) -> None:
-        """Add the segments of one labelled image.
+    def add_segments(self, p_wrong: np.ndarray, wrong: np.ndarray) -> None:
+        """Add the segments of one labelled image, those of which ground truth says something.
 
         Args:
             p_wrong: (n,) float64 in [0, 1], P(false positive).
-            found: what ground truth says of them.
+            wrong: (n,) bool, no labelled pixel of the segment has its class (IoU_adj = 0).
         """
-        self._segments["p_wrong"].add(p_wrong, found.false_positive)
+        self._segments.add(p_wrong, wrong)
 
-    def add_objects(self, p_ood: np.ndarray) -> None:
+    def add_objects(self, p_found: np.ndarray) -> None:
         """Add the OoD objects of one image of unknown objects.
 
         Args:
-            p_ood: (m,) float64, the largest P(OoD) of the OoD segments that touch each object; -inf where none does.
+            p_found: (m,) float64, the largest P(OoD) of the OoD segments that touch each object; -inf where none does.
         """
-        self._segments["p_ood"].add(p_ood, np.ones(len(p_ood), bool))
+        self._objects.add(p_found, np.ones(len(p_found), bool))
 
     def result(self, summary: Json | None = None) -> Calibration:
         """What was learned.
 
+        Args:
+            summary: where it comes from, for the file.
+
         Raises:
-            CalibrationError: no image, or no labelled pixel.
+            CalibrationError: no image with a labelled pixel.
             SettingError: the largest logit is the same everywhere.
         """
         if not self._pixels:
-            raise CalibrationError(
-                f"{self.images} images without a labelled pixel: expected ground truth to calibrate by"
+            raise CalibrationError(f"{self.unlabelled} images without a labelled pixel: expected ground truth")
+        counts = {
+            "images": self.images,
+            "images_without_labels": self.unlabelled,
+            "pixels": self._pixels,
+            "misclassified_pixels": self._wrong,
+        }
+        segments = {}
+        if self._segments.images:
+            p, wrong, image = self._segments.joined()
+            risk, every = segment_risk_curve(p, wrong, image, self._segments.images), np.ones(len(p), bool)
+            flagged = segment_recall_curve(p, every) if len(p) else None
+            found = segment_recall_curve(p, wrong) if wrong.any() else None
+            segments["p_wrong"] = ScoreCalibration(found, risk, flagged=flagged)
+        if self._objects.images:
+            p, _, image = self._objects.joined()
+            risk = object_risk_curve(p, image, self._objects.images)
+            segments["p_ood"] = ScoreCalibration(
+                segment_recall_curve(p, np.ones(len(p), bool)) if len(p) else None, risk
             )
-        counts = {"images": self.images, "pixels": self._pixels, "misclassified_pixels": self._wrong}
-        gradient = {"p": self.gradient.p, "variant": self.gradient.variant, "scale": self.gradient.scale}
-        segments = {name: builder for name, builder in self._segments.items() if builder.images}
         return Calibration(
             self.network,
             self.class_names,
-            None if self._statistics is None else self._statistics.statistics(),
-            {**counts, "gradient": gradient, **(summary or {})},
+            self.statistics if self._builder is None else self._builder.statistics(),
+            {**counts, **(summary or {})},
             self._sample.temperature(),
             {name: curves.result() for name, curves in self._curves.items()},
-            {name: builder.risk_curve() for name, builder in segments.items()},
+            segments,
+            self.gradient,
         )
+
+
+class _Values:
+    """Probabilities of many images, with the image each comes from."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, p: np.ndarray, wrong: np.ndarray) -> None:
+        self._parts.append((np.asarray(p, np.float64), np.asarray(wrong, bool)))
+        self.images += 1
+
+    def joined(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n,) probability, wrong, number of the image."""
+        p, wrong = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        return p, wrong, np.repeat(np.arange(self.images), [len(part) for part, _ in self._parts])
 
 
 class _ScoreCurves:
     """Curves of one score. Where its range is not known, the first images are kept: their quantiles make the grid."""
 
-    FIRST = 8
-
     def __init__(self, in_unit_range: bool, classes: int) -> None:
         self._classes = classes
-        self._builder = CurveBuilder(UNIT_GRID, classes) if in_unit_range else None
         self._held: list[tuple[np.ndarray, ...]] = []
         self._means: list[float] = []
+        self._builders = self._builders_of(UNIT_GRID) if in_unit_range else None
+
+    def _builders_of(self, grid: np.ndarray) -> tuple[CurveBuilder, CurveBuilder]:
+        """Of the wrong pixels, and of all."""
+        return CurveBuilder(grid, self._classes), CurveBuilder(grid)
 
     def add(self, score: np.ndarray, wrong: np.ndarray, labelled: np.ndarray, classes: np.ndarray) -> None:
         finite = score[np.isfinite(score)]
         self._means.append(float(finite.mean(dtype=np.float64)) if finite.size else float("nan"))
-        if self._builder is not None:
-            self._builder.add(score, wrong, labelled, classes)
+        if self._builders is not None:
+            self._count(self._builders, score, wrong, labelled, classes)
             return
         self._held.append((score, wrong, labelled, classes))
-        if len(self._held) == self.FIRST:
+        if len(self._held) == FIRST:
             self._begin()
 
-    def _begin(self) -> CurveBuilder:
-        values = np.concatenate([score[np.isfinite(score)] for score, *_ in self._held])
-        # thresholds are float32, as the scores are, so that none lies between two of them by rounding
-        grid = np.quantile(values, np.linspace(0.0, 1.0, len(UNIT_GRID)), method="nearest") if values.size else [0.0]
-        builder = self._builder = CurveBuilder(np.unique(np.asarray(grid, np.float64)), self._classes)
+    @staticmethod
+    def _count(
+        builders: tuple[CurveBuilder, CurveBuilder],
+        score: np.ndarray,
+        wrong: np.ndarray,
+        labelled: np.ndarray,
+        classes: np.ndarray,
+    ) -> None:
+        builders[0].add(score, wrong, None, classes)
+        builders[1].add(score, labelled, None, classes)
+
+    def _begin(self) -> tuple[CurveBuilder, CurveBuilder]:
+        every = np.concatenate([score[labelled] for score, _, labelled, _ in self._held] or [np.empty(0)])
+        bad = np.concatenate([score[wrong] for score, wrong, _, _ in self._held] or [np.empty(0)])
+        self._builders = self._builders_of(open_grid(bad, every))
         for image in self._held:
-            builder.add(*image)
+            self._count(self._builders, *image)
         self._held = []
-        return builder
+        return self._builders
 
     def result(self) -> ScoreCalibration:
-        builder = self._builder or self._begin()
-        by_class = builder.class_recall_curves()
+        wrong, every = self._builders or self._begin()
+        by_class = wrong.class_recall_curves()
         return ScoreCalibration(
-            builder.recall_curve() if builder.positives else None,
-            builder.risk_curve(),
+            wrong.recall_curve() if wrong.positives else None,
+            wrong.risk_curve(),
             tuple(None if curve is None else _thinned(curve) for curve in by_class),
-            tuple(mean for mean in self._means if np.isfinite(mean)),
+            tuple(sorted(mean for mean in self._means if np.isfinite(mean))),
+            every.recall_curve(),
         )
+
+
+def open_grid(wrong: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Thresholds for a score without a range: quantiles of a sample, and beyond both its ends as far again.
+
+    Args:
+        wrong: (n,) scores of misclassified pixels of the sample; most thresholds are where there are many of these.
+        every: (m,) scores of its labelled pixels, right and wrong.
+
+    Returns:
+        (k,) float64 ascending. Scores below all of them are missed by every threshold, which is only stricter.
+    """
+    parts = [
+        quantile_grid(values, points) for values, points in ((wrong, 769), (every, 257)) if np.isfinite(values).any()
+    ]
+    if not parts:
+        return np.zeros(1)
+    grid = np.unique(np.concatenate(parts))
+    width = float(grid[-1] - grid[0]) or 1.0
+    steps = np.arange(1, _TAIL + 1) / _TAIL * width
+    return np.unique(np.concatenate([grid[0] - steps, grid, grid[-1] + steps]))
 
 
 def _thinned(curve: RecallCurve) -> RecallCurve:

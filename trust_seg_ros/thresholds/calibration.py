@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.model_file import check_network, portable_name, read_json, write_json
-from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 FORMAT = "trust_seg_ros/calibration"
@@ -26,39 +30,61 @@ class CalibrationError(TrustSegError):
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """Of one pixel score.
+    """Of one pixel score, or of one probability of segments.
 
     Attributes:
-        recall: share of misclassified pixels found against the threshold; None where none was misclassified.
+        recall: share of what is wrong (misclassified pixels, wrong segments, OoD objects) that a threshold finds; None
+            where nothing was wrong.
         risk: mean share missed per image against the threshold.
-        class_recall: the recall curve of each predicted class; None where none of it was misclassified.
-        frame_means: mean of the score over the finite pixels of each image; what the shift monitor compares with.
+        class_recall: (q,) the recall curve of each predicted class, None where none of it was misclassified; () for
+            segments.
+        frame_means: of each image the mean over the pixels with a finite score, ascending; what the shift monitor
+            compares with. () for segments.
+        flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None where it
+            was not counted.
+
+    Raises:
+        CurveError: a mean that is not finite.
     """
 
     recall: RecallCurve | None
     risk: RiskCurve
     class_recall: tuple[RecallCurve | None, ...] = ()
     frame_means: tuple[float, ...] = ()
+    flagged: RecallCurve | None = None
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.frame_means)):
+            raise CurveError("means of frames: expected finite numbers")
 
     def to_json(self) -> Json:
         """As plain values."""
         return {
-            "recall": None if self.recall is None else self.recall.to_json(),
+            "recall": _json(self.recall),
             "risk": self.risk.to_json(),
-            "class_recall": [None if curve is None else curve.to_json() for curve in self.class_recall],
+            "class_recall": [_json(curve) for curve in self.class_recall],
             "frame_means": list(self.frame_means),
+            "flagged": _json(self.flagged),
         }
 
     @classmethod
     def from_json(cls, data: Json) -> ScoreCalibration:
         """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError where it is damaged."""
-        recall, by_class = data["recall"], data["class_recall"]
         return cls(
-            None if recall is None else RecallCurve.from_json(recall),
+            _recall(data["recall"]),
             RiskCurve.from_json(data["risk"]),
-            tuple(None if curve is None else RecallCurve.from_json(curve) for curve in by_class),
+            tuple(_recall(curve) for curve in data["class_recall"]),
             tuple(float(mean) for mean in data["frame_means"]),
+            _recall(data.get("flagged")),
         )
+
+
+def _json(curve: RecallCurve | None) -> Json | None:
+    return None if curve is None else curve.to_json()
+
+
+def _recall(data: Json | None) -> RecallCurve | None:
+    return None if data is None else RecallCurve.from_json(data)
 
 
 @dataclass(frozen=True)
@@ -71,8 +97,12 @@ class Calibration:
         summary: which data, how many images and pixels.
         temperature: of the softmax; None where it was not looked for.
         scores: name of a pixel score -> its curves.
-        segments: "p_wrong": share of an image's wrong segments below a threshold on P(false positive); "p_ood": share
-            of its OoD objects that no OoD segment at or above a threshold on P(OoD) touches.
+        segments: "p_wrong": wrong segments (IoU_adj = 0) at or above a threshold on P(false positive); "p_ood": objects
+            that an OoD segment at or above a threshold on P(OoD) touches.
+        gradient: how the gradient scores among ``scores`` were computed.
+
+    Raises:
+        CalibrationError: parts of other numbers of classes.
     """
 
     network: str
@@ -81,7 +111,8 @@ class Calibration:
     summary: Json = field(default_factory=dict)
     temperature: Temperature | None = None
     scores: Mapping[str, ScoreCalibration] = field(default_factory=dict)
-    segments: Mapping[str, RiskCurve] = field(default_factory=dict)
+    segments: Mapping[str, ScoreCalibration] = field(default_factory=dict)
+    gradient: GradientSettings = IN_LOGARITHMS
 
     def __post_init__(self) -> None:
         if self.class_statistics is not None and len(self.class_statistics) != len(self.class_names):
@@ -89,23 +120,38 @@ class Calibration:
                 f"class statistics of {len(self.class_statistics)} classes; the calibration has {len(self.class_names)}"
             )
 
-    def curves(self, name: str) -> Curves | None:
-        """What a policy needs of a pixel score, of "p_wrong" or "p_ood"; None where that is not calibrated."""
-        if name in self.segments:
-            return Curves(risk=self.segments[name])
-        score = self.scores.get(name)
-        return None if score is None else Curves(score.recall, score.risk, score.class_recall)
+        for name, score in self.scores.items():
+            if len(score.class_recall) not in (0, len(self.class_names)):
+                raise CalibrationError(
+                    f"{name}: curves of {len(score.class_recall)} classes; the calibration has {len(self.class_names)}"
+                )
 
-    def check_fits(self, network: str, class_names: Sequence[str]) -> None:
+    def curves(self, name: str) -> Curves | None:
+        """What a threshold policy needs of a pixel score, or of "p_wrong" or "p_ood"; None: it is not calibrated."""
+        found = self.segments.get(name, self.scores.get(name))
+        return None if found is None else Curves(found.recall, found.risk, found.class_recall)
+
+    def check_fits(self, network: str, class_names: Sequence[str], gradient: GradientSettings | None = None) -> None:
         """Refuse to serve another network; a file of one may have moved.
 
+        Args:
+            network, class_names: of the network that runs.
+            gradient: how it computes gradient scores; None = they are not used.
+
         Raises:
-            CalibrationError: the text names both.
+            CalibrationError: network, classes, or the settings of a calibrated gradient score differ; the text names
+                both.
         """
         try:
             check_network((self.network, self.class_names), (network, tuple(class_names)), "the calibration", _WAY_OUT)
         except MetaModelError as error:
             raise CalibrationError(str(error).replace("was fitted for", "was made for")) from error
+        calibrated = [name for name in self.scores if name in GRADIENT_SCORES]
+        if gradient is not None and gradient != self.gradient and calibrated:
+            raise CalibrationError(
+                f"the calibration of {', '.join(calibrated)} was made with {_words(self.gradient)}; running is "
+                f"{_words(gradient)}; use one of the two for both, or {_WAY_OUT}"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the file; atomic rename, so a broken run leaves nothing half-written.
@@ -124,6 +170,7 @@ class Calibration:
             content["class_statistics"] = self.class_statistics.to_json()
         if self.temperature is not None:
             content["temperature"] = self.temperature.to_json()
+        content["gradient"] = asdict(self.gradient)
         content["scores"] = {name: score.to_json() for name, score in self.scores.items()}
         content["segments"] = {name: curve.to_json() for name, curve in self.segments.items()}
         try:
@@ -154,7 +201,8 @@ def load_calibration(path: str | Path) -> Calibration:
             data.get("summary", {}),
             None if data.get("temperature") is None else Temperature.from_json(data["temperature"]),
             {name: ScoreCalibration.from_json(score) for name, score in data.get("scores", {}).items()},
-            {name: RiskCurve.from_json(curve) for name, curve in data.get("segments", {}).items()},
+            {name: ScoreCalibration.from_json(found) for name, found in data.get("segments", {}).items()},
+            GradientSettings(**data["gradient"]) if "gradient" in data else IN_LOGARITHMS,
         )
     except MetaModelError as error:
         raise CalibrationError(str(error)) from error
@@ -162,3 +210,7 @@ def load_calibration(path: str | Path) -> Calibration:
         raise CalibrationError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, TrustSegError) as error:
         raise CalibrationError(f"{path}: incomplete or damaged ({type(error).__name__}: {error})") from error
+
+
+def _words(gradient: GradientSettings) -> str:
+    return f"p = {gradient.p:g}, variant {gradient.variant}, scale {gradient.scale}"
