@@ -134,3 +134,12 @@ def test_a_model_of_metrics_that_nobody_computes_is_refused():
 def test_the_threshold_of_a_gradient_model_is_told_as_a_logarithm(score, stored, settings, expected):
     model = size_model("net", NAMES, score=score, threshold=stored)
     assert fitted_threshold(model, settings) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_model_of_another_gradient_norm_is_refused():
+    fitted = replace(size_model("net", NAMES, "gradient_onehot"), summary={"gradient": {"p": 0.5, "variant": "exact"}})
+    assert OodJudge(3, fitted, GradientSettings(0.5, "exact", "log")).model is fitted
+    for other in (GradientSettings(2.0), GradientSettings(0.5, "published")):
+        with pytest.raises(MetaModelError, match=r"gradient_onehot with p = 0.5, exact; set are p = "):
+            OodJudge(3, fitted, other)
+    assert OodJudge(3, replace(fitted, score="entropy"), GradientSettings(2.0)).model is not None

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
@@ -24,13 +25,16 @@ class OodJudge:
     Args:
         n_classes: of the network.
         model: the meta model; None = segments are found and named, not judged.
+        gradient: how gradient scores are computed here; None = not looked at.
 
     Raises:
-        MetaModelError: the model needs metrics that no feature set has.
+        MetaModelError: the model needs metrics that no feature set has, or was fitted for another gradient norm.
     """
 
-    def __init__(self, n_classes: int, model: OodModel | None = None) -> None:
+    def __init__(self, n_classes: int, model: OodModel | None = None, gradient: GradientSettings | None = None) -> None:
         self.model = model
+        if model is not None and gradient is not None:
+            _check_gradient(model, gradient)
         self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
 
     def serves(self, score: str) -> bool:
@@ -91,6 +95,16 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     sign = gradient.sign(model.score.removeprefix("gradient_"))  # type: ignore[arg-type]
     norm = sign * model.threshold
     return sign * math.log(norm) if norm > 0.0 else math.nan
+
+
+def _check_gradient(model: OodModel, gradient: GradientSettings) -> None:
+    fitted = model.summary.get("gradient")  # p and variant; the scale changes no segment
+    if model.score in GRADIENT_SCORES and fitted and fitted != {"p": gradient.p, "variant": gradient.variant}:
+        raise MetaModelError(
+            f"the OoD meta model was fitted for {model.score} with p = {fitted.get('p')}, {fitted.get('variant')}; set "
+            f"are p = {gradient.p:g}, {gradient.variant}: set gradient.p and gradient.variant to those, or fit one for "
+            "these (trust-seg benchmark --gradient-p --gradient-variant --save-meta)"
+        )
 
 
 def _largest_probability(table: SegmentTable) -> np.ndarray:

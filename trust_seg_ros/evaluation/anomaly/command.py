@@ -162,7 +162,10 @@ def run(args: argparse.Namespace) -> int:
     if args.save_meta is not None:
         data = found.fitted[look.scores[0]]
         on = (fit_images or images).name
-        fit_ood(data, args.features, {"data_set": on, "features": args.features}).save(args.save_meta)
+        summary = {"data_set": on, "features": args.features}
+        if look.scores[0].startswith("gradient"):
+            summary["gradient"] = {"p": args.gradient_p, "variant": args.gradient_variant}
+        fit_ood(data, args.features, summary).save(args.save_meta)
         console.print(f"wrote {args.save_meta}: fitted on {len(data):,} segments of {on}", highlight=False)
     return 0
 
