@@ -144,7 +144,13 @@ def test_groups_add_up(dataset, judged):
     pixels = sum(int((labels != 255).sum()) for _, _, labels in dataset[1]["test"])
     for name in ("predicted", "true", "distance"):
         assert sum(int(row["pixels"]) for row in table(judged, f"by_{name}")) == pixels
-        assert len(table(judged, f"by_{name}_policies")) == len(table(judged, f"by_{name}"))
+        assert len(table(judged, f"by_{name}_recall")) == len(table(judged, f"by_{name}"))
+    # what is flagged of the groups is what is flagged of all
+    groups = {row["predicted class"]: row for row in table(judged, "by_predicted_flagged")}
+    flagged = sum(int(r["pixels"]) * float(groups[r["predicted class"]]["otsu"]) for r in table(judged, "by_predicted"))
+    best = (judged / "report.md").read_text().partition("best score: ")[2].split()[0]
+    row = next(r for r in table(judged, "val_draws") if (r["score"], r["policy"]) == (best, "otsu"))
+    assert flagged / pixels == pytest.approx(float(row["flagged"]), abs=1e-4)
     assert {row["true class"] for row in table(judged, "by_true")} == {"red", "green", "blue"}
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
 from trust_seg_ros.evaluation.trust import figures, shift_figures, shift_tables, tables
 from trust_seg_ros.evaluation.trust.draws import Arrangement
+from trust_seg_ros.evaluation.trust.group_tables import group_tables
 from trust_seg_ros.evaluation.trust.panel import Panel
 from trust_seg_ros.evaluation.trust.study import Study
 
@@ -34,7 +35,7 @@ def contents(
     sections = [
         Section("Scores", "", (tables.scores(s), tables.reliability(s)), pictures),
         *(_policies(s, arrangement) for arrangement in s.arrangements),
-        Section("Classes and boundaries", "", tables.groups(s, s.arrangements[0])),
+        Section("Classes and boundaries", "", group_tables(s, s.arrangements[0])),
     ]
     if s.shifted:
         sections.append(
@@ -51,7 +52,7 @@ def _policies(s: Study, arrangement: Arrangement) -> Section:
     caption = f"Recall and flagged share of every policy on {s.best_score}, calibrated on {arrangement.name}"
     picture = Picture("policies", caption, partial(figures.trade, s, arrangement))
     title = f"Policies, calibrated on {arrangement.name}"
-    made = (best, *tables.cost(s, arrangement), everything)
+    made = (best, *tables.cost(s, arrangement), everything, tables.draws(s, arrangement))
     return Section(title, "", made, (picture,), _prefix(s, arrangement))
 
 

@@ -18,6 +18,7 @@ from trust_seg_ros.evaluation.trust.study import Judged, Study
 
 BESIDE = 3
 """Shifted conditions that are drawn beside the clean images, at most."""
+_FIRST_RECALL = 1e-3  # precision over a handful of pixels jumps up and down
 Curve = tuple[np.ndarray, np.ndarray]
 
 
@@ -183,7 +184,8 @@ def _roc_curve(right: np.ndarray, wrong: np.ndarray) -> Curve:
 
 def _pr_curve(right: np.ndarray, wrong: np.ndarray) -> Curve:
     counts = falling_counts(np.arange(len(right), dtype=np.float64), wrong, right)
-    return counts.recall, counts.precision
+    start = int(np.searchsorted(counts.recall, _FIRST_RECALL))
+    return counts.recall[start:], counts.precision[start:]
 
 
 def _risk_curve(right: np.ndarray, wrong: np.ndarray) -> Curve:

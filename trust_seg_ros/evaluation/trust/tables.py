@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from trust_seg_ros.evaluation.meta.study import Spread
 from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table, Value
-from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
 from trust_seg_ros.evaluation.trust.draws import Arrangement
-from trust_seg_ros.evaluation.trust.measures import Ordering, ordering
+from trust_seg_ros.evaluation.trust.measures import Ordering
 from trust_seg_ros.evaluation.trust.outcomes import Outcome
 from trust_seg_ros.evaluation.trust.study import Study
 
@@ -96,26 +93,15 @@ def cost(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
     return (Table("cost", title, tuple(columns), tuple(rows), note, IN_REPORT),)
 
 
-def groups(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
-    """By predicted class, by true class, by distance to the boundary: of the best score, and of all in a file."""
-    q = len(s.counts.classes)
-    kinds = (
-        ("predicted", "predicted class", (*s.counts.classes, "none (faulty)"), 0),
-        ("true", "true class", s.counts.classes, q + 1),
-        ("distance", "distance to the boundary, px", RANGES, 2 * q + 1),
-    )
-    tables = []
-    for name, title, names, start in kinds:
-        by_score = {score: _measured_groups(s, score, names, start) for score in s.clean.orderings}
-        columns = (Column(title, "text"), Column("pixels", "count"), Column("wrong, %"), *ORDERING)
-        best = tuple((group, *row) for group, row in by_score[s.best_score])
-        every = tuple((score, group, *row) for score, rows in by_score.items() for group, row in rows)
-        note = "Each group for itself: how well the score orders its pixels by being misclassified."
-        heading = f"By {title.removesuffix(', px')}"
-        tables.append(Table(f"by_{name}", f"{heading}, {s.best_score}", columns, best, note, IN_REPORT))
-        tables.append(_recall_of_groups(s, arrangement, name, title, names, start))
-        tables.append(Table(f"by_{name}_all", f"{heading}, every score", (SCORE, *columns), every, place=IN_FILE))
-    return tuple(tables)
+def draws(s: Study, arrangement: Arrangement) -> Table:
+    """Every draw by itself, of every score and policy."""
+    rows = []
+    for o in s.clean.outcomes[arrangement.name]:
+        values = (o.thresholds, o.recall, o.precision, o.flagged, o.missed, o.left)
+        for draw, numbers in zip(arrangement.draws, np.stack(values, 1).tolist(), strict=True):
+            rows.append((draw.name, o.score, o.policy.name, *numbers))
+    columns = (Column("draw", "text"), SCORE, POLICY, *OUTCOME[:-1])
+    return Table("draws", "Every draw", columns, tuple(rows), place=IN_FILE)
 
 
 def measured(found: Ordering) -> tuple[float, ...]:
@@ -127,38 +113,3 @@ def shares(o: Outcome) -> tuple[Value, ...]:
     """The values of ``OUTCOME``."""
     values = (o.thresholds, o.recall, o.precision, o.flagged, o.missed, o.left)
     return (*(Spread.of(value) for value in values), o.kept)
-
-
-def _measured_groups(s: Study, score: str, names: Sequence[str], start: int) -> list[tuple[str, tuple[Value, ...]]]:
-    counts, rows = s.counts.scores[score].groups, []
-    for k, group in enumerate(names):
-        right, wrong = counts[start + k]
-        found = ordering(wrong, right)
-        if found.pixels:
-            rows.append((group, (found.pixels, found.wrong, *measured(found))))
-    return rows
-
-
-def _recall_of_groups(
-    s: Study, arrangement: Arrangement, name: str, title: str, names: Sequence[str], start: int
-) -> Table:
-    found = [o for o in s.clean.outcomes[arrangement.name] if o.score == s.best_score and not o.reason]
-    totals, rows = s.counts.scores[s.best_score].groups.sum(-1), []
-    for k, group in enumerate(names):
-        right, wrong = totals[start + k].tolist()
-        if right + wrong:
-            cells: list[Value] = [group]
-            for o in found:
-                flagged_right, flagged_wrong = o.groups[start + k].tolist()
-                cells.append(flagged_wrong / wrong if wrong else np.nan)
-                cells.append((flagged_right + flagged_wrong) / (right + wrong))
-            rows.append(tuple(cells))
-    columns = [Column(title, "text")]
-    columns += [Column(f"{what} {o.policy.name}, %") for o in found for what in ("recall", "flagged")]
-    heading = f"Recall and flagged share by {title.removesuffix(', px')}, {s.best_score}"
-    note = (
-        "Over all images, with the thresholds of every draw, mean over draws: for one number the images that it was "
-        "calibrated on are not left out here."
-    )
-    place = IN_REPORT if name == "distance" else IN_FILE
-    return Table(f"by_{name}_policies", heading, tuple(columns), tuple(rows), note, place)
