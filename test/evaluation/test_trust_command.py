@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.evaluation.trust import reference
+from trust_seg_ros.evaluation.trust import passes, reference
 from trust_seg_ros.evaluation.trust.panel import CAUGHT, MISSED, NEEDLESS, judgement
 
 NETWORK = """
@@ -214,6 +215,46 @@ def test_scores_that_the_network_cannot_give(dataset, tmp_path, capsys):
     assert "gradient_onehot left out:" in page
     assert "standardized_max_logit left out:" in page
     assert math.isfinite(float(table(tmp_path / "all", "scores")[0]["AUROC"]))
+
+
+def test_counts_are_kept_and_made_anew_when_something_changed(dataset, tmp_path, monkeypatch):
+    root = tmp_path / "data"
+    shutil.copytree(dataset[0] / "val", root)
+    cache, runs = tmp_path / "cache", []
+    walked = passes.walk
+
+    def watched(*args, **options):
+        for seen in walked(*args, **options):
+            runs.append(seen.sample.name)
+            yield seen
+
+    monkeypatch.setattr(passes, "walk", watched)
+    words = ("--score", "margin", "entropy", "--policy", "otsu", "target_recall:0.8", "--cache", str(cache))
+    assert trust(root, tmp_path / "a", *words, "--runs", "2", "--corrupt", "fog:2") == 0
+    assert len(runs) == 9  # bins, clean, fog
+    assert trust(root, tmp_path / "b", *words, "--runs", "2", "--corrupt", "fog:2") == 0
+    assert len(runs) == 9
+    for path in (tmp_path / "a").glob("*.csv"):
+        assert path.read_text() == (tmp_path / "b" / path.name).read_text(), path.name
+    assert trust(root, tmp_path / "c", *words, "--runs", "4", "--corrupt", "fog:3") == 0
+    assert len(runs) == 12  # fog:3
+    assert trust(root, tmp_path / "d", *words, "--runs", "2", model="Blind") == 0
+    assert len(runs) == 18  # another network
+    label = next((root / "labels").iterdir())
+    cv2.imwrite(str(label), np.zeros(SIZE, np.uint8))
+    assert trust(root, tmp_path / "e", *words, "--runs", "2") == 0
+    assert len(runs) == 24  # other labels
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert trust(root, tmp_path / "f", *words, "--runs", "2") == 0
+    assert len(runs) == 30  # damaged files
+    assert (tmp_path / "f" / "scores.csv").is_file()
+
+
+def test_a_cache_that_cannot_be_written(dataset, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert trust(dataset[0], tmp_path / "out", "--cache", str(tmp_path / "file" / "cache")) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_broken_image_is_named(dataset, tmp_path, capsys):

@@ -17,8 +17,11 @@ from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, drop
 from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.evaluation.meta.report import Report
+    from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.counts import DataCounts
     from trust_seg_ros.evaluation.trust.draws import Arrangement
     from trust_seg_ros.evaluation.trust.passes import Look
@@ -57,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, EPILOG, "test", "judge on")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
     parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep counts of every pass there: a study that is judged otherwise, or that was stopped, runs the network "
+        "only for what is new",
+    )
     judging = parser.add_argument_group("scores, policies, calibration")
     judging.add_argument(
         "--score",
@@ -107,9 +117,9 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 200
     from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.contents import contents
     from trust_seg_ros.evaluation.trust.panel import Panel, shown_policy
-    from trust_seg_ros.evaluation.trust.passes import count, score_grids
     from trust_seg_ros.evaluation.trust.study import study
 
     settings = network_settings(args)
@@ -123,11 +133,12 @@ def run(args: argparse.Namespace) -> int:
     shifted = conditions(args, images, labels)
     network = settings.load()
     look, notes = chosen_look(args, network)
+    cache = CountsCache(None if args.cache is None else args.cache.expanduser(), look)
     with _bars(console) as announce:
-        grids = score_grids(look, images)
-        counts = count(look, images, args.split, grids, announce(f"images of {args.split}"))
-        arranged = _arrangements(args, look, counts, others, grids, announce)
-        found = study(look, counts, arranged, look.policies, shifted, grids, announce)
+        grids = cache.grids(images)
+        counts = cache.counts(images, args.split, grids, announce(f"images of {args.split}"))
+        arranged = _arrangements(args, cache, counts, others, grids, announce)
+        found = study(cache, counts, arranged, look.policies, shifted, grids, announce)
     panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
     notes += dropped(look.policies, look.scores)
     report = contents(found, shlex.join(("trust-seg", *args.words)), _facts(args, look, found), notes, panel)
@@ -141,14 +152,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _arrangements(
     args: argparse.Namespace,
-    look: Look,
+    cache: CountsCache,
     counts: DataCounts,
     others: dict[str, LabelledFolder],
-    grids: dict[str, object],
+    grids: dict[str, np.ndarray],
     announce: Announce,
 ) -> list[Arrangement]:
     from trust_seg_ros.evaluation.trust import draws
-    from trust_seg_ros.evaluation.trust.passes import count
 
     found = []
     for name in dict.fromkeys(args.calibrate_on):
@@ -157,7 +167,7 @@ def _arrangements(
         elif name == draws.DRIVE:
             found.append(draws.by_drive(counts))
         else:
-            other = count(look, others[name], name, grids, announce(f"images of {name}"))  # type: ignore[arg-type]
+            other = cache.counts(others[name], name, grids, announce(f"images of {name}"))
             found.append(draws.on_split(name, other, counts))
     return found
 

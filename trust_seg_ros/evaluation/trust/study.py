@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trust_seg_ros.evaluation.trust.cache import CountsCache
 from trust_seg_ros.evaluation.trust.counts import DataCounts
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.measures import Ordering, Reliability, ordering
 from trust_seg_ros.evaluation.trust.outcomes import Calibrated, Outcome, calibrate, judge
-from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count
+from trust_seg_ros.evaluation.trust.passes import LabelledImages, Progress
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 
 Announce = Callable[[str], Progress]
@@ -104,7 +105,7 @@ class Study:
 
 
 def study(
-    look: Look,
+    cache: CountsCache,
     counts: DataCounts,
     arrangements: Sequence[Arrangement],
     policies: Sequence[NamedPolicy],
@@ -115,8 +116,8 @@ def study(
     """Judge every score and policy on clean images, then make a pass over every shifted condition.
 
     Args:
-        look: network and scores.
-        counts: of the clean images, from ``passes.count``.
+        cache: network and scores, and where counts are kept.
+        counts: of the clean images, from ``CountsCache.counts``.
         arrangements: of those images.
         policies: to judge.
         conditions: shifted data.
@@ -129,7 +130,7 @@ def study(
     thresholds = {
         (arrangement.name, score, policy.name): calibrate(policy, score, arrangement)
         for arrangement in arrangements
-        for score in look.scores
+        for score in cache.look.scores
         for policy in policies
         if policy.calibrated
     }
@@ -137,7 +138,7 @@ def study(
     shifted = []
     for condition in conditions:
         progress = None if announce is None else announce(condition.name)
-        seen = count(look, condition.images, condition.name, grids or {}, progress)
+        seen = cache.counts(condition.images, condition.name, grids or {}, progress)
         shifted.append(_judged(seen, condition.kind, condition.severity, arrangements, policies, thresholds))
     return Study(counts, tuple(arrangements), clean, tuple(shifted), tuple(policies), thresholds)
 
