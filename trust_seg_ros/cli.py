@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
     "finetune": ("trust_seg_ros.training.finetune_command", "maximise the entropy on what has no class"),
     "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
+    "calibrate": (
+        "trust_seg_ros.commands.calibrate",
+        "learn from labelled data which thresholds find how many mistakes",
+    ),
     "evaluate": (
         "trust_seg_ros.evaluation.meta.command",
         "judge meta classification and regression: the tables and figures of MetaSeg",

@@ -11,6 +11,7 @@ from trust_seg_ros.thresholds.temperature import Temperature
 
 GRID = np.linspace(0.0, 1.0, 33)
 RISK = RiskCurve(GRID, GRID**2, 50)
+OUT_OF_REACH = RiskCurve([-np.inf, 0.0, 0.5, 1.0], [0.3, 0.3, 0.6, 0.9], 20)
 RECALL = RecallCurve(GRID, 1.0 - GRID**2, 5000)
 BINS = ((0.25, 0.4, 0.5), (0.0, 0.0, 0.0), (0.75, 0.9, 0.8))
 
@@ -20,7 +21,7 @@ def whole(**parts):
     given = {
         "temperature": Temperature(1.3, 0.5, 0.4, 0.1, 0.02, 1000, BINS, BINS),
         "scores": {"entropy": score, "energy": ScoreCalibration(None, RISK)},
-        "segments": {"p_wrong": RISK, "p_ood": RiskCurve([-np.inf, 0.0, 0.5, 1.0], [0.3, 0.3, 0.6, 0.9], 20)},
+        "segments": {"p_wrong": ScoreCalibration(RECALL, RISK), "p_ood": ScoreCalibration(None, OUT_OF_REACH)},
     }
     return Calibration("net", ("road", "sky"), **(given | parts))
 
@@ -42,7 +43,7 @@ def test_what_is_not_there_is_left_out(tmp_path):
 
 def test_a_threshold_that_too_few_images_give_is_not_marked(tmp_path):
     marked, plain = tmp_path / "marked", tmp_path / "plain"
-    only = whole(temperature=None, scores={}, segments={"p_wrong": RISK})
+    only = whole(temperature=None, scores={}, segments={"p_wrong": ScoreCalibration(None, RISK)})
     write_figures(only, marked, (0.1,))
     write_figures(only, plain, (0.01,))  # would need 99 images
     assert (marked / "p_wrong.png").read_bytes() != (plain / "p_wrong.png").read_bytes()

@@ -42,8 +42,8 @@ def write_figures(calibration: Calibration, folder: str | Path, alphas: tuple[fl
             written.append(_reliability(calibration.temperature, folder / "reliability.png"))
         for name, score in calibration.scores.items():
             written.append(_score(name, score, calibration.class_names, alphas, folder / f"{name}.png"))
-        for name, risk in calibration.segments.items():
-            written.append(_segments(name, risk, alphas, folder / f"{name}.png"))
+        for name, found in calibration.segments.items():
+            written.append(_segments(name, found.risk, alphas, folder / f"{name}.png"))
     except OSError as error:
         raise CalibrationError(f"{folder}: figures cannot be written there ({error.strerror or error})") from error
     return written

@@ -19,6 +19,9 @@ from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
 
 DEFAULT_SCORES = ("entropy", "margin")
+_SMALL = [2.0**e * (1 + j / 32) for e in range(-20, -5) for j in range(32)]
+SOFTMAX_GRID = np.unique(np.concatenate([UNIT_GRID, _SMALL]))
+"""Thresholds for scores in [0, 1]: even, and finer towards 0, where a network that is too sure has its mistakes."""
 FIRST = 8
 """Images that are held until their quantiles make the grid of a score without a range."""
 CLASS_STEP = 8
@@ -172,7 +175,7 @@ class _ScoreCurves:
         self._classes = classes
         self._held: list[tuple[np.ndarray, ...]] = []
         self._means: list[float] = []
-        self._builders = self._builders_of(UNIT_GRID) if in_unit_range else None
+        self._builders = self._builders_of(SOFTMAX_GRID) if in_unit_range else None
 
     def _builders_of(self, grid: np.ndarray) -> tuple[CurveBuilder, CurveBuilder]:
         """Of the wrong pixels, and of all."""

@@ -1,0 +1,199 @@
+"""``trust-seg calibrate``: what labelled data say of a network's scores, as a file for the node."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
+from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+
+if TYPE_CHECKING:
+    from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.datasets.ood_layouts import OodImages
+    from trust_seg_ros.thresholds.calibrate import Calibrator
+    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
+    from trust_seg_ros.thresholds.calibration import Calibration
+    from trust_seg_ros.types import Json
+
+RECALLS, ALPHAS = (0.8, 0.9, 0.95), (0.01, 0.05, 0.1, 0.2)
+EPILOG = """examples:
+  trust-seg calibrate data/camvid --split val --out calibration.json
+  trust-seg calibrate data/mine --split val --split test --model mine.pt2 --labels mine.yaml --out mine.json
+  trust-seg calibrate data/camvid --score all --figures out/calibration --out calibration.json
+  trust-seg calibrate data/camvid --ood synthetic:seeds=500-699:kinds=deer,sofa --out calibration.json
+  trust-seg calibrate data/camvid --score standardized_max_logit --statistics train.json --out calibration.json
+
+The network runs over the images once (twice where standardized_max_logit gets thresholds without --statistics). The
+file holds, for this network: statistics of the largest logit by predicted class, the temperature of the softmax, and
+for every score the whole curves from which the policies target_recall and conformal read their thresholds, so that
+recall and alpha stay parameters that can be set while driving. The node loads it as the parameter calibration.
+
+Which images: none that the network was trained on (it is too sure there), none that the meta model was fitted on (for
+the guarantee on segments), and as many different scenes as there are: frames of one drive, seconds apart, are
+hardly more than one image. The guarantee of alpha needs 1/alpha - 1 images. docs/calibrate.md walks through it.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    add_data_arguments(parser, EPILOG, "val", "calibrate on", several=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
+    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    scores = parser.add_argument_group("pixel scores")
+    scores.add_argument(
+        "--score",
+        nargs="+",
+        default=["entropy", "margin"],
+        metavar="NAME",
+        help="scores to make curves of: entropy, margin, variation_ratio, max_logit, energy, standardized_max_logit, "
+        "gradient_onehot, gradient_uniform, or all that the network can give (default: entropy margin)",
+    )
+    scores.add_argument(
+        "--statistics",
+        type=Path,
+        metavar="FILE",
+        help="take the class statistics of standardized_max_logit from this calibration, for example of the images the "
+        "network was trained on",
+    )
+    scores.add_argument(
+        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
+    )
+    scores.add_argument(
+        "--gradient-variant",
+        choices=("exact", "published"),
+        default="exact",
+        help="of gradient scores (default: %(default)s)",
+    )
+    shown = parser.add_argument_group("thresholds shown at the end; the file serves any")
+    shown.add_argument(
+        "--recall",
+        type=share,
+        nargs="+",
+        default=list(RECALLS),
+        metavar="R",
+        help=f"shares of misclassified pixels to find (default: {words(RECALLS)})",
+    )
+    shown.add_argument(
+        "--alpha",
+        type=alpha,
+        nargs="+",
+        metavar="A",
+        help="expected shares that may be missed, with a guarantee; one that there are too few images for is an error "
+        f"(default: {words(ALPHAS)}, those that can be had)",
+    )
+    segments = parser.add_argument_group("segments")
+    segments.add_argument(
+        "--meta-model",
+        default="auto",
+        metavar="FILE",
+        help="of trust-seg fit, for thresholds on P(false positive); auto: the shipped one; none (default: auto)",
+    )
+    segments.add_argument(
+        "--ood",
+        metavar="DATASET",
+        help="images of unknown objects, in a layout of trust-seg benchmark, for thresholds on P(OoD) (default: none)",
+    )
+    segments.add_argument("--ood-split", default="test", metavar="SPLIT", help="of LostAndFound (default: %(default)s)")
+    segments.add_argument(
+        "--ood-meta-model",
+        default="auto",
+        metavar="FILE",
+        help="of trust-seg benchmark --save-meta; auto: the shipped one (default: auto)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate; returns the exit status."""
+    check(args)
+    console = Console()
+    if not console.is_terminal:  # nobody knows the width of a file
+        console.width = 200
+    from trust_seg_ros.commands import calibrate_report as report
+    from trust_seg_ros.datasets.ood_layouts import open_ood_images
+
+    settings = network_settings(args)
+    labels = settings.label_set()
+    args.split = list(dict.fromkeys(args.split))
+    folders = [open_split(args, split, labels) for split in args.split]
+    unknown = None if args.ood is None else open_ood_images(args.ood, args.ood_split)
+    check_images(args.alpha, sum(map(len, folders)))
+    plan, notes = chosen_plan(args, settings.load(), unknown)
+    calibrator = _passed(args, plan, folders, unknown, console)
+    found = calibrator.result(_summary(args, plan, folders, unknown))
+    found.save(args.out)
+    if found.temperature is not None:
+        console.print(report.temperature_table(found.temperature))
+    console.print(report.classes_table(found), report.thresholds_table(found, args.recall, args.alpha or ALPHAS))
+    for note in (*notes, *remarks(found, plan, args.split)):
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    for name, reason in plan.skipped.items():
+        console.print(f"left out: {name}: {reason}", highlight=False, soft_wrap=True)
+    files = _drawn(args, found)
+    console.print(
+        f"wrote {args.out}{f' and {len(files)} figures to {args.figures}' if files else ''}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for score in (*found.scores.values(), *found.segments.values()):
+        check_images(args.alpha, score.risk.images)
+    return 0
+
+
+def _passed(
+    args: argparse.Namespace,
+    plan: CalibrationPlan,
+    folders: Sequence[LabelledFolder],
+    unknown: OodImages | None,
+    console: Console,
+) -> Calibrator:
+    from dataclasses import replace
+
+    from trust_seg_ros.meta.progress import collection_bar
+    from trust_seg_ros.thresholds.calibrate_pass import add_labelled, add_unknown, class_statistics
+    from trust_seg_ros.uncertainty.score_names import STANDARDIZED
+
+    splits = " + ".join(args.split)
+    if STANDARDIZED in plan.scores and plan.statistics is None:
+        with collection_bar(console, f"class statistics of {splits}") as progress:
+            plan = replace(plan, statistics=class_statistics(plan, folders, progress))
+    calibrator = plan.calibrator()
+    with collection_bar(console, f"pixels of {splits}") as progress:
+        add_labelled(calibrator, plan, folders, progress)
+    if unknown is not None:
+        with collection_bar(console, "unknown objects") as progress:
+            add_unknown(calibrator, plan, unknown, progress)
+    return calibrator
+
+
+def _summary(
+    args: argparse.Namespace, plan: CalibrationPlan, folders: Sequence[LabelledFolder], unknown: OodImages | None
+) -> Json:
+    """How the calibration came to be: names and settings, but no places on this machine."""
+    from trust_seg_ros.meta.store_identity import package_version
+
+    summary: Json = {
+        "data": args.dataset.expanduser().resolve().name,
+        "split": " + ".join(args.split),
+        "skipped": len(plan.skipped),
+        "ignored_labels": sorted({value for folder in folders for value in folder.ignore}),
+        "versions": {"trust_seg_ros": package_version()},
+    }
+    if unknown is not None and plan.ood_model is not None:
+        model = plan.ood_model
+        settings = {"score": model.score, "threshold": model.threshold, "min_size": plan.ood_min_size}
+        summary["ood"] = {"data": unknown.name, "images": len(unknown), **settings}
+    return summary
+
+
+def _drawn(args: argparse.Namespace, found: Calibration) -> list[Path]:
+    if args.figures is None:
+        return []
+    from trust_seg_ros.evaluation.calibration_figures import write_figures
+
+    return write_figures(found, args.figures, tuple(args.alpha or ALPHAS))

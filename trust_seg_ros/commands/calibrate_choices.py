@@ -1,0 +1,157 @@
+"""What the options of ``trust-seg calibrate`` mean, what does not go together, and what to remark in the end."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trust_seg_ros.datasets.ood_layouts import OodImages
+    from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
+    from trust_seg_ros.thresholds.calibration import Calibration
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+
+ALL = "all"
+
+
+def check(args: argparse.Namespace) -> None:
+    """Say before the work, not after it, what cannot be done."""
+    from trust_seg_ros.thresholds.calibration import CalibrationError
+
+    path = args.out = args.out.expanduser()
+    if path.is_dir():
+        raise CalibrationError(f"--out {path} is a folder; expected a file, for example {path / 'calibration.json'}")
+    if not path.parent.is_dir():
+        raise CalibrationError(f"--out {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise CalibrationError(f"--out {path}: the folder {path.parent} cannot be written to")
+    if args.figures is not None and args.figures.is_file():
+        raise CalibrationError(f"--figures {args.figures} is a file; expected a folder")
+
+
+def check_images(alphas: Sequence[float] | None, images: int) -> None:
+    """Refuse an alpha that was asked for and that cannot be had; the default ones just say so in the table."""
+    from trust_seg_ros.thresholds.curves import TooFewImagesError, images_needed, least_alpha
+
+    for alpha in alphas or ():
+        if images < images_needed(alpha):
+            raise TooFewImagesError(
+                f"--alpha {alpha:g} needs at least {images_needed(alpha)} images, there are {images}: calibrate with "
+                f"more, or choose an alpha of at least {least_alpha(images):.4g}"
+            )
+
+
+def share(text: str) -> float:
+    """A number in (0, 1] from the command line."""
+    return _between(text, "a share above 0, at most 1, for example 0.9", lambda value: 0.0 < value <= 1.0)
+
+
+def alpha(text: str) -> float:
+    """A number in (0, 1) from the command line."""
+    return _between(text, "a share between 0 and 1, for example 0.1", lambda value: 0.0 < value < 1.0)
+
+
+def _between(text: str, expected: str, good: Callable[[float], bool]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not good(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+    return value
+
+
+def words(values: Sequence[float]) -> str:
+    """Numbers as they are typed."""
+    return " ".join(f"{value:g}" for value in values)
+
+
+def chosen_plan(
+    args: argparse.Namespace, network: SegmentationNetwork, unknown: OodImages | None
+) -> tuple[CalibrationPlan, list[str]]:
+    """What is computed of every image, and what cannot be."""
+    from trust_seg_ros.errors import TrustSegError
+    from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
+    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
+    from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+
+    gradient = GradientSettings(args.gradient_p, args.gradient_variant, "log")
+    statistics = None
+    if args.statistics is not None:
+        given = load_calibration(args.statistics)
+        given.check_fits(network.name, network.labels.names)
+        statistics = given.class_statistics
+        if statistics is None:
+            raise CalibrationError(f"--statistics {args.statistics}: it holds none, its network gives no raw logits")
+    scores, notes = _scores(args.score, network, gradient)
+    meta = chosen_meta(args.meta_model, args.model)
+    if meta is not None:
+        try:
+            meta.check_fits(network.name, network.labels.names)
+        except TrustSegError as error:
+            if args.meta_model != "auto":
+                raise
+            meta = None
+            notes.append(f"no thresholds on P(false positive): {error}")
+    ood_model = None if unknown is None else chosen_ood_meta(args.ood_meta_model, args.model, network)
+    if unknown is not None:
+        if ood_model is None:
+            raise CalibrationError(
+                "--ood: expected a meta model of OoD segments to calibrate, there is none for this network; trust-seg "
+                "benchmark --save-meta makes one, name it with --ood-meta-model"
+            )
+        ood_model.check_fits(network.name, network.labels.names, ood_model.score)
+    options = {"statistics": statistics, "meta": meta, "ood_model": ood_model, "keep_going": args.keep_going}
+    return CalibrationPlan(network, scores, gradient, **options), notes
+
+
+def _scores(
+    wanted: Sequence[str], network: SegmentationNetwork, gradient: GradientSettings
+) -> tuple[tuple[str, ...], list[str]]:
+    """Scores asked for; of "all" those that the network can give, and why it cannot give the others."""
+    from trust_seg_ros.thresholds.calibrate_pass import missing_scores
+    from trust_seg_ros.thresholds.calibration import CalibrationError
+    from trust_seg_ros.uncertainty.score_names import SCORES
+
+    unknown = [name for name in wanted if name not in (ALL, *SCORES)]
+    if unknown:
+        raise CalibrationError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    missing = missing_scores(network, gradient)
+    for name in wanted:
+        if name in missing:
+            raise CalibrationError(f"--score {name}: network {network.name!r} cannot give it: {missing[name]}")
+    if ALL not in wanted:
+        return tuple(dict.fromkeys(wanted)), []
+    given = tuple(name for name in SCORES if name not in missing)
+    return given, [f"{name} left out: {reason}" for name, reason in missing.items()]
+
+
+def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) -> list[str]:
+    """What somebody who uses the thresholds should know."""
+    notes = []
+    meta = plan.meta
+    if meta is not None:
+        on = str(meta.summary.get("split", "")).split(" + ")
+        both = [split for split in splits if split in on]
+        if both and meta.summary.get("data") == found.summary["data"]:
+            notes.append(
+                f"the meta model was fitted on {found.summary['data']} {', '.join(both)}, too: it knows these "
+                "segments, so the thresholds on P(false positive) promise too much; fit it on other images"
+            )
+    elif found.scores:
+        notes.append("no meta model of this network, so no thresholds on P(false positive); trust-seg fit makes one")
+    if found.class_statistics is None:
+        notes.append("the network gives probabilities, no raw logits: no class statistics, no standardized_max_logit")
+    elif found.class_statistics.pooled:
+        names = ", ".join(found.class_names[k] for k in found.class_statistics.pooled)
+        notes.append(f"too few pixels are predicted as {names}: they get the statistics of all classes together")
+    if not found.summary["misclassified_pixels"]:
+        notes.append("no pixel is misclassified: there is no recall, and policy target_recall cannot be used")
+    if found.summary["images_without_labels"]:
+        notes.append(f"{found.summary['images_without_labels']} images have no labelled pixel and do not count")
+    return notes

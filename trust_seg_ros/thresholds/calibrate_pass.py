@@ -1,0 +1,234 @@
+"""Passes of a network over labelled images, and over images of unknown objects: what ``Calibrator`` is fed with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+import torch
+
+from trust_seg_ros import segments, uncertainty
+from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.meta.features import required_set
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.thresholds.calibrate import DEFAULT_SCORES, FIRST, Calibrator
+from trust_seg_ros.thresholds.calibration import CalibrationError
+from trust_seg_ros.thresholds.segment_risk import object_probabilities
+from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable, UncertaintyMaps
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CalibrationPlan:
+    """What is computed of every image.
+
+    Attributes:
+        network: it answers.
+        scores: names of the pixel scores to make curves of.
+        gradient: of gradient scores.
+        statistics: for the curves of standardized_max_logit; see :func:`class_statistics`.
+        meta: what judges the segments; None = no curves of P(false positive).
+        ood_model: what judges OoD segments; needed for :func:`add_unknown`.
+        ood_min_size: OoD segments below so many pixels do not count, as at run time.
+        keep_going: leave out images that cannot be read; they are named in ``skipped``.
+        skipped: name of the image -> why it was left out.
+    """
+
+    network: SegmentationNetwork
+    scores: tuple[str, ...] = DEFAULT_SCORES
+    gradient: GradientSettings = IN_LOGARITHMS
+    statistics: ClassStatistics | None = None
+    meta: MetaModel | None = None
+    ood_model: OodModel | None = None
+    ood_min_size: int = 50
+    keep_going: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def calibrator(self) -> Calibrator:
+        """An empty one for this."""
+        network = self.network
+        return Calibrator(network.name, network.labels.names, self.scores, self.gradient, self.statistics)
+
+
+def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> dict[str, str]:
+    """Name -> why the network cannot give it, of all such scores; runs it once. Class statistics can be made."""
+    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
+    q = len(network.labels)
+    some = ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q))
+    return FrameScores(answer, uncertainty.uncertainty_maps(answer), gradient, some).missing()
+
+
+def add_labelled(
+    calibrator: Calibrator, plan: CalibrationPlan, folders: Sequence[LabelledFolder], progress: Progress | None = None
+) -> None:
+    """Add every image of some folders, with its segments where there is a meta model.
+
+    Segments are those that the node would find and judge: pixels without ground truth are part of them. One is wrong
+    where it has labelled pixels and none has its class; those without any labelled pixel do not count.
+
+    Args:
+        calibrator: takes the images; in an order that begins with some from everywhere, as the first ones make the
+            grids of scores without a range.
+        plan: what is computed.
+        folders: labelled with the classes of the network.
+        progress: told (done, total).
+
+    Raises:
+        CalibrationError: the numbers of classes differ, or no image could be read.
+        DatasetError: an image cannot be read and ``plan.keep_going`` is off.
+        TrustSegError: the network fails, or cannot give a score.
+    """
+    features = None
+    if plan.meta is not None:
+        features = required_set(plan.meta.features, len(plan.network.labels))
+
+    def add(answer: LogitMaps, truth: np.ndarray) -> None:
+        maps = _to_host(uncertainty.uncertainty_maps(answer))
+        if calibrator.add(answer, maps, truth) and plan.meta is not None and features is not None:
+            table = segments.segment_table(maps, answer, features)
+            wrong, judged = wrong_segments(table, truth)
+            calibrator.add_segments(plan.meta.predict(table)[0][judged], wrong[judged])
+
+    _run(plan, folders, add, progress)
+
+
+def class_statistics(
+    plan: CalibrationPlan, folders: Sequence[LabelledFolder], progress: Progress | None = None
+) -> ClassStatistics:
+    """Statistics of the largest logit alone, for thresholds on standardized_max_logit in a second pass.
+
+    Args and errors: as :func:`add_labelled`; SettingError where there is nothing to standardise by.
+    """
+    builder = StatisticsBuilder(len(plan.network.labels))
+
+    def add(answer: LogitMaps, truth: np.ndarray) -> None:
+        classes = uncertainty.uncertainty_maps(answer).classes
+        builder.add(answer, classes, truth != UNLABELLED)
+
+    _run(plan, folders, add, progress)
+    return builder.statistics()
+
+
+def add_unknown(
+    calibrator: Calibrator, plan: CalibrationPlan, images: OodImages, progress: Progress | None = None
+) -> None:
+    """Add the OoD objects of every image of a set, with the largest P(OoD) of the OoD segments that touch each.
+
+    OoD segments are taken at the threshold that the meta model was fitted at; thresholds on P(OoD) hold for these only.
+
+    Raises:
+        CalibrationError: there is no meta model of OoD segments, or no image could be read.
+        DatasetError, TrustSegError: as :func:`add_labelled`.
+    """
+    model = plan.ood_model
+    if model is None:
+        raise CalibrationError("OoD objects: expected a meta model of OoD segments, there is none")
+    judge, threshold = OodJudge(len(plan.network.labels), model), fitted_threshold(model, plan.gradient)
+    seen = 0
+    for index in range(len(images)):
+        try:
+            image, truth = images.read(index)
+        except DatasetError as error:
+            _leave_out(plan, images.names[index], error)
+            continue
+        answer = plan.network.infer(image)
+        maps = _to_host(uncertainty.uncertainty_maps(answer))
+        score = FrameScores(answer, maps, plan.gradient, plan.statistics).get(model.score)
+        found = judge(model.score, score, threshold, plan.ood_min_size, 0.0, maps, answer)
+        p_ood = np.empty(0) if found.p_ood is None else found.p_ood
+        calibrator.add_objects(object_probabilities(found.ids, p_ood, truth == 1))
+        seen += 1
+        if progress is not None:
+            progress(index + 1, len(images))
+    if not seen:
+        raise CalibrationError(f"{images.name}: none of {len(images)} images could be read")
+
+
+def wrong_segments(table: SegmentTable, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which segments are false positives (IoU_adj = 0), judged by their labelled pixels.
+
+    Args:
+        table: segments of one image.
+        truth: (H, W) uint8 class ids, 255 = none.
+
+    Returns:
+        wrong: (n,) bool, no labelled pixel of the segment has its class.
+        judged: (n,) bool, it has labelled pixels.
+    """
+    n = len(table)
+    labelled = (truth != UNLABELLED) & (table.ids > 0)
+    ids = table.ids[labelled]
+    right = np.append(np.uint8(UNLABELLED), table.class_ids)[ids] == truth[labelled]
+    count = np.bincount(ids, minlength=n + 1)[1:]
+    return np.bincount(ids[right], minlength=n + 1)[1:] == 0, count > 0
+
+
+def _run(
+    plan: CalibrationPlan,
+    folders: Sequence[LabelledFolder],
+    add: Callable[[LogitMaps, np.ndarray], None],
+    progress: Progress | None,
+) -> None:
+    """Call ``add`` for every image; one is worked on while the network looks at the next."""
+    for folder in folders:
+        if folder.classes != len(plan.network.labels):
+            raise CalibrationError(
+                f"the data set has {folder.classes} classes, the network {len(plan.network.labels)} "
+                f"({', '.join(plan.network.labels.names)}); give the label set of both with --labels"
+            )
+    samples = [(folder, sample) for folder in folders for sample in folder]
+    seen = 0
+    with ThreadPoolExecutor(1, thread_name_prefix="calibrate") as worker:
+        waiting: Future[None] | None = None
+        for done, (image, truth) in _read(plan, samples):
+            answer = plan.network.infer(image)
+            if waiting is not None:
+                waiting.result()
+            waiting = worker.submit(add, answer, truth)
+            seen += 1
+            if progress is not None:
+                progress(done, len(samples))
+        if waiting is not None:
+            waiting.result()
+    if not seen:
+        reason = next(iter(plan.skipped.values()), "there is none")
+        raise CalibrationError(f"none of {len(samples)} images could be read: {reason}")
+
+
+def _read(
+    plan: CalibrationPlan, samples: Sequence[tuple[LabelledFolder, Sample]]
+) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    for done, place in enumerate(spread_first(len(samples), FIRST), start=1):
+        folder, sample = samples[place]
+        try:
+            yield done, folder.read(sample)
+        except DatasetError as error:
+            _leave_out(plan, sample.name, error)
+
+
+def spread_first(number: int, first: int) -> list[int]:
+    """0 .. number - 1, beginning with ``first`` of them (or all) that are spread evenly."""
+    begin = np.unique(np.linspace(0, number - 1, first).round().astype(int)).tolist() if number else []
+    return [*begin, *sorted(set(range(number)) - set(begin))]
+
+
+def _leave_out(plan: CalibrationPlan, name: str, error: DatasetError) -> None:
+    if not plan.keep_going:
+        raise error
+    plan.skipped[name] = str(error)
+
+
+def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
+    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
+    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})
