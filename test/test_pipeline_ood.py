@@ -93,11 +93,11 @@ def test_what_a_network_lacks_is_known_without_a_warm_up_and_refused(pipeline, i
     assert "raw logits" in bare.unavailable("energy")
     assert "features" in bare.unavailable("gradient_onehot")
     assert bare.unavailable("margin") is None
-    bare.check_scores(Thresholds())
+    bare.check(Thresholds())
     with pytest.raises(
         ScoreUnavailableError, match="'probabilities' cannot give the score 'max_logit' for pixel flags"
     ):
-        bare.check_scores(Thresholds(pixel_score="max_logit"))
+        bare.check(Thresholds(pixel_score="max_logit"))
     with pytest.raises(RawLogitsNeededError):
         bare(Frame(image), Thresholds(ood_score="energy"))
 

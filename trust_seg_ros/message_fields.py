@@ -88,7 +88,8 @@ class LabelFields:
     Attributes:
         classes: (class id, name).
         threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold; 0 where
-            that threshold acts on another map, since no value of ``confidence`` then tells what is flagged.
+            that threshold acts on another map or is one for each class, since no value of ``confidence`` then tells
+            what is flagged.
     """
 
     classes: tuple[tuple[int, str], ...]
@@ -117,13 +118,19 @@ class MessageOptions:
     overlay_alpha: float = 0.5
 
 
-def label_fields(names: Iterable[str], pixel_threshold: float, pixel_score: str = "entropy") -> LabelFields:
+def label_fields(names: Iterable[str], pixel_threshold: float | None, pixel_score: str = "entropy") -> LabelFields:
     """What ``label_info`` says: every class, and the threshold in force on ``confidence`` (0..1), which is 1 - E.
 
     Args:
         names: of the classes, index = class id.
         pixel_threshold: score from which a pixel is flagged; where it lies outside [0, 1], so does the threshold on
-            ``confidence``, and everything or nothing is flagged.
+            ``confidence``, and everything or nothing is flagged; infinite ones become -1 and 2. None: not known yet, or
+            one for each class; 0.
         pixel_score: the map it acts on; for any but ``entropy`` the threshold on ``confidence`` is 0.
     """
-    return LabelFields(tuple(enumerate(names)), 1.0 - pixel_threshold if pixel_score == "entropy" else 0.0)
+    threshold = 0.0
+    if pixel_score == "entropy" and pixel_threshold is not None:
+        threshold = 1.0 - pixel_threshold
+        if math.isinf(threshold):
+            threshold = min(max(threshold, -1.0), 2.0)
+    return LabelFields(tuple(enumerate(names)), threshold)

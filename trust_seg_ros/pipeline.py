@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.laps import LapClock
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
@@ -19,7 +18,9 @@ from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.thresholds import Thresholds, pixel_flags
+from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
+from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl
+from trust_seg_ros.torch_threads import set_threads
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, beyond_range
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -90,7 +91,7 @@ class TrustPipeline:
         Raises:
             MetaModelError: a meta model was fitted for another network or other classes, or it needs metrics that
                 no feature set has.
-            CalibrationError: the calibration is of another network or other classes.
+            CalibrationError: the calibration is of another network, other classes or other gradient scores.
             FeatureError: there is no set ``features``.
         """
         self.network, self.meta = network, meta
@@ -101,8 +102,9 @@ class TrustPipeline:
             ood_model.check_fits(network.name, network.labels.names, ood_model.score)
         self.ood_model, self.gradient = ood_model, gradient
         if calibration is not None:
-            calibration.check_fits(network.name, network.labels.names)
+            calibration.check_fits(network.name, network.labels.names, gradient)
         self.calibration = calibration
+        self._thresholds = ThresholdControl(calibration)
         self._judge_ood = OodJudge(len(network.labels), ood_model)
         self._missing: dict[str, str] | None = None
 
@@ -115,7 +117,7 @@ class TrustPipeline:
         """
         s = settings or PipelineSettings()
         segments.feature_set(s.features)  # a mistake is said before the network is loaded
-        _set_threads(s.threads)
+        set_threads(s.threads)
         network = s.load()
         return cls(
             network,
@@ -140,34 +142,43 @@ class TrustPipeline:
             self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()
         return self._missing.get(name)
 
-    def check_scores(self, thresholds: Thresholds) -> None:
-        """Refuse thresholds on a score that the network cannot give.
+    def check(self, thresholds: Thresholds | ThresholdSettings) -> None:
+        """Refuse thresholds on a score that the network cannot give, and policies that lack their calibration.
+
+        Changes nothing, and may be called from another thread than the frames are.
 
         Raises:
             ScoreUnavailableError: the text names the score and what the network lacks.
+            PolicyRefusedError: no calibration of the score, or too few images for the guarantee that is wished.
         """
-        for what, name in (("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)):
+        settings = ThresholdSettings.of(thresholds)
+        for what, name in (("OoD segments", settings.ood_score), ("pixel flags", settings.pixel_score)):
             reason = self.unavailable(name)
             if reason is not None:
                 raise ScoreUnavailableError(
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
                 )
+        self._thresholds.check(settings)
 
-    def remarks(self, thresholds: Thresholds) -> tuple[str, ...]:
+    def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
+        """Name -> threshold, of those that do not depend on the image; for any thread, like :meth:`check`."""
+        return self._thresholds.constants(thresholds)
+
+    def remarks(self, thresholds: Thresholds | ThresholdSettings) -> tuple[str, ...]:
         """What to warn of in these thresholds: values that no score has, and OoD segments that nothing judges."""
-        found = []
-        for what, name, value in (
-            ("pixel threshold", thresholds.pixel_score, thresholds.pixel),
-            ("OoD threshold", thresholds.ood_score, thresholds.ood),
+        settings, found = ThresholdSettings.of(thresholds), []
+        for what, name, policy in (
+            ("pixel threshold", settings.pixel_score, settings.pixel),
+            ("OoD threshold", settings.ood_score, settings.ood),
         ):
-            beyond = beyond_range(name, value, len(self.labels), self.gradient)
-            if beyond:
+            beyond = beyond_range(name, policy.value, len(self.labels), self.gradient)
+            if beyond and policy.policy == "fixed":
                 found.append(f"{what} {beyond}")
         model = self.ood_model
-        if model is not None and model.score != thresholds.ood_score:
+        if model is not None and model.score != settings.ood_score:
             found.append(
                 f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
-                f"{thresholds.ood_score}"
+                f"{settings.ood_score}"
             )
         return tuple(found)
 
@@ -180,6 +191,7 @@ class TrustPipeline:
         """Compile and run everything once for images of ``size`` (H, W), so that the first frame is not slow."""
         uncertainty.warm_up()
         segments.warm_up()
+        warm.warm_up()
         self.network.warm_up(size)
         noise = _noise(size)
         answer = self.network.infer(noise)
@@ -189,74 +201,63 @@ class TrustPipeline:
         # flags everywhere, so that every branch has run
         for _ in range(2):
             self(Frame(noise), Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1))
+        self.reset()
 
     def reset(self) -> None:
-        """Forget what was learned from earlier frames (time has jumped); nothing is temporal yet."""
+        """Forget what was learned from earlier frames (time has jumped): smoothed thresholds start anew."""
+        self._thresholds.reset()
 
-    def __call__(self, frame: Frame, thresholds: Thresholds | None = None, wanted: Wanted | None = None) -> TrustFrame:
-        """Everything ``wanted`` about one frame, judged by ``thresholds``."""
-        thresholds, wanted = thresholds or Thresholds(), wanted or Wanted()
-        clock = _Clock()
+    def __call__(
+        self, frame: Frame, thresholds: Thresholds | ThresholdSettings | None = None, wanted: Wanted | None = None
+    ) -> TrustFrame:
+        """Everything ``wanted`` about one frame, judged by ``thresholds``: constants, or policies.
+
+        Raises:
+            UncertaintyError: the network cannot give a score that a threshold acts on.
+            PolicyRefusedError: a policy without the calibration it needs.
+        """
+        settings, wanted = ThresholdSettings.of(thresholds), wanted or Wanted()
+        limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
+        clock = LapClock()
         logit_maps = self.network.infer(frame.image)
         clock.lap("network")
         maps = _to_host(uncertainty.uncertainty_maps(logit_maps))
         clock.lap("maps")
         scores = self._scores(logit_maps, maps)
-        beyond = [name for name in _needed(thresholds, wanted) if name not in SOFTMAX_SCORES]
+        beyond = [name for name in _needed(settings, wanted) if name not in SOFTMAX_SCORES]
         if beyond:
             scores.compute(beyond)
             clock.lap("scores")
-        result = TrustFrame(frame, maps, scores=scores.computed, thresholds=thresholds.as_dict())
+        result = TrustFrame(frame, maps, scores=scores.computed)
         if wanted.segments:
             table = segments.segment_table(maps, logit_maps, self.features)
             clock.lap("segments")
-            result = replace(result, segments=table, trust=self._judge(table, thresholds))
+            result = replace(result, segments=table, trust=self._judge(table, limits))
             clock.lap("meta")
         if wanted.pixel_flags:
-            result = replace(result, pixel_flags=pixel_flags(scores, thresholds))
+            score = scores.get(settings.pixel_score).numpy()
+            flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0)
+            result = replace(result, pixel_flags=flags)
             clock.lap("flags")
         if wanted.ood:
-            name, limits = thresholds.ood_score, (thresholds.ood, thresholds.ood_min_size, thresholds.ood_meta)
-            ood = self._judge_ood(name, scores.get(name), *limits, maps, logit_maps, named=wanted.segments)
+            name, plane = settings.ood_score, scores.get(settings.ood_score)
+            threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
+            numbers = threshold, settings.ood_min_size, limits.find("ood_meta", None).value
+            ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
             clock.lap("ood")
-        return replace(result, timings_ms=clock.laps)
+        return replace(result, thresholds=limits.numbers, timings_ms=clock.laps)
 
     def _scores(self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
         statistics = None if self.calibration is None else self.calibration.class_statistics
         return FrameScores(logit_maps, maps, self.gradient, statistics)
 
-    def _judge(self, table: SegmentTable, thresholds: Thresholds) -> SegmentTrust | None:
+    def _judge(self, table: SegmentTable, limits: FrameThresholds) -> SegmentTrust | None:
         if self.meta is None:
             return None
         p_wrong, iou = self.meta.predict(table)
-        return SegmentTrust(p_wrong, iou, p_wrong >= thresholds.unreliable)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = (now - self._last) * 1e3
-        self._last = now
-
-
-_threads_before: int | None = None  # torch's number before a pipeline changed it; None = as it was
-
-
-def _set_threads(wanted: int) -> None:
-    """Threads of torch in this process; 0 takes back what an earlier call has set, and touches nothing else."""
-    global _threads_before
-    if wanted:
-        _threads_before = _threads_before or torch.get_num_threads()
-        torch.set_num_threads(wanted)
-    elif _threads_before:
-        torch.set_num_threads(_threads_before)
-        _threads_before = None
+        return SegmentTrust(p_wrong, iou, limits.find("unreliable", p_wrong).flags(p_wrong))
 
 
 def _load_calibration(path: str) -> Calibration | None:
@@ -267,10 +268,10 @@ def _load_calibration(path: str) -> Calibration | None:
     return load_calibration(path)
 
 
-def _needed(thresholds: Thresholds, wanted: Wanted) -> list[str]:
+def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:
     """Names of the scores that a frame takes."""
     names = list(wanted.scores)
-    names += [thresholds.pixel_score] * wanted.pixel_flags + [thresholds.ood_score] * wanted.ood
+    names += [settings.pixel_score] * wanted.pixel_flags + [settings.ood_score] * wanted.ood
     return list(dict.fromkeys(names))
 
 

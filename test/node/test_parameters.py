@@ -89,8 +89,8 @@ def test_a_refusal_names_the_parameter_the_value_and_what_was_expected(name, val
 
 def test_yaml_habits_are_understood():
     settings = settings_from({"thresholds.pixel": 1, "half": False, "model_input.mean": (0, 0, 0)})
-    assert (settings.thresholds.pixel, settings.pipeline.half) == (1.0, "off")
-    assert type(settings.thresholds.pixel) is float
+    assert (settings.thresholds.pixel.value, settings.pipeline.half) == (1.0, "off")
+    assert type(settings.thresholds.pixel.value) is float
     assert settings.pipeline.mean is None, "only with override_normalisation"
 
 
@@ -121,8 +121,8 @@ def test_scores_and_gradients_reach_thresholds_and_pipeline():
     }
     settings = settings_from(values)
     thresholds, pipeline = settings.thresholds, settings.pipeline
-    assert (thresholds.ood_score, thresholds.ood, thresholds.ood_meta) == ("energy", -8.0, 0.25)
-    assert (thresholds.pixel_score, thresholds.pixel) == ("gradient_onehot", 3.5)
+    assert (thresholds.ood_score, thresholds.ood.value, thresholds.ood_meta.value) == ("energy", -8.0, 0.25)
+    assert (thresholds.pixel_score, thresholds.pixel.value) == ("gradient_onehot", 3.5)
     assert (pipeline.gradient.p, pipeline.gradient.variant, pipeline.gradient.scale) == (2.0, "published", "log")
     assert (settings.gradient_label, pipeline.ood_meta_model) == ("uniform", "none")
 

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Spread, Summary
+from trust_seg_ros.thresholds import ThresholdSettings
 
 NOT_AVAILABLE = "n/a"
 SILENCE_S = 1.0
@@ -33,6 +34,7 @@ class NodeView:
         model: facts about the loaded model; empty while there is none.
         ood_meta: what judges out-of-distribution segments, in words.
         remarks: what to warn of in the thresholds in force.
+        in_force: name -> threshold in force; None while there is no model, and then constants are told as they are set.
         working: whether the worker takes frames; counts while the node is active.
         problem: why the last transition failed, or "".
         before: counters at the last report, to tell what is new.
@@ -48,6 +50,7 @@ class NodeView:
     model: Mapping[str, str] = field(default_factory=dict)
     ood_meta: str = NOT_AVAILABLE
     remarks: tuple[str, ...] = ()
+    in_force: Mapping[str, float] | None = None
     working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
@@ -140,18 +143,35 @@ def _processing(view: NodeView) -> DiagnosticStatus:
 
 
 def _thresholds(view: NodeView) -> DiagnosticStatus:
-    thresholds = view.settings.thresholds
-    values = {name: f"{value:g}" for name, value in thresholds.as_dict().items()}
+    settings, summary = view.settings.thresholds, view.summary
+    numbers = _set_constants(settings) if view.in_force is None else view.in_force
+    told = {name: _number(numbers.get(name)) for name in ("unreliable", "pixel", "ood")}
+    values = {**told, "ood_meta": _number(numbers.get("ood_meta")), "ood_min_size": str(settings.ood_min_size)}
+    values |= {f"{target} policy": policy.describe() for target, policy in settings.policies.items()}
     values |= {
-        "pixel_score": thresholds.pixel_score,
-        "ood_score": thresholds.ood_score,
+        "pixel_score": settings.pixel_score,
+        "ood_score": settings.ood_score,
         "ood meta model": view.ood_meta,
+        "pixels flagged": _percent(summary.flagged_pixels),
+        "segments flagged": _percent(summary.flagged_segments),
+        "calibration shift": NOT_AVAILABLE,
     }
-    values |= {"policy": "fixed", "calibration shift": NOT_AVAILABLE}
-    level, message = OK, f"unreliable {thresholds.unreliable:g}, pixel {thresholds.pixel:g}, ood {thresholds.ood:g}"
+    level, message = OK, ", ".join(f"{name} {value}" for name, value in told.items())
     if view.remarks:
         level, message = WARN, "; ".join(view.remarks)
     return _status(view, "thresholds", level, message, values)
+
+
+def _set_constants(settings: ThresholdSettings) -> dict[str, float]:
+    return {target: policy.value for target, policy in settings.policies.items() if policy.policy == "fixed"}
+
+
+def _number(value: float | None) -> str:
+    return NOT_AVAILABLE if value is None else f"{value:g}"
+
+
+def _percent(share: float | None) -> str:
+    return NOT_AVAILABLE if share is None else f"{100 * share:.2f} %"
 
 
 def _model(view: NodeView) -> DiagnosticStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 
 
 def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
@@ -24,7 +24,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
     }
 
 
-def ood_meta_words(pipeline: TrustPipeline, thresholds: Thresholds) -> str:
+def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> str:
     """What judges OoD segments under these thresholds, and at which threshold it was fitted where that differs."""
     model, fitted = pipeline.ood_model, pipeline.ood_fitted_at
     if model is None or fitted is None:
@@ -32,5 +32,8 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: Thresholds) -> str:
     if model.score != thresholds.ood_score:
         return f"none for {thresholds.ood_score}: no P(OoD)"
     text = f"segments of {model.score} at {fitted:g}"
-    same = math.isclose(fitted, thresholds.ood, rel_tol=1e-6)
-    return text if same else f"{text}, in force is {thresholds.ood:g}: P(OoD) is less certain"
+    ood = thresholds.ood
+    if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):
+        return text
+    other = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
+    return f"{text}, in force is {other}: P(OoD) is less certain"

@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.message_fields import HeaderFields, label_fields
+from trust_seg_ros.message_fields import HeaderFields, LabelFields
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.diagnostics import NodeView, report
 from trust_seg_ros.node.facts import model_facts, ood_meta_words
@@ -20,6 +20,7 @@ from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import FrameProcessor, Surroundings
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.node.threshold_watch import ThresholdWatch
 from trust_seg_ros.node.throttle import Throttle
 from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
 from trust_seg_ros.node.worker import Worker
@@ -45,10 +46,11 @@ class TrustSegNode(LifecycleNode):
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
         self._pipeline: TrustPipeline | None = None
-        self._parameter_server = ParameterServer(self, self._on_change, self._check_scores)
+        self._parameter_server = ParameterServer(self, self._on_change, self._check_thresholds)
         self._camera = Camera(self, self._on_frame)
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
+        self._watch: ThresholdWatch | None = None
         self._worker: Worker[bytes] | None = None
         self._left_behind: list[Worker[bytes]] = []
         self._opened_at: float | None = None
@@ -96,13 +98,14 @@ class TrustSegNode(LifecycleNode):
         """Begin to listen and to publish."""
         settings = self.settings
         assert self._worker is not None
+        assert self._watch is not None
         self._statistics.forget_times()
         self._processor = self._make_processor(settings.input)
         result = super().on_activate(state)
         self._worker.open(settings.capacity, self._processor, self._processor.failed)
         self.phase = "active"
         try:
-            self._publish_labels()
+            self._watch.settings_changed(settings.thresholds)
             self._apply_enabled()
         except BaseException:
             self._quieten()
@@ -168,18 +171,22 @@ class TrustSegNode(LifecycleNode):
     def _warm(self, settings: NodeSettings) -> None:
         assert self._pipeline is not None
         self._pipeline.warm_up(settings.warm_up_size)
-        self._pipeline.check_scores(settings.thresholds)
+        self._pipeline.check(settings.thresholds)
+        self._watch = ThresholdWatch(self._pipeline, self._statistics, self._send_labels)
         for _ in range(2):
             self._make_processor(settings.input).rehearse(settings.warm_up_size)
+        self._pipeline.reset()  # a made-up image is no past
 
     def _make_processor(self, message_type: str) -> FrameProcessor:
         assert self._pipeline is not None
         assert self._outputs is not None
+        assert self._watch is not None
         around = Surroundings(
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=self._throttle.warn,
             alive=self.context.ok,
+            judged=self._watch.frame_done,
         )
         return FrameProcessor(self._pipeline, self._outputs, self._statistics, around, message_type)
 
@@ -201,7 +208,7 @@ class TrustSegNode(LifecycleNode):
             self._left_behind.append(self._worker)
         if self._outputs is not None:
             self._outputs.destroy()
-        self._worker = self._outputs = self._processor = self._pipeline = None
+        self._worker = self._outputs = self._processor = self._watch = self._pipeline = None
         self.phase = "unconfigured"
         gc.unfreeze()
 
@@ -244,19 +251,17 @@ class TrustSegNode(LifecycleNode):
             response.message = "the past is forgotten before the next frame"
         return response
 
-    def _check_scores(self, settings: NodeSettings) -> None:
-        if self._pipeline is not None:  # before, nobody knows what the network can give
-            self._pipeline.check_scores(settings.thresholds)
+    def _check_thresholds(self, settings: NodeSettings) -> None:
+        if self._pipeline is not None:  # before, nobody knows what the network can give, and what is calibrated
+            self._pipeline.check(settings.thresholds)
 
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
-        if self.phase == "active" and before.thresholds != after.thresholds:
-            self._publish_labels()
+        if self.phase == "active" and self._watch is not None and before.thresholds != after.thresholds:
+            self._watch.settings_changed(after.thresholds)
 
-    def _publish_labels(self) -> None:
-        if self._outputs is not None and self._pipeline is not None:
+    def _send_labels(self, fields: LabelFields) -> None:
+        if self._outputs is not None and self.context.ok():
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
-            thresholds = self.settings.thresholds
-            fields = label_fields(self._pipeline.labels.names, thresholds.pixel, thresholds.pixel_score)
             self._outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
     def _report(self) -> None:
@@ -276,6 +281,7 @@ class TrustSegNode(LifecycleNode):
             model={} if self._pipeline is None else model_facts(self._pipeline),
             ood_meta="n/a" if self._pipeline is None else ood_meta_words(self._pipeline, self.settings.thresholds),
             remarks=() if self._pipeline is None else self._pipeline.remarks(self.settings.thresholds),
+            in_force=None if self._watch is None else self._watch.numbers(self.settings.thresholds),
             problem=self.problem,
             before=self._counts_before,
         )

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from typing import get_args
 
 from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, ParameterError
+from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
-from trust_seg_ros.uncertainty.score_names import SCORES
 
 __all__ = ["AT_ACTIVATE", "AT_CONFIGURE", "AT_START", "BY_NAME", "NEXT_FRAME", "TABLE", "Parameter", "ParameterError"]
 
 _MAX_SIDE = 16384
-_MAX_SCORE = 1e6
-"""Thresholds are limited to it; no logit, energy or logarithm comes near."""
 
 
 TABLE: tuple[Parameter, ...] = (
@@ -148,50 +146,7 @@ TABLE: tuple[Parameter, ...] = (
         low=0.0,
         high=1e6,
     ),
-    Parameter("thresholds.unreliable", 0.5, "P(false positive) from which a segment is flagged.", low=0.0, high=1.0),
-    Parameter(
-        "thresholds.pixel",
-        0.6,
-        "Pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`.",
-        low=-_MAX_SCORE,
-        high=_MAX_SCORE,
-    ),
-    Parameter(
-        "thresholds.pixel_score",
-        "entropy",
-        "Score that `thresholds.pixel` acts on; one that the configured network cannot give is refused. "
-        "`~/label_info` holds the threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
-        choices=SCORES,
-    ),
-    Parameter(
-        "ood.score",
-        "entropy",
-        "Score that out-of-distribution segments are made from, connected pixels at or above `ood.threshold`; gradient "
-        "scores are logarithms of norms. One that the configured network cannot give is refused.",
-        choices=SCORES,
-    ),
-    Parameter(
-        "ood.threshold",
-        0.7,
-        "Score from which a pixel is out of distribution, in the unit of `ood.score`.",
-        low=-_MAX_SCORE,
-        high=_MAX_SCORE,
-    ),
-    Parameter("ood.min_size", 50, "Smallest out-of-distribution segment in pixels.", low=1, high=1 << 30),
-    Parameter(
-        "ood.meta_model",
-        "auto",
-        "What tells false alarms among out-of-distribution segments: `auto` (the shipped one for the embedded network, "
-        "none for others), `none`, or a file of `trust-seg benchmark --save-meta`.",
-        AT_CONFIGURE,
-    ),
-    Parameter(
-        "ood.meta_threshold",
-        0.5,
-        "P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",
-        low=0.0,
-        high=1.0,
-    ),
+    *THRESHOLD_PARAMETERS,
     Parameter(
         "gradient.p",
         0.5,

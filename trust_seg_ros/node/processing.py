@@ -17,7 +17,7 @@ from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.rendering import GRADIENT, OUTPUTS, Rendering, wanted
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
 
 
@@ -30,12 +30,14 @@ class Surroundings:
         now_ns: the node's clock; 0 while simulated time has not begun.
         warn: say something at most every few seconds; the first argument tells the kinds apart.
         alive: False once the node is going down, when nothing may be published any more.
+        judged: told of every finished frame's settings and result.
     """
 
     settings: Callable[[], NodeSettings]
     now_ns: Callable[[], int]
     warn: Callable[[str, str], None]
     alive: Callable[[], bool]
+    judged: Callable[[ThresholdSettings, TrustFrame], None] = lambda *_: None
 
 
 def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
@@ -185,5 +187,12 @@ class FrameProcessor:
         # a camera that does not stamp says 0, and so does a clock that has not begun: no age can be told then
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
         self._statistics.finished((time.perf_counter() - started) * 1e3, latency, result.timings_ms)
+        self._statistics.flagged(_share(result.pixel_flags), _share(result.trust and result.trust.unreliable))
+        self._around.judged(settings.thresholds, result)
         if latency is not None and 0 < settings.max_age_ms < latency:
             self._statistics.count("late")
+
+
+def _share(flags: np.ndarray | None) -> float | None:
+    """Of what could be flagged; None where there was nothing."""
+    return None if flags is None or not flags.size else np.count_nonzero(flags) / flags.size

@@ -8,7 +8,7 @@ from typing import Any
 
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.pipeline import PipelineSettings
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
@@ -25,7 +25,7 @@ class NodeSettings:
     image_reliability: str
     max_image_pixels: int
     max_age_ms: float
-    thresholds: Thresholds
+    thresholds: ThresholdSettings
     gradient_label: str
     entropy_encoding: str
     every_segment: bool
@@ -55,20 +55,53 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
         image_reliability=v["image_reliability"],
         max_image_pixels=v["max_image_pixels"],
         max_age_ms=v["max_age_ms"],
-        thresholds=Thresholds(
-            unreliable=v["thresholds.unreliable"],
-            pixel=v["thresholds.pixel"],
-            pixel_score=v["thresholds.pixel_score"],
-            ood=v["ood.threshold"],
-            ood_min_size=v["ood.min_size"],
-            ood_score=v["ood.score"],
-            ood_meta=v["ood.meta_threshold"],
-        ),
+        thresholds=_thresholds(v),
         gradient_label=v["gradient.label"],
         entropy_encoding=v["entropy_encoding"],
         every_segment=v["publish_all_segments"],
         overlay_alpha=v["overlay.alpha"],
         diagnostics_period_s=v["diagnostics.period_s"],
+    )
+
+
+def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
+    shared = {"smoothing_s": v["thresholds.smoothing_s"], "on_shift": v["on_shift"]}
+    return ThresholdSettings(
+        pixel=PolicySettings(
+            v["thresholds.pixel_policy"],
+            value=v["thresholds.pixel"],
+            quantile=v["thresholds.pixel_quantile"],
+            k=v["thresholds.pixel_k"],
+            recall=v["thresholds.pixel_recall"],
+            alpha=v["thresholds.pixel_alpha"],
+            per_class=v["thresholds.pixel_per_class"],
+            **shared,
+        ),
+        pixel_score=v["thresholds.pixel_score"],
+        unreliable=PolicySettings(
+            v["thresholds.unreliable_policy"],
+            value=v["thresholds.unreliable"],
+            quantile=v["thresholds.unreliable_quantile"],
+            k=v["thresholds.unreliable_k"],
+            recall=v["thresholds.unreliable_recall"],
+            alpha=v["thresholds.unreliable_alpha"],
+            **shared,
+        ),
+        ood=PolicySettings(
+            v["ood.policy"],
+            value=v["ood.threshold"],
+            quantile=v["ood.quantile"],
+            k=v["ood.k"],
+            **shared,
+        ),
+        ood_score=v["ood.score"],
+        ood_min_size=v["ood.min_size"],
+        ood_meta=PolicySettings(
+            v["ood.meta_policy"],
+            value=v["ood.meta_threshold"],
+            recall=v["ood.meta_recall"],
+            alpha=v["ood.meta_alpha"],
+        ),
     )
 
 

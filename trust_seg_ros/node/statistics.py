@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,8 @@ class Summary:
         processing: milliseconds from taking a frame to its last message.
         latency: milliseconds from the stamp to the last message; None when the clock does not run.
         steps: name -> median milliseconds of each step of the pipeline.
+        flagged_pixels: mean share of an image flagged by the pixel threshold lately; None where nobody asked.
+        flagged_segments: the same of its segments.
         last_refusal: why the last refused frame was refused, or "".
         last_failure: what went wrong with the last failed frame, or "".
         last_fault: what was wrong with the last faulty result, or "".
@@ -50,6 +52,8 @@ class Summary:
     processing: Spread | None = None
     latency: Spread | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
+    flagged_pixels: float | None = None
+    flagged_segments: float | None = None
     last_refusal: str = ""
     last_failure: str = ""
     last_fault: str = ""
@@ -67,6 +71,7 @@ class Statistics:
         self._processing: deque[float] = deque(maxlen=WINDOW)
         self._latency: deque[float] = deque(maxlen=WINDOW)
         self._steps: deque[Mapping[str, float]] = deque(maxlen=WINDOW)
+        self._flagged: dict[str, deque[float]] = {part: deque(maxlen=WINDOW) for part in ("pixels", "segments")}
         self._last: dict[str, str] = {}
         self._last_arrival: float | None = None
 
@@ -95,8 +100,22 @@ class Statistics:
                 self._latency.append(latency_ms)
             self._steps.append(steps)
 
+    def flagged(self, pixels: float | None, segments: float | None) -> None:
+        """Shares of a frame, 0 to 1, that were flagged; None counts for nothing."""
+        with self._lock:
+            for part, share in (("pixels", pixels), ("segments", segments)):
+                if share is not None:
+                    self._flagged[part].append(share)
+
+    def forget_flagged(self) -> None:
+        """Other thresholds: shares of before say nothing of them."""
+        with self._lock:
+            for window in self._flagged.values():
+                window.clear()
+
     def forget_times(self) -> None:
-        """A new activation: rates, times and the camera's silence start afresh; the counters go on."""
+        """A new activation: rates, times, shares and the camera's silence start afresh; the counters go on."""
+        self.forget_flagged()
         with self._lock:
             for window in (self._arrivals, self._finishes, self._processing, self._latency, self._steps):
                 window.clear()
@@ -114,6 +133,8 @@ class Statistics:
                 processing=_spread(self._processing),
                 latency=_spread(self._latency),
                 steps=_medians(self._steps),
+                flagged_pixels=_mean(self._flagged["pixels"]),
+                flagged_segments=_mean(self._flagged["segments"]),
                 last_refusal=self._last.get("refused", ""),
                 last_failure=self._last.get("failed", ""),
                 last_fault=self._last.get("faulty", ""),
@@ -129,6 +150,10 @@ def _rate(times: Iterable[float], now: float) -> float:
 def _spread(values: Iterable[float]) -> Spread | None:
     recent = list(values)
     return Spread(*np.percentile(recent, [50, 99]).tolist()) if recent else None
+
+
+def _mean(values: Collection[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _medians(steps: Iterable[Mapping[str, float]]) -> dict[str, float]:

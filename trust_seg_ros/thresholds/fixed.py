@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.score_names import SCORES
 
 
@@ -62,12 +59,3 @@ class Thresholds:
     def as_dict(self) -> dict[str, float]:
         """Name -> value of the numeric thresholds, for messages and diagnostics."""
         return {k: float(v) for k, v in asdict(self).items() if not isinstance(v, str)}
-
-
-def pixel_flags(scores: FrameScores, thresholds: Thresholds) -> np.ndarray:
-    """(H, W) bool: the pixel score is at or above its threshold.
-
-    Raises:
-        UncertaintyError: the network cannot give that score.
-    """
-    return scores.get(thresholds.pixel_score).numpy() >= np.float32(thresholds.pixel)

@@ -1,0 +1,139 @@
+"""From settings to the thresholds in force: one engine per target, which remembers earlier frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
+from trust_seg_ros.thresholds.fixed import ThresholdError
+from trust_seg_ros.thresholds.policies import Curves
+from trust_seg_ros.thresholds.settings import ThresholdSettings
+
+if TYPE_CHECKING:
+    from trust_seg_ros.thresholds.calibration import Calibration
+
+WORDS = {"pixel": "pixel flags", "unreliable": "unreliable segments", "ood": "OoD pixels", "ood_meta": "OoD segments"}
+"""Target -> what its threshold flags."""
+
+
+class PolicyRefusedError(ThresholdError):
+    """A policy that the calibration at hand cannot serve; the text names the target and says what is missing."""
+
+
+class ThresholdControl:
+    """Keeps the engines of all targets from frame to frame.
+
+    ``begin`` and ``reset`` are for the one thread that handles frames; ``check`` and ``constants`` touch nothing
+    and may be called from any.
+
+    Args:
+        calibration: what calibrated policies read their constants from; None = they are refused.
+    """
+
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        self._calibration = calibration
+        self._settings: ThresholdSettings | None = None
+        self._engines: dict[str, ThresholdEngine] = {}
+        self._constants: dict[str, float] = {}
+
+    def check(self, settings: ThresholdSettings) -> None:
+        """Refuse settings that cannot be served.
+
+        Raises:
+            PolicyRefusedError: no calibration of that score or probability, too few images for the alpha, or an alpha
+                that flagging everything does not reach.
+        """
+        self._build(settings, {})
+
+    def constants(self, settings: ThresholdSettings) -> dict[str, float]:
+        """Target -> threshold, of those that do not depend on the image, and ``ood_min_size``.
+
+        Raises:
+            PolicyRefusedError: as :meth:`check`.
+        """
+        return _constants(self._build(settings, {}), settings)
+
+    def begin(self, settings: ThresholdSettings, stamp_s: float) -> FrameThresholds:
+        """The thresholds of the next frame.
+
+        Args:
+            settings: in force for this frame; where they differ from those of the last one, policies that stay go on
+                from what they remember.
+            stamp_s: when the frame was taken, in seconds.
+
+        Raises:
+            PolicyRefusedError: as :meth:`check`.
+        """
+        if settings is not self._settings and settings != self._settings:
+            self._engines = self._build(settings, self._engines)
+            self._constants = _constants(self._engines, settings)
+        self._settings = settings
+        return FrameThresholds(self._engines, self._constants, stamp_s)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        for engine in self._engines.values():
+            engine.reset()
+
+    def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
+        pixel, ood = settings.pixel_score, settings.ood_score
+        scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
+        engines = {}
+        for target, policy in settings.policies.items():
+            score = scores[target]
+            curves = self._curves(score) if policy.calibrated else None
+            try:
+                if target in before:
+                    engines[target] = before[target].with_settings(policy, curves=curves, score=score)
+                else:
+                    engines[target] = ThresholdEngine(policy, curves, score=score)
+            except TrustSegError as error:
+                raise PolicyRefusedError(f"{WORDS[target]} by {score}: {error}") from error
+        return engines
+
+    def _curves(self, score: str) -> Curves | None:
+        return None if self._calibration is None else self._calibration.curves(score)
+
+
+class FrameThresholds:
+    """The thresholds of one frame: each is found when its scores are known.
+
+    Attributes:
+        numbers: target -> threshold, of those known so far; constants are from the start.
+    """
+
+    def __init__(self, engines: Mapping[str, ThresholdEngine], constants: Mapping[str, float], stamp_s: float) -> None:
+        self._engines, self._stamp_s = engines, stamp_s
+        self.numbers: dict[str, float] = dict(constants)
+
+    def find(self, target: str, score: np.ndarray | None, classes: np.ndarray | None = None) -> ThresholdInForce:
+        """The threshold of one target; once per frame.
+
+        Args:
+            target: key of ``TARGET_POLICIES``.
+            score: (H, W) float32, or (n,) float64 probabilities of segments; looked at only where the policy needs it.
+            classes: (H, W) uint8; pixels without a class do not count.
+        """
+        found = self._engines[target].update(score, self._stamp_s, classes=classes)
+        self.numbers[target] = found.value
+        return found
+
+    def pixel_flags(self, score: np.ndarray, classes: np.ndarray, *, faulty: bool) -> np.ndarray:
+        """(H, W) bool: the pixel score is at or above its threshold, or there is no class.
+
+        Args:
+            score: (H, W) float32.
+            classes: (H, W) uint8.
+            faulty: whether there are pixels without a class; saves looking for them.
+        """
+        found = self.find("pixel", score, classes)
+        return found.flags(score, classes if faulty or found.by_class is not None else None)
+
+
+def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettings) -> dict[str, float]:
+    found = {t: engine.update(None, 0.0).value for t, engine in engines.items() if not engine.needs_score()}
+    return {**found, "ood_min_size": float(settings.ood_min_size)}

@@ -1,0 +1,80 @@
+"""What a user sets for all thresholds: one immutable snapshot, read once per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+
+from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds
+from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
+from trust_seg_ros.uncertainty.score_names import SCORES
+
+TARGET_POLICIES: dict[str, tuple[str, ...]] = {
+    "pixel": POLICIES,
+    "unreliable": POLICIES,
+    "ood": tuple(name for name in POLICIES if name not in CALIBRATED),
+    "ood_meta": ("fixed", *CALIBRATED),
+}
+"""Target -> the policies that mean something there.
+
+Calibration curves of a pixel score tell which misclassified pixels it finds, nothing about unknown objects, so none
+gives the OoD threshold. An image has a handful of OoD segments: too few for a policy that looks at the image.
+"""
+
+
+@dataclass(frozen=True)
+class ThresholdSettings:
+    """Policies and parameters of every threshold. A score at or above its threshold is flagged.
+
+    Attributes:
+        pixel: on the pixel score ``pixel_score``.
+        pixel_score: one of ``SCORES``.
+        unreliable: on P(false positive) of a segment.
+        ood: on the pixel score ``ood_score``; OoD segments are components at or above it.
+        ood_score: one of ``SCORES``.
+        ood_min_size: smallest OoD segment in pixels, >= 1.
+        ood_meta: on P(OoD) of an OoD segment; one below it is discarded as a false alarm.
+
+    Raises:
+        ThresholdError: a policy that its target does not have, no such score, or a size below 1.
+
+    Example:
+        >>> ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
+    """
+
+    pixel: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.pixel))
+    pixel_score: str = Thresholds.pixel_score
+    unreliable: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.unreliable))
+    ood: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood))
+    ood_score: str = Thresholds.ood_score
+    ood_min_size: int = Thresholds.ood_min_size
+    ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood_meta))
+
+    def __post_init__(self) -> None:
+        for target, choices in TARGET_POLICIES.items():
+            policy = getattr(self, target).policy
+            if policy not in choices:
+                raise ThresholdError(f"policy of {target} = {policy!r}: expected one of {', '.join(choices)}")
+        for name in ("pixel_score", "ood_score"):
+            if getattr(self, name) not in SCORES:
+                raise ThresholdError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(SCORES)}")
+        if self.ood_min_size < 1:
+            raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
+
+    @classmethod
+    def of(cls, thresholds: Thresholds | ThresholdSettings | None) -> ThresholdSettings:
+        """Constants as settings; None for the defaults, settings as they are."""
+        if isinstance(thresholds, ThresholdSettings):
+            return thresholds
+        t = thresholds or Thresholds()
+        numbers = {name: PolicySettings(value=getattr(t, name)) for name in TARGET_POLICIES}
+        return cls(**numbers, pixel_score=t.pixel_score, ood_score=t.ood_score, ood_min_size=t.ood_min_size)
+
+    @property
+    def policies(self) -> dict[str, PolicySettings]:
+        """Target -> its policy."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name in TARGET_POLICIES}
+
+    def with_policy(self, target: str, **changes: object) -> ThresholdSettings:
+        """Another with changes to the policy of one target, a key of ``TARGET_POLICIES``."""
+        return replace(self, **{target: replace(getattr(self, target), **changes)})
