@@ -1,0 +1,165 @@
+"""Does a window of frames still look like the calibration images? A two-sample test for frames that follow each other.
+
+Frames of a drive are alike for seconds, so they are far fewer observations than they are frames, and nobody knows how
+few. The test therefore weighs a window by what can be seen in it: by the law of total variance, what frames of one
+window vary less than the calibration images do, windows must vary among themselves. Formulas and false-alarm rates:
+docs/methods/thresholds.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+
+LEAST_IMAGES = 10
+"""Calibration images of which the frame means make a reference."""
+_TAIL = 0.25  # share of the reference that tells how its tail goes on
+
+
+class ShiftError(TrustSegError, ValueError):
+    """A reference or setting of the shift monitor that cannot be used, or a score without a reference."""
+
+
+@dataclass(frozen=True)
+class ShiftTest:
+    """A window against the reference.
+
+    Attributes:
+        difference: of the means, in standard deviations of the reference; positive: the score is higher now.
+        statistic: T, about Student's t; its sign is that of the mean normal score.
+        p_value: two-sided, in [0, 1].
+        effective: number of independent observations the window counted for.
+    """
+
+    difference: float
+    statistic: float
+    p_value: float
+    effective: float
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftReference:
+    """Mean of a score over each calibration image, in the order in which they were taken.
+
+    Attributes:
+        means: (m,) float64, in the unit of the score.
+
+    Raises:
+        ShiftError: fewer than ``LEAST_IMAGES``, not finite, or all the same.
+    """
+
+    means: np.ndarray
+
+    def __post_init__(self) -> None:
+        means = np.array(self.means, np.float64)
+        object.__setattr__(self, "means", means)
+        if means.ndim != 1 or len(means) < LEAST_IMAGES or not np.isfinite(means).all():
+            raise ShiftError(
+                f"reference of the shift monitor: {np.isfinite(means).sum()} finite frame means of {means.size}; "
+                f"expected at least {LEAST_IMAGES}, all finite: calibrate with more images"
+            )
+        if not means.std() > 1e-12 * np.abs(means).max():
+            raise ShiftError(
+                f"reference of the shift monitor: the score has the mean {means[0]:g} in each of {len(means)} images; "
+                "expected images that differ"
+            )
+
+    @classmethod
+    def from_means(cls, means: Iterable[float]) -> ShiftReference:
+        """From the means of all images; those that are not finite (an image without a usable score) are left out."""
+        values = np.fromiter(means, np.float64)
+        return cls(values[np.isfinite(values)])
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean of the means."""
+        return float(self.means.mean())
+
+    @cached_property
+    def std(self) -> float:
+        """Their standard deviation, > 0."""
+        return float(self.means.std(ddof=1))
+
+    @cached_property
+    def effective(self) -> float:
+        """Number of independent images they are worth, in [1, m]: neighbours in a recording are alike."""
+        scores = self.normal_scores(self.means)
+        return effective_size(scores)
+
+    def normal_scores(self, values: np.ndarray | float) -> np.ndarray:
+        """The standard normal quantile of each value's rank in the reference; beyond it, on along its tail.
+
+        Without ranks a skewed score would decide by its few largest values; without the tails everything beyond the
+        reference would count alike, however far.
+        """
+        x, z, low, high = self._map
+        values = np.asarray(values, np.float64)
+        inside = np.interp(values, x, z)
+        return inside + low * np.minimum(values - x[0], 0.0) + high * np.maximum(values - x[-1], 0.0)
+
+    def compare(self, values: np.ndarray, independent: int = 5) -> ShiftTest:
+        """Test whether a window of frames has the mean level of the reference.
+
+        Args:
+            values: (n,) frame means of the window, n >= 1, finite.
+            independent: c, the most independent observations that the window may count for, >= 2.
+
+        Returns:
+            T = mean of the normal scores g / sqrt(v (max(1 - s²/v, 1/min(c, n)) + 1/m')), v the variance of the
+            reference's g, s² of the window's, m' the effective size of the reference; its p-value is Student's with
+            c - 1 degrees of freedom.
+        """
+        from scipy.special import stdtr
+
+        scores, v = self.normal_scores(values), self._variance
+        spread = max(1.0 - float(scores.var()) / v, 1.0 / min(independent, len(scores)))
+        statistic = float(scores.mean()) / math.sqrt(v * (spread + 1.0 / self.effective))
+        p_value = min(1.0, 2.0 * float(stdtr(independent - 1, -abs(statistic))))
+        return ShiftTest((float(np.mean(values)) - self.mean) / self.std, statistic, p_value, 1.0 / spread)
+
+    @cached_property
+    def _variance(self) -> float:
+        return float(self.normal_scores(self.means).var())
+
+    @cached_property
+    def _map(self) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Different values, their normal scores, and the slopes below and above them."""
+        m = len(self.means)
+        ranks = np.array([NormalDist().inv_cdf((i + 0.5) / m) for i in range(m)])
+        x, group, count = np.unique(self.means, return_inverse=True, return_counts=True)
+        group = np.sort(group.reshape(-1))  # in the order of the ranks
+        z = np.bincount(group, ranks) / count
+        ordered, k = np.sort(self.means), max(1, round(_TAIL * m))
+        usual = 1.0 / self.std
+
+        def slope(a: int, b: int) -> float:
+            width = ordered[b] - ordered[a]
+            return float((ranks[b] - ranks[a]) / width) if width > 1e-3 * self.std else usual
+
+        return x, z, slope(0, k), slope(m - 1 - k, m - 1)
+
+
+def effective_size(values: np.ndarray) -> float:
+    """How many independent observations a series is worth for its mean: n / (1 + 2 sum (1 - h/n) rho(h)), in [1, n].
+
+    The autocorrelations rho are summed up to the first that is not positive.
+
+    Args:
+        values: (n,) in order of time, n >= 1.
+    """
+    n, centred = len(values), values - values.mean()
+    power = float(centred @ centred)
+    total = 1.0
+    for lag in range(1, n if power > 0 else 1):
+        rho = float(centred[:-lag] @ centred[lag:]) / power
+        if rho <= 0.0:
+            break
+        total += 2.0 * rho  # the factor 1 - h/n is in rho: its sum has n - h products
+    return max(1.0, n / total)
