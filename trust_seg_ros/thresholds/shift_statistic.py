@@ -46,10 +46,11 @@ class ShiftTest:
 
 @dataclass(frozen=True, eq=False)
 class ShiftReference:
-    """Mean of a score over each calibration image, in the order in which they were taken.
+    """Mean of a score over each calibration image.
 
     Attributes:
-        means: (m,) float64, in the unit of the score.
+        means: (m,) float64, in the unit of the score, in the order in which the images were taken; or ascending, which
+            tells nothing of that order.
 
     Raises:
         ShiftError: fewer than ``LEAST_IMAGES``, not finite, or all the same.
@@ -89,9 +90,13 @@ class ShiftReference:
 
     @cached_property
     def effective(self) -> float:
-        """Number of independent images they are worth, in [1, m]: neighbours in a recording are alike."""
-        scores = self.normal_scores(self.means)
-        return effective_size(scores)
+        """Number of independent images they are worth, in [1, m]: neighbours in a recording are alike.
+
+        m where their order is not known.
+        """
+        if (np.diff(self.means) >= 0.0).all():
+            return float(len(self.means))
+        return effective_size(self.normal_scores(self.means))
 
     def normal_scores(self, values: np.ndarray | float) -> np.ndarray:
         """The standard normal quantile of each value's rank in the reference; beyond it, on along its tail.
