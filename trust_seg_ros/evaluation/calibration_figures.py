@@ -20,6 +20,8 @@ _SEGMENTS = {
     "p_ood": ("P(OoD)", "OoD objects"),
 }
 
+_LEAST = 30  # pixels in a bin, from which its accuracy is drawn
+
 
 def write_figures(calibration: Calibration, folder: str | Path, alphas: tuple[float, ...] = (0.1,)) -> list[Path]:
     """Draw what a calibration holds: ``reliability.png``, and ``NAME.png`` of every score and segment probability.
@@ -60,13 +62,17 @@ def _reliability(found: Temperature, path: Path) -> Path:
         top.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.4, label="perfectly calibrated")
         for text, bins, ece, colour in rows:
             share, mean, accuracy = np.array(bins).T
-            some = share > 0
+            some = share * found.pixels >= _LEAST
             top.plot(mean[some], accuracy[some], "o-", color=colour, label=f"{text}: ECE {100 * ece:.2f} %")
             bottom.step((np.arange(len(share)) + 0.5) / len(share), share, where="mid", color=colour)
         title = f"Reliability of the softmax, {found.pixels:,} random pixels"
         top.set(xlim=(0, 1), ylim=(0, 1.005), ylabel="accuracy", title=title)
         top.legend(loc="upper left")
-        bottom.set(xlabel="confidence", ylabel="share of the pixels", yscale="log")
+        bottom.set(
+            xlabel=f"confidence; accuracy of bins with {_LEAST} pixels at least",
+            ylabel="share of the pixels",
+            yscale="log",
+        )
     return path
 
 
@@ -81,7 +87,7 @@ def _score(
             top.set_xlim(*_shown(score.recall))
         _risk(top, score.risk, alphas, "missed, mean over the images")
         top.set(ylim=(0, 1.005), ylabel="share", title=f"{name}: pixels at or above the threshold are flagged")
-        top.legend(loc="center left")
+        top.legend(loc="best", fontsize=12)
         largest = [
             (curve.positives, label, curve)
             for label, curve in zip(class_names, score.class_recall, strict=False)
@@ -94,7 +100,7 @@ def _score(
         more = f", the {len(STRONG)} with most" if len(largest) > len(STRONG) else ""
         bottom.set_title(f"by predicted class (misclassified pixels, {LEAST_POSITIVES:,} at least{more})")
         if largest:
-            bottom.legend(loc="center left", fontsize=12)
+            bottom.legend(loc="best", fontsize=12)
         else:
             bottom.text(0.5, 0.5, "no class has as many", transform=bottom.transAxes, ha="center", color=GREY)
     return path

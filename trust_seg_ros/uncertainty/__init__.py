@@ -14,8 +14,10 @@ from trust_seg_ros.uncertainty.gradient_reference import reference_gradients
 from trust_seg_ros.uncertainty.maps import uncertainty_maps, warm_up
 from trust_seg_ros.uncertainty.reference import reference_maps
 from trust_seg_ros.uncertainty.scores import energy, max_logit
+from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder, standardized_max_logit
 
 __all__ = [
+    "ClassStatistics",
     "FeaturesError",
     "FeaturesNeededError",
     "GradientMaps",
@@ -23,6 +25,7 @@ __all__ = [
     "LogitsError",
     "RawLogitsNeededError",
     "SettingError",
+    "StatisticsBuilder",
     "UncertaintyError",
     "energy",
     "gradient_maps",
@@ -31,6 +34,7 @@ __all__ = [
     "max_logit",
     "reference_gradients",
     "reference_maps",
+    "standardized_max_logit",
     "uncertainty_maps",
     "warm_up",
     "warm_up_gradients",
