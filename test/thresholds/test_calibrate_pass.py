@@ -108,7 +108,20 @@ def test_statistics_of_a_pass_are_those_of_the_calibration(network, folder):
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     calibrator = plan.calibrator()
     add_labelled(calibrator, plan, [folder])
-    assert np.array_equal(alone.mean, calibrator.result().class_statistics.mean)
+    found = calibrator.result()
+    assert np.array_equal(alone.mean, found.class_statistics.mean)
+
+
+def test_means_of_frames_are_in_the_order_of_the_data_set(network, folder):
+    many = replace(folder, samples=tuple(replace(s, name=f"{k}_{s.name}") for k in range(4) for s in folder.samples))
+    plan = CalibrationPlan(network, ("entropy", "energy"))
+    calibrator = plan.calibrator()
+    add_labelled(calibrator, plan, [many])
+    expected = [float(uncertainty_maps(network.infer(many.read(s)[0])).entropy.mean()) for s in many.samples]
+    found = calibrator.result().scores
+    assert found["entropy"].frame_means == pytest.approx(expected, rel=1e-5)
+    assert found["energy"].frame_means[:4] == pytest.approx(found["energy"].frame_means[-4:], rel=1e-5)
+    assert len(set(found["energy"].frame_means[:4])) == 4
 
 
 def test_images_that_cannot_be_read(network, folder):

@@ -11,6 +11,7 @@ from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, 
 from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.thresholds.curves import RecallCurve
 from trust_seg_ros.thresholds.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
+from trust_seg_ros.thresholds.shift import frame_mean
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
@@ -59,12 +60,14 @@ class Calibrator:
         self._curves = {name: _ScoreCurves(name in SOFTMAX_SCORES, q) for name in self.scores}
         self._segments, self._objects = _Values(), _Values()
 
-    def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray) -> bool:
+    def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray, place: int | None = None) -> bool:
         """Add one labelled image.
 
         Args:
             answer, maps: of the network for it.
             truth: (H, W) uint8 class ids, 255 = no class: does not count.
+            place: when it was taken, as its place in the data set; None = after those before. The shift monitor reads
+                from the order of the images how much neighbours are alike.
 
         Returns:
             False for an image without a labelled pixel, which is left out.
@@ -85,7 +88,7 @@ class Calibrator:
             self._builder.add(answer, classes, labelled)
         self._sample.add(answer, truth)
         for name, curves in self._curves.items():
-            curves.add(frame.get(name).numpy(), wrong, labelled, classes)
+            curves.add(frame.get(name).numpy(), wrong, labelled, classes, self.images if place is None else place)
         self.images += 1
         self._pixels += int(labelled.sum())
         self._wrong += int(wrong.sum())
@@ -174,16 +177,15 @@ class _ScoreCurves:
     def __init__(self, in_unit_range: bool, classes: int) -> None:
         self._classes = classes
         self._held: list[tuple[np.ndarray, ...]] = []
-        self._means: list[float] = []
+        self._means: list[tuple[int, float]] = []
         self._builders = self._builders_of(SOFTMAX_GRID) if in_unit_range else None
 
     def _builders_of(self, grid: np.ndarray) -> tuple[CurveBuilder, CurveBuilder]:
         """Of the wrong pixels, and of all."""
         return CurveBuilder(grid, self._classes), CurveBuilder(grid)
 
-    def add(self, score: np.ndarray, wrong: np.ndarray, labelled: np.ndarray, classes: np.ndarray) -> None:
-        finite = score[np.isfinite(score)]
-        self._means.append(float(finite.mean(dtype=np.float64)) if finite.size else float("nan"))
+    def add(self, score: np.ndarray, wrong: np.ndarray, labelled: np.ndarray, classes: np.ndarray, place: int) -> None:
+        self._means.append((place, frame_mean(score)))
         if self._builders is not None:
             self._count(self._builders, score, wrong, labelled, classes)
             return
@@ -218,7 +220,7 @@ class _ScoreCurves:
             wrong.recall_curve() if wrong.positives else None,
             wrong.risk_curve(),
             tuple(None if curve is None else _thinned(curve) for curve in by_class),
-            tuple(sorted(mean for mean in self._means if np.isfinite(mean))),
+            tuple(mean for _, mean in sorted(self._means) if np.isfinite(mean)),
             every.recall_curve(),
         )
 

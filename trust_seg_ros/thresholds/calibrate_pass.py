@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 
@@ -11,7 +11,7 @@ import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
@@ -93,9 +93,9 @@ def add_labelled(
     if plan.meta is not None:
         features = required_set(plan.meta.features, len(plan.network.labels))
 
-    def add(answer: LogitMaps, truth: np.ndarray) -> None:
+    def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
         maps = _to_host(uncertainty.uncertainty_maps(answer))
-        if calibrator.add(answer, maps, truth) and plan.meta is not None and features is not None:
+        if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
             table = segments.segment_table(maps, answer, features)
             wrong, judged = wrong_segments(table, truth)
             calibrator.add_segments(plan.meta.predict(table)[0][judged], wrong[judged])
@@ -112,7 +112,7 @@ def class_statistics(
     """
     builder = StatisticsBuilder(len(plan.network.labels))
 
-    def add(answer: LogitMaps, truth: np.ndarray) -> None:
+    def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
         classes = uncertainty.uncertainty_maps(answer).classes
         builder.add(answer, classes, truth != UNLABELLED)
 
@@ -177,10 +177,10 @@ def wrong_segments(table: SegmentTable, truth: np.ndarray) -> tuple[np.ndarray, 
 def _run(
     plan: CalibrationPlan,
     folders: Sequence[LabelledFolder],
-    add: Callable[[LogitMaps, np.ndarray], None],
+    add: Callable[[int, LogitMaps, np.ndarray], None],
     progress: Progress | None,
 ) -> None:
-    """Call ``add`` for every image; one is worked on while the network looks at the next."""
+    """Call ``add`` with place, answer and truth of every image, while the network looks at the next one."""
     for folder in folders:
         if folder.classes != len(plan.network.labels):
             raise CalibrationError(
@@ -191,11 +191,17 @@ def _run(
     seen = 0
     with ThreadPoolExecutor(1, thread_name_prefix="calibrate") as worker:
         waiting: Future[None] | None = None
-        for done, (image, truth) in _read(plan, samples):
+        for done, place in enumerate(spread_first(len(samples), FIRST), start=1):
+            folder, sample = samples[place]
+            try:
+                image, truth = folder.read(sample)
+            except DatasetError as error:
+                _leave_out(plan, sample.name, error)
+                continue
             answer = plan.network.infer(image)
             if waiting is not None:
                 waiting.result()
-            waiting = worker.submit(add, answer, truth)
+            waiting = worker.submit(add, place, answer, truth)
             seen += 1
             if progress is not None:
                 progress(done, len(samples))
@@ -204,17 +210,6 @@ def _run(
     if not seen:
         reason = next(iter(plan.skipped.values()), "there is none")
         raise CalibrationError(f"none of {len(samples)} images could be read: {reason}")
-
-
-def _read(
-    plan: CalibrationPlan, samples: Sequence[tuple[LabelledFolder, Sample]]
-) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
-    for done, place in enumerate(spread_first(len(samples), FIRST), start=1):
-        folder, sample = samples[place]
-        try:
-            yield done, folder.read(sample)
-        except DatasetError as error:
-            _leave_out(plan, sample.name, error)
 
 
 def spread_first(number: int, first: int) -> list[int]:

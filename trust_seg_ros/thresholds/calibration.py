@@ -38,8 +38,8 @@ class ScoreCalibration:
         risk: mean share missed per image against the threshold.
         class_recall: (q,) the recall curve of each predicted class, None where none of it was misclassified; () for
             segments.
-        frame_means: of each image the mean over the pixels with a finite score, ascending; what the shift monitor
-            compares with. () for segments.
+        frame_means: of each image the mean over the pixels with a finite score, in the order of the data set; what the
+            shift monitor compares with. () for segments.
         flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None where it
             was not counted.
 
