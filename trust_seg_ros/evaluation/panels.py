@@ -156,7 +156,7 @@ class PanelPainter:
         ground = np.full((13, 30, 3), NEUTRAL, np.uint8)
         rows = (
             (spotlight(ground, all_on), f"segment likely wrong: P{bound}, as written"),
-            (spotlight(ground, none, ood=all_on), "unknown: high entropy over a region"),
+            (spotlight(ground, none, ood=all_on), "unknown: out-of-distribution segments"),
             (spotlight(ground, all_on // 255 * 128), "single uncertain pixels"),
         )
         for row, (swatch, words) in enumerate(rows):
