@@ -93,12 +93,16 @@ def test_what_no_threshold_finds_is_refused_and_counted():
     assert 0.05 < found.refused < 0.5
     assert np.isnan(found.thresholds).mean() == found.refused
     assert set(found.thresholds[~np.isnan(found.thresholds)]) == {-math.inf, 0.5}
-    # counted as no loss, which is what is promised then
-    assert np.nan_to_num(found.risk).mean() <= 0.16 + 2 * found.standard_error
+    assert found.kept  # a refused split loses nothing
+    assert found.promised == pytest.approx(found.mean * (1 - found.refused))
+    # given that there is a threshold, the promise is not kept where so many are refused: the luck of the calibration
+    (rare,) = conformal_simulation(losses, np.array([-math.inf, 0.5]), [0.1], 400, 20, seed=1)
+    assert rare.refused > 0.7
+    assert rare.mean >= 0.15
+    assert rare.kept
     (never,) = conformal_simulation(np.ones((40, 1)), np.array([-math.inf]), [0.14], 5, 20)
     assert never.refused == 1.0
     assert math.isnan(never.mean)
-    assert not never.kept
 
 
 def test_everything_is_flagged_where_the_grid_does_not_reach():

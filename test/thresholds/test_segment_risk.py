@@ -131,6 +131,19 @@ def test_objects_that_nothing_touches_limit_what_can_be_promised():
     assert curve.threshold(0.1) == p_found[4]  # (5 + 4 + 1) / 101
     with pytest.raises(RiskOutOfReachError, match=r"still miss 0.05 on average; choose an alpha of at least 0.0594"):
         curve.threshold(0.05)
+    discarded = object_risk_curve(p_found, np.arange(100), 100, discarded=True)
+    assert discarded.thresholds[0] == 0.0
+    assert discarded.risk[0] == 0.0
+    assert discarded.risk[-1] == pytest.approx(0.95)
+    assert discarded.threshold(0.05) == p_found[4]  # (4 + 1) / 101
+    two = object_risk_curve(np.array([0.4, -math.inf, 0.8]), np.array([0, 0, 1]), 2, discarded=True)
+    assert two.thresholds.tolist() == [0.0, 0.4, 0.8, 1.0]
+    assert two.risk.tolist() == [0.0, 0.0, 0.25, 0.75]  # half of the first image's objects, all of the second's
+    found = np.array([0.4])
+    assert np.array_equal(
+        object_risk_curve(found, np.zeros(1, int), 1, discarded=True).risk,
+        object_risk_curve(found, np.zeros(1, int), 1).risk,
+    )
 
 
 def test_what_does_not_fit_is_refused():

@@ -45,20 +45,29 @@ class SimulatedRisk:
         return float(np.nanmean(self.risk)) if self.refused < 1.0 else math.nan
 
     @property
+    def promised(self) -> float:
+        """Mean over all splits, where a refused one loses nothing: what is at most alpha whatever the data.
+
+        The mean over the other splits alone (``mean``) is the same unless some were refused. It may pass alpha then:
+        the splits that get a threshold are those whose calibration images were lucky.
+        """
+        return float(np.nan_to_num(self.risk).mean())
+
+    @property
     def standard_error(self) -> float:
-        """Of that mean, from the scatter of the splits; NaN with fewer than two."""
-        known = self.risk[~np.isnan(self.risk)]
-        return float(known.std(ddof=1) / math.sqrt(len(known))) if len(known) > 1 else math.nan
+        """Of ``promised``, from the scatter of the splits; NaN with one split."""
+        risk = np.nan_to_num(self.risk)
+        return float(risk.std(ddof=1) / math.sqrt(len(risk))) if len(risk) > 1 else math.nan
 
     @property
     def excess(self) -> float:
-        """By how many standard errors the mean is above alpha; negative below."""
-        distance = self.mean - self.alpha
+        """By how many standard errors ``promised`` is above alpha; negative below."""
+        distance = self.promised - self.alpha
         return distance / self.standard_error if self.standard_error > 0 else math.copysign(math.inf, distance)
 
     @property
     def kept(self) -> bool:
-        """Whether the mean is at most alpha, within two standard errors."""
+        """Whether ``promised`` is at most alpha, within two standard errors."""
         return self.excess <= 2.0
 
 

@@ -44,25 +44,36 @@ def segment_risk_curve(
     return _risk_curve(p_wrong[wrong], image[wrong], images, points)
 
 
-def object_risk_curve(p_found: np.ndarray, image: np.ndarray, images: int, points: int = POINTS) -> RiskCurve:
+def object_risk_curve(
+    p_found: np.ndarray, image: np.ndarray, images: int, points: int = POINTS, *, discarded: bool = False
+) -> RiskCurve:
     """Mean share of an image's unknown objects that no OoD segment with P(OoD) at or above the threshold touches.
 
     Objects that no segment touches at all are missed by every threshold: the risk cannot get below their mean share,
-    and an alpha below is refused (``RiskOutOfReachError``); only more sensitive OoD segments can find them.
+    and an alpha below is refused (``RiskOutOfReachError``); only more sensitive OoD segments can find them. An alpha
+    little above it is refused for some calibration images and not for others, and the promise is then for both cases
+    together: ask for an alpha well above, or for ``discarded``, which can always be promised.
 
     Args:
         p_found: (n,) of the objects of all images, from :func:`object_probabilities`.
         image: (n,) integer, the image of each, 0 .. images - 1.
         images: number of images, those without objects included.
         points: largest number of thresholds, >= 2.
+        discarded: count as missed only the objects that some segment touches, all of which are below the threshold:
+            those that the meta model discards. The share is of all objects of the image.
 
     Returns:
-        Thresholds in [0, 1], the first 0; -inf before it where there are objects that nothing touches.
+        Thresholds in [0, 1], the first 0; -inf before it where there are objects that nothing touches, unless
+        ``discarded``.
 
     Raises:
         CurveError: shapes or values do not fit.
     """
-    return _risk_curve(np.asarray(p_found, np.float64), np.asarray(image), images, points)
+    curve = _risk_curve(np.asarray(p_found, np.float64), np.asarray(image), images, points)
+    if discarded and curve.thresholds[0] == -math.inf:
+        risk = np.maximum(curve.risk[1:] - curve.risk[0], 0.0)
+        return RiskCurve(curve.thresholds[1:], risk, images)
+    return curve
 
 
 def segment_recall_curve(p_wrong: np.ndarray, wrong: np.ndarray, points: int = POINTS) -> RecallCurve:
