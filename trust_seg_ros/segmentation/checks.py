@@ -58,16 +58,16 @@ def read_output(output: object) -> tuple[torch.Tensor, torch.Tensor | None]:
     return logits, features
 
 
-def check_logits(logits: torch.Tensor, labels: LabelSet, name: str) -> None:
-    """Whether logits are (1, q, h, w) floating point with q the number of labels.
+def check_logits(logits: torch.Tensor, labels: LabelSet, name: str, images: int = 1) -> None:
+    """Whether logits are (images, q, h, w) floating point with q the number of labels.
 
     Raises:
         ModelOutputError: they are not; names both numbers of classes.
     """
-    if logits.ndim != 4 or logits.shape[0] != 1 or 0 in logits.shape or not logits.is_floating_point():
+    if logits.ndim != 4 or logits.shape[0] != images or 0 in logits.shape or not logits.is_floating_point():
         raise ModelOutputError(
             f"network {name!r} returned logits of shape {tuple(logits.shape)} and type {logits.dtype}; "
-            "expected (1, q, h, w) floating point for one image"
+            f"expected ({images}, q, h, w) floating point for {f'{images} images' if images > 1 else 'one image'}"
         )
     if logits.shape[1] != len(labels):
         raise ModelOutputError(
@@ -76,16 +76,17 @@ def check_logits(logits: torch.Tensor, labels: LabelSet, name: str) -> None:
         )
 
 
-def check_features(features: torch.Tensor, logits: torch.Tensor, name: str) -> None:
-    """Whether features are (1, D, h, w) on the grid of the logits.
+def check_features(features: torch.Tensor, logits: torch.Tensor, name: str, images: int = 1) -> None:
+    """Whether features are (images, D, h, w) on the grid of the logits.
 
     Raises:
         ModelOutputError: they are not.
     """
-    if features.ndim != 4 or features.shape[0] != 1 or features.shape[2:] != logits.shape[2:]:
+    if features.ndim != 4 or features.shape[0] != images or features.shape[2:] != logits.shape[2:]:
         raise ModelOutputError(
             f"network {name!r} returned features of shape {tuple(features.shape)} with logits of shape "
-            f"{tuple(logits.shape)}; expected (1, D, {logits.shape[2]}, {logits.shape[3]}), the last layer's input"
+            f"{tuple(logits.shape)}; expected ({images}, D, {logits.shape[2]}, {logits.shape[3]}), "
+            "the last layer's input"
         )
 
 

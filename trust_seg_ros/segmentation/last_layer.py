@@ -73,7 +73,7 @@ def agrees(classifier: Classifier, features: torch.Tensor, logits: torch.Tensor)
         return False
     padding = dilation * (weight.shape[-1] // 2)
     again = F.conv2d(features, weight, classifier.bias, padding=padding, dilation=dilation)
-    return again.shape == logits.shape and _close(again, logits, 1e-3)
+    return again.shape == logits.shape and close(again, logits, 1e-3)
 
 
 def is_plain(convolution: nn.Conv2d) -> bool:
@@ -120,10 +120,10 @@ def _makes(output: torch.Tensor, answer: torch.Tensor) -> bool:
     if output.shape != answer.shape:
         grown = F.interpolate(grown, size=answer.shape[2:], mode="bilinear", align_corners=False)
     forms = (grown, grown.softmax(1), grown.log_softmax(1))
-    return any(_close(form, answer, 1e-4) for form in forms)
+    return any(close(form, answer, 1e-4) for form in forms)
 
 
-def _close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
+def close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
     """Whether two tensors are equal up to ``tolerance`` times their scale, more in half precision."""
     tolerance = max([tolerance] + [4 * torch.finfo(t.dtype).eps for t in (a, b)])
     a, b = a.float(), b.float()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, kind_of, read_output
 from trust_seg_ros.segmentation.device import half_type
+from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, dropping, last_dropout
 from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, find_last_layer
+from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, close, find_last_layer
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
 from trust_seg_ros.types import Classifier, LogitMaps
@@ -66,6 +69,7 @@ class ModuleNetwork:
         self._classifier = classifier
         self._last_layer: LastLayer | None = None
         self._lock = threading.Lock()
+        self._dropout = dropout_layers(forward) if _has_layers(forward) else {}
         self._probe()
 
     def __repr__(self) -> str:
@@ -73,20 +77,80 @@ class ModuleNetwork:
 
     def infer(self, image: np.ndarray) -> LogitMaps:
         """Logits of one image; see ``SegmentationNetwork.infer``."""
+        return self._infer([check_image(image)], self.input_spec)[0]
+
+    def infer_batch(self, images: Sequence[np.ndarray], *, input_size: Size | None = None) -> list[LogitMaps]:
+        """Logits of several images, in one pass where the network takes batches; see ``BatchedNetwork``."""
+        images = [check_image(image) for image in images]
+        spec = self.input_spec if input_size is None else replace(self.input_spec, size=input_size)
+        shapes = {spec.size_for((image.shape[0], image.shape[1])) for image in images}
+        if len(shapes) == 1 and len(images) > 1 and self.takes_batches:
+            return self._infer(images, spec)
+        return [self._infer([image], spec)[0] for image in images]
+
+    def infer_dropout(self, image: np.ndarray, seeds: Sequence[int]) -> list[LogitMaps]:
+        """Logits of passes with dropout; see ``DropoutNetwork``."""
+        layers = tuple(self._dropout.values())
+        if not layers:
+            raise ModelError(f"network {self.name!r} has no dropout layers that can be switched on")
         image = check_image(image)
+        if len(seeds) > 1 and not self.takes_batches:
+            return [self.infer_dropout(image, (seed,))[0] for seed in seeds]
+        with self._lock, dropping(layers, seeds, self.device):
+            return self._locked_infer([image] * len(seeds), self.input_spec)
+
+    @cached_property
+    def takes_batches(self) -> bool:
+        """Whether two images in one pass give what they give alone; tried once, when first asked."""
+        spec = self._probe_spec()
+        first = noise_image(spec.size_for((1, 1)))
+        images = [first, np.ascontiguousarray(first[::-1, ::-1]) // 2]  # darker: a network may mix means
+        alone = [self._infer([image], spec)[0].logits for image in images]
+        try:
+            together = [maps.logits for maps in self._infer(images, spec)]
+        except ModelError:
+            return False
+        return all(a.shape == b.shape and close(a, b, 1e-3) for a, b in zip(alone, together, strict=True))
+
+    @property
+    def dropout_layers(self) -> tuple[str, ...]:
+        """Names of the dropout layers that :meth:`infer_dropout` switches on."""
+        return tuple(self._dropout)
+
+    @cached_property
+    def last_dropout(self) -> DropoutRate | None:
+        """How the network drops, if only directly before its last convolution; tried once, when first asked."""
+        spec = self._probe_spec()
         with self._lock, torch.inference_mode():
-            x = preprocess(image, self.input_spec, self.device)
-            logits, features = self._run(x)
-            logits = logits.float()
-            if self._kind == "probabilities":
-                logits = logits.clamp_min(torch.finfo(torch.float32).tiny).log()
-        return LogitMaps(
-            logits=logits[0],
-            size=(image.shape[0], image.shape[1]),
-            raw=self.raw,
-            features=None if features is None else features[0],
-            classifier=None if features is None else self._classifier,
-        )
+            x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
+            return last_dropout(tuple(self._dropout.values()), lambda: self._run(x), self._classifier)
+
+    def _infer(self, images: Sequence[np.ndarray], spec: InputSpec) -> list[LogitMaps]:
+        with self._lock:
+            return self._locked_infer(images, spec)
+
+    @torch.inference_mode()
+    def _locked_infer(self, images: Sequence[np.ndarray], spec: InputSpec) -> list[LogitMaps]:
+        """Answers to checked images of one input size, in one pass."""
+        x = preprocess(images[0], spec, self.device)
+        if len(images) > 1:
+            same = all(image is images[0] for image in images)
+            more = [x if same else preprocess(image, spec, self.device) for image in images[1:]]
+            x = torch.cat([x, *more])
+        logits, features = self._run(x)
+        logits = logits.float()
+        if self._kind == "probabilities":
+            logits = logits.clamp_min(torch.finfo(torch.float32).tiny).log()
+        return [
+            LogitMaps(
+                logits=logits[index],
+                size=(image.shape[0], image.shape[1]),
+                raw=self.raw,
+                features=None if features is None else features[index],
+                classifier=None if features is None else self._classifier,
+            )
+            for index, image in enumerate(images)
+        ]
 
     def warm_up(self, size: Size) -> None:
         """Two forward passes of an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""
@@ -97,13 +161,13 @@ class ModuleNetwork:
             torch.cuda.synchronize(self.device)
 
     def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Logits (1, q, h, w) and features (1, D, h, w) or None, both checked."""
+        """Logits (B, q, h, w) and features (B, D, h, w) or None, both checked."""
         logits, features = read_output(self._call(x))
         if self._last_layer is not None:
             logits, features = self._last_layer.take()
-        check_logits(logits, self.labels, self.name)
+        check_logits(logits, self.labels, self.name, len(x))
         if features is not None:
-            check_features(features, logits, self.name)
+            check_features(features, logits, self.name, len(x))
         return logits, features
 
     def _call(self, x: torch.Tensor) -> object:
@@ -115,11 +179,14 @@ class ModuleNetwork:
                 f"network {self.name!r} failed on an input of shape {tuple(x.shape)}: {type(error).__name__}: {text}"
             ) from error
 
+    def _probe_spec(self) -> InputSpec:
+        side = -(-PROBE_SIDE // self.input_spec.stride) * self.input_spec.stride
+        return replace(self.input_spec, size=self.input_spec.size or (side, side))
+
     @torch.inference_mode()
     def _probe(self) -> None:
-        side = -(-PROBE_SIDE // self.input_spec.stride) * self.input_spec.stride
-        spec = replace(self.input_spec, size=self.input_spec.size or (side, side))
-        x = preprocess(noise_image(spec.size_for((side, side))), spec, self.device)
+        spec = self._probe_spec()
+        x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
         logits, features = self._run(x)
         if features is not None and self._classifier is not None:
             if not agrees(self._classifier, features, logits):
@@ -128,13 +195,18 @@ class ModuleNetwork:
                     f"its features {tuple(features.shape)} does not give its logits {tuple(logits.shape)}; "
                     "features must be the input of the last convolution"
                 )
-        elif isinstance(self._forward, torch.nn.Module) and not isinstance(self._forward, torch.jit.ScriptModule):
+        elif _has_layers(self._forward):
             self._last_layer = find_last_layer(self._forward, lambda: self._call(x), logits)
             if self._last_layer is not None:
                 self._classifier = self._last_layer.classifier
                 logits, _ = self._run(x)
         self._kind = kind_of(logits)
         self.raw = self._kind == "logits"
+
+
+def _has_layers(forward: object) -> TypeGuard[torch.nn.Module]:
+    """Whether layers inside can be found and watched."""
+    return isinstance(forward, torch.nn.Module) and not isinstance(forward, torch.jit.ScriptModule)
 
 
 def noise_image(size: Size) -> np.ndarray:

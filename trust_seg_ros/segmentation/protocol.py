@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
+from trust_seg_ros.segmentation.dropout import DropoutRate
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.types import LogitMaps
@@ -112,5 +114,49 @@ class SegmentationNetwork(Protocol):
 
         Raises:
             ModelError: as ``infer``.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchedNetwork(Protocol):
+    """What a ``SegmentationNetwork`` may offer beside: several images at a time, and inputs of another size."""
+
+    def infer_batch(self, images: Sequence[np.ndarray], *, input_size: Size | None = None) -> list[LogitMaps]:
+        """Logits of several images; in one pass where the network takes batches and the inputs have one size.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each.
+            input_size: (h, w) that they are stretched to instead of what ``input_spec`` says; a network of a fixed
+                size refuses others.
+
+        Returns:
+            As ``infer``, one of each image; equal to it up to rounding.
+
+        Raises:
+            ImageError, ModelError: as ``infer``.
+        """
+        ...
+
+
+@runtime_checkable
+class DropoutNetwork(Protocol):
+    """What a ``SegmentationNetwork`` may offer beside: its own dropout layers, switched on."""
+
+    @property
+    def dropout_layers(self) -> tuple[str, ...]:
+        """Names of the dropout layers with a rate above 0; () for a network without."""
+        ...
+
+    @property
+    def last_dropout(self) -> DropoutRate | None:
+        """How the network drops, if only directly before its last convolution, else None."""
+        ...
+
+    def infer_dropout(self, image: np.ndarray, seeds: Sequence[int]) -> list[LogitMaps]:
+        """Logits of one image with dropout, a pass for each seed; the same for the same seed.
+
+        Raises:
+            ImageError, ModelError: as ``infer``; ModelError, too, without dropout layers.
         """
         ...

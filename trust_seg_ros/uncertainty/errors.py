@@ -31,3 +31,7 @@ class FeaturesError(UncertaintyError):
 
 class StatisticsNeededError(UncertaintyError):
     """The standardised max logit was asked for, but there are no class statistics of the network."""
+
+
+class PerturbationUnavailableError(UncertaintyError):
+    """A perturbation score was asked for, but the network cannot be perturbed in this way."""

@@ -1,0 +1,134 @@
+"""Scores from perturbed passes: how much the answer changes when image or network change a little.
+
+Sources: Gal and Ghahramani, Dropout as a Bayesian Approximation, ICML 2016; Kendall, Badrinarayanan and Cipolla,
+Bayesian SegNet, BMVC 2017; Mi et al., Training-Free Uncertainty Estimation for Dense Regression: Sensitivity as a
+Surrogate, AAAI 2022, whose infer-dropout, infer-noise and infer-transformation are the three kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.perturbation_passes import last_layer_rate, perturbed_passes
+from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_sums import PassSums
+
+LAST_LAYER_COST = 0.03
+"""Cost of a pass of the last layer alone in passes of the network; measured on the embedded one, see the docs."""
+
+
+@dataclass(frozen=True)
+class PerturbationMaps:
+    """Statistics over the perturbed passes of one image, on the device of the network.
+
+    Attributes:
+        score: (H, W) float32 in [0, 1], the statistic of the settings; 1 where any pass was not finite.
+        classes: (H, W) uint8, the lowest class with the largest mean softmax; ``UNLABELLED`` where any pass was not
+            finite. It may differ from the unperturbed prediction.
+        statistics: name -> map, of all that were wanted; ``score`` is among them.
+        passes: how many there were.
+        faulty_pixels: number of pixels that were not finite in any pass.
+    """
+
+    score: torch.Tensor
+    classes: torch.Tensor
+    statistics: Mapping[str, torch.Tensor]
+    passes: int
+    faulty_pixels: int = 0
+
+
+def perturbation_score(
+    network: SegmentationNetwork,
+    image: np.ndarray,
+    settings: PerturbationSettings,
+    *,
+    answer: LogitMaps | None = None,
+) -> PerturbationMaps:
+    """One perturbation score of every pixel; higher = less trustworthy.
+
+    Deterministic: the same image, network and settings give the same map, whatever was computed before.
+
+    Args:
+        network: it is asked ``settings.passes`` times; not at all for dropout of the last layer with ``answer``.
+        image: (H, W, 3) uint8 RGB.
+        settings: which perturbation, how often, and which statistic.
+        answer: of the network to the unperturbed image, if it is known.
+
+    Raises:
+        PerturbationUnavailableError: the network cannot be perturbed so.
+        ImageError, ModelError: as ``SegmentationNetwork.infer``.
+        LogitsError: an answer cannot be used.
+    """
+    return perturbation_maps(network, image, settings, (settings.statistic,), answer=answer)
+
+
+def perturbation_maps(
+    network: SegmentationNetwork,
+    image: np.ndarray,
+    settings: PerturbationSettings,
+    statistics: Sequence[str] = STATISTICS,
+    *,
+    answer: LogitMaps | None = None,
+) -> PerturbationMaps:
+    """As :func:`perturbation_score`, with several statistics of the same passes.
+
+    Raises:
+        SettingError: no such statistic.
+        Others: as :func:`perturbation_score`.
+    """
+    sums = PassSums(tuple(dict.fromkeys((settings.statistic, *statistics))))
+    for maps in perturbed_passes(network, image, settings, answer):
+        sums.add(maps)
+    found = sums.statistics()
+    classes = found.pop("classes")
+    return PerturbationMaps(found[settings.statistic], classes, found, sums.passes, sums.faulty_pixels)
+
+
+def check_perturbation(network: SegmentationNetwork, settings: PerturbationSettings) -> None:
+    """Try two passes of a small picture, of input_scale the smallest and the largest, before the first frame comes.
+
+    Also compiles, or loads from the cache, what the sums need.
+
+    Raises:
+        PerturbationUnavailableError: the network cannot be perturbed so.
+    """
+    side = max(64, network.input_spec.stride)
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    perturbation_maps(network, image, replace(settings, passes=2))
+
+
+def pass_cost(network: SegmentationNetwork, settings: PerturbationSettings) -> float:
+    """Time of one perturbed pass in passes of the network, on average; an upper limit where batches save time.
+
+    Raises:
+        PerturbationUnavailableError: mc_dropout of a network without dropout.
+    """
+    if settings.kind == "input_scale":
+        return float(np.mean(np.square(settings.factors)))
+    if settings.kind == "mc_dropout" and last_layer_rate(network, settings) is not None:
+        return LAST_LAYER_COST
+    return 1.0
+
+
+def predicted_ms(network_ms: float, passes: int, *, cost: float = 1.0, sums_ms: float = 0.0) -> float:
+    """Time of a frame with a perturbation score: one pass as usual, ``passes`` perturbed ones.
+
+    Args:
+        network_ms: measured time of one pass.
+        passes: K.
+        cost: of a perturbed pass, see :func:`pass_cost`.
+        sums_ms: time to add up one answer, and to draw its noise.
+    """
+    return network_ms * (1.0 + passes * cost) + passes * sums_ms
+
+
+def most_passes(network_ms: float, budget_ms: float, *, cost: float = 1.0, sums_ms: float = 0.0) -> int:
+    """The largest K whose ``predicted_ms`` is at most ``budget_ms``; 0 when there is none."""
+    each = network_ms * cost + sums_ms
+    return max(0, int((budget_ms - network_ms) / each + 1e-9)) if each > 0 else 0
