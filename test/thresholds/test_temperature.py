@@ -9,11 +9,13 @@ import torch
 from trust_seg_ros.thresholds.temperature import (
     LogitSample,
     Temperature,
+    _logits_at,
     expected_calibration_error,
     nll,
     reliability,
 )
 from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.logits import prepare
 
 
 def drawn(temperature, seed=0, size=(120, 160), q=4):
@@ -61,6 +63,16 @@ def test_only_labelled_pixels_are_drawn_and_upsampled_as_the_maps_are():
     allowed = full[:, truth == 1].T
     for row in sample._logits[0]:
         assert np.abs(allowed - row).max(axis=1).min() < 1e-5
+
+
+def test_logits_of_some_pixels_are_those_of_the_whole_map():
+    rng = np.random.default_rng(3)
+    for low, size in (((5, 6), (20, 24)), ((7, 9), (7, 9)), ((1, 3), (11, 2)), ((30, 40), (13, 17))):
+        logits = torch.from_numpy(rng.normal(size=(3, *low)).astype(np.float32))
+        full = torch.nn.functional.interpolate(logits[None], size, mode="bilinear")[0].numpy().reshape(3, -1)
+        places = rng.permutation(size[0] * size[1])
+        found = _logits_at(prepare(LogitMaps(logits, size)), places)
+        assert np.allclose(found, full[:, places].T, atol=1e-5)
 
 
 def test_hand_worked_calibration_error():

@@ -14,8 +14,8 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from trust_seg_ros.types import Json, LogitMaps
-from trust_seg_ros.uncertainty.banded import bands
-from trust_seg_ros.uncertainty.logits import prepare
+from trust_seg_ros.uncertainty.kernels import taps
+from trust_seg_ros.uncertainty.logits import Prepared, prepare
 
 BINS = 15
 _RANGE = (0.05, 20.0)
@@ -88,17 +88,11 @@ class LogitSample:
         faulty = prepared.faulty()
         if faulty is not None:
             labelled &= ~faulty.numpy(force=True)
-        places = np.sort(rng.permutation(np.flatnonzero(labelled))[: self._per_image])
-        rows, columns = np.divmod(places, truth.shape[1])
-        found = [np.empty((0, maps.logits.shape[0]), np.float32)]
-        for band, logits in bands(prepared):
-            inside = (rows >= band.start) & (rows < band.stop)
-            if inside.any():
-                y, x = torch.from_numpy(rows[inside] - band.start), torch.from_numpy(columns[inside])
-                found.append(logits[:, y, x].T.numpy(force=True))
-        order = rng.permutation(len(places))  # so that the first half of them is a random half
-        self._logits.append(np.concatenate(found)[order])
-        self._truth.append(truth.ravel()[places][order])
+        known = np.flatnonzero(labelled)
+        # in random order, so that the first half of them is a random half
+        places = known[rng.choice(len(known), min(self._per_image, len(known)), replace=False)]
+        self._logits.append(_logits_at(prepared, places))
+        self._truth.append(truth.ravel()[places])
         while len(self) > self._most and self._per_image > 1:
             self._per_image //= 2
             self._logits, self._truth = (
@@ -128,6 +122,19 @@ class LogitSample:
             bins_before=_table(*before),
             bins_after=_table(*after),
         )
+
+
+def _logits_at(prepared: Prepared, places: np.ndarray) -> np.ndarray:
+    """(n, q) float32 upsampled logits of some pixels only, (n,) positions in the output grid."""
+    values, device = prepared.values, prepared.values.device
+    rows, columns = np.divmod(places, prepared.size[1])
+    top, bottom, down = (torch.from_numpy(part[rows]).to(device) for part in taps(values.shape[1], prepared.size[0]))
+    left, right, along = (
+        torch.from_numpy(part[columns]).to(device) for part in taps(values.shape[2], prepared.size[1])
+    )
+    above = torch.lerp(values[:, top, left], values[:, top, right], along)
+    below = torch.lerp(values[:, bottom, left], values[:, bottom, right], along)
+    return torch.lerp(above, below, down).T.contiguous().numpy(force=True)
 
 
 def nll(logits: np.ndarray, truth: np.ndarray) -> float:
