@@ -11,6 +11,7 @@ from trust_seg_ros.uncertainty.maps import uncertainty_maps
 from trust_seg_ros.uncertainty.perturbation import (
     check_perturbation,
     most_passes,
+    overhead_ms,
     pass_cost,
     perturbation_maps,
     perturbation_score,
@@ -221,6 +222,13 @@ def test_costs(network):
     assert pass_cost(network, PerturbationSettings("input_scale", passes=3, scales=(0.5, 2.0))) == pytest.approx(1.75)
     with pytest.raises(PerturbationUnavailableError):
         pass_cost(Plain(network), PerturbationSettings("mc_dropout"))
+
+
+def test_time_beside_the_network_grows_with_the_image():
+    noise, scale = PerturbationSettings("input_noise"), PerturbationSettings("input_scale")
+    assert overhead_ms(scale, (720, 960), 11) == pytest.approx(4 * overhead_ms(scale, (360, 480), 11))
+    assert overhead_ms(scale, (360, 480), 11) == pytest.approx(2.66, abs=0.01)
+    assert overhead_ms(noise, (360, 480), 11) > overhead_ms(scale, (360, 480), 11)
 
 
 def test_time_is_predicted_and_limits_the_passes():
