@@ -2,7 +2,6 @@
 
 import csv
 import math
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.evaluation.trust import passes, reference
+from trust_seg_ros.evaluation.trust import reference
 from trust_seg_ros.evaluation.trust.panel import CAUGHT, MISSED, NEEDLESS, judgement
 
 NETWORK = """
@@ -135,6 +134,8 @@ def test_every_arrangement_has_its_tables(judged):
         assert {(row["score"], row["policy"]) for row in every} >= {("energy", "otsu"), ("margin", "fixed:0.7")}
         assert ("energy", "fixed:0.7") not in {(row["score"], row["policy"]) for row in every}
         assert len(table(judged, f"{name}_shift_promise")) == 4
+        assert [row["data"] for row in table(judged, f"{name}_monitor")] == ["test", "fog:1", "fog:5", "defocus:2"]
+    assert "shift monitor, calibrated on half: reference of the shift monitor: 3 finite frame means of 3" in page
     assert "conformal:0.01, calibrated on half: alpha = 0.01 needs at least 99 calibration images, there are 3" in page
     assert "fixed:0.7 is in the unit of the softmax scores and left out for energy" in page
     assert "- data set: " in page
@@ -217,38 +218,34 @@ def test_scores_that_the_network_cannot_give(dataset, tmp_path, capsys):
     assert math.isfinite(float(table(tmp_path / "all", "scores")[0]["AUROC"]))
 
 
-def test_counts_are_kept_and_made_anew_when_something_changed(dataset, tmp_path, monkeypatch):
-    root = tmp_path / "data"
-    shutil.copytree(dataset[0] / "val", root)
-    cache, runs = tmp_path / "cache", []
-    walked = passes.walk
+def test_perturbed_passes_are_scores_like_others(dataset, tmp_path):
+    words = (
+        "--score",
+        "entropy",
+        "input_noise:entropy",
+        "input_scale",
+        "--passes",
+        "2",
+        "--noise",
+        "40",
+        "--runs",
+        "2",
+    )
+    assert trust(dataset[0], tmp_path / "out", *words, "--policy", "otsu", "input_scale=fixed:0.1") == 0
+    rows = {row["score"]: row for row in table(tmp_path / "out", "scores")}
+    assert list(rows) == ["entropy", "input_noise:entropy", "input_scale"]
+    assert float(rows["input_noise:entropy"]["AUROC"]) > 0.5
+    pairs = {(row["score"], row["policy"]) for row in table(tmp_path / "out", "policies_all")}
+    assert pairs == {(score, "otsu") for score in rows} | {("input_scale", "fixed:0.1")}
 
-    def watched(*args, **options):
-        for seen in walked(*args, **options):
-            runs.append(seen.sample.name)
-            yield seen
 
-    monkeypatch.setattr(passes, "walk", watched)
-    words = ("--score", "margin", "entropy", "--policy", "otsu", "target_recall:0.8", "--cache", str(cache))
-    assert trust(root, tmp_path / "a", *words, "--runs", "2", "--corrupt", "fog:2") == 0
-    assert len(runs) == 9  # bins, clean, fog
-    assert trust(root, tmp_path / "b", *words, "--runs", "2", "--corrupt", "fog:2") == 0
-    assert len(runs) == 9
+def test_the_command_gives_the_same_from_kept_counts(dataset, tmp_path):
+    words = ("--split", "val", "--score", "margin", "--policy", "otsu", "target_recall:0.8", "--runs", "2")
+    for out in ("a", "b"):
+        assert trust(dataset[0], tmp_path / out, *words, "--cache", str(tmp_path / "cache")) == 0
+    assert len(list((tmp_path / "cache").iterdir())) == 2  # bins and counts
     for path in (tmp_path / "a").glob("*.csv"):
         assert path.read_text() == (tmp_path / "b" / path.name).read_text(), path.name
-    assert trust(root, tmp_path / "c", *words, "--runs", "4", "--corrupt", "fog:3") == 0
-    assert len(runs) == 12  # fog:3
-    assert trust(root, tmp_path / "d", *words, "--runs", "2", model="Blind") == 0
-    assert len(runs) == 18  # another network
-    label = next((root / "labels").iterdir())
-    cv2.imwrite(str(label), np.zeros(SIZE, np.uint8))
-    assert trust(root, tmp_path / "e", *words, "--runs", "2") == 0
-    assert len(runs) == 24  # other labels
-    for path in cache.iterdir():
-        path.write_bytes(path.read_bytes()[:100])
-    assert trust(root, tmp_path / "f", *words, "--runs", "2") == 0
-    assert len(runs) == 30  # damaged files
-    assert (tmp_path / "f" / "scores.csv").is_file()
 
 
 def test_a_cache_that_cannot_be_written(dataset, tmp_path, capsys):
@@ -271,6 +268,11 @@ def test_a_broken_image_is_named(dataset, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--score", "input_noise:mean"], "--score input_noise:mean: expected mc_dropout"),
+        (["--score", "mc_dropout"], "dropout"),
+        (["--score", "input_noise", "--passes", "1"], "passes is 1"),
+        (["--window", "3"], "--window 3: expected at least 10 frames"),
+        (["--shift-level", "2"], "level = 2.0: expected a number in (0, 1)"),
         (["--score", "entropi"], "--score entropi: choose from entropy, margin"),
         (["--policy", "median"], "--policy median: expected otsu"),
         (["--policy", "conformal:1"], "alpha = 1.0: expected a number in (0, 1)"),

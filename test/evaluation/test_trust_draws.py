@@ -146,9 +146,9 @@ def test_shifted_images_count_where_their_clean_ones_are_judged():
     arrangement = draws.by_half(counts, 1)
     draw = arrangement.draws[0]
     same = data(scenes(5), names=counts.images[:5])
-    assert arrangement.rows(draw, same).tolist() == draw.judged[:5].tolist()
+    assert arrangement.rows(draw, same.images).tolist() == draw.judged[:5].tolist()
     other = data(scenes(5), names=[f"x{k}" for k in range(5)])
-    assert arrangement.rows(draw, other).all()
+    assert arrangement.rows(draw, other.images).all()
 
 
 def test_another_split_calibrates_for_all_images():

@@ -87,7 +87,7 @@ class CountsCache:
             "network": self._network,
             "classes": self.look.network.labels.names,
             "scores": self.look.scores,
-            "more": sorted(self.look.more),
+            "more": {name: str(score) for name, score in self.look.more.items()},
             "policies": [f"{p.score}={p.name}" for p in self.look.policies if not p.calibrated],
             "gradient": str(self.look.gradient),
             "statistics": None if statistics is None else statistics.to_json(),

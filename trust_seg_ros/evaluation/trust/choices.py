@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 
 if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.trust.monitor import Watch
     from trust_seg_ros.evaluation.trust.passes import Look
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
@@ -18,16 +19,22 @@ ALL = "all"
 
 def check(args: argparse.Namespace) -> None:
     """Say before the work, not after it, what cannot be done."""
+    from trust_seg_ros.evaluation.trust.perturbed import split_name
     from trust_seg_ros.evaluation.trust.policy_words import parse_policy
+    from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
     from trust_seg_ros.uncertainty.score_names import SCORES
 
     if args.out.is_file():
         raise TrustStudyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
     if args.runs < 1:
         raise TrustStudyError(f"--runs {args.runs}: expected at least 1")
-    unknown = [score for score in args.score if score not in (ALL, *SCORES)]
-    if unknown:
-        raise TrustStudyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    for score in args.score:
+        if score.partition(":")[0] in PERTURBATION_SCORES:
+            split_name(score)
+        elif score not in (ALL, *SCORES):
+            raise TrustStudyError(
+                f"--score {score}: choose from {', '.join(SCORES)}, all, {', '.join(PERTURBATION_SCORES)}"
+            )
     for word in args.policy:
         parse_policy(word)
     if args.split in args.calibrate_on:
@@ -44,6 +51,7 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
         CalibrationError: the calibration file is of another network.
     """
     from trust_seg_ros.evaluation.trust.passes import Look, given_scores
+    from trust_seg_ros.evaluation.trust.perturbed import perturbed_scores
     from trust_seg_ros.evaluation.trust.policy_words import parse_policies
     from trust_seg_ros.thresholds.calibration import load_calibration
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -56,13 +64,33 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
         statistics = calibration.class_statistics
     gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
     look = Look(network, (), (), gradient, args.keep_going, statistics)
-    named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
+    named = tuple(dict.fromkeys(score for score in args.score if score != ALL and score in SCORES))
+    many = tuple(dict.fromkeys(score for score in args.score if score != ALL and score not in SCORES))
     given, missing = given_scores(look, SCORES if ALL in args.score else named)
     for score in named:
         if score in missing:
             raise TrustStudyError(f"--score {score}: {missing[score]}")
+    options = {"passes": args.passes, "sigma": args.noise, "dropout": args.dropout}
+    options = {name: value for name, value in options.items() if value is not None}
+    more = perturbed_scores(many, network, **options)
     notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
-    return replace(look, scores=given, policies=parse_policies(args.policy, given)), notes
+    scores = (*given, *many)
+    return replace(look, scores=scores, policies=parse_policies(args.policy, scores), more=more), notes
+
+
+def chosen_watch(args: argparse.Namespace) -> Watch:
+    """How the shift monitor is tried.
+
+    Raises:
+        ShiftError: a number out of range.
+    """
+    from trust_seg_ros.evaluation.trust.monitor import Watch
+    from trust_seg_ros.thresholds.shift import ShiftSettings
+
+    settings = ShiftSettings(level=args.shift_level)
+    if args.window < settings.least_frames:
+        raise TrustStudyError(f"--window {args.window}: expected at least {settings.least_frames} frames")
+    return Watch(args.window, settings)
 
 
 def dropped(policies: Sequence[object], scores: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
-from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, dropped
+from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[ALL],
         metavar="NAME",
-        help="pixel scores, for example entropy, margin, variation_ratio, max_logit, energy; or all that the network "
-        "can give (default: all)",
+        help="pixel scores, for example entropy, margin, max_logit; all that the network can give in one pass; and "
+        "mc_dropout, input_noise, input_scale of many passes, e.g. input_noise or input_noise:entropy (default: all)",
     )
     judging.add_argument(
         "--policy",
@@ -107,6 +107,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="exact",
         help="of gradient scores (default: %(default)s)",
     )
+    judging.add_argument("--passes", type=int, metavar="K", help="of mc_dropout, input_noise, input_scale (default: 8)")
+    judging.add_argument("--noise", type=float, metavar="SIGMA", help="of input_noise, in grey levels (default: 4)")
+    judging.add_argument(
+        "--dropout",
+        type=float,
+        metavar="RATE",
+        help="of mc_dropout: 0 for the network's own dropout layers (default), else this share of the last layer's "
+        "input is dropped",
+    )
     add_shift_arguments(parser)
 
 
@@ -122,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.trust.panel import Panel, shown_policy
     from trust_seg_ros.evaluation.trust.study import study
 
+    watch = chosen_watch(args)
     settings = network_settings(args)
     labels = settings.label_set()
     images = open_split(args, args.split, labels)
@@ -141,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         found = study(cache, counts, arranged, look.policies, shifted, grids, announce)
     panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
     notes += dropped(look.policies, look.scores)
-    report = contents(found, shlex.join(("trust-seg", *args.words)), _facts(args, look, found), notes, panel)
+    report = contents(found, shlex.join(("trust-seg", *args.words)), _facts(args, look, found), notes, panel, watch)
     files = write(report, args.out.expanduser())
     _print(report, console)
     console.print(

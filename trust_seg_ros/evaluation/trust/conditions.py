@@ -42,6 +42,20 @@ def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--corrupt-seed", type=int, default=0, metavar="N", help="another noise, another rain (default: %(default)s)"
     )
+    group.add_argument(
+        "--window",
+        type=int,
+        default=30,
+        metavar="FRAMES",
+        help="consecutive frames of a drive that the shift monitor is tried on (default: %(default)s)",
+    )
+    group.add_argument(
+        "--shift-level",
+        type=float,
+        default=0.01,
+        metavar="P",
+        help="p-value below which the shift monitor fires (default: %(default)s)",
+    )
 
 
 def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSet) -> list[Condition]:

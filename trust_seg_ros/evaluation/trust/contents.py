@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
+from trust_seg_ros.evaluation.meta.tabular import Table
 from trust_seg_ros.evaluation.trust import figures, shift_figures, shift_tables, tables
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.group_tables import group_tables
+from trust_seg_ros.evaluation.trust.monitor import Watch, monitor_table
 from trust_seg_ros.evaluation.trust.panel import Panel
 from trust_seg_ros.evaluation.trust.study import Study
 
@@ -19,7 +21,7 @@ def contents(
     facts: Mapping[str, str],
     notes: Sequence[str],
     panel: Panel,
-    monitor: Sequence[Section] = (),
+    watch: Watch,
 ) -> Report:
     """The report.
 
@@ -29,7 +31,7 @@ def contents(
         facts: what else the reader must know: name to value.
         notes: what must be known before the numbers, beside what ``s`` tells.
         panel: best and worst images.
-        monitor: sections on the shift monitor.
+        watch: how the shift monitor is tried.
     """
     pictures = tuple(Picture(name, caption, partial(draw, s)) for name, caption, draw in figures.DRAWN)
     sections = [
@@ -37,14 +39,18 @@ def contents(
         *(_policies(s, arrangement) for arrangement in s.arrangements),
         Section("Classes and boundaries", "", group_tables(s, s.arrangements[0])),
     ]
+    more: list[str] = []
     if s.shifted:
         sections.append(
             Section("Shift", "", (shift_tables.overview(s), *shift_tables.matrix(s), shift_tables.every_score(s)))
         )
-        sections += [_shift(s, arrangement) for arrangement in s.arrangements]
-    sections += [*monitor, Section("Images", "", (), (Picture("images", panel.caption, panel.draw),))]
+        for arrangement in s.arrangements:
+            table, said = monitor_table(s, arrangement, watch)
+            sections.append(_shift(s, arrangement, table))
+            more += said
+    sections.append(Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)))
     title = "Pixel trust: scores and threshold policies"
-    return Report(title, command, tuple(facts.items()), (*notes, *_notes(s)), tuple(sections))
+    return Report(title, command, tuple(facts.items()), (*notes, *_notes(s), *more), tuple(sections))
 
 
 def _policies(s: Study, arrangement: Arrangement) -> Section:
@@ -56,10 +62,10 @@ def _policies(s: Study, arrangement: Arrangement) -> Section:
     return Section(title, "", made, (picture,), _prefix(s, arrangement))
 
 
-def _shift(s: Study, arrangement: Arrangement) -> Section:
+def _shift(s: Study, arrangement: Arrangement, monitor: Table) -> Section:
     caption = f"Misclassified pixels missed under shift, {s.best_score}, calibrated on {arrangement.name}"
     picture = Picture("shift_promise", caption, partial(shift_figures.promises, s, arrangement))
-    made = (*shift_tables.guarantee(s, arrangement), *shift_tables.policies(s, arrangement))
+    made = (*shift_tables.guarantee(s, arrangement), monitor, *shift_tables.policies(s, arrangement))
     title = f"Promises under shift, calibrated on {arrangement.name}"
     return Section(title, "", made, (picture,), _prefix(s, arrangement))
 

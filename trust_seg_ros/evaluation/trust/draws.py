@@ -52,18 +52,16 @@ class Arrangement:
     judged: DataCounts
     draws: tuple[Draw, ...]
 
-    def rows(self, draw: Draw, data: DataCounts) -> np.ndarray:
-        """Which images of some data a draw is judged by, (n,) bool.
+    def rows(self, draw: Draw, images: tuple[str, ...]) -> np.ndarray:
+        """Which images of some data, clean or shifted, a draw is judged by, (n,) bool.
 
         Shifted images that show what clean ones show count where the clean ones do: never where their clean version was
         calibrated on. Of other images, all count.
         """
-        if data is self.judged:
-            return draw.judged
         chosen = {name for name, judged in zip(self.judged.images, draw.judged, strict=True) if judged}
-        if set(data.images) <= set(self.judged.images) | set(self.judged.skipped):
-            return np.array([name in chosen for name in data.images], bool)
-        return np.ones(len(data.images), bool)
+        if set(images) <= set(self.judged.images) | set(self.judged.skipped):
+            return np.array([name in chosen for name in images], bool)
+        return np.ones(len(images), bool)
 
 
 def by_half(data: DataCounts, runs: int) -> Arrangement:

@@ -103,7 +103,7 @@ def judge(
     if calibrated is not None and calibrated.reason:
         none = np.full(len(arrangement.draws), np.nan)
         return Outcome(score, policy, *(none,) * 6, np.full((len(counts.groups), 2), np.nan), calibrated.reason)
-    rows = [arrangement.rows(draw, data) for draw in arrangement.draws]
+    rows = [arrangement.rows(draw, data.images) for draw in arrangement.draws]
     if calibrated is None:
         own = counts.flagged[policy.name]
         found, groups = [own.pixels] * len(rows), own.groups.astype(np.float64)

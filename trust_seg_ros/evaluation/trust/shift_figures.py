@@ -58,7 +58,7 @@ def _against_severity(
     path: Path,
 ) -> bool:
     with figure(str(path), 5.2 * -(-len(shown) // 2) + 0.8, 14) as drawn:
-        grid = drawn.subplots(-(-len(shown) // 2), min(2, len(shown)), sharex=True, sharey=True, squeeze=False)
+        grid = drawn.subplots(-(-len(shown) // 2), min(2, len(shown)), sharex=True, squeeze=False)
         for axes, policy in zip(grid.ravel(), shown, strict=False):
             for colour, (kind, rows) in zip([*STRONG, GREY], by_kind.items(), strict=False):
                 values = [_missed(judged, arrangement, s, policy) for judged in (s.clean, *rows)]
@@ -66,8 +66,8 @@ def _against_severity(
                 axes.plot(x, [v.mean for v in values], "o-", color=colour, label=kind)
             _limit(axes.axhline, policy)
             axes.set_title(policy.name)
+            axes.set_ylim(bottom=0)
             axes.set_xticks(range(6), ["clean", *"12345"])
-        grid[0, 0].set_ylim(bottom=0)  # last, or the first panel would set the scale of all
         for axes in grid.ravel()[len(shown) :]:
             axes.set_visible(False)
         for axes in grid[-1]:

@@ -29,7 +29,7 @@ def overview(s: Study) -> Table:
     for judged in (s.clean, *s.shifted):
         reliable = judged.reliability
         found = measured(judged.orderings[s.best_score])
-        rows.append((judged.name, judged.images, judged.wrong, reliable.ece, reliable.overconfidence, *found))
+        rows.append((judged.name, len(judged.images), judged.wrong, reliable.ece, reliable.overconfidence, *found))
     note = (
         "Wrong: share of misclassified pixels. ECE: expected calibration error of the softmax confidence; "
         "overconfidence: mean confidence - accuracy. The other columns are of the score alone, without any threshold."

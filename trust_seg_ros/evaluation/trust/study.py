@@ -41,26 +41,25 @@ class Judged:
 
     Attributes:
         name, kind, severity: as in ``Condition``.
-        images: how many.
+        images: (n,) their names.
         orderings: score -> measures that need no threshold.
         curves: score -> (2, k) int64, right and wrong pixels by bin, for figures.
         reliability: of the softmax confidence.
         outcomes: name of the arrangement -> one per score and policy.
         means: score -> (n,) frame means of the score.
-        places, drives: (n,) which images these were, and where they come from.
+        drives: (n,) recordings that the images come from.
         skipped: image left out -> why.
     """
 
     name: str
     kind: str
     severity: int
-    images: int
+    images: tuple[str, ...]
     orderings: dict[str, Ordering]
     curves: dict[str, np.ndarray]
     reliability: Reliability
     outcomes: dict[str, tuple[Outcome, ...]]
     means: dict[str, np.ndarray]
-    places: np.ndarray
     drives: tuple[str, ...]
     skipped: dict[str, str]
 
@@ -168,13 +167,12 @@ def _judged(
         data.name,
         kind,
         severity,
-        len(data.images),
+        data.images,
         {score: ordering(wrong, right) for score, (right, wrong) in curves.items()},
         curves,
         data.reliability,
         outcomes,
         {score: found.means for score, found in data.scores.items()},
-        data.places,
         data.drives,
         data.skipped,
     )

@@ -1,0 +1,109 @@
+"""Does the shift monitor see the shift? Windows of consecutive frames, clean and shifted, against the calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.evaluation.meta.study import Spread
+from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN, Column, Table, Value
+from trust_seg_ros.evaluation.trust.draws import Arrangement
+from trust_seg_ros.evaluation.trust.shift_tables import broken
+from trust_seg_ros.evaluation.trust.study import Judged, Study
+from trust_seg_ros.thresholds.shift import ShiftSettings
+from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How windows are tested.
+
+    Attributes:
+        frames: of a window; consecutive judged images of one drive.
+        settings: level and independent observations, as of the node's monitor; a window is tested as it is, without
+            the time that the node waits.
+    """
+
+    frames: int = 30
+    settings: ShiftSettings = ShiftSettings()  # noqa: RUF009 (frozen)
+
+    @property
+    def step(self) -> int:
+        """Frames from the start of a window to that of the next."""
+        return max(1, self.frames // 4)
+
+
+def windows(means: np.ndarray, drives: Sequence[str], chosen: np.ndarray, watch: Watch) -> list[np.ndarray]:
+    """Frame means of each window.
+
+    A drive with fewer frames than a window is one window, if it has as many as the monitor needs at least.
+
+    Args:
+        means: (n,) in order.
+        drives: (n,).
+        chosen: (n,) bool, the judged ones.
+        watch: length of windows.
+    """
+    found = []
+    for drive in dict.fromkeys(drives):
+        values = means[chosen & (np.asarray(drives, dtype=str) == drive) & np.isfinite(means)]
+        if watch.settings.least_frames <= len(values) < watch.frames:
+            found.append(values)
+        starts = range(0, len(values) - watch.frames + 1, watch.step)
+        found += [values[start : start + watch.frames] for start in starts]
+    return found
+
+
+def alarms(s: Study, arrangement: Arrangement, judged: Judged, score: str, watch: Watch) -> tuple[np.ndarray, str]:
+    """Share of windows in which the monitor would fire.
+
+    Returns:
+        (d,) of every draw, NaN without a window; and why there are none, "" where there are.
+    """
+    rates, reason = [], ""
+    for draw in arrangement.draws:
+        try:
+            reference = ShiftReference.from_means(arrangement.calibration.scores[score].means[draw.calibrated])
+        except ShiftError as error:
+            return np.full(len(arrangement.draws), math.nan), str(error)
+        rows = arrangement.rows(draw, judged.images)
+        found = windows(judged.means[score], judged.drives, rows, watch)
+        tests = [reference.compare(values, watch.settings.independent) for values in found]
+        rates.append(np.mean([test.p_value < watch.settings.level for test in tests]) if tests else math.nan)
+        if not tests:
+            reason = f"no drive of {judged.name} has {watch.settings.least_frames} judged images, which a window needs"
+    return np.array(rates, np.float64), reason
+
+
+def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Table, list[str]]:
+    """Detection rate under every condition, with the false-alarm rate on clean images first; and notes."""
+    scores = list(s.clean.orderings)
+    lost: dict[str, list[str]] = {}
+    for policy, condition in broken(s, arrangement):
+        lost.setdefault(condition, []).append(policy)
+    rows, notes = [], {}
+    for judged in (s.clean, *s.shifted):
+        cells: list[Value] = [judged.name, ", ".join(lost.get(judged.name, [])) or "-"]
+        for score in scores:
+            rates, reason = alarms(s, arrangement, judged, score, watch)
+            cells.append(Spread.of(rates))
+            if reason:
+                notes.setdefault(f"shift monitor, calibrated on {arrangement.name}: {reason}", None)
+        rows.append(tuple(cells))
+    columns = (
+        Column("data", "text"),
+        Column("guarantee broken", "text"),
+        *(Column(f"fires {score}, %") for score in scores),
+    )
+    settings = watch.settings
+    note = (
+        f"Share of windows of {watch.frames} consecutive judged frames of a drive whose frame means do not resemble "
+        f"those of the calibration images (p < {settings.level:g}, {settings.independent} independent observations at "
+        "most). On clean data these are false alarms. Guarantee broken: conformal policies on "
+        f"{s.best_score} whose mean risk exceeds alpha."
+    )
+    title = f"Shift monitor, calibrated on {arrangement.name}"
+    return Table("monitor", title, columns, tuple(rows), note, ON_SCREEN), list(notes)
