@@ -1,6 +1,6 @@
 """Times what calibration and the shift monitor do per image, against NumPy: ``python benchmarks/bench_curves.py``.
 
-One thread. NumPy's way of a curve: ``searchsorted`` of the wrong pixels in the grid and ``bincount``. Both count the same.
+One thread. NumPy's way of a curve: ``searchsorted`` of the wrong pixels in the grid and ``bincount``; same counts.
 """
 
 from __future__ import annotations
