@@ -164,6 +164,10 @@ class TrustPipeline:
         """Name -> threshold, of those that do not depend on the image; for any thread, like :meth:`check`."""
         return self._thresholds.constants(thresholds)
 
+    def unwatched(self, score: str) -> str:
+        """Why the shift monitor does not watch a pixel score; "" where it does."""
+        return self._thresholds.unwatched(score)
+
     def remarks(self, thresholds: Thresholds | ThresholdSettings) -> tuple[str, ...]:
         """What to warn of in these thresholds: values that no score has, and OoD segments that nothing judges."""
         settings, found = ThresholdSettings.of(thresholds), []
@@ -204,7 +208,7 @@ class TrustPipeline:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was learned from earlier frames (time has jumped): smoothed thresholds start anew."""
+        """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
 
     def __call__(
@@ -228,6 +232,8 @@ class TrustPipeline:
         if beyond:
             scores.compute(beyond)
             clock.lap("scores")
+        if settings.pixel_score in (*SOFTMAX_SCORES, *beyond):
+            limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
         result = TrustFrame(frame, maps, scores=scores.computed)
         if wanted.segments:
             table = segments.segment_table(maps, logit_maps, self.features)
@@ -246,7 +252,7 @@ class TrustPipeline:
             ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
             clock.lap("ood")
-        return replace(result, thresholds=limits.numbers, timings_ms=clock.laps)
+        return replace(result, thresholds=limits.numbers, shift=limits.shift, timings_ms=clock.laps)
 
     def _scores(self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps

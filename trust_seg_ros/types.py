@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from trust_seg_ros.thresholds.shift import ShiftState
 
 UNLABELLED = 255
 """Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
@@ -186,7 +189,9 @@ class TrustFrame:
         pixel_flags: (H, W) bool, pixel score at or above the pixel threshold in force.
         ood: out-of-distribution segments.
         scores: name -> (H, W) float32 on the host, of every score computed for this frame beyond those in ``maps``.
-        thresholds: name -> value of every threshold in force for this frame.
+        thresholds: name -> value of every threshold in force for this frame, without those that follow parts nobody
+            asked for.
+        shift: whether the drive still resembles the calibration data, by the pixel score; None without calibration.
         timings_ms: name of the step -> milliseconds.
     """
 
@@ -198,6 +203,7 @@ class TrustFrame:
     ood: OodSegments | None = None
     scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    shift: ShiftState | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -47,12 +47,14 @@ def start(*command, output=subprocess.PIPE, **environment):
 class NodeProcess:
     """The real node in its own process."""
 
-    def __init__(self, name="trust_seg", **parameters):
+    def __init__(self, name="trust_seg", file=None, **parameters):
         parameters = {"model": "node_networks:colours", "meta_model": "none", "warm_up.width": 64, "warm_up.height": 48,
                       "diagnostics.period_s": 0.2} | parameters  # fmt: skip
         arguments = ["--ros-args", "-r", f"__node:={name}"]
         for key, value in parameters.items():
             arguments += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
+        if file is not None:
+            arguments += ["--params-file", str(file)]
         self.name = name
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the node; a full pipe would stop it
         self.process = start("-m", "trust_seg_ros.node.main", *arguments, output=self._output)

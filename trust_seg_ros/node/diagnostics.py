@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Spread, Summary
+from trust_seg_ros.node.threshold_watch import InForce
 from trust_seg_ros.thresholds import ThresholdSettings
 
 NOT_AVAILABLE = "n/a"
@@ -34,7 +35,7 @@ class NodeView:
         model: facts about the loaded model; empty while there is none.
         ood_meta: what judges out-of-distribution segments, in words.
         remarks: what to warn of in the thresholds in force.
-        in_force: name -> threshold in force; None while there is no model, and then constants are told as they are set.
+        in_force: thresholds in force; None while there is no model, and then constants are told as they are set.
         working: whether the worker takes frames; counts while the node is active.
         problem: why the last transition failed, or "".
         before: counters at the last report, to tell what is new.
@@ -50,7 +51,7 @@ class NodeView:
     model: Mapping[str, str] = field(default_factory=dict)
     ood_meta: str = NOT_AVAILABLE
     remarks: tuple[str, ...] = ()
-    in_force: Mapping[str, float] | None = None
+    in_force: InForce | None = None
     working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
@@ -144,7 +145,8 @@ def _processing(view: NodeView) -> DiagnosticStatus:
 
 def _thresholds(view: NodeView) -> DiagnosticStatus:
     settings, summary = view.settings.thresholds, view.summary
-    numbers = _set_constants(settings) if view.in_force is None else view.in_force
+    in_force = InForce(_set_constants(settings)) if view.in_force is None else view.in_force
+    numbers = in_force.numbers
     told = {name: _number(numbers.get(name)) for name in ("unreliable", "pixel", "ood")}
     values = {**told, "ood_meta": _number(numbers.get("ood_meta")), "ood_min_size": str(settings.ood_min_size)}
     values |= {f"{target} policy": policy.describe() for target, policy in settings.policies.items()}
@@ -154,11 +156,13 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
         "ood meta model": view.ood_meta,
         "pixels flagged": _percent(summary.flagged_pixels),
         "segments flagged": _percent(summary.flagged_segments),
-        "calibration shift": NOT_AVAILABLE,
+        "calibration shift": in_force.shift,
+        "guarantee": in_force.guarantee,
     }
     level, message = OK, ", ".join(f"{name} {value}" for name, value in told.items())
-    if view.remarks:
-        level, message = WARN, "; ".join(view.remarks)
+    fired = (f"the data no longer resembles the calibration data, {in_force.fired}",) if in_force.fired else ()
+    if view.remarks or fired:
+        level, message = WARN, "; ".join((*fired, *view.remarks))
     return _status(view, "thresholds", level, message, values)
 
 

@@ -281,7 +281,7 @@ class TrustSegNode(LifecycleNode):
             model={} if self._pipeline is None else model_facts(self._pipeline),
             ood_meta="n/a" if self._pipeline is None else ood_meta_words(self._pipeline, self.settings.thresholds),
             remarks=() if self._pipeline is None else self._pipeline.remarks(self.settings.thresholds),
-            in_force=None if self._watch is None else self._watch.numbers(self.settings.thresholds),
+            in_force=None if self._watch is None else self._watch.view(self.settings.thresholds),
             problem=self.problem,
             before=self._counts_before,
         )

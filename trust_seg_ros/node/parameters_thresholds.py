@@ -5,6 +5,7 @@ from __future__ import annotations
 from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter
 from trust_seg_ros.thresholds.policy_settings import ON_SHIFT
 from trust_seg_ros.thresholds.settings import TARGET_POLICIES
+from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.score_names import SCORES
 
 _MAX_SCORE = 1e6
@@ -152,6 +153,20 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
         "When the shift monitor fires: `warn`, or `conservative`, too: constant thresholds on pixels and on P(false "
         "positive) give way to the image's quantile where that is stricter.",
         choices=ON_SHIFT,
+    ),
+    Parameter(
+        "shift.window_s",
+        ShiftSettings.window_s,
+        "Seconds of message time that the shift monitor compares with the calibration data.",
+        low=0.1,
+        high=3600.0,
+    ),
+    Parameter(
+        "shift.level",
+        ShiftSettings.level,
+        "The p-value below which it fires: the share of false alarms among windows that are not shifted.",
+        low=1e-9,
+        high=0.5,
     ),
 )
 """In the order of the documents."""

@@ -9,6 +9,7 @@ from typing import Any
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
+from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
@@ -102,6 +103,7 @@ def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
             recall=v["ood.meta_recall"],
             alpha=v["ood.meta_alpha"],
         ),
+        shift=ShiftSettings(window_s=v["shift.window_s"], level=v["shift.level"]),
     )
 
 

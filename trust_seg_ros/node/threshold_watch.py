@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from trust_seg_ros.message_fields import LabelFields
 from trust_seg_ros.node.label_info import LabelInfo
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.in_force import WORDS
+from trust_seg_ros.thresholds.shift import ShiftState
 from trust_seg_ros.types import TrustFrame
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What the diagnostics tell of thresholds besides the settings.
+
+    Attributes:
+        numbers: name -> threshold in force; those that follow the image are of the last frame, and absent before it.
+        shift: what the shift monitor says.
+        fired: the score and by how much it has moved, while the monitor has fired; else "".
+        guarantee: whether that of conformal thresholds holds now.
+    """
+
+    numbers: Mapping[str, float]
+    shift: str = "n/a"
+    fired: str = ""
+    guarantee: str = "n/a"
 
 
 class ThresholdWatch:
@@ -25,6 +45,7 @@ class ThresholdWatch:
         self._pipeline, self._statistics = pipeline, statistics
         self._labels = LabelInfo(pipeline.labels.names, send)
         self._last: tuple[ThresholdSettings, Mapping[str, float]] | None = None
+        self._shift: ShiftState | None = None
 
     def settings_changed(self, settings: ThresholdSettings) -> None:
         """Other settings are in force from the next frame on."""
@@ -34,10 +55,44 @@ class ThresholdWatch:
     def frame_done(self, settings: ThresholdSettings, result: TrustFrame) -> None:
         """A frame has been judged by these settings."""
         self._last = settings, result.thresholds
+        self._shift = result.shift
         self._labels.frame_done(settings, result.thresholds.get("pixel"))
 
-    def numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
-        """Name -> threshold in force; those that follow the image are of the last frame, and absent before it."""
+    def view(self, settings: ThresholdSettings) -> InForce:
+        """Everything at this moment."""
+        state, score = self._shift, settings.pixel_score
+        if state is not None and state.score != score:
+            state = None
+        why = self._pipeline.unwatched(score)
+        if state is None:
+            shift = f"n/a: {why}" if why else f"n/a: no frame of {score} yet"
+        else:
+            shift = ("fired: " if state.fired else "none: " if state.test else "not known yet: ") + state.text
+        fired = state.text if state is not None and state.fired else ""
+        return InForce(self._numbers(settings), shift, fired, guarantee(settings, state, why))
+
+    def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
         last = self._last
         seen = last[1] if last is not None and last[0] == settings else {}
         return {**self._pipeline.constants(settings), **seen}
+
+
+def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: str = "") -> str:
+    """Whether the guarantee of conformal thresholds holds now, in words.
+
+    Args:
+        settings: in force.
+        state: what the shift monitor says of the pixel score.
+        unwatched: why it says nothing, where it never will.
+    """
+    promised = [
+        f"{WORDS[t]} {policy.describe()}" for t, policy in settings.policies.items() if policy.policy == "conformal"
+    ]
+    if not promised:
+        return "none: no threshold is conformal"
+    what = ", ".join(promised)
+    if state is None or state.test is None:
+        return f"not known ({unwatched or 'the shift monitor needs more frames'}): {what}"
+    if state.fired:
+        return f"void, the data has shifted: {what}"
+    return f"holds: {what}"

@@ -12,6 +12,8 @@ from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
 from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.settings import ThresholdSettings
+from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftState, frame_mean
+from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
@@ -25,10 +27,10 @@ class PolicyRefusedError(ThresholdError):
 
 
 class ThresholdControl:
-    """Keeps the engines of all targets from frame to frame.
+    """Keeps the engines of all targets and the shift monitor from frame to frame.
 
-    ``begin`` and ``reset`` are for the one thread that handles frames; ``check`` and ``constants`` touch nothing
-    and may be called from any.
+    ``begin`` and ``reset`` are for the one thread that handles frames; the others touch nothing and may be called from
+    any.
 
     Args:
         calibration: what calibrated policies read their constants from; None = they are refused.
@@ -39,6 +41,14 @@ class ThresholdControl:
         self._settings: ThresholdSettings | None = None
         self._engines: dict[str, ThresholdEngine] = {}
         self._constants: dict[str, float] = {}
+        references, self._unwatched = _references(calibration)
+        self._monitor = ShiftMonitor(references)
+
+    def unwatched(self, score: str) -> str:
+        """Why the shift monitor does not watch a pixel score; "" where it does."""
+        if score in self._monitor.references:
+            return ""
+        return self._unwatched.get(score, f"there is no calibration of {score}")
 
     def check(self, settings: ThresholdSettings) -> None:
         """Refuse settings that cannot be served.
@@ -69,15 +79,17 @@ class ThresholdControl:
             PolicyRefusedError: as :meth:`check`.
         """
         if settings is not self._settings and settings != self._settings:
+            self._monitor.settings = settings.shift
             self._engines = self._build(settings, self._engines)
             self._constants = _constants(self._engines, settings)
         self._settings = settings
-        return FrameThresholds(self._engines, self._constants, stamp_s)
+        return FrameThresholds(self._engines, self._constants, self._monitor, stamp_s)
 
     def reset(self) -> None:
         """Forget earlier frames."""
         for engine in self._engines.values():
             engine.reset()
+        self._monitor.reset()
 
     def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
         pixel, ood = settings.pixel_score, settings.ood_score
@@ -104,11 +116,38 @@ class FrameThresholds:
 
     Attributes:
         numbers: target -> threshold, of those known so far; constants are from the start.
+        shift: what the shift monitor says, once it was shown this frame; None for a score that it does not watch.
     """
 
-    def __init__(self, engines: Mapping[str, ThresholdEngine], constants: Mapping[str, float], stamp_s: float) -> None:
-        self._engines, self._stamp_s = engines, stamp_s
+    def __init__(
+        self,
+        engines: Mapping[str, ThresholdEngine],
+        constants: Mapping[str, float],
+        monitor: ShiftMonitor,
+        stamp_s: float,
+    ) -> None:
+        self._engines, self._monitor, self._stamp_s = engines, monitor, stamp_s
         self.numbers: dict[str, float] = dict(constants)
+        self.shift: ShiftState | None = None
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the shift monitor has fired."""
+        return self.shift is not None and self.shift.fired
+
+    def watch(self, name: str, score: np.ndarray) -> None:
+        """Show the frame to the shift monitor; before ``find``, so that this frame already counts.
+
+        Args:
+            name: of the pixel score.
+            score: (H, W) float32.
+        """
+        if name not in self._monitor.references:
+            return
+        self.shift = self._monitor.update(name, frame_mean(score), self._stamp_s)
+        for target, engine in self._engines.items():
+            if self.shifted and engine.needs_score(shifted=True):
+                self.numbers.pop(target, None)  # no constant any more
 
     def find(self, target: str, score: np.ndarray | None, classes: np.ndarray | None = None) -> ThresholdInForce:
         """The threshold of one target; once per frame.
@@ -118,7 +157,7 @@ class FrameThresholds:
             score: (H, W) float32, or (n,) float64 probabilities of segments; looked at only where the policy needs it.
             classes: (H, W) uint8; pixels without a class do not count.
         """
-        found = self._engines[target].update(score, self._stamp_s, classes=classes)
+        found = self._engines[target].update(score, self._stamp_s, classes=classes, shifted=self.shifted)
         self.numbers[target] = found.value
         return found
 
@@ -137,3 +176,15 @@ class FrameThresholds:
 def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettings) -> dict[str, float]:
     found = {t: engine.update(None, 0.0).value for t, engine in engines.items() if not engine.needs_score()}
     return {**found, "ood_min_size": float(settings.ood_min_size)}
+
+
+def _references(calibration: Calibration | None) -> tuple[dict[str, ShiftReference], dict[str, str]]:
+    """Of the shift monitor; and score -> why it has none."""
+    found, missing = {}, {}
+    for name, score in calibration.scores.items() if calibration is not None else ():
+        try:
+            found[name] = ShiftReference.from_means(score.frame_means)
+            found[name].compare(found[name].means[:1])  # what it computes once, before the first frame
+        except ShiftError as error:
+            missing[name] = str(error)
+    return found, missing

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
+from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.score_names import SCORES
 
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {
@@ -34,6 +35,7 @@ class ThresholdSettings:
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
         ood_meta: on P(OoD) of an OoD segment; one below it is discarded as a false alarm.
+        shift: when the data no longer count as those of the calibration.
 
     Raises:
         ThresholdError: a policy that its target does not have, no such score, or a size below 1.
@@ -49,6 +51,7 @@ class ThresholdSettings:
     ood_score: str = Thresholds.ood_score
     ood_min_size: int = Thresholds.ood_min_size
     ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood_meta))
+    shift: ShiftSettings = field(default_factory=ShiftSettings)
 
     def __post_init__(self) -> None:
         for target, choices in TARGET_POLICIES.items():
@@ -66,9 +69,7 @@ class ThresholdSettings:
         """Constants as settings; None for the defaults, settings as they are."""
         if isinstance(thresholds, ThresholdSettings):
             return thresholds
-        t = thresholds or Thresholds()
-        numbers = {name: PolicySettings(value=getattr(t, name)) for name in TARGET_POLICIES}
-        return cls(**numbers, pixel_score=t.pixel_score, ood_score=t.ood_score, ood_min_size=t.ood_min_size)
+        return _fixed(thresholds or Thresholds())
 
     @property
     def policies(self) -> dict[str, PolicySettings]:
@@ -78,3 +79,9 @@ class ThresholdSettings:
     def with_policy(self, target: str, **changes: object) -> ThresholdSettings:
         """Another with changes to the policy of one target, a key of ``TARGET_POLICIES``."""
         return replace(self, **{target: replace(getattr(self, target), **changes)})
+
+
+@lru_cache(maxsize=16)  # frames come with the same constants, and equal settings are told apart fastest by identity
+def _fixed(t: Thresholds) -> ThresholdSettings:
+    numbers = {name: PolicySettings(value=getattr(t, name)) for name in TARGET_POLICIES}
+    return ThresholdSettings(**numbers, pixel_score=t.pixel_score, ood_score=t.ood_score, ood_min_size=t.ood_min_size)
