@@ -13,6 +13,8 @@ from trust_seg_ros.uncertainty.standardized import (
     LEAST_PIXELS,
     ClassStatistics,
     StatisticsBuilder,
+    moments,
+    reference_moments,
     reference_standardized_max_logit,
     standardized_max_logit,
 )
@@ -79,11 +81,22 @@ def test_statistics_do_not_depend_on_how_pixels_come(seed, images):
         assert found.std[k] == pytest.approx(own.std(), rel=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 9999), n=st.integers(0, 300), q=st.integers(2, 20), kind=st.sampled_from("fd"))
+def test_moments_equal_their_definition(seed, n, q, kind):
+    rng = np.random.default_rng(seed)
+    ids, scores = rng.choice([*range(q + 1), 255], n).astype(np.uint8), rng.normal(-8.0, 3.0, n).astype(kind)
+    scores[rng.random(n) < 0.1] = rng.choice([np.inf, -np.inf, np.nan])
+    chosen = rng.random(n) < 0.8
+    for found, expected in zip(moments(ids, scores, chosen, q), reference_moments(ids, scores, chosen, q), strict=True):
+        assert np.allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_a_large_offset_costs_no_digits():
     builder = StatisticsBuilder(2)
     rng = np.random.default_rng(0)
     for _ in range(30):
-        builder._join(np.zeros(1000, np.intp), 1e6 + rng.normal(0.0, 0.01, 1000))
+        builder._join(np.zeros(1000, np.uint8), -1e6 - rng.normal(0.0, 0.01, 1000), np.ones(1000, bool))
     assert builder.statistics().std[0] == pytest.approx(0.01, rel=0.02)
 
 

@@ -99,20 +99,14 @@ class StatisticsBuilder:
         Raises:
             RawLogitsNeededError, LogitsError: as ``max_logit``.
         """
-        values = -max_logit(maps).numpy(force=True).astype(np.float64)
-        ids = np.asarray(torch.as_tensor(classes).numpy(force=True))
-        chosen = (ids < len(self._count)) & np.isfinite(values)
-        chosen = chosen if valid is None else chosen & valid
-        self._join(ids[chosen].astype(np.intp), values[chosen])
+        ids = np.asarray(torch.as_tensor(classes).numpy(force=True), np.uint8).ravel()
+        chosen = np.ones(ids.shape, bool) if valid is None else np.ascontiguousarray(valid, bool).ravel()
+        self._join(ids, np.ascontiguousarray(max_logit(maps).numpy(force=True)).ravel(), chosen)
 
-    def _join(self, ids: np.ndarray, values: np.ndarray) -> None:
-        q = len(self._count)
-        count = np.bincount(ids, minlength=q)
-        mean = np.bincount(ids, values, q) / np.maximum(count, 1)
-        m2 = np.bincount(ids, (values - mean[ids]) ** 2, q)
-        self._count, self._mean, self._m2 = _joined(
-            (self._count, self._mean, self._m2), (count.astype(np.int64), mean, m2)
-        )
+    def _join(self, ids: np.ndarray, scores: np.ndarray, chosen: np.ndarray) -> None:
+        """Pixels of one image, (n,) each; scores are the negatives of what is collected."""
+        new = moments(ids, scores, chosen, len(self._count))
+        self._count, self._mean, self._m2 = _joined((self._count, self._mean, self._m2), new)
 
     def statistics(self) -> ClassStatistics:
         """Of everything added.
@@ -135,6 +129,43 @@ class StatisticsBuilder:
         own = (self._count >= LEAST_PIXELS) & (own_std > 0.0)
         count = np.where(own, self._count, np.minimum(self._count, LEAST_PIXELS - 1))
         return ClassStatistics(np.where(own, self._mean, mean), np.where(own, own_std, std), count)
+
+
+@jit
+def moments(
+    ids: np.ndarray, scores: np.ndarray, chosen: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean and sum of squared distances from the mean of -scores, by id; what is not finite does not count.
+
+    Args:
+        ids: (n,) uint8; ids from ``classes`` on do not count.
+        scores: (n,) floating point.
+        chosen: (n,) bool, what counts.
+        classes: number q.
+    """
+    count, mean, m2 = np.zeros(classes, np.int64), np.zeros(classes), np.zeros(classes)
+    for i in range(ids.shape[0]):
+        if chosen[i] and ids[i] < classes and np.isfinite(scores[i]):
+            count[ids[i]] += 1
+            mean[ids[i]] -= np.float64(scores[i])
+    for k in range(classes):
+        mean[k] /= max(count[k], 1)
+    for i in range(ids.shape[0]):
+        if chosen[i] and ids[i] < classes and np.isfinite(scores[i]):
+            step = -np.float64(scores[i]) - mean[ids[i]]
+            m2[ids[i]] += step * step
+    return count, mean, m2
+
+
+def reference_moments(
+    ids: np.ndarray, scores: np.ndarray, chosen: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same as ``moments``, class by class."""
+    values = -scores.astype(np.float64)
+    parts = [values[chosen & (ids == k) & np.isfinite(values)] for k in range(classes)]
+    count = np.array([len(part) for part in parts], np.int64)
+    mean = np.array([part.mean() if len(part) else 0.0 for part in parts])
+    return count, mean, np.array([((part - m) ** 2).sum() for part, m in zip(parts, mean, strict=True)])
 
 
 def _joined(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
