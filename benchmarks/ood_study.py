@@ -50,8 +50,8 @@ def main() -> None:
         finetune(folder, seed, args.camvid)
         tuned.append(judged(str(folder / "weights.safetensors"), folder / "judged", args))
     first = runs / f"seed{args.seeds[0]}"
-    all_scores(BASELINE, runs / "baseline" / "scores")
-    all_scores(str(first / "weights.safetensors"), first / "scores")
+    all_scores(BASELINE, runs / "baseline", args.camvid)
+    all_scores(str(first / "weights.safetensors"), first, args.camvid)
     write(baseline, tuned, args)
     for name, folder in (("baseline", runs / "baseline"), ("tuned", first / "judged")):
         for picture in ("precision_recall", "images"):
@@ -93,14 +93,17 @@ def judged(model: str, folder: Path, args: argparse.Namespace) -> Numbers:
     return found
 
 
-def all_scores(model: str, folder: Path) -> None:
-    """Pixel measures of every score."""
-    if not (folder / "pixels.csv").is_file():
-        command("benchmark", JUDGE, "--score", "all", "--meta", "none", "--model", model, "--out", str(folder))
+def all_scores(model: str, folder: Path, camvid: Path) -> None:
+    """Pixel measures of every score; class statistics of the standardised max logit are those of CamVid val."""
+    if not (folder / "calibration.json").is_file():
+        command("calibrate", str(camvid), "--split", "val", "--model", model, "--out", str(folder / "calibration.json"))
+    if not (folder / "scores" / "pixels.csv").is_file():
+        how = ["--score", "all", "--meta", "none", "--calibration", str(folder / "calibration.json")]
+        command("benchmark", JUDGE, *how, "--model", model, "--out", str(folder / "scores"))
 
 
 def write(baseline: Numbers, tuned: Sequence[Numbers], args: argparse.Namespace) -> None:
-    """Every number of every network as CSV, and mean ± deviation as Markdown."""
+    """Every number of every network as CSV; mean ± deviation is printed as Markdown."""
     args.out.mkdir(parents=True, exist_ok=True)
     names = ["baseline", *(f"seed {seed}" for seed in args.seeds)]
     with (args.out / "numbers.csv").open("w", newline="", encoding="utf-8") as file:
@@ -113,7 +116,6 @@ def write(baseline: Numbers, tuned: Sequence[Numbers], args: argparse.Namespace)
         values = [numbers[measure] for numbers in tuned]
         share = not measure.startswith(("objects", "F", "errors", "fewest")) or measure.startswith(("FPR95", "F1*"))
         lines.append(f"| {measure} | {_text([value], share)} | {_text(values, share)} |")
-    (args.out / "numbers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
