@@ -18,11 +18,12 @@ from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.threshold_remarks import remarks
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
 from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl
 from trust_seg_ros.torch_threads import set_threads
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, beyond_range
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SOFTMAX_SCORES
 
@@ -169,22 +170,8 @@ class TrustPipeline:
         return self._thresholds.unwatched(score)
 
     def remarks(self, thresholds: Thresholds | ThresholdSettings) -> tuple[str, ...]:
-        """What to warn of in these thresholds: values that no score has, and OoD segments that nothing judges."""
-        settings, found = ThresholdSettings.of(thresholds), []
-        for what, name, policy in (
-            ("pixel threshold", settings.pixel_score, settings.pixel),
-            ("OoD threshold", settings.ood_score, settings.ood),
-        ):
-            beyond = beyond_range(name, policy.value, len(self.labels), self.gradient)
-            if beyond and policy.policy == "fixed":
-                found.append(f"{what} {beyond}")
-        model = self.ood_model
-        if model is not None and model.score != settings.ood_score:
-            found.append(
-                f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
-                f"{settings.ood_score}"
-            )
-        return tuple(found)
+        """What to warn of in these thresholds: values that no score has, segments that nothing judges, …"""
+        return remarks(self, ThresholdSettings.of(thresholds))
 
     @property
     def ood_fitted_at(self) -> float | None:

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.diagnostics import ERROR, OK, WARN, NodeView, camera_state, report
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.node.statistics import Spread, Summary
+from trust_seg_ros.node.threshold_watch import InForce
 
 IMAGE = "sensor_msgs/msg/Image"
 CAMERA = CameraView("/front/image", IMAGE, (IMAGE,), 1, "reliable", "")
@@ -106,3 +108,19 @@ def test_thresholds_and_model_are_told():
     told = values("model", model={"model": "embedded", "device": "cuda:0"})
     assert (told["model"], told["device"], told["lifecycle"]) == ("embedded", "cuda:0", "active")
     assert status("model", problem="on_configure: missing.pt2").level == ERROR
+
+
+def test_thresholds_in_force_their_policies_and_shifts_are_told():
+    numbers = {"pixel": math.inf, "unreliable": 0.25, "ood_meta": 0.5}
+    conformal = settings_from({"thresholds.pixel_policy": "conformal", "ood.policy": "otsu"})
+    view = {"settings": conformal, "in_force": InForce(numbers, "none: entropy", "", "holds: pixel flags")}
+    told = values("thresholds", **view)
+    assert [told[key] for key in ("pixel", "unreliable", "ood", "ood_meta")] == ["inf", "0.25", "n/a", "0.5"]
+    assert (told["pixel policy"], told["ood policy"]) == ("conformal alpha = 0.05", "otsu")
+    assert (told["calibration shift"], told["guarantee"]) == ("none: entropy", "holds: pixel flags")
+    assert status("thresholds", **view).message == "unreliable 0.25, pixel inf, ood n/a"
+    fired = status("thresholds", in_force=InForce(numbers, fired="entropy: 3.1 standard deviations above"))
+    assert (fired.level, "entropy: 3.1 standard deviations above" in fired.message) == (WARN, True)
+    shares = replace(RUNNING, flagged_pixels=0.0625)
+    assert values("thresholds", summary=shares)["pixels flagged"] == "6.25 %"
+    assert values("thresholds", summary=shares)["segments flagged"] == "n/a"

@@ -9,6 +9,7 @@ from trust_seg_ros.message_fields import LabelFields
 from trust_seg_ros.node.label_info import LabelInfo
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.threshold_remarks import ood_gap
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.in_force import WORDS
 from trust_seg_ros.thresholds.shift import ShiftState
@@ -69,7 +70,9 @@ class ThresholdWatch:
         else:
             shift = ("fired: " if state.fired else "none: " if state.test else "not known yet: ") + state.text
         fired = state.text if state is not None and state.fired else ""
-        return InForce(self._numbers(settings), shift, fired, guarantee(settings, state, why))
+        return InForce(
+            self._numbers(settings), shift, fired, guarantee(settings, state, why, ood_gap(self._pipeline, settings))
+        )
 
     def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
         last = self._last
@@ -77,20 +80,20 @@ class ThresholdWatch:
         return {**self._pipeline.constants(settings), **seen}
 
 
-def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: str = "") -> str:
+def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: str = "", gap: str = "") -> str:
     """Whether the guarantee of conformal thresholds holds now, in words.
 
     Args:
         settings: in force.
         state: what the shift monitor says of the pixel score.
         unwatched: why it says nothing, where it never will.
+        gap: why there is none on P(OoD) although its threshold is conformal.
     """
-    promised = [
-        f"{WORDS[t]} {policy.describe()}" for t, policy in settings.policies.items() if policy.policy == "conformal"
-    ]
+    conformal = {t: policy for t, policy in settings.policies.items() if policy.policy == "conformal"}
+    promised = [f"{WORDS[t]} {policy.describe()}" for t, policy in conformal.items() if t != "ood_meta" or not gap]
     if not promised:
-        return "none: no threshold is conformal"
-    what = ", ".join(promised)
+        return f"void: {gap}" if conformal else "none: no threshold is conformal"
+    what = ", ".join(promised) + (f"; void for OoD segments: {gap}" if "ood_meta" in conformal and gap else "")
     if state is None or state.test is None:
         return f"not known ({unwatched or 'the shift monitor needs more frames'}): {what}"
     if state.fired:

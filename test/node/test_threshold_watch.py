@@ -1,0 +1,87 @@
+"""When label_info is sent, and what the diagnostics say of guarantees."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from trust_seg_ros.node import label_info
+from trust_seg_ros.node.label_info import LabelInfo
+from trust_seg_ros.node.threshold_watch import guarantee
+from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
+from trust_seg_ros.thresholds.shift import ShiftState
+from trust_seg_ros.thresholds.shift_statistic import ShiftTest
+
+FIXED = ThresholdSettings()
+QUANTILE = ThresholdSettings(pixel=PolicySettings("quantile"))
+CONFORMAL = ThresholdSettings(pixel=PolicySettings("conformal"), ood_meta=PolicySettings("conformal", alpha=0.1))
+STATE = ShiftState("entropy", False, 20, ShiftTest(0.1, 0.2, 0.8, 5.0), "entropy: 0.1 standard deviations above")
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def labels(sent):
+    return LabelInfo(("red", "blue"), lambda fields: sent.append(fields.threshold))
+
+
+def test_constants_are_sent_when_they_are_set_and_not_again_by_frames(labels, sent):
+    labels.settings_changed(FIXED, 0.75)
+    labels.frame_done(FIXED, 0.75)
+    labels.settings_changed(FIXED.with_policy("pixel", value=0.5), 0.5)
+    assert sent == [0.25, 0.5]
+
+
+def test_a_frame_of_older_settings_says_nothing(labels, sent):
+    labels.settings_changed(FIXED.with_policy("pixel", value=0.5), 0.5)
+    labels.frame_done(FIXED, 0.75)
+    assert sent == [0.5]
+
+
+def test_what_follows_the_image_is_sent_when_it_moved_visibly_and_not_too_often(labels, sent, monkeypatch):
+    labels.settings_changed(QUANTILE, None)
+    labels.frame_done(QUANTILE, 0.75)
+    assert sent == [0.0, 0.25], "not known before the first frame"
+    labels.frame_done(QUANTILE, 0.5)
+    assert sent[2:] == [], "too soon"
+    monkeypatch.setattr(label_info, "PERIOD_S", 0.0)
+    labels.frame_done(QUANTILE, 0.751)
+    labels.frame_done(QUANTILE, None)
+    assert sent[2:] == [], "a quarter of a step of mono8"
+    labels.frame_done(QUANTILE, 0.5)
+    assert sent[2:] == [0.5]
+    labels.settings_changed(replace(QUANTILE, ood_min_size=7), None)
+    assert sent[3:] == [], "the policy on pixels is the same"
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(math.inf, -1.0), (-math.inf, 2.0), (1.5, -0.5)])
+def test_thresholds_without_limit_have_one_on_the_wire(labels, sent, threshold, expected):
+    labels.settings_changed(FIXED, threshold)
+    assert sent == [expected]
+
+
+def test_thresholds_by_class_are_no_threshold_on_confidence(labels, sent):
+    settings = ThresholdSettings(pixel=PolicySettings("target_recall", per_class=True))
+    labels.settings_changed(settings, 0.3)
+    labels.frame_done(settings, 0.3)
+    assert sent == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "gap", "words"),
+    [
+        (FIXED, STATE, "", "none: no threshold is conformal"),
+        (CONFORMAL, STATE, "", "holds: pixel flags conformal alpha = 0.05, OoD segments conformal alpha = 0.1"),
+        (CONFORMAL, replace(STATE, fired=True), "", "void, the data has shifted: pixel flags"),
+        (CONFORMAL, replace(STATE, test=None), "", "not known (the shift monitor needs more frames): pixel"),
+        (CONFORMAL, None, "", "not known (no frame means): pixel"),
+        (CONFORMAL, STATE, "other segments", "holds: pixel flags conformal alpha = 0.05; void for OoD segments: other"),
+        (ThresholdSettings(ood_meta=PolicySettings("conformal")), STATE, "other segments", "void: other segments"),
+    ],
+)
+def test_whether_the_guarantee_holds(settings, state, gap, words):
+    unwatched = "" if state is not None else "no frame means"
+    assert guarantee(settings, state, unwatched, gap).startswith(words)

@@ -1,0 +1,126 @@
+"""Threshold policies in the pipeline, with the shipped network and meta models."""
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.thresholds import PolicySettings, Thresholds, ThresholdSettings
+from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
+from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+from trust_seg_ros.thresholds.in_force import PolicyRefusedError
+from trust_seg_ros.thresholds.policies import Otsu, Quantile, resolve
+from trust_seg_ros.types import Frame, Wanted
+
+GRID = np.linspace(0.0, 1.0, 101)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return TrustPipeline.load(PipelineSettings(device="cpu"))
+
+
+@pytest.fixture
+def pipeline(loaded):
+    curve = ScoreCalibration(RecallCurve(GRID, 1 - GRID, 5000), RiskCurve(GRID, GRID, 99), (), tuple(GRID[40:60]))
+    calibration = Calibration(
+        loaded.network.name,
+        loaded.labels.names,
+        scores={"entropy": curve},
+        segments={"p_wrong": replace(curve, frame_means=()), "p_ood": replace(curve, frame_means=())},
+        summary={"ood": {"min_size": 50}},
+    )
+    return TrustPipeline(loaded.network, loaded.meta, ood_model=loaded.ood_model, calibration=calibration)
+
+
+@pytest.fixture
+def image():
+    rough = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return cv2.resize(rough, (128, 96), interpolation=cv2.INTER_CUBIC)
+
+
+def test_policies_of_the_image_act_on_their_own_scores(pipeline, image):
+    settings = ThresholdSettings(
+        pixel=PolicySettings("quantile", quantile=0.9),
+        pixel_score="margin",
+        unreliable=PolicySettings("quantile", quantile=0.8),
+        ood=PolicySettings("otsu"),
+        ood_min_size=1,
+    )
+    result = pipeline(Frame(image), settings)
+    score, entropy = result.maps.margin.numpy(), result.maps.entropy.numpy()
+    limit, ood = resolve(Quantile(0.9), score), resolve(Otsu(), entropy)
+    assert np.array_equal(result.pixel_flags, score >= np.float32(limit))
+    p_wrong = result.trust.p_wrong
+    assert np.array_equal(result.trust.unreliable, p_wrong >= resolve(Quantile(0.8), p_wrong))
+    assert 0 < result.trust.unreliable.sum() <= 0.2 * len(p_wrong)
+    assert np.array_equal(result.ood.ids > 0, entropy >= np.float32(ood))
+    assert (result.thresholds["pixel"], result.thresholds["ood"], result.thresholds["ood_meta"]) == (limit, ood, 0.5)
+
+
+def test_calibrated_thresholds(pipeline, image):
+    conformal, recall = PolicySettings("conformal", alpha=0.25), PolicySettings("target_recall", recall=0.7)
+    settings = ThresholdSettings(pixel=conformal, unreliable=recall, ood_meta=conformal)
+    result = pipeline(Frame(image), settings)
+    # 99 images: 0.99 risk + 0.01 <= 0.25
+    assert [result.thresholds[t] for t in ("pixel", "unreliable", "ood_meta")] == pytest.approx([0.24, 0.3, 0.24])
+    assert np.array_equal(result.pixel_flags, result.maps.entropy.numpy() >= np.float32(0.24))
+    assert np.array_equal(result.trust.unreliable, result.trust.p_wrong >= 0.3)
+
+
+def test_check_refuses_what_the_calibration_lacks(pipeline, loaded):
+    conformal = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.01))
+    pipeline.check(conformal)
+    with pytest.raises(PolicyRefusedError, match="needs at least 199 calibration images, there are 99"):
+        pipeline.check(conformal.with_policy("pixel", alpha=0.005))
+    with pytest.raises(PolicyRefusedError, match="pixel flags by margin: policy conformal: expected a calibration"):
+        pipeline.check(replace(conformal, pixel_score="margin"))
+    with pytest.raises(PolicyRefusedError, match="pixel flags by entropy: policy conformal: expected a calibration"):
+        loaded.check(conformal)
+
+
+@pytest.mark.parametrize(("value", "share"), [(math.inf, 0.0), (-math.inf, 1.0)])
+def test_thresholds_may_be_infinite(pipeline, image, value, share):
+    result = pipeline(Frame(image), Thresholds(pixel=value, ood=value))
+    assert result.pixel_flags.mean() == share
+    assert (result.ood.ids > 0).mean() == share
+    assert result.thresholds["pixel"] == value
+
+
+def test_thresholds_of_parts_that_nobody_asked_for_are_constants_or_absent(pipeline, image):
+    settings = ThresholdSettings(pixel=PolicySettings("otsu"), unreliable=PolicySettings("otsu"))
+    result = pipeline(Frame(image), settings, Wanted(segments=False, ood=False))
+    assert set(result.thresholds) == {"pixel", "ood", "ood_min_size", "ood_meta"}
+
+
+def test_the_monitor_sees_softmax_scores_whatever_is_wanted_and_starts_afresh_on_reset(pipeline, image):
+    nothing = Wanted(segments=False, ood=False, pixel_flags=False)
+    for second in range(1, 5):
+        result = pipeline(Frame(image, second * 10**9), wanted=nothing)
+    assert (result.shift.score, result.shift.frames) == ("entropy", 4)
+    by_margin = ThresholdSettings(pixel_score="margin")
+    assert pipeline(Frame(image, 5 * 10**9), by_margin).shift is None
+    assert "no calibration of margin" in pipeline.unwatched("margin")
+    pipeline.reset()
+    assert pipeline(Frame(image, 6 * 10**9)).shift.frames == 1
+
+
+def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
+    at = pipeline.ood_fitted_at
+    kept = ThresholdSettings(ood=PolicySettings(value=at), ood_meta=PolicySettings("conformal"))
+    kept = replace(kept, ood_score=pipeline.ood_model.score)
+    assert pipeline.remarks(kept) == ()
+    for settings, words in (
+        (kept.with_policy("ood", value=at / 2), "calibrated were those at"),
+        (kept.with_policy("ood", policy="otsu"), "OoD segments at otsu, calibrated were those at"),
+        (replace(kept, ood_min_size=51), "OoD segments of 51 pixels and more, calibrated were those of 50"),
+        (replace(kept, ood_score="margin"), "OoD segments are of margin, calibrated were those of"),
+    ):
+        assert words in pipeline.remarks(settings)[-1]
+    bare = TrustPipeline(loaded.network)
+    assert bare.remarks(ThresholdSettings(unreliable=PolicySettings("otsu"))) == (
+        "unreliable segments: policy otsu has no effect without a meta model",
+    )

@@ -1,0 +1,61 @@
+"""What to warn of in thresholds, in words: values that no score has, and promises that nothing keeps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.meta.ood_judge import fitted_threshold
+from trust_seg_ros.uncertainty.frame_scores import beyond_range
+
+if TYPE_CHECKING:
+    from trust_seg_ros.pipeline import TrustPipeline
+    from trust_seg_ros.thresholds import ThresholdSettings
+
+
+def remarks(pipeline: TrustPipeline, settings: ThresholdSettings) -> tuple[str, ...]:
+    """One sentence for each thing; none for thresholds that make sense."""
+    found = []
+    for what, name, policy in (
+        ("pixel threshold", settings.pixel_score, settings.pixel),
+        ("OoD threshold", settings.ood_score, settings.ood),
+    ):
+        beyond = beyond_range(name, policy.value, len(pipeline.labels), pipeline.gradient)
+        if beyond and policy.policy == "fixed":
+            found.append(f"{what} {beyond}")
+    model = pipeline.ood_model
+    if model is not None and model.score != settings.ood_score:
+        found.append(
+            f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
+            f"{settings.ood_score}"
+        )
+    for what, judge, policy in (
+        ("unreliable segments", pipeline.meta, settings.unreliable),
+        ("OoD segments", model, settings.ood_meta),
+    ):
+        if judge is None and policy.policy != "fixed":
+            found.append(f"{what}: policy {policy.policy} has no effect without a meta model")
+    gap = ood_gap(pipeline, settings)
+    return (*found, f"calibration of P(OoD) void: {gap}") if gap and model is not None else tuple(found)
+
+
+def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings) -> str:
+    """Why a calibrated threshold on P(OoD) does not keep what it promises; "" where it does, or none is in force.
+
+    It was calibrated on the OoD segments at the threshold that the meta model was fitted at: others are other segments.
+    """
+    model, ood, calibration = pipeline.ood_model, settings.ood, pipeline.calibration
+    if not settings.ood_meta.calibrated or calibration is None:
+        return ""
+    if model is None:
+        return "there is no OoD meta model"
+    if model.score != settings.ood_score:
+        return f"OoD segments are of {settings.ood_score}, calibrated were those of {model.score}"
+    fitted = fitted_threshold(model, pipeline.gradient)
+    if ood.policy != "fixed" or not math.isclose(ood.value, fitted, rel_tol=1e-6):
+        given = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
+        return f"OoD segments at {given}, calibrated were those at {fitted:g}"
+    least = calibration.summary.get("ood", {}).get("min_size", settings.ood_min_size)
+    if settings.ood_min_size > least:
+        return f"OoD segments of {settings.ood_min_size} pixels and more, calibrated were those of {least} and more"
+    return ""
