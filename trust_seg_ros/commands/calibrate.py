@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
-from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.datasets.arguments import (
+    add_data_arguments,
+    add_gradient_arguments,
+    network_settings,
+    open_split,
+)
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
@@ -61,15 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the class statistics of standardized_max_logit from this calibration, for example of the images the "
         "network was trained on",
     )
-    scores.add_argument(
-        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
-    )
-    scores.add_argument(
-        "--gradient-variant",
-        choices=("exact", "published"),
-        default="exact",
-        help="of gradient scores (default: %(default)s)",
-    )
+    add_gradient_arguments(scores)
     shown = parser.add_argument_group("thresholds shown at the end; the file serves any")
     shown.add_argument(
         "--recall",

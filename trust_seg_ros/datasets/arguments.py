@@ -99,6 +99,19 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--order", choices=("rgb", "bgr"), help="order of colours it expects (default: its own)")
 
 
+def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
+    """--gradient-p and --gradient-variant, of commands that compute pixel scores."""
+    group.add_argument(
+        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
+    )
+    group.add_argument(
+        "--gradient-variant",
+        choices=("exact", "published"),
+        default="exact",
+        help="of gradient scores (default: %(default)s)",
+    )
+
+
 def network_settings(args: argparse.Namespace) -> NetworkSettings:
     """The network that the options of :func:`add_network_arguments` name; loads nothing."""
     from trust_seg_ros.segmentation.settings import NetworkSettings

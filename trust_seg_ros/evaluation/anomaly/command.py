@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
+from trust_seg_ros.datasets.arguments import add_gradient_arguments, add_network_arguments, network_settings
 from trust_seg_ros.evaluation.anomaly.choices import ALL, check, chosen_look, chosen_plan, is_file
 from trust_seg_ros.meta.choices import FEATURES_HELP
 
@@ -62,15 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="entropy, margin, variation_ratio, max_logit, energy, standardized_max_logit, gradient_onehot, "
         "gradient_uniform, or all that the network can give (default: all)",
     )
-    scores.add_argument(
-        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
-    )
-    scores.add_argument(
-        "--gradient-variant",
-        choices=("exact", "published"),
-        default="exact",
-        help="of gradient scores (default: %(default)s)",
-    )
+    add_gradient_arguments(scores)
     scores.add_argument(
         "--calibration",
         type=Path,

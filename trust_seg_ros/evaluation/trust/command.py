@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.datasets.arguments import (
+    add_data_arguments,
+    add_gradient_arguments,
+    network_settings,
+    open_split,
+)
 from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
 
@@ -98,15 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of trust-seg calibrate, for the class statistics of standardized_max_logit; policies calibrate "
         "themselves on the images above",
     )
-    judging.add_argument(
-        "--gradient-p", type=float, default=0.5, metavar="P", help="norm of gradient scores (default: %(default)s)"
-    )
-    judging.add_argument(
-        "--gradient-variant",
-        choices=("exact", "published"),
-        default="exact",
-        help="of gradient scores (default: %(default)s)",
-    )
+    add_gradient_arguments(judging)
     judging.add_argument("--passes", type=int, metavar="K", help="of mc_dropout, input_noise, input_scale (default: 8)")
     judging.add_argument("--noise", type=float, metavar="SIGMA", help="of input_noise, in grey levels (default: 4)")
     judging.add_argument(
