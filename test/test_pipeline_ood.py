@@ -57,6 +57,12 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     assert "judges segments of entropy, those in force are of margin" in judging.remarks(other)[0]
 
 
+def test_a_model_of_another_gradient_norm_is_refused(pipeline):
+    fitted = ood_model(pipeline, score="gradient_onehot", summary={"gradient": {"p": 2.0, "variant": "exact"}})
+    with pytest.raises(MetaModelError, match=r"with p = 2.0, exact; set are p = 0.5, exact"):
+        TrustPipeline(pipeline.network, pipeline.meta, ood_model=fitted)
+
+
 def test_ood_segments_and_flags_may_be_of_any_score(pipeline, image):
     logits = pipeline.network.infer(image)
     both = gradient_maps(logits, p=pipeline.gradient.p, scale="log")

@@ -90,8 +90,8 @@ class TrustPipeline:
             calibration: what labelled data said of the network's scores.
 
         Raises:
-            MetaModelError: a meta model was fitted for another network or other classes, or it needs metrics that
-                no feature set has.
+            MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
+                needs metrics that no feature set has.
             CalibrationError: the calibration is of another network, other classes or other gradient scores.
             FeatureError: there is no set ``features``.
         """
@@ -106,7 +106,7 @@ class TrustPipeline:
             calibration.check_fits(network.name, network.labels.names, gradient)
         self.calibration = calibration
         self._thresholds = ThresholdControl(calibration)
-        self._judge_ood = OodJudge(len(network.labels), ood_model)
+        self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
 
     @classmethod
