@@ -38,8 +38,8 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "calibration",
         "",
-        "File of `trust-seg calibrate` for this network; empty: none. The policies `target_recall` and `conformal`, the "
-        "shift monitor and the score `standardized_max_logit` need one.",
+        "File of `trust-seg calibrate` for this network; empty: none. The policies `target_recall` and `conformal`, "
+        "the shift monitor and the score `standardized_max_logit` need one.",
         AT_CONFIGURE,
     ),
     Parameter("device", "auto", "Where the network runs: `auto`, `cpu`, `cuda`, `cuda:1`, …", AT_CONFIGURE),
