@@ -12,6 +12,7 @@ from trust_seg_ros.uncertainty.errors import FeaturesNeededError, RawLogitsNeede
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import SCORES, score_map
+from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,8 @@ def answer():
 
 def test_every_name_gives_its_map(answer):
     maps = uncertainty_maps(answer)
-    found = {name: score_map(name, answer, maps) for name in SCORES}
+    statistics = ClassStatistics(np.arange(11.0), np.linspace(1.0, 3.0, 11), np.full(11, 5000))
+    found = {name: score_map(name, answer, maps, statistics=statistics) for name in SCORES}
     for score in found.values():
         assert score.shape == (64, 96)
         assert score.dtype == torch.float32
@@ -33,6 +35,7 @@ def test_every_name_gives_its_map(answer):
     for name, expected in (
         ("max_logit", max_logit(answer)),
         ("energy", energy(answer)),
+        ("standardized_max_logit", standardized_max_logit(answer, maps.classes, statistics)),
         ("gradient_onehot", gradients.onehot),
         ("gradient_uniform", gradients.uniform),
     ):
