@@ -23,8 +23,10 @@ from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
 from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl
 from trust_seg_ros.torch_threads import set_threads
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, PerturbedScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbed_network import PerturbedNetwork
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SOFTMAX_SCORES
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ class TrustPipeline:
         self._thresholds = ThresholdControl(calibration)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
+        self._perturbed = PerturbedNetwork(network)
 
     @classmethod
     def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
@@ -134,11 +137,14 @@ class TrustPipeline:
         """Names and colours of the classes."""
         return self.network.labels
 
-    def unavailable(self, name: str) -> str | None:
-        """Why the network cannot give a score (one of ``SCORES``); None when it can.
+    def unavailable(self, name: str, perturbation: PerturbationSettings | None = None) -> str | None:
+        """Why the network cannot give a score (one of ``PIXEL_SCORES``); None when it can.
 
-        Only an answer tells. That of the warm-up is remembered; without one, a small made-up image is shown to it.
+        Only an answer tells. That of the warm-up is remembered; without one, a small made-up image is shown to it. A
+        perturbation score, with the dropout of ``perturbation``, is tried on a small image when first asked about.
         """
+        if name in PERTURBATION_SCORES:
+            return self._perturbed.unavailable(name, perturbation or ThresholdSettings().perturbation)
         if self._missing is None:
             self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()
         return self._missing.get(name)
@@ -154,7 +160,7 @@ class TrustPipeline:
         """
         settings = ThresholdSettings.of(thresholds)
         for what, name in (("OoD segments", settings.ood_score), ("pixel flags", settings.pixel_score)):
-            reason = self.unavailable(name)
+            reason = self.unavailable(name, settings.perturbation)
             if reason is not None:
                 raise ScoreUnavailableError(
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
@@ -187,8 +193,10 @@ class TrustPipeline:
         noise = _noise(size)
         answer = self.network.infer(noise)
         self._missing = self._scores(answer).missing()
-        if answer.logits.device.type == "cpu" and not self._missing.keys() & set(GRADIENT_SCORES):
-            uncertainty.warm_up_gradients(self.gradient.p)
+        if answer.logits.device.type == "cpu":
+            self._perturbed.warm_up()
+            if not self._missing.keys() & set(GRADIENT_SCORES):
+                uncertainty.warm_up_gradients(self.gradient.p)
         # flags everywhere, so that every branch has run
         for _ in range(2):
             self(Frame(noise), Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1))
@@ -214,11 +222,14 @@ class TrustPipeline:
         clock.lap("network")
         maps = _to_host(uncertainty.uncertainty_maps(logit_maps))
         clock.lap("maps")
-        scores = self._scores(logit_maps, maps)
+        perturbed = self._perturbed.scores(frame.image, logit_maps, settings.perturbation)
+        scores = self._scores(logit_maps, maps, perturbed)
         beyond = [name for name in _needed(settings, wanted) if name not in SOFTMAX_SCORES]
-        if beyond:
-            scores.compute(beyond)
-            clock.lap("scores")
+        for step, further in (("scores", False), ("perturbation", True)):
+            names = [name for name in beyond if (name in PERTURBATION_SCORES) == further]
+            if names:
+                scores.compute(names)
+                clock.lap(step)
         if settings.pixel_score in (*SOFTMAX_SCORES, *beyond):
             limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
         result = TrustFrame(frame, maps, scores=scores.computed)
@@ -241,10 +252,12 @@ class TrustPipeline:
             clock.lap("ood")
         return replace(result, thresholds=limits.numbers, shift=limits.shift, timings_ms=clock.laps)
 
-    def _scores(self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None) -> FrameScores:
+    def _scores(
+        self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None, perturbed: PerturbedScores | None = None
+    ) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
         statistics = None if self.calibration is None else self.calibration.class_statistics
-        return FrameScores(logit_maps, maps, self.gradient, statistics)
+        return FrameScores(logit_maps, maps, self.gradient, statistics, perturbed)
 
     def _judge(self, table: SegmentTable, limits: FrameThresholds) -> SegmentTrust | None:
         if self.meta is None:

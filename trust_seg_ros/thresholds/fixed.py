@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.uncertainty.score_names import SCORES
+from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, SCORES
 
 
 class ThresholdError(TrustSegError, ValueError):
@@ -23,7 +23,7 @@ class Thresholds:
     Attributes:
         unreliable: on P(false positive) of a segment, in [0, 1].
         pixel: on the pixel score ``pixel_score``, any number.
-        pixel_score: one of ``SCORES``.
+        pixel_score: one of ``PIXEL_SCORES``.
         ood: on the pixel score ``ood_score``, any number; OoD segments are components at or above it (Chan et al. 2021
             use 0.7 on the entropy).
         ood_min_size: smallest OoD segment in pixels, >= 1.
@@ -50,12 +50,23 @@ class Thresholds:
         for name in ("pixel", "ood"):
             if math.isnan(getattr(self, name)):
                 raise ThresholdError(f"threshold {name} = nan: expected a number in the unit of its score")
-        for name in ("pixel_score", "ood_score"):
-            if getattr(self, name) not in SCORES:
-                raise ThresholdError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(SCORES)}")
+        check_scores(self.pixel_score, self.ood_score)
         if self.ood_min_size < 1:
             raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
 
     def as_dict(self) -> dict[str, float]:
         """Name -> value of the numeric thresholds, for messages and diagnostics."""
         return {k: float(v) for k, v in asdict(self).items() if not isinstance(v, str)}
+
+
+def check_scores(pixel_score: str, ood_score: str) -> None:
+    """Refuse names of scores that their threshold cannot act on.
+
+    OoD segments are of scores of a single pass: what judges them, and their default thresholds, know no others.
+
+    Raises:
+        ThresholdError: the text lists those there are.
+    """
+    for what, name, known in (("pixel_score", pixel_score, PIXEL_SCORES), ("ood_score", ood_score, SCORES)):
+        if name not in known:
+            raise ThresholdError(f"{what} = {name!r}: expected one of {', '.join(known)}")

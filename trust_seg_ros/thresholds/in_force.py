@@ -11,9 +11,11 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
 from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.thresholds.policies import Curves
+from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES
 from trust_seg_ros.thresholds.settings import ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
@@ -97,7 +99,14 @@ class ThresholdControl:
         engines = {}
         for target, policy in settings.policies.items():
             score = scores[target]
+            if policy.calibrated and score in PERTURBATION_SCORES:
+                raise PolicyRefusedError(
+                    f"{WORDS[target]} by {score}: perturbation scores are not calibrated; policy {policy.policy} needs "
+                    f"a score of a single pass, {score} one of {', '.join(p for p in POLICIES if p not in CALIBRATED)}"
+                )
             curves = self._curves(score) if policy.calibrated else None
+            if score in PERTURBATION_SCORES:  # another statistic is another score: what was before does not count
+                score = f"{score} ({settings.perturbation.statistic})"
             try:
                 if target in before:
                     engines[target] = before[target].with_settings(policy, curves=curves, score=score)

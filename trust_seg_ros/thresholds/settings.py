@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 
-from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds
+from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds, check_scores
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
-from trust_seg_ros.uncertainty.score_names import SCORES
+from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
 
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {
     "pixel": POLICIES,
@@ -29,13 +29,14 @@ class ThresholdSettings:
 
     Attributes:
         pixel: on the pixel score ``pixel_score``.
-        pixel_score: one of ``SCORES``.
+        pixel_score: one of ``PIXEL_SCORES``.
         unreliable: on P(false positive) of a segment.
         ood: on the pixel score ``ood_score``; OoD segments are components at or above it.
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
         ood_meta: on P(OoD) of an OoD segment; one below it is discarded as a false alarm.
         shift: when the data no longer count as those of the calibration.
+        perturbation: passes, statistic and strength of a perturbation score; its kind is that of ``pixel_score``.
 
     Raises:
         ThresholdError: a policy that its target does not have, no such score, or a size below 1.
@@ -52,15 +53,14 @@ class ThresholdSettings:
     ood_min_size: int = Thresholds.ood_min_size
     ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood_meta))
     shift: ShiftSettings = field(default_factory=ShiftSettings)
+    perturbation: PerturbationSettings = field(default_factory=partial(PerturbationSettings, "input_noise"))
 
     def __post_init__(self) -> None:
         for target, choices in TARGET_POLICIES.items():
             policy = getattr(self, target).policy
             if policy not in choices:
                 raise ThresholdError(f"policy of {target} = {policy!r}: expected one of {', '.join(choices)}")
-        for name in ("pixel_score", "ood_score"):
-            if getattr(self, name) not in SCORES:
-                raise ThresholdError(f"{name} = {getattr(self, name)!r}: expected one of {', '.join(SCORES)}")
+        check_scores(self.pixel_score, self.ood_score)
         if self.ood_min_size < 1:
             raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
 
@@ -75,6 +75,12 @@ class ThresholdSettings:
     def policies(self) -> dict[str, PolicySettings]:
         """Target -> its policy."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name in TARGET_POLICIES}
+
+    @property
+    def perturbed(self) -> PerturbationSettings | None:
+        """The perturbation score that flags pixels; None where one of a single pass does."""
+        kind = self.pixel_score
+        return replace(self.perturbation, kind=kind) if kind in PERTURBATION_SCORES else None
 
     def with_policy(self, target: str, **changes: object) -> ThresholdSettings:
         """Another with changes to the policy of one target, a key of ``TARGET_POLICIES``."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
-from trust_seg_ros.uncertainty.errors import UncertaintyError
+from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError, UncertaintyError
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import LOG_LEAST, GradientSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES, score_map
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 IN_LOGARITHMS = GradientSettings(scale="log")
 """Gradient norms as thresholds and averages want them, see docs/methods/gradient.md."""
+
+
+PerturbedScores = Callable[[str], torch.Tensor]
+"""Gives a perturbation score of the frame, (H, W) float32, by its name; it asks the network again."""
 
 
 class FrameScores:
@@ -26,6 +31,7 @@ class FrameScores:
         maps: the maps of the same answer.
         gradient: norm, variant and scale of the gradient scores.
         statistics: of the network, for the standardised max logit; None = there is no such score.
+        perturbed: where perturbation scores come from; None = there are none.
     """
 
     def __init__(
@@ -34,9 +40,10 @@ class FrameScores:
         maps: UncertaintyMaps,
         gradient: GradientSettings = IN_LOGARITHMS,
         statistics: ClassStatistics | None = None,
+        perturbed: PerturbedScores | None = None,
     ) -> None:
         self._logit_maps, self._maps = logit_maps, maps
-        self._gradient, self._statistics = gradient, statistics
+        self._gradient, self._statistics, self._perturbed = gradient, statistics, perturbed
         self._found: dict[str, torch.Tensor] = {}
 
     @property
@@ -48,11 +55,11 @@ class FrameScores:
         """One score of every pixel.
 
         Args:
-            name: one of ``SCORES``.
+            name: one of ``PIXEL_SCORES``.
 
         Returns:
-            (H, W) float32 on the host; the score's maximum, which for all but the scores of the softmax is +inf, at
-            faulty pixels.
+            (H, W) float32 on the host; the score's maximum, which is 1 for perturbation scores and +inf for all others
+            but those of the softmax, at faulty pixels.
 
         Raises:
             SettingError: no such score.
@@ -61,9 +68,17 @@ class FrameScores:
         if name in SOFTMAX_SCORES:
             return score_map(name, self._logit_maps, self._maps).cpu()
         if name not in self._found:
-            found = score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics)
-            self._found[name] = found.cpu()
+            self._found[name] = self._made(name).cpu()
         return self._found[name]
+
+    def _made(self, name: str) -> torch.Tensor:
+        if name not in PERTURBATION_SCORES:
+            return score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics)
+        if self._perturbed is None:
+            raise PerturbationUnavailableError(
+                f"{name} asks the network several times more, and here is one answer of it only; use a TrustPipeline"
+            )
+        return self._perturbed(name)
 
     def compute(self, names: Iterable[str]) -> None:
         """Compute several; both gradient scores are made in one pass over the features.
@@ -81,7 +96,7 @@ class FrameScores:
             self.get(name)
 
     def missing(self) -> dict[str, str]:
-        """Name -> why the network cannot give it, of all such scores. Computes every score there is."""
+        """Name -> why the network cannot give it, of all such scores. Computes every score of a single pass."""
         reasons = {}
         for name in SCORES:
             try:
@@ -95,12 +110,14 @@ def score_range(name: str, classes: int, gradient: GradientSettings = IN_LOGARIT
     """Least and largest finite value that a score can have; infinite where there is no limit.
 
     Args:
-        name: one of ``SCORES``.
+        name: one of ``PIXEL_SCORES``.
         classes: number q of classes.
         gradient: of the gradient scores.
     """
     if name in SOFTMAX_SCORES:
         return 0.0, (1.0 - 1.0 / classes if name == "variation_ratio" else 1.0)
+    if name in PERTURBATION_SCORES:
+        return 0.0, 1.0
     if name not in GRADIENT_SCORES:
         return -math.inf, math.inf
     least = LOG_LEAST if gradient.scale == "log" else 0.0

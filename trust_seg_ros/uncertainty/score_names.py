@@ -7,6 +7,7 @@ import torch
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 from trust_seg_ros.uncertainty.scores import energy, max_logit
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
@@ -17,7 +18,9 @@ STANDARDIZED = "standardized_max_logit"
 """Needs class statistics of the network besides."""
 GRADIENT_SCORES = ("gradient_onehot", "gradient_uniform")
 SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, STANDARDIZED, *GRADIENT_SCORES)
-"""All names, those that every network can give first."""
+"""All names of scores of a single pass, those that every network can give first."""
+PIXEL_SCORES = (*SCORES, *PERTURBATION_SCORES)
+"""What may flag pixels: those of perturbed passes, too, which ask the network several times more."""
 
 
 def score_map(

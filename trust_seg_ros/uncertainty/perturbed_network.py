@@ -1,0 +1,67 @@
+"""The perturbation scores of one network: which it can give, asked once for each wanted, and those of a frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
+from trust_seg_ros.uncertainty.frame_scores import PerturbedScores
+from trust_seg_ros.uncertainty.perturbation import check_perturbation, perturbation_score
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_sums import PassSums
+
+
+class PerturbedNetwork:
+    """A network, and what ``check_perturbation`` found of it."""
+
+    def __init__(self, network: SegmentationNetwork) -> None:
+        self._network = network
+        self._found: dict[tuple[str, bool], str | None] = {}
+
+    def unavailable(self, kind: str, settings: PerturbationSettings) -> str | None:
+        """Why the network cannot be perturbed so; None when it can. Any thread may ask where any may infer.
+
+        Args:
+            kind: one of ``PERTURBATION_SCORES``; that of the settings counts for nothing.
+            settings: whether there is a ``dropout``.
+
+        Raises:
+            ModelError: the network fails on a small picture.
+        """
+        # dropout of the network's own layers, and of the last layer's input, need different things
+        key = kind, kind == "mc_dropout" and settings.dropout > 0
+        if key not in self._found:
+            try:
+                check_perturbation(self._network, replace(settings, kind=kind))  # type: ignore[arg-type]
+                self._found[key] = None
+            except PerturbationUnavailableError as error:
+                self._found[key] = str(error)
+        return self._found[key]
+
+    @staticmethod
+    def warm_up() -> None:
+        """Compile what adds up passes on the CPU, so that a score chosen while driving does not."""
+        sums, answer = PassSums(), LogitMaps(torch.rand(3, 4, 4), (8, 8))
+        for _ in range(2):
+            sums.add(answer)
+        sums.statistics()
+
+    def scores(self, image: np.ndarray, answer: LogitMaps, settings: PerturbationSettings) -> PerturbedScores:
+        """What gives the (H, W) scores of an image by their kind, each time in passes of its own.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            answer: of the network to it.
+            settings: of any kind.
+        """
+
+        def score(kind: str) -> torch.Tensor:
+            chosen = replace(settings, kind=kind)  # type: ignore[arg-type]
+            return perturbation_score(self._network, image, chosen, answer=answer).score
+
+        return score
