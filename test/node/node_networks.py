@@ -98,3 +98,12 @@ def fails_on_white():
             return super().forward(image)
 
     return Fails()
+
+
+def sluggish():
+    class Sluggish(Colours):
+        def forward(self, image):
+            time.sleep(0.05)
+            return super().forward(image)
+
+    return Sluggish()

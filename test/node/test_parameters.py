@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from trust_seg_ros.node import reference
 from trust_seg_ros.node.parameters import BY_NAME, TABLE, ParameterError
 from trust_seg_ros.node.settings import settings_from
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,6 +126,15 @@ def test_scores_and_gradients_reach_thresholds_and_pipeline():
     assert (thresholds.pixel_score, thresholds.pixel.value) == ("gradient_onehot", 3.5)
     assert (pipeline.gradient.p, pipeline.gradient.variant, pipeline.gradient.scale) == (2.0, "published", "log")
     assert (settings.gradient_label, pipeline.ood_meta_model) == ("uniform", "none")
+
+
+def test_perturbations_reach_the_thresholds():
+    values = {"thresholds.pixel_score": "mc_dropout", "perturbation.passes": 5, "perturbation.noise": 7,
+              "perturbation.dropout": 0.25, "perturbation.statistic": "vote_variation"}  # fmt: skip
+    found = settings_from(values).thresholds.perturbed
+    assert found == PerturbationSettings("mc_dropout", 5, 7.0, dropout=0.25, statistic="vote_variation")
+    assert settings_from({"perturbation.passes": 5}).thresholds.perturbed is None
+    assert settings_from({}).thresholds.perturbation == PerturbationSettings("input_noise")
 
 
 @pytest.mark.parametrize("values", [{"ood.score": "max_logit"}, {"ood.threshold": 3.2}, {"thresholds.pixel": -1e6}])

@@ -12,6 +12,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.message_fields import HeaderFields, LabelFields
+from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.diagnostics import NodeView, report
 from trust_seg_ros.node.facts import model_facts, ood_meta_words
@@ -51,6 +52,7 @@ class TrustSegNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._processor: FrameProcessor | None = None
         self._watch: ThresholdWatch | None = None
+        self._budget: FrameBudget | None = None
         self._worker: Worker[bytes] | None = None
         self._left_behind: list[Worker[bytes]] = []
         self._opened_at: float | None = None
@@ -173,20 +175,22 @@ class TrustSegNode(LifecycleNode):
         self._pipeline.warm_up(settings.warm_up_size)
         self._pipeline.check(settings.thresholds)
         self._watch = ThresholdWatch(self._pipeline, self._statistics, self._send_labels)
-        for _ in range(2):
-            self._make_processor(settings.input).rehearse(settings.warm_up_size)
+        self._budget = FrameBudget(self._pipeline.network)
+        self._make_processor(settings.input).rehearse_all(settings.warm_up_size, self._budget)
         self._pipeline.reset()  # a made-up image is no past
 
     def _make_processor(self, message_type: str) -> FrameProcessor:
         assert self._pipeline is not None
         assert self._outputs is not None
         assert self._watch is not None
+        assert self._budget is not None
         around = Surroundings(
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=self._throttle.warn,
             alive=self.context.ok,
             judged=self._watch.frame_done,
+            timed=self._budget.frame_done,
         )
         return FrameProcessor(self._pipeline, self._outputs, self._statistics, around, message_type)
 
@@ -208,7 +212,7 @@ class TrustSegNode(LifecycleNode):
             self._left_behind.append(self._worker)
         if self._outputs is not None:
             self._outputs.destroy()
-        self._worker = self._outputs = self._processor = self._watch = self._pipeline = None
+        self._worker = self._outputs = self._processor = self._watch = self._budget = self._pipeline = None
         self.phase = "unconfigured"
         gc.unfreeze()
 
@@ -254,6 +258,8 @@ class TrustSegNode(LifecycleNode):
     def _check_thresholds(self, settings: NodeSettings) -> None:
         if self._pipeline is not None:  # before, nobody knows what the network can give, and what is calibrated
             self._pipeline.check(settings.thresholds)
+        if self._budget is not None:
+            self._budget.check(settings, self.settings)
 
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
         if self.phase == "active" and self._watch is not None and before.thresholds != after.thresholds:

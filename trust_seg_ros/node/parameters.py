@@ -143,7 +143,8 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "max_age_ms",
         0.0,
-        "Diagnostics warn when results are older than this on publication; 0: never.",
+        "Diagnostics warn when results are older than this on publication, and perturbed passes that would take longer "
+        "are refused; 0: never.",
         low=0.0,
         high=1e6,
     ),

@@ -6,7 +6,8 @@ from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter
 from trust_seg_ros.thresholds.policy_settings import ON_SHIFT
 from trust_seg_ros.thresholds.settings import TARGET_POLICIES
 from trust_seg_ros.thresholds.shift import ShiftSettings
-from trust_seg_ros.uncertainty.score_names import SCORES
+from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, SCORES
 
 _MAX_SCORE = 1e6
 """Thresholds are limited to it; no logit, energy or logarithm comes near."""
@@ -52,9 +53,10 @@ _PIXEL = (
     Parameter(
         "thresholds.pixel_score",
         "entropy",
-        "Score that the pixel threshold acts on; one that the configured network cannot give is refused. "
-        "`~/label_info` holds the threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
-        choices=SCORES,
+        "Score that the pixel threshold acts on; one that the configured network cannot give is refused. The last "
+        "three ask the network `perturbation.passes` times more. `~/label_info` holds the threshold on `~/confidence`, "
+        "which is 1 - entropy: 0 for any other score.",
+        choices=PIXEL_SCORES,
     ),
     _quantile("thresholds.pixel_", 0.95, "image"),
     _k("thresholds.pixel_", "image's scores"),
@@ -64,6 +66,37 @@ _PIXEL = (
         "thresholds.pixel_per_class",
         False,
         "With `target_recall`: each predicted class has its own threshold, where calibration saw enough of its errors.",
+    ),
+)
+
+_PERTURBATION = (
+    Parameter(
+        "perturbation.passes",
+        PerturbationSettings.passes,
+        "With a `thresholds.pixel_score` of perturbed passes: how often the network is asked again. Refused where "
+        "`max_age_ms` leaves no time for it; the answer names the largest number that fits.",
+        low=2,
+        high=64,
+    ),
+    Parameter(
+        "perturbation.statistic",
+        PerturbationSettings.statistic,
+        "What is taken from the passes (docs/methods/perturbation.md).",
+        choices=STATISTICS,
+    ),
+    Parameter(
+        "perturbation.noise",
+        PerturbationSettings.sigma,
+        "With `input_noise`: standard deviation of the noise in grey levels.",
+        low=0.1,
+        high=255.0,
+    ),
+    Parameter(
+        "perturbation.dropout",
+        PerturbationSettings.dropout,
+        "With `mc_dropout`: share of the last layer's input channels to drop; 0: the network's own dropout layers.",
+        low=0.0,
+        high=0.95,
     ),
 )
 
@@ -146,6 +179,7 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
         low=0.0,
         high=3600.0,
     ),
+    *_PERTURBATION,
     *_OOD,
     Parameter(
         "on_shift",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions
+from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import decompress, to_rgb
 from trust_seg_ros.node.decode import ImageError, is_plain, peek_header, read_compressed, read_image
 from trust_seg_ros.node.outputs import Outputs
@@ -31,6 +32,7 @@ class Surroundings:
         warn: say something at most every few seconds; the first argument tells the kinds apart.
         alive: False once the node is going down, when nothing may be published any more.
         judged: told of every finished frame's settings and result.
+        timed: told of every finished frame's milliseconds and result.
     """
 
     settings: Callable[[], NodeSettings]
@@ -38,6 +40,7 @@ class Surroundings:
     warn: Callable[[str, str], None]
     alive: Callable[[], bool]
     judged: Callable[[ThresholdSettings, TrustFrame], None] = lambda *_: None
+    timed: Callable[[float, TrustFrame], None] = lambda *_: None
 
 
 def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
@@ -123,16 +126,36 @@ class FrameProcessor:
         self._statistics.count("failed", text)
         self._around.warn("failed", f"frame lost: {text}")
 
-    def rehearse(self, size: tuple[int, int]) -> None:
-        """Run a made-up image of ``size`` (H, W) through everything but the sending."""
+    def rehearse_all(self, size: tuple[int, int], budget: FrameBudget) -> None:
+        """Run made-up images of ``size`` (H, W) through everything but the sending, before the first frame comes.
+
+        Raises:
+            PassesRefusedError: the perturbed passes that are set do not fit into the budget.
+        """
+        for _ in range(2):
+            budget.forget()  # the first is slow
+            self._rehearse(size)
+        settings = self._around.settings()
+        budget.check(settings)
+        if settings.thresholds.perturbed is not None:
+            self._rehearse(size, perturbed=True)
+
+    def _rehearse(self, size: tuple[int, int], perturbed: bool = False) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         settings = self._around.settings()
-        everything = Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)  # so that every branch runs
+        everything = ThresholdSettings.of(
+            Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)
+        )  # all branches
+        if perturbed:
+            t = settings.thresholds
+            everything = replace(everything, pixel_score=t.pixel_score, perturbation=t.perturbation)
+        started = time.perf_counter()
         topics = tuple(name for name in OUTPUTS if name != GRADIENT or self._no_gradient(settings) is None)
         result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
         view = Rendering(result, message_options(self._pipeline, settings))
         for name in topics:
             self._outputs.fill(name, view, HeaderFields())
+        self._around.timed((time.perf_counter() - started) * 1e3, result)
 
     def _no_gradient(self, settings: NodeSettings) -> str | None:
         return self._pipeline.unavailable(f"gradient_{settings.gradient_label}")
@@ -186,7 +209,9 @@ class FrameProcessor:
         now = self._around.now_ns()
         # a camera that does not stamp says 0, and so does a clock that has not begun: no age can be told then
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
-        self._statistics.finished((time.perf_counter() - started) * 1e3, latency, result.timings_ms)
+        processing = (time.perf_counter() - started) * 1e3
+        self._statistics.finished(processing, latency, result.timings_ms)
+        self._around.timed(processing, result)
         self._statistics.flagged(_share(result.pixel_flags), _share(result.trust and result.trust.unreliable))
         self._around.judged(settings.thresholds, result)
         if latency is not None and 0 < settings.max_age_ms < latency:

@@ -11,6 +11,7 @@ from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,13 @@ def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
             alpha=v["ood.meta_alpha"],
         ),
         shift=ShiftSettings(window_s=v["shift.window_s"], level=v["shift.level"]),
+        perturbation=PerturbationSettings(
+            "input_noise",  # pixel_score names the kind
+            passes=v["perturbation.passes"],
+            sigma=v["perturbation.noise"],
+            dropout=v["perturbation.dropout"],
+            statistic=v["perturbation.statistic"],
+        ),
     )
 
 

@@ -1,0 +1,87 @@
+"""Whether perturbed passes fit into ``max_age_ms``, from what recent frames took."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.settings import NodeSettings
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import TrustFrame
+from trust_seg_ros.uncertainty.perturbation import overhead_ms, pass_cost, predicted_ms
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+
+_FRAMES = 50
+"""That the median looks back on."""
+_FEWEST = 2
+
+
+class PassesRefusedError(TrustSegError):
+    """More perturbed passes than ``max_age_ms`` leaves time for; the text names the largest number that fits."""
+
+
+class FrameBudget:
+    """Remembers how long frames took, and refuses passes that cannot be done in time. Safe between threads.
+
+    What is predicted is a frame's own time, from taking it up to its last message: how long it waited, or travelled, is
+    not in it. On GPUs that are faster with batches the prediction is an upper limit.
+    """
+
+    def __init__(self, network: SegmentationNetwork) -> None:
+        self._network = network
+        # one snapshot, replaced as a whole: size (H, W), and (ms of the network, ms of all but network and passes)
+        self._recent: tuple[tuple[int, int], deque[tuple[float, float]]] | None = None
+
+    def frame_done(self, processing_ms: float, result: TrustFrame) -> None:
+        """A frame took so long, messages and all. Frames of another size than before are remembered alone."""
+        height, width = result.frame.image.shape[:2]
+        network = result.timings_ms["network"]
+        rest = max(0.0, processing_ms - network - result.timings_ms.get("perturbation", 0.0))
+        recent = self._recent
+        past = recent[1] if recent is not None and recent[0] == (height, width) else ()
+        self._recent = (height, width), deque((*past, (network, rest)), maxlen=_FRAMES)
+
+    def forget(self) -> None:
+        """What was measured so far does not count."""
+        self._recent = None
+
+    def check(self, settings: NodeSettings, before: NodeSettings | None = None) -> None:
+        """Refuse settings whose perturbed passes take longer than ``max_age_ms``. 0 ms = no limit.
+
+        Args:
+            settings: wished for.
+            before: in force. What is in force stays, even where frames have become slower since.
+
+        Raises:
+            PassesRefusedError: they do.
+            PerturbationUnavailableError: mc_dropout of a network without dropout.
+        """
+        perturbed, limit = settings.thresholds.perturbed, settings.max_age_ms
+        if perturbed is None or limit <= 0 or self._recent is None:
+            return
+        if before is not None and (before.thresholds.perturbed, before.max_age_ms) == (perturbed, limit):
+            return
+        usual, needed = self._predicted(perturbed, 0), self._predicted(perturbed, perturbed.passes)
+        if needed <= limit:
+            return
+        fewer = range(perturbed.passes - 1, _FEWEST - 1, -1)
+        most = next((k for k in fewer if self._predicted(perturbed, k) <= limit), 0)
+        way_out = f"the largest number that fits is {most}" if most else f"not even {_FEWEST} fit"
+        raise PassesRefusedError(
+            f"perturbation.passes = {perturbed.passes}: {perturbed.kind} would make a frame of this size take about "
+            f"{needed:.0f} ms ({usual:.0f} ms without), more than max_age_ms = {limit:g}: {way_out}; "
+            f"{'take fewer passes' if most else 'take a score of a single pass'}, or set a larger max_age_ms, or 0"
+        )
+
+    def _predicted(self, perturbed: PerturbationSettings, passes: int) -> float:
+        """Milliseconds of a frame with so many passes."""
+        assert self._recent is not None
+        size, times = self._recent
+        network, rest = (statistics.median(column) for column in zip(*times, strict=True))
+        if passes == 0:
+            return network + rest
+        # the scales of input_scale, and so its cost, depend on how many there are
+        chosen = PerturbationSettings(perturbed.kind, passes, dropout=perturbed.dropout)
+        sums = overhead_ms(chosen, size, len(self._network.labels))
+        return rest + predicted_ms(network, passes, cost=pass_cost(self._network, chosen), sums_ms=sums)
