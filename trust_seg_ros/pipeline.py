@@ -107,7 +107,8 @@ class TrustPipeline:
         if calibration is not None:
             calibration.check_fits(network.name, network.labels.names, gradient)
         self.calibration = calibration
-        self._thresholds = ThresholdControl(calibration)
+        judges = {name: model.fingerprint for name, model in (("p_wrong", meta), ("p_ood", ood_model)) if model}
+        self._thresholds = ThresholdControl(calibration, judges)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._perturbed = PerturbedNetwork(network)

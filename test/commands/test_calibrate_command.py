@@ -69,6 +69,7 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
     assert found.segments["p_ood"].risk.images == 3
     assert (found.summary["split"], found.summary["data"]) == ("val", drive.name)
     assert found.summary["ood"]["score"] == "entropy"
+    assert len(found.summary["meta_models"]["p_ood"]) == 12
     text = out.read_text()
     assert str(out.parent) not in text
     assert json.loads(text)["version"] == 1

@@ -109,3 +109,12 @@ def test_intercepts_that_are_not_finite_are_refused():
 def test_unusable_scales_are_refused(value):
     with pytest.raises(MetaModelError, match="scales"):
         replace(small_model(), scales=np.array([value, 1.0]))
+
+
+def test_models_are_told_apart_by_their_content():
+    model = small_model()
+    assert model.fingerprint == small_model().fingerprint
+    assert len(model.fingerprint) == 12
+    part = LinearPart(model.classifier.coefficients + 1e-9, model.classifier.intercept)
+    others = [replace(model, classifier=part), replace(model, means=model.means + 1.0)]
+    assert len({model.fingerprint, *(other.fingerprint for other in others)}) == 3

@@ -117,3 +117,17 @@ def test_what_follows_the_image_is_unknown_before_it():
     assert set(frame.numbers) == {"unreliable", "ood", "ood_min_size", "ood_meta"}
     assert frame.pixel_flags(SCORE, CLASSES, faulty=False).mean() == 0.25
     assert frame.numbers["pixel"] > SCORE[2, 0]
+
+
+def test_a_calibration_made_with_another_meta_model_does_not_serve():
+    made = calibration()
+    made.summary["meta_models"] = {"p_wrong": "abc"}
+    settings = ThresholdSettings(unreliable=PolicySettings("conformal", alpha=0.25))
+    assert ThresholdControl(made, {"p_wrong": "abc"}).constants(settings)["unreliable"] == pytest.approx(0.48)
+    with pytest.raises(
+        PolicyRefusedError, match="unreliable segments: the calibration was made with another meta model"
+    ):
+        ThresholdControl(made, {"p_wrong": "xyz"}).check(settings)
+    other = ThresholdSettings(ood_meta=PolicySettings("conformal", alpha=0.2))
+    ThresholdControl(made, {"p_wrong": "xyz", "p_ood": "xyz"}).check(other)  # nothing is known of that one
+    ThresholdControl(made, {"p_wrong": "xyz"}).check(ThresholdSettings())

@@ -181,6 +181,8 @@ def _summary(
         "ignored_labels": sorted({value for folder in folders for value in folder.ignore}),
         "versions": {"trust_seg_ros": package_version()},
     }
+    models = {"p_wrong": plan.meta, "p_ood": None if unknown is None else plan.ood_model}
+    summary["meta_models"] = {name: model.fingerprint for name, model in models.items() if model is not None}
     if unknown is not None and plan.ood_model is not None:
         model = plan.ood_model
         settings = {"score": model.score, "threshold": model.threshold, "min_size": plan.ood_min_size}

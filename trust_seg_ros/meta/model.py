@@ -15,7 +15,7 @@ import numpy as np
 from trust_seg_ros.meta import json_parts
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
-from trust_seg_ros.meta.model_file import check_network, read_json, write_json
+from trust_seg_ros.meta.model_file import check_network, fingerprint, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
@@ -131,6 +131,12 @@ class MetaModel:
     def with_predicted_ranges(self, source: MetricSource) -> MetaModel:
         """The same model, with the range of what it predicts for segments, at least one."""
         return replace(self, predicted_ranges=np.array([[part.min(), part.max()] for part in self.predict(source)]))
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this model from another in what gives P(false positive)."""
+        part = self.classifier
+        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
     def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
         """Refuse to serve another network than the one this was fitted for.

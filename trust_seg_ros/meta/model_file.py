@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.types import Json
@@ -20,6 +24,14 @@ def portable_name(network: str) -> str:
     if network.startswith("hf:") or (":" in network and "/" not in network):
         return network
     return Path(network).absolute().name
+
+
+def fingerprint(features: Sequence[str], *numbers: np.ndarray | float) -> str:
+    """Twelve characters that tell one model's content from another's, whatever the file is called."""
+    content = hashlib.sha256("\n".join(features).encode())
+    for part in numbers:
+        content.update(np.asarray(part, np.float64).tobytes())
+    return content.hexdigest()[:12]
 
 
 def check_network(

@@ -16,7 +16,7 @@ from trust_seg_ros.meta import json_parts
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.model import LinearPart
-from trust_seg_ros.meta.model_file import check_network, read_json, write_json
+from trust_seg_ros.meta.model_file import check_network, fingerprint, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/ood-meta-model"
@@ -119,6 +119,12 @@ class OodModel:
     def p_ood(self, source: MetricSource) -> np.ndarray:
         """(n,) 1 - P(false alarm)."""
         return 1.0 - self.p_false_alarm(source)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this model from another in what gives P(OoD)."""
+        part = self.classifier
+        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
     def check_fits(self, network: str, class_names: Sequence[str], score: str) -> None:
         """Refuse to judge segments of another network or another score.

@@ -36,10 +36,12 @@ class ThresholdControl:
 
     Args:
         calibration: what calibrated policies read their constants from; None = they are refused.
+        judges: "p_wrong", "p_ood" -> fingerprint of the meta model that gives it here; calibrated thresholds on it are
+            refused where the calibration was made with another.
     """
 
-    def __init__(self, calibration: Calibration | None = None) -> None:
-        self._calibration = calibration
+    def __init__(self, calibration: Calibration | None = None, judges: Mapping[str, str] | None = None) -> None:
+        self._calibration, self._judges = calibration, judges or {}
         self._settings: ThresholdSettings | None = None
         self._engines: dict[str, ThresholdEngine] = {}
         self._constants: dict[str, float] = {}
@@ -104,6 +106,11 @@ class ThresholdControl:
                     f"{WORDS[target]} by {score}: perturbation scores are not calibrated; policy {policy.policy} needs "
                     f"a score of a single pass, {score} one of {', '.join(p for p in POLICIES if p not in CALIBRATED)}"
                 )
+            if policy.calibrated and not self._same_judge(score):
+                raise PolicyRefusedError(
+                    f"{WORDS[target]}: the calibration was made with another meta model than the one in use; calibrate "
+                    "with this one (trust-seg calibrate --meta-model, --ood-meta-model), or load that one"
+                )
             curves = self._curves(score) if policy.calibrated else None
             if score in PERTURBATION_SCORES:  # another statistic is another score: what was before does not count
                 score = f"{score} ({settings.perturbation.statistic})"
@@ -115,6 +122,11 @@ class ThresholdControl:
             except TrustSegError as error:
                 raise PolicyRefusedError(f"{WORDS[target]} by {score}: {error}") from error
         return engines
+
+    def _same_judge(self, score: str) -> bool:
+        if self._calibration is None or score not in self._judges:
+            return True
+        return self._calibration.summary.get("meta_models", {}).get(score, self._judges[score]) == self._judges[score]
 
     def _curves(self, score: str) -> Curves | None:
         return None if self._calibration is None else self._calibration.curves(score)
