@@ -221,7 +221,7 @@ class TrustPipeline:
         clock = LapClock()
         logit_maps = self.network.infer(frame.image)
         clock.lap("network")
-        maps = _to_host(uncertainty.uncertainty_maps(logit_maps))
+        maps = uncertainty.uncertainty_maps(logit_maps).host()
         clock.lap("maps")
         perturbed = self._perturbed.scores(frame.image, logit_maps, settings.perturbation)
         scores = self._scores(logit_maps, maps, perturbed)
@@ -284,15 +284,3 @@ def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:
 
 def _noise(size: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
-    if maps.classes.device.type == "cpu":
-        return maps
-    return replace(
-        maps,
-        classes=maps.classes.cpu(),
-        entropy=maps.entropy.cpu(),
-        margin=maps.margin.cpu(),
-        variation_ratio=maps.variation_ratio.cpu(),
-    )

@@ -7,7 +7,7 @@ A frame comes in as :class:`Frame`; each room adds one thing and hands on the ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +87,13 @@ class UncertaintyMaps:
     margin: torch.Tensor
     variation_ratio: torch.Tensor
     faulty_pixels: int = 0
+
+    def host(self) -> UncertaintyMaps:
+        """The same maps on the host; these themselves where they lie there."""
+        if self.classes.device.type == "cpu":
+            return self
+        names = ("classes", "entropy", "margin", "variation_ratio")
+        return replace(self, **{name: getattr(self, name).cpu() for name in names})
 
 
 @dataclass(frozen=True)

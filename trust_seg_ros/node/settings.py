@@ -66,44 +66,22 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
     )
 
 
+def _policy(v: Mapping[str, Any], prefix: str, value: str, **shared: Any) -> PolicySettings:
+    """Policy of one target: what its parameters are called after ``prefix``, and its fixed ``value``."""
+    own = {name: v[prefix + name] for name in ("quantile", "k", "recall", "alpha", "per_class") if prefix + name in v}
+    return PolicySettings(v[prefix + "policy"], value=v[value], **own, **shared)
+
+
 def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
     shared = {"smoothing_s": v["thresholds.smoothing_s"], "on_shift": v["on_shift"]}
     return ThresholdSettings(
-        pixel=PolicySettings(
-            v["thresholds.pixel_policy"],
-            value=v["thresholds.pixel"],
-            quantile=v["thresholds.pixel_quantile"],
-            k=v["thresholds.pixel_k"],
-            recall=v["thresholds.pixel_recall"],
-            alpha=v["thresholds.pixel_alpha"],
-            per_class=v["thresholds.pixel_per_class"],
-            **shared,
-        ),
+        pixel=_policy(v, "thresholds.pixel_", "thresholds.pixel", **shared),
         pixel_score=v["thresholds.pixel_score"],
-        unreliable=PolicySettings(
-            v["thresholds.unreliable_policy"],
-            value=v["thresholds.unreliable"],
-            quantile=v["thresholds.unreliable_quantile"],
-            k=v["thresholds.unreliable_k"],
-            recall=v["thresholds.unreliable_recall"],
-            alpha=v["thresholds.unreliable_alpha"],
-            **shared,
-        ),
-        ood=PolicySettings(
-            v["ood.policy"],
-            value=v["ood.threshold"],
-            quantile=v["ood.quantile"],
-            k=v["ood.k"],
-            **shared,
-        ),
+        unreliable=_policy(v, "thresholds.unreliable_", "thresholds.unreliable", **shared),
+        ood=_policy(v, "ood.", "ood.threshold", **shared),
         ood_score=v["ood.score"],
         ood_min_size=v["ood.min_size"],
-        ood_meta=PolicySettings(
-            v["ood.meta_policy"],
-            value=v["ood.meta_threshold"],
-            recall=v["ood.meta_recall"],
-            alpha=v["ood.meta_alpha"],
-        ),
+        ood_meta=_policy(v, "ood.meta_", "ood.meta_threshold"),
         shift=ShiftSettings(window_s=v["shift.window_s"], level=v["shift.level"]),
         perturbation=PerturbationSettings(
             "input_noise",  # pixel_score names the kind

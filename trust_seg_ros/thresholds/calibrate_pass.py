@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.datasets.errors import DatasetError
@@ -21,7 +20,8 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.thresholds.calibrate import DEFAULT_SCORES, FIRST, Calibrator
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.thresholds.segment_risk import object_probabilities
-from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable, UncertaintyMaps
+from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
+from trust_seg_ros.uncertainty import frame_scores
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
@@ -63,10 +63,8 @@ class CalibrationPlan:
 
 def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> dict[str, str]:
     """Name -> why the network cannot give it, of all such scores; runs it once. Class statistics can be made."""
-    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
     q = len(network.labels)
-    some = ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q))
-    return FrameScores(answer, uncertainty.uncertainty_maps(answer), gradient, some).missing()
+    return frame_scores.missing_scores(network, gradient, ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q)))
 
 
 def add_labelled(
@@ -94,7 +92,7 @@ def add_labelled(
         features = required_set(plan.meta.features, len(plan.network.labels))
 
     def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
-        maps = _to_host(uncertainty.uncertainty_maps(answer))
+        maps = uncertainty.uncertainty_maps(answer).host()
         if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
             table = segments.segment_table(maps, answer, features)
             wrong, judged = wrong_segments(table, truth)
@@ -143,7 +141,7 @@ def add_unknown(
             _leave_out(plan, images.names[index], error)
             continue
         answer = plan.network.infer(image)
-        maps = _to_host(uncertainty.uncertainty_maps(answer))
+        maps = uncertainty.uncertainty_maps(answer).host()
         score = FrameScores(answer, maps, plan.gradient, plan.statistics).get(model.score)
         found = judge(model.score, score, threshold, plan.ood_min_size, 0.0, maps, answer)
         p_ood = np.empty(0) if found.p_ood is None else found.p_ood
@@ -222,8 +220,3 @@ def _leave_out(plan: CalibrationPlan, name: str, error: DatasetError) -> None:
     if not plan.keep_going:
         raise error
     plan.skipped[name] = str(error)
-
-
-def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
-    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
-    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})

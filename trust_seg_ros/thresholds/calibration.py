@@ -214,3 +214,16 @@ def load_calibration(path: str | Path) -> Calibration:
 
 def _words(gradient: GradientSettings) -> str:
     return f"p = {gradient.p:g}, variant {gradient.variant}, scale {gradient.scale}"
+
+
+def class_statistics(path: str | Path | None, network: str, class_names: Sequence[str]) -> ClassStatistics | None:
+    """Class statistics of a calibration file of this network; None without a file, or where it holds none.
+
+    Raises:
+        CalibrationError: as :func:`load_calibration`, or it is of another network.
+    """
+    if path is None:
+        return None
+    calibration = load_calibration(path)
+    calibration.check_fits(network, class_names)
+    return calibration.class_statistics

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
 import torch
 
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError, UncertaintyError
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import LOG_LEAST, GradientSettings
+from trust_seg_ros.uncertainty.maps import uncertainty_maps
 from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES, score_map
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
@@ -104,6 +107,14 @@ class FrameScores:
             except UncertaintyError as error:
                 reasons[name] = str(error)
         return reasons
+
+
+def missing_scores(
+    network: SegmentationNetwork, gradient: GradientSettings, statistics: ClassStatistics | None = None
+) -> dict[str, str]:
+    """Name -> why a network cannot give it, of all such scores; shows it one small black image."""
+    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
+    return FrameScores(answer, uncertainty_maps(answer), gradient, statistics).missing()
 
 
 def score_range(name: str, classes: int, gradient: GradientSettings = IN_LOGARITHMS) -> tuple[float, float]:

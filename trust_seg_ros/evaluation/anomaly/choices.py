@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from trust_seg_ros.evaluation.anomaly.study import Plan
     from trust_seg_ros.meta.ood import OodModel
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-    from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 ALL = "all"
 
@@ -56,10 +54,12 @@ def chosen_look(
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.segments.features import FEATURE_SETS
+    from trust_seg_ros.thresholds.calibration import class_statistics
+    from trust_seg_ros.uncertainty.frame_scores import missing_scores
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = _statistics(args, network)
+    statistics = class_statistics(args.calibration, network.name, network.labels.names)
     chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
     unknown = [score for score in args.score if score not in (ALL, *SCORES)]
     if unknown:
@@ -72,40 +72,10 @@ def chosen_look(
             model.check_fits(network.name, network.labels.names, score)
     if model is not None or ALL not in args.score:
         return Look(network, named, gradient, args.keep_going, statistics), []
-    given, notes = _given(network, gradient, statistics)
+    missing = missing_scores(network, gradient, statistics)
+    given = [score for score in SCORES if score not in missing]
+    notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
     return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going, statistics), notes
-
-
-def _statistics(args: argparse.Namespace, network: SegmentationNetwork) -> ClassStatistics | None:
-    """Class statistics of the calibration file, if one was named."""
-    if args.calibration is None:
-        return None
-    from trust_seg_ros.thresholds.calibration import load_calibration
-
-    calibration = load_calibration(args.calibration)
-    calibration.check_fits(network.name, network.labels.names)
-    return calibration.class_statistics
-
-
-def _given(
-    network: SegmentationNetwork, gradient: GradientSettings, statistics: ClassStatistics | None
-) -> tuple[list[str], list[str]]:
-    """Scores that a network can give, and why it cannot give the others."""
-    import numpy as np
-
-    from trust_seg_ros.errors import TrustSegError
-    from trust_seg_ros.uncertainty import uncertainty_maps
-    from trust_seg_ros.uncertainty.score_names import SCORES, score_map
-
-    answer = network.infer(np.zeros((64, 96, 3), np.uint8))
-    maps, given, notes = uncertainty_maps(answer), [], []
-    for score in SCORES:
-        try:
-            score_map(score, answer, maps, gradient, statistics)
-            given.append(score)
-        except TrustSegError as error:
-            notes.append(f"{score} left out: {error}")
-    return given, notes
 
 
 def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:

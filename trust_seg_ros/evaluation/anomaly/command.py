@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trust_seg_ros.datasets.arguments import add_gradient_arguments, add_network_arguments, network_settings
 from trust_seg_ros.evaluation.anomaly.choices import ALL, check, chosen_look, chosen_plan, is_file
+from trust_seg_ros.evaluation.bars import stage_bars
 from trust_seg_ros.meta.choices import FEATURES_HELP
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
     from trust_seg_ros.evaluation.anomaly.passes import Look
-    from trust_seg_ros.evaluation.anomaly.study import Announce, Plan, Study
+    from trust_seg_ros.evaluation.anomaly.study import Plan, Study
 
 EPILOG = """examples:
   trust-seg benchmark data/RoadAnomaly21 --out out/anomaly
@@ -136,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     network = network_settings(args).load()
     look, notes = chosen_look(args, network, model)
     plan = chosen_plan(args, look, model)
-    with _bars(console) as announce:
+    with stage_bars(console) as announce:
         found = study(look, images, plan, fit_images, announce)
     best = max(found.results, key=lambda result: (result.best.objects.f1_star, result.pixels.auprc))
     facts = _facts(plan, found, images, fit_images, look)
@@ -187,16 +185,3 @@ def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | 
     if gradient is not None and any(score.startswith("gradient") for score in look.scores):
         facts["gradient scores"] = f"p = {gradient.p:g}, {gradient.variant}"
     return facts
-
-
-@contextmanager
-def _bars(console: Console) -> Iterator[Announce]:
-    """One bar for every stage of the work."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-
-        def announce(text: str) -> object:
-            task = bar.add_task(text, total=None)
-            return lambda done, total: bar.update(task, completed=done, total=total)
-
-        yield announce

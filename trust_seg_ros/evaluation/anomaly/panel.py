@@ -11,13 +11,11 @@ import numpy as np
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, image_f1
 from trust_seg_ros.evaluation.anomaly.passes import Look, Seen, walk
-from trust_seg_ros.evaluation.lettering import write
-from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT, INK
 from trust_seg_ros.evaluation.pictures import colour_map, spotlight
+from trust_seg_ros.evaluation.tiles import header, row_of
 from trust_seg_ros.segments import ood_segments
 from trust_seg_ros.types import UNLABELLED
 
-_TILE, _GAP, _HEAD, _LINE = 440, 8, 34, 26
 _CAPTIONS = ("image", "ground truth: anomaly cyan, void dark", "score", "kept cyan, discarded amber")
 
 
@@ -50,7 +48,7 @@ class Panel:
         if not shown:
             return False
         rows = [self._row(place, f1) for place, f1 in shown]
-        picture = np.vstack([_header(), *rows])
+        picture = np.vstack([header(_CAPTIONS), *rows])
         return cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def chosen(self) -> list[tuple[int, float]]:
@@ -73,7 +71,7 @@ class Panel:
         heat = colour_map(self._scaled(seen))
         result = spotlight(seen.image, (ids > 0) & ~mask, ood=mask)
         title = f"{self.images.names[found.indices[place]]}: F1 {100 * f1:.1f} %"
-        return _tiles((seen.image, truth, heat, result), title)
+        return row_of((seen.image, truth, heat, result), title)
 
     def _scaled(self, seen: Seen) -> np.ndarray:
         """Scores in [0, 1], one scale for all images: 1 to 99.9 % of all pixels; 1 where logits were not finite."""
@@ -86,20 +84,3 @@ class Panel:
         low, high = counts.thresholds[finite][places]
         plane = seen.planes[self.result.score].astype(np.float64)
         return np.clip((plane - low) / max(high - low, 1e-12), 0.0, 1.0)
-
-
-def _header() -> np.ndarray:
-    head = np.full((_HEAD, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
-    for column, caption in enumerate(_CAPTIONS):
-        write(head, caption, column * (_TILE + _GAP) + 4, 7, 20, INK)
-    return head
-
-
-def _tiles(tiles: tuple[np.ndarray, ...], title: str) -> np.ndarray:
-    height = max(1, round(_TILE * tiles[0].shape[0] / tiles[0].shape[1]))
-    row = np.full((height + _LINE, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
-    for column, tile in enumerate(tiles):
-        left = column * (_TILE + _GAP)
-        row[:height, left : left + _TILE] = cv2.resize(tile, (_TILE, height), interpolation=cv2.INTER_AREA)
-    write(row, title, 4, height + 4, 17, FAINT)
-    return row

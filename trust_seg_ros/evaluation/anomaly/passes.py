@@ -6,26 +6,24 @@ worth a disk. What is kept of an image are its segments' metrics and how they ov
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-from trust_seg_ros import segments, uncertainty
+from trust_seg_ros import segments
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.curves import Counts
 from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import NO_LIMITS, Overlaps, SizeLimits, overlaps
 from trust_seg_ros.evaluation.anomaly.pooling import BoundedScores
+from trust_seg_ros.evaluation.timed_scores import timed_scores
 from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES, score_map
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 EXACT_VALUES = 12_000_000
@@ -226,25 +224,8 @@ class _Part:
 
 
 def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
-    start = time.perf_counter()
-    answer = look.network.infer(image)
-    if answer.logits.is_cuda:
-        torch.cuda.synchronize(answer.logits.device)
-    after = time.perf_counter()
-    maps = _to_host(uncertainty.uncertainty_maps(answer))
-    shared = 1e3 * (time.perf_counter() - after)
-    planes, milliseconds = {}, {"network": 1e3 * (after - start)}
-    for score in look.scores:
-        begin = time.perf_counter()
-        planes[score] = score_map(score, answer, maps, look.gradient, look.statistics).numpy(force=True)
-        own = 1e3 * (time.perf_counter() - begin)
-        milliseconds[score] = shared if score in SOFTMAX_SCORES else own
-    return Seen(index, image, truth, answer, maps, planes, milliseconds)
-
-
-def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
-    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
-    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})
+    found = timed_scores(look.network, image, look.scores, look.gradient or GradientSettings(), look.statistics)
+    return Seen(index, image, truth, found.answer, found.maps, found.planes, found.milliseconds)
 
 
 def _part(seen: Seen, score: str, threshold: float, metrics: bool, limits: SizeLimits) -> _Part:

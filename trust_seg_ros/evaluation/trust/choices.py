@@ -53,15 +53,11 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     from trust_seg_ros.evaluation.trust.passes import Look, given_scores
     from trust_seg_ros.evaluation.trust.perturbed import perturbed_scores
     from trust_seg_ros.evaluation.trust.policy_words import parse_policies
-    from trust_seg_ros.thresholds.calibration import load_calibration
+    from trust_seg_ros.thresholds.calibration import class_statistics
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = None
-    if args.calibration is not None:
-        calibration = load_calibration(args.calibration)
-        calibration.check_fits(network.name, network.labels.names)
-        statistics = calibration.class_statistics
+    statistics = class_statistics(args.calibration, network.name, network.labels.names)
     gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
     look = Look(network, (), (), gradient, args.keep_going, statistics)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL and score in SCORES))

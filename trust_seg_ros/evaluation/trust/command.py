@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trust_seg_ros.datasets.arguments import (
     add_data_arguments,
@@ -18,6 +15,7 @@ from trust_seg_ros.datasets.arguments import (
     network_settings,
     open_split,
 )
+from trust_seg_ros.evaluation.bars import stage_bars
 from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
 
@@ -141,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     network = settings.load()
     look, notes = chosen_look(args, network)
     cache = CountsCache(None if args.cache is None else args.cache.expanduser(), look)
-    with _bars(console) as announce:
+    with stage_bars(console) as announce:
         grids = cache.grids(images)
         counts = cache.counts(images, args.split, grids, announce(f"images of {args.split}"))
         arranged = _arrangements(args, cache, counts, others, grids, announce)
@@ -203,16 +201,3 @@ def _print(report: Report, console: Console) -> None:
                 console.print(table.rich())
     for note in report.notes:
         console.print(f"note: {note}", highlight=False)
-
-
-@contextmanager
-def _bars(console: Console) -> Iterator[Announce]:
-    """One bar for every pass."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-
-        def announce(text: str) -> object:
-            task = bar.add_task(text, total=None)
-            return lambda done, total: bar.update(task, completed=done, total=total)
-
-        yield announce  # type: ignore[misc]

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.evaluation.lettering import write
-from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT, INK
+from trust_seg_ros.evaluation.panels import INK
 from trust_seg_ros.evaluation.pictures import colour_map, label_picture
+from trust_seg_ros.evaluation.tiles import GAP, TILE, header, row_of
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Seen, walk
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
@@ -26,7 +27,6 @@ _LEGEND = (
     (NEEDLESS, "right, flagged"),
     ((0, 0, 0), "void"),
 )
-_TILE, _GAP, _HEAD, _LINE = 440, 8, 34, 26
 _CAPTIONS = ("image", "predicted classes", "score")
 
 
@@ -104,7 +104,7 @@ class Panel:
             f"{100 * recall:.0f} % flagged; {100 * share:.1f} % of the image flagged at {threshold:.3g}; "
             f"F1 {100 * f1:.0f} %"
         )
-        return _tiles(tiles, title)
+        return row_of(tiles, title)
 
     def _scaled(self, plane: np.ndarray) -> np.ndarray:
         """Scores in [0, 1], one scale for all images: 1 to 99.9 % of all pixels; 1 where logits were not finite."""
@@ -147,21 +147,9 @@ def judgement(image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, flagg
 
 
 def _header() -> np.ndarray:
-    head = np.full((_HEAD, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
-    for column, caption in enumerate(_CAPTIONS):
-        write(head, caption, column * (_TILE + _GAP) + 4, 7, 20, INK)
-    left = 3 * (_TILE + _GAP)
+    head = header(_CAPTIONS)
+    left = len(_CAPTIONS) * (TILE + GAP)
     for colour, words in _LEGEND:
         head[11:24, left : left + 13] = colour
         left = write(head, words, left + 16, 10, 14, INK) + 6
     return head
-
-
-def _tiles(tiles: tuple[np.ndarray, ...], title: str) -> np.ndarray:
-    height = max(1, round(_TILE * tiles[0].shape[0] / tiles[0].shape[1]))
-    row = np.full((height + _LINE, 4 * _TILE + 3 * _GAP, 3), BACKGROUND, np.uint8)
-    for column, tile in enumerate(tiles):
-        left = column * (_TILE + _GAP)
-        row[:height, left : left + _TILE] = cv2.resize(tile, (_TILE, height), interpolation=cv2.INTER_AREA)
-    write(row, title, 4, height + 4, 17, FAINT)
-    return row

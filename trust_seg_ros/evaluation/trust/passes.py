@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import torch
 
-from trust_seg_ros import uncertainty
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import Sample
+from trust_seg_ros.evaluation.timed_scores import ScoreOf, timed_scores
 from trust_seg_ros.evaluation.trust import distance
 from trust_seg_ros.evaluation.trust.counts import DataCounts
 from trust_seg_ros.evaluation.trust.errors import TrustStudyError
@@ -21,17 +19,15 @@ from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGath
 from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.types import UNLABELLED, UncertaintyMaps
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, missing_scores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SAMPLED = 8
 """Images from which the bins are made."""
 _PIXELS = 50_000  # of either kind from each, at least
 Progress = Callable[[int, int], None]
-ScoreOf = Callable[[np.ndarray, LogitMaps, UncertaintyMaps], np.ndarray]
 
 
 class LabelledImages(Protocol):
@@ -210,8 +206,7 @@ def count(
 
 def given_scores(look: Look, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Of some scores those that the network can give, and why it cannot give the others; runs it once."""
-    answer = look.network.infer(np.zeros((64, 96, 3), np.uint8))
-    missing = FrameScores(answer, uncertainty.uncertainty_maps(answer), look.gradient, look.statistics).missing()
+    missing = missing_scores(look.network, look.gradient, look.statistics)
     return tuple(s for s in wanted if s not in missing), {s: missing[s] for s in wanted if s in missing}
 
 
@@ -224,26 +219,5 @@ def _add(seen: Seen, scores: dict[str, ScoreGatherer], reliable: ReliabilityGath
 
 
 def _seen(look: Look, place: int, sample: Sample, image: np.ndarray, truth: np.ndarray) -> Seen:
-    start = time.perf_counter()
-    answer = look.network.infer(image)
-    if answer.logits.is_cuda:
-        torch.cuda.synchronize(answer.logits.device)
-    after = time.perf_counter()
-    maps = _to_host(uncertainty.uncertainty_maps(answer))
-    shared = 1e3 * (time.perf_counter() - after)
-    frame = FrameScores(answer, maps, look.gradient, look.statistics)
-    planes, milliseconds = {}, {"network": 1e3 * (after - start)}
-    for score in look.scores:
-        begin = time.perf_counter()
-        if score in look.more:
-            planes[score] = np.asarray(look.more[score](image, answer, maps), np.float32)
-        else:
-            planes[score] = frame.get(score).numpy()
-        own = 1e3 * (time.perf_counter() - begin)
-        milliseconds[score] = shared if score in SOFTMAX_SCORES else own
-    return Seen(place, sample, image, truth, maps, planes, milliseconds)
-
-
-def _to_host(maps: UncertaintyMaps) -> UncertaintyMaps:
-    tensors = {f.name: getattr(maps, f.name) for f in fields(maps)}
-    return replace(maps, **{name: value.cpu() for name, value in tensors.items() if isinstance(value, torch.Tensor)})
+    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics, look.more)
+    return Seen(place, sample, image, truth, found.maps, found.planes, found.milliseconds)

@@ -1,0 +1,78 @@
+"""The scores of an image and what each took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from trust_seg_ros import uncertainty
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
+
+ScoreOf = Callable[[np.ndarray, LogitMaps, UncertaintyMaps], np.ndarray]
+"""A further score: of the image, the network's answer and its maps."""
+
+
+@dataclass(frozen=True)
+class TimedScores:
+    """What a network says of one image.
+
+    Attributes:
+        answer, maps: of the network; the maps are on the host.
+        planes: score -> (H, W) float32.
+        milliseconds: score -> time it took; those of the softmax are made together and share one time. "network" too.
+    """
+
+    answer: LogitMaps
+    maps: UncertaintyMaps
+    planes: dict[str, np.ndarray]
+    milliseconds: dict[str, float]
+
+
+def timed_scores(
+    network: SegmentationNetwork,
+    image: np.ndarray,
+    scores: Sequence[str],
+    gradient: GradientSettings,
+    statistics: ClassStatistics | None = None,
+    more: Mapping[str, ScoreOf] | None = None,
+) -> TimedScores:
+    """Run the network and compute scores, one by one.
+
+    Args:
+        network: it answers.
+        image: (H, W, 3) uint8 RGB.
+        scores: names, as in ``uncertainty.score_names``, or of ``more``.
+        gradient: of the gradient scores.
+        statistics: of the network, for standardized_max_logit.
+        more: further scores by name.
+
+    Raises:
+        TrustSegError: the network fails, or cannot give a score.
+    """
+    start = time.perf_counter()
+    answer = network.infer(image)
+    if answer.logits.is_cuda:
+        torch.cuda.synchronize(answer.logits.device)
+    after = time.perf_counter()
+    maps = uncertainty.uncertainty_maps(answer).host()
+    shared = 1e3 * (time.perf_counter() - after)
+    frame, more = FrameScores(answer, maps, gradient, statistics), more or {}
+    planes, milliseconds = {}, {"network": 1e3 * (after - start)}
+    for score in scores:
+        begin = time.perf_counter()
+        if score in more:
+            planes[score] = np.asarray(more[score](image, answer, maps), np.float32)
+        else:
+            planes[score] = frame.get(score).numpy()
+        own = 1e3 * (time.perf_counter() - begin)
+        milliseconds[score] = shared if score in SOFTMAX_SCORES else own
+    return TimedScores(answer, maps, planes, milliseconds)
