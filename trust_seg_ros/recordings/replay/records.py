@@ -1,0 +1,184 @@
+"""What is remembered of a drive besides its messages: plain data that the replay gathers and the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+FRAME_COLUMNS: Mapping[str, str] = {
+    "camera": "topic of the images",
+    "index": "number of the frame among those of its camera, from 0",
+    "recorded_ns": "when the recorder received it, nanoseconds since the epoch",
+    "stamp_ns": "when the camera took it, nanoseconds since the epoch; 0 = not stamped",
+    "offset_s": "seconds of recorded_ns after the beginning of the recording, as `ros2 bag play --start-offset` counts",
+    "file": "file of the output bag that holds its messages",
+    "width": "columns of the image, 0 where it was refused",
+    "height": "rows of the image, 0 where it was refused",
+    "refused": "why there is no result; empty where there is one",
+    "time_jump": "true where the stamp lies before that of the frame before, so that the past was forgotten",
+    "faulty_pixels": "pixels whose logits were not finite",
+    "entropy_mean": "mean normalised entropy, 0..1",
+    "score_mean": "mean of the pixel score in force, in its own unit",
+    "flagged_pixels": "share of the pixels at or above the pixel threshold, 0..1",
+    "segments": "number of segments",
+    "unreliable_segments": "number of segments at or above the threshold on P(false positive)",
+    "unreliable_pixels": "share of the pixels that lie on those, 0..1",
+    "ood_segments": "number of out-of-distribution segments that were kept",
+    "ood_pixels": "share of the pixels that lie on those, 0..1",
+    "threshold_pixel": "pixel threshold in force, in the unit of the pixel score",
+    "threshold_unreliable": "threshold on P(false positive) in force",
+    "threshold_ood": "threshold of the OoD score in force",
+    "threshold_ood_meta": "threshold on P(OoD) in force",
+    "shift_statistic": "mean of the last seconds' scores against the calibration data, in its standard deviations",
+    "shift_p_value": "p-value of the shift monitor",
+    "shift_fired": "true while the shift monitor has fired",
+    "processing_ms": "milliseconds that the frame took here, from decoding to its last message",
+    "network_ms": "milliseconds of them in the network",
+}
+"""Columns of ``Drive.frames`` and of ``frames.parquet``. Numbers that a frame does not have are NaN."""
+
+TEXT_COLUMNS = ("camera", "file", "refused")
+TRUE_FALSE_COLUMNS = ("time_jump", "shift_fired")
+WHOLE_COLUMNS = (
+    "index",
+    "recorded_ns",
+    "stamp_ns",
+    "width",
+    "height",
+    "faulty_pixels",
+    "segments",
+    "unreliable_segments",
+    "ood_segments",
+)
+
+
+@dataclass(frozen=True)
+class ClassSums:
+    """Sums over all segments of a camera by predicted class; every array (q,) float64.
+
+    Attributes:
+        pixels: pixels of the class.
+        entropy: sum of their normalised entropies.
+        segments: segments of the class.
+        unreliable: segments flagged unreliable.
+        p_wrong: sum of P(false positive) over the segments, 0 without a meta model.
+        iou: sum of the predicted IoU, 0 without a meta model.
+        judged: segments that a meta model has judged.
+    """
+
+    pixels: np.ndarray
+    entropy: np.ndarray
+    segments: np.ndarray
+    unreliable: np.ndarray
+    p_wrong: np.ndarray
+    iou: np.ndarray
+    judged: np.ndarray
+
+
+@dataclass(frozen=True)
+class OodObject:
+    """One kept out-of-distribution segment of one frame.
+
+    Attributes:
+        camera: topic of the images.
+        recorded_ns, stamp_ns, offset_s: of its frame, as in ``FRAME_COLUMNS``.
+        box: left, top, right, bottom in pixels, right and bottom exclusive.
+        size: pixels.
+        score: mean OoD score, in its own unit.
+        p_ood: P(OoD) in 0..1, NaN without an OoD meta model.
+        class_name: the class that the network would give it; "" where that was not measured.
+        crop: JPEG of its surroundings with the segment outlined; b"" where none was kept.
+    """
+
+    camera: str
+    recorded_ns: int
+    stamp_ns: int
+    offset_s: float
+    box: tuple[int, int, int, int]
+    size: int
+    score: float
+    p_ood: float
+    class_name: str
+    crop: bytes = b""
+
+
+@dataclass(frozen=True)
+class FramePicture:
+    """One frame to look at.
+
+    Attributes:
+        camera: topic of the images.
+        recorded_ns: of its frame.
+        overlay: JPEG of the image tinted by class, with what is flagged marked.
+        entropy: JPEG of the entropy in colours, of the same size.
+    """
+
+    camera: str
+    recorded_ns: int
+    overlay: bytes
+    entropy: bytes
+
+
+@dataclass(frozen=True)
+class LiveLatency:
+    """Latency of a topic that was recorded live.
+
+    Attributes:
+        topic: its name.
+        offset_s: (n,) seconds after the beginning of the recording.
+        latency_ms: (n,) recorder's time minus the header's stamp, in milliseconds.
+    """
+
+    topic: str
+    offset_s: np.ndarray
+    latency_ms: np.ndarray
+
+
+@dataclass(frozen=True)
+class Drive:
+    """All that the report shows.
+
+    Attributes:
+        title: name of the recording.
+        start_ns: beginning of the recording, nanoseconds since the epoch.
+        duration_s: its length in seconds.
+        frames: column -> (n,) array, see ``FRAME_COLUMNS``; in the order of ``recorded_ns``, cameras interleaved.
+        class_names: name of every class, index = class id.
+        palette: (q, 3) uint8 RGB.
+        classes: camera -> sums by predicted class.
+        objects: kept OoD segments in the order of time (only the most certain of a long drive).
+        objects_total: how many there were.
+        pictures: frames to look at: evenly spread, and the worst; in the order of time.
+        worst: (camera, recorded_ns) of the worst moments, the worst first; each has a picture.
+        pixel_score: name of the pixel score in force.
+        ood_score: name of the OoD score in force.
+        facts: (name, value) lines about the network, its models, the settings and the command.
+        notes: what a reader must know, each one sentence: where a bag ended early, what was refused, mixed sizes, …
+        shift: why the shift monitor says nothing; "" where it speaks.
+        latency: of topics recorded live.
+    """
+
+    title: str
+    start_ns: int
+    duration_s: float
+    frames: Mapping[str, np.ndarray]
+    class_names: Sequence[str]
+    palette: np.ndarray
+    classes: Mapping[str, ClassSums]
+    objects: Sequence[OodObject]
+    objects_total: int
+    pictures: Sequence[FramePicture]
+    worst: Sequence[tuple[str, int]]
+    pixel_score: str = "entropy"
+    ood_score: str = "entropy"
+    facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    notes: Sequence[str] = field(default_factory=tuple)
+    shift: str = ""
+    latency: Sequence[LiveLatency] = field(default_factory=tuple)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Topics of the images, in order of their names."""
+        return tuple(sorted(self.classes))
