@@ -5,10 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
+from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage
+from trust_seg_ros.image_pixels import ENCODINGS, decompress
 from trust_seg_ros.message_fields import HeaderFields
 from trust_seg_ros.node import conversions
-from trust_seg_ros.node.conversions import ENCODINGS, decompress, to_rgb
-from trust_seg_ros.node.decode import ImageError, RawCompressed, RawImage
+from trust_seg_ros.node.conversions import to_rgb
 
 LIMIT = 1 << 26
 

@@ -26,7 +26,7 @@ def live():
     """The node's table, as the node uses it; needs ROS."""
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     pytest.importorskip("rclpy", reason="needs ROS 2")
-    from trust_seg_ros.node import conversions
+    from trust_seg_ros import image_pixels as conversions
 
     return conversions
 
@@ -38,8 +38,8 @@ def test_every_encoding_of_the_node_is_read(live):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("big_endian", [False, True])
 def test_pixels_are_those_the_node_sees(live, encoding, big_endian):
+    from trust_seg_ros.image_messages import RawImage
     from trust_seg_ros.message_fields import HeaderFields
-    from trust_seg_ros.node.decode import RawImage
 
     data, step = buffer(encoding, 6, 8)
     raw = RawImage(HeaderFields(), 6, 8, encoding, big_endian, step, data)
@@ -85,8 +85,8 @@ def test_nv12_needs_its_colour_rows():
 
 
 def test_an_exif_orientation_is_ignored_as_the_node_ignores_it(live):
+    from trust_seg_ros.image_messages import RawCompressed
     from trust_seg_ros.message_fields import HeaderFields
-    from trust_seg_ros.node.decode import RawCompressed
 
     jpeg = cv2.imencode(".jpg", np.zeros((16, 32, 3), np.uint8))[1].tobytes()
     tiff = b"MM\x00\x2a\x00\x00\x00\x08" + b"\x00\x01" + b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00" + bytes(4)

@@ -19,7 +19,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from trust_seg_ros.node.decode import ImageError, peek_header
+from trust_seg_ros.image_messages import ImageError, peek_header
 from trust_seg_ros.rendering import OUTPUTS
 
 CAMERA = "camera"

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.image_messages import ImageError, is_plain, peek_header
+from trust_seg_ros.image_pixels import decompress
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions
 from trust_seg_ros.node.budget import FrameBudget
-from trust_seg_ros.node.conversions import decompress, to_rgb
-from trust_seg_ros.node.decode import ImageError, is_plain, peek_header, read_compressed, read_image
+from trust_seg_ros.node.conversions import to_rgb
+from trust_seg_ros.node.foreign_messages import read_compressed, read_image
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics

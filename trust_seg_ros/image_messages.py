@@ -2,7 +2,8 @@
 
 A raw subscription hands over the message as the middleware serialised it. ROS 2 middlewares write plain CDR, whose
 layout for ``sensor_msgs/Image`` and ``CompressedImage`` is fixed, so the pixel bytes are a view into that buffer: a
-6 MB image costs microseconds here instead of two copies. Any other representation goes through rclpy.
+6 MB image costs microseconds here instead of two copies. Recordings hold the same bytes. Any other representation is
+read by ``node/foreign_messages.py`` through rclpy.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -99,8 +100,7 @@ def peek_header(buffer: bytes) -> HeaderFields:
     Raises:
         ImageError: too short, or not plain CDR.
     """
-    if not is_plain(buffer):
-        raise ImageError(f"image refused: representation {buffer[:2].hex() or 'empty'}, expected plain CDR")
+    _require_plain(buffer)
     return _guard(buffer, _Reader.header)
 
 
@@ -110,8 +110,7 @@ def read_image(buffer: bytes) -> RawImage:
     Raises:
         ImageError: the bytes are not one.
     """
-    if not is_plain(buffer):
-        return _image_by_rclpy(buffer)
+    _require_plain(buffer)
     return _guard(buffer, _image)
 
 
@@ -121,9 +120,13 @@ def read_compressed(buffer: bytes) -> RawCompressed:
     Raises:
         ImageError: the bytes are not one.
     """
-    if not is_plain(buffer):
-        return _compressed_by_rclpy(buffer)
+    _require_plain(buffer)
     return _guard(buffer, _compressed)
+
+
+def _require_plain(buffer: bytes) -> None:
+    if not is_plain(buffer):
+        raise ImageError(f"image refused: representation {buffer[:2].hex() or 'empty'}, expected plain CDR")
 
 
 def _image(reader: _Reader) -> RawImage:
@@ -142,31 +145,3 @@ def _guard(buffer: bytes, read: Callable[[_Reader], _Message]) -> _Message:
         return read(_Reader(buffer))
     except (struct.error, IndexError):
         raise ImageError(f"image refused: the message ends after {len(buffer)} bytes, inside its fields") from None
-
-
-def _image_by_rclpy(buffer: bytes) -> RawImage:
-    from sensor_msgs.msg import Image
-
-    msg = _deserialise(buffer, Image)
-    data = np.frombuffer(msg.data, np.uint8)
-    return RawImage(_header(msg), msg.height, msg.width, msg.encoding, bool(msg.is_bigendian), msg.step, data)
-
-
-def _compressed_by_rclpy(buffer: bytes) -> RawCompressed:
-    from sensor_msgs.msg import CompressedImage
-
-    msg = _deserialise(buffer, CompressedImage)
-    return RawCompressed(_header(msg), msg.format, np.frombuffer(msg.data, np.uint8))
-
-
-def _deserialise(buffer: bytes, kind: type) -> Any:
-    from rclpy.serialization import deserialize_message
-
-    try:
-        return deserialize_message(buffer, kind)
-    except Exception as error:
-        raise ImageError(f"image refused: {len(buffer)} bytes are not a {kind.__name__} ({error})") from error
-
-
-def _header(msg: Any) -> HeaderFields:
-    return HeaderFields(msg.header.stamp.sec, msg.header.stamp.nanosec, msg.header.frame_id)

@@ -1,0 +1,53 @@
+"""Image messages in whatever representation the middleware has: plain CDR in place, any other through rclpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trust_seg_ros import image_messages
+from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage, is_plain
+from trust_seg_ros.message_fields import HeaderFields
+
+
+def read_image(buffer: bytes) -> RawImage:
+    """A serialised sensor_msgs/Image.
+
+    Raises:
+        ImageError: the bytes are not one.
+    """
+    if is_plain(buffer):
+        return image_messages.read_image(buffer)
+    from sensor_msgs.msg import Image
+
+    msg = _deserialise(buffer, Image)
+    data = np.frombuffer(msg.data, np.uint8)
+    return RawImage(_header(msg), msg.height, msg.width, msg.encoding, bool(msg.is_bigendian), msg.step, data)
+
+
+def read_compressed(buffer: bytes) -> RawCompressed:
+    """A serialised sensor_msgs/CompressedImage.
+
+    Raises:
+        ImageError: the bytes are not one.
+    """
+    if is_plain(buffer):
+        return image_messages.read_compressed(buffer)
+    from sensor_msgs.msg import CompressedImage
+
+    msg = _deserialise(buffer, CompressedImage)
+    return RawCompressed(_header(msg), msg.format, np.frombuffer(msg.data, np.uint8))
+
+
+def _deserialise(buffer: bytes, kind: type) -> Any:
+    from rclpy.serialization import deserialize_message
+
+    try:
+        return deserialize_message(buffer, kind)
+    except Exception as error:
+        raise ImageError(f"image refused: {len(buffer)} bytes are not a {kind.__name__} ({error})") from error
+
+
+def _header(msg: Any) -> HeaderFields:
+    return HeaderFields(msg.header.stamp.sec, msg.header.stamp.nanosec, msg.header.frame_id)
