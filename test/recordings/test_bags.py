@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from trust_seg_ros.recordings.bags import BagSource
 from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.sources import open_source
 
@@ -72,6 +73,17 @@ def test_first_image_topic_by_name_with_header_stamps(tmp_path, plugin):
     assert frames[0].frame_id == "camera"
     assert np.array_equal(frames[0].image, IMAGE)
     assert np.array_equal(next(iter(open_source(bag, topic="/cam_b"))).image, IMAGE)
+
+
+def test_a_window_of_recorded_time(tmp_path):
+    bag = write_bag(tmp_path / "bag", [("/a_text", 1, text())] + [("/cam", s, image_message(s)) for s in range(2, 7)])
+    played = [frame.stamp_ns // 10**9 for frame in BagSource.open(bag, start_s=2.0, duration_s=2.0)]
+    assert played == [3, 4], "two seconds after the bag's first message, before four seconds after it"
+    assert len(list(BagSource.open(bag, start_s=2.0))) == 4
+    with pytest.raises(SourceError, match=r"from 9 s, but .* lasts 5\.000 s"):
+        BagSource.open(bag, start_s=9.0)
+    with pytest.raises(SourceError, match="expected at least 0 s"):
+        BagSource.open(bag, start_s=-1.0)
 
 
 def test_a_header_without_stamp_takes_the_recorders(tmp_path):

@@ -35,7 +35,9 @@ class BagSource:
         topic: the topic to read.
         type_name: its message type, Image or CompressedImage.
         rate: mean frames per second over the recording, 10 for a single frame.
-        frames: number of messages of the topic.
+        frames: number of messages of the topic in the whole bag.
+        start_s: seconds of recorded time after the bag's beginning where playing begins.
+        duration_s: seconds of recorded time that are played; None plays to the end.
     """
 
     path: Path
@@ -44,20 +46,28 @@ class BagSource:
     rate: float
     frames: int
     live: bool = False
+    start_s: float = 0.0
+    duration_s: float | None = None
 
     @classmethod
-    def open(cls, path: Path, topic: str | None = None) -> BagSource:
+    def open(
+        cls, path: Path, topic: str | None = None, start_s: float = 0.0, duration_s: float | None = None
+    ) -> BagSource:
         """Find the image topic.
 
         Args:
             path: the bag.
             topic: its name; None takes the first image topic in order of names.
+            start_s: see the class.
+            duration_s: see the class.
 
         Raises:
             MissingLibrary: ``rosbags`` is not installed.
             NoImageTopic: no such topic, or none with images; lists the topics there are.
-            SourceError: the bag cannot be read.
+            SourceError: the bag cannot be read, or ends before ``start_s``.
         """
+        if start_s < 0 or (duration_s is not None and not duration_s > 0):
+            raise SourceError(f"playing from {start_s} s for {duration_s} s; expected at least 0 s and more than 0 s")
         with _reader(path) as reader:
             types = {c.topic: c.msgtype for c in reader.connections}
             images = sorted(name for name, kind in types.items() if kind in (_IMAGE, _COMPRESSED))
@@ -71,8 +81,10 @@ class BagSource:
             chosen = topic or images[0]
             frames = sum(c.msgcount for c in reader.connections if c.topic == chosen)
             seconds = reader.duration * 1e-9
+        if start_s and start_s >= seconds:
+            raise SourceError(f"playing from {start_s:g} s, but {path} lasts {seconds:.3f} s; start earlier")
         rate = (frames - 1) / seconds if frames > 1 and seconds > 0 else 10.0
-        return cls(path, chosen, types[chosen], rate, frames)
+        return cls(path, chosen, types[chosen], rate, frames, start_s=start_s, duration_s=duration_s)
 
     @property
     def description(self) -> str:
@@ -93,8 +105,10 @@ class BagSource:
     def _messages(self, reader: AnyReader) -> Iterator[tuple[int, str, bytes]]:
         """Time of recording, type and bytes of every message of the topic."""
         connections = [c for c in reader.connections if c.topic == self.topic]
+        start = reader.start_time + round(self.start_s * 1e9)
+        stop = None if self.duration_s is None else start + round(self.duration_s * 1e9)
         try:
-            for connection, recorded_ns, raw in reader.messages(connections):
+            for connection, recorded_ns, raw in reader.messages(connections, start, stop):
                 yield recorded_ns, connection.msgtype, raw
         except Exception as error:  # each storage has errors of its own: SQLite, zstd, lz4, struct, the reader's
             raise SourceError(f"{self.path} is damaged: reading {self.topic} broke off: {error}") from error
