@@ -20,7 +20,7 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.threshold_remarks import remarks
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
-from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl
+from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl, ThresholdMemory
 from trust_seg_ros.torch_threads import set_threads
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, PerturbedScores
@@ -206,6 +206,14 @@ class TrustPipeline:
     def reset(self) -> None:
         """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
+
+    def memory(self) -> ThresholdMemory:
+        """What is remembered of earlier frames, for :meth:`recall`."""
+        return self._thresholds.memory()
+
+    def recall(self, thresholds: ThresholdSettings, memory: ThresholdMemory) -> None:
+        """Go on from what a pipeline of the same settings remembered: of another camera, or of an earlier run."""
+        self._thresholds.recall(thresholds, memory)
 
     def __call__(
         self, frame: Frame, thresholds: Thresholds | ThresholdSettings | None = None, wanted: Wanted | None = None

@@ -20,8 +20,10 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from trust_seg_ros.message_fields import HeaderFields, ImageFields
 from trust_seg_ros.node.messages import header_message, image_message
+from trust_seg_ros.node.pace import CLOCK_PERIOD_S, ClockPublisher, Pace
+from trust_seg_ros.recordings.errors import NothingThere
 from trust_seg_ros.recordings.files import NANOSECONDS
-from trust_seg_ros.recordings.sources import FrameSource
+from trust_seg_ros.recordings.sources import FrameSource, check_speed
 from trust_seg_ros.types import Frame
 
 _MEETING_S = 2.0
@@ -38,6 +40,8 @@ class PlayerSettings:
         compressed: publish CompressedImage (JPEG) instead of Image.
         frame_id: coordinate frame where the recording names none.
         keep_stamps: keep the recording's stamps instead of stamping each frame when it is sent.
+        clock: publish the recording's time on ``/clock``, for nodes with ``use_sim_time``; stamps are kept then.
+        speed: how many times as fast as it was recorded.
         wait_for: name of a node that must subscribe before the first frame goes out; "" does not wait.
         frames: end after so many frames; 0 plays to the end of the source.
     """
@@ -47,23 +51,10 @@ class PlayerSettings:
     compressed: bool = False
     frame_id: str = "camera"
     keep_stamps: bool = False
+    clock: bool = False
+    speed: float = 1.0
     wait_for: str = ""
     frames: int = 0
-
-
-class Pace:
-    """When frames are due, by their stamps; one that is late shifts all later ones, so that none come in a burst."""
-
-    def __init__(self, slack: float = 0.05) -> None:
-        self._slack = slack
-        self._offset: float | None = None
-
-    def delay(self, stamp_ns: int, now: float) -> float:
-        """Seconds to wait from ``now`` (seconds of a steady clock) until the frame with this stamp is due."""
-        stamp = stamp_ns / NANOSECONDS
-        if self._offset is None or now - (stamp + self._offset) > self._slack:
-            self._offset = now - stamp
-        return max(0.0, stamp + self._offset - now)
 
 
 class ReadAhead:
@@ -120,12 +111,18 @@ class CameraPlayer(Node):
     Args:
         source: where the frames come from.
         settings: how to play them.
+
+    Raises:
+        SourceError: the source cannot be played at this speed.
     """
 
     def __init__(self, source: FrameSource, settings: PlayerSettings) -> None:
+        check_speed(settings.speed, source)
         super().__init__("camera_player", parameter_overrides=[])
         self.source, self.settings = source, settings
         self.sent = 0
+        self._pace = Pace(settings.speed, 1 / source.rate)
+        self._clock = ClockPublisher(self, self._pace) if settings.clock else None
         reliability = ReliabilityPolicy[settings.reliability.upper()]
         qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=reliability)
         kind = CompressedImage if settings.compressed else Image
@@ -135,20 +132,21 @@ class CameraPlayer(Node):
         """Play until the source ends, ``frames`` are sent or ROS shuts down; returns the number of frames sent.
 
         Raises:
-            SourceError: the source breaks off.
+            SourceError: the source breaks off, or has no frame at all.
         """
-        ahead = ReadAhead(self.source)
-        pace = Pace()
+        ahead, frame = ReadAhead(self.source), None
         try:
             for frame in ahead:
                 if self.sent == 0 and not self._wait_for_subscriber():
                     break
-                if not self._wait(0.0 if self.source.live else pace.delay(frame.stamp_ns, time.monotonic())):
+                if not self._wait_until_due(frame):
                     break
                 self._publisher.publish(self._message(frame))
                 self.sent += 1
                 if self.sent == self.settings.frames:
                     break
+            if frame is None:
+                raise NothingThere(f"{self.source.description} has no frame to play")
             if self.sent and rclpy.ok():  # a publisher that goes at once takes its last frames with it
                 self._publisher.wait_for_all_acked(Duration(seconds=2))
         finally:
@@ -169,19 +167,30 @@ class CameraPlayer(Node):
         # the other end learns of it a moment later, and so do the listeners of what it publishes
         return self._wait(_MEETING_S if name else 0.0)
 
-    def _wait(self, seconds: float) -> bool:
-        """Sleep, in pieces short enough to notice a shutdown; whether ROS still runs."""
+    def _wait_until_due(self, frame: Frame) -> bool:
+        """Whether ROS still runs when the frame is due."""
+        stamp_ns = stamp_of(frame)
+        seconds = 0.0 if self.source.live else self._pace.delay(stamp_ns, time.monotonic())
+        running = self._wait(seconds, self._clock)
+        if running and self._clock is not None:
+            self._clock.publish(stamp_ns)
+        return running
+
+    def _wait(self, seconds: float, clock: ClockPublisher | None = None) -> bool:
+        """Sleep, in pieces short enough to notice a shutdown, and to tell the time; whether ROS still runs."""
         end = time.monotonic() + seconds
         while rclpy.ok():
             left = end - time.monotonic()
             if left <= 0:
                 return True
-            time.sleep(min(left, 0.1))
+            if clock is not None:
+                clock.tick(time.monotonic())
+            time.sleep(min(left, CLOCK_PERIOD_S if clock is not None else 0.1))
         return False
 
     def _message(self, frame: Frame) -> Image | CompressedImage:
-        sec, nanosec = divmod(frame.stamp_ns, NANOSECONDS)
-        if not self.settings.keep_stamps:
+        sec, nanosec = divmod(stamp_of(frame), NANOSECONDS)
+        if not (self.settings.keep_stamps or self.settings.clock):
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
         header = HeaderFields(sec, nanosec, frame.frame_id or self.settings.frame_id)
         if not self.settings.compressed:
@@ -192,6 +201,11 @@ class CameraPlayer(Node):
         return message
 
 
+def stamp_of(frame: Frame) -> int:
+    """The recording's stamp in nanoseconds, at least 1: ROS takes 0 for a message without a stamp."""
+    return max(1, frame.stamp_ns)
+
+
 def play(source: FrameSource, settings: PlayerSettings) -> int:
     """Publish a source until it ends or a signal comes; returns the number of frames sent.
 
@@ -199,7 +213,11 @@ def play(source: FrameSource, settings: PlayerSettings) -> int:
         SourceError: the source breaks off.
     """
     rclpy.init(args=[])
-    player = CameraPlayer(source, settings)
+    try:
+        player = CameraPlayer(source, settings)
+    except BaseException:
+        rclpy.try_shutdown()
+        raise
     try:
         player.play()
     except (KeyboardInterrupt, ExternalShutdownException):

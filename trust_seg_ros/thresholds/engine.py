@@ -121,6 +121,15 @@ class ThresholdEngine:
         """Forget earlier frames."""
         self._smoothed.reset()
 
+    @property
+    def memory(self) -> tuple[float, float] | None:
+        """What is remembered of earlier frames, for :meth:`recall`: the last threshold and its stamp."""
+        return self._smoothed.memory
+
+    def recall(self, memory: tuple[float, float] | None) -> None:
+        """Go on from what another engine of the same settings remembered."""
+        self._smoothed.recall(memory)
+
     def with_settings(
         self, settings: PolicySettings, *, curves: Curves | None = None, score: str | None = None
     ) -> ThresholdEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES
 from trust_seg_ros.thresholds.settings import ThresholdSettings
-from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftState, frame_mean
+from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftState, WindowMemory, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 
@@ -26,6 +27,19 @@ WORDS = {"pixel": "pixel flags", "unreliable": "unreliable segments", "ood": "Oo
 
 class PolicyRefusedError(ThresholdError):
     """A policy that the calibration at hand cannot serve; the text names the target and says what is missing."""
+
+
+@dataclass(frozen=True)
+class ThresholdMemory:
+    """What thresholds remember of earlier frames, as plain data: for a recording that is taken up where it was left.
+
+    Attributes:
+        smoothed: target -> last threshold and its stamp in seconds; None without a past.
+        windows: score -> window of the shift monitor.
+    """
+
+    smoothed: Mapping[str, tuple[float, float] | None]
+    windows: Mapping[str, WindowMemory]
 
 
 class ThresholdControl:
@@ -94,6 +108,21 @@ class ThresholdControl:
         for engine in self._engines.values():
             engine.reset()
         self._monitor.reset()
+
+    def memory(self) -> ThresholdMemory:
+        """What is remembered of earlier frames, for :meth:`recall`."""
+        return ThresholdMemory({t: e.memory for t, e in self._engines.items()}, self._monitor.memory())
+
+    def recall(self, settings: ThresholdSettings, memory: ThresholdMemory) -> None:
+        """Go on from what another control with the same calibration remembered under these settings.
+
+        Raises:
+            PolicyRefusedError: as :meth:`check`.
+        """
+        self.begin(settings, 0.0)
+        for target, engine in self._engines.items():
+            engine.recall(memory.smoothed.get(target))
+        self._monitor.recall(memory.windows)
 
     def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
         pixel, ood = settings.pixel_score, settings.ood_score

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 
 from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds, check_scores
+from trust_seg_ros.thresholds.policies import PerImage
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
@@ -81,6 +82,14 @@ class ThresholdSettings:
         """The perturbation score that flags pixels; None where one of a single pass does."""
         kind = self.pixel_score
         return replace(self.perturbation, kind=kind) if kind in PERTURBATION_SCORES else None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what is flagged depends on earlier frames, too: by smoothing, or by the shift monitor."""
+        return any(
+            (p.smoothing_s > 0.0 and isinstance(p.chosen, PerImage)) or (p.calibrated and p.on_shift == "conservative")
+            for p in self.policies.values()
+        )
 
     def with_policy(self, target: str, **changes: object) -> ThresholdSettings:
         """Another with changes to the policy of one target, a key of ``TARGET_POLICIES``."""

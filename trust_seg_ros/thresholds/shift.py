@@ -71,6 +71,23 @@ class ShiftState:
     text: str
 
 
+@dataclass(frozen=True)
+class WindowMemory:
+    """The window of one score, as plain data.
+
+    Attributes:
+        frames: (stamp in seconds, mean) of every frame kept.
+        fired: as in :class:`ShiftState`.
+        against: seconds since when the test has said the opposite; None where it does not.
+        last: stamp of the last frame; -inf before the first.
+    """
+
+    frames: tuple[tuple[float, float], ...]
+    fired: bool
+    against: float | None
+    last: float
+
+
 @dataclass
 class _Window:
     frames: deque[tuple[float, float]] = field(default_factory=deque)  # stamp, mean
@@ -149,6 +166,16 @@ class ShiftMonitor:
             self._decide(window, test.p_value < s.level)
         self._states[score] = self._state(score, window, test)
         return self._states[score]
+
+    def memory(self) -> dict[str, WindowMemory]:
+        """Score -> what is remembered of its frames, for :meth:`recall`."""
+        return {s: WindowMemory(tuple(w.frames), w.fired, w.against, w.last) for s, w in self._windows.items()}
+
+    def recall(self, memory: Mapping[str, WindowMemory]) -> None:
+        """Go on from what another monitor of the same references remembered; its states come with the next frame."""
+        self.reset()
+        for score, past in memory.items():
+            self._windows[score] = _Window(deque(past.frames), past.fired, past.against, past.last)
 
     def _decide(self, window: _Window, unlike: bool) -> None:
         """Change its mind only after ``hold_s`` of contradiction."""

@@ -61,6 +61,15 @@ class SmoothedThreshold:
         """Forget the past."""
         self._last = None
 
+    @property
+    def memory(self) -> tuple[float, float] | None:
+        """Last threshold and its stamp, for :meth:`recall`; None without a past."""
+        return self._last
+
+    def recall(self, memory: tuple[float, float] | None) -> None:
+        """Go on from what another remembered."""
+        self._last = memory
+
     def continued(self, tau_s: float) -> SmoothedThreshold:
         """Another with the same past."""
         other = SmoothedThreshold(tau_s)

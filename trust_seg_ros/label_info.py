@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,14 +22,20 @@ class LabelInfo:
     Args:
         names: of the classes, index = class id.
         send: publishes it.
+        clock: seconds; of a recording, its own time.
     """
 
-    def __init__(self, names: tuple[str, ...], send: Callable[[LabelFields], None]) -> None:
-        self._names, self._send = names, send
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        send: Callable[[LabelFields], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names, self._send, self._clock = names, send, clock
         self._lock = threading.Lock()
         self._settings: ThresholdSettings | None = None
         self._sent: float | None = None
-        self._at = -PERIOD_S
+        self._at = -math.inf
 
     def settings_changed(self, settings: ThresholdSettings, constant: float | None) -> None:
         """Send at once what is known before the next frame.
@@ -41,7 +48,7 @@ class LabelInfo:
             before, self._settings = self._settings, settings
             if constant is None and before is not None and _same_pixels(before, settings):
                 return  # what the last frame said still holds
-            self._at = -PERIOD_S  # the first frame under new settings need not wait
+            self._at = -math.inf  # the first frame under new settings need not wait
             self._tell(None if _by_class(settings) else constant)
 
     def frame_done(self, settings: ThresholdSettings, threshold: float | None) -> None:
@@ -54,11 +61,11 @@ class LabelInfo:
         if threshold is None or _by_class(settings):
             return
         with self._lock:
-            if self._settings != settings or time.monotonic() - self._at < PERIOD_S:
+            if self._settings != settings or self._clock() - self._at < PERIOD_S:
                 return
             value = label_fields((), threshold, settings.pixel_score).threshold
             if self._sent is None or abs(value - self._sent) >= VISIBLE:
-                self._at = time.monotonic()
+                self._at = self._clock()
                 self._tell(threshold)
 
     def _tell(self, threshold: float | None) -> None:
