@@ -28,6 +28,7 @@ detections = st.builds(
     st.tuples(numbers, numbers),
     st.lists(st.tuples(texts, numbers), max_size=4).map(tuple),
 )
+CLASSES = st.lists(st.tuples(st.integers(0, 65535), texts), max_size=3)
 HEADERS = headers.filter(lambda h: "\0" not in h.frame_id)
 
 
@@ -68,23 +69,24 @@ def wire():
     return messages, serialize_message
 
 
-@given(
-    st.lists(detections, max_size=3), HEADERS, st.lists(st.tuples(st.integers(0, 65535), texts), max_size=3), numbers
-)
+@given(st.lists(detections, max_size=3), HEADERS, CLASSES, numbers)
 @settings(max_examples=50)
-def test_the_node_sends_the_same_bytes(wire, found, header, classes, threshold):
+def test_the_node_sends_the_same(wire, found, header, classes, threshold):
     messages, serialize_message = wire
-    assert _same(detections_cdr(found, header), serialize_message(messages.detections_message(found, header)))
+    sent = serialize_message(messages.detections_message(found, header))
+    assert _written_anew(sent, DETECTIONS) == detections_cdr(found, header)
     labels = LabelFields(tuple(classes), threshold)
-    assert _same(labels_cdr(labels, header), serialize_message(messages.labels_message(labels, header)))
+    assert _written_anew(serialize_message(messages.labels_message(labels, header)), LABELS) == labels_cdr(
+        labels, header
+    )
     image = ImageFields("mono8", np.full((3, 5), 7, np.uint8))
-    assert _same(image_cdr(image, header), serialize_message(messages.image_message(image, header)))
+    assert _written_anew(serialize_message(messages.image_message(image, header)), IMAGE) == image_cdr(image, header)
 
 
-def _same(written: bytes, sent: bytes) -> bool:
-    """Middlewares pad to four bytes at the end, and say by how much in the second half of the encapsulation."""
-    end = len(written)
-    return len(sent) - end in range(4) and bytes(written[:2] + written[4:]) == sent[:2] + sent[4:end]
+def _written_anew(sent: bytes, kind: str) -> bytes:
+    """The same message with zeros between its fields, where the middleware leaves what happens to lie there."""
+    store = type_store()
+    return bytes(store.serialize_cdr(store.deserialize_cdr(sent, kind), kind))
 
 
 @pytest.mark.parametrize("kind", [DETECTIONS, LABELS])
