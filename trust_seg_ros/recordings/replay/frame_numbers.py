@@ -1,0 +1,126 @@
+"""What a frame comes to in numbers: its row of the frame table, and sums over its segments by class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.records import (
+    FRAME_COLUMNS,
+    TEXT_COLUMNS,
+    TRUE_FALSE_COLUMNS,
+    WHOLE_COLUMNS,
+    ClassSums,
+)
+from trust_seg_ros.thresholds.shift import frame_mean
+from trust_seg_ros.types import SegmentTable, TrustFrame
+
+ENTROPY = "E"
+"""Name of the segment metric that holds the mean entropy."""
+_NONE = math.nan
+
+
+def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[str, float | int | bool]:
+    """The columns of ``FRAME_COLUMNS`` that follow from what the pipeline said of a frame.
+
+    Sums over segments stand in for passes over the maps: every pixel with a class lies in exactly one segment, and one
+    without has entropy 1.
+
+    Args:
+        result: of the pipeline; parts nobody asked for give 0 segments and shares of NaN.
+        pixel_score: (H, W) float32 map that the pixel threshold acts on; None = not known. Its mean is over the finite
+            scores.
+
+    Returns:
+        Column -> number; shares in 0..1, NaN where the frame does not have it.
+    """
+    pixels = max(1, math.prod(result.maps.classes.shape))
+    flags, table, trust, ood = result.pixel_flags, result.segments, result.trust, result.ood
+    limits, shift = result.thresholds, result.shift
+    test = None if shift is None else shift.test
+    unreliable = _NONE if table is None or trust is None else int(table.sizes[trust.unreliable].sum())
+    return {
+        "faulty_pixels": int(result.maps.faulty_pixels),
+        "entropy_mean": _entropy_mean(result, pixels),
+        "score_mean": _NONE if pixel_score is None else frame_mean(pixel_score),
+        "flagged_pixels": _NONE if flags is None else np.count_nonzero(flags) / pixels,
+        "segments": 0 if table is None else len(table),
+        "unreliable_segments": 0 if trust is None else int(np.count_nonzero(trust.unreliable)),
+        "unreliable_pixels": unreliable / pixels,
+        "ood_segments": 0 if ood is None else int(np.count_nonzero(ood.kept)),
+        "ood_pixels": _NONE if ood is None else int(ood.sizes[ood.kept].sum()) / pixels,
+        **{f"threshold_{name}": float(limits.get(name, _NONE)) for name in ("pixel", "unreliable", "ood", "ood_meta")},
+        "shift_statistic": _NONE if test is None else float(test.difference),
+        "shift_p_value": _NONE if test is None else float(test.p_value),
+        "shift_fired": shift is not None and bool(shift.fired),
+        "network_ms": float(result.timings_ms.get("network", _NONE)),
+    }
+
+
+def frame_table(frames: Iterable[Mapping[str, object]]) -> dict[str, np.ndarray]:
+    """Rows of the frame table as columns.
+
+    Args:
+        frames: rows; what one lacks is "" (text), false, 0 (whole numbers) or NaN.
+
+    Returns:
+        Every column of ``FRAME_COLUMNS`` -> (n,) array of object, bool, int64 or float64.
+    """
+    rows = list(frames)
+    return {name: _column([row.get(name) for row in rows], name) for name in FRAME_COLUMNS}
+
+
+def class_sums(result: TrustFrame, q: int) -> ClassSums:
+    """Sums over the segments of a frame by predicted class, of ``q`` classes; all 0 without segments."""
+    table, trust = result.segments, result.trust
+    if table is None or not len(table):
+        return no_class_sums(q)
+    classes = table.class_ids
+
+    def total(weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(classes, weights, minlength=q).astype(np.float64)
+
+    count, none = total(), np.zeros(q)
+    return ClassSums(
+        pixels=total(table.sizes),
+        entropy=total(_entropies(table)),
+        segments=count,
+        unreliable=none if trust is None else total(trust.unreliable),
+        p_wrong=none if trust is None else total(trust.p_wrong),
+        iou=none if trust is None else total(trust.iou),
+        judged=none if trust is None else count,
+    )
+
+
+def no_class_sums(q: int) -> ClassSums:
+    """The sums of no segment."""
+    return ClassSums(*(np.zeros(q) for _ in range(7)))
+
+
+def add_class_sums(a: ClassSums, b: ClassSums) -> ClassSums:
+    """The sums over the segments of both."""
+    return ClassSums(**{name: value + getattr(b, name) for name, value in vars(a).items()})
+
+
+def _entropy_mean(result: TrustFrame, pixels: int) -> float:
+    table = result.segments
+    if table is None or ENTROPY not in table.names:
+        return frame_mean(result.maps.entropy.numpy(force=True))
+    return (float(_entropies(table).sum()) + pixels - int(table.sizes.sum())) / pixels
+
+
+def _entropies(table: SegmentTable) -> np.ndarray:
+    """(n,) sum of the entropy over each segment."""
+    return table.column(ENTROPY) * table.sizes
+
+
+def _column(values: list[object], name: str) -> np.ndarray:
+    if name in TEXT_COLUMNS:
+        return np.array(["" if value is None else value for value in values], object)
+    if name in TRUE_FALSE_COLUMNS:
+        return np.array([bool(value) for value in values], bool)
+    if name in WHOLE_COLUMNS:
+        return np.array([0 if value is None else value for value in values], np.int64)
+    return np.array([math.nan if value is None else value for value in values], np.float64)
