@@ -1,0 +1,218 @@
+"""What a report shows of a frame: pictures, its out-of-distribution objects, and which frames are the worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from trust_seg_ros.evaluation import pictures
+from trust_seg_ros.recordings.replay.records import FramePicture, OodObject
+from trust_seg_ros.rendering import Rendering, entropy_color, overlay
+from trust_seg_ros.types import UNLABELLED, OodSegments, TrustFrame
+
+_QUALITY = 85
+_SURROUNDINGS = 0.6  # of the longer side of the box, added on every side
+_LEAST_SIDE = 32  # pixels of the image that a crop shows, so that a speck is seen in its place
+_BAD = ("flagged_pixels", "unreliable_pixels", "ood_pixels")
+
+
+def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 480) -> FramePicture:
+    """The overlay and the entropy in colours, made smaller where they are wider than ``width`` columns.
+
+    Args:
+        view: the frame, with its segments and pixel flags; what it has rendered already is not made again.
+        camera: topic of the images.
+        recorded_ns: when the recorder received the frame.
+        width: columns of the pictures at most, >= 1.
+
+    Raises:
+        MessageError: the frame was computed without its segments.
+    """
+    two = (overlay(view).data, entropy_color(view).data)
+    return FramePicture(camera, recorded_ns, *(_jpeg(_narrow(picture, width)) for picture in two))
+
+
+def ood_objects(
+    result: TrustFrame,
+    names: Sequence[str],
+    camera: str,
+    recorded_ns: int,
+    start_ns: int,
+    crop_side: int = 128,
+    with_crop: bool = True,
+) -> list[OodObject]:
+    """The kept OoD segments of a frame, in the order of their numbers.
+
+    Args:
+        result: of the pipeline; without OoD segments there are none.
+        names: of the classes, index = class id.
+        camera: topic of the images.
+        recorded_ns: when the recorder received the frame.
+        start_ns: beginning of the recording.
+        crop_side: pixels of the longer side of a crop; small objects are enlarged to it.
+        with_crop: whether to cut the crops, which takes longer than all the rest.
+    """
+    ood = result.ood
+    if ood is None:
+        return []
+    offset_s = (recorded_ns - start_ns) / 1e9
+    return [
+        OodObject(
+            camera,
+            recorded_ns,
+            result.frame.stamp_ns,
+            offset_s,
+            _box(ood, k),
+            int(ood.sizes[k]),
+            float(ood.score[k]),
+            math.nan if ood.p_ood is None else float(ood.p_ood[k]),
+            _class_name(ood, k, names),
+            _jpeg(ood_crop(result.frame.image, ood, k, crop_side)) if with_crop else b"",
+        )
+        for k in np.flatnonzero(ood.kept).tolist()
+    ]
+
+
+def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarray:
+    """An OoD segment in its surroundings, outlined in cyan with a dark edge.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        ood: the OoD segments of the frame.
+        k: which, from 0.
+        side: pixels of the longer side.
+
+    Returns:
+        (h, w, 3) uint8 RGB, max(h, w) = ``side``; square where the image allows it.
+    """
+    top, bottom, left, right = _window(_box(ood, k), image.shape[:2])
+    cut, mask = image[top:bottom, left:right], ood.ids[top:bottom, left:right] == k + 1
+    scale = side / max(cut.shape[:2])
+    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
+    crop = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    # a line of one pixel around it, so that it hides nothing of a small object
+    shape = cv2.resize(mask.view(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR) >= 128
+    ring, edge = (cv2.dilate(shape.view(np.uint8), np.ones((n, n), np.uint8)) > 0 for n in (3, 5))
+    crop[edge & ~shape] = 0
+    crop[ring & ~shape] = pictures.UNKNOWN
+    return crop
+
+
+def badness(numbers: Mapping[str, float | int | bool]) -> float:
+    """How little of a frame can be trusted: the worse, the higher, 0..3.
+
+    The share of the pixels that are flagged, plus the share on unreliable segments, plus the share on kept OoD
+    segments. Each is what a user's own threshold says must not be relied on, in the same unit: the area of the image. A
+    pixel that fails two tests counts twice: where they agree, less is in doubt about it. Means of scores are left out:
+    they have other units, and are high all over a dim frame in which nothing is wrong.
+
+    Args:
+        numbers: of ``frame_numbers``; shares that are missing or NaN count as 0.
+    """
+    shares = (float(numbers.get(name, 0.0)) for name in _BAD)
+    return sum(share for share in shares if not math.isnan(share))
+
+
+class WorstFrames:
+    """Keeps the worst frames of a drive, no two closer than ``apart_s`` seconds. Of a choice between cameras or chunks
+    of a drive, :meth:`merge` makes the choice among all their frames.
+
+    The rule: time is cut into slots of ``apart_s`` from the epoch on, the worst frame of each slot stands for it, and
+    of these the worst are taken one after the other, leaving out any that lies within ``apart_s`` of one taken. Ties go
+    to the earlier frame, then to the camera whose name comes first. A frame taken rules out at most those of the two
+    slots beside its own, so the 3 · count worst slots hold all that can be chosen; no more are kept. These are the same
+    slots whether they are found in the whole drive, or in the slots that each of its pieces has kept. Frames of no
+    badness are never worst.
+
+    Args:
+        count: frames to choose, >= 0.
+        apart_s: least seconds between two of them, > 0.
+
+    Example:
+        >>> worst = WorstFrames(6)
+        >>> bad = badness(frame_numbers(result, score))
+        >>> if worst.wants(bad, camera, recorded_ns):
+        ...     worst.add(bad, frame_picture(view, camera, recorded_ns))
+    """
+
+    def __init__(self, count: int, apart_s: float = 5.0) -> None:
+        self.count, self.apart_ns = count, max(1, round(apart_s * 1e9))
+        self._slots: dict[int, tuple[_Key, FramePicture]] = {}
+
+    def wants(self, bad: float, camera: str, recorded_ns: int) -> bool:
+        """Whether a frame would be kept, so that its picture is worth making."""
+        if not bad > 0.0 or self.count < 1:
+            return False
+        key, there = (-bad, recorded_ns, camera), self._slots.get(recorded_ns // self.apart_ns)
+        if there is not None:
+            return key < there[0]
+        return len(self._slots) < 3 * self.count or key < max(kept for kept, _ in self._slots.values())
+
+    def add(self, bad: float, picture: FramePicture) -> None:
+        """Show it a frame; what it does not want it forgets."""
+        if not self.wants(bad, picture.camera, picture.recorded_ns):
+            return
+        slot = picture.recorded_ns // self.apart_ns
+        self._slots[slot] = ((-bad, picture.recorded_ns, picture.camera), picture)
+        if len(self._slots) > 3 * self.count:
+            del self._slots[max(self._slots, key=lambda slot: self._slots[slot][0])]
+
+    def merge(self, others: Iterable[WorstFrames]) -> None:
+        """Take in what others have kept, which were made with the same numbers."""
+        for other in others:
+            for (minus_bad, _, _), picture in other._slots.values():
+                self.add(-minus_bad, picture)
+
+    def chosen(self) -> list[tuple[float, FramePicture]]:
+        """Badness and picture of the frames, the worst first; at most ``count``."""
+        taken: list[tuple[float, FramePicture]] = []
+        for (minus_bad, at, _), picture in sorted(self._slots.values(), key=lambda kept: kept[0]):
+            if len(taken) < self.count and all(abs(at - one.recorded_ns) >= self.apart_ns for _, one in taken):
+                taken.append((-minus_bad, picture))
+        return taken
+
+
+_Key = tuple[float, int, str]
+
+
+def _window(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Top, bottom, left, right of a square around a box, moved into the image, cut where it is larger."""
+    left, top, right, bottom = box
+    longer = max(right - left, bottom - top)
+    side = max(_LEAST_SIDE, round(longer * (1 + 2 * _SURROUNDINGS)))
+    rows = _span((top + bottom) // 2, side, shape[0])
+    columns = _span((left + right) // 2, side, shape[1])
+    return (*rows, *columns)
+
+
+def _span(centre: int, side: int, end: int) -> tuple[int, int]:
+    side = min(side, end)
+    start = min(max(0, centre - side // 2), end - side)
+    return start, start + side
+
+
+def _box(ood: OodSegments, k: int) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (int(side) for side in ood.boxes[k])
+    return left, top, right, bottom
+
+
+def _class_name(ood: OodSegments, k: int, names: Sequence[str]) -> str:
+    if ood.class_ids is None or ood.class_ids[k] == UNLABELLED:
+        return ""
+    return names[ood.class_ids[k]]
+
+
+def _narrow(picture: np.ndarray, width: int) -> np.ndarray:
+    height, columns = picture.shape[:2]
+    if columns <= width:
+        return picture
+    return cv2.resize(picture, (width, max(1, round(height * width / columns))), interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as JPEG."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return data.tobytes()
