@@ -4,6 +4,10 @@
 PYTHON  ?=    # the Python to use; default: the first of 3.10 to 3.13 on PATH
 SOURCE  ?=    # what the demo plays: folder of images, video, rosbag2 folder, /dev/videoN; default: the synthetic drive
 SECONDS ?= 20 # how long the demo runs; 0: until Ctrl-C
+RATE    ?=    # how many times as fast a recording is played: 0.5 at half, 2 at double speed
+START   ?=    # seconds of the recording to skip
+DURATION ?=   # seconds of the recording to play; default: to its end
+LOOP    ?= 1  # 1: start it again at its end, until SECONDS are over; 0: end with it
 TESTS   ?= test
 # Where to look for torch as well. Plain PyPI gives the build for NVIDIA GPUs, some 3 GB; PyTorch's own index of CPU
 # builds gives 200 MB: make demo TORCH_INDEX=<its address>. Empty by default: GPUs keep working, mirrors keep their say.
@@ -26,8 +30,10 @@ help: ## this list
 	@echo "make TARGET [NAME=VALUE]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
 
-demo: setup ## camera and node over Fast DDS, with a live panel; SOURCE=<images|video|bag|/dev/video0> SECONDS=20
-	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),--source "$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) --out out
+demo: setup ## camera and node, with a live panel; SOURCE=<images|video|bag|/dev/video0> SECONDS=20, and RATE START DURATION LOOP
+	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),--source "$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) \
+	  $(if $(strip $(RATE)),--speed $(strip $(RATE))) $(if $(strip $(START)),--start $(strip $(START))) \
+	  $(if $(strip $(DURATION)),--duration $(strip $(DURATION))) $(if $(filter 0 no false,$(LOOP)),--no-loop) --out out
 
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
 	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style

@@ -1,4 +1,6 @@
 import itertools
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,7 +9,8 @@ import pytest
 
 from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.files import CameraSource, natural_key
-from trust_seg_ros.recordings.sources import FrameSource, Looped, open_source
+from trust_seg_ros.recordings.section import Section
+from trust_seg_ros.recordings.sources import FrameSource, Looped, check_speed, open_source
 
 CAMVID = Path(__file__).parents[3] / "shared/data/camvid/test/images"
 DRIVE = Path(__file__).parents[3] / "shared/data/video/solidWhiteRight.mp4"
@@ -112,12 +115,101 @@ def test_looping_over_nothing_ends_with_an_error():
         next(iter(Looped(Nothing())))
 
 
-def test_video_frames_and_stamps(tmp_path):
-    path = tmp_path / "clip.mp4"
+def write_video(path, count=6):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20, (64, 48))
-    for index in range(6):
+    for index in range(count):
         writer.write(np.full((48, 64, 3), (0, 0, 40 * index), np.uint8))
     writer.release()
+    return path
+
+
+def stamps_ms(source, count=None):
+    return [frame.stamp_ns / 1e6 for frame in itertools.islice(source, count)]
+
+
+def test_a_section_of_a_folder_keeps_its_stamps_and_is_looped_alone(tmp_path):
+    folder = write_images(tmp_path / "f", [f"{i}.png" for i in range(10)])
+    section = Section(0.3, 0.3)
+    assert stamps_ms(open_source(folder, section=section)) == [300, 400, 500]
+    assert stamps_ms(open_source(folder, section=Section(0.75))) == [800, 900]
+    assert stamps_ms(open_source(folder, section=section, loop=True), 7) == [300, 400, 500, 600, 700, 800, 900]
+    jumping = list(itertools.islice(open_source(folder, section=section, loop=True, jump=True), 7))
+    assert [f.stamp_ns / 1e6 for f in jumping] == [300, 400, 500, 300, 400, 500, 300]
+    assert [f.image[0, 0, 2] for f in jumping] == [3, 4, 5, 3, 4, 5, 3]
+
+
+def test_a_section_is_cut_before_the_rate_is_evened_out(tmp_path):
+    folder = write_images(tmp_path / "f", ["f_00.png", "f_30.png", "f_60.png", "f_90.png"])
+    source = open_source(write_video(tmp_path / "clip.mp4"), section=Section(0.1, 0.15), rate=10)
+    assert stamps_ms(source) == [0, 100, 200]
+    assert stamps_ms(open_source(folder, number_rate=30, section=Section(1, 2))) == [1000, 2000]
+
+
+@pytest.mark.parametrize("rate", [3, 7, 29.97, 30, 60])
+def test_sections_end_to_end_are_the_whole(tmp_path, rate):
+    """No frame is lost or doubled at a seam, whatever the rate rounds to."""
+    folder = write_images(tmp_path / "f", [f"{i}.png" for i in range(9)])
+    seam = 3 / rate
+    first, second = Section(0, seam), Section(seam)
+    whole = stamps_ms(open_source(folder, rate=rate))
+    parts = [stamps_ms(open_source(folder, rate=rate, section=part)) for part in (first, second)]
+    assert [len(part) for part in parts] == [3, 6]
+    assert parts[0] + parts[1] == whole
+
+
+def test_a_section_of_a_video_is_exact(tmp_path):
+    path = write_video(tmp_path / "clip.mp4")
+    whole = {frame.stamp_ns: frame.image for frame in open_source(path)}
+    part = list(open_source(path, section=Section(0.1, 0.1)))
+    assert [f.stamp_ns for f in part] == [100_000_000, 150_000_000]
+    assert all(np.array_equal(f.image, whole[f.stamp_ns]) for f in part)
+
+
+def test_a_start_beyond_the_end_names_the_length(tmp_path):
+    folder = write_images(tmp_path / "f", ["0.png", "1.png", "2.png"])
+    with pytest.raises(SourceError, match=r"the start is 5 s, but .*clip\.mp4 is 0\.25 s long"):
+        open_source(write_video(tmp_path / "clip.mp4"), section=Section(5))
+    with pytest.raises(SourceError, match=r"the start is 0\.3 s, but .* is 0\.2 s long"):
+        open_source(folder, section=Section(0.3))
+    with pytest.raises(NothingThere, match=r"no frame from 0\.11 s to 0\.16 s"):
+        open_source(folder, section=Section(0.11, 0.05))
+
+
+def test_a_video_that_does_not_state_its_length_tells_it_once_read(tmp_path):
+    source = replace(open_source(write_video(tmp_path / "clip.mp4")), frames=0, section=Section(5))
+    with pytest.raises(SourceError, match=r"can be decoded of .*clip\.mp4 is 0\.25 s long"):
+        list(source)
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "words"),
+    [(-1.0, None, "start is -1"), (math.nan, None, "start is nan"), (0.0, 0.0, "duration is 0"), (0.0, -2.0, "-2")],
+)
+def test_sections_that_are_none(start, duration, words):
+    with pytest.raises(SourceError, match=words):
+        Section(start, duration)
+
+
+def test_what_has_no_end_has_no_section():
+    with pytest.raises(SourceError, match="synthetic has neither beginning nor end"):
+        open_source("synthetic", section=Section(1))
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])
+def test_speeds_out_of_range(speed):
+    with pytest.raises(SourceError, match=r"the speed is .*above 0"):
+        check_speed(speed, open_source("synthetic"))
+
+
+def test_a_camera_has_no_speed():
+    camera = CameraSource(Path("/dev/video97"))
+    check_speed(1.0, camera)
+    with pytest.raises(SourceError, match="camera /dev/video97 sets its own pace"):
+        check_speed(2.0, camera)
+
+
+def test_video_frames_and_stamps(tmp_path):
+    path = write_video(tmp_path / "clip.mp4")
     frames = list(open_source(path))
     assert [f.stamp_ns for f in frames] == [i * 50_000_000 for i in range(6)]
     assert frames[5].image.shape == (48, 64, 3)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trust_seg_ros.commands.options import add_source_options, source_arguments, source_of
+from trust_seg_ros.commands.options import add_source_options, described, source_arguments, source_of
 
 EPILOG = """examples:
   trust-seg demo                                       the embedded synthetic drive, 20 seconds
   trust-seg demo --source drive.mp4 --seconds 60
   trust-seg demo --source bags/town --bag-topic /cam0/image_raw
+  trust-seg demo --source bags/town --start 30 --duration 5 --speed 0.5    five seconds of it, slowly, over and over
+  trust-seg demo --source bags/town --no-loop --seconds 0                  once, to its end
   trust-seg demo --source /dev/video0 --seconds 0      your camera, until Ctrl-C
   trust-seg demo --param ood.threshold:=0.6 --param thresholds.unreliable:=0.4
 
@@ -35,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_source_options(parser)
     parser.set_defaults(seed=3)  # a clear day, so that one sees what is said of it
-    parser.add_argument("--once", action="store_true", help="end with the source instead of starting it again")
+    parser.add_argument(
+        "--loop",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="start the source again at its end, until --seconds are over (default); --no-loop, or --once: end with it",
+    )
+    parser.add_argument("--once", action="store_false", dest="loop", help=argparse.SUPPRESS)
     parser.add_argument("--params-file", type=Path, metavar="YAML", help="parameter file of the node")
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME:=VALUE", help="a parameter of the node (repeatable)"
@@ -55,12 +63,11 @@ def run(args: argparse.Namespace) -> int:
     wrong = [p for p in args.param if ":=" not in p]
     if wrong:
         raise DemoError(f"--param {wrong[0]!r} is no NAME:=VALUE, for example thresholds.unreliable:=0.4")
-    loop = not args.once
-    source = source_of(args, loop)  # mistakes in the source show here, before anything is started
+    source = source_of(args, args.loop)  # mistakes in the source show here, before anything is started
     settings = DemoSettings(
-        play=source_arguments(args) + (("--loop",) if loop else ()),
-        title=source.description,
-        rate=source.rate,
+        play=source_arguments(args) + (("--loop",) if args.loop else ()),
+        title=described(source, args),
+        rate=source.rate * args.speed,
         seconds=args.seconds,
         out=args.out,
         params_file=args.params_file,

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from trust_seg_ros.commands.options import add_source_options, source_of
+from trust_seg_ros.commands.options import add_source_options, described, source_of
 
 EPILOG = """examples:
   trust-seg play synthetic
   trust-seg play drive.mp4 --loop --topic /front/image_raw
+  trust-seg play bags/town --start 30 --duration 10 --speed 0.5 --loop
+  trust-seg play bags/town --clock                     with a node that has use_sim_time:=true
   trust-seg play bags/town --bag-topic /cam0/image_raw --best-effort
   trust-seg play data/camvid/test/images --number-rate 30
 
-Frames are stamped when they are sent, as a camera's are; --keep-stamps keeps the recording's.
+Frames are stamped when they are sent, as a camera's are; --keep-stamps keeps the recording's. With --loop, kept stamps
+start again with each round, as those of ros2 bag play --loop: nodes see time jump back, and trust_seg forgets its past.
+
+--start and --duration count seconds of the recording: time of recording in a bag, images at --rate or --number-rate in
+a folder. --speed changes when frames are due, never their stamps; --rate replaces both by even steps, and --speed then
+multiplies it.
 """
 
 
@@ -30,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compressed", action="store_true", help="publish CompressedImage (JPEG) instead of Image")
     parser.add_argument("--frame-id", default="camera", help="coordinate frame (default: %(default)s)")
     parser.add_argument("--keep-stamps", action="store_true", help="keep the recording's stamps")
+    parser.add_argument(
+        "--clock",
+        action="store_true",
+        help="publish the recording's time on /clock, for nodes with use_sim_time:=true; keeps the stamps",
+    )
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="end after N frames (default: at the end)")
     parser.add_argument("--wait-for", default="", metavar="NODE", help="wait until a node of this name listens")
 
@@ -38,16 +50,19 @@ def run(args: argparse.Namespace) -> int:
     """Play; returns the exit status."""
     from trust_seg_ros.node.player import PlayerSettings, play
 
-    source = source_of(args, args.loop)
+    keep_stamps = args.keep_stamps or args.clock
+    source = source_of(args, args.loop, jump=keep_stamps)
     settings = PlayerSettings(
         topic=args.topic,
         reliability="best_effort" if args.best_effort else "reliable",
         compressed=args.compressed,
         frame_id=args.frame_id,
-        keep_stamps=args.keep_stamps,
+        keep_stamps=keep_stamps,
+        clock=args.clock,
+        speed=args.speed,
         wait_for=args.wait_for,
         frames=args.frames,
     )
-    print(f"playing {source.description} on {args.topic}", flush=True)
+    print(f"playing {described(source, args)} on {args.topic}", flush=True)
     print(f"{play(source, settings)} frames sent", flush=True)
     return 0

@@ -122,7 +122,7 @@ class CameraPlayer(Node):
         self.source, self.settings = source, settings
         self.sent = 0
         self._pace = Pace(settings.speed, 1 / source.rate)
-        self._clock = ClockPublisher(self, self._pace) if settings.clock else None
+        self._clock_publisher = ClockPublisher(self, self._pace) if settings.clock else None
         reliability = ReliabilityPolicy[settings.reliability.upper()]
         qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=reliability)
         kind = CompressedImage if settings.compressed else Image
@@ -171,9 +171,9 @@ class CameraPlayer(Node):
         """Whether ROS still runs when the frame is due."""
         stamp_ns = stamp_of(frame)
         seconds = 0.0 if self.source.live else self._pace.delay(stamp_ns, time.monotonic())
-        running = self._wait(seconds, self._clock)
-        if running and self._clock is not None:
-            self._clock.publish(stamp_ns)
+        running = self._wait(seconds, self._clock_publisher)
+        if running and self._clock_publisher is not None:
+            self._clock_publisher.publish(stamp_ns)
         return running
 
     def _wait(self, seconds: float, clock: ClockPublisher | None = None) -> bool:

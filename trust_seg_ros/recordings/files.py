@@ -12,6 +12,7 @@ import cv2
 
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, read_image
 from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.recordings.section import WHOLE, Section
 from trust_seg_ros.types import Frame
 
 NANOSECONDS = 1_000_000_000
@@ -32,11 +33,13 @@ class FolderSource:
         rate: frames per second of the stamps; with ``number_rate`` only for names without a number.
         number_rate: the last number of each name counts frames at this rate, so stamps keep a recording's gaps
             (CamVid: 30). A name that does not continue the same recording follows one period later.
+        section: which part of it, by these stamps.
     """
 
     folder: Path
     rate: float = 10.0
     number_rate: float | None = None
+    section: Section = WHOLE
     live: bool = False
 
     @property
@@ -62,9 +65,23 @@ class FolderSource:
             )
         return sorted(found, key=lambda p: natural_key(p.name))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def chosen(self) -> list[tuple[Path, int]]:
+        """Images of the section and their stamps (ns); no image is read for it.
+
+        Raises:
+            SourceError: the section begins beyond the last image.
+            NothingThere: no file with an image's suffix, or none in the section.
+        """
         paths = self.paths()
-        for path, stamp in zip(paths, self._stamps(paths), strict=True):
+        stamps = self._stamps(paths)
+        self.section.check_start(stamps[-1], self.folder)
+        inside = [not (self.section.before(stamp) or self.section.after(stamp)) for stamp in stamps]
+        if not any(inside):
+            raise self.section.nothing(self.folder)
+        return [pair for pair, wanted in zip(zip(paths, stamps, strict=True), inside, strict=True) if wanted]
+
+    def __iter__(self) -> Iterator[Frame]:
+        for path, stamp in self.chosen():
             try:
                 image = read_image(path)
             except DatasetError as error:
@@ -92,33 +109,38 @@ def _split_number(stem: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class VideoSource:
-    """A video file, decoded by OpenCV.
+    """A video file, decoded by OpenCV, evenly stamped from 0 on.
 
     Attributes:
         path: the file.
         rate: frames per second as the file states (25 where it states none).
         frames: number of frames as the file states, 0 if it states none.
+        section: which part of it.
     """
 
     path: Path
     rate: float
     frames: int
+    section: Section = WHOLE
     live: bool = False
 
     @classmethod
-    def open(cls, path: Path) -> VideoSource:
+    def open(cls, path: Path, section: Section = WHOLE) -> VideoSource:
         """Read the file's header.
 
         Raises:
-            SourceError: OpenCV cannot read it.
+            SourceError: OpenCV cannot read it, or the section begins beyond its end.
         """
         capture = _capture(path)
         try:
             rate = capture.get(cv2.CAP_PROP_FPS)
-            frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         finally:
             capture.release()
-        return cls(path, rate if 0 < rate < 1000 else 25.0, max(0, frames))
+        rate = rate if 0 < rate < 1000 else 25.0
+        if frames:
+            section.check_start(round((frames - 1) * NANOSECONDS / rate), path)
+        return cls(path, rate, frames, section)
 
     @property
     def description(self) -> str:
@@ -127,18 +149,28 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         capture = _capture(self.path)
+        index = sent = 0
         try:
-            index = 0
-            while True:
-                readable, image = capture.read()
+            # Every frame is grabbed, none is sought: containers with B-frames or a varying rate seek to a neighbour.
+            while capture.grab():
+                stamp = round(index * NANOSECONDS / self.rate)
+                if self.section.after(stamp):
+                    break
+                index += 1
+                if self.section.before(stamp):
+                    continue
+                readable, image = capture.retrieve()
                 if not readable:
                     break
-                yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), stamp_ns=round(index * NANOSECONDS / self.rate))
-                index += 1
+                sent += 1
+                yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), stamp_ns=stamp)
         finally:
             capture.release()
         if index == 0:
             raise UnreadableFrame(f"{self.path}: not one frame could be decoded; is the file complete?")
+        if sent == 0:
+            self.section.check_start(stamp, f"what can be decoded of {self.path}")
+            raise self.section.nothing(self.path)
 
 
 def _capture(path: Path) -> cv2.VideoCapture:

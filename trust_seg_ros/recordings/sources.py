@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import cv2
 from trust_seg_ros.recordings.bags import BagSource, is_bag
 from trust_seg_ros.recordings.errors import NothingThere, SourceError
 from trust_seg_ros.recordings.files import NANOSECONDS, CameraSource, FolderSource, VideoSource
+from trust_seg_ros.recordings.section import WHOLE, Section
 from trust_seg_ros.types import Frame
 
 SYNTHETIC = "synthetic"
@@ -77,11 +79,10 @@ class SyntheticSource:
 
 
 @dataclass(frozen=True)
-class Resized:
-    """Another source's frames at one size."""
+class Derived:
+    """Another source, changed in one respect; what is not said anew is the other's."""
 
     source: FrameSource
-    size: tuple[int, int]
 
     @property
     def rate(self) -> float:
@@ -96,7 +97,27 @@ class Resized:
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"{self.source.description}, resized to {self.size[1]}x{self.size[0]}"
+        return f"{self.source.description}, {self.change}"
+
+    @property
+    def change(self) -> str:
+        """What is changed, in words."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Frame]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Resized(Derived):
+    """Another source's frames at one size (height, width)."""
+
+    size: tuple[int, int]
+
+    @property
+    def change(self) -> str:
+        """What is changed, in words."""
+        return f"resized to {self.size[1]}x{self.size[0]}"
 
     def __iter__(self) -> Iterator[Frame]:
         height, width = self.size
@@ -111,25 +132,21 @@ class Resized:
 
 
 @dataclass(frozen=True)
-class Looped:
-    """Another source over and over; stamps go on increasing, one period after the last."""
+class Looped(Derived):
+    """Another source over and over.
 
-    source: FrameSource
+    Attributes:
+        source: the other.
+        jump: stamps start again with each round, so that time jumps back, as in ``ros2 bag play --loop``; otherwise
+            they go on increasing, each round one period after the last.
+    """
 
-    @property
-    def rate(self) -> float:
-        """Nominal frames per second."""
-        return self.source.rate
-
-    @property
-    def live(self) -> bool:
-        """Whether the source sets its own pace."""
-        return self.source.live
+    jump: bool = False
 
     @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"{self.source.description}, looped"
+    def change(self) -> str:
+        """What is changed, in words."""
+        return "looped"
 
     def __iter__(self) -> Iterator[Frame]:
         offset = 0
@@ -141,29 +158,42 @@ class Looped:
                 yield replace(frame, stamp_ns=frame.stamp_ns + offset)
             if first is None or last is None:
                 raise NothingThere(f"{self.source.description} delivers no frames, so there is nothing to loop")
-            offset += last - first + round(NANOSECONDS / self.rate)
+            if not self.jump:
+                offset += last - first + round(NANOSECONDS / self.rate)
 
 
 @dataclass(frozen=True)
-class Restamped:
-    """Another source's frames, stamped evenly at a rate of one's own."""
+class Restamped(Derived):
+    """Another source's frames, stamped evenly from 0 on at ``hertz`` frames per second."""
 
-    source: FrameSource
-    rate: float
-
-    @property
-    def live(self) -> bool:
-        """Whether the source sets its own pace."""
-        return self.source.live
+    hertz: float
 
     @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"{self.source.description}, played at {self.rate:g} Hz"
+    def rate(self) -> float:
+        """Nominal frames per second."""
+        return self.hertz
+
+    @property
+    def change(self) -> str:
+        """What is changed, in words."""
+        return f"played at {self.hertz:g} Hz"
 
     def __iter__(self) -> Iterator[Frame]:
         for index, frame in enumerate(self.source):
-            yield replace(frame, stamp_ns=round(index * NANOSECONDS / self.rate))
+            yield replace(frame, stamp_ns=round(index * NANOSECONDS / self.hertz))
+
+
+def check_speed(speed: float, source: FrameSource) -> float:
+    """``speed``, if the source can be played that many times as fast as it was recorded.
+
+    Raises:
+        SourceError: zero, negative, not finite; or the source is a camera, which sets its own pace.
+    """
+    if not (math.isfinite(speed) and speed > 0):
+        raise SourceError(f"the speed is {speed:g}; expected a factor above 0: 0.5 plays at half speed, 2 at double")
+    if source.live and speed != 1:
+        raise SourceError(f"{source.description} sets its own pace, so that it has no speed; leave the speed out")
+    return speed
 
 
 def open_source(
@@ -176,6 +206,8 @@ def open_source(
     seed: int = 0,
     weather: str | None = None,
     number_rate: float | None = None,
+    section: Section = WHOLE,
+    jump: bool = False,
 ) -> FrameSource:
     """Open whatever ``spec`` names; headers are read here, so most mistakes show before the first frame.
 
@@ -189,45 +221,62 @@ def open_source(
         seed: seed of the synthetic drive.
         weather: weather of the synthetic drive, None = as the seed draws it.
         number_rate: folders only, see :class:`FolderSource`.
+        section: part of a recording to play; with ``loop``, over and over. A bag's is in time of recording, that of
+            others by their own stamps, before ``rate`` changes them.
+        jump: with ``loop``, stamps start again with each round, see :class:`Looped`.
 
     Returns:
         The source; iterate over it for :class:`~trust_seg_ros.types.Frame`.
 
     Raises:
-        SourceError: a value is out of range, the path is missing, empty or of an unknown kind, or a library is missing.
+        SourceError: a value is out of range, the path is missing, empty or of an unknown kind, a library is missing,
+            the section begins beyond the end, or is one of what has neither beginning nor end.
     """
     if size is not None and min(size) < 1:
         raise SourceError(f"the size is {size[1]}x{size[0]}; expected width and height above zero")
     for name, value in (("rate", rate), ("number rate", number_rate)):
         if value is not None and not 0 < value <= 1000:
             raise SourceError(f"the {name} is {value:g} Hz; expected more than 0 and at most 1000")
+    if not section.whole and (str(spec) == SYNTHETIC or _is_camera(Path(spec))):
+        raise SourceError(f"start and duration cut a recording; {spec} has neither beginning nor end: leave them out")
     if str(spec) == SYNTHETIC:
         return SyntheticSource(size or SyntheticSource.size, seed, rate or SyntheticSource.rate, weather)
-    source = _open_path(Path(spec), rate, topic, number_rate, size)
+    if _is_camera(Path(spec)):
+        source = _open_camera(Path(spec), rate, size)
+    else:
+        source = _open_recording(Path(spec), rate, topic, number_rate, section)
     if size is not None:
         source = Resized(source, size)
-    if rate is not None and not source.live and source.rate != rate:
+    if source.live:
+        return source
+    if rate is not None and source.rate != rate:
         source = Restamped(source, rate)
-    return Looped(source) if loop and not source.live else source
+    return Looped(source, jump) if loop else source
 
 
-def _open_path(
-    path: Path, rate: float | None, topic: str | None, number_rate: float | None, size: tuple[int, int] | None
+def _is_camera(path: Path) -> bool:
+    return re.fullmatch(r"/dev/video\d+", str(path)) is not None
+
+
+def _open_camera(path: Path, rate: float | None, size: tuple[int, int] | None) -> FrameSource:
+    if not path.exists():
+        there = sorted(str(p) for p in Path("/dev").glob("video[0-9]*"))
+        raise NothingThere(f"there is no camera {path}; cameras of this machine: {', '.join(there) or 'none'}")
+    return CameraSource(path, rate or CameraSource.rate, size)
+
+
+def _open_recording(
+    path: Path, rate: float | None, topic: str | None, number_rate: float | None, section: Section
 ) -> FrameSource:
-    if re.fullmatch(r"/dev/video\d+", str(path)):
-        if not path.exists():
-            there = sorted(str(p) for p in Path("/dev").glob("video[0-9]*"))
-            raise NothingThere(f"there is no camera {path}; cameras of this machine: {', '.join(there) or 'none'}")
-        return CameraSource(path, rate or CameraSource.rate, size)
     if not path.exists():
         raise NothingThere(
             f"{path} does not exist; a source is {SYNTHETIC!r}, a folder of images, a video file, a rosbag2 folder "
             "or a camera such as /dev/video0"
         )
     if is_bag(path):
-        return BagSource.open(path, topic)
+        return BagSource.open(path, topic, section.start_s, section.duration_s)
     if path.is_dir() or (path.suffix.lower() not in VIDEO_SUFFIXES and cv2.haveImageReader(str(path))):
-        source = FolderSource(path, rate or FolderSource.rate, number_rate)
-        source.paths()
+        source = FolderSource(path, rate or FolderSource.rate, number_rate, section)
+        source.chosen()
         return source
-    return VideoSource.open(path)
+    return VideoSource.open(path, section)
