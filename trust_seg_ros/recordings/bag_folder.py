@@ -1,0 +1,129 @@
+"""Which storage files make up a bag, and what its ``metadata.yaml`` says of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from backports import zstd
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from trust_seg_ros.recordings.bag_definitions import qos_profiles
+from trust_seg_ros.recordings.bag_types import DamagedBag, Storage
+
+STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_METADATA = "metadata.yaml"
+
+
+@dataclass(frozen=True)
+class StatedTopic:
+    """What metadata.yaml says of a topic: its type, number of messages, RIHS01 hash and QoS profiles."""
+
+    type_name: str
+    messages: int
+    digest: str
+    qos: tuple
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What metadata.yaml says of a bag.
+
+    Attributes:
+        files: names of its storage files.
+        messages: how many it holds.
+        topics: by name.
+    """
+
+    files: tuple[str, ...] = ()
+    messages: int = 0
+    topics: Mapping[str, StatedTopic] = field(default_factory=dict)
+
+
+def storage_files(folder: Path) -> list[Path]:
+    """The storage files of a rosbag2 folder, sorted as people count (drive_2 before drive_10)."""
+    found = [path for path in folder.iterdir() if path.name.endswith(STORAGE_SUFFIXES) and path.is_file()]
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sorts numbers within names by value."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"([0-9]+)", name)]
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """Read metadata.yaml.
+
+    Raises:
+        DamagedBag: it is missing, or not what rosbag2 writes; the text says what.
+    """
+    path = folder / _METADATA
+    if not path.is_file():
+        raise DamagedBag(f"{_METADATA} is missing, so its storage files are read as they are")
+    try:
+        stated = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))["rosbag2_bagfile_information"]
+        topics = {}
+        for entry in stated["topics_with_message_count"]:
+            about = entry["topic_metadata"]
+            digest, qos = about.get("type_description_hash") or "", about.get("offered_qos_profiles")
+            name, count = str(about["name"]), int(entry["message_count"])
+            topics[name] = StatedTopic(str(about["type"]), count, str(digest), qos_profiles(qos))
+        files = tuple(PurePosixPath(name).name for name in stated["relative_file_paths"])
+        return Metadata(files, int(stated["message_count"]), topics)
+    except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedBag(f"{_METADATA} cannot be used ({reason}), so its storage files are read as they are") from error
+
+
+def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:
+    """Open a storage file by its first bytes, whatever its name.
+
+    Args:
+        path: the file; one compressed as a whole is unpacked first.
+        scratch: makes an empty folder for the unpacked file.
+
+    Raises:
+        DamagedBag: nothing in it can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(16)
+        if magic[:4] == _ZSTD_MAGIC:
+            return _open_packed(path, scratch())
+        return _open_plain(path, magic)
+    except OSError as error:
+        raise DamagedBag(f"it cannot be opened: {error.strerror or error}") from error
+
+
+def _open_plain(path: Path, magic: bytes) -> Storage:
+    from trust_seg_ros.recordings import bag_mcap, bag_ros1, bag_sqlite
+
+    for module, opened in (
+        (bag_mcap, bag_mcap.open_mcap), (bag_sqlite, bag_sqlite.open_sqlite), (bag_ros1, bag_ros1.open_ros1)
+    ):  # fmt: skip
+        if magic.startswith(module.MAGIC):
+            return opened(path)
+    begins = magic.hex(" ") or "nothing: it is empty"
+    raise DamagedBag(
+        f"it begins with {begins}; expected an MCAP file, an SQLite file of rosbag2, a ROS 1 bag of version 2.0, or "
+        "one of the former compressed with zstd"
+    )
+
+
+def _open_packed(path: Path, scratch: Path) -> Storage:
+    unpacked, trouble = scratch / path.stem, ""
+    with path.open("rb") as packed, unpacked.open("wb") as out:
+        try:
+            shutil.copyfileobj(zstd.ZstdFile(packed), out)
+        except (zstd.ZstdError, EOFError) as error:
+            trouble = f"{path.name}: its compression breaks off ({error})"
+    with unpacked.open("rb") as file:
+        storage = _open_plain(unpacked, file.read(16))
+    if trouble:
+        storage.remarks.add(trouble)
+    return storage

@@ -1,0 +1,175 @@
+"""MCAP files: by the index at their end, or without one by a walk through all of their records.
+
+``rosbags`` reads intact files, too, but drops chunks without message indexes, refuses chunkless files that are out of
+order, and cannot read files without a footer.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry
+from trust_seg_ros.recordings.bag_mcap_records import (
+    CHANNEL,
+    CHUNK,
+    CHUNK_INDEX,
+    FOOTER,
+    LARGEST_CHUNK,
+    MAGIC,
+    RECORD,
+    SCHEMA,
+    STATISTICS,
+    Fields,
+    Registry,
+    entries,
+    read_chunk,
+    records,
+)
+from trust_seg_ros.recordings.bag_merge import Part
+from trust_seg_ros.recordings.bag_types import BagMessage, DamagedBag
+
+_FOOTER_BYTES = 9 + 20 + len(MAGIC)
+_CHUNK_INDEX_HEAD = struct.Struct("<QQQQ")
+_STATISTICS = struct.Struct("<QHIIIIQQ")
+
+
+def read_index(file: BinaryIO) -> Contents | None:
+    """The contents as the summary at the end of the file tells them; None where it has none that is complete.
+
+    Raises:
+        DamagedBag: the file does not end as it should, or the summary does not agree with itself.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(size - _FOOTER_BYTES, 0))
+    footer = file.read()
+    if len(footer) < _FOOTER_BYTES or footer[-8:] != MAGIC or RECORD.unpack_from(footer) != (FOOTER, 20):
+        raise DamagedBag("it has no footer")
+    summary_start, _, checksum = struct.unpack_from("<QQI", footer, 9)
+    if summary_start == 0:
+        return None
+    if not len(MAGIC) <= summary_start <= size - _FOOTER_BYTES:
+        raise DamagedBag(f"its footer puts the summary at byte {summary_start}")
+    file.seek(summary_start)
+    summary = file.read(size - _FOOTER_BYTES - summary_start)
+    if checksum and zlib.crc32(footer[: 9 + 16], zlib.crc32(summary)) != checksum:
+        raise DamagedBag("the checksum of its summary is wrong")
+    return _from_summary(summary)
+
+
+def _from_summary(summary: bytes) -> Contents | None:
+    registry, chunks, statistics = Registry(), [], None
+    for op, content in records(memoryview(summary)):
+        if op in (SCHEMA, CHANNEL):
+            registry.add(op, content)
+        elif op == CHUNK_INDEX:
+            chunks.append(_chunk_index(Fields(content)))
+        elif op == STATISTICS:
+            fields = Fields(content)
+            statistics = fields.unpack(_STATISTICS)
+            registry.counts.update(dict(struct.iter_unpack("<HQ", fields.block())))
+    if statistics is None or statistics[5] != len(chunks) or (statistics[0] and not (registry.channels and chunks)):
+        return None
+    messages, start_ns, last_ns = statistics[0], statistics[6], statistics[7]
+    spans = [chunk for chunk in chunks if chunk.channels or chunk.channels is None]
+    if messages and spans:
+        start_ns, last_ns = min([start_ns, *(c.start_ns for c in spans)]), max([last_ns, *(c.last_ns for c in spans)])
+    return Contents(
+        registry.topics(), registry.channels, tuple(chunks), start_ns if messages else 0, last_ns + 1 if messages else 0
+    )
+
+
+def _chunk_index(fields: Fields) -> Chunk:
+    start_ns, last_ns, offset, _ = fields.unpack(_CHUNK_INDEX_HEAD)
+    indexed = frozenset(number for number, _ in struct.iter_unpack("<HQ", fields.block()))
+    # Without message indexes, which a writer may leave out, nothing says which channels are in the chunk; a chunk
+    # without messages has no time either: zeros, or in rosbags' files a first after the last.
+    empty = start_ns > last_ns or start_ns == last_ns == 0
+    return Chunk(start_ns, last_ns, offset, indexed if indexed or empty else None)
+
+
+@dataclass(frozen=True)
+class LooseMessages:
+    """Messages outside of chunks, by arrays in order of the file.
+
+    Attributes:
+        times: (n,) uint64 times of recording in nanoseconds.
+        offsets: (n,) uint64 first byte of each message's data.
+        sizes: (n,) uint64 bytes of data.
+        channels: (n,) uint16.
+    """
+
+    times: np.ndarray
+    offsets: np.ndarray
+    sizes: np.ndarray
+    channels: np.ndarray
+
+
+class McapFile(ChunkedFile):
+    """An MCAP file; see :func:`open_mcap`."""
+
+    def __init__(self, path: Path, contents: Contents, loose: LooseMessages | None = None) -> None:
+        super().__init__(path, contents)
+        self._loose = loose
+
+    def load(self, file: BinaryIO, chunk: Chunk) -> list[Entry]:
+        """See the base class."""
+        file.seek(chunk.offset)
+        head = file.read(RECORD.size)
+        op, size = RECORD.unpack(head) if len(head) == RECORD.size else (0, 0)
+        if op != CHUNK:
+            raise DamagedBag("there is no chunk")
+        content = file.read(min(size, LARGEST_CHUNK))
+        if len(content) < size and not chunk.cut:
+            raise DamagedBag(f"{len(content)} of its {size} bytes can be read")
+        return list(entries(read_chunk(content, chunk.cut), chunk.cut))
+
+    def loose_parts(self, file: BinaryIO, wanted: Collection[int], start_ns: int, stop_ns: int) -> list[Part]:
+        """See the base class."""
+        loose = self._loose
+        if loose is None:
+            return []
+        inside = np.isin(loose.channels, list(wanted)) & (loose.times >= max(start_ns, 0)) & (loose.times < stop_ns)
+        chosen = np.flatnonzero(inside)
+        chosen = chosen[np.argsort(loose.times[chosen], kind="stable")]
+        return [Part(int(loose.times[chosen[0]]), partial(self._read_loose, file, chosen))] if len(chosen) else []
+
+    def _read_loose(self, file: BinaryIO, chosen: np.ndarray) -> Iterator[BagMessage]:
+        loose = self._loose
+        for index in chosen:
+            file.seek(int(loose.offsets[index]))
+            data = file.read(int(loose.sizes[index]))
+            message = self.message(int(loose.times[index]), int(loose.channels[index]), data)
+            if message is not None:
+                yield message
+
+
+def open_mcap(path: Path) -> McapFile:
+    """Open an MCAP file by the index at its end, or without one by a walk through all of it.
+
+    Raises:
+        DamagedBag: nothing in it can be read.
+        OSError: the file cannot be opened.
+    """
+    from trust_seg_ros.recordings.salvage_mcap import walk_mcap
+
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise DamagedBag("it does not begin like an MCAP file")
+        reason = ""
+        try:
+            contents = read_index(file)
+        except DamagedBag as error:
+            contents, reason = None, str(error)
+        except struct.error as error:
+            contents, reason = None, f"its summary is damaged: {error}"
+        if contents is not None:
+            return McapFile(path, contents)
+        return McapFile(path, *walk_mcap(path.name, file, reason))

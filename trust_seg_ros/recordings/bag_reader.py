@@ -1,0 +1,280 @@
+"""One reader for all bags: rosbag2 (SQLite, MCAP; compressed or not; split or not) and ROS 1, whole or damaged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.recordings.bag_merge import Part, merge_by_time
+from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, BagMessage, BagTopic, DamagedBag, Remarks, Storage
+from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.recordings.bag_folder import Metadata
+
+__all__ = ["BagMessage", "BagReader", "BagTopic"]
+
+_BEGINNING, _END = -(1 << 63), (1 << 63) - 1
+
+
+class BagReader:
+    """The messages of a bag in order of time, wherever they are stored.
+
+    Messages come in order of their time of recording; those of one time in order of the storage files (as listed in
+    metadata.yaml, else as people count), then of their place in the file. Memory stays flat: what is held at once are
+    the chunks that overlap in time. Opening an intact bag reads its index only; one without a usable index is walked
+    through once.
+
+    Attributes:
+        path: the bag.
+        topics: by name; of several types recorded under one name, the first that holds images, else the first.
+        start_ns: time of the first message, nanoseconds since the epoch; 0 without messages.
+        end_ns: time of the last message + 1; 0 without messages.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        storages: Sequence[Storage],
+        topics: Mapping[str, BagTopic],
+        remarks: Remarks,
+        scratch: ExitStack,
+    ) -> None:
+        self.path, self.topics = path, MappingProxyType(dict(topics))
+        self._storages, self._remarks = tuple(storages), remarks
+        filled = [s for s in storages if s.end_ns > s.start_ns]
+        self.start_ns = min((s.start_ns for s in filled), default=0)
+        self.end_ns = max((s.end_ns for s in filled), default=0)
+        self._scratch = scratch
+
+    @classmethod
+    def open(cls, path: Path) -> BagReader:
+        """Open a bag.
+
+        Args:
+            path: a rosbag2 folder, one of its storage files, or a ROS 1 bag. A folder without a usable metadata.yaml
+                is read by the storage files in it.
+
+        Raises:
+            MissingLibrary: ``rosbags`` is not installed.
+            NothingThere: no such path, or no storage files in it.
+            SourceError: none of its files can be read.
+        """
+        _require_library(path)
+        if not path.exists():
+            raise NothingThere(f"{path} does not exist; expected a rosbag2 folder, or a .mcap, .db3 or .bag file")
+        remarks, metadata, files = Remarks(), None, [path]
+        if path.is_dir():
+            files, metadata = _files_of_folder(path, remarks)
+        with ExitStack() as scratch:
+            storages = _open_all(path, files, scratch, remarks)
+            topics = _topics(storages, remarks)
+            if metadata is not None:
+                topics = _with_metadata(topics, metadata, storages, remarks)
+            return cls(path, storages, topics, remarks, scratch.pop_all())
+
+    @property
+    def damage(self) -> str:
+        """What was lost, and up to where the bag can be read; "" for an intact bag.
+
+        Damage inside an indexed bag shows only when its place is read, so ask again after the last message.
+        """
+        return "; ".join([*self._remarks, *(text for storage in self._storages for text in storage.remarks)])
+
+    def image_topics(self) -> tuple[str, ...]:
+        """Names of the topics of Image and CompressedImage, sorted."""
+        return tuple(sorted(name for name, topic in self.topics.items() if topic.type_name in IMAGE_TYPES))
+
+    def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
+        """Check that topics hold images.
+
+        Args:
+            topics: their names; none asks for the only image topic there is.
+
+        Returns:
+            The names in the order given, without repetitions.
+
+        Raises:
+            NoImageTopic: one is missing, or of another type; without names, if there are none or several.
+        """
+        images = self.image_topics()
+        for name in topics:
+            if name not in self.topics:
+                raise NoImageTopic(f"{self.path} has no topic {name}; its topics: {self._listed()}")
+            if name not in images:
+                raise NoImageTopic(
+                    f"{name} in {self.path} holds {self.topics[name].type_name}; expected {' or '.join(IMAGE_TYPES)}; "
+                    f"its topics: {self._listed()}"
+                )
+        if topics:
+            return tuple(dict.fromkeys(topics))
+        if not images:
+            raise NoImageTopic(f"{self.path} has no topic of {' or '.join(IMAGE_TYPES)}; its topics: {self._listed()}")
+        if len(images) > 1:
+            raise NoImageTopic(
+                f"{self.path} has {len(images)} image topics: choose from {', '.join(images)}; its topics: "
+                f"{self._listed()}"
+            )
+        return images
+
+    def messages(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
+        """Messages recorded in [start, stop), in order of time; several iterations may run at once.
+
+        Args:
+            topics: names; None takes every topic.
+            start_ns: None starts at the first message.
+            stop_ns: None goes on to the last.
+
+        Raises:
+            NoImageTopic: the bag has no topic of such a name.
+            SourceError: a file cannot be read any more, although it could when the bag was opened.
+        """
+        chosen = frozenset(self.topics if topics is None else topics)
+        missing = ", ".join(sorted(chosen - self.topics.keys()))
+        if missing:
+            raise NoImageTopic(f"{self.path} has no topic {missing}; its topics: {self._listed()}")
+        wanted = frozenset((name, self.topics[name].type_name) for name in chosen)
+        start, stop = _BEGINNING if start_ns is None else start_ns, _END if stop_ns is None else stop_ns
+        parts = [
+            Part(storage.start_ns, partial(self._of_file, storage, wanted, start, stop))
+            for storage in self._storages
+            if storage.end_ns > max(start, storage.start_ns) and storage.start_ns < stop
+        ]
+        return merge_by_time(parts)
+
+    def _of_file(
+        self, storage: Storage, topics: frozenset[tuple[str, str]], start: int, stop: int
+    ) -> Iterator[BagMessage]:
+        try:
+            yield from storage.messages(topics, start, stop)
+        except (DamagedBag, OSError) as error:
+            raise SourceError(
+                f"{storage.path} is damaged or gone since it was opened ({error}); copy it again and start anew"
+            ) from error
+
+    def _listed(self) -> str:
+        return ", ".join(f"{t.name} ({t.type_name}, {t.messages} messages)" for t in _by_name(self.topics)) or "none"
+
+    def close(self) -> None:
+        """Remove what was unpacked; messages cannot be read any more."""
+        self._scratch.close()
+
+    def __enter__(self) -> BagReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _by_name(topics: Mapping[str, BagTopic]) -> list[BagTopic]:
+    return [topics[name] for name in sorted(topics)]
+
+
+def _require_library(path: Path) -> None:
+    try:
+        import rosbags.rosbag2  # noqa: F401
+    except ImportError as error:
+        raise MissingLibrary(
+            f"reading the bag {path} needs the library rosbags; install it: python -m pip install rosbags"
+        ) from error
+
+
+def _files_of_folder(folder: Path, remarks: Remarks) -> tuple[list[Path], Metadata | None]:
+    """Storage files of a folder in the order in which they are read, and its metadata where they can be used."""
+    from trust_seg_ros.recordings.bag_folder import read_metadata, storage_files
+
+    present = storage_files(folder)
+    try:
+        metadata = read_metadata(folder)
+    except DamagedBag as error:
+        remarks.add(str(error))
+        metadata, files = None, present
+    else:
+        listed = [folder / name for name in dict.fromkeys(metadata.files)]
+        for path in listed:
+            if not path.is_file():
+                remarks.add(f"{path.name} is missing, although metadata.yaml lists it")
+        files = [path for path in listed if path.is_file()]
+        for path in present:
+            if path not in listed:
+                remarks.add(f"{path.name} is not listed in metadata.yaml, and is read too")
+                files.append(path)
+    if not files:
+        raise NothingThere(
+            f"{folder} holds no storage files of a bag ({'; '.join(remarks)}); expected .mcap or .db3 files, as "
+            "ros2 bag record writes them"
+        )
+    return files, metadata
+
+
+def _open_all(path: Path, files: Sequence[Path], scratch: ExitStack, remarks: Remarks) -> list[Storage]:
+    from trust_seg_ros.recordings.bag_folder import open_storage
+
+    storages: list[Storage] = []
+    troubles = []
+
+    def folder() -> Path:
+        return Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="trust_seg_bag_")))
+
+    for file in files:
+        try:
+            storage = open_storage(file, folder)
+            if storage.remarks and storage.end_ns <= storage.start_ns:
+                raise DamagedBag("; ".join(storage.remarks))
+            storages.append(storage)
+        except DamagedBag as error:
+            troubles.append(f"{file.name}: {error}" if not str(error).startswith(file.name) else str(error))
+    if not storages:
+        raise SourceError(
+            f"{path} cannot be read as a bag: {'; '.join(troubles)}; expected a rosbag2 folder, or a .mcap, .db3 or "
+            ".bag file with at least one whole message: copy it again from where it was recorded"
+        )
+    for text in troubles:
+        remarks.add(f"nothing of {text}" if not text.startswith("nothing") else text)
+    return storages
+
+
+def _topics(storages: Sequence[Storage], remarks: Remarks) -> dict[str, BagTopic]:
+    """Topics of all files by name, with their messages counted together."""
+    found: dict[str, BagTopic] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for topic in (topic for storage in storages for topic in storage.topics):
+        counts[topic.name, topic.type_name] += topic.messages
+        earlier = found.setdefault(topic.name, topic)
+        if earlier.type_name != topic.type_name:
+            remarks.add(f"{topic.name} was recorded with the types {earlier.type_name} and {topic.type_name}")
+            if topic.type_name in IMAGE_TYPES and earlier.type_name not in IMAGE_TYPES:
+                found[topic.name] = topic
+        elif not earlier.definition and topic.definition:
+            found[topic.name] = topic
+    return {name: replace(topic, messages=counts[name, topic.type_name]) for name, topic in found.items()}
+
+
+def _with_metadata(
+    topics: dict[str, BagTopic], metadata: Metadata, storages: Sequence[Storage], remarks: Remarks
+) -> dict[str, BagTopic]:
+    """Topics with the hashes, QoS profiles and silent topics that only metadata.yaml knows."""
+    from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, describe_topic
+
+    there = sum(topic.messages for topic in topics.values())
+    if metadata.messages != there and not remarks and not any(storage.remarks for storage in storages):
+        remarks.add(f"metadata.yaml counts {metadata.messages} messages, but the storage files hold {there}")
+    found = dict(topics)
+    for name, stated in metadata.topics.items():
+        topic = found.get(name)
+        if topic is None:
+            found[name] = describe_topic(name, stated.type_name, 0, NO_DEFINITION, stated.digest, stated.qos)
+        elif topic.type_name == stated.type_name:
+            found[name] = replace(topic, digest=stated.digest or topic.digest, qos=stated.qos or topic.qos)
+    return found

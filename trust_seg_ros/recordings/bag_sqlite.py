@@ -1,0 +1,217 @@
+"""SQLite storage files of rosbag2: messages by the index on their time.
+
+``rosbags`` reads them, too, but opens them without their write-ahead log, which after a killed recorder holds the last
+messages, counts by a join, and gives messages of one time in no defined order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
+
+from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, as_recorded, describe_topic, qos_profiles
+from trust_seg_ros.recordings.bag_types import BagMessage, BagTopic, DamagedBag, Remarks
+from trust_seg_ros.recordings.salvage import ended_early
+from trust_seg_ros.recordings.salvage_sqlite import Rows, page_bytes, salvage_rows, tolerant_connection
+
+MAGIC = b"SQLite format 3\0"
+_FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The tables besides the messages.
+
+    Attributes:
+        topics: topic id → the topic, without messages counted; several ids may be of one topic.
+        indexed: whether messages can be found by their time.
+    """
+
+    topics: dict[int, BagTopic]
+    indexed: bool
+
+
+class SqliteFile:
+    """A :class:`~trust_seg_ros.recordings.bag_types.Storage` of SQLite; see :func:`open_sqlite`."""
+
+    def __init__(self, path: Path, table: _Table, counts: dict[int, int], span: tuple[int, int]) -> None:
+        self.path, self.remarks = path, Remarks()
+        self._table = table
+        self._rows: Rows | None = None
+        self.start_ns, self.end_ns = span
+        self.topics = _merged(table.topics, counts)
+
+    @classmethod
+    def salvaged(cls, path: Path, table: _Table, rows: Rows, reason: str) -> SqliteFile:
+        """A file of which only these rows can be read."""
+        storage = cls(path, table, rows.counts(), rows.span())
+        storage._take(rows, reason)
+        return storage
+
+    def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
+        """See :class:`~trust_seg_ros.recordings.bag_types.Storage`."""
+        wanted = {number for number, t in self._table.topics.items() if (t.name, t.type_name) in topics}
+        if not wanted:
+            return
+        after = (start_ns, -1)
+        if self._rows is None:
+            try:
+                for place, message in self._by_time(wanted, start_ns, stop_ns):
+                    after = place
+                    if message is not None:
+                        yield message
+            except apsw.Error as error:
+                self._take(self._salvage(error), f"it is damaged ({error})")
+            else:
+                return
+        yield from self._salvaged_messages(wanted, after, stop_ns)
+
+    def _by_time(
+        self, wanted: set[int], start_ns: int, stop_ns: int
+    ) -> Iterator[tuple[tuple[int, int], BagMessage | None]]:
+        with closing(connection(self.path)) as storage:
+            if self._table.indexed:
+                marks = ",".join("?" * len(wanted))
+                # Entries of an index end with the row's id: this order is the index's own, nothing is sorted.
+                found = storage.execute(
+                    f"SELECT timestamp, rowid, topic_id, data FROM messages WHERE topic_id IN ({marks}) "
+                    "AND timestamp >= ? AND timestamp < ? ORDER BY timestamp, rowid",
+                    (*wanted, start_ns, stop_ns),
+                )
+            else:
+                found = self._sorted_here(storage, wanted, start_ns, stop_ns)
+            for time_ns, row, number, data in found:
+                yield (time_ns, row), self._message(time_ns, number, data)
+
+    def _sorted_here(
+        self, storage: apsw.Connection, wanted: set[int], start_ns: int, stop_ns: int
+    ) -> Iterator[tuple[int, int, int, bytes]]:
+        """Without an index only the times are sorted: SQLite would sort the images with them, by way of the disk."""
+        rows = Rows()
+        for entry in storage.execute("SELECT timestamp, rowid, topic_id FROM messages"):
+            rows.add(*entry)
+        for _, row in rows.by_time(wanted, (start_ns, -1), stop_ns):
+            yield from storage.execute("SELECT timestamp, rowid, topic_id, data FROM messages WHERE rowid = ?", (row,))
+
+    def _salvaged_messages(self, wanted: set[int], after: tuple[int, int], stop_ns: int) -> Iterator[BagMessage]:
+        assert self._rows is not None
+        with closing(tolerant_connection(self.path)) as storage:
+            for _, row in self._rows.by_time(wanted, after, stop_ns):
+                query = "SELECT timestamp, topic_id, data FROM messages WHERE rowid = ?"
+                for time_ns, number, data in storage.execute(query, (row,)):
+                    message = self._message(time_ns, number, data)
+                    if message is not None:
+                        yield message
+
+    def _salvage(self, error: apsw.Error) -> Rows:
+        try:
+            return salvage_rows(self.path)
+        except apsw.Error:
+            raise DamagedBag(f"reading broke off: {error}") from error
+
+    def _take(self, rows: Rows, reason: str) -> None:
+        start_ns, end_ns = rows.span()
+        self._rows = rows
+        seconds = max(end_ns - 1 - start_ns, 0) * 1e-9
+        self.remarks.add(ended_early(self.path.name, reason, len(rows), seconds), "rows")
+
+    def _message(self, time_ns: int, number: int, data: bytes | str | None) -> BagMessage | None:
+        name = self._table.topics[number].name
+        try:
+            return BagMessage(name, time_ns, as_recorded(bytes(data or b"")))
+        except (ValueError, TypeError) as error:
+            seconds = (time_ns - self.start_ns) * 1e-9
+            self.remarks.add(f"{self.path.name}: the message of {name} at {seconds:.3f} s is left out: {error}")
+            return None
+
+
+def open_sqlite(path: Path) -> SqliteFile:
+    """Open a storage file; one that is damaged by a walk through its rows.
+
+    Raises:
+        DamagedBag: nothing in it can be read.
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise DamagedBag("it does not begin like an SQLite file")
+    size, page = path.stat().st_size, page_bytes(path)
+    try:
+        if size % page:  # SQLite would take zeros for what is missing of the last page
+            raise apsw.CorruptError(f"it ends after {size} bytes, inside a page of {page}")
+        with closing(connection(path)) as storage:
+            table = _read_tables(storage)
+            counts = dict(storage.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
+            ((first, last),) = storage.execute(
+                "SELECT (SELECT min(timestamp) FROM messages), max(timestamp) FROM messages"
+            )
+            return SqliteFile(path, table, counts, (0, 0) if first is None else (first, last + 1))
+    except apsw.Error as error:
+        reason = str(error)
+    try:
+        with closing(tolerant_connection(path)) as storage:
+            table = _read_tables(storage)
+        rows = salvage_rows(path)
+    except apsw.Error as error:
+        raise DamagedBag(f"SQLite cannot read its tables: {error}") from error
+    return SqliteFile.salvaged(path, table, rows, f"it is cut off or damaged ({reason})")
+
+
+def connection(path: Path) -> apsw.Connection:
+    """A connection that only reads, with the write-ahead log of a recorder that did not finish."""
+    log = path.with_name(path.name + "-wal")
+    # "immutable" reads a file in a folder that cannot be written to, but without the log beside it.
+    logged = log.is_file() and log.stat().st_size > 0
+    uri = path.absolute().as_uri() + ("?mode=ro" if logged else "?immutable=1")
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _read_tables(storage: apsw.Connection) -> _Table:
+    columns = {name: {row[1] for row in storage.execute(f"PRAGMA table_info({name})")} for name in
+               ("topics", "messages", "message_definitions")}  # fmt: skip
+    for name, needed in (("topics", {"id", "name", "type"}), ("messages", {"topic_id", "timestamp", "data"})):
+        if not needed <= columns[name]:
+            raise DamagedBag(f"its table {name} has the columns {sorted(columns[name])}, expected {sorted(needed)}")
+    definitions = {}
+    if {"topic_type", "encoding", "encoded_message_definition"} <= columns["message_definitions"]:
+        query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions ORDER BY rowid DESC"
+        for type_name, encoding, text in storage.execute(query):
+            definitions[type_name] = MessageDefinition(_FORMATS.get(encoding, MessageDefinitionFormat.NONE), text)
+    optional = [
+        name if name in columns["topics"] else "''" for name in ("type_description_hash", "offered_qos_profiles")
+    ]
+    topics = {}
+    for number, name, type_name, digest, qos in storage.execute(
+        f"SELECT id, name, type, {', '.join(optional)} FROM topics ORDER BY id"
+    ):
+        definition = definitions.get(type_name, NO_DEFINITION)
+        topics[number] = describe_topic(name, type_name, 0, definition, digest or "", qos_profiles(qos))
+    return _Table(topics, _has_time_index(storage))
+
+
+def _has_time_index(storage: apsw.Connection) -> bool:
+    for _, name, *_ in storage.execute("PRAGMA index_list(messages)").fetchall():
+        first = storage.execute(f'PRAGMA index_info("{name}")').fetchone()
+        if first is not None and first[2] == "timestamp":
+            return True
+    return False
+
+
+def _merged(topics: dict[int, BagTopic], counts: dict[int, int]) -> tuple[BagTopic, ...]:
+    found: dict[tuple[str, str], BagTopic] = {}
+    for number, topic in topics.items():
+        earlier = found.get((topic.name, topic.type_name))
+        found[topic.name, topic.type_name] = BagTopic(
+            topic.name,
+            topic.type_name,
+            counts.get(number, 0) + (earlier.messages if earlier else 0),
+            topic.definition,
+            topic.digest,
+            topic.qos + (earlier.qos if earlier else ()),
+        )
+    return tuple(found.values())

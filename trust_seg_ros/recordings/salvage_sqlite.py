@@ -1,0 +1,132 @@
+"""Rows of an SQLite storage file that is cut off or damaged: each is read once, those that can be are remembered."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import numpy as np
+
+_PAGE_SIZE_AT = 16
+_MISSES = 5000
+"""Rows that may be missing one after the other; a page of the largest size holds fewer."""
+_QUERY = "SELECT timestamp, rowid, topic_id, length(data), data FROM messages NOT INDEXED WHERE rowid {} ORDER BY rowid"
+
+
+class Rows:
+    """Where messages are: their times, row numbers and topics."""
+
+    def __init__(self) -> None:
+        self._times, self._rows, self._topics = array("q"), array("q"), array("q")
+
+    def add(self, time_ns: int, row: int, topic: int) -> None:
+        """Remember a row."""
+        self._times.append(time_ns)
+        self._rows.append(row)
+        self._topics.append(topic)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def counts(self) -> dict[int, int]:
+        """Topic id → number of its rows."""
+        return dict(Counter(self._topics))
+
+    def span(self) -> tuple[int, int]:
+        """Time of the first message, and of the last + 1; zeros without any."""
+        return (min(self._times), max(self._times) + 1) if self._times else (0, 0)
+
+    def by_time(self, topics: Collection[int], after: tuple[int, int], stop_ns: int) -> Iterator[tuple[int, int]]:
+        """(time, row) of these topics above ``after`` and before ``stop_ns``, in order."""
+        times, rows = np.frombuffer(self._times, np.int64), np.frombuffer(self._rows, np.int64)
+        later = (times > after[0]) | ((times == after[0]) & (rows > after[1]))
+        chosen = np.flatnonzero(
+            later & (times < stop_ns) & np.isin(np.frombuffer(self._topics, np.int64), list(topics))
+        )
+        for index in chosen[np.lexsort((rows[chosen], times[chosen]))]:
+            yield int(times[index]), int(rows[index])
+
+
+def page_bytes(path: Path) -> int:
+    """Size of the pages of a file by its header; 1 where it is too short for one."""
+    with path.open("rb") as file:
+        file.seek(_PAGE_SIZE_AT)
+        stated = int.from_bytes(file.read(2), "big")
+    return 1 << 16 if stated == 1 else max(stated, 1)
+
+
+class _WholePages(apsw.VFS):
+    """Shows a file without the piece of a page at its end, which SQLite would fill up with zeros."""
+
+    NAME = "trust_seg_whole_pages"
+
+    def __init__(self) -> None:
+        super().__init__(self.NAME, "")
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return _WholePagesFile(name, flags)
+
+
+class _WholePagesFile(apsw.VFSFile):
+    def __init__(self, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._page = page_bytes(Path(name.filename() if isinstance(name, apsw.URIFilename) else name)) if name else 1
+
+    def xFileSize(self) -> int:  # noqa: N802
+        size = super().xFileSize()
+        return size - size % self._page
+
+
+_vfs: list[_WholePages] = []
+
+
+def tolerant_connection(path: Path) -> apsw.Connection:
+    """A connection to a file that may end early: pages that are missing are met only by who needs them."""
+    if not _vfs:
+        _vfs.append(_WholePages())  # SQLite knows it by name for as long as the object lives
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    storage = apsw.Connection(path.absolute().as_uri() + "?immutable=1", flags=flags, vfs=_WholePages.NAME)
+    storage.execute("PRAGMA writable_schema = ON")  # else a file shorter than its header says is refused as a whole
+    return storage
+
+
+def salvage_rows(path: Path) -> Rows:
+    """The rows of the table of messages that can be read with their data; flat memory, one pass.
+
+    Raises:
+        apsw.Error: the table cannot be found.
+    """
+    rows, reached, probing, misses = Rows(), -1, False, 0
+    with closing(tolerant_connection(path)) as storage:
+        known = {number for (number,) in storage.execute("SELECT id FROM topics")}
+        while misses < _MISSES:
+            before = reached
+            # after damage one row at a time, until the table can be followed again
+            reached, ended = _follow(storage, f"= {reached + 1}" if probing else f"> {reached}", reached, known, rows)
+            if not probing:
+                if ended:
+                    break
+                probing = True
+            elif reached > before:
+                probing, misses = False, 0
+            else:
+                reached, misses = reached + 1, misses + 1
+    return rows
+
+
+def _follow(
+    storage: apsw.Connection, condition: str, reached: int, known: Collection[int], rows: Rows
+) -> tuple[int, bool]:
+    """Add rows until an error; the last row met, and whether there was no error."""
+    try:
+        for time_ns, row, topic, size, data in storage.execute(_QUERY.format(condition)):
+            reached = row
+            if topic in known and isinstance(time_ns, int) and isinstance(data, bytes) and len(data) == size:
+                rows.add(time_ns, row, topic)
+    except apsw.Error:
+        return reached, False
+    return reached, True
