@@ -1,0 +1,207 @@
+"""A bag as a recording for the Rerun viewer (``rerun FILE.rrd``). Nothing is sent anywhere, no viewer is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.image_messages import ImageError
+from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.recordings.errors import SourceError
+from trust_seg_ros.recordings.export.bag_topics import LABEL_INFO, SEGMENTS, BagTopics, CameraFinder, sort_topics
+from trust_seg_ros.recordings.replay.message_types import type_store
+
+if TYPE_CHECKING:
+    from rosbags.highlevel import AnyReader
+
+    from trust_seg_ros.recordings.export.rerun_entities import Entity
+
+STAMP, RECORDED = "stamp", "recorded"
+"""Timelines: when the camera took the image (where there is no stamp, as the other), and when it was recorded."""
+
+
+class ExportError(TrustSegError):
+    """A recording for a viewer cannot be written."""
+
+
+def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = None) -> None:
+    """Write what a bag holds of cameras and of nodes of this package as a Rerun recording.
+
+    Entities are named as the topics: camera images, and below each node its overlay, classes (with names and colours),
+    entropy, flags as masks, flagged segments as labelled boxes, and under ``numbers`` curves of the mean entropy, the
+    flagged shares of the image, the numbers of segments and the thresholds. Times are those of the headers (``stamp``)
+    and of the recorder (``recorded``). An image that cannot be read becomes a line of text at its topic.
+
+    Args:
+        bag: a rosbag2 with outputs of ``trust-seg replay`` or of the node.
+        out: the file, ending in .rrd; it has its name only once it is whole.
+        progress: called after every message with the number of messages done so far, of :func:`count_messages`.
+
+    Raises:
+        ExportError: rerun-sdk is not installed, or the file cannot be written.
+        SourceError: the bag cannot be read, is damaged, or holds neither images nor outputs.
+    """
+    rr = _rerun()
+    with _open(bag) as reader:
+        topics = _topics(reader, bag)
+        part = out.with_name(f".{out.name}.part")
+        stream = rr.RecordingStream("trust_seg", send_properties=False)
+        if not stream.is_enabled():
+            raise ExportError("Rerun is switched off by the environment variable RERUN; unset it to write a recording")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()  # Rerun only warns where it cannot write
+            stream.set_log_time_enabled(False)
+            stream.set_log_tick_enabled(False)
+            stream.save(part)
+            _Export(stream, topics).run(_messages(reader, bag, topics), progress)
+            stream.disconnect()
+            part.replace(out)
+        except OSError as error:
+            raise ExportError(f"{out}: the recording cannot be written there ({error.strerror})") from error
+        finally:
+            stream.disconnect()
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def count_messages(bag: Path) -> int:
+    """How many messages of a bag :func:`write_rrd` looks at.
+
+    Raises:
+        SourceError: the bag cannot be read, or holds neither images nor outputs.
+    """
+    with _open(bag) as reader:
+        wanted = _wanted(_topics(reader, bag))
+        return sum(c.msgcount for c in reader.connections if c.topic in wanted)
+
+
+class _Export:
+    """Logs messages one by one."""
+
+    def __init__(self, stream: Any, topics: BagTopics) -> None:
+        from trust_seg_ros.recordings.export import rerun_entities
+
+        self._stream, self._topics, self._entities = stream, topics, rerun_entities
+        self._cameras = CameraFinder()
+        self._shown: set[str] = set()
+
+    def run(self, messages: Iterator[tuple[str, str, int, bytes]], progress: Callable[[int], None] | None) -> None:
+        """Log all messages, then how to arrange them."""
+        for node in self._topics.nodes:
+            for entity in self._entities.fixed_entities(node):
+                self._stream.log(entity.path, entity.what, static=True, strict=True)
+        for done, (topic, type_name, recorded_ns, data) in enumerate(messages, 1):
+            try:
+                header, entities = self._message(topic, type_name, data)
+            except ImageError as error:
+                header, entities = HeaderFields(), [self._entities.refusal(topic, error)]
+            self._log(entities, header, recorded_ns)
+            if progress is not None:
+                progress(done)
+        self._arrange()
+
+    def _message(self, topic: str, type_name: str, data: bytes) -> tuple[HeaderFields, list[Entity]]:
+        e, (node, output) = self._entities, self._topics.outputs.get(topic, ("", ""))
+        if not node:
+            if topic in self._topics.diagnostics:
+                return self._diagnostics(_deserialise(topic, type_name, data))
+            header, entities = e.camera_entities(topic, type_name, data)
+            self._cameras.saw(topic, header.stamp_ns, header.frame_id)
+            return header, entities
+        if output in (SEGMENTS, LABEL_INFO):
+            message = _deserialise(topic, type_name, data)
+            make = e.detection_entities if output == SEGMENTS else e.label_entities
+            return _header(message), make(node, message)
+        header, entities = e.output_entities(node, output, data)
+        self._cameras.saw(node, header.stamp_ns, header.frame_id)
+        return header, entities
+
+    def _diagnostics(self, message: Any) -> tuple[HeaderFields, list[Entity]]:
+        entities, cameras = self._entities.diagnostic_entities(message, self._topics.nodes)
+        for node, camera in cameras.items():
+            self._cameras.told(node, camera)
+        return _header(message), entities
+
+    def _log(self, entities: list[Entity], header: HeaderFields, recorded_ns: int) -> None:
+        self._stream.reset_time()
+        self._stream.set_time(RECORDED, timestamp=np.datetime64(recorded_ns, "ns"))
+        # on a timeline of its own a message would be missing in views of the other
+        self._stream.set_time(STAMP, timestamp=np.datetime64(header.stamp_ns or recorded_ns, "ns"))
+        for entity in entities:
+            self._shown.add(entity.path)
+            self._stream.log(entity.path, entity.what, static=entity.static, strict=True)
+
+    def _arrange(self) -> None:
+        from trust_seg_ros.recordings.export.rerun_layout import layout
+
+        cameras = {node: self._cameras.camera_of(node, self._topics.cameras) for node in self._topics.nodes}
+        others = [c for c in self._topics.cameras if c not in cameras.values()]
+        self._stream.send_blueprint(layout(cameras, others, self._shown, STAMP))
+
+
+def _rerun() -> Any:
+    try:
+        import rerun
+    except ImportError as error:
+        raise ExportError(
+            "a recording for the Rerun viewer is written by rerun-sdk, which is not installed; install it: "
+            "python -m pip install rerun-sdk, or this package with its extra: pip install '.[rerun]'"
+        ) from error
+    return rerun
+
+
+def _open(bag: Path) -> AnyReader:
+    store = type_store()
+    from rosbags.highlevel import AnyReader, AnyReaderError
+
+    try:
+        reader = AnyReader([bag], default_typestore=store)
+        reader.open()
+        reader.close()
+    except (AnyReaderError, OSError, ValueError, KeyError) as error:
+        raise SourceError(f"{bag} cannot be read as a bag: {error}") from error
+    return reader
+
+
+def _topics(reader: AnyReader, bag: Path) -> BagTopics:
+    types = {c.topic: c.msgtype for c in reader.connections}
+    topics = sort_topics(types)
+    if not topics.outputs and not topics.cameras:
+        there = ", ".join(f"{name} ({kind})" for name, kind in sorted(types.items())) or "none"
+        raise SourceError(f"{bag} holds neither images nor outputs of trust_seg; its topics: {there}")
+    return topics
+
+
+def _wanted(topics: BagTopics) -> set[str]:
+    from trust_seg_ros.recordings.export.rerun_entities import SHOWN
+
+    shown = {topic for topic, (_, output) in topics.outputs.items() if output in SHOWN}
+    return shown | set(topics.cameras) | set(topics.diagnostics)
+
+
+def _messages(reader: AnyReader, bag: Path, topics: BagTopics) -> Iterator[tuple[str, str, int, bytes]]:
+    """Topic, type, time of recording and CDR of every message that is looked at, in the order of time."""
+    wanted = _wanted(topics)
+    try:
+        for connection, recorded_ns, raw in reader.messages([c for c in reader.connections if c.topic in wanted]):
+            yield connection.topic, connection.msgtype, recorded_ns, bytes(raw)
+    except Exception as error:  # each storage has errors of its own: SQLite, zstd, lz4, struct, the reader's
+        raise SourceError(f"{bag} is damaged: reading it broke off: {error}") from error
+
+
+def _deserialise(topic: str, type_name: str, data: bytes) -> Any:
+    try:
+        return type_store().deserialize_cdr(data, type_name)
+    except Exception as error:  # generated code: whatever a slice or an unpacking of wrong bytes raises
+        raise ImageError(f"message refused: {len(data)} bytes of {topic} are not a {type_name}: {error}") from error
+
+
+def _header(message: Any) -> HeaderFields:
+    stamp = message.header.stamp
+    return HeaderFields(stamp.sec, stamp.nanosec, message.header.frame_id)
