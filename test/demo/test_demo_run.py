@@ -126,6 +126,25 @@ def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
     assert cv2.imread(str(tmp_path / "out/demo.png")) is not None
 
 
+def test_a_demo_of_a_section_at_another_speed_plays_that_alone_and_ends_with_it(tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(10):
+        picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
+        cv2.imwrite(str(frames / f"{index}.png"), picture)
+    part = ("--start", 0.4, "--duration", 0.3, "--speed", 0.5, "--no-loop")
+    words = ("--source", frames, *part, "--out", tmp_path / "o")
+    done = subprocess.run(
+        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (tmp_path / "o/camera.log").read_text()
+    assert "from 0.4 s to 0.7 s, 0.5 times as fast" in log
+    assert "3 frames sent" in log
+    film = cv2.VideoCapture(str(tmp_path / "o/demo.mp4"))
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(5), "10 Hz at half speed"
+
+
 def test_ctrl_c_ends_it_well_at_any_time(tmp_path):
     demo, pids = start("--seconds", 0, "--out", tmp_path, "--size", "320x192")
     demo.send_signal(signal.SIGINT)
