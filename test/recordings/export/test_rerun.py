@@ -1,7 +1,6 @@
 """A bag as a recording for the Rerun viewer, read back with Rerun's own reader."""
 
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,71 +9,15 @@ import pytest
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions, label_fields
 from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.rerun import ExportError, count_messages, write_rrd
-from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS, type_store
-from trust_seg_ros.recordings.replay.serialise import compressed_cdr, detections_cdr, image_cdr, labels_cdr
+from trust_seg_ros.recordings.replay.message_types import IMAGE, LABELS
+from trust_seg_ros.recordings.replay.serialise import image_cdr, labels_cdr
 from trust_seg_ros.rendering import OUTPUTS, ImageFields, Rendering
 from trust_seg_ros.segmentation.labels import load_labels
 
 pytest.importorskip("rerun", reason="needs rerun-sdk")
+pytest.importorskip("rosbags", reason="needs the library rosbags")
+from drive_bags import CAMERA, NODE, SECOND, TOPICS, diagnostics, drive_messages, drive_results, write_bag
 from rerun.chunk import RrdReader
-from rosbags.rosbag2 import StoragePlugin, Writer
-
-sys.path.append(str(Path(__file__).parents[1] / "replay"))
-from drive_frames import drive_results
-
-NODE, CAMERA, SECOND = "/front/trust_seg", "/front/image_raw", 1_000_000_000
-TOPICS = ("overlay", "segmentation", "entropy", "margin", "unreliable", "ood", "segments", "segment_ids")
-
-
-def write_bag(path, messages):
-    """messages: (topic, type, recorded_ns, CDR)."""
-    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        connections = {}
-        for topic, kind, recorded_ns, data in messages:
-            if topic not in connections:
-                connections[topic] = writer.add_connection(topic, kind, typestore=type_store())
-            writer.write(connections[topic], recorded_ns, data)
-    return path
-
-
-def header(result):
-    return HeaderFields(result.frame.stamp_ns // SECOND, result.frame.stamp_ns % SECOND, "front")
-
-
-def diagnostics(values):
-    types = type_store().types
-    pairs = [types["diagnostic_msgs/msg/KeyValue"](key=key, value=value) for key, value in values.items()]
-    status = types["diagnostic_msgs/msg/DiagnosticStatus"](
-        level=0, name=f"{NODE[1:]}: thresholds", message="", hardware_id=CAMERA, values=pairs
-    )
-    kind = "diagnostic_msgs/msg/DiagnosticArray"
-    stamped = types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](1, 0), "")
-    return kind, bytes(type_store().serialize_cdr(types[kind](header=stamped, status=[status]), kind))
-
-
-def frame_messages(result, names, encoding="mono8", compressed=False):
-    """Of one frame; recorded half a second after its stamp."""
-    at, head = result.frame.stamp_ns + SECOND // 2, header(result)
-    if compressed:
-        packed = cv2.imencode(".png", result.frame.image[..., ::-1])[1].tobytes()
-        yield CAMERA, COMPRESSED, at, compressed_cdr(packed, "png", head)
-    else:
-        yield CAMERA, IMAGE, at, image_cdr(ImageFields("rgb8", result.frame.image), head)
-    options = MessageOptions(names, load_labels("camvid11").palette, encoding, every_segment=True)
-    view = Rendering(result, options)
-    for name in TOPICS:
-        fields = OUTPUTS[name].build(view)
-        if name == "segments":
-            yield f"{NODE}/{name}", DETECTIONS, at, detections_cdr(fields, head)
-        else:
-            yield f"{NODE}/{name}", IMAGE, at, image_cdr(fields, head)
-
-
-def drive_messages(encoding="mono8", compressed=False):
-    names, results = drive_results()
-    yield f"{NODE}/label_info", LABELS, SECOND, labels_cdr(label_fields(names, 0.75), HeaderFields())
-    for result in results:
-        yield from frame_messages(result, names, encoding, compressed)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +25,7 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rerun")
     bag = write_bag(folder / "bag", drive_messages())
     seen = []
-    write_rrd(bag, folder / "new" / "drive.rrd", seen.append)
+    assert write_rrd(bag, folder / "new" / "drive.rrd", seen.append) == ""
     return bag, folder / "new" / "drive.rrd", seen
 
 
@@ -240,9 +183,16 @@ def test_thresholds_come_from_the_diagnostics(tmp_path):
 def test_what_cannot_be_read_becomes_text_and_the_rest_is_shown(tmp_path):
     strange = image_cdr(ImageFields("mono8", np.zeros((2, 2), np.uint8)), HeaderFields(4)).replace(b"mono8", b"mono9")
     short = labels_cdr(label_fields(("a",), 0.5), HeaderFields())[:20]
-    messages = [(CAMERA, IMAGE, SECOND, strange), (f"{NODE}/label_info", LABELS, SECOND, short), *drive_messages()]
+    messages = [
+        (CAMERA, IMAGE, SECOND, strange),
+        (CAMERA, IMAGE, SECOND + 1, b"\0\3\0\0"),
+        (f"{NODE}/label_info", LABELS, SECOND, short),
+        *drive_messages(),
+    ]
     write_rrd(write_bag(tmp_path / "bag", messages), tmp_path / "a.rrd")
-    assert "encoding 'mono9'" in component(tmp_path / "a.rrd", f"{CAMERA}/refused", "TextLog:text")[0][0]
+    first, second = component(tmp_path / "a.rrd", f"{CAMERA}/refused", "TextLog:text")
+    assert "encoding 'mono9'" in first[0]
+    assert "representation 0003" in second[0]
     assert "label_info" in component(tmp_path / "a.rrd", f"{NODE}/label_info/refused", "TextLog:text")[0][0]
     assert len(pictures(tmp_path / "a.rrd", CAMERA)) == len(drive_results()[1])
 
@@ -256,10 +206,10 @@ def test_a_bag_of_cameras_alone_without_stamps(tmp_path):
 
 
 def test_what_is_no_such_bag_is_refused_and_leaves_no_file(tmp_path, monkeypatch):
-    other = write_bag(tmp_path / "other", [("/info", *reversed_label())])
+    other = write_bag(tmp_path / "other", [("/info", *labels_alone())])
     with pytest.raises(SourceError, match=r"holds neither images nor outputs.*/info"):
         write_rrd(other, tmp_path / "out" / "a.rrd")
-    with pytest.raises(SourceError, match="cannot be read as a bag"):
+    with pytest.raises(SourceError, match="holds no storage files of a bag"):
         write_rrd(tmp_path, tmp_path / "out" / "a.rrd")
     bag = write_bag(tmp_path / "bag", drive_messages())
     (tmp_path / "file").touch()
@@ -274,8 +224,22 @@ def test_what_is_no_such_bag_is_refused_and_leaves_no_file(tmp_path, monkeypatch
         write_rrd(bag, tmp_path / "a.rrd")
 
 
-def reversed_label():
+def labels_alone():
     return LABELS, SECOND, labels_cdr(label_fields(("a",), 0.5), HeaderFields())
+
+
+def test_a_bag_that_breaks_off_is_shown_as_far_as_it_goes(tmp_path, exported):
+    bag, _, seen = exported
+    [storage] = bag.glob("*.mcap")
+    (tmp_path / "half.mcap").write_bytes(storage.read_bytes()[: storage.stat().st_size * 2 // 3])
+    done = []
+    damage = write_rrd(tmp_path / "half.mcap", tmp_path / "a.rrd", done.append)
+    assert "half.mcap" in damage
+    assert 0 < len(done) < len(seen)
+    whole = pixels(exported[1], f"{NODE}/segmentation", "SegmentationImage")
+    found = pixels(tmp_path / "a.rrd", f"{NODE}/segmentation", "SegmentationImage")
+    assert 0 < len(found) < len(whole)
+    assert all(np.array_equal(a, b) for a, b in zip(found, whole, strict=False))
 
 
 def test_a_failure_on_the_way_leaves_no_file(tmp_path):

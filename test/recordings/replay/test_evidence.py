@@ -1,6 +1,7 @@
 """Pictures, objects and the worst frames."""
 
 import math
+import pickle
 from dataclasses import replace
 
 import cv2
@@ -104,6 +105,15 @@ def test_a_crop_shows_the_object_outlined_and_untouched_inside(box):
     assert np.array_equal(crop, ood_crop(image, ood, 0, 128))
 
 
+def test_the_image_of_a_message_is_cut_as_it_lies_and_left_alone():
+    rows = np.random.default_rng(0).integers(0, 256, (120, 500), dtype=np.uint8)
+    view = np.ndarray((120, 160, 3), np.uint8, rows, strides=(500, 3, 1))
+    rows.flags.writeable = view.flags.writeable = False
+    ood = one_segment((120, 160), (10, 10, 90, 60))
+    assert np.array_equal(ood_crop(view, ood, 0, 128), ood_crop(view.copy(), ood, 0, 128))
+    assert np.array_equal(view, rows[:, :480].reshape(120, 160, 3))
+
+
 def test_badness_is_the_area_that_is_not_to_be_trusted():
     full = {"flagged_pixels": 0.25, "unreliable_pixels": 0.5, "ood_pixels": 0.125}
     assert badness(full) == 0.875
@@ -150,9 +160,13 @@ def test_the_worst_of_all_are_the_worst_of_the_worst_of_pieces(frames, count, ap
     for (bad, camera, at), piece in zip(frames, piece_of, strict=False):
         pieces[piece].add(bad, picture(camera, at))
     total = WorstFrames(count, apart_ns / 1e9)
-    total.merge(reversed(pieces))
+    total.merge(pickle.loads(pickle.dumps(pieces[::-1])))  # pieces are chosen in other processes
     expected = plain_choice(frames, count, apart_ns)
     assert kept(total) == expected
+    handed_on = WorstFrames(count, apart_ns / 1e9)
+    for bad, seen in (one for piece in pieces for one in piece.kept()):
+        handed_on.add(bad, seen)
+    assert kept(handed_on) == expected
     at_once = WorstFrames(count, apart_ns / 1e9)
     for bad, camera, at in frames:
         at_once.add(bad, picture(camera, at))

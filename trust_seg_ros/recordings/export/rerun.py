@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.image_messages import ImageError
+from trust_seg_ros.image_messages import ImageError, is_plain
 from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader
 from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.bag_topics import LABEL_INFO, SEGMENTS, BagTopics, CameraFinder, sort_topics
 from trust_seg_ros.recordings.replay.message_types import type_store
 
 if TYPE_CHECKING:
-    from rosbags.highlevel import AnyReader
-
     from trust_seg_ros.recordings.export.rerun_entities import Entity
 
 STAMP, RECORDED = "stamp", "recorded"
@@ -29,7 +28,7 @@ class ExportError(TrustSegError):
     """A recording for a viewer cannot be written."""
 
 
-def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = None) -> None:
+def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = None) -> str:
     """Write what a bag holds of cameras and of nodes of this package as a Rerun recording.
 
     Entities are named as the topics: camera images, and below each node its overlay, classes (with names and colours),
@@ -38,17 +37,20 @@ def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = Non
     and of the recorder (``recorded``). An image that cannot be read becomes a line of text at its topic.
 
     Args:
-        bag: a rosbag2 with outputs of ``trust-seg replay`` or of the node.
+        bag: with outputs of ``trust-seg replay`` or of the node.
         out: the file, ending in .rrd; it has its name only once it is whole.
         progress: called after every message with the number of messages done so far, of :func:`count_messages`.
 
+    Returns:
+        What was lost of a damaged bag, which is shown as far as it can be read; "" for an intact one.
+
     Raises:
         ExportError: rerun-sdk is not installed, or the file cannot be written.
-        SourceError: the bag cannot be read, is damaged, or holds neither images nor outputs.
+        SourceError: the bag cannot be read, or holds neither images nor outputs.
     """
     rr = _rerun()
-    with _open(bag) as reader:
-        topics = _topics(reader, bag)
+    with BagReader.open(bag) as reader:
+        topics = _topics(reader)
         part = out.with_name(f".{out.name}.part")
         stream = rr.RecordingStream("trust_seg", send_properties=False)
         if not stream.is_enabled():
@@ -59,9 +61,10 @@ def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = Non
             stream.set_log_time_enabled(False)
             stream.set_log_tick_enabled(False)
             stream.save(part)
-            _Export(stream, topics).run(_messages(reader, bag, topics), progress)
+            _Export(stream, topics, reader).run(progress)
             stream.disconnect()
             part.replace(out)
+            return reader.damage
         except OSError as error:
             raise ExportError(f"{out}: the recording cannot be written there ({error.strerror})") from error
         finally:
@@ -76,38 +79,40 @@ def count_messages(bag: Path) -> int:
     Raises:
         SourceError: the bag cannot be read, or holds neither images nor outputs.
     """
-    with _open(bag) as reader:
-        wanted = _wanted(_topics(reader, bag))
-        return sum(c.msgcount for c in reader.connections if c.topic in wanted)
+    with BagReader.open(bag) as reader:
+        return sum(reader.topics[name].messages for name in _wanted(_topics(reader)))
 
 
 class _Export:
     """Logs messages one by one."""
 
-    def __init__(self, stream: Any, topics: BagTopics) -> None:
+    def __init__(self, stream: Any, topics: BagTopics, reader: BagReader) -> None:
         from trust_seg_ros.recordings.export import rerun_entities
 
-        self._stream, self._topics, self._entities = stream, topics, rerun_entities
+        self._stream, self._topics, self._reader, self._entities = stream, topics, reader, rerun_entities
         self._cameras = CameraFinder()
         self._shown: set[str] = set()
 
-    def run(self, messages: Iterator[tuple[str, str, int, bytes]], progress: Callable[[int], None] | None) -> None:
+    def run(self, progress: Callable[[int], None] | None) -> None:
         """Log all messages, then how to arrange them."""
         for node in self._topics.nodes:
             for entity in self._entities.fixed_entities(node):
                 self._stream.log(entity.path, entity.what, static=True, strict=True)
-        for done, (topic, type_name, recorded_ns, data) in enumerate(messages, 1):
+        for done, message in enumerate(self._reader.messages(_wanted(self._topics)), 1):
             try:
-                header, entities = self._message(topic, type_name, data)
+                header, entities = self._message(message)
             except ImageError as error:
-                header, entities = HeaderFields(), [self._entities.refusal(topic, error)]
-            self._log(entities, header, recorded_ns)
+                header, entities = HeaderFields(), [self._entities.refusal(message.topic, error)]
+            self._log(entities, header, message.recorded_ns)
             if progress is not None:
                 progress(done)
         self._arrange()
 
-    def _message(self, topic: str, type_name: str, data: bytes) -> tuple[HeaderFields, list[Entity]]:
-        e, (node, output) = self._entities, self._topics.outputs.get(topic, ("", ""))
+    def _message(self, recorded: BagMessage) -> tuple[HeaderFields, list[Entity]]:
+        e, topic, data = self._entities, recorded.topic, recorded.data
+        if not is_plain(data):
+            raise ImageError(f"message refused: representation {data[:2].hex() or 'empty'}, expected plain CDR")
+        (node, output), type_name = self._topics.outputs.get(topic, ("", "")), self._reader.topics[topic].type_name
         if not node:
             if topic in self._topics.diagnostics:
                 return self._diagnostics(_deserialise(topic, type_name, data))
@@ -156,25 +161,12 @@ def _rerun() -> Any:
     return rerun
 
 
-def _open(bag: Path) -> AnyReader:
-    store = type_store()
-    from rosbags.highlevel import AnyReader, AnyReaderError
-
-    try:
-        reader = AnyReader([bag], default_typestore=store)
-        reader.open()
-        reader.close()
-    except (AnyReaderError, OSError, ValueError, KeyError) as error:
-        raise SourceError(f"{bag} cannot be read as a bag: {error}") from error
-    return reader
-
-
-def _topics(reader: AnyReader, bag: Path) -> BagTopics:
-    types = {c.topic: c.msgtype for c in reader.connections}
+def _topics(reader: BagReader) -> BagTopics:
+    types = {name: topic.type_name for name, topic in reader.topics.items()}
     topics = sort_topics(types)
     if not topics.outputs and not topics.cameras:
         there = ", ".join(f"{name} ({kind})" for name, kind in sorted(types.items())) or "none"
-        raise SourceError(f"{bag} holds neither images nor outputs of trust_seg; its topics: {there}")
+        raise SourceError(f"{reader.path} holds neither images nor outputs of trust_seg; its topics: {there}")
     return topics
 
 
@@ -183,16 +175,6 @@ def _wanted(topics: BagTopics) -> set[str]:
 
     shown = {topic for topic, (_, output) in topics.outputs.items() if output in SHOWN}
     return shown | set(topics.cameras) | set(topics.diagnostics)
-
-
-def _messages(reader: AnyReader, bag: Path, topics: BagTopics) -> Iterator[tuple[str, str, int, bytes]]:
-    """Topic, type, time of recording and CDR of every message that is looked at, in the order of time."""
-    wanted = _wanted(topics)
-    try:
-        for connection, recorded_ns, raw in reader.messages([c for c in reader.connections if c.topic in wanted]):
-            yield connection.topic, connection.msgtype, recorded_ns, bytes(raw)
-    except Exception as error:  # each storage has errors of its own: SQLite, zstd, lz4, struct, the reader's
-        raise SourceError(f"{bag} is damaged: reading it broke off: {error}") from error
 
 
 def _deserialise(topic: str, type_name: str, data: bytes) -> Any:

@@ -160,6 +160,10 @@ class WorstFrames:
         if len(self._slots) > 3 * self.count:
             del self._slots[max(self._slots, key=lambda slot: self._slots[slot][0])]
 
+    def kept(self) -> list[tuple[float, FramePicture]]:
+        """Badness and picture of every frame that is kept, to be shown to another: more than are chosen."""
+        return [(-minus_bad, picture) for (minus_bad, _, _), picture in self._slots.values()]
+
     def merge(self, others: Iterable[WorstFrames]) -> None:
         """Take in what others have kept, which were made with the same numbers."""
         for other in others:
