@@ -1,0 +1,58 @@
+"""Reliability by predicted class: means from the sums that the replay has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.records import ClassSums, Drive
+from trust_seg_ros.recordings.report import formats, summary
+
+
+def add(sums: Iterable[ClassSums], classes: int) -> ClassSums:
+    """The sums of several cameras together; zeros (q,) for none."""
+    names = ClassSums.__dataclass_fields__
+    total = {name: np.zeros(classes, np.float64) for name in names}
+    for one in sums:
+        for name in names:
+            total[name] += getattr(one, name)
+    return ClassSums(**total)
+
+
+def class_means(sums: ClassSums) -> dict[str, np.ndarray]:
+    """What the sums come to, each (q,) float64; NaN where a class has nothing to average over.
+
+    Returns:
+        ``pixels``: share of all pixels, 0..1; ``entropy``: mean normalised entropy of its pixels, 0..1; ``segments``:
+        their number; ``unreliable``: share of the judged segments flagged unreliable, 0..1; ``p_wrong``: mean P(false
+        positive) of the judged segments; ``iou``: their mean predicted IoU.
+    """
+    return {
+        "pixels": _over(sums.pixels, np.sum(sums.pixels)),
+        "entropy": _over(sums.entropy, sums.pixels),
+        "segments": np.asarray(sums.segments, np.float64),
+        "unreliable": _over(sums.unreliable, sums.judged),
+        "p_wrong": _over(sums.p_wrong, sums.judged),
+        "iou": _over(sums.iou, sums.judged),
+    }
+
+
+def _over(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    counts = np.broadcast_to(np.asarray(counts, np.float64), np.shape(sums))
+    return np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+
+
+def classes_data(drive: Drive) -> dict[str, Any]:
+    """Rows of the class table: of all cameras, then of each; classes that were never predicted are only named."""
+    q = len(drive.class_names)
+    tables = [add(drive.classes.values(), q)]
+    tables += [add([drive.classes[c]] if c in drive.classes else [], q) for c in summary.cameras(drive)]
+    seen = np.flatnonzero(tables[0].pixels > 0)
+    return {
+        "names": [str(drive.class_names[i]) for i in seen],
+        "colours": [formats.colour(drive.palette[i]) for i in seen],
+        "never": [str(name) for i, name in enumerate(drive.class_names) if i not in set(seen.tolist())],
+        "tables": [{name: formats.rounded(v[seen]) for name, v in class_means(t).items()} for t in tables],
+    }

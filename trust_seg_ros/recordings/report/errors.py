@@ -1,0 +1,7 @@
+"""What can go wrong with a report."""
+
+from trust_seg_ros.errors import TrustSegError
+
+
+class ReportError(TrustSegError):
+    """The report of a drive cannot be written."""

@@ -1,0 +1,112 @@
+"""The page: everything of a drive in one HTML file that needs no network.
+
+The page forbids itself every connection (Content-Security-Policy), and runs no scripts but those named there by hash,
+so that nothing that came from a recording can act.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from trust_seg_ros.recordings.replay.records import Drive
+from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, timeline
+from trust_seg_ros.recordings.report.errors import ReportError
+
+SCRIPTS = ("plots.js", "timeline.js", "viewer.js", "classes.js", "report.js")
+"""The page's own scripts, in the order in which they run."""
+
+
+def write_report(path: Path, drive: Drive) -> None:
+    """Write the report of a drive, under its name only when it is whole.
+
+    Equal drives make equal bytes.
+
+    Raises:
+        ReportError: plotly is not installed, or the file cannot be written.
+    """
+    page = report_html(drive).encode()
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(page)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ReportError(f"cannot write the report {path}: {error}; choose a folder that can be written") from error
+
+
+def report_html(drive: Drive) -> str:
+    """The page as text.
+
+    Raises:
+        ReportError: plotly is not installed.
+    """
+    plotly, own = as_script(_plotly()), as_script("\n".join(_asset(name) for name in SCRIPTS))
+    values = {
+        "policy": f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; base-uri 'none'; "
+        f"form-action 'none'; script-src '{_hash(plotly)}' '{_hash(own)}'",
+        "title": formats.text(drive.title),
+        "style": _asset("report.css"),
+        "head": summary.head_html(drive),
+        "cameras": summary.cameras_html(drive),
+        "timeline_text": _timeline_text(drive),
+        "worst": pictures.worst_html(drive),
+        "objects": objects.objects_html(drive),
+        "latency": latency.latency_html(drive),
+        "facts": summary.facts_html(drive),
+        "pictures": pictures.pictures_html(drive),
+        "data": formats.json_text(page_data(drive)),
+        "plotly": plotly,
+        "script": own,
+    }
+    return Template(_asset("page.html")).substitute(values)
+
+
+def page_data(drive: Drive) -> dict[str, Any]:
+    """What the page's scripts draw from, without the pictures themselves."""
+    return {
+        "cameras": list(summary.cameras(drive)),
+        "pixelScore": drive.pixel_score,
+        "oodScore": drive.ood_score,
+        "duration": round(float(drive.duration_s), 3),
+        "frames": timeline.timeline_data(drive),
+        "pictures": pictures.pictures_data(drive),
+        "classes": classes.classes_data(drive),
+        "latency": latency.latency_data(drive),
+    }
+
+
+def as_script(source: str) -> str:
+    """JavaScript that can stand inside a ``<script>``: without the character sequences that HTML reads there."""
+    return source.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _timeline_text(drive: Drive) -> str:
+    if not len(drive.frames["camera"]):
+        return "There are no frames in this drive."
+    said = "Drag to zoom, double click for the whole drive; click to see the nearest frame with a picture."
+    if drive.shift:
+        return f"{said} The shift monitor is silent: {formats.text(drive.shift)}."
+    return f"{said} Shaded: the shift monitor had fired."
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ReportError("the report draws with plotly, which is not installed; pip install plotly") from error
+    return get_plotlyjs()
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("assets", name).read_text("utf-8")
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
