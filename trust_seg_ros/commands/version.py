@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+
+from trust_seg_ros.version import installed_version
 
 _STANDS_ON = ("torch", "numpy", "numba", "opencv-python-headless", "rclpy", "rosbags", "transformers")
 
@@ -16,16 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the versions; returns the exit status."""
-    print(f"trust_seg_ros {_version('trust_seg_ros')}")
-    print(f"python {platform.python_version()} on {platform.machine()}")
+    print(f"trust_seg_ros {installed_version('trust_seg_ros')}")
+    print(f"python {platform.pythoninstalled_version()} on {platform.machine()}")
     print(f"ROS_DISTRO {os.environ.get('ROS_DISTRO', 'not set')}")
     for name in _STANDS_ON:
-        print(f"{name} {_version(name)}")
+        print(f"{name} {installed_version(name)}")
     return 0
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

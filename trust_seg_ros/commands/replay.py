@@ -1,0 +1,223 @@
+"""``trust-seg replay``: recordings through the pipeline, offline: bag in, bag, tables and report out."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from trust_seg_ros.recordings.replay.job import Job
+    from trust_seg_ros.recordings.replay.options import ReplayOptions
+    from trust_seg_ros.recordings.replay.run import Outcome
+    from trust_seg_ros.recordings.replay.workers import Workers
+
+EPILOG = """examples:
+  trust-seg replay drive/ --out out/drive                      the only image topic, every output, MCAP
+  trust-seg replay drive/ --out out/drive --report --segments  with the drive report and a table of all segments
+  trust-seg replay drive.mcap --image-topic /front/image_raw --image-topic /rear/image_raw --out out/drive
+  trust-seg replay images/ --number-rate 30 --out out/drive    a folder of images (CamVid counts frames at 30 Hz)
+  trust-seg replay 'bags/*' --out out/fleet --workers 8        every bag of a folder, into folders of its own
+  trust-seg replay 'bags/*' --out /shared/fleet --ray auto     the same on a Ray cluster that shares these folders
+  trust-seg replay drive/ --out out/strict -p thresholds.pixel:=0.4 --topics segmentation unreliable segments
+
+Every image goes through the same pipeline as in the node, none is dropped, and what the node would have published is
+written with the stamps and frame ids of the images: one rosbag2 for `ros2 bag play`, RViz and Foxglove. Parameters
+are the node's (--params-file, -p). The same recording and settings give the same bag, byte for byte on one kind of
+machine, however many workers took part. The work is done in chunks: stopped, or killed, the same command goes on where
+it was. docs/replay.md tells more.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="BAG",
+        help="rosbag2 folder or file (.mcap, .db3), ROS 1 bag, folder of images, video; several, or a quoted pattern",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the output bag")
+    parser.add_argument("--force", action="store_true", help="replace an earlier replay in OUT")
+    source = parser.add_argument_group("what is read")
+    source.add_argument(
+        "--image-topic",
+        action="append",
+        default=[],
+        metavar="[NS=]TOPIC",
+        help="images to replay; may be given several times, with the namespace of its outputs (default: the only one)",
+    )
+    source.add_argument("--start", type=float, default=0.0, metavar="S", help="begin S seconds into the recording")
+    source.add_argument("--duration", type=float, metavar="S", help="end after S seconds of it (default: at its end)")
+    source.add_argument("--rate", type=float, metavar="HZ", help="images per second of a folder (default: 10)")
+    source.add_argument(
+        "--number-rate", type=float, metavar="HZ", help="numbers in file names count frames at this rate (CamVid: 30)"
+    )
+    node = parser.add_argument_group("how it is judged")
+    node.add_argument("--params-file", type=Path, metavar="YAML", help="parameters of the node, as for ros2 run")
+    node.add_argument(
+        "-p", dest="parameters", action="append", default=[], metavar="NAME:=VALUE", help="one parameter of the node"
+    )
+    _add_output_arguments(parser)
+    work = parser.add_argument_group("who does the work")
+    work.add_argument(
+        "--workers", type=int, metavar="N", help="processes of this machine (default: one per core on a CPU, at most 8)"
+    )
+    work.add_argument(
+        "--ray", metavar="ADDRESS", help="do it on a Ray cluster: auto, local, or ray://HOST:10001 (needs ray)"
+    )
+    work.add_argument(
+        "--chunk-frames", type=int, default=32, metavar="N", help="frames per chunk and file (default: %(default)s)"
+    )
+
+
+def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    out = parser.add_argument_group("what is written")
+    out.add_argument("--topics", nargs="+", metavar="NAME", help="outputs to write (default: every one of the node)")
+    out.add_argument(
+        "--keep",
+        default="images",
+        choices=("images", "all", "none"),
+        help="topics of the recording to copy: those replayed, all, none (default: %(default)s)",
+    )
+    out.add_argument("--storage", default="mcap", choices=("mcap", "sqlite3"), help="(default: %(default)s)")
+    out.add_argument("--compression", default="zstd", choices=("zstd", "none"), help="(default: %(default)s)")
+    out.add_argument("--report", action="store_true", help="write report.html: the whole drive on one page")
+    out.add_argument("--segments", action="store_true", help="write segments.parquet: a row per segment, all metrics")
+    out.add_argument("--rerun", action="store_true", help="write trust_seg.rrd for the Rerun viewer (needs rerun-sdk)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay; returns the exit status: 0 when every recording is whole, 1 when one is not."""
+    from trust_seg_ros.commands import replay_report as show
+    from trust_seg_ros.recordings.replay.run import run_jobs
+
+    console = Console()
+    if not console.is_terminal:  # nobody knows the width of a file
+        console.width = 160
+    jobs = _jobs(args, console)
+    todo = [job for job in jobs if not job.complete]
+    outcomes: list[Outcome] = []
+    if todo:
+        for job in todo:
+            job.prepare(args.force)
+        facts = [("command", "trust-seg " + " ".join(args.words))]
+        with show.progress(console, todo) as bar:
+            workers = _workers(args, todo, bar.tick)
+            try:
+                outcomes = run_jobs(todo, workers, facts, bar.chunk, bar.finished)
+            except KeyboardInterrupt:
+                console.print("stopped; the same command goes on where it was", style="yellow")
+                raise
+            finally:
+                workers.close()
+    _export(args, jobs, outcomes, console)
+    return show.conclude(console, args.out, jobs, outcomes)
+
+
+def _jobs(args: argparse.Namespace, console: Console) -> list[Job]:
+    from trust_seg_ros.recordings.errors import SourceError
+    from trust_seg_ros.recordings.replay.options import SourceSpec
+    from trust_seg_ros.recordings.replay.prepare import make_job, output_folders
+
+    options, topics = _options(args), _topics(args.image_topic)
+    folders = output_folders(_expanded(args.sources), args.out)
+    jobs, refused = [], 0
+    for path, out in folders.items():
+        try:
+            job = make_job(SourceSpec(path, args.rate, args.number_rate), topics, out, options)
+        except SourceError as error:
+            if len(folders) == 1:
+                raise
+            refused += 1
+            console.print(f"left out: {error}", style="red", highlight=False)
+            continue
+        if args.force and job.complete:
+            job.clear()
+        jobs.append(job)
+    if not jobs:
+        raise SourceError(f"none of the {refused} recordings can be read; the reasons stand above")
+    return jobs
+
+
+def _options(args: argparse.Namespace) -> ReplayOptions:
+    from trust_seg_ros.commands.replay_parameters import replay_parameters
+    from trust_seg_ros.recordings.replay.options import ReplayOptions
+    from trust_seg_ros.recordings.replay.workers import with_threads
+    from trust_seg_ros.rendering import OUTPUTS
+
+    node = replay_parameters(args.params_file, args.parameters)
+    return ReplayOptions(
+        pipeline=with_threads(node.pipeline, node.thresholds.remembers),
+        thresholds=node.thresholds,
+        topics=tuple(dict.fromkeys(args.topics)) if args.topics else tuple(OUTPUTS),
+        entropy_encoding=node.entropy_encoding,
+        gradient_label=node.gradient_label,
+        every_segment=node.every_segment,
+        overlay_alpha=node.overlay_alpha,
+        max_pixels=node.max_image_pixels,
+        keep=args.keep,
+        storage=args.storage,
+        compression=args.compression,
+        chunk_frames=args.chunk_frames,
+        segments=args.segments,
+        pictures=PICTURES if args.report else 0,
+        start_s=args.start,
+        duration_s=args.duration,
+    )
+
+
+PICTURES = 120
+"""Frames of a report that are evenly spread."""
+
+
+def _topics(words: Sequence[str]) -> dict[str, str]:
+    pairs = [word.rpartition("=") for word in words]
+    return {topic if topic.startswith("/") else f"/{topic}": name for name, _, topic in pairs}
+
+
+def _expanded(sources: Sequence[str]) -> list[Path]:
+    """The recordings that are meant; a pattern may have been quoted, and finds other things, too."""
+    from trust_seg_ros.recordings.errors import NothingThere
+
+    found: list[Path] = []
+    for source in sources:
+        if Path(source).exists() or not glob.has_magic(source):
+            found.append(Path(source))
+            continue
+        matches = [Path(match) for match in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207  (absolute ones)
+        if not matches:
+            raise NothingThere(f"no path matches {source!r}")
+        found += matches
+    return found
+
+
+def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: object) -> Workers:
+    from trust_seg_ros.recordings.replay.errors import ReplayError
+    from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, default_workers
+
+    if args.ray is not None:
+        from trust_seg_ros.recordings.replay.ray_workers import RayWorkers
+
+        return RayWorkers(args.ray, jobs[0].options)
+    if args.workers is not None and not 1 <= args.workers <= 256:
+        raise ReplayError(f"--workers is {args.workers}; expected 1 to 256")
+    count = args.workers or default_workers(jobs)
+    return OwnProcess(tick) if count == 1 else Processes(count)  # type: ignore[arg-type]
+
+
+def _export(args: argparse.Namespace, jobs: Sequence[Job], outcomes: Sequence[Outcome], console: Console) -> None:
+    from trust_seg_ros.recordings.replay.job import RERUN
+
+    for job in jobs:
+        target = job.out / RERUN
+        if args.rerun and job.complete and (outcomes or not target.is_file()):
+            from trust_seg_ros.recordings.export.rerun import write_rerun
+
+            with console.status(f"writing {target}"):
+                write_rerun(job.out, target, None)

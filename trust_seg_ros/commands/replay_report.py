@@ -1,0 +1,155 @@
+"""What ``trust-seg replay`` says: a bar while it works, and what came out of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from trust_seg_ros.recordings.replay.errors import explained
+from trust_seg_ros.recordings.replay.job import Job
+from trust_seg_ros.recordings.replay.run import Outcome
+from trust_seg_ros.recordings.replay.workers import Done
+
+SUMMARY = "replay.csv"
+_STEPS = {"read": "reading", "judge": "pipeline", "write": "writing", "gather": "gathering for tables and report"}
+
+
+class ReplayBar:
+    """Frames done and to do, of all recordings together."""
+
+    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
+        self._progress, self._ticked = progress, 0
+        total = sum(job.frames for job in jobs)
+        done = sum(round(job.frames * sum(map(job.is_done, range(len(job.chunks)))) / len(job.chunks)) for job in jobs)
+        self._task = progress.add_task("replaying", total=total, completed=done)
+
+    def tick(self) -> None:
+        """One frame of this process."""
+        self._ticked += 1
+        self._progress.advance(self._task)
+
+    def chunk(self, done: Done) -> None:
+        """A chunk has ended; its frames count unless they were ticked."""
+        self._progress.advance(self._task, max(0, done.frames - self._ticked))
+        self._ticked = 0
+        if done.error is not None:
+            self._progress.console.print(f"{done.task.job.source.path}: {done.error}", style="red", highlight=False)
+
+    def finished(self, outcome: Outcome) -> None:
+        """A recording is whole, or given up."""
+        if outcome.finished is not None:
+            self._progress.console.print(f"{outcome.job.out} is complete", style="green", highlight=False)
+
+
+@contextmanager
+def progress(console: Console, jobs: Sequence[Job]) -> Iterator[ReplayBar]:
+    """The bar, while the work is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield ReplayBar(bar, jobs)
+
+
+def conclude(console: Console, out: Path, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> int:
+    """Say what came out; returns the exit status.
+
+    Raises:
+        TrustSegError: the only recording failed.
+    """
+    by_out = {outcome.job.out: outcome for outcome in outcomes}
+    if len(jobs) == 1:
+        outcome = by_out.get(jobs[0].out)
+        if outcome is None:
+            console.print(f"{jobs[0].out} is complete already (--force makes it anew)", highlight=False)
+            return 0
+        if outcome.error is not None:
+            raise outcome.error
+        _one(console, outcome)
+        return 0
+    rows = [_row(job, by_out.get(job.out)) for job in jobs]
+    table = Table("recording", "frames", "refused", "frames/s", "flagged", "OoD segments", "state")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    retried = [f"{o.job.source.path}: {text}" for o in outcomes for text in o.retried]
+    for text in retried:
+        console.print(f"tried again: {text}", style="yellow", highlight=False)
+    with explained(out), (out / SUMMARY).open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state"])
+        writer.writerows(rows)
+    return 1 if any(outcome.error is not None for outcome in outcomes) else 0
+
+
+def _one(console: Console, outcome: Outcome) -> None:
+    finished = outcome.finished
+    assert finished is not None
+    frames, drive = finished.drive.frames, finished.drive
+    judged = finished.frames - finished.refused
+    console.print(f"{judged} frames judged, {finished.refused} refused", highlight=False)
+    if outcome.resumed:
+        console.print(f"{outcome.resumed} of {len(outcome.job.chunks)} chunks were done before", highlight=False)
+    if judged:
+        console.print(
+            f"flagged {_mean(frames, 'flagged_pixels'):.1%} of the pixels, "
+            f"{_mean(frames, 'unreliable_pixels'):.1%} lie on unreliable segments, "
+            f"{int(frames['ood_segments'].sum())} OoD segments",
+            highlight=False,
+        )
+    for note in drive.notes:
+        console.print(f"note: {note}", style="yellow", highlight=False)
+    for text in outcome.retried:
+        console.print(f"tried again: {text}", style="yellow", highlight=False)
+    _speed(console, outcome)
+    for name in finished.products:
+        console.print(f"  {finished.out / name}", highlight=False)
+
+
+def _speed(console: Console, outcome: Outcome) -> None:
+    finished = outcome.finished
+    assert finished is not None
+    spent = sum(finished.seconds.values())
+    if outcome.resumed or not spent or not outcome.seconds:
+        return
+    shares = ", ".join(f"{_STEPS[name]} {seconds / spent:.1%}" for name, seconds in finished.seconds.items())
+    console.print(
+        f"{finished.frames / outcome.seconds:.1f} frames/s ({outcome.seconds:.1f} s in all); {shares}", highlight=False
+    )
+
+
+def _row(job: Job, outcome: Outcome | None) -> list[str]:
+    name = str(job.source.path)
+    if outcome is None:
+        return [name, "", "", "", "", "", "complete already"]
+    if outcome.finished is None:
+        return [name, str(job.frames), "", "", "", "", f"failed: {outcome.error}"]
+    frames = outcome.finished.drive.frames
+    return [
+        name,
+        str(outcome.finished.frames),
+        str(outcome.finished.refused),
+        f"{outcome.finished.frames / outcome.seconds:.1f}" if outcome.seconds else "",
+        f"{_mean(frames, 'flagged_pixels'):.1%}",
+        str(int(frames["ood_segments"].sum())),
+        "complete",
+    ]
+
+
+def _mean(frames: dict[str, np.ndarray], column: str) -> float:
+    values = frames[column]
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,124 @@
+"""A rosbag2 of several files: each is written by itself, and ``metadata.yaml`` over all of them comes last."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trust_seg_ros.recordings.bag_reader import BagTopic
+from trust_seg_ros.recordings.replay.message_types import type_store
+
+NAME = "trust_seg"
+SUFFIX = {"mcap": ".mcap", "sqlite3": ".db3"}
+_VERSION = 8
+"""Of the metadata: the newest that Humble, Jazzy and Kilted read alike."""
+_FASTEST = 1
+"""Level of zstd. Masks and maps shrink to a third; higher levels take several times as long for a tenth less."""
+
+Metadata = dict[str, Any]
+
+
+def file_name(index: int, storage: str) -> str:
+    """Of one part; rosbag2 numbers the files of a split bag like this."""
+    return f"{NAME}_{index}{SUFFIX[storage]}"
+
+
+class PartWriter:
+    """One file of the bag.
+
+    Args:
+        folder: an existing folder; the file appears in a folder of its own below it.
+        index: number of the part.
+        storage: ``mcap`` or ``sqlite3``.
+        compression: ``zstd`` or ``none``.
+    """
+
+    def __init__(self, folder: Path, index: int, storage: str, compression: str) -> None:
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+        self.path = folder / f"{NAME}_{index}"
+        self._writer = Writer(self.path, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
+        if compression == "zstd":
+            mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
+            self._writer.set_compression(mode, CompressionFormat.ZSTD)
+        self._writer.open()
+        if compression == "zstd" and storage == "mcap":
+            self._writer.storage.compressor = _compress_fast  # type: ignore[union-attr]
+        self._connections: dict[str, Any] = {}
+
+    def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
+        """Add a message; the topic is declared with its first one."""
+        connection = self._connections.get(topic.name)
+        if connection is None:
+            connection = self._connections[topic.name] = self._declare(topic)
+        self._writer.write(connection, recorded_ns, data)
+
+    def close(self) -> Path:
+        """Finish the file; returns it."""
+        self._writer.close()
+        return next(p for p in self.path.iterdir() if p.suffix in SUFFIX.values())
+
+    def abort(self) -> None:
+        """Leave it unfinished."""
+        self._writer.abort()
+
+    def _declare(self, topic: BagTopic) -> Any:
+        known = {"msgdef": topic.definition, "rihs01": topic.digest} if topic.definition and topic.digest else {}
+        store = {} if known else {"typestore": type_store()}
+        return self._writer.add_connection(
+            topic.name, topic.type_name, offered_qos_profiles=topic.qos, **known, **store
+        )
+
+
+def part_metadata(folder: Path) -> Metadata:
+    """What was written about a finished part."""
+    loaded = _yaml().load((folder / "metadata.yaml").read_text("utf-8"))
+    return loaded["rosbag2_bagfile_information"]
+
+
+def join_metadata(parts: Sequence[Metadata], custom: dict[str, str]) -> str:
+    """``metadata.yaml`` of the bag that these parts make up, in their order.
+
+    Args:
+        parts: of finished parts with at least one message; at least one.
+        custom: facts of one's own.
+    """
+    starts = [part["starting_time"]["nanoseconds_since_epoch"] for part in parts]
+    ends = [start + part["duration"]["nanoseconds"] for start, part in zip(starts, parts, strict=True)]
+    topics: dict[str, Metadata] = {}
+    for part in parts:
+        for entry in part["topics_with_message_count"]:
+            name = entry["topic_metadata"]["name"]
+            count = topics[name]["message_count"] if name in topics else 0
+            topics[name] = {**entry, "message_count": count + entry["message_count"]}
+    whole = {
+        **parts[0],
+        "relative_file_paths": [path for part in parts for path in part["relative_file_paths"]],
+        "duration": {"nanoseconds": max(ends) - min(starts)},
+        "starting_time": {"nanoseconds_since_epoch": min(starts)},
+        "message_count": sum(part["message_count"] for part in parts),
+        "topics_with_message_count": [topics[name] for name in sorted(topics)],
+        "files": [file for part in parts for file in part["files"]],
+        "custom_data": custom,
+    }
+    text = io.StringIO()
+    _yaml().dump({"rosbag2_bagfile_information": whole}, text)
+    return text.getvalue()
+
+
+def _compress_fast(data: bytes) -> bytes:
+    try:
+        from compression import zstd
+    except ImportError:  # Python before 3.14
+        from backports import zstd
+    return zstd.compress(data, _FASTEST)
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    return yaml

@@ -1,0 +1,120 @@
+"""What is remembered of a finished chunk besides its messages, as JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.bag_parts import Metadata
+from trust_seg_ros.recordings.replay.frame_work import CameraMemory
+from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+from trust_seg_ros.thresholds.in_force import ThresholdMemory
+from trust_seg_ros.thresholds.shift import WindowMemory
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ChunkRecord:
+    """One finished chunk.
+
+    Attributes:
+        file: its file of the bag; "" where it holds no message.
+        metadata: of that file, as rosbag2 has it.
+        frames: rows of the frame table, without what needs the frames before.
+        classes: camera -> sums by class.
+        objects: OoD objects that are kept for the report.
+        objects_total: how many there were.
+        spread: pictures of frames evenly spread over the drive.
+        worst: badness and picture of what may be among the worst of the drive.
+        latency: topic -> (recorded_ns, ms) of messages recorded live.
+        memory: camera -> what its past leaves for the next chunk.
+        seconds: name of the step -> seconds spent in it.
+        notes: what a reader must know.
+        names, palette: of the classes.
+        facts: (name, value) about the network and its models.
+    """
+
+    file: str
+    metadata: Metadata
+    frames: list[Row]
+    classes: Mapping[str, ClassSums]
+    objects: list[OodObject]
+    objects_total: int
+    spread: list[FramePicture]
+    worst: list[tuple[float, FramePicture]]
+    latency: Mapping[str, list[tuple[int, float]]]
+    memory: Mapping[str, CameraMemory]
+    seconds: Mapping[str, float]
+    notes: list[str] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+    palette: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """As a JSON file."""
+        path.write_text(json.dumps(_plain(vars(self))), "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> ChunkRecord:
+        """What :meth:`write` wrote."""
+        d = json.loads(path.read_text("utf-8"))
+        return cls(
+            file=d["file"],
+            metadata=d["metadata"],
+            frames=d["frames"],
+            classes={camera: _sums(sums) for camera, sums in d["classes"].items()},
+            objects=[OodObject(**{**o, "box": tuple(o["box"]), "crop": _bytes(o["crop"])}) for o in d["objects"]],
+            objects_total=d["objects_total"],
+            spread=[_picture(p) for p in d["spread"]],
+            worst=[(bad, _picture(p)) for bad, p in d["worst"]],
+            latency={topic: [(at, ms) for at, ms in pairs] for topic, pairs in d["latency"].items()},
+            memory={camera: _memory(m) for camera, m in d["memory"].items()},
+            seconds=d["seconds"],
+            notes=d["notes"],
+            names=tuple(d["names"]),
+            palette=np.array(d["palette"], np.uint8).reshape(-1, 3),
+            facts=[(name, value) for name, value in d["facts"]],
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return _plain(asdict(value)) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+def _sums(d: dict[str, Any]) -> ClassSums:
+    return ClassSums(**{name: np.array(values, float) for name, values in d.items()})
+
+
+def _picture(d: dict[str, Any]) -> FramePicture:
+    return FramePicture(**{**d, "overlay": _bytes(d["overlay"]), "entropy": _bytes(d["entropy"])})
+
+
+def _memory(d: dict[str, Any]) -> CameraMemory:
+    past = d["thresholds"]
+    if past is None:
+        return CameraMemory(d["last_stamp"])
+    smoothed = {target: None if pair is None else (pair[0], pair[1]) for target, pair in past["smoothed"].items()}
+    windows = {
+        score: WindowMemory(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
+        for score, w in past["windows"].items()
+    }
+    return CameraMemory(d["last_stamp"], ThresholdMemory(smoothed, windows))

@@ -1,0 +1,242 @@
+"""One chunk of a recording from end to end: read, judge, write. What every worker does, here or on another machine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.image_messages import ImageError, peek_header
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
+from trust_seg_ros.recordings.replay.bag_parts import PartWriter, part_metadata
+from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
+from trust_seg_ros.recordings.replay.errors import explained
+from trust_seg_ros.recordings.replay.frame_work import CameraMemory, FrameWork, Judged, refusal
+from trust_seg_ros.recordings.replay.gathering import Evidence
+from trust_seg_ros.recordings.replay.inputs import Recording
+from trust_seg_ros.recordings.replay.job import DONE, SEGMENTS_TABLE, Job
+from trust_seg_ros.recordings.replay.output_topics import LIVE_OUTPUTS, output_topics
+from trust_seg_ros.recordings.replay.plan import Chunk
+from trust_seg_ros.recordings.replay.segment_rows import segment_rows
+from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
+
+_EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, MemoryError, OSError)
+
+
+class ChunkWork:
+    """The work on one chunk.
+
+    Args:
+        job: that it belongs to.
+        chunk: which.
+        recording: opened.
+        pipeline: loaded with the job's settings, and warm.
+        memory: camera -> its past.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        chunk: Chunk,
+        recording: Recording,
+        pipeline: TrustPipeline,
+        memory: Mapping[str, CameraMemory] | None = None,
+    ) -> None:
+        self._job, self._chunk, self._recording, self._pipeline = job, chunk, recording, pipeline
+        self._cameras = {camera.topic: camera for camera in job.cameras}
+        past = memory or {}
+        self._work = {
+            topic: FrameWork(pipeline, job.options, recording.topics[topic].type_name, past.get(topic))
+            for topic in self._cameras
+        }
+        self._outputs = {topic: output_topics(camera) for topic, camera in self._cameras.items()}
+        self._copied = self._choose_copied()
+        self._seconds = {"read": 0.0, "judge": 0.0, "write": 0.0, "gather": 0.0}
+        self._notes: dict[str, None] = {work.unfilled: None for work in self._work.values() if work.unfilled}
+        self._frames: list[Row] = []
+        self._latency: dict[str, list[tuple[int, float]]] = {}
+        self._evidence = Evidence(job, pipeline.labels.names)
+
+    def _choose_copied(self) -> set[str]:
+        """Input topics that the output holds, too; not those of a node that ran live, whose names are taken."""
+        keep = self._job.options.keep
+        chosen = {"all": set(self._recording.topics), "images": set(self._cameras), "none": set()}[keep]
+        return chosen - {topic.name for outputs in self._outputs.values() for topic in outputs.values()}
+
+    def run(self, folder: Path, tick: Callable[[], None] = lambda: None) -> ChunkRecord:
+        """Do it, into an empty folder.
+
+        Args:
+            folder: for the file of the bag and the tables.
+            tick: called after every frame.
+
+        Raises:
+            ReplayError: the disk is full, or cannot be written to.
+            SourceError: the recording cannot be read.
+        """
+        options = self._job.options
+        writer = PartWriter(folder, self._chunk.index, options.storage, options.compression)
+        table = SegmentTableWriter(folder / SEGMENTS_TABLE, {}) if options.segments else None
+        try:
+            for message in self._messages():
+                self._take(message, writer, table)
+                if message.topic in self._cameras:
+                    tick()
+            started = time.perf_counter()
+            if table is not None:
+                table.close()
+            file = writer.close()
+            self._seconds["write"] += time.perf_counter() - started
+        except BaseException:
+            writer.abort()
+            raise
+        metadata = part_metadata(writer.path)
+        return self._record(file.name if metadata["message_count"] else "", metadata)
+
+    def _messages(self) -> Iterator[BagMessage]:
+        """Of the topics concerned; the time that reading takes is counted."""
+        options, kept = self._job.options, self._recording.topics
+        topics = set(self._cameras) | (self._copied if options.keep == "all" else set())
+        topics |= {name for name, topic in kept.items() if _is_live_output(topic)} if options.pictures else set()
+        messages = self._recording.messages(topics, self._chunk.start_ns, self._chunk.stop_ns)
+        while True:
+            started = time.perf_counter()
+            message = next(messages, None)
+            self._seconds["read"] += time.perf_counter() - started
+            if message is None:
+                return
+            yield message
+
+    def _take(self, message: BagMessage, writer: PartWriter, table: SegmentTableWriter | None) -> None:
+        topic = self._recording.topics[message.topic]
+        if _is_live_output(topic):
+            self._note_latency(message)
+        if topic.name in self._copied:
+            self._copy(message, topic, writer)
+        if topic.name not in self._cameras:
+            return
+        spent = 0.0
+
+        def write(name: str, data: bytes | bytearray) -> None:
+            nonlocal spent
+            started = time.perf_counter()
+            writer.write(self._outputs[topic.name][name], message.recorded_ns, data)
+            spent += time.perf_counter() - started
+
+        started = time.perf_counter()
+        row: Row = {"camera": topic.name, "recorded_ns": message.recorded_ns, "stamp_ns": _stamp(message.data)}
+        try:
+            judged = self._work[topic.name](message, write)
+        except _EVERYTHING_BUT_A_FRAME:
+            raise
+        except Exception as error:  # one frame that a network chokes on must not end a drive
+            self._frames.append(row | {"refused": refusal(error)})
+        else:
+            self._frames.append(row | {"refused": "", **self._shape(judged), **judged.numbers})
+            self._seconds["judge"] += time.perf_counter() - started - spent
+            self._gather(judged, topic.name, message.recorded_ns, table)
+        self._seconds["write"] += spent
+
+    @staticmethod
+    def _shape(judged: Judged) -> Row:
+        height, width = judged.result.frame.image.shape[:2]
+        return {"width": width, "height": height}
+
+    def _gather(self, judged: Judged, camera: str, recorded_ns: int, table: SegmentTableWriter | None) -> None:
+        started = time.perf_counter()
+        if table is not None:
+            table.add(segment_rows(judged.result, self._pipeline.labels.names, camera, recorded_ns))
+        self._evidence.add(judged, camera, recorded_ns)
+        self._seconds["gather"] += time.perf_counter() - started
+
+    def _copy(self, message: BagMessage, topic: BagTopic, writer: PartWriter) -> None:
+        started = time.perf_counter()
+        try:
+            writer.write(topic, message.recorded_ns, message.data)
+        except _EVERYTHING_BUT_A_FRAME:
+            raise
+        except Exception as error:  # a type that nobody knows cannot be declared
+            self._notes[f"{topic.name} ({topic.type_name}) could not be copied: {error}"] = None
+        self._seconds["write"] += time.perf_counter() - started
+
+    def _note_latency(self, message: BagMessage) -> None:
+        stamp = _stamp(message.data)
+        if stamp:
+            pair = message.recorded_ns, (message.recorded_ns - stamp) / 1e6
+            self._latency.setdefault(message.topic, []).append(pair)
+
+    def _all_notes(self) -> list[str]:
+        damage = self._recording.damage  # grows while a bag is read
+        return [*filter(None, [damage]), *self._notes, *self._pipeline.remarks(self._job.options.thresholds)]
+
+    def _record(self, file: str, metadata: dict) -> ChunkRecord:
+        for row in self._frames:
+            row["file"] = file
+        found = self._evidence
+        labels = self._pipeline.labels
+        sequential = self._job.options.sequential
+        return ChunkRecord(
+            file=file,
+            metadata=metadata,
+            frames=self._frames,
+            classes=found.classes,
+            objects=found.objects,
+            objects_total=found.objects_total,
+            spread=found.spread,
+            worst=found.worst.kept(),
+            latency=self._latency,
+            memory={topic: work.memory for topic, work in self._work.items()} if sequential else {},
+            seconds=self._seconds,
+            notes=self._all_notes(),
+            names=labels.names,
+            palette=labels.palette,
+            facts=list(pipeline_facts(self._pipeline).items()),
+        )
+
+
+def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
+    """What a report says of the models."""
+    return {
+        "network": f"{pipeline.network.name}, {len(pipeline.labels.names)} classes ({pipeline.labels.name})",
+        "meta model": "none" if pipeline.meta is None else "loaded",
+        "OoD meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
+        "calibration": "none" if pipeline.calibration is None else "loaded",
+        "device": str(pipeline.network.device),
+    }
+
+
+def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None] = lambda: None) -> ChunkRecord:
+    """Run a chunk in a folder beside its own, which it takes when everything is written.
+
+    Raises:
+        ReplayError, SourceError: as :meth:`ChunkWork.run`.
+    """
+    final = job.chunk_folder(index)
+    with explained(final):
+        folder = final.with_name(f"{final.name}.part{time.time_ns()}")
+        folder.mkdir(parents=True)
+        try:
+            record = work.run(folder, tick)
+            record.write(folder / DONE)
+            shutil.rmtree(final, ignore_errors=True)
+            folder.rename(final)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    return record
+
+
+def _is_live_output(topic: BagTopic) -> bool:
+    return (
+        topic.name.rpartition("/")[2] in LIVE_OUTPUTS and LIVE_OUTPUTS[topic.name.rpartition("/")[2]] == topic.type_name
+    )
+
+
+def _stamp(data: bytes) -> int:
+    try:
+        return peek_header(data).stamp_ns
+    except (ImageError, TrustSegError):
+        return 0

@@ -1,0 +1,175 @@
+"""Finished chunks → one drive: the frame table in the order of time, and everything that the report shows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
+from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums
+from trust_seg_ros.recordings.replay.gathering import worst_frames
+from trust_seg_ros.recordings.replay.job import Job
+from trust_seg_ros.recordings.replay.records import (
+    FRAME_COLUMNS,
+    TEXT_COLUMNS,
+    TRUE_FALSE_COLUMNS,
+    WHOLE_COLUMNS,
+    ClassSums,
+    Drive,
+    FramePicture,
+    LiveLatency,
+    OodObject,
+)
+from trust_seg_ros.recordings.replay.shift_columns import shift_columns
+
+_OBJECTS = 600
+_REASONS = 6
+
+
+class DriveBuilder:
+    """Takes in chunk after chunk, in the order of time; memory grows with the number of frames, not with pictures.
+
+    Args:
+        job: that the chunks belong to.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._rows: list[Row] = []
+        self._classes: dict[str, ClassSums] = {}
+        self._objects: list[OodObject] = []
+        self._objects_total = 0
+        self._spread: dict[tuple[str, int], FramePicture] = {}
+        self._worst = worst_frames(job)
+        self._latency: dict[str, list[tuple[int, float]]] = {}
+        self._notes: dict[str, None] = {}
+        self._last: ChunkRecord | None = None
+        self.seconds: Counter[str] = Counter()
+
+    def add(self, record: ChunkRecord) -> None:
+        """Take in one chunk."""
+        self._rows += record.frames
+        for camera, sums in record.classes.items():
+            self._classes[camera] = add_class_sums(self._classes[camera], sums) if camera in self._classes else sums
+        self._objects_total += record.objects_total
+        self._objects = _most_certain([*self._objects, *record.objects])
+        cell_ns = max(1, (self._job.end_ns - self._job.start_ns) // max(1, self._job.options.pictures))
+        for picture in record.spread:  # a chunk cannot know whether the one before has shown this moment
+            self._spread.setdefault((picture.camera, (picture.recorded_ns - self._job.start_ns) // cell_ns), picture)
+        for bad, picture in record.worst:
+            self._worst.add(bad, picture)
+        for topic, pairs in record.latency.items():
+            self._latency.setdefault(topic, []).extend(pairs)
+        self._notes.update(dict.fromkeys(record.notes))
+        self.seconds.update(record.seconds)
+        self._last = record
+
+    def frames(self) -> dict[str, np.ndarray]:
+        """The frame table, complete."""
+        rows = sorted(self._rows, key=lambda row: row["recorded_ns"])
+        _count_and_jump(rows)
+        for row in rows:
+            row["offset_s"] = (row["recorded_ns"] - self._job.start_ns) / 1e9
+        table = {name: _column(name, rows) for name in FRAME_COLUMNS}
+        return {**table, **shift_columns(self._job, table)}
+
+    def drive(self, frames: dict[str, np.ndarray], facts: Sequence[tuple[str, str]]) -> Drive:
+        """All that the report shows.
+
+        Args:
+            frames: of :meth:`frames`.
+            facts: about the settings and the command.
+        """
+        assert self._last is not None
+        job, worst = self._job, self._worst.chosen()
+        shown = {(p.camera, p.recorded_ns): p for p in [*self._spread.values(), *(picture for _, picture in worst)]}
+        settings = job.options.thresholds
+        return Drive(
+            title=job.source.path.name,
+            start_ns=job.start_ns,
+            duration_s=(job.end_ns - job.start_ns) * 1e-9,
+            frames=frames,
+            class_names=self._last.names,
+            palette=self._last.palette,
+            classes=self._classes,
+            objects=self._objects,
+            objects_total=self._objects_total,
+            pictures=sorted(shown.values(), key=lambda p: (p.recorded_ns, p.camera)),
+            worst=[(picture.camera, picture.recorded_ns) for _, picture in worst],
+            pixel_score=settings.pixel_score,
+            ood_score=settings.ood_score,
+            facts=[*self._last.facts, *facts],
+            notes=[*self._notes, *notes_on(frames)],
+            shift="" if np.isfinite(frames["shift_p_value"]).any() else _no_shift(job),
+            latency=[self._live(topic, pairs) for topic, pairs in sorted(self._latency.items())],
+        )
+
+    def _live(self, topic: str, pairs: list[tuple[int, float]]) -> LiveLatency:
+        at = np.array([recorded for recorded, _ in pairs], np.int64) - self._job.start_ns
+        return LiveLatency(topic, at * 1e-9, np.array([ms for _, ms in pairs]))
+
+
+def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
+    """What the frame table says that a reader must know."""
+    notes = []
+    reasons = Counter(str(reason) for reason in frames["refused"] if reason)
+    if reasons:
+        total, kinds = sum(reasons.values()), len(reasons)
+        notes.append(f"{total} of {len(frames['refused'])} images were refused")
+        notes += [f"{count} x {reason}" for reason, count in reasons.most_common(_REASONS)]
+        if kinds > _REASONS:
+            notes.append(f"and {kinds - _REASONS} more reasons, see frames.parquet")
+    judged = frames["width"] > 0
+    sizes = Counter(zip(frames["camera"][judged], frames["width"][judged], frames["height"][judged], strict=True))
+    for camera in sorted({str(camera) for camera, *_ in sizes}):
+        own = {f"{w}x{h}": count for (c, w, h), count in sizes.items() if c == camera}
+        if len(own) > 1:
+            text = ", ".join(f"{count} x {size}" for size, count in own.items())
+            notes.append(f"{camera} changes its size: {text}")
+    jumps = int(frames["time_jump"].sum())
+    if jumps:
+        notes.append(f"time jumped back {jumps} times; the past was forgotten each time")
+    unstamped = int((frames["stamp_ns"][judged] == 0).sum())
+    if unstamped:
+        notes.append(f"{unstamped} images carry no stamp (0); their outputs carry none either")
+    faulty = int((frames["faulty_pixels"] > 0).sum())
+    if faulty:
+        notes.append(f"{faulty} frames have pixels whose logits were not finite; check the model")
+    return notes
+
+
+def _count_and_jump(rows: Iterable[Row]) -> None:
+    counts: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for row in rows:
+        camera, stamp = row["camera"], row["stamp_ns"]
+        row["index"] = counts[camera]
+        counts[camera] += 1
+        row["time_jump"] = bool(stamp and camera in last and stamp < last[camera])
+        last[camera] = stamp or last.get(camera, 0)
+
+
+def _column(name: str, rows: Sequence[Row]) -> np.ndarray:
+    if name in TEXT_COLUMNS:
+        return np.array([row.get(name, "") for row in rows], object)
+    if name in TRUE_FALSE_COLUMNS:
+        return np.array([bool(row.get(name, False)) for row in rows], bool)
+    if name in WHOLE_COLUMNS:
+        return np.array([int(row.get(name, 0)) for row in rows], np.int64)
+    return np.array([float(row.get(name, math.nan)) for row in rows], np.float64)
+
+
+def _most_certain(objects: list[OodObject]) -> list[OodObject]:
+    if len(objects) <= 2 * _OBJECTS:  # sorted now and then
+        return objects
+    best = sorted(objects, key=lambda o: -(o.p_ood if o.p_ood == o.p_ood else o.score))[:_OBJECTS]
+    return sorted(best, key=lambda o: (o.recorded_ns, o.camera, o.box))
+
+
+def _no_shift(job: Job) -> str:
+    if not job.options.pipeline.calibration:
+        return "no calibration was given (parameter calibration, made by trust-seg calibrate)"
+    return f"the calibration does not watch {job.options.thresholds.pixel_score}, or there are too few frames"

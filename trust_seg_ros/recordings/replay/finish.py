@@ -1,0 +1,98 @@
+"""All chunks are done: their files become one bag, their rows tables, their evidence a report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.bag_parts import Metadata, file_name, join_metadata
+from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
+from trust_seg_ros.recordings.replay.drive import DriveBuilder
+from trust_seg_ros.recordings.replay.errors import ReplayError, explained
+from trust_seg_ros.recordings.replay.job import DONE, FRAMES_TABLE, METADATA, REPORT, SEGMENTS_TABLE, Job
+from trust_seg_ros.recordings.replay.records import Drive
+from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, merge_tables
+from trust_seg_ros.version import installed_version
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a replay came to.
+
+    Attributes:
+        out: the output folder.
+        frames: images, refused ones included.
+        refused: of them.
+        drive: all that is known of it.
+        seconds: name of the step -> seconds that all workers together spent in it.
+        products: what lies in the output folder, by name.
+    """
+
+    out: Path
+    frames: int
+    refused: int
+    drive: Drive
+    seconds: Mapping[str, float]
+    products: Sequence[str]
+
+
+def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
+    """Put the output together; may be called again where it was interrupted.
+
+    ``metadata.yaml`` comes last: the bag is whole once it is there.
+
+    Args:
+        job: all of its chunks are done.
+        facts: about the settings and the command, for the report.
+
+    Raises:
+        ReplayError: the disk is full, or cannot be written to.
+    """
+    with explained(job.out):
+        builder, parts = DriveBuilder(job), list[Metadata]()
+        for chunk in job.chunks:
+            record = ChunkRecord.read(job.chunk_folder(chunk.index) / DONE)
+            builder.add(record)
+            if record.file:
+                parts.append(record.metadata)
+                _take_out(job, chunk.index)
+        if not parts:
+            raise ReplayError(
+                f"{job.source.path} has no message in the section asked for: nothing was written; choose another "
+                "--start or --duration"
+            )
+        frames = builder.frames()
+        drive = builder.drive(frames, facts)
+        with SegmentTableWriter(job.out / FRAMES_TABLE, {"recording": job.source.path.name}) as table:
+            table.add(frames)
+        if job.options.segments:
+            folders = [job.chunk_folder(chunk.index) for chunk in job.chunks]
+            merge_tables([folder / SEGMENTS_TABLE for folder in folders], job.out / SEGMENTS_TABLE)
+        if job.options.pictures:
+            _write_report(job.out / REPORT, drive)
+        beside = job.work / METADATA
+        beside.write_text(join_metadata(parts, {"made_by": f"trust_seg_ros {installed_version()}"}), "utf-8")
+        beside.replace(job.out / METADATA)
+        for chunk in job.chunks:
+            shutil.rmtree(job.chunk_folder(chunk.index), ignore_errors=True)
+    products = [name for name in (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT) if (job.out / name).is_file()]
+    refused = int(np.count_nonzero(frames["refused"] != ""))
+    return Finished(job.out, len(frames["camera"]), refused, drive, builder.seconds, products)
+
+
+def _take_out(job: Job, index: int) -> None:
+    """A finished file moves to its final place, unless it lies there already."""
+    name = file_name(index, job.options.storage)
+    made = job.chunk_folder(index) / Path(name).stem / name
+    if made.is_file():
+        made.replace(job.out / name)
+
+
+def _write_report(path: Path, drive: Drive) -> None:
+    from trust_seg_ros.recordings.report.page import write_report
+
+    write_report(path, drive)

@@ -1,0 +1,174 @@
+"""One recorded image → everything that is written and remembered of it: the node's path, without a node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.image_messages import ImageError, read_compressed, read_image
+from trust_seg_ros.image_pixels import decompress, to_rgb
+from trust_seg_ros.label_info import LabelInfo
+from trust_seg_ros.message_fields import HeaderFields, ImageFields, LabelFields, MessageOptions
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.bag_reader import BagMessage
+from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
+from trust_seg_ros.recordings.replay.message_types import COMPRESSED
+from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
+from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
+from trust_seg_ros.rendering import GRADIENT, OUTPUTS, Rendering, wanted
+from trust_seg_ros.thresholds.in_force import ThresholdMemory
+from trust_seg_ros.types import Frame, TrustFrame, Wanted
+
+EVERYTHING = Wanted()
+
+Write = Callable[[str, bytes | bytearray], None]
+"""Takes an output's name and its bytes."""
+
+
+@dataclass(frozen=True)
+class CameraMemory:
+    """What a camera's past leaves for its next frame.
+
+    Attributes:
+        last_stamp: of the last stamped frame; None before the first.
+        thresholds: what they remember; None before the first frame.
+    """
+
+    last_stamp: int | None = None
+    thresholds: ThresholdMemory | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A frame that has been through the pipeline.
+
+    Attributes:
+        view: its result on the way into messages.
+        numbers: its columns of the frame table.
+    """
+
+    view: Rendering
+    numbers: dict[str, float | int | bool]
+
+    @property
+    def result(self) -> TrustFrame:
+        """Of the pipeline."""
+        return self.view.frame
+
+
+def read_frame(raw: bytes, type_name: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
+    """A recorded message as header and RGB frame.
+
+    Raises:
+        ImageError: it cannot be used; the text says why.
+    """
+    if type_name == COMPRESSED:
+        compressed = read_compressed(raw)
+        header, pixels = compressed.header, decompress(compressed, max_pixels)
+    else:
+        image = read_image(raw)
+        header, pixels = image.header, to_rgb(image, max_pixels)
+    return header, Frame(pixels, header.stamp_ns, header.frame_id)
+
+
+class FrameWork:
+    """The frames of one camera, one after the other.
+
+    Args:
+        pipeline: loaded; may serve several cameras.
+        options: of the replay.
+        type_name: type of the camera's messages.
+        memory: of its past; looked at where thresholds remember.
+    """
+
+    def __init__(
+        self, pipeline: TrustPipeline, options: ReplayOptions, type_name: str, memory: CameraMemory | None = None
+    ) -> None:
+        self._pipeline, self._options, self._type = pipeline, options, type_name
+        self._memory = memory or CameraMemory()
+        lacking = GRADIENT in options.topics and pipeline.unavailable(f"gradient_{options.gradient_label}")
+        self.topics = tuple(t for t in options.topics if not (lacking and t == GRADIENT))
+        self.unfilled = f"gradient is not written: {lacking}" if lacking else ""
+        self._fields = MessageOptions(
+            names=pipeline.labels.names,
+            palette=pipeline.labels.palette,
+            entropy_encoding=options.entropy_encoding,
+            gradient_label=options.gradient_label,
+            every_segment=options.every_segment,
+            overlay_alpha=options.overlay_alpha,
+        )
+        self._wanted = wanted(self.topics, options.gradient_label)
+        if options.pictures or options.segments:
+            self._wanted = Wanted(scores=self._wanted.scores)
+        self._labels = LabelInfo(pipeline.labels.names, self._send_labels, lambda: self._now.stamp_ns / 1e9)
+        self._labels_told = False
+        self._now = HeaderFields()
+        self._write: Write = lambda *_: None
+
+    @property
+    def memory(self) -> CameraMemory:
+        """Of what was before the next frame."""
+        return self._memory
+
+    def __call__(self, message: BagMessage, write: Write) -> Judged:
+        """Judge one message and write its outputs.
+
+        Raises:
+            ImageError: the message cannot be used; nothing was written.
+            TrustSegError: the pipeline refuses the frame.
+        """
+        started = time.perf_counter()
+        header, frame = read_frame(message.data, self._type, self._options.max_pixels)
+        self._now, self._write = header, write
+        self._begin(frame.stamp_ns)
+        settings = self._options.thresholds
+        result = self._pipeline(frame, settings, self._wanted)
+        self._remember(frame.stamp_ns)
+        view = Rendering(result, self._fields)
+        self._tell_labels()
+        for name in self.topics:
+            fields = OUTPUTS[name].build(view)
+            write(
+                name, image_cdr(fields, header) if isinstance(fields, ImageFields) else detections_cdr(fields, header)
+            )
+        self._labels.frame_done(settings, result.thresholds.get("pixel"))
+        numbers = frame_numbers(result, score_map(result, settings.pixel_score))
+        numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
+        return Judged(view, numbers)
+
+    def _begin(self, stamp: int) -> None:
+        """As the node does: time that jumps back forgets the past, and an unstamped frame (0) says nothing of it."""
+        past = self._memory
+        if self._options.sequential and past.thresholds is not None:
+            self._pipeline.recall(self._options.thresholds, past.thresholds)
+        if past.thresholds is None or (stamp and past.last_stamp is not None and stamp < past.last_stamp):
+            self._pipeline.reset()
+
+    def _remember(self, stamp: int) -> None:
+        self._memory = CameraMemory(stamp or self._memory.last_stamp, self._pipeline.memory())
+
+    def _tell_labels(self) -> None:
+        if not self._labels_told:
+            self._labels_told = True
+            settings = self._options.thresholds
+            self._labels.settings_changed(settings, self._pipeline.constants(settings).get("pixel"))
+
+    def _send_labels(self, fields: LabelFields) -> None:
+        self._write(LABELS_TOPIC, labels_cdr(fields, HeaderFields(self._now.sec, self._now.nanosec)))
+
+
+def refusal(error: Exception) -> str:
+    """Why a frame has no result, as the table says it."""
+    if isinstance(error, (ImageError, TrustSegError)):
+        return str(error)
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+
+
+def score_map(result: TrustFrame, name: str) -> np.ndarray | None:
+    """(H, W) float32 map of a pixel score, where it was computed."""
+    plane = result.scores.get(name, getattr(result.maps, name, None))
+    return None if plane is None else plane.numpy(force=True)

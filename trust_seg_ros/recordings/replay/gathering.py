@@ -1,0 +1,80 @@
+"""What a chunk keeps for the report: sums by class, OoD objects, pictures."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, ood_objects
+from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, class_sums
+from trust_seg_ros.recordings.replay.frame_work import Judged
+from trust_seg_ros.recordings.replay.job import Job
+from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+
+WORST = 12
+"""Worst moments that a report shows."""
+_OBJECTS = 64
+"""Most OoD objects that a chunk keeps: the most certain."""
+_APART_S = 3.0
+
+
+def worst_frames(job: Job) -> WorstFrames:
+    """An empty choice of worst moments; the longer the drive, the further apart."""
+    seconds = (job.end_ns - job.start_ns) * 1e-9
+    return WorstFrames(WORST if job.options.pictures else 0, max(_APART_S, seconds / (8 * WORST)))
+
+
+class Evidence:
+    """Gathers from frame to frame; does nothing where no report is wanted.
+
+    Args:
+        job: that the frames belong to.
+        names: of the classes, index = class id.
+    """
+
+    def __init__(self, job: Job, names: Sequence[str]) -> None:
+        self._job, self._names = job, names
+        self._wanted = job.options.pictures > 0
+        self._cell_ns = max(1, (job.end_ns - job.start_ns) // max(1, job.options.pictures))
+        self._cells: dict[str, int] = {}
+        self._kept: list[tuple[tuple[float, int, int], OodObject]] = []
+        self.classes: dict[str, ClassSums] = {}
+        self.objects_total = 0
+        self.spread: list[FramePicture] = []
+        self.worst = worst_frames(job)
+
+    @property
+    def objects(self) -> list[OodObject]:
+        """The most certain ones, in the order of time."""
+        return sorted((kept for _, kept in self._kept), key=lambda o: (o.recorded_ns, o.camera, o.box))
+
+    def add(self, judged: Judged, camera: str, recorded_ns: int) -> None:
+        """Take in one frame."""
+        if not self._wanted:
+            return
+        sums = class_sums(judged.result, len(self._names))
+        self.classes[camera] = add_class_sums(self.classes[camera], sums) if camera in self.classes else sums
+        self._add_objects(judged, camera, recorded_ns)
+        cell, bad = (recorded_ns - self._job.start_ns) // self._cell_ns, badness(judged.numbers)
+        is_first, is_worse = self._cells.get(camera) != cell, self.worst.wants(bad, camera, recorded_ns)
+        if is_first or is_worse:
+            picture = frame_picture(judged.view, camera, recorded_ns)
+            if is_first:
+                self._cells[camera] = cell
+                self.spread.append(picture)
+            if is_worse:
+                self.worst.add(bad, picture)
+
+    def _add_objects(self, judged: Judged, camera: str, recorded_ns: int) -> None:
+        ood = judged.result.ood
+        if ood is None or not ood.kept.any():
+            return
+        found = ood_objects(judged.result, self._names, camera, recorded_ns, self._job.start_ns)
+        for number, one in enumerate(found):
+            certainty = one.p_ood if one.p_ood == one.p_ood else one.score
+            key = certainty, -recorded_ns, -number
+            if len(self._kept) < _OBJECTS:
+                heapq.heappush(self._kept, (key, one))
+            else:
+                heapq.heappushpop(self._kept, (key, one))
+        self.objects_total += len(found)

@@ -1,0 +1,148 @@
+"""Every kind of recording as a bag: bags are read as they are, folders and videos look like one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader, BagTopic
+from trust_seg_ros.recordings.bags import is_bag
+from trust_seg_ros.recordings.errors import NoImageTopic, NothingThere, SourceError
+from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource, VideoSource
+from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
+from trust_seg_ros.recordings.replay.options import SourceSpec
+from trust_seg_ros.recordings.replay.serialise import compressed_cdr, image_cdr
+from trust_seg_ros.recordings.section import Section
+from trust_seg_ros.recordings.sources import open_source
+
+TOPIC, FRAME_ID = "/camera/image", "camera"
+"""What the images of a folder or a video are published as."""
+BEGIN_NS = NANOSECONDS
+"""Stamp of their first image: one second after the epoch, since a stamp of 0 says that there is none."""
+_COMPRESSED = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
+
+
+class Recording(Protocol):
+    """What a replay reads, as :class:`~trust_seg_ros.recordings.bag_reader.BagReader` has it."""
+
+    path: Path
+    start_ns: int
+    end_ns: int
+
+    @property
+    def topics(self) -> Mapping[str, BagTopic]:
+        """Name -> topic."""
+
+    @property
+    def damage(self) -> str:
+        """Where it ends and what is lost; "" where it is whole."""
+
+    def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
+        """The image topics asked for, checked; of none the only one there is."""
+
+    def messages(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
+        """In the order of their times, those received in [start, stop)."""
+
+    def close(self) -> None:
+        """Let go of files."""
+
+
+def open_recording(spec: SourceSpec) -> Recording:
+    """Open a bag, a folder of images, or a video.
+
+    Raises:
+        SourceError: the path is missing, empty, or of another kind.
+    """
+    path = spec.path
+    if not path.exists():
+        raise NothingThere(f"{path} does not exist; expected a bag, a folder of images, or a video file")
+    if is_bag(path) or (path.is_dir() and any(p.suffix in (".mcap", ".db3") for p in path.iterdir())):
+        return BagReader.open(path)
+    source = open_source(path, rate=spec.rate, number_rate=spec.number_rate)
+    if isinstance(source, FolderSource):
+        return FolderRecording(source)
+    if isinstance(source, VideoSource):
+        return VideoRecording(source)
+    raise SourceError(f"{path} has no end; expected a bag, a folder of images, or a video file")
+
+
+class _OneCamera:
+    """What folders and videos have in common."""
+
+    damage = ""
+
+    def __init__(self, path: Path, type_name: str, frames: int, length_ns: int) -> None:
+        self.path, self.start_ns, self.end_ns = path, BEGIN_NS, BEGIN_NS + length_ns + 1
+        self.topics = {TOPIC: BagTopic(TOPIC, type_name, frames)}
+
+    def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
+        """The one topic there is."""
+        if any(topic != TOPIC for topic in topics):
+            raise NoImageTopic(f"{self.path} is no bag: its images are {TOPIC}, expected no other topic")
+        return (TOPIC,)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class FolderRecording(_OneCamera):
+    """A folder of images. Files that are JPEG or PNG are handed on as they are, others as rgb8."""
+
+    def __init__(self, source: FolderSource) -> None:
+        self._source, self._chosen = source, source.chosen()
+        self._as_they_are = all(path.suffix.lower() in _COMPRESSED for path, _ in self._chosen)
+        kind = COMPRESSED if self._as_they_are else IMAGE
+        super().__init__(source.folder, kind, len(self._chosen), self._chosen[-1][1])
+
+    def messages(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
+        """In the order of their stamps."""
+        first, stop = start_ns or 0, self.end_ns if stop_ns is None else stop_ns
+        for path, stamp in self._chosen if topics is None or TOPIC in topics else ():
+            at = BEGIN_NS + stamp
+            if first <= at < stop:
+                yield BagMessage(TOPIC, at, self._read(path, HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)))
+
+    def _read(self, path: Path, header: HeaderFields) -> bytes:
+        if self._as_they_are:
+            return bytes(compressed_cdr(path.read_bytes(), _COMPRESSED[path.suffix.lower()], header))
+        image = next(iter(FolderSource(path))).image
+        return bytes(image_cdr(ImageFields("rgb8", image), header))
+
+
+class VideoRecording(_OneCamera):
+    """A video file as rgb8 images."""
+
+    def __init__(self, source: VideoSource) -> None:
+        self._source = source
+        if source.frames < 1:
+            raise SourceError(
+                f"{source.path} does not say how many frames it has; convert it, for example: "
+                f"ffmpeg -i {source.path.name} out.mp4"
+            )
+        super().__init__(source.path, IMAGE, source.frames, round((source.frames - 1) * NANOSECONDS / source.rate))
+
+    def messages(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
+        """In order; a later section is reached by grabbing what lies before it."""
+        if topics is not None and TOPIC not in topics:
+            return
+        first, stop = max(start_ns or 0, BEGIN_NS) - BEGIN_NS, (stop_ns or self.end_ns) - BEGIN_NS
+        period = NANOSECONDS / self._source.rate
+        # half a period early, so that no rounding loses a frame at the edge; the exact test follows
+        begin, length = max(0.0, first - period / 2), stop - first + period
+        section = Section(begin / NANOSECONDS, length / NANOSECONDS)
+        try:
+            for frame in VideoSource(self.path, self._source.rate, self._source.frames, section):
+                if first <= frame.stamp_ns < stop:
+                    at = BEGIN_NS + frame.stamp_ns
+                    header = HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)
+                    yield BagMessage(TOPIC, at, bytes(image_cdr(ImageFields("rgb8", frame.image), header)))
+        except NothingThere:
+            return  # the file states more frames than it has

@@ -1,0 +1,172 @@
+"""One recording and its output folder: what is to be done, what is done, and where everything lies.
+
+While a replay runs, ``OUT/.replay`` holds ``job.json`` and a folder per finished chunk. A folder has its final name
+only once it is whole, so that a process that is killed costs the chunk in work and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trust_seg_ros.recordings.replay.bag_parts import file_name
+from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
+from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
+from trust_seg_ros.recordings.replay.plan import Chunk
+from trust_seg_ros.version import installed_version
+
+WORK = ".replay"
+JOB, DONE = "job.json", "done.json"
+METADATA = "metadata.yaml"
+FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN = "frames.parquet", "segments.parquet", "report.html", "trust_seg.rrd"
+_PRODUCTS = (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN)
+_SAMPLE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording on its way into one output folder; plain data, so that other processes can take part.
+
+    Attributes:
+        source: the recording.
+        out: folder of the output bag.
+        cameras: whose images are replayed.
+        options: how.
+        chunks: all of them, in the order of time.
+        start_ns, end_ns: of the whole recording, whatever section is replayed.
+        frames: images in it, as the recording states.
+        input_id: fingerprint of the recording's files.
+    """
+
+    source: SourceSpec
+    out: Path
+    cameras: tuple[CameraTopic, ...]
+    options: ReplayOptions
+    chunks: tuple[Chunk, ...]
+    start_ns: int
+    end_ns: int
+    frames: int
+    input_id: str
+
+    @property
+    def work(self) -> Path:
+        """Folder of what is in the making."""
+        return self.out / WORK
+
+    def chunk_folder(self, index: int) -> Path:
+        """Of one finished chunk."""
+        return self.work / f"chunk_{index:06d}"
+
+    def bag_file(self, index: int) -> Path:
+        """Of the output bag, in its final place."""
+        return self.out / file_name(index, self.options.storage)
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that the output depends on, as JSON."""
+        return {
+            "version": installed_version(),
+            "input": self.input_id,
+            "rate": [self.source.rate, self.source.number_rate],
+            "cameras": [[c.topic, c.namespace] for c in self.cameras],
+            "options": self.options.fingerprint(),
+            "files": _named_files(self.options),
+            "chunks": len(self.chunks),
+        }
+
+    def is_done(self, index: int) -> bool:
+        """Whether a chunk is finished."""
+        return (self.chunk_folder(index) / DONE).is_file()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the output is whole."""
+        return (self.out / METADATA).is_file() and self._recorded() == self.identity()
+
+    def prepare(self, force: bool = False) -> None:
+        """Make the output folder ready: new, or where the same job was left.
+
+        Raises:
+            OutputExistsError: it holds something else, and ``force`` is not set.
+            ReplayError: it cannot be written.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            raise OutputExistsError(
+                f"{self.out} is a file; expected a folder, or a name that is free: choose another --out"
+            )
+        if force:
+            self.clear()
+        elif self.out.is_dir() and any(self.out.iterdir()):
+            self._check_same()
+        with explained(self.out):
+            self.work.mkdir(parents=True, exist_ok=True)
+            for unfinished in self.work.glob("*.part*"):
+                shutil.rmtree(unfinished)
+            write_json(self.work / JOB, self.identity())
+
+    def clear(self) -> None:
+        """Remove what a replay has written here, and nothing else."""
+        with explained(self.out):
+            if self.work.is_dir():
+                shutil.rmtree(self.work)
+            for path in [*(self.out / name for name in _PRODUCTS), *self.out.glob(file_name(0, "*").replace("0", "*"))]:
+                path.unlink(missing_ok=True)
+
+    def _recorded(self) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.work / JOB).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _check_same(self) -> None:
+        before, now = self._recorded(), json.loads(json.dumps(self.identity()))
+        if before is None:
+            raise OutputExistsError(
+                f"{self.out} exists and holds no replay of this tool that could be gone on with: choose another --out"
+            )
+        if before != now:
+            raise OutputExistsError(
+                f"{self.out} holds a replay with other settings ({', '.join(_differences(before, now))}): choose "
+                "another --out, or replace it with --force"
+            )
+
+
+def fingerprint_of(path: Path) -> str:
+    """Of a recording: names, sizes, and beginnings and ends of its files; a copy elsewhere has the same."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_SAMPLE))
+            stream.seek(max(0, size - _SAMPLE))
+            digest.update(stream.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+def _named_files(options: ReplayOptions) -> dict[str, str]:
+    """Fingerprints of the model and calibration files that the settings name: another content is another result."""
+    p = options.pipeline
+    names = (str(p.model), str(p.labels), p.meta_model, p.ood_meta_model, p.calibration)
+    files = {name: Path(name).expanduser() for name in names if name}
+    return {name: fingerprint_of(path) for name, path in files.items() if path.exists()}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file that is there as a whole or not at all."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(json.dumps(value), "utf-8")
+    beside.replace(path)
+
+
+def _differences(before: Any, now: Any, name: str = "") -> list[str]:
+    """Names of the settings that differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = sorted(before.keys() | now.keys())
+        below = [_differences(before.get(k), now.get(k), f"{name}.{k}".lstrip(".")) for k in keys]
+        return [text for texts in below for text in texts]
+    return [] if before == now else [name.removeprefix("options.")]

@@ -1,0 +1,148 @@
+"""What is replayed and what is written: the settings of a replay, fixed before its first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.recordings.replay.errors import ReplayError
+from trust_seg_ros.rendering import OUTPUTS
+from trust_seg_ros.thresholds import ThresholdSettings
+
+NODE = "trust_seg"
+"""Name of the node whose topics are written."""
+LABELS_TOPIC = "label_info"
+
+KEEP = ("images", "all", "none")
+STORAGES = ("mcap", "sqlite3")
+COMPRESSIONS = ("zstd", "none")
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """How to replay.
+
+    Attributes:
+        pipeline: the network and its models.
+        thresholds: their policies, the same for every frame.
+        topics: outputs to write, keys of ``rendering.OUTPUTS``; ``label_info`` is always written.
+        entropy_encoding, gradient_label, every_segment, overlay_alpha: as in ``MessageOptions``.
+        max_pixels: larger images are refused.
+        keep: topics of the input that are copied: ``images`` (those replayed), ``all``, ``none``.
+        storage: ``mcap`` or ``sqlite3``.
+        compression: ``zstd`` (MCAP: its chunks; sqlite3: each message) or ``none``.
+        chunk_frames: frames of a chunk on average, >= 1: each is a file of the bag, and what a crash may cost.
+        segments: whether the segments are gathered for a table.
+        pictures: frames that are kept as pictures for the report, evenly spread; 0 = no evidence for a report.
+        start_s, duration_s: section of the recording in seconds; None = to its end.
+
+    Raises:
+        ReplayError: a value out of its range; the text names it and what was expected.
+    """
+
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
+    topics: tuple[str, ...] = tuple(OUTPUTS)
+    entropy_encoding: str = "mono8"
+    gradient_label: str = "onehot"
+    every_segment: bool = False
+    overlay_alpha: float = 0.5
+    max_pixels: int = 40_000_000
+    keep: str = "images"
+    storage: str = "mcap"
+    compression: str = "zstd"
+    chunk_frames: int = 32
+    segments: bool = False
+    pictures: int = 0
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.topics if name not in OUTPUTS]
+        if unknown:
+            raise ReplayError(f"there is no output {unknown[0]!r}; there are: {', '.join(OUTPUTS)}")
+        for name, choices in (("keep", KEEP), ("storage", STORAGES), ("compression", COMPRESSIONS)):
+            if getattr(self, name) not in choices:
+                raise ReplayError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(choices)}")
+        if self.chunk_frames < 1 or self.pictures < 0:
+            raise ReplayError(
+                f"chunk_frames is {self.chunk_frames} and pictures {self.pictures}; expected at least 1, and at least 0"
+            )
+        if not self.start_s >= 0 or not (self.duration_s is None or self.duration_s > 0):
+            raise ReplayError(
+                f"start is {self.start_s:g} s and duration {self.duration_s} s; expected at least 0, and more than 0"
+            )
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the chunks of a recording must follow each other: thresholds remember earlier frames."""
+        return self.thresholds.remembers
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that the output depends on, as JSON."""
+        return _plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A recording.
+
+    Attributes:
+        path: bag, folder of images, or video.
+        rate: images per second of a folder without numbers.
+        number_rate: numbers in the names of a folder's images count frames at this rate.
+    """
+
+    path: Path
+    rate: float | None = None
+    number_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class CameraTopic:
+    """One camera of a recording.
+
+    Attributes:
+        topic: of its images.
+        namespace: what its outputs' names begin with: "" or "/front".
+    """
+
+    topic: str
+    namespace: str = ""
+
+    def output(self, name: str) -> str:
+        """Full name of an output."""
+        return f"{self.namespace}/{NODE}/{name}"
+
+
+def cameras_of(topics: tuple[str, ...], chosen: Mapping[str, str] | None = None) -> tuple[CameraTopic, ...]:
+    """Cameras with namespaces of their own: none for a single one, else what distinguishes their topics.
+
+    ``/front/image_raw`` and ``/rear/image_raw`` become ``/front`` and ``/rear``; where that is not unique, the whole
+    topic is the namespace.
+
+    Args:
+        topics: of the images.
+        chosen: topic -> namespace that the user wants.
+    """
+    wanted = chosen or {}
+    above = {topic: "" if len(topics) == 1 else topic.rpartition("/")[0] for topic in topics}
+    unique = len(set(above.values())) == len(topics)
+    names = {t: f"/{wanted[t].strip('/')}" if t in wanted else (above[t] if unique else t) for t in topics}
+    names = {topic: name.rstrip("/") for topic, name in names.items()}
+    if len(set(names.values())) < len(topics):
+        raise ReplayError(f"the cameras {', '.join(topics)} share a namespace; give each its own: NAMESPACE=TOPIC")
+    return tuple(CameraTopic(topic, names[topic]) for topic in topics)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

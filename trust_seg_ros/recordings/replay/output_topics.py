@@ -1,0 +1,48 @@
+"""The topics of the output bag: what a node would publish, with its quality of service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trust_seg_ros.recordings.bag_reader import BagTopic
+from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
+from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic
+from trust_seg_ros.rendering import OUTPUTS
+
+LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS}
+"""Outputs that tell the latency of a node that ran while the bag was recorded: last part of the name -> type."""
+
+
+def output_topics(camera: CameraTopic) -> dict[str, BagTopic]:
+    """Name of the output -> its topic in the bag of one camera."""
+    types = {name: DETECTIONS if name == "segments" else IMAGE for name in OUTPUTS} | {LABELS_TOPIC: LABELS}
+    store = type_store()
+    return {
+        name: BagTopic(
+            name=camera.output(name),
+            type_name=kind,
+            messages=0,
+            definition=store.generate_msgdef(kind, ros_version=2)[0],
+            digest=store.hash_rihs01(kind),
+            qos=(_qos(latched=name == LABELS_TOPIC),),
+        )
+        for name, kind in types.items()
+    }
+
+
+def _qos(latched: bool) -> object:
+    """As node/qos.py has it: outputs are reliable; ``label_info`` is kept for those who come late."""
+    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+
+    forever = QosTime(9223372036, 854775807)  # what rosbag2 writes for "no limit"
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=1 if latched else 5,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        deadline=forever,
+        lifespan=forever,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=forever,
+        avoid_ros_namespace_conventions=False,
+    )

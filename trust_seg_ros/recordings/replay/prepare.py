@@ -1,0 +1,74 @@
+"""From what a user asks for to jobs: the recording is opened, its cameras chosen, its time cut into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trust_seg_ros.recordings.errors import NothingThere
+from trust_seg_ros.recordings.replay.errors import ReplayError
+from trust_seg_ros.recordings.replay.inputs import open_recording
+from trust_seg_ros.recordings.replay.job import Job, fingerprint_of
+from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec, cameras_of
+from trust_seg_ros.recordings.replay.plan import plan_chunks, section
+
+
+def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: ReplayOptions) -> Job:
+    """The job of one recording.
+
+    Args:
+        source: the recording.
+        topics: image topic -> namespace of its outputs, "" = as :func:`cameras_of` chooses; none = the only one.
+        out: folder of the output.
+        options: how.
+
+    Raises:
+        SourceError: the recording cannot be read, or has no such topic, or no message of it.
+        ReplayError: the section begins beyond its end.
+    """
+    recording = open_recording(source)
+    try:
+        chosen = recording.require_images(tuple(topics))
+        frames = sum(recording.topics[topic].messages for topic in chosen)
+        if frames == 0:
+            raise NothingThere(f"{source.path} holds no message of {', '.join(chosen)}; expected at least one image")
+        start, end = section(recording.start_ns, recording.end_ns, options.start_s, options.duration_s)
+        share = (end - start) / (recording.end_ns - recording.start_ns)
+        wanted = max(1, round(frames * share))
+        return Job(
+            source=source,
+            out=out,
+            cameras=cameras_of(chosen, {topic: name for topic, name in topics.items() if name}),
+            options=options,
+            chunks=plan_chunks(start, end, wanted, options.chunk_frames),
+            start_ns=recording.start_ns,
+            end_ns=recording.end_ns,
+            frames=wanted,
+            input_id=fingerprint_of(source.path),
+        )
+    finally:
+        recording.close()
+
+
+def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Recording -> folder of its output: ``out`` for one, folders below it named after them for several.
+
+    Raises:
+        ReplayError: one is named twice, or lies in the output folder, or the other way round.
+    """
+    named = [path.expanduser().absolute() for path in paths]
+    for path in named:
+        if named.count(path) > 1:
+            raise ReplayError(f"{path} is given twice; expected every recording once")
+        if out.absolute() == path or path in out.absolute().parents:
+            raise ReplayError(f"the output folder {out} lies in the recording {path}; choose another --out")
+    if len(named) == 1:
+        return {named[0]: out}
+    taken: dict[str, Path] = {}
+    for path in named:
+        name = path.stem if path.is_file() else path.name
+        number = 2
+        while name in taken:
+            name, number = f"{path.parent.name}_{path.stem}" + (f"_{number}" if number > 2 else ""), number + 1
+        taken[name] = path
+    return {path: out / name for name, path in taken.items()}

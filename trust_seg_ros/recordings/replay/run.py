@@ -1,0 +1,149 @@
+"""Jobs and workers: which chunk is next, what is tried again, and when a recording is whole."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
+from trust_seg_ros.recordings.replay.errors import NoRoomError
+from trust_seg_ros.recordings.replay.finish import Finished, finish
+from trust_seg_ros.recordings.replay.frame_work import CameraMemory
+from trust_seg_ros.recordings.replay.job import DONE, Job
+from trust_seg_ros.recordings.replay.workers import Done, Task, WorkerDiedError, Workers
+
+TRIES = 3
+"""Times that a chunk is tried whose worker died."""
+
+
+@dataclass
+class Outcome:
+    """What became of one recording.
+
+    Attributes:
+        job: what was to be done.
+        finished: the output; None while it is not whole.
+        error: why it never will be; None where nothing is wrong.
+        retried: what went wrong at first, and was done again.
+        resumed: number of chunks that an earlier run had done.
+        seconds: from the first chunk's beginning to the output.
+    """
+
+    job: Job
+    finished: Finished | None = None
+    error: Exception | None = None
+    retried: list[str] = field(default_factory=list)
+    resumed: int = 0
+    seconds: float = 0.0
+
+
+class _Queue:
+    """The chunks of one job that are still to do."""
+
+    def __init__(self, job: Job) -> None:
+        self.outcome = Outcome(job)
+        self.begun: float | None = None
+        self.tries: dict[int, int] = {}
+        todo = [chunk.index for chunk in job.chunks if not job.is_done(chunk.index)]
+        self.outcome.resumed = len(job.chunks) - len(todo)
+        self.waiting, self.in_work = deque(todo), 0
+
+    def next(self) -> Task | None:
+        """A chunk that can be done now."""
+        job = self.outcome.job
+        if not self.waiting or self.outcome.error is not None or (job.options.sequential and self.in_work):
+            return None
+        self.begun = self.begun or time.monotonic()
+        index = self.waiting.popleft()
+        self.in_work += 1
+        self.tries[index] = self.tries.get(index, 0) + 1
+        return Task(job, index, _memory(job, index))
+
+    def ended(self, done: Done) -> None:
+        """One is done, or failed; what a dead worker left is tried again."""
+        self.in_work -= 1
+        if done.error is None:
+            return
+        index, final = done.task.index, isinstance(done.error, TrustSegError)
+        if (final and not isinstance(done.error, WorkerDiedError)) or self.tries[index] >= TRIES:
+            self.outcome.error = done.error
+            return
+        self.outcome.retried.append(f"chunk {index}: {done.error}")
+        self.waiting.appendleft(index)
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left to do or to wait for."""
+        return not self.in_work and (not self.waiting or self.outcome.error is not None)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    workers: Workers,
+    facts: Sequence[tuple[str, str]] = (),
+    on_chunk: Callable[[Done], None] = lambda _: None,
+    on_finished: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Do all chunks of all jobs, and put every output together as soon as it can be.
+
+    Args:
+        jobs: prepared.
+        workers: who does them; closed by the caller.
+        facts: for the reports.
+        on_chunk: told of every chunk that ended.
+        on_finished: told of every recording that is whole or given up.
+
+    Returns:
+        One outcome per job, in their order. A job that fails does not keep others from going on.
+
+    Raises:
+        NoRoomError: the disk is full: nothing can go on.
+    """
+    queues = [_Queue(job) for job in jobs]
+    by_job = {id(queue.outcome.job): queue for queue in queues}
+    open_ones = list(queues)
+    in_work: dict[tuple[int, int], _Queue] = {}
+    while open_ones:
+        for queue in open_ones:
+            while len(in_work) < workers.slots and (task := queue.next()) is not None:
+                in_work[id(queue), task.index] = queue
+                workers.submit(task)
+        if in_work:
+            for done in workers.wait():
+                queue = _owner(by_job, done.task)
+                del in_work[id(queue), done.task.index]
+                queue.ended(done)
+                on_chunk(done)
+                if isinstance(done.error, NoRoomError):
+                    raise done.error
+        for queue in [queue for queue in open_ones if queue.over]:
+            open_ones.remove(queue)
+            _conclude(queue, facts)
+            on_finished(queue.outcome)
+    return [queue.outcome for queue in queues]
+
+
+def _conclude(queue: _Queue, facts: Sequence[tuple[str, str]]) -> None:
+    outcome = queue.outcome
+    if outcome.error is None:
+        try:
+            outcome.finished = finish(outcome.job, facts)
+        except NoRoomError:
+            raise
+        except TrustSegError as error:
+            outcome.error = error
+    outcome.seconds = 0.0 if queue.begun is None else time.monotonic() - queue.begun
+
+
+def _owner(by_job: Mapping[int, _Queue], task: Task) -> _Queue:
+    found = by_job.get(id(task.job))
+    return found or next(queue for queue in by_job.values() if queue.outcome.job.out == task.job.out)
+
+
+def _memory(job: Job, index: int) -> Mapping[str, CameraMemory]:
+    if not job.options.sequential or index == 0:
+        return {}
+    return ChunkRecord.read(job.chunk_folder(index - 1) / DONE).memory

@@ -1,0 +1,62 @@
+"""What the shift monitor says along a drive, from the means of its frames: chunks need not be done in order for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.recordings.replay.job import Job
+from trust_seg_ros.thresholds.calibration import load_calibration
+from trust_seg_ros.thresholds.shift import ShiftMonitor
+from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+
+
+@dataclass
+class _Columns:
+    statistic: np.ndarray
+    p_value: np.ndarray
+    fired: np.ndarray
+
+
+def shift_columns(job: Job, frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns ``shift_statistic``, ``shift_p_value`` and ``shift_fired`` of a frame table in the order of time.
+
+    Args:
+        job: its settings name the calibration and the pixel score.
+        frames: with the columns camera, stamp_ns, score_mean and time_jump.
+    """
+    count = len(frames["camera"])
+    columns = _Columns(np.full(count, math.nan), np.full(count, math.nan), np.zeros(count, bool))
+    settings, calibration = job.options.thresholds, job.options.pipeline.calibration
+    if calibration:
+        known = load_calibration(calibration).scores.get(settings.pixel_score)
+        try:
+            reference = None if known is None else ShiftReference.from_means(known.frame_means)
+        except ShiftError:  # too few images: the pipeline says so in its remarks
+            reference = None
+        if reference is not None:
+            for camera in job.cameras:
+                monitor = ShiftMonitor({settings.pixel_score: reference}, settings.shift)
+                _fill(columns, frames, np.flatnonzero(frames["camera"] == camera.topic), monitor, settings.pixel_score)
+    return {
+        "shift_statistic": columns.statistic,
+        "shift_p_value": columns.p_value,
+        "shift_fired": columns.fired,
+    }
+
+
+def _fill(
+    columns: _Columns, frames: Mapping[str, np.ndarray], rows: np.ndarray, monitor: ShiftMonitor, score: str
+) -> None:
+    for row in rows.tolist():
+        if frames["refused"][row]:
+            continue
+        if frames["time_jump"][row]:
+            monitor.reset()
+        state = monitor.update(score, float(frames["score_mean"][row]), int(frames["stamp_ns"][row]) / 1e9)
+        columns.fired[row] = state.fired
+        if state.test is not None:
+            columns.statistic[row], columns.p_value[row] = state.test.difference, state.test.p_value
