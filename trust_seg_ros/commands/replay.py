@@ -100,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 160
+    if args.rerun:  # a library that is missing is said before the work, not after it
+        from trust_seg_ros.recordings.export.rerun import load_rerun
+
+        load_rerun()
     jobs = _jobs(args, console)
     todo = [job for job in jobs if not job.complete]
     outcomes: list[Outcome] = []
@@ -217,7 +221,10 @@ def _export(args: argparse.Namespace, jobs: Sequence[Job], outcomes: Sequence[Ou
     for job in jobs:
         target = job.out / RERUN
         if args.rerun and job.complete and (outcomes or not target.is_file()):
-            from trust_seg_ros.recordings.export.rerun import write_rerun
+            from trust_seg_ros.evaluation.bars import stage_bars
+            from trust_seg_ros.recordings.export.rerun import count_messages, write_rrd
 
-            with console.status(f"writing {target}"):
-                write_rerun(job.out, target, None)
+            total = count_messages(job.out)
+            with stage_bars(console) as announce:
+                bar = announce(f"writing {target}")
+                write_rrd(job.out, target, lambda done, bar=bar: bar(done, total))

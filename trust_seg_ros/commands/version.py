@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the versions; returns the exit status."""
     print(f"trust_seg_ros {installed_version('trust_seg_ros')}")
-    print(f"python {platform.pythoninstalled_version()} on {platform.machine()}")
+    print(f"python {platform.python_version()} on {platform.machine()}")
     print(f"ROS_DISTRO {os.environ.get('ROS_DISTRO', 'not set')}")
     for name in _STANDS_ON:
         print(f"{name} {installed_version(name)}")

@@ -48,7 +48,7 @@ def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = Non
         ExportError: rerun-sdk is not installed, or the file cannot be written.
         SourceError: the bag cannot be read, or holds neither images nor outputs.
     """
-    rr = _rerun()
+    rr = load_rerun()
     with BagReader.open(bag) as reader:
         topics = _topics(reader)
         part = out.with_name(f".{out.name}.part")
@@ -150,7 +150,7 @@ class _Export:
         self._stream.send_blueprint(layout(cameras, others, self._shown, STAMP))
 
 
-def _rerun() -> Any:
+def load_rerun() -> Any:
     try:
         import rerun
     except ImportError as error:
