@@ -227,4 +227,4 @@ def _export(args: argparse.Namespace, jobs: Sequence[Job], outcomes: Sequence[Ou
             total = count_messages(job.out)
             with stage_bars(console) as announce:
                 bar = announce(f"writing {target}")
-                write_rrd(job.out, target, lambda done, bar=bar: bar(done, total))
+                write_rrd(job.out, target, lambda done, bar=bar, total=total: bar(done, total))

@@ -151,6 +151,11 @@ class _Export:
 
 
 def load_rerun() -> Any:
+    """The library.
+
+    Raises:
+        ExportError: it is not installed.
+    """
     try:
         import rerun
     except ImportError as error:
