@@ -20,9 +20,14 @@ _FASTEST = 1
 Metadata = dict[str, Any]
 
 
-def file_name(index: int, storage: str) -> str:
-    """Of one part; rosbag2 numbers the files of a split bag like this."""
+def file_name(index: int | str, storage: str) -> str:
+    """Of one part; rosbag2 numbers the files of a split bag like this. "*" gives a pattern for all."""
     return f"{NAME}_{index}{SUFFIX[storage]}"
+
+
+def can_declare(topic: BagTopic) -> bool:
+    """Whether a bag can hold a topic: its type is defined in the recording, or known here."""
+    return bool(topic.definition and topic.digest) or topic.type_name in type_store().fielddefs
 
 
 class PartWriter:

@@ -15,7 +15,7 @@ from typing import Any
 
 from trust_seg_ros.recordings.replay.bag_parts import file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
-from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
+from trust_seg_ros.recordings.replay.options import STORAGES, CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.version import installed_version
 
@@ -112,7 +112,8 @@ class Job:
         with explained(self.out):
             if self.work.is_dir():
                 shutil.rmtree(self.work)
-            for path in [*(self.out / name for name in _PRODUCTS), *self.out.glob(file_name(0, "*").replace("0", "*"))]:
+            parts = [path for storage in STORAGES for path in self.out.glob(file_name("*", storage))]
+            for path in [*(self.out / name for name in _PRODUCTS), *parts]:
                 path.unlink(missing_ok=True)
 
     def _recorded(self) -> dict[str, Any] | None:
