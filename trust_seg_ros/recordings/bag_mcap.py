@@ -75,10 +75,14 @@ def _from_summary(summary: bytes) -> Contents | None:
             fields = Fields(content)
             statistics = fields.unpack(_STATISTICS)
             registry.counts.update(dict(struct.iter_unpack("<HQ", fields.block())))
-    if statistics is None or statistics[5] != len(chunks) or (statistics[0] and not (registry.channels and chunks)):
+    if statistics is None:
         return None
-    messages, start_ns, last_ns = statistics[0], statistics[6], statistics[7]
-    spans = [chunk for chunk in chunks if chunk.channels or chunk.channels is None]
+    messages, schemas, channels, _, _, chunk_count, start_ns, last_ns = statistics
+    # A writer may leave out any of these; what lies outside of chunks has no index at all.
+    there = (len(registry.schemas), len(registry.channels), len(chunks))
+    if there != (schemas, channels, chunk_count) or (messages and not chunks):
+        return None
+    spans = [c for c in chunks if c.channels or (c.channels is None and c.last_ns)]
     if messages and spans:
         start_ns, last_ns = min([start_ns, *(c.start_ns for c in spans)]), max([last_ns, *(c.last_ns for c in spans)])
     return Contents(
@@ -89,10 +93,9 @@ def _from_summary(summary: bytes) -> Contents | None:
 def _chunk_index(fields: Fields) -> Chunk:
     start_ns, last_ns, offset, _ = fields.unpack(_CHUNK_INDEX_HEAD)
     indexed = frozenset(number for number, _ in struct.iter_unpack("<HQ", fields.block()))
-    # Without message indexes, which a writer may leave out, nothing says which channels are in the chunk; a chunk
-    # without messages has no time either: zeros, or in rosbags' files a first after the last.
-    empty = start_ns > last_ns or start_ns == last_ns == 0
-    return Chunk(start_ns, last_ns, offset, indexed if indexed or empty else None)
+    # Without message indexes, which a writer may leave out, nothing says which channels are in the chunk, except that
+    # a chunk of rosbags without messages ends before it starts.
+    return Chunk(start_ns, last_ns, offset, indexed if indexed or start_ns > last_ns else None)
 
 
 @dataclass(frozen=True)

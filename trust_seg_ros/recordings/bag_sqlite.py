@@ -17,10 +17,11 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, as_recorded, describe_topic, qos_profiles
 from trust_seg_ros.recordings.bag_types import BagMessage, BagTopic, DamagedBag, Remarks
 from trust_seg_ros.recordings.salvage import ended_early
-from trust_seg_ros.recordings.salvage_sqlite import Rows, page_bytes, salvage_rows, tolerant_connection
+from trust_seg_ros.recordings.salvage_sqlite import DAMAGE, Rows, page_bytes, salvage_rows, tolerant_connection
 
 MAGIC = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+_ROW = "SELECT timestamp, rowid, topic_id, data FROM messages WHERE rowid = ?"
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ class SqliteFile:
         if self._rows is None:
             try:
                 for place, message in self._by_time(wanted, start_ns, stop_ns):
+                    if place <= after:
+                        raise apsw.CorruptError("its index on time is out of order")
                     after = place
                     if message is not None:
                         yield message
-            except apsw.Error as error:
+            except DAMAGE as error:
                 self._take(self._salvage(error), f"it is damaged ({error})")
             else:
                 return
@@ -96,22 +99,26 @@ class SqliteFile:
         for entry in storage.execute("SELECT timestamp, rowid, topic_id FROM messages"):
             rows.add(*entry)
         for _, row in rows.by_time(wanted, (start_ns, -1), stop_ns):
-            yield from storage.execute("SELECT timestamp, rowid, topic_id, data FROM messages WHERE rowid = ?", (row,))
+            yield from storage.execute(_ROW, (row,))
 
     def _salvaged_messages(self, wanted: set[int], after: tuple[int, int], stop_ns: int) -> Iterator[BagMessage]:
         assert self._rows is not None
         with closing(tolerant_connection(self.path)) as storage:
             for _, row in self._rows.by_time(wanted, after, stop_ns):
-                query = "SELECT timestamp, topic_id, data FROM messages WHERE rowid = ?"
-                for time_ns, number, data in storage.execute(query, (row,)):
+                try:
+                    found = storage.execute(_ROW, (row,)).fetchall()
+                except DAMAGE as error:
+                    self.remarks.add(f"{self.path.name}: row {row} is left out: {error}")
+                    continue
+                for time_ns, _, number, data in found:
                     message = self._message(time_ns, number, data)
                     if message is not None:
                         yield message
 
-    def _salvage(self, error: apsw.Error) -> Rows:
+    def _salvage(self, error: Exception) -> Rows:
         try:
             return salvage_rows(self.path)
-        except apsw.Error:
+        except DAMAGE:
             raise DamagedBag(f"reading broke off: {error}") from error
 
     def _take(self, rows: Rows, reason: str) -> None:
@@ -150,14 +157,16 @@ def open_sqlite(path: Path) -> SqliteFile:
             ((first, last),) = storage.execute(
                 "SELECT (SELECT min(timestamp) FROM messages), max(timestamp) FROM messages"
             )
+            if not all(isinstance(value, int | None) for value in (first, last)):
+                raise TypeError(f"it has messages from {first!r} to {last!r}, expected nanoseconds")
             return SqliteFile(path, table, counts, (0, 0) if first is None else (first, last + 1))
-    except apsw.Error as error:
+    except DAMAGE as error:
         reason = str(error)
     try:
         with closing(tolerant_connection(path)) as storage:
             table = _read_tables(storage)
         rows = salvage_rows(path)
-    except apsw.Error as error:
+    except DAMAGE as error:
         raise DamagedBag(f"SQLite cannot read its tables: {error}") from error
     return SqliteFile.salvaged(path, table, rows, f"it is cut off or damaged ({reason})")
 

@@ -12,8 +12,13 @@ import apsw
 import numpy as np
 
 _PAGE_SIZE_AT = 16
-_MISSES = 5000
-"""Rows that may be missing one after the other; a page of the largest size holds fewer."""
+_LARGEST_GAP = 1 << 24
+"""Rows that may be missing one after the other and still be searched for what follows them."""
+
+DAMAGE = (apsw.Error, ValueError, TypeError)
+"""What SQLite, and its texts and numbers of the wrong kind, raise where a file is damaged."""
+
+_NEXT_ROW = "SELECT rowid FROM messages NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1"
 _QUERY = "SELECT timestamp, rowid, topic_id, length(data), data FROM messages NOT INDEXED WHERE rowid {} ORDER BY rowid"
 
 
@@ -98,35 +103,45 @@ def salvage_rows(path: Path) -> Rows:
     """The rows of the table of messages that can be read with their data; flat memory, one pass.
 
     Raises:
-        apsw.Error: the table cannot be found.
+        apsw.Error, ValueError, TypeError: the tables cannot be read.
     """
-    rows, reached, probing, misses = Rows(), -1, False, 0
+    rows, reached, ended = Rows(), -1, False
     with closing(tolerant_connection(path)) as storage:
         known = {number for (number,) in storage.execute("SELECT id FROM topics")}
-        while misses < _MISSES:
-            before = reached
-            # after damage one row at a time, until the table can be followed again
-            reached, ended = _follow(storage, f"= {reached + 1}" if probing else f"> {reached}", reached, known, rows)
-            if not probing:
-                if ended:
-                    break
-                probing = True
-            elif reached > before:
-                probing, misses = False, 0
-            else:
-                reached, misses = reached + 1, misses + 1
-    return rows
+        while True:
+            reached, ended = _follow(storage, f"> {reached}", reached, known, rows)
+            beyond = None if ended else _readable_beyond(storage, reached)
+            if beyond is None:
+                return rows
+            first = reached + 1 if beyond - reached < _LARGEST_GAP else beyond
+            for row in range(first, beyond + 1):
+                _follow(storage, f"= {row}", row - 1, known, rows)
+            reached = beyond
+
+
+def _readable_beyond(storage: apsw.Connection, reached: int) -> int | None:
+    """A row above ``reached`` whose page can be read, or where the table ends; found by ever longer steps."""
+    for power in range(_LARGEST_GAP.bit_length()):
+        row = reached + (1 << power)
+        try:
+            found = storage.execute(_NEXT_ROW, (row,)).fetchone()
+        except DAMAGE:
+            continue
+        return row if found is None else max(found[0], row)
+    return None
 
 
 def _follow(
     storage: apsw.Connection, condition: str, reached: int, known: Collection[int], rows: Rows
 ) -> tuple[int, bool]:
-    """Add rows until an error; the last row met, and whether there was no error."""
+    """Add rows above ``reached`` until damage; the last row met, and whether the table ended there."""
     try:
         for time_ns, row, topic, size, data in storage.execute(_QUERY.format(condition)):
+            if row <= reached:
+                return reached, False
             reached = row
             if topic in known and isinstance(time_ns, int) and isinstance(data, bytes) and len(data) == size:
                 rows.add(time_ns, row, topic)
-    except apsw.Error:
+    except DAMAGE:
         return reached, False
     return reached, True
