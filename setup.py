@@ -43,6 +43,7 @@ setup(
         NAME: ["py.typed"],
         f"{NAME}.segmentation": ["weights/*.safetensors", "weights/*.json", "weights/*.md"],
         f"{NAME}.meta": ["models/*.json"],
+        f"{NAME}.recordings.report": ["assets/*"],
     },
     data_files=data_files,
     # Only what every part needs and a ROS 2 distribution does not break: rclpy comes from the distribution,
@@ -64,6 +65,10 @@ setup(
         "test": ["pytest>=7,<9", "hypothesis>=6"],
         "hf": ["transformers>=4.40,<6"],
         "demo": ["rosbags>=0.10"],
+        # trust-seg replay: bags, tables, the report
+        "replay": ["rosbags>=0.11", "pyarrow>=12", "plotly>=5.9"],
+        "rerun": ["rerun-sdk>=0.24"],
+        "ray": ["ray>=2.9"],
         # trust-seg fit and evaluate; the node needs neither
         "fit": ["pyarrow>=12", "matplotlib>=3.7"],
     },

@@ -11,7 +11,8 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.image_messages import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
-from trust_seg_ros.recordings.replay.bag_parts import PartWriter, part_metadata
+from trust_seg_ros.recordings.replay.background import BackgroundWriter
+from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, part_metadata
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
 from trust_seg_ros.recordings.replay.errors import explained
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory, FrameWork, Judged, refusal
@@ -53,9 +54,9 @@ class ChunkWork:
             for topic in self._cameras
         }
         self._outputs = {topic: output_topics(camera) for topic, camera in self._cameras.items()}
-        self._copied = self._choose_copied()
         self._seconds = {"read": 0.0, "judge": 0.0, "write": 0.0, "gather": 0.0}
         self._notes: dict[str, None] = {work.unfilled: None for work in self._work.values() if work.unfilled}
+        self._copied = self._choose_copied()
         self._frames: list[Row] = []
         self._latency: dict[str, list[tuple[int, float]]] = {}
         self._evidence = Evidence(job, pipeline.labels.names)
@@ -64,7 +65,12 @@ class ChunkWork:
         """Input topics that the output holds, too; not those of a node that ran live, whose names are taken."""
         keep = self._job.options.keep
         chosen = {"all": set(self._recording.topics), "images": set(self._cameras), "none": set()}[keep]
-        return chosen - {topic.name for outputs in self._outputs.values() for topic in outputs.values()}
+        chosen -= {topic.name for outputs in self._outputs.values() for topic in outputs.values()}
+        unknown = sorted(name for name in chosen if not can_declare(self._recording.topics[name]))
+        for name in unknown:
+            kind = self._recording.topics[name].type_name
+            self._notes[f"{name} is not copied: the recording does not say what a {kind} is"] = None
+        return chosen.difference(unknown)
 
     def run(self, folder: Path, tick: Callable[[], None] = lambda: None) -> ChunkRecord:
         """Do it, into an empty folder.
@@ -78,7 +84,8 @@ class ChunkWork:
             SourceError: the recording cannot be read.
         """
         options = self._job.options
-        writer = PartWriter(folder, self._chunk.index, options.storage, options.compression)
+        part = PartWriter(folder, self._chunk.index, options.storage, options.compression)
+        writer = BackgroundWriter(part)
         table = SegmentTableWriter(folder / SEGMENTS_TABLE, {}) if options.segments else None
         try:
             for message in self._messages():
@@ -93,7 +100,7 @@ class ChunkWork:
         except BaseException:
             writer.abort()
             raise
-        metadata = part_metadata(writer.path)
+        metadata = part_metadata(part.path)
         return self._record(file.name if metadata["message_count"] else "", metadata)
 
     def _messages(self) -> Iterator[BagMessage]:
@@ -110,7 +117,7 @@ class ChunkWork:
                 return
             yield message
 
-    def _take(self, message: BagMessage, writer: PartWriter, table: SegmentTableWriter | None) -> None:
+    def _take(self, message: BagMessage, writer: BackgroundWriter, table: SegmentTableWriter | None) -> None:
         topic = self._recording.topics[message.topic]
         if _is_live_output(topic):
             self._note_latency(message)
@@ -152,14 +159,9 @@ class ChunkWork:
         self._evidence.add(judged, camera, recorded_ns)
         self._seconds["gather"] += time.perf_counter() - started
 
-    def _copy(self, message: BagMessage, topic: BagTopic, writer: PartWriter) -> None:
+    def _copy(self, message: BagMessage, topic: BagTopic, writer: BackgroundWriter) -> None:
         started = time.perf_counter()
-        try:
-            writer.write(topic, message.recorded_ns, message.data)
-        except _EVERYTHING_BUT_A_FRAME:
-            raise
-        except Exception as error:  # a type that nobody knows cannot be declared
-            self._notes[f"{topic.name} ({topic.type_name}) could not be copied: {error}"] = None
+        writer.write(topic, message.recorded_ns, message.data)
         self._seconds["write"] += time.perf_counter() - started
 
     def _note_latency(self, message: BagMessage) -> None:

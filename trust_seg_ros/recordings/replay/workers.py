@@ -21,6 +21,7 @@ from trust_seg_ros.recordings.replay.options import SourceSpec
 
 _WARM_SIZE = (64, 96)
 _OPEN_RECORDINGS = 4
+_WORTH_A_WORKER = 64  # frames that it must get: it takes seconds to start
 _MOST_WORKERS = 8  # each holds a network and its libraries: about 1 GB
 
 
@@ -222,7 +223,7 @@ def with_threads(settings: PipelineSettings, sequential: bool) -> PipelineSettin
 
 
 def default_workers(jobs: Sequence[Job]) -> int:
-    """Processes that suit this machine: one per core and no more than there is to do; one for a GPU."""
+    """Processes that suit this machine: one per core, and no more than there is work for; one for a GPU."""
     import torch
 
     device = jobs[0].options.pipeline.device
@@ -230,4 +231,5 @@ def default_workers(jobs: Sequence[Job]) -> int:
         return 1  # the network already fills it
     at_once = sum(1 if job.options.sequential else len(job.chunks) for job in jobs)
     threads = max(1, jobs[0].options.pipeline.threads)
-    return max(1, min(cores() // threads, _MOST_WORKERS, at_once))
+    worth_it = sum(job.frames for job in jobs) // _WORTH_A_WORKER
+    return max(1, min(cores() // threads, _MOST_WORKERS, at_once, worth_it))
