@@ -1,0 +1,124 @@
+"""Recordings for tests of the replay, a replay of them, and what came out of it."""
+
+import contextlib
+import io
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rosbags", reason="needs the library rosbags")
+pytest.importorskip("pyarrow", reason="needs the library pyarrow")
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from trust_seg_ros import cli
+from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
+from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.recordings.bag_reader import BagReader
+from trust_seg_ros.recordings.replay.message_types import IMAGE, type_store
+from trust_seg_ros.recordings.replay.serialise import image_cdr
+
+sys.path.append(str(Path(__file__).parents[2] / "node"))  # node_networks, ros_bench, threshold_bench
+
+CAMVID = Path(__file__).resolve().parents[4] / "shared" / "data" / "camvid" / "test" / "images"
+SECOND = 1_000_000_000
+BEGIN_S = 1_600_000_000
+DELAY_NS = SECOND // 4
+"""Between the stamp and the recorder."""
+TOPIC = "/camera/image_raw"
+
+
+def photographs(count, size=None):
+    """(stamp_ns, RGB) of consecutive frames of a real drive, 1 s apart; shrunken to ``size`` (H, W)."""
+    names = sorted(CAMVID.glob("Seq05VD_*.jpg"))[:count]
+    if len(names) < count:
+        pytest.skip(f"needs the CamVid test images in {CAMVID}")
+    first = int(names[0].stem.rpartition("f")[2])
+    for name in names:
+        picture = cv2.cvtColor(cv2.imread(str(name)), cv2.COLOR_BGR2RGB)
+        if size is not None:
+            picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+        yield BEGIN_S * SECOND + (int(name.stem.rpartition("f")[2]) - first) * SECOND // 30, picture
+
+
+@lru_cache(maxsize=4)
+def synthetic(count, size=(96, 128), seed=3):
+    """(stamp_ns, RGB) of a synthetic drive with unknown objects, 0.4 s apart."""
+    drive = SyntheticDrive(DriveSettings(seed=seed, size=size, unknown_rate=8.0))
+    step = 2 * SECOND // 5
+    return tuple((BEGIN_S * SECOND + i * step, drive.frame(i * 6).image) for i in range(count))
+
+
+def image(pixels, stamp_ns, encoding="rgb8", frame_id="camera"):
+    """CDR of an Image; ``pixels`` in the order of the encoding."""
+    return bytes(image_cdr(ImageFields(encoding, pixels), HeaderFields(*divmod(stamp_ns, SECOND), frame_id)))
+
+
+def drive_messages(frames, topic=TOPIC, encoding="rgb8", frame_id="camera"):
+    """(topic, type, recorded_ns, CDR) of RGB frames."""
+    flip = {"rgb8": lambda p: p, "bgr8": lambda p: p[..., ::-1], "mono8": lambda p: cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)}
+    return [
+        (topic, IMAGE, stamp + DELAY_NS, image(flip[encoding](pixels), stamp, encoding, frame_id))
+        for stamp, pixels in frames
+    ]
+
+
+def write_bag(path, messages, storage="mcap"):
+    """A rosbag2 folder of (topic, type, recorded_ns, CDR); returns its path."""
+    with Writer(path, version=9, storage_plugin=StoragePlugin[storage.upper()]) as writer:
+        connections = {}
+        for topic, kind, recorded_ns, data in messages:
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=type_store())
+            writer.write(connections[topic], recorded_ns, data)
+    return path
+
+
+def replay(source, out, *words):
+    """``trust-seg replay`` in this process unless ``words`` say otherwise; returns what it said."""
+    if "--workers" not in words:
+        words = (*words, "--workers", "1")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        status = cli.main(["replay", str(source), "--out", str(out), *map(str, words)])
+    assert status == 0, said.getvalue()
+    return said.getvalue()
+
+
+def read_bag(path, topics=None):
+    """Topic -> [(recorded_ns, type, CDR)]."""
+    found = {}
+    with BagReader.open(path) as reader:
+        for message in reader.messages(topics):
+            kind = reader.topics[message.topic].type_name
+            found.setdefault(message.topic, []).append((message.recorded_ns, kind, bytes(message.data)))
+        assert reader.damage == ""
+    return found
+
+
+def decoded(messages):
+    """[(recorded_ns, type, CDR)] → [(recorded_ns, message)]."""
+    return [(at, type_store().deserialize_cdr(data, kind)) for at, kind, data in messages]
+
+
+def pixels(message):
+    """(H, W) or (H, W, C) array of an Image message."""
+    kind = {"32FC1": np.float32, "16UC1": np.uint16}.get(message.encoding, np.uint8)
+    found = np.asarray(message.data).view(np.uint8).reshape(-1).view(kind).reshape(message.height, message.width, -1)
+    return found[..., 0] if found.shape[2] == 1 else found
+
+
+def stamp_ns(message):
+    """Of its header."""
+    return message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+
+
+def frame_table(out):
+    """Columns of frames.parquet as arrays."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(out / "frames.parquet")
+    return {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}

@@ -1,0 +1,174 @@
+"""A drive through the real node over real topics, and the same drive replayed offline: every field of every message."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+# before anything imports rclpy
+os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+pytest.importorskip("rclpy", reason="needs ROS 2")
+from rclpy.serialization import deserialize_message  # noqa: E402
+from replay_bench import (  # noqa: E402
+    TOPIC,
+    drive_messages,
+    frame_table,
+    photographs,
+    read_bag,
+    replay,
+    stamp_ns,
+    write_bag,
+)
+from ros_bench import Bench, NodeProcess  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
+
+from trust_seg_ros.rendering import OUTPUTS  # noqa: E402
+
+TYPES = {name: Image for name in OUTPUTS} | {"segments": Detection2DArray, "label_info": LabelInfo}
+COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,
+          "warm_up.height": 48, "threads": 1}  # fmt: skip
+"""One thread: convolutions may round differently with another number of them."""
+
+SETTINGS = {
+    "as_shipped": (5, {}),
+    "other_encodings": (
+        4,
+        {
+            "entropy_encoding": "32FC1",
+            "publish_all_segments": True,
+            "gradient.label": "uniform",
+            "overlay.alpha": 0.25,
+            "thresholds.pixel_policy": "quantile",
+            "thresholds.pixel_quantile": 0.9,
+            "thresholds.smoothing_s": 2.0,
+            "thresholds.unreliable": 0.3,
+            "ood.score": "energy",
+            "ood.policy": "mean_std",
+            "ood.min_size": 50,
+        },
+    ),
+}
+
+
+class Drive:
+    """One drive, live and replayed with one parameter file."""
+
+    def __init__(self, folder, name):
+        count, parameters = SETTINGS[name]
+        self.parameters = COMMON | parameters
+        self.file = folder / "parameters.yaml"
+        lines = [f"    {key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in
+                 self.parameters.items()]  # fmt: skip
+        self.file.write_text("\n".join(["/**:", "  ros__parameters:", *lines, ""]), "utf-8")
+        self.bag = write_bag(folder / "drive", drive_messages(photographs(count), encoding="bgr8"))
+        self.sent = [data for _, _, data in read_bag(self.bag)[TOPIC]]
+        self.live = self._through_the_node()
+        self.said = replay(self.bag, folder / "out", "--params-file", self.file, "--chunk-frames", "4")
+        self.out = folder / "out"
+        self.offline = {
+            topic.removeprefix("/trust_seg/"): [(at, deserialize_message(data, TYPES[topic[11:]])) for at, _, data in
+                                                messages]
+            for topic, messages in read_bag(self.out).items()
+            if topic != TOPIC
+        }  # fmt: skip
+
+    def _through_the_node(self):
+        node = NodeProcess(file=self.file, model="embedded", meta_model="auto", **{
+            key: value for key, value in COMMON.items() if key.startswith("warm_up")})  # fmt: skip
+        bench = Bench()
+        try:
+            bench.listen(*TYPES)
+            bench.camera()
+            bench.until(lambda: bench.state() == "active", "the node is active")
+            bench.until(lambda: bench.received["label_info"], "label info")
+            bench.until(lambda: bench._camera.get_subscription_count() >= 1, "the node listens to the camera")
+            for index, raw in enumerate(self.sent, 1):  # one at a time, so that no queue can overflow
+                bench._camera.publish(raw)
+                bench.until(lambda n=index: all(len(bench.received[name]) >= n for name in OUTPUTS), f"frame {index}")
+            return dict(bench.received)
+        finally:
+            bench.close()
+            node.kill()
+            print(node.said())
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def drive(request, tmp_path_factory):
+    return Drive(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def fields(message, path=""):
+    """Path -> value of every field, down to numbers, texts and arrays."""
+    if hasattr(message, "get_fields_and_field_types"):
+        return {k: v for name in message.get_fields_and_field_types()
+                for k, v in fields(getattr(message, name), f"{path}.{name}").items()}  # fmt: skip
+    if isinstance(message, (list, tuple)) and any(hasattr(m, "get_fields_and_field_types") for m in message):
+        inner = {k: v for i, m in enumerate(message) for k, v in fields(m, f"{path}[{i}]").items()}
+        return {f"{path}.length": len(message), **inner}
+    if isinstance(message, (int, float, str)):
+        return {path: message}
+    return {path: (len(message), bytes(np.asarray(message).data))}
+
+
+def test_both_have_the_same_topics_and_as_many_frames(drive):
+    frames = len(drive.sent)
+    assert drive.offline.keys() == TYPES.keys()
+    assert {name: len(drive.live[name]) for name in OUTPUTS} == dict.fromkeys(OUTPUTS, frames)
+    assert {name: len(drive.offline[name]) for name in OUTPUTS} == dict.fromkeys(OUTPUTS, frames)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_field_of_every_frame_is_equal(drive, name):
+    for index, (live, (_, offline)) in enumerate(zip(drive.live[name], drive.offline[name], strict=True)):
+        one, other = fields(live), fields(offline)
+        assert one.keys() == other.keys()
+        differing = [path for path in one if one[path] != other[path]]
+        assert differing == [], f"frame {index}"
+
+
+def test_the_comparison_sees_every_part_of_a_message(drive):
+    """All that is compared is there: pixels that are not all alike, detections with results, and headers."""
+    image = fields(drive.live["entropy"][0])
+    assert {".header.stamp.sec", ".header.frame_id", ".encoding", ".step", ".is_bigendian", ".data"} <= image.keys()
+    assert image[".header.frame_id"] == "camera"
+    assert len(set(image[".data"][1])) > 50
+    found = fields(drive.live["segments"][0])
+    assert found[".detections.length"] > 0
+    parts = {"id", "bbox.center.position.x", "bbox.size_y", "header.stamp.sec", "results[0].hypothesis.score",
+             "results[1].hypothesis.class_id", "results[0].pose.covariance"}  # fmt: skip
+    assert {f".detections[0].{part}" for part in parts} <= found.keys()
+
+
+def test_settings_of_the_file_reached_both(drive):
+    given = drive.parameters
+    encoding = given.get("entropy_encoding", "mono8")
+    assert (
+        {m.encoding for m in drive.live["entropy"]} == {m.encoding for _, m in drive.offline["entropy"]} == {encoding}
+    )
+    flagged = [len(m.detections) for m in drive.live["segments"]]
+    segments = frame_table(drive.out)["segments"]
+    assert (flagged >= segments).all() == given.get("publish_all_segments", False)
+    smoothed = "thresholds.smoothing_s" in given
+    assert (len(set(frame_table(drive.out)["threshold_pixel"])) > 1) == smoothed
+
+
+def test_label_info_says_the_same(drive):
+    """The node sends it by the clock of the wall, the replay by that of the recording; what it says is the same."""
+    live, offline = drive.live["label_info"], [m for _, m in drive.offline["label_info"]]
+    assert {str(m.class_map) for m in live} == {str(m.class_map) for m in offline}
+    assert live[0].threshold == offline[0].threshold
+    assert {m.header.frame_id for m in [*live, *offline]} == {""}
+    table = frame_table(drive.out)
+    in_force = {np.float32(1 - value) for value in table["threshold_pixel"]}
+    if "thresholds.pixel_policy" not in drive.parameters:
+        assert {m.threshold for m in live} == {m.threshold for m in offline} == in_force
+        return
+    by_stamp = dict(zip(table["stamp_ns"].tolist(), table["threshold_pixel"].tolist(), strict=True))
+    told = {stamp_ns(m): m.threshold for m in offline if m.threshold}
+    assert told
+    assert told == {stamp: np.float32(1 - by_stamp[stamp]) for stamp in told}
+    assert {m.threshold for m in live} <= {*in_force, 0.0}
