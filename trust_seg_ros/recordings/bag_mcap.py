@@ -61,7 +61,10 @@ def read_index(file: BinaryIO) -> Contents | None:
     summary = file.read(size - _FOOTER_BYTES - summary_start)
     if checksum and zlib.crc32(footer[: 9 + 16], zlib.crc32(summary)) != checksum:
         raise DamagedBag("the checksum of its summary is wrong")
-    return _from_summary(summary)
+    contents = _from_summary(summary)
+    if contents is not None and any(chunk.offset > size for chunk in contents.chunks):
+        raise DamagedBag("its summary points behind the end of the file")
+    return contents
 
 
 def _from_summary(summary: bytes) -> Contents | None:

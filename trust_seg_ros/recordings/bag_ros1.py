@@ -93,6 +93,7 @@ def read_index(file: BinaryIO) -> Contents:
     Raises:
         DamagedBag: the file was not closed, or the index is not whole.
     """
+    size_of_file = file.seek(0, 2)
     file.seek(len(MAGIC))
     head, _ = record_head(file)
     try:
@@ -105,6 +106,8 @@ def read_index(file: BinaryIO) -> Contents:
         )  # fmt: skip
         if not index_at:
             raise DamagedBag("it has no index: its recorder did not finish")
+        if index_at > size_of_file:
+            raise DamagedBag(f"its index should be at byte {index_at}, behind the end of the file")
         file.seek(index_at)
         registry, found = Registry(), []
         for _ in range(connections):
@@ -115,6 +118,8 @@ def read_index(file: BinaryIO) -> Contents:
             found.append(_chunk_info(head, read_bytes(file, size), registry.counts))
     except (ReaderError, struct.error) as error:
         raise DamagedBag(f"its index is damaged: {error}") from error
+    if any(chunk.offset > size_of_file for chunk in found):
+        raise DamagedBag("its index points behind the end of the file")
     spans = [chunk for chunk in found if chunk.channels]
     start_ns, end_ns = (min(c.start_ns for c in spans), max(c.last_ns for c in spans) + 1) if spans else (0, 0)
     return Contents(registry.topics(), registry.channels, tuple(found), start_ns, end_ns)
