@@ -94,11 +94,17 @@ def image_topic(topics: dict[str, str], wanted: str, bag: Path) -> tuple[str, st
             why = "is not in" if kind is None else f"holds {kind} in"
             raise ValueError(f"image:={wanted} {why} {bag}, expected a topic of images; its topics: {present}")
         return absolute(wanted), INPUT_OF[kind]
-    images = [name for name, kind in topics.items() if kind in INPUT_OF]
+    # what a node of this package said while the bag was recorded, or replayed, is no camera
+    images = [name for name, kind in topics.items() if kind in INPUT_OF and not is_output(name)]
     if len(images) != 1:
         count = f"{len(images)} topics" if images else "no topic"
         raise ValueError(f"{bag} has {count} of images; name one with image:=; its topics: {present}")
     return images[0], INPUT_OF[topics[images[0]]]
+
+
+def is_output(topic: str) -> bool:
+    """Whether a topic is what a node of this package says, and not the camera it listens to."""
+    return f"/{NAME}/" in topic and not topic.endswith(f"/{NAME}/image")
 
 
 def absolute(topic: str) -> str:

@@ -147,6 +147,11 @@ def test_what_an_earlier_run_of_the_node_said_is_not_played(tmp_path):
     assert elsewhere[elsewhere.index("--topics") + 1 :] == ["/cam", "/front/trust_seg/overlay", "/diagnostics", "/tf"]
 
 
+def test_the_camera_is_found_among_what_a_node_said(tmp_path):
+    bag = write_bag(tmp_path / "b", __trust_seg__overlay=IMAGE, __cam=COMPRESSED, __front__trust_seg__entropy=IMAGE)
+    assert asked(bag)[1]["image"] == "/cam"
+
+
 def test_images_may_be_recorded_under_the_nodes_own_name(tmp_path):
     bag = write_bag(tmp_path / "b", __trust_seg__image=IMAGE)
     assert "--topics" not in asked(bag)[0]
