@@ -120,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
                 raise
             finally:
                 workers.close()
+                for job in todo:
+                    job.sweep()
     _export(args, jobs, outcomes, console)
     return show.conclude(console, args.out, jobs, outcomes)
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from trust_seg_ros.recordings.replay.errors import explained
+from trust_seg_ros.recordings.replay.errors import NoRoomError, explained
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.run import Outcome
-from trust_seg_ros.recordings.replay.workers import Done
+from trust_seg_ros.recordings.replay.workers import Done, WorkerDiedError
 
 SUMMARY = "replay.csv"
 _STEPS = {"read": "reading", "judge": "pipeline", "write": "writing", "gather": "gathering for tables and report"}
@@ -25,7 +25,7 @@ class ReplayBar:
     """Frames done and to do, of all recordings together."""
 
     def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
-        self._progress, self._ticked = progress, 0
+        self._progress, self._ticked, self._alone = progress, 0, len(jobs) == 1
         total = sum(job.frames for job in jobs)
         done = sum(round(job.frames * sum(map(job.is_done, range(len(job.chunks)))) / len(job.chunks)) for job in jobs)
         self._task = progress.add_task("replaying", total=total, completed=done)
@@ -39,7 +39,10 @@ class ReplayBar:
         """A chunk has ended; its frames count unless they were ticked."""
         self._progress.advance(self._task, max(0, done.frames - self._ticked))
         self._ticked = 0
-        if done.error is not None:
+        said_at_the_end = isinstance(done.error, NoRoomError) or (
+            self._alone and not isinstance(done.error, WorkerDiedError)
+        )
+        if done.error is not None and not said_at_the_end:
             self._progress.console.print(f"{done.task.job.source.path}: {done.error}", style="red", highlight=False)
 
     def finished(self, outcome: Outcome) -> None:
@@ -87,7 +90,7 @@ def conclude(console: Console, out: Path, jobs: Sequence[Job], outcomes: Sequenc
     console.print(table)
     retried = [f"{o.job.source.path}: {text}" for o in outcomes for text in o.retried]
     for text in retried:
-        console.print(f"tried again: {text}", style="yellow", highlight=False)
+        _say(console, f"tried again: {text}", "yellow")
     with explained(out), (out / SUMMARY).open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state"])
@@ -104,19 +107,25 @@ def _one(console: Console, outcome: Outcome) -> None:
     if outcome.resumed:
         console.print(f"{outcome.resumed} of {len(outcome.job.chunks)} chunks were done before", highlight=False)
     if judged:
-        console.print(
-            f"flagged {_mean(frames, 'flagged_pixels'):.1%} of the pixels, "
-            f"{_mean(frames, 'unreliable_pixels'):.1%} lie on unreliable segments, "
-            f"{int(frames['ood_segments'].sum())} OoD segments",
-            highlight=False,
-        )
+        _say(console, _flagged(frames))
     for note in drive.notes:
-        console.print(f"note: {note}", style="yellow", highlight=False)
+        _say(console, f"note: {note}", "yellow")
     for text in outcome.retried:
-        console.print(f"tried again: {text}", style="yellow", highlight=False)
+        _say(console, f"tried again: {text}", "yellow")
     _speed(console, outcome)
     for name in finished.products:
-        console.print(f"  {finished.out / name}", highlight=False)
+        _say(console, f"  {finished.out / name}")
+
+
+def _flagged(frames: dict[str, np.ndarray]) -> str:
+    shares = (("flagged_pixels", "of the pixels flagged"), ("unreliable_pixels", "on unreliable segments"))
+    known = [f"{mean:.1%} {words}" for name, words in shares if np.isfinite(mean := _mean(frames, name))]
+    return ", ".join([*known, f"{int(frames['ood_segments'].sum())} OoD segments"])
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    """One line, which a terminal may wrap and a file keeps whole."""
+    console.print(text, style=style, highlight=False, soft_wrap=True)
 
 
 def _speed(console: Console, outcome: Outcome) -> None:

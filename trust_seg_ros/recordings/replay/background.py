@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from trust_seg_ros.recordings.bag_reader import BagTopic
@@ -19,22 +21,18 @@ class BackgroundWriter:
     """A part that is written by a thread of its own, in the order in which messages are handed over.
 
     Args:
-        part: opened; nobody else may use it from now on.
+        opened: makes the part; called in that thread, since SQLite serves only the thread that opened it.
     """
 
-    def __init__(self, part: PartWriter) -> None:
-        self._part = part
+    def __init__(self, opened: Callable[[], PartWriter]) -> None:
+        self._opened = opened
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._room = threading.Condition()
         self._waiting = 0
         self._failure: BaseException | None = None
+        self._file: Path | None = None
         self._thread = threading.Thread(target=self._run, name="bag-writer", daemon=True)
         self._thread.start()
-
-    @property
-    def folder(self) -> Path:
-        """Of the part."""
-        return self._part.path
 
     def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
         """Hand a message over; it must not be changed afterwards.
@@ -45,7 +43,7 @@ class BackgroundWriter:
         with self._room:
             while self._waiting > _AHEAD_BYTES and self._failure is None:
                 self._room.wait()
-            self._raise()
+            self.check()
             self._waiting += len(data)
         self._items.put((topic, recorded_ns, data))
 
@@ -56,31 +54,42 @@ class BackgroundWriter:
             OSError: it could not be written.
         """
         self._stop()
-        self._raise()
-        return self._part.close()
+        self.check()
+        assert self._file is not None
+        return self._file
 
     def abort(self) -> None:
         """Leave the file unfinished; what waits is dropped."""
         with self._room:
             self._failure = self._failure or InterruptedError("given up")
         self._stop()
-        self._part.abort()
+
+    def check(self) -> None:
+        """Raise what went wrong with what was handed over, if anything."""
+        if self._failure is not None:
+            raise self._failure
 
     def _stop(self) -> None:
         self._items.put(None)
         self._thread.join()
 
-    def _raise(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
     def _run(self) -> None:
-        while (item := self._items.get()) is not None:
+        part: PartWriter | None = None
+        try:
+            part = self._opened()
+            while (item := self._items.get()) is not None:
+                if self._failure is not None:
+                    break
+                part.write(*item)
+                with self._room:
+                    self._waiting -= len(item[2])
+                    self._room.notify_all()
             if self._failure is None:
-                try:
-                    self._part.write(*item)
-                except BaseException as error:  # handed to the thread that waits
-                    self._failure = error
+                self._file = part.close()
+        except BaseException as error:  # handed to the thread that waits
             with self._room:
-                self._waiting -= len(item[2])
+                self._failure = self._failure or error
                 self._room.notify_all()
+        if part is not None and self._failure is not None:
+            with suppress(Exception):  # it says again what is known: the file stays unfinished
+                part.abort()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,9 @@ class PartWriter:
         index: number of the part.
         storage: ``mcap`` or ``sqlite3``.
         compression: ``zstd`` or ``none``.
+
+    Raises:
+        OSError: by every method: the disk is full, or cannot be written to, whatever the storage says of it.
     """
 
     def __init__(self, folder: Path, index: int, storage: str, compression: str) -> None:
@@ -48,21 +54,24 @@ class PartWriter:
         if compression == "zstd":
             mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
             self._writer.set_compression(mode, CompressionFormat.ZSTD)
-        self._writer.open()
+        with _as_system_errors():
+            self._writer.open()
         if compression == "zstd" and storage == "mcap":
             self._writer.storage.compressor = _compress_fast  # type: ignore[union-attr]
         self._connections: dict[str, Any] = {}
 
     def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
         """Add a message; the topic is declared with its first one."""
-        connection = self._connections.get(topic.name)
-        if connection is None:
-            connection = self._connections[topic.name] = self._declare(topic)
-        self._writer.write(connection, recorded_ns, data)
+        with _as_system_errors():
+            connection = self._connections.get(topic.name)
+            if connection is None:
+                connection = self._connections[topic.name] = self._declare(topic)
+            self._writer.write(connection, recorded_ns, data)
 
     def close(self) -> Path:
         """Finish the file; returns it."""
-        self._writer.close()
+        with _as_system_errors():
+            self._writer.close()
         return next(p for p in self.path.iterdir() if p.suffix in SUFFIX.values())
 
     def abort(self) -> None:
@@ -75,6 +84,16 @@ class PartWriter:
         return self._writer.add_connection(
             topic.name, topic.type_name, offered_qos_profiles=topic.qos, **known, **store
         )
+
+
+@contextmanager
+def _as_system_errors() -> Iterator[None]:
+    """SQLite's errors as the file system has them; Python 3.10 knows them by their texts only."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = errno.ENOSPC if "full" in str(error) else errno.EIO
+        raise OSError(number, f"SQLite: {error}") from error
 
 
 def part_metadata(folder: Path) -> Metadata:

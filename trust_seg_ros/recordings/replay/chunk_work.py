@@ -84,10 +84,11 @@ class ChunkWork:
             SourceError: the recording cannot be read.
         """
         options = self._job.options
-        part = PartWriter(folder, self._chunk.index, options.storage, options.compression)
-        writer = BackgroundWriter(part)
-        table = SegmentTableWriter(folder / SEGMENTS_TABLE, {}) if options.segments else None
+        writer = BackgroundWriter(lambda: PartWriter(folder, self._chunk.index, options.storage, options.compression))
+        table: SegmentTableWriter | None = None
         try:
+            if options.segments:
+                table = SegmentTableWriter(folder / SEGMENTS_TABLE, {})
             for message in self._messages():
                 self._take(message, writer, table)
                 if message.topic in self._cameras:
@@ -100,7 +101,7 @@ class ChunkWork:
         except BaseException:
             writer.abort()
             raise
-        metadata = part_metadata(part.path)
+        metadata = part_metadata(file.parent)
         return self._record(file.name if metadata["message_count"] else "", metadata)
 
     def _messages(self) -> Iterator[BagMessage]:
@@ -140,6 +141,7 @@ class ChunkWork:
         except _EVERYTHING_BUT_A_FRAME:
             raise
         except Exception as error:  # one frame that a network chokes on must not end a drive
+            writer.check()
             self._frames.append(row | {"refused": refusal(error)})
         else:
             self._frames.append(row | {"refused": "", **self._shape(judged), **judged.numbers})

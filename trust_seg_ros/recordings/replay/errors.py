@@ -26,13 +26,24 @@ class NoRoomError(ReplayError):
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Errors of the file system while writing to ``path``, in words."""
+    """Errors of the file system while writing to ``path``, in words; those that another error was made of, too."""
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise NoRoomError(
-                f"no room left for {path} ({error.strerror}); finished chunks are kept: make room, then run the same "
-                "command again to go on, or write less (--topics, --keep none, --compression zstd)"
-            ) from error
-        raise ReplayError(f"{path} cannot be written: {error.strerror or error}") from error
+        _full(path, error)
+        raise ReplayError(
+            f"{path} cannot be written: {error.strerror or error}; expected a folder that can be: choose another "
+            "--out, or mend this one and run the same command again (finished chunks are kept)"
+        ) from error
+    except TrustSegError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error, NoRoomError):
+            _full(path, error.__cause__)
+        raise
+
+
+def _full(path: Path, error: OSError) -> None:
+    if error.errno in _NO_ROOM:
+        raise NoRoomError(
+            f"no room left for {path} ({error.strerror or error}); finished chunks are kept: make room, then run the "
+            "same command again to go on, or write less (--topics, --keep none, --compression zstd)"
+        ) from error

@@ -60,12 +60,10 @@ def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
             if record.file:
                 parts.append(record.metadata)
                 _take_out(job, chunk.index)
-        if not parts:
-            raise ReplayError(
-                f"{job.source.path} has no message in the section asked for: nothing was written; choose another "
-                "--start or --duration"
-            )
         frames = builder.frames()
+        if not parts:
+            job.abandon()
+            raise ReplayError(_nothing(job, frames["refused"]))
         drive = builder.drive(frames, facts)
         with SegmentTableWriter(job.out / FRAMES_TABLE, {"recording": job.source.path.name}) as table:
             table.add(frames)
@@ -82,6 +80,20 @@ def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
     products = [name for name in (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT) if (job.out / name).is_file()]
     refused = int(np.count_nonzero(frames["refused"] != ""))
     return Finished(job.out, len(frames["camera"]), refused, drive, builder.seconds, products)
+
+
+def _nothing(job: Job, refused: np.ndarray) -> str:
+    """Why there is no message to write."""
+    path = job.source.path
+    if len(refused):
+        return (
+            f"{path}: all {len(refused)} images of the section were refused, and nothing else was to be written; the "
+            f"first: {refused[0]}; with --keep images they are copied, and frames.parquet says why each was refused"
+        )
+    return (
+        f"{path} has no image in the section asked for: nothing was written; choose another --start or --duration (it "
+        f"is {(job.end_ns - job.start_ns) * 1e-9:.3f} s long)"
+    )
 
 
 def _take_out(job: Job, index: int) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trust_seg_ros.recordings.replay.bag_parts import file_name
+from trust_seg_ros.recordings.replay.bag_parts import NAME, SUFFIX, file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
-from trust_seg_ros.recordings.replay.options import STORAGES, CameraTopic, ReplayOptions, SourceSpec
+from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.version import installed_version
 
@@ -24,6 +26,7 @@ JOB, DONE = "job.json", "done.json"
 METADATA = "metadata.yaml"
 FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN = "frames.parquet", "segments.parquet", "report.html", "trust_seg.rrd"
 _PRODUCTS = (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN)
+_PART = re.compile(rf"{NAME}_\d+\.({'|'.join(suffix.lstrip('.') for suffix in SUFFIX.values())})")
 _SAMPLE = 1 << 16
 
 
@@ -97,24 +100,50 @@ class Job:
             raise OutputExistsError(
                 f"{self.out} is a file; expected a folder, or a name that is free: choose another --out"
             )
-        if force:
-            self.clear()
-        elif self.out.is_dir() and any(self.out.iterdir()):
-            self._check_same()
+        if self.out.is_dir() and any(self.out.iterdir()):
+            if not force:
+                self._check_same()
+            if force or not self._has_results():
+                self._check_ours()
+                self.clear()
         with explained(self.out):
             self.work.mkdir(parents=True, exist_ok=True)
-            for unfinished in self.work.glob("*.part*"):
-                shutil.rmtree(unfinished)
+            self.sweep()
             write_json(self.work / JOB, self.identity())
 
+    def sweep(self) -> None:
+        """Remove chunks that were never finished."""
+        for unfinished in self.work.glob("*.part*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+
     def clear(self) -> None:
-        """Remove what a replay has written here, and nothing else."""
+        """Remove what a replay has written here, and nothing else; what says that it did so goes last."""
         with explained(self.out):
+            for path in self._results():
+                path.unlink(missing_ok=True)
             if self.work.is_dir():
                 shutil.rmtree(self.work)
-            parts = [path for storage in STORAGES for path in self.out.glob(file_name("*", storage))]
-            for path in [*(self.out / name for name in _PRODUCTS), *parts]:
-                path.unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Leave nothing of a replay that came to nothing, so that other settings find its place free."""
+        self.clear()
+        with suppress(OSError):  # others' files
+            self.out.rmdir()
+
+    @property
+    def begun(self) -> bool:
+        """Whether any chunk is finished."""
+        return any(self.is_done(chunk.index) for chunk in self.chunks)
+
+    def _results(self) -> list[Path]:
+        """Files outside the work folder that have the names of a replay's."""
+        named = [self.out / name for name in _PRODUCTS]
+        beside = [path.with_name(f"{dot}{path.name}.part") for path in named for dot in (".", "")]
+        numbered = [path for path in self.out.glob(f"{NAME}_*") if _PART.fullmatch(path.name)]
+        return [path for path in [*named, *numbered, *beside] if path.is_file()]
+
+    def _has_results(self) -> bool:
+        return bool(self._results()) or any(self.work.glob(f"*/{DONE}"))
 
     def _recorded(self) -> dict[str, Any] | None:
         try:
@@ -124,14 +153,22 @@ class Job:
 
     def _check_same(self) -> None:
         before, now = self._recorded(), json.loads(json.dumps(self.identity()))
-        if before is None:
+        if before is None and (self._has_results() or any(path != self.work for path in self.out.iterdir())):
             raise OutputExistsError(
                 f"{self.out} exists and holds no replay of this tool that could be gone on with: choose another --out"
             )
-        if before != now:
+        if before is not None and before != now and self._has_results():
             raise OutputExistsError(
                 f"{self.out} holds a replay with other settings ({', '.join(_differences(before, now))}): choose "
                 "another --out, or replace it with --force"
+            )
+
+    def _check_ours(self) -> None:
+        foreign = [path.name for path in self._results()]
+        if foreign and not (self.work / JOB).is_file():
+            raise OutputExistsError(
+                f"{self.out} holds {', '.join(foreign[:3])} that no replay of this tool has written, and --force "
+                "replaces nothing else: choose another --out"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,10 +72,10 @@ class ReplayOptions:
             raise ReplayError(
                 f"chunk_frames is {self.chunk_frames} and pictures {self.pictures}; expected at least 1, and at least 0"
             )
-        if not self.start_s >= 0 or not (self.duration_s is None or self.duration_s > 0):
-            raise ReplayError(
-                f"start is {self.start_s:g} s and duration {self.duration_s} s; expected at least 0, and more than 0"
-            )
+        if not 0 <= self.start_s < math.inf:
+            raise ReplayError(f"the start is {self.start_s:g} s; expected 0 or more")
+        if self.duration_s is not None and not 0 < self.duration_s < math.inf:
+            raise ReplayError(f"the duration is {self.duration_s:g} s; expected more than 0, or none for all")
 
     @property
     def sequential(self) -> bool:

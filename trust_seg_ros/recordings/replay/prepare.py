@@ -57,10 +57,13 @@ def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
         ReplayError: one is named twice, or lies in the output folder, or the other way round.
     """
     named = [path.expanduser().absolute() for path in paths]
-    for path in named:
-        if named.count(path) > 1:
+    real, target = [path.resolve() for path in named], out.expanduser().resolve()
+    for path, resolved in zip(named, real, strict=True):
+        if real.count(resolved) > 1:
             raise ReplayError(f"{path} is given twice; expected every recording once")
-        if out.absolute() == path or path in out.absolute().parents:
+        if resolved.parent in real:
+            raise ReplayError(f"{path} is given twice: its folder is given, too; expected every recording once")
+        if target == resolved or resolved in target.parents:
             raise ReplayError(f"the output folder {out} lies in the recording {path}; choose another --out")
     if len(named) == 1:
         return {named[0]: out}

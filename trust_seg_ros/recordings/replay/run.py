@@ -135,6 +135,8 @@ def _conclude(queue: _Queue, facts: Sequence[tuple[str, str]]) -> None:
             raise
         except TrustSegError as error:
             outcome.error = error
+    elif not outcome.job.begun:
+        outcome.job.abandon()
     outcome.seconds = 0.0 if queue.begun is None else time.monotonic() - queue.begun
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -168,11 +171,15 @@ class Processes:
 
     def submit(self, task: Task) -> None:
         """Hand it to the next free process."""
+        # Ctrl-C reaches every process of a terminal, but is the parent's to answer: workers inherit the blocked signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._tasks[self._pool.submit(do_in_worker, task)] = task
         except BrokenProcessPool:
             self._pool = self._start()
             self._tasks[self._pool.submit(do_in_worker, task)] = task
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def wait(self) -> list[Done]:
         """Those that ended; when a process dies, its neighbours' chunks end with it."""
@@ -187,7 +194,20 @@ class Processes:
 
     def _start(self) -> ProcessPoolExecutor:
         # spawned: a fork of a process with torch's threads hangs sooner or later
-        return ProcessPoolExecutor(self.slots, multiprocessing.get_context("spawn"))
+        return ProcessPoolExecutor(self.slots, multiprocessing.get_context("spawn"), _end_with_the_parent)
+
+
+def _end_with_the_parent() -> None:
+    """A worker whose parent was killed would wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # as after kill -9: what is unfinished is done again
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 _bench: Bench | None = None
