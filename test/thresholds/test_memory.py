@@ -61,7 +61,18 @@ def test_the_shift_monitor_goes_on_too(values, data):
     first, second = monitor(), monitor()
     before = states(first, values[:cut], 0)
     second.recall(first.memory())
+    assert second.states == first.states
     assert before + states(second, values[cut:], cut) == whole
+
+
+def test_a_frame_with_the_stamp_of_the_last_has_the_state_of_the_last():
+    reference = ShiftReference.from_means(np.random.default_rng(0).normal(size=60))
+    first, second = (ShiftMonitor({"entropy": reference}, ShiftSettings(hold_s=0.0)) for _ in range(2))
+    for stamp in range(12):
+        last = first.update("entropy", 9.0, stamp)
+    assert last.fired
+    second.recall(first.memory())
+    assert second.update("entropy", 9.0, 11) == last
 
 
 @pytest.mark.parametrize(

@@ -160,9 +160,8 @@ class ShiftMonitor:
         window.last = stamp_s
         while frames[0][0] <= stamp_s - s.window_s:
             frames.popleft()
-        test = None
-        if len(frames) >= s.least_frames:
-            test = self.references[score].compare(np.array([value for _, value in frames]), s.independent)
+        test = self._test(score, window)
+        if test is not None:
             self._decide(window, test.p_value < s.level)
         self._states[score] = self._state(score, window, test)
         return self._states[score]
@@ -172,10 +171,19 @@ class ShiftMonitor:
         return {s: WindowMemory(tuple(w.frames), w.fired, w.against, w.last) for s, w in self._windows.items()}
 
     def recall(self, memory: Mapping[str, WindowMemory]) -> None:
-        """Go on from what another monitor of the same references remembered; its states come with the next frame."""
+        """Go on from what another monitor of the same references remembered, with the states that it had."""
         self.reset()
         for score, past in memory.items():
-            self._windows[score] = _Window(deque(past.frames), past.fired, past.against, past.last)
+            window = _Window(deque(past.frames), past.fired, past.against, past.last)
+            self._windows[score] = window
+            self._states[score] = self._state(score, window, self._test(score, window))
+
+    def _test(self, score: str, window: _Window) -> ShiftTest | None:
+        """The window against the reference; None with too few frames."""
+        if len(window.frames) < self.settings.least_frames:
+            return None
+        means = np.array([value for _, value in window.frames])
+        return self.references[score].compare(means, self.settings.independent)
 
     def _decide(self, window: _Window, unlike: bool) -> None:
         """Change its mind only after ``hold_s`` of contradiction."""
