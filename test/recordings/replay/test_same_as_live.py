@@ -11,8 +11,8 @@ os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 pytest.importorskip("rclpy", reason="needs ROS 2")
-from rclpy.serialization import deserialize_message  # noqa: E402
-from replay_bench import (  # noqa: E402
+from rclpy.serialization import deserialize_message
+from replay_bench import (
     TOPIC,
     drive_messages,
     frame_table,
@@ -22,13 +22,13 @@ from replay_bench import (  # noqa: E402
     stamp_ns,
     write_bag,
 )
-from ros_bench import Bench, NodeProcess  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
+from ros_bench import Bench, NodeProcess
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from trust_seg_ros.rendering import OUTPUTS  # noqa: E402
+from trust_seg_ros.rendering import OUTPUTS
 
-TYPES = {name: Image for name in OUTPUTS} | {"segments": Detection2DArray, "label_info": LabelInfo}
+TYPES = dict.fromkeys(OUTPUTS, Image) | {"segments": Detection2DArray, "label_info": LabelInfo}
 COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,
           "warm_up.height": 48, "threads": 1}  # fmt: skip
 """One thread: convolutions may round differently with another number of them."""

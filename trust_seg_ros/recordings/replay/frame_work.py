@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.image_messages import ImageError, read_compressed, read_image
+from trust_seg_ros.image_messages import ImageError, peek_header, read_compressed, read_image
 from trust_seg_ros.image_pixels import decompress, to_rgb
 from trust_seg_ros.label_info import LabelInfo
 from trust_seg_ros.message_fields import HeaderFields, ImageFields, LabelFields, MessageOptions
@@ -122,12 +122,14 @@ class FrameWork:
             TrustSegError: the pipeline refuses the frame.
         """
         started = time.perf_counter()
+        self._keep_time(peek_header(message.data).stamp_ns)
         header, frame = read_frame(message.data, self._type, self._options.max_pixels)
         self._now, self._write = header, write
-        self._begin(frame.stamp_ns)
         settings = self._options.thresholds
-        result = self._pipeline(frame, settings, self._wanted)
-        self._remember(frame.stamp_ns)
+        try:
+            result = self._pipeline(frame, settings, self._wanted)
+        finally:
+            self._memory = replace(self._memory, thresholds=self._pipeline.memory())
         view = Rendering(result, self._fields)
         self._tell_labels()
         for name in self.topics:
@@ -140,16 +142,16 @@ class FrameWork:
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
         return Judged(view, numbers)
 
-    def _begin(self, stamp: int) -> None:
-        """As the node does: time that jumps back forgets the past, and an unstamped frame (0) says nothing of it."""
+    def _keep_time(self, stamp: int) -> None:
+        """As the node does, before a frame is read: time that jumps back forgets the past, 0 says nothing of it."""
         past = self._memory
         if self._options.sequential and past.thresholds is not None:
             self._pipeline.recall(self._options.thresholds, past.thresholds)
-        if past.thresholds is None or (stamp and past.last_stamp is not None and stamp < past.last_stamp):
+        jumped = bool(stamp) and past.last_stamp is not None and stamp < past.last_stamp
+        if jumped or past.thresholds is None:
             self._pipeline.reset()
-
-    def _remember(self, stamp: int) -> None:
-        self._memory = CameraMemory(stamp or self._memory.last_stamp, self._pipeline.memory())
+        thresholds = self._pipeline.memory() if jumped else past.thresholds
+        self._memory = CameraMemory(stamp or past.last_stamp, thresholds)
 
     def _tell_labels(self) -> None:
         if not self._labels_told:

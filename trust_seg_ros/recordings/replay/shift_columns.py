@@ -52,10 +52,10 @@ def _fill(
     columns: _Columns, frames: Mapping[str, np.ndarray], rows: np.ndarray, monitor: ShiftMonitor, score: str
 ) -> None:
     for row in rows.tolist():
-        if frames["refused"][row]:
-            continue
         if frames["time_jump"][row]:
             monitor.reset()
+        if frames["refused"][row]:
+            continue
         state = monitor.update(score, float(frames["score_mean"][row]), int(frames["stamp_ns"][row]) / 1e9)
         columns.fired[row] = state.fired
         if state.test is not None:
