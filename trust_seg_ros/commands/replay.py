@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from trust_seg_ros.recordings.errors import SourceError
     from trust_seg_ros.recordings.replay.job import Job
     from trust_seg_ros.recordings.replay.options import ReplayOptions
     from trust_seg_ros.recordings.replay.run import Outcome
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         from trust_seg_ros.recordings.export.rerun import load_rerun
 
         load_rerun()
-    jobs = _jobs(args, console)
+    jobs, refused = _jobs(args, console)
     todo = [job for job in jobs if not job.complete]
     outcomes: list[Outcome] = []
     if todo:
@@ -123,32 +124,33 @@ def run(args: argparse.Namespace) -> int:
                 for job in todo:
                     job.sweep()
     _export(args, jobs, outcomes, console)
-    return show.conclude(console, args.out, jobs, outcomes)
+    return show.conclude(console, args.out, jobs, outcomes, refused)
 
 
-def _jobs(args: argparse.Namespace, console: Console) -> list[Job]:
+def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[Path, SourceError]]:
+    """What can be done, and what cannot be read."""
     from trust_seg_ros.recordings.errors import SourceError
     from trust_seg_ros.recordings.replay.options import SourceSpec
     from trust_seg_ros.recordings.replay.prepare import make_job, output_folders
 
     options, topics = _options(args), _topics(args.image_topic)
     folders = output_folders(_expanded(args.sources), args.out)
-    jobs, refused = [], 0
+    jobs, refused = [], {}
     for path, out in folders.items():
         try:
             job = make_job(SourceSpec(path, args.rate, args.number_rate), topics, out, options)
         except SourceError as error:
             if len(folders) == 1:
                 raise
-            refused += 1
-            console.print(f"left out: {error}", style="red", highlight=False)
+            refused[path] = error
+            console.print(f"left out: {error}", style="red", highlight=False, soft_wrap=True)
             continue
         if args.force and job.complete:
             job.clear()
         jobs.append(job)
     if not jobs:
-        raise SourceError(f"none of the {refused} recordings can be read; the reasons stand above")
-    return jobs
+        raise SourceError(f"none of the {len(refused)} recordings can be read; the reasons stand above")
+    return jobs, refused
 
 
 def _options(args: argparse.Namespace) -> ReplayOptions:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.replay.errors import NoRoomError, explained
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.run import Outcome
 from trust_seg_ros.recordings.replay.workers import Done, WorkerDiedError
 
 SUMMARY = "replay.csv"
+_COLUMNS = ("recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state", "retried")
 _STEPS = {"read": "reading", "judge": "pipeline", "write": "writing", "gather": "gathering for tables and report"}
 
 
@@ -67,14 +70,27 @@ def progress(console: Console, jobs: Sequence[Job]) -> Iterator[ReplayBar]:
         yield ReplayBar(bar, jobs)
 
 
-def conclude(console: Console, out: Path, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> int:
+def conclude(
+    console: Console,
+    out: Path,
+    jobs: Sequence[Job],
+    outcomes: Sequence[Outcome],
+    refused: Mapping[Path, SourceError] = MappingProxyType({}),
+) -> int:
     """Say what came out; returns the exit status.
+
+    Args:
+        console: where to.
+        out: folder of all outputs.
+        jobs: all that could be begun.
+        outcomes: of those that were not complete before.
+        refused: recordings that could not be read, and why.
 
     Raises:
         TrustSegError: the only recording failed.
     """
     by_out = {outcome.job.out: outcome for outcome in outcomes}
-    if len(jobs) == 1:
+    if len(jobs) == 1 and not refused:
         outcome = by_out.get(jobs[0].out)
         if outcome is None:
             console.print(f"{jobs[0].out} is complete already (--force makes it anew)", highlight=False)
@@ -84,18 +100,22 @@ def conclude(console: Console, out: Path, jobs: Sequence[Job], outcomes: Sequenc
         _one(console, outcome)
         return 0
     rows = [_row(job, by_out.get(job.out)) for job in jobs]
+    rows += [[str(path), "", "", "", "", "", f"left out: {error}"] for path, error in refused.items()]
     table = Table("recording", "frames", "refused", "frames/s", "flagged", "OoD segments", "state")
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    retried = [f"{o.job.source.path}: {text}" for o in outcomes for text in o.retried]
-    for text in retried:
-        _say(console, f"tried again: {text}", "yellow")
+    for outcome in outcomes:
+        for text in outcome.retried:
+            _say(console, f"tried again: {outcome.job.source.path}: {text}", "yellow")
+    retried = {str(outcome.job.source.path): "; ".join(outcome.retried) for outcome in outcomes}
     with explained(out), (out / SUMMARY).open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state"])
-        writer.writerows(rows)
-    return 1 if any(outcome.error is not None for outcome in outcomes) else 0
+        writer.writerow(
+            ["recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state", "retried"]
+        )
+        writer.writerows([*row, retried.get(row[0], "")] for row in rows)
+    return 1 if refused or any(outcome.error is not None for outcome in outcomes) else 0
 
 
 def _one(console: Console, outcome: Outcome) -> None:

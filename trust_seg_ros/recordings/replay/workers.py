@@ -158,7 +158,7 @@ class OwnProcess:
 
 
 class Processes:
-    """Several processes of this machine.
+    """Several processes of this machine, each a pool of its own: one that dies takes no other's chunk with it.
 
     Args:
         count: how many.
@@ -166,35 +166,43 @@ class Processes:
 
     def __init__(self, count: int) -> None:
         self.slots = count
-        self._tasks: dict[Future[int], Task] = {}
-        self._pool = self._start()
+        self._free = [_start() for _ in range(count)]
+        self._busy: dict[Future[int], tuple[Task, ProcessPoolExecutor]] = {}
 
     def submit(self, task: Task) -> None:
-        """Hand it to the next free process."""
-        # Ctrl-C reaches every process of a terminal, but is the parent's to answer: workers inherit the blocked signal
+        """Hand it to a free process; there are as many as ``slots``."""
+        pool = self._free.pop()
+        # Ctrl-C reaches every process of a terminal; it is the parent's to decide: workers inherit the blocked signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._tasks[self._pool.submit(do_in_worker, task)] = task
+            future = pool.submit(do_in_worker, task)
         except BrokenProcessPool:
-            self._pool = self._start()
-            self._tasks[self._pool.submit(do_in_worker, task)] = task
+            pool = _start()
+            future = pool.submit(do_in_worker, task)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._busy[future] = task, pool
 
     def wait(self) -> list[Done]:
-        """Those that ended; when a process dies, its neighbours' chunks end with it."""
-        done, _ = wait(self._tasks, return_when=FIRST_COMPLETED)
-        return [_ended(self._tasks.pop(future), future) for future in done]
+        """Those that ended."""
+        ended, _ = wait(self._busy, return_when=FIRST_COMPLETED)
+        taken = [(future, *self._busy.pop(future)) for future in ended]
+        self._free += [pool for _, _, pool in taken]
+        return [_ended(task, future) for future, task, _ in taken]
 
     def close(self) -> None:
         """End the processes."""
-        for process in list((self._pool._processes or {}).values()):
-            process.terminate()  # a chunk in work is left unfinished, as after kill -9
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        pools = [*self._free, *(pool for _, pool in self._busy.values())]
+        for pool in pools:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()  # a chunk in work is left unfinished, as after kill -9
+        for pool in pools:
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(self) -> ProcessPoolExecutor:
-        # spawned: a fork of a process with torch's threads hangs sooner or later
-        return ProcessPoolExecutor(self.slots, multiprocessing.get_context("spawn"), _end_with_the_parent)
+
+def _start() -> ProcessPoolExecutor:
+    # spawned: a fork of a process with torch's threads hangs sooner or later
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_the_parent)
 
 
 def _end_with_the_parent() -> None:
