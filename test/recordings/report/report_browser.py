@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Page:
     def settle(self) -> None:
         """Wait until the page has drawn twice, and longer than plotly waits for a double click."""
         self.driver.execute_async_script(
-            "const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 400)"
+            "const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 700)"
         )
 
     def size(self, width: int, height: int = 900) -> None:
@@ -118,3 +119,29 @@ def start(folder: Path) -> Any:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     return webdriver.Chrome(options, webdriver.ChromeService(str(CHROMEDRIVER)))
+
+
+def stamp(picture) -> str:
+    ns = picture.recorded_ns - 7_000_001
+    return f"{ns // 10**9}.{ns % 10**9:09}"
+
+
+def jpeg_address(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def assert_shown(page: Page, picture) -> None:
+    assert page.source("overlay") == jpeg_address(picture.overlay)
+    assert page.source("entropy") == jpeg_address(picture.entropy)
+    assert page.shown()["stamp"] == stamp(picture)
+    assert page.shown()["shown-camera"] == picture.camera
+
+
+def of(seen, key):
+    return next(p for p in seen.pictures if (p.camera, p.recorded_ns) == tuple(key))
+
+
+def mark_at(page: Page) -> float:
+    marks = page.js("return document.getElementById('timeline-plot').layout.shapes.filter(s => s.name === 'shown')")
+    assert len(marks) == 1
+    return marks[0]["x0"]

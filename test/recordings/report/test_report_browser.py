@@ -1,87 +1,12 @@
 """The page in a real browser, opened from disk."""
 
-import base64
-from pathlib import Path
-
 import pytest
-from report_browser import Page, start
+from report_browser import assert_shown, jpeg_address, mark_at, of
 from report_drives import NAMES, all_refused, drive, frame_columns, latencies, nothing, ood_object
 
 from trust_seg_ros.recordings.report.page import write_report
 
-
 CAMERAS = ("/front", "/rear")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    pytest.importorskip("plotly", reason="plotly is not installed")
-    driver = start(tmp_path_factory.mktemp("profile"))
-    yield Page(driver)
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    return drive(80, CAMERAS, latency=latencies())
-
-
-@pytest.fixture(scope="module")
-def report(browser, seen, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "drive.html"
-    write_report(path, seen)
-    return path
-
-
-@pytest.fixture
-def page(browser, report) -> Page:
-    browser.size(1200)
-    return browser.open(report)
-
-
-def stamp(picture) -> str:
-    ns = picture.recorded_ns - 7_000_001
-    return f"{ns // 10**9}.{ns % 10**9:09}"
-
-
-def jpeg_address(data: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
-
-
-def assert_shown(page: Page, picture) -> None:
-    assert page.source("overlay") == jpeg_address(picture.overlay)
-    assert page.source("entropy") == jpeg_address(picture.entropy)
-    assert page.shown()["stamp"] == stamp(picture)
-    assert page.shown()["shown-camera"] == picture.camera
-
-
-def of(seen, key):
-    return next(p for p in seen.pictures if (p.camera, p.recorded_ns) == tuple(key))
-
-
-def mark_at(page: Page) -> float:
-    marks = page.js("return document.getElementById('timeline-plot').layout.shapes.filter(s => s.name === 'shown')")
-    assert len(marks) == 1
-    return marks[0]["x0"]
-
-
-def click_frame(page: Page, column: str, row: int) -> None:
-    """Click where the time line draws a frame's value."""
-    where = page.js(
-        """
-        const plot = document.getElementById("timeline-plot");
-        const [column, row] = arguments;
-        const place = drawn.findIndex((line) => column in line.columns);
-        const line = drawn[place], x = plot._fullLayout.xaxis, y = plot._fullLayout[`yaxis${place + 2}`];
-        const down = y._offset + y.d2p(frames.columns[column][row] * (line.scale || 1));
-        window.scrollBy(0, plot.getBoundingClientRect().top + down - 600);  // clear of the viewer
-        const box = plot.getBoundingClientRect();
-        return [box.left + x._offset + x.d2p(frames.time[row]), box.top + down];
-        """,
-        column,
-        row,
-    )
-    page.click_at(*where)
 
 
 def test_opens_with_the_worst_moment_without_a_complaint_or_a_connection(page, report, seen):
@@ -101,17 +26,6 @@ def test_a_worst_moment_shows_its_frame_and_moves_the_mark(page, seen, place):
     pressed = page.all('#worst [aria-pressed="true"]')
     assert len(pressed) == 1
     assert pressed[0].find_element("css selector", "img").get_attribute("src") == jpeg_address(picture.overlay)
-
-
-@pytest.mark.parametrize(("row", "pictured"), [(16, 16), (19, 17), (34, 32), (35, 33)])
-def test_a_click_on_the_time_line_shows_the_nearest_frame_of_that_camera(page, seen, row, pictured):
-    # every fourth frame of each of two cameras has a picture: rows 0, 1, 8, 9, 16, 17, …
-    click_frame(page, "flagged_pixels", row)
-    picture = next(p for p in seen.pictures if p.recorded_ns == seen.frames["recorded_ns"][pictured])
-    assert_shown(page, picture)
-    assert mark_at(page) == pytest.approx(pictured * 0.1)
-    away = f"the nearest picture, {(row - pictured) * 0.1:.2f} s before the moment chosen"
-    assert page.shown()["distance"] == (away if row != pictured else "")
 
 
 def test_arrow_keys_and_buttons_step_through_the_pictures(page, seen):
@@ -198,22 +112,6 @@ def test_objects_can_be_ordered(browser, tmp_path):
     assert firsts() == ["0.000", "0.100", "0.200"]
     next(option for option in page.all("#object-order option") if "P(OoD)" in option.text).click()
     assert firsts() == ["0.100", "0.200", "0.000"]
-
-
-def test_zoom_brings_back_what_thinning_left_out(browser, tmp_path):
-    long = drive(10_000, pictures=drive(4).pictures, worst=drive(4).worst)
-    write_report(tmp_path / "long.html", long)
-    page = browser.open(tmp_path / "long.html")
-    points = "return document.getElementById('timeline-plot').data.find(t => t.yaxis === 'y2')"
-    whole = page.js(f"const t = ({points[7:]}); return [t.x.length, Math.max(...t.y), Math.min(...t.y)]")
-    shares = 100 * long.frames["flagged_pixels"]
-    assert whole[0] < 4000
-    assert whole[1:] == pytest.approx([shares.max(), shares.min()], rel=1e-3)
-    page.js("return Plotly.relayout('timeline-plot', {'xaxis.range': [400, 420]}).then(() => 0)")
-    page.settle()
-    times = page.js(f"const t = ({points[7:]}); return t.x.filter(x => x >= 400 && x <= 420)")
-    assert times == pytest.approx([400 + 0.1 * k for k in range(201)])
-    assert page.complaints() == []
 
 
 @pytest.mark.parametrize("width", [1200, 400])

@@ -47,6 +47,7 @@ def report_html(drive: Drive) -> str:
         ReportError: plotly is not installed.
     """
     plotly, own = as_script(_plotly()), as_script("\n".join(_asset(name) for name in SCRIPTS))
+    times = latency.latency_html(drive)
     values = {
         "policy": f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; base-uri 'none'; "
         f"form-action 'none'; script-src '{_hash(plotly)}' '{_hash(own)}'",
@@ -57,7 +58,8 @@ def report_html(drive: Drive) -> str:
         "timeline_text": _timeline_text(drive),
         "worst": pictures.worst_html(drive),
         "objects": objects.objects_html(drive),
-        "latency": latency.latency_html(drive),
+        "latency": times,
+        "latency_link": '<a href="#latency">Latency</a> ' if times else "",
         "facts": summary.facts_html(drive),
         "pictures": pictures.pictures_html(drive),
         "data": formats.json_text(page_data(drive)),

@@ -41,6 +41,8 @@ function layout(more) {
 const CONFIG = {
   responsive: true,
   displaylogo: false,
+  // a first click draws the frame it means, which takes time of its own on a slow machine
+  doubleClickDelay: 600,
   // named one by one: some of the others would open pages of plotly's in the network
   modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
   toImageButtonOptions: { filename: "drive" },

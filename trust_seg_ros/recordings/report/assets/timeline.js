@@ -67,13 +67,25 @@ function lineTraces() {
   return traces;
 }
 
+/** Which marks to draw: one that would lie on the one before, on any screen, is left out. */
+function apart(times) {
+  const span = zoomed ? zoomed[1] - zoomed[0] : data.duration;
+  let last = -Infinity;
+  return times.map((_, n) => n).filter((n) => {
+    if (times.length > 1500 && times[n] - last < span / 1500) return false;
+    last = times[n];
+    return true;
+  });
+}
+
 function markTrace(camera, kind, times, texts, symbol, size) {
+  const kept = apart(times);
   return {
     type: "scatter",
     mode: "markers",
-    x: times,
-    y: times.map(() => kind),
-    text: texts.map(plain),
+    x: kept.map((n) => times[n]),
+    y: kept.map(() => kind),
+    text: kept.map((n) => plain(texts[n])),
     hovertemplate: "%{text}",
     yaxis: "y",
     name: named(MARKS[kind], camera),
@@ -183,6 +195,14 @@ function zoomTo(window) {
   return drawTimeline();
 }
 
+let waiting = 0;
+
+/** The finer points come once the hand rests: a window that is dragged changes with every move of the mouse. */
+function zoomLater(window) {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => zoomTo(window), 100);
+}
+
 /** Which of the points under the mouse is meant: the one nearest to it. */
 function nearestPoint(event) {
   const top = timeline.getBoundingClientRect().top;
@@ -207,8 +227,8 @@ function startTimeline() {
   });
   timeline.on("plotly_relayout", (change) => {
     const range = change["xaxis.range"] || [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-    if (change["xaxis.autorange"]) zoomTo(null);
-    else if (range[0] !== undefined && range[1] !== undefined) zoomTo([Number(range[0]), Number(range[1])]);
+    if (change["xaxis.autorange"]) zoomLater(null);
+    else if (range[0] !== undefined && range[1] !== undefined) zoomLater([Number(range[0]), Number(range[1])]);
   });
   byId("zoom-all").addEventListener("click", () => zoomTo(null));
   byId("zoom-near").addEventListener("click", () => {

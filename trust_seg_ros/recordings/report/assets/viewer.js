@@ -109,6 +109,7 @@ function startViewer() {
     return;
   }
   byId("details").open = innerWidth >= 700;
+  addEventListener("beforeprint", () => { byId("details").open = true; });
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
   byId("copy").addEventListener("click", copyCommand);
