@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("rosbags", reason="needs the library rosbags")
 pytest.importorskip("pyarrow", reason="needs the library pyarrow")
+from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from trust_seg_ros import cli
@@ -28,7 +29,9 @@ SECOND = 1_000_000_000
 BEGIN_S = 1_600_000_000
 DELAY_NS = SECOND // 4
 """Between the stamp and the recorder."""
-TOPIC = "/camera/image_raw"
+TOPIC, LIVE, TEXT = "/camera/image_raw", "/trust_seg/segmentation", "std_msgs/msg/String"
+LIGHT = ("-p", "model:=node_networks:colours", "-p", "meta_model:=none", "-p", "threads:=1")
+"""Parameters of a network that is fast, and gives no gradients."""
 
 
 def photographs(count, size=None):
@@ -107,7 +110,7 @@ def decoded(messages):
 def pixels(message):
     """(H, W) or (H, W, C) array of an Image message."""
     kind = {"32FC1": np.float32, "16UC1": np.uint16}.get(message.encoding, np.uint8)
-    found = np.asarray(message.data).view(np.uint8).reshape(-1).view(kind).reshape(message.height, message.width, -1)
+    found = np.frombuffer(memoryview(message.data), kind).reshape(message.height, message.width, -1)
     return found[..., 0] if found.shape[2] == 1 else found
 
 
@@ -122,3 +125,28 @@ def frame_table(out):
 
     table = pq.read_table(out / "frames.parquet")
     return {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def by_rosbags(path):
+    """Topic -> [(recorded_ns, type, CDR)] by the library rosbags."""
+    found = {}
+    with AnyReader([path]) as reader:
+        for connection, at, data in reader.messages():
+            assert reader.deserialize(data, connection.msgtype) is not None
+            found.setdefault(connection.topic, []).append((at, connection.msgtype, bytes(data)))
+    return found
+
+
+def chatter(at, words):
+    """A message of another topic."""
+    message = type_store().types[TEXT](data=words)
+    return "/chatter", TEXT, at, bytes(type_store().serialize_cdr(message, TEXT))
+
+
+def busy_bag(path, count):
+    """A camera (bgr8), something else, and what a node said while it was recorded."""
+    images = drive_messages(synthetic(count), encoding="bgr8")
+    others = [chatter(at + 10_000_000, f"word {i}") for i, (_, _, at, _) in enumerate(images)]
+    lone = np.full((96, 128), 3, np.uint8)
+    live = [(LIVE, kind, at + SECOND // 10, image(lone, at - DELAY_NS, "mono8")) for _, kind, at, _ in images]
+    return write_bag(path, sorted(images + others + live, key=lambda m: m[2]))

@@ -1,0 +1,118 @@
+"""Every kind of recording that can be replayed gives the masks of its images."""
+
+import cv2
+import numpy as np
+import pytest
+from replay_bench import (
+    LIGHT,
+    SECOND,
+    TOPIC,
+    decoded,
+    frame_table,
+    pixels,
+    read_bag,
+    replay,
+    stamp_ns,
+    synthetic,
+    write_bag,
+)
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.typesys import Stores, get_typestore
+
+from trust_seg_ros.commands.replay_parameters import replay_parameters
+from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
+from trust_seg_ros.recordings.replay.serialise import compressed_cdr
+from trust_seg_ros.types import Frame
+
+FEW = ("--topics", "segmentation", "--chunk-frames", "2")
+COUNT = 5
+
+
+@pytest.fixture(scope="module")
+def network():
+    settings = replay_parameters(None, LIGHT[1::2])
+    return TrustPipeline.load(settings.pipeline)
+
+
+def assert_replayed(network, out, frames, camera):
+    """The output holds the masks of (stamp_ns, RGB), and the images as they were recorded."""
+    found = read_bag(out)
+    assert found.keys() == {"/trust_seg/segmentation", "/trust_seg/label_info", camera}
+    masks = decoded(found["/trust_seg/segmentation"])
+    assert [stamp_ns(m) for _, m in masks] == [stamp for stamp, _ in frames]
+    assert [stamp_ns(m) for _, m in decoded(found[camera])] == [stamp for stamp, _ in frames]
+    for (_, mask), (_, rgb) in zip(masks, frames, strict=True):
+        np.testing.assert_array_equal(pixels(mask), network(Frame(rgb)).maps.classes.numpy())
+    assert len({pixels(m).tobytes() for _, m in masks}) == len(frames), "the frames differ"
+    assert (frame_table(out)["refused"] == "").all()
+
+
+def encoded(rgb, suffix):
+    """Bytes of a file, and the pixels that come back."""
+    data = cv2.imencode(suffix, rgb[..., ::-1])[1]
+    return data.tobytes(), np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@pytest.mark.parametrize(("suffix", "form"), [(".jpg", "jpeg"), (".png", "bgr8; png compressed bgr8")])
+def test_compressed_images(network, tmp_path, suffix, form):
+    messages, frames = [], []
+    for stamp, rgb in synthetic(COUNT):
+        data, back = encoded(rgb, suffix)
+        header = HeaderFields(*divmod(stamp, SECOND), "camera")
+        messages.append((f"{TOPIC}/compressed", COMPRESSED, stamp + 5, bytes(compressed_cdr(data, form, header))))
+        frames.append((stamp, back))
+    replay(write_bag(tmp_path / "bag", messages), tmp_path / "out", *FEW, *LIGHT)
+    assert_replayed(network, tmp_path / "out", frames, f"{TOPIC}/compressed")
+    assert read_bag(tmp_path / "out")[f"{TOPIC}/compressed"] == [(at, kind, data) for _, kind, at, data in messages]
+
+
+def test_a_ros_1_bag(network, tmp_path):
+    store, path = get_typestore(Stores.ROS1_NOETIC), tmp_path / "drive.bag"
+    with Writer1(path) as writer:
+        connection = writer.add_connection(TOPIC, IMAGE, typestore=store)
+        for number, (stamp, rgb) in enumerate(synthetic(COUNT)):
+            time = store.types["builtin_interfaces/msg/Time"](*divmod(stamp, SECOND))
+            header = store.types["std_msgs/msg/Header"](seq=number, stamp=time, frame_id="camera")
+            message = store.types[IMAGE](header, 96, 128, "bgr8", 0, 384, rgb[..., ::-1].reshape(-1))
+            writer.write(connection, stamp + 7, store.serialize_ros1(message, IMAGE))
+    replay(path, tmp_path / "out", *FEW, *LIGHT)
+    assert_replayed(network, tmp_path / "out", synthetic(COUNT), TOPIC)
+    found = read_bag(tmp_path / "out")
+    assert [at for at, *_ in found["/trust_seg/segmentation"]] == [stamp + 7 for stamp, _ in synthetic(COUNT)]
+    for (_, message), (_, rgb) in zip(decoded(found[TOPIC]), synthetic(COUNT), strict=True):
+        assert (message.encoding, message.header.frame_id) == ("bgr8", "camera")
+        np.testing.assert_array_equal(pixels(message), rgb[..., ::-1])
+
+
+@pytest.mark.parametrize("suffixes", [(".png",), (".jpg", ".png"), (".bmp",), (".bmp", ".jpg")])
+def test_a_folder_of_images(network, tmp_path, suffixes):
+    (tmp_path / "images").mkdir()
+    frames = []
+    for i, (_, rgb) in enumerate(synthetic(COUNT)):
+        suffix = suffixes[i % len(suffixes)]
+        data, back = encoded(rgb, suffix)
+        (tmp_path / "images" / f"drive_{i * 15:06d}{suffix}").write_bytes(data)
+        frames.append((SECOND + i * SECOND // 2, back))
+    replay(tmp_path / "images", tmp_path / "out", "--number-rate", 30, *FEW, *LIGHT)
+    assert_replayed(network, tmp_path / "out", frames, "/camera/image")
+    kinds = {kind for _, kind, _ in read_bag(tmp_path / "out")["/camera/image"]}
+    assert kinds == ({IMAGE} if ".bmp" in suffixes else {COMPRESSED}), "files are handed on as they are where they can"
+
+
+@pytest.mark.parametrize(("suffix", "code"), [(".mp4", "mp4v"), (".avi", "MJPG")])
+def test_a_video(network, tmp_path, suffix, code):
+    path = tmp_path / f"drive{suffix}"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 20, (128, 96))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV here cannot write {code}")
+    for _, rgb in synthetic(COUNT):
+        writer.write(rgb[..., ::-1])
+    writer.release()
+    reader, frames = cv2.VideoCapture(str(path)), []
+    while (answer := reader.read())[0]:
+        frames.append((SECOND + len(frames) * SECOND // 20, np.ascontiguousarray(answer[1][..., ::-1])))
+    assert len(frames) == COUNT
+    replay(path, tmp_path / "out", *FEW, *LIGHT)
+    assert_replayed(network, tmp_path / "out", frames, "/camera/image")
