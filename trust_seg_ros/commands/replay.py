@@ -107,6 +107,9 @@ def run(args: argparse.Namespace) -> int:
         load_rerun()
     jobs, refused = _jobs(args, console)
     todo = [job for job in jobs if not job.complete]
+    for job in jobs:
+        if job not in todo:
+            job.tidy()  # its replay may have been killed at the last moment
     outcomes: list[Outcome] = []
     if todo:
         for job in todo:

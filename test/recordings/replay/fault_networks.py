@@ -1,4 +1,6 @@
-"""A network that costs next to nothing, named as ``fault_networks:colours`` on the command line."""
+"""A network that costs next to nothing, and one that takes its time, named as ``fault_networks:colours``."""
+
+import time
 
 import torch
 from torch import nn
@@ -25,3 +27,15 @@ class Colours(nn.Module):
 
 def colours():
     return Colours()
+
+
+class Sluggish(Colours):
+    """The same, slow enough to be met at its work."""
+
+    def forward(self, image):
+        time.sleep(0.03)
+        return super().forward(image)
+
+
+def sluggish():
+    return Sluggish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +74,7 @@ def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
         beside = job.work / METADATA
         beside.write_text(join_metadata(parts, {"made_by": f"trust_seg_ros {installed_version()}"}), "utf-8")
         beside.replace(job.out / METADATA)
-        for chunk in job.chunks:
-            shutil.rmtree(job.chunk_folder(chunk.index), ignore_errors=True)
+    job.tidy()
     products = [name for name in (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT) if (job.out / name).is_file()]
     refused = int(np.count_nonzero(frames["refused"] != ""))
     return Finished(job.out, len(frames["camera"]), refused, drive, builder.seconds, products)

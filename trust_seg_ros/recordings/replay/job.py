@@ -116,6 +116,11 @@ class Job:
         for unfinished in self.work.glob("*.part*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
+    def tidy(self) -> None:
+        """Remove what only the way to a complete output needed."""
+        for folder in self.work.glob("chunk_*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def clear(self) -> None:
         """Remove what a replay has written here, and nothing else; what says that it did so goes last."""
         with explained(self.out):
@@ -153,7 +158,7 @@ class Job:
 
     def _check_same(self) -> None:
         before, now = self._recorded(), json.loads(json.dumps(self.identity()))
-        if before is None and (self._has_results() or any(path != self.work for path in self.out.iterdir())):
+        if before is None and any(path.is_file() and path.name != f"{JOB}.new" for path in self.out.rglob("*")):
             raise OutputExistsError(
                 f"{self.out} exists and holds no replay of this tool that could be gone on with: choose another --out"
             )
@@ -164,7 +169,7 @@ class Job:
             )
 
     def _check_ours(self) -> None:
-        foreign = [path.name for path in self._results()]
+        foreign = [path.name for path in [*self._results(), *self.work.glob("*")]]
         if foreign and not (self.work / JOB).is_file():
             raise OutputExistsError(
                 f"{self.out} holds {', '.join(foreign[:3])} that no replay of this tool has written, and --force "
