@@ -12,9 +12,11 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
+from trust_seg_ros.image_messages import RawCompressed
+from trust_seg_ros.image_pixels import decompress
+from trust_seg_ros.message_fields import HeaderFields
 from trust_seg_ros.node.pace import Pace
 from trust_seg_ros.node.player import CameraPlayer, PlayerSettings, ReadAhead
-from trust_seg_ros.recordings.decode import decode_compressed
 from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.sources import Looped
 from trust_seg_ros.types import Frame
@@ -91,7 +93,8 @@ def test_compressed_with_the_recordings_stamps_and_a_limit(ros):
     messages = receive(CompressedImage, "/clip", 2, player.play)
     assert player.sent == 2
     assert [m.header.stamp.nanosec for m in messages] == [0, 20_000_000]
-    image = decode_compressed(np.frombuffer(messages[1].data, np.uint8))
+    data = np.frombuffer(messages[1].data, np.uint8)
+    image = decompress(RawCompressed(HeaderFields(), messages[1].format, data), 1000)
     assert np.abs(image.astype(int) - [10, 5, 0]).max() <= 6
 
 

@@ -260,6 +260,15 @@ def test_unpacked_files_are_removed(tmp_path, monkeypatch):
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+def test_a_file_that_changes_under_the_reader_is_named(tmp_path):
+    bag = write(tmp_path / "bag", drive(20, 100), StoragePlugin.SQLITE3)
+    with BagReader.open(bag) as reader:
+        with sqlite3.connect(storage_file(bag)) as database:
+            database.execute("ALTER TABLE messages RENAME COLUMN data TO gone")
+        with pytest.raises(SourceError, match=r"bag\.db3 is damaged or gone since it was opened \(reading broke off: "):
+            list(reader.messages())
+
+
 # -- ROS 1
 
 
@@ -374,7 +383,7 @@ def test_wrong_counts_missing_and_unlisted_files_are_said(tmp_path):
     assert "\n  message_count: 30\n" in stated
     (folder / "metadata.yaml").write_text(stated.replace("\n  message_count: 30\n", "\n  message_count: 31\n"))
     with BagReader.open(folder) as reader:
-        assert reader.damage == "metadata.yaml counts 31 messages, but the storage files hold 30"
+        assert reader.damage == "metadata.yaml counts 31 messages (30 by topic), but the storage files hold 30"
         assert {t.messages for t in reader.topics.values()} == {15}
     shutil.copy(folder / "drive_2.mcap", folder / "drive_3.mcap")
     (folder / "drive_2.mcap").unlink()

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trust_seg_ros.recordings.bags import BagSource
+from trust_seg_ros.recordings.bags import BagSource, is_bag
 from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.sources import open_source
 
@@ -82,7 +82,7 @@ def test_a_window_of_recorded_time(tmp_path):
     assert len(list(BagSource.open(bag, start_s=2.0))) == 4
     with pytest.raises(SourceError, match=r"from 9 s, but .* lasts 5\.000 s"):
         BagSource.open(bag, start_s=9.0)
-    with pytest.raises(SourceError, match="expected at least 0 s"):
+    with pytest.raises(SourceError, match="the start is -1 s"):
         BagSource.open(bag, start_s=-1.0)
 
 
@@ -126,8 +126,19 @@ def test_unknown_encoding_and_wrong_length_name_the_message(tmp_path):
         list(open_source(bag))
     short = image_message(1)
     short.step = 5
-    with pytest.raises(UnreadableFrame, match="step 5"):
+    with pytest.raises(UnreadableFrame, match="step is 5 bytes"):
         list(open_source(write_bag(tmp_path / "short", [("/cam", 1, short)])))
+
+
+def test_an_exif_orientation_is_ignored_as_the_node_ignores_it(tmp_path):
+    jpeg = cv2.imencode(".jpg", np.zeros((16, 32, 3), np.uint8))[1].tobytes()
+    tiff = b"MM\x00\x2a\x00\x00\x00\x08" + b"\x00\x01" + b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00" + bytes(4)
+    exif = b"Exif\x00\x00" + tiff
+    turned = np.frombuffer(jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:], np.uint8)
+    assert cv2.imdecode(turned, cv2.IMREAD_COLOR).shape == (32, 16, 3), "the file does ask to be turned"
+    message = compressed_message(1)
+    message.data, message.format = turned, "jpeg"
+    assert next(iter(open_source(write_bag(tmp_path / "bag", [("/cam", 1, message)])))).image.shape == (16, 32, 3)
 
 
 def test_damaged_compressed_image_is_named(tmp_path):
@@ -141,22 +152,43 @@ def test_a_message_of_other_bytes_is_named(tmp_path):
     with Writer(tmp_path / "bag", version=9) as writer:
         connection = writer.add_connection("/cam", "sensor_msgs/msg/Image", typestore=STORE)
         writer.write(connection, 1, b"\x00\x01\x00\x00\x01\x02\x03")
-    with pytest.raises(UnreadableFrame, match=r"message 0 of /cam.*7 bytes are not a sensor_msgs/msg/Image"):
+    with pytest.raises(UnreadableFrame, match=r"message 0 of /cam.*the message ends after 7 bytes"):
         list(open_source(tmp_path / "bag"))
 
 
 def test_a_storage_that_breaks_off_is_named(tmp_path):
-    bag = write_bag(tmp_path / "bag", [("/cam", 1, image_message(1))])
+    bag = write_bag(tmp_path / "bag", [("/cam", second, image_message(second)) for second in (1, 2)])
     source = open_source(bag)
     with sqlite3.connect(next(bag.glob("*.db3"))) as storage:
         storage.execute("ALTER TABLE messages RENAME COLUMN data TO gone")
-    with pytest.raises(SourceError, match=r"is damaged: reading /cam broke off"):
+    with pytest.raises(SourceError, match=r"bag cannot be read as a bag: .*messages has the columns \['gone', "):
         list(source)
+
+
+def test_a_damaged_bag_plays_up_to_the_damage_and_says_so(tmp_path):
+    bag = write_bag(tmp_path / "bag", [("/cam", s, image_message(s)) for s in range(1, 30)], StoragePlugin.MCAP)
+    file = next(bag.glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[:2000])
+    source = open_source(bag)
+    assert "damaged: bag.mcap: it is cut off after 2000 bytes" in source.description
+    stamps = [frame.stamp_ns // 10**9 for frame in source]
+    assert stamps == list(range(1, source.frames + 1))
+    assert 1 < source.frames < 29
+
+
+def test_what_is_a_bag(tmp_path):
+    for name in ("a.mcap", "a.db3", "a.bag", "a.bag.active", "a.mcap.zstd"):
+        assert is_bag(tmp_path / name), name
+    for name in ("a.mp4", "a.zstd", "bag"):
+        assert not is_bag(tmp_path / name), name
+    assert not is_bag(tmp_path)
+    (tmp_path / "drive_0.db3").touch()
+    assert is_bag(tmp_path), "a recorder that was killed leaves no metadata.yaml"
 
 
 def test_bag_without_images_lists_its_topics(tmp_path):
     bag = write_bag(tmp_path / "bag", [("/chatter", 1, text())])
-    with pytest.raises(NoImageTopic, match=r"/chatter \(std_msgs/msg/String\)"):
+    with pytest.raises(NoImageTopic, match=r"/chatter \(std_msgs/msg/String, 1 messages\)"):
         open_source(bag)
     with pytest.raises(NoImageTopic, match="has no topic /cam"):
         open_source(bag, topic="/cam")
@@ -166,13 +198,13 @@ def test_bag_without_images_lists_its_topics(tmp_path):
 
 def test_damaged_bag(tmp_path):
     bag = write_bag(tmp_path / "bag", [("/cam", 1, image_message(1))])
-    (bag / "metadata.yaml").write_text("rosbag2_bagfile_information: {version: 99}")
+    next(bag.glob("*.db3")).write_bytes(b"no database")
     with pytest.raises(SourceError, match="cannot be read as a bag"):
         open_source(bag)
 
 
 def test_without_the_library_the_way_out_is_named(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag", [("/cam", 1, image_message(1))])
-    monkeypatch.setitem(sys.modules, "rosbags.highlevel", None)
+    monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
     with pytest.raises(MissingLibrary, match="pip install rosbags"):
         open_source(bag)

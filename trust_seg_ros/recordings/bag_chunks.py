@@ -77,7 +77,9 @@ class ChunkedFile:
 
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path, self._contents = path, contents
-        self.topics, self.start_ns, self.end_ns = contents.topics, contents.start_ns, contents.end_ns
+        self.topics = self.declared = contents.topics
+        self.total = sum(topic.messages for topic in contents.topics)
+        self.start_ns, self.end_ns = contents.start_ns, contents.end_ns
         self.remarks = Remarks()
         for text in contents.remarks:
             self.remarks.add(text)

@@ -13,9 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from trust_seg_ros.recordings.bag_definitions import qos_profiles
-from trust_seg_ros.recordings.bag_types import DamagedBag, Storage
+from trust_seg_ros.recordings.bag_types import STORAGE_SUFFIXES, DamagedBag, Storage
 
-STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _METADATA = "metadata.yaml"
 

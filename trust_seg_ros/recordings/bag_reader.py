@@ -75,9 +75,7 @@ class BagReader:
             files, metadata = _files_of_folder(path, remarks)
         with ExitStack() as scratch:
             storages = _open_all(path, files, scratch, remarks)
-            topics = _topics(storages, remarks)
-            if metadata is not None:
-                topics = _with_metadata(topics, metadata, storages, remarks)
+            topics = _topics(storages, metadata, remarks)
             return cls(path, storages, topics, remarks, scratch.pop_all())
 
     @property
@@ -245,11 +243,33 @@ def _open_all(path: Path, files: Sequence[Path], scratch: ExitStack, remarks: Re
     return storages
 
 
-def _topics(storages: Sequence[Storage], remarks: Remarks) -> dict[str, BagTopic]:
-    """Topics of all files by name, with their messages counted together."""
+def _topics(storages: Sequence[Storage], metadata: Metadata | None, remarks: Remarks) -> dict[str, BagTopic]:
+    """Topics of all files by name; messages are counted only where metadata.yaml does not agree with the files."""
+    there = sum(storage.total for storage in storages)
+    if metadata is None:
+        return _by_files([storage.topics for storage in storages], remarks)
+    declared = _by_files([storage.declared for storage in storages], remarks)
+    stated = sum(topic.messages for topic in metadata.topics.values())
+    trusted = there == metadata.messages == stated and all(
+        name in metadata.topics and metadata.topics[name].type_name == topic.type_name
+        for name, topic in declared.items()
+    )
+    if trusted:
+        counted = {name: replace(topic, messages=metadata.topics[name].messages) for name, topic in declared.items()}
+    else:
+        if not remarks and not any(storage.remarks for storage in storages):
+            remarks.add(
+                f"metadata.yaml counts {metadata.messages} messages ({stated} by topic), but the storage files hold "
+                f"{there}"
+            )
+        counted = _by_files([storage.topics for storage in storages], remarks)
+    return _with_metadata(counted, metadata)
+
+
+def _by_files(files: Sequence[Sequence[BagTopic]], remarks: Remarks) -> dict[str, BagTopic]:
     found: dict[str, BagTopic] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    for topic in (topic for storage in storages for topic in storage.topics):
+    for topic in (topic for topics in files for topic in topics):
         counts[topic.name, topic.type_name] += topic.messages
         earlier = found.setdefault(topic.name, topic)
         if earlier.type_name != topic.type_name:
@@ -261,15 +281,10 @@ def _topics(storages: Sequence[Storage], remarks: Remarks) -> dict[str, BagTopic
     return {name: replace(topic, messages=counts[name, topic.type_name]) for name, topic in found.items()}
 
 
-def _with_metadata(
-    topics: dict[str, BagTopic], metadata: Metadata, storages: Sequence[Storage], remarks: Remarks
-) -> dict[str, BagTopic]:
+def _with_metadata(topics: dict[str, BagTopic], metadata: Metadata) -> dict[str, BagTopic]:
     """Topics with the hashes, QoS profiles and silent topics that only metadata.yaml knows."""
     from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, describe_topic
 
-    there = sum(topic.messages for topic in topics.values())
-    if metadata.messages != there and not remarks and not any(storage.remarks for storage in storages):
-        remarks.add(f"metadata.yaml counts {metadata.messages} messages, but the storage files hold {there}")
     found = dict(topics)
     for name, stated in metadata.topics.items():
         topic = found.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import apsw
@@ -21,6 +22,12 @@ from trust_seg_ros.recordings.salvage_sqlite import DAMAGE, Rows, page_bytes, sa
 
 MAGIC = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+_COUNTS = "SELECT topic_id, count(*) FROM messages GROUP BY topic_id"
+# each by an index of its own where there is one; in one query SQLite would visit the rows
+_EXTENT = (
+    "SELECT (SELECT count(*) FROM messages), (SELECT min(timestamp) FROM messages), "
+    "(SELECT max(timestamp) FROM messages)"
+)
 _ROW = "SELECT timestamp, rowid, topic_id, data FROM messages WHERE rowid = ?"
 
 
@@ -40,17 +47,28 @@ class _Table:
 class SqliteFile:
     """A :class:`~trust_seg_ros.recordings.bag_types.Storage` of SQLite; see :func:`open_sqlite`."""
 
-    def __init__(self, path: Path, table: _Table, counts: dict[int, int], span: tuple[int, int]) -> None:
+    def __init__(self, path: Path, table: _Table, total: int, span: tuple[int, int]) -> None:
         self.path, self.remarks = path, Remarks()
         self._table = table
         self._rows: Rows | None = None
-        self.start_ns, self.end_ns = span
-        self.topics = _merged(table.topics, counts)
+        self.total, (self.start_ns, self.end_ns) = total, span
+        self.declared = _merged(table.topics, {})
+
+    @cached_property
+    def topics(self) -> tuple[BagTopic, ...]:
+        """The topics with their messages counted, which visits every row (but not its data)."""
+        if self._rows is None:
+            try:
+                with closing(connection(self.path)) as storage:
+                    return _merged(self._table.topics, dict(storage.execute(_COUNTS)))
+            except DAMAGE as error:
+                self._take(self._salvage(error), f"it is damaged ({error})")
+        return _merged(self._table.topics, self._rows.counts())
 
     @classmethod
     def salvaged(cls, path: Path, table: _Table, rows: Rows, reason: str) -> SqliteFile:
         """A file of which only these rows can be read."""
-        storage = cls(path, table, rows.counts(), rows.span())
+        storage = cls(path, table, len(rows), rows.span())
         storage._take(rows, reason)
         return storage
 
@@ -117,9 +135,12 @@ class SqliteFile:
 
     def _salvage(self, error: Exception) -> Rows:
         try:
-            return salvage_rows(self.path)
+            rows = salvage_rows(self.path)
         except DAMAGE:
+            rows = Rows()
+        if not len(rows):
             raise DamagedBag(f"reading broke off: {error}") from error
+        return rows
 
     def _take(self, rows: Rows, reason: str) -> None:
         start_ns, end_ns = rows.span()
@@ -153,13 +174,10 @@ def open_sqlite(path: Path) -> SqliteFile:
             raise apsw.CorruptError(f"it ends after {size} bytes, inside a page of {page}")
         with closing(connection(path)) as storage:
             table = _read_tables(storage)
-            counts = dict(storage.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
-            ((first, last),) = storage.execute(
-                "SELECT (SELECT min(timestamp) FROM messages), max(timestamp) FROM messages"
-            )
+            ((total, first, last),) = storage.execute(_EXTENT)
             if not all(isinstance(value, int | None) for value in (first, last)):
                 raise TypeError(f"it has messages from {first!r} to {last!r}, expected nanoseconds")
-            return SqliteFile(path, table, counts, (0, 0) if first is None else (first, last + 1))
+            return SqliteFile(path, table, total, (0, 0) if first is None else (first, last + 1))
     except DAMAGE as error:
         reason = str(error)
     try:

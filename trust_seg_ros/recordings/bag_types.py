@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
+STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
+
 
 class DamagedBag(SourceError):  # noqa: N818  (reads as what it means)
     """A storage file, or a part of it, does not hold what its format demands; the text says what, without the path."""
@@ -61,17 +63,24 @@ class Storage(Protocol):
 
     Attributes:
         path: the file.
-        topics: its topics; those of one name and type are one.
+        declared: its topics, those of one name and type as one; their messages need not be counted.
+        topics: the same with messages counted, for which a file may have to be walked through.
+        total: number of messages of all topics.
         start_ns: time of its first message; 0 without messages.
         end_ns: time of its last message + 1; 0 without messages.
         remarks: what was found damaged, by place; grows while messages are read.
     """
 
     path: Path
-    topics: tuple[BagTopic, ...]
+    declared: tuple[BagTopic, ...]
+    total: int
     start_ns: int
     end_ns: int
     remarks: Remarks
+
+    @property
+    def topics(self) -> tuple[BagTopic, ...]:
+        """See above."""
 
     def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
         """Messages of topics (name, type) recorded in [start, stop), in order of time, then of their place."""

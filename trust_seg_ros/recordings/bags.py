@@ -1,29 +1,33 @@
-"""Frames from a bag: rosbag2 (SQLite or MCAP) and ROS 1, read without ROS by the ``rosbags`` library."""
+"""Frames from a bag: rosbag2 (SQLite or MCAP) and ROS 1, read without ROS; pixels exactly as the node reads them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from trust_seg_ros.recordings.decode import decode_compressed, decode_image
-from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
+from trust_seg_ros.image_messages import ImageError, read_compressed, read_image
+from trust_seg_ros.image_pixels import decompress, to_rgb
+from trust_seg_ros.recordings.bag_reader import BagReader
+from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, STORAGE_SUFFIXES
+from trust_seg_ros.recordings.errors import SourceError, UnreadableFrame
+from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.types import Frame
 
-if TYPE_CHECKING:
-    from rosbags.highlevel import AnyReader
+BAG_SUFFIXES = (*STORAGE_SUFFIXES, ".bag", ".bag.active")
+_COMPRESSED = IMAGE_TYPES[1]
+_MAX_PIXELS = 1 << 30
+"""As much as OpenCV decodes; the node's limit guards it from strangers, a recording was chosen by its user."""
 
-BAG_SUFFIXES = (".db3", ".mcap", ".bag")
-_IMAGE = "sensor_msgs/msg/Image"
-_COMPRESSED = "sensor_msgs/msg/CompressedImage"
+_log = logging.getLogger(__name__)
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path looks like a bag: a rosbag2 folder, or one of its storage files."""
-    return (path / "metadata.yaml").is_file() or path.suffix in BAG_SUFFIXES
+    """Whether a path looks like a bag: a folder with metadata.yaml or storage files of rosbag2, or a storage file."""
+    if path.is_dir():
+        return (path / "metadata.yaml").is_file() or any(p.name.endswith(STORAGE_SUFFIXES) for p in path.iterdir())
+    return path.name.endswith(BAG_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class BagSource:
         frames: number of messages of the topic in the whole bag.
         start_s: seconds of recorded time after the bag's beginning where playing begins.
         duration_s: seconds of recorded time that are played; None plays to the end.
+        damage: what of the bag cannot be read; "" if nothing is known to be lost.
     """
 
     path: Path
@@ -48,6 +53,7 @@ class BagSource:
     live: bool = False
     start_s: float = 0.0
     duration_s: float | None = None
+    damage: str = ""
 
     @classmethod
     def open(
@@ -66,82 +72,42 @@ class BagSource:
             NoImageTopic: no such topic, or none with images; lists the topics there are.
             SourceError: the bag cannot be read, or ends before ``start_s``.
         """
-        if start_s < 0 or (duration_s is not None and not duration_s > 0):
-            raise SourceError(f"playing from {start_s} s for {duration_s} s; expected at least 0 s and more than 0 s")
-        with _reader(path) as reader:
-            types = {c.topic: c.msgtype for c in reader.connections}
-            images = sorted(name for name, kind in types.items() if kind in (_IMAGE, _COMPRESSED))
-            present = ", ".join(f"{name} ({kind})" for name, kind in sorted(types.items())) or "none"
-            if topic is not None and topic not in types:
-                raise NoImageTopic(f"{path} has no topic {topic}; its topics: {present}")
-            if topic is not None and topic not in images:
-                raise NoImageTopic(f"{topic} in {path} holds {types[topic]}; expected {_IMAGE} or {_COMPRESSED}")
-            if not images:
-                raise NoImageTopic(f"{path} has no topic of {_IMAGE} or {_COMPRESSED}; its topics: {present}")
-            chosen = topic or images[0]
-            frames = sum(c.msgcount for c in reader.connections if c.topic == chosen)
-            seconds = reader.duration * 1e-9
+        Section(start_s, duration_s)  # checks the numbers
+        with BagReader.open(path) as reader:
+            images = reader.image_topics()
+            (chosen,) = reader.require_images([topic] if topic is not None else images[:1])
+            about, damage = reader.topics[chosen], reader.damage
+            seconds = (reader.end_ns - reader.start_ns) * 1e-9
         if start_s and start_s >= seconds:
             raise SourceError(f"playing from {start_s:g} s, but {path} lasts {seconds:.3f} s; start earlier")
+        frames = about.messages
         rate = (frames - 1) / seconds if frames > 1 and seconds > 0 else 10.0
-        return cls(path, chosen, types[chosen], rate, frames, start_s=start_s, duration_s=duration_s)
+        return cls(path, chosen, about.type_name, rate, frames, False, start_s, duration_s, damage)
 
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"{self.topic} of {self.path} ({self.frames} frames, about {self.rate:.3g} Hz)"
+        damaged = f"; damaged: {self.damage}" if self.damage else ""
+        return f"{self.topic} of {self.path} ({self.frames} frames, about {self.rate:.3g} Hz{damaged})"
 
     def __iter__(self) -> Iterator[Frame]:
-        with _reader(self.path) as reader:
-            for index, (recorded_ns, kind, raw) in enumerate(self._messages(reader)):
+        with BagReader.open(self.path) as reader:
+            start = reader.start_ns + round(self.start_s * 1e9)
+            stop = None if self.duration_s is None else start + round(self.duration_s * 1e9)
+            for index, message in enumerate(reader.messages([self.topic], start, stop)):
                 try:
-                    message = _deserialize(reader, raw, kind)
-                    image = _pixels(message, self.type_name)
-                except UnreadableFrame as error:
+                    yield self._frame(message.data, message.recorded_ns)
+                except ImageError as error:
                     raise UnreadableFrame(f"message {index} of {self.topic} in {self.path}: {error}") from error
-                stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
-                yield Frame(image, stamp or recorded_ns, message.header.frame_id)
+            if reader.damage != self.damage:
+                _log.warning("%s is damaged: %s", self.path, reader.damage)
 
-    def _messages(self, reader: AnyReader) -> Iterator[tuple[int, str, bytes]]:
-        """Time of recording, type and bytes of every message of the topic."""
-        connections = [c for c in reader.connections if c.topic == self.topic]
-        start = reader.start_time + round(self.start_s * 1e9)
-        stop = None if self.duration_s is None else start + round(self.duration_s * 1e9)
-        try:
-            for connection, recorded_ns, raw in reader.messages(connections, start, stop):
-                yield recorded_ns, connection.msgtype, raw
-        except Exception as error:  # each storage has errors of its own: SQLite, zstd, lz4, struct, the reader's
-            raise SourceError(f"{self.path} is damaged: reading {self.topic} broke off: {error}") from error
-
-
-def _deserialize(reader: AnyReader, raw: bytes, kind: str) -> Any:
-    try:
-        return reader.deserialize(raw, kind)
-    except Exception as error:  # generated code: whatever a slice or an unpacking of wrong bytes raises
-        raise UnreadableFrame(f"its {len(raw)} bytes are not a {kind}: {error}") from error
-
-
-def _pixels(message: Any, type_name: str) -> np.ndarray:
-    if type_name == _COMPRESSED:
-        return decode_compressed(message.data)
-    big = bool(message.is_bigendian)
-    return decode_image(message.encoding, message.height, message.width, message.step, message.data, big)
-
-
-def _reader(path: Path) -> AnyReader:
-    try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError as error:
-        raise MissingLibrary(
-            f"reading the bag {path} needs the library rosbags; install it: python -m pip install rosbags"
-        ) from error
-    # Bags of Humble and older do not carry their message definitions.
-    store = get_typestore(Stores.ROS1_NOETIC if path.suffix == ".bag" else Stores.ROS2_HUMBLE)
-    try:
-        reader = AnyReader([path], default_typestore=store)
-        reader.open()
-        reader.close()
-    except (AnyReaderError, OSError, ValueError, KeyError) as error:
-        raise SourceError(f"{path} cannot be read as a bag: {error}") from error
-    return reader
+    def _frame(self, data: bytes, recorded_ns: int) -> Frame:
+        if self.type_name == _COMPRESSED:
+            compressed = read_compressed(data)
+            header, image = compressed.header, decompress(compressed, _MAX_PIXELS)
+        else:
+            raw = read_image(data)
+            header, image = raw.header, to_rgb(raw, _MAX_PIXELS)
+        stamp = header.sec * 1_000_000_000 + header.nanosec
+        return Frame(image, stamp or recorded_ns, header.frame_id)

@@ -12,10 +12,10 @@ import apsw
 import numpy as np
 
 _PAGE_SIZE_AT = 16
-_LARGEST_GAP = 1 << 24
-"""Rows that may be missing one after the other and still be searched for what follows them."""
+_LARGEST_GAP, _STEPS = 1 << 16, 40
+"""Missing rows that are tried one by one; doublings of the step that looks for what follows them."""
 
-DAMAGE = (apsw.Error, ValueError, TypeError)
+DAMAGE = (apsw.Error, ValueError, TypeError, OverflowError)
 """What SQLite, and its texts and numbers of the wrong kind, raise where a file is damaged."""
 
 _NEXT_ROW = "SELECT rowid FROM messages NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1"
@@ -108,27 +108,27 @@ def salvage_rows(path: Path) -> Rows:
     rows, reached, ended = Rows(), -1, False
     with closing(tolerant_connection(path)) as storage:
         known = {number for (number,) in storage.execute("SELECT id FROM topics")}
-        while True:
+        while not ended:
             reached, ended = _follow(storage, f"> {reached}", reached, known, rows)
-            beyond = None if ended else _readable_beyond(storage, reached)
-            if beyond is None:
-                return rows
-            first = reached + 1 if beyond - reached < _LARGEST_GAP else beyond
-            for row in range(first, beyond + 1):
-                _follow(storage, f"= {row}", row - 1, known, rows)
-            reached = beyond
+            if not ended:
+                beyond, ended = _readable_beyond(storage, reached)
+                first = reached + 1 if beyond - reached < _LARGEST_GAP else beyond
+                for row in range(first, beyond + 1):
+                    _follow(storage, f"= {row}", row - 1, known, rows)
+                reached = beyond
+    return rows
 
 
-def _readable_beyond(storage: apsw.Connection, reached: int) -> int | None:
-    """A row above ``reached`` whose page can be read, or where the table ends; found by ever longer steps."""
-    for power in range(_LARGEST_GAP.bit_length()):
+def _readable_beyond(storage: apsw.Connection, reached: int) -> tuple[int, bool]:
+    """A row above ``reached`` whose page can be read, found by ever longer steps; whether the table ends before it."""
+    for power in range(_STEPS):
         row = reached + (1 << power)
         try:
             found = storage.execute(_NEXT_ROW, (row,)).fetchone()
         except DAMAGE:
             continue
-        return row if found is None else max(found[0], row)
-    return None
+        return (row, True) if found is None else (max(found[0], row), False)
+    return reached, True
 
 
 def _follow(
