@@ -82,13 +82,25 @@ def write_bag(path, messages, storage="mcap"):
 
 def replay(source, out, *words):
     """``trust-seg replay`` in this process unless ``words`` say otherwise; returns what it said."""
+    status, said = _command(source, out, words)
+    assert status == 0, said
+    return said
+
+
+def refused(source, out, *words):
+    """The same for what must fail; returns what it said, in one line."""
+    status, said = _command(source, out, words)
+    assert status != 0, said
+    return " ".join(said.split())
+
+
+def _command(source, out, words):
     if "--workers" not in words:
         words = (*words, "--workers", "1")
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = cli.main(["replay", str(source), "--out", str(out), *map(str, words)])
-    assert status == 0, said.getvalue()
-    return said.getvalue()
+    return status, said.getvalue()
 
 
 def read_bag(path, topics=None):

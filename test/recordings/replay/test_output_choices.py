@@ -17,13 +17,16 @@ from replay_bench import (
     decoded,
     drive_messages,
     frame_table,
+    image,
     pixels,
     read_bag,
+    refused,
     replay,
     stamp_ns,
     synthetic,
     write_bag,
 )
+from threshold_bench import picture
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.pipeline import TrustPipeline
@@ -131,6 +134,44 @@ def test_several_cameras_have_topics_of_their_own(tmp_path, topics, words, names
     table = frame_table(tmp_path / "out")
     assert {t: (table["camera"] == t).sum() for t in topics} == {topics[0]: 5, topics[1]: 4}
     assert table["index"][table["camera"] == topics[1]].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("front cam=/camera/image_raw",), "'/front cam' is no name in ROS"),
+        (("2nd=/camera/image_raw",), "'/2nd' is no name in ROS"),
+        (("a//b=/camera/image_raw",), "'/a//b' is no name in ROS"),
+        (("one=/camera/image_raw", f"one={LIVE}"), "share a namespace"),
+        (("/camera/image",), "no topic /camera/image"),
+        (("/chatter",), "expected sensor_msgs/msg/Image"),
+    ],
+)
+def test_cameras_that_cannot_be_are_refused(recording, tmp_path, words, text):
+    chosen = [word for topic in words for word in ("--image-topic", topic)]
+    assert text in refused(recording, tmp_path / "out", *chosen, *LIGHT)
+    assert not (tmp_path / "out").exists()
+
+
+def test_label_info_follows_the_recorder_when_stamps_do_not_go_on(tmp_path):
+    """Of a recorded loop, whose stamps jump back, and of a camera that does not stamp."""
+    frames = [(stamp, picture(i, 1.2 - 0.15 * i)) for i, (stamp, _) in enumerate(synthetic(FRAMES))]
+    policy = ("-p", "thresholds.pixel_policy:=quantile", "-p", "thresholds.pixel_quantile:=0.5")
+    told = {}
+    for name, stamps in (("loop", [frames[i % 4][0] for i in range(FRAMES)]), ("unstamped", [0] * FRAMES)):
+        messages = [
+            (topic, kind, at, image(rgb, stamp))
+            for (topic, kind, at, _), (_, rgb), stamp in zip(drive_messages(frames), frames, stamps, strict=True)
+        ]
+        bag = write_bag(tmp_path / name, messages)
+        replay(bag, tmp_path / f"{name}_out", "--topics", "unreliable", *policy, *LIGHT)
+        threshold = frame_table(tmp_path / f"{name}_out")["threshold_pixel"].astype(float)
+        found = [m.threshold for _, m in decoded(read_bag(tmp_path / f"{name}_out")["/trust_seg/label_info"])]
+        assert found[0] == 0.0, "not known before the first image"
+        told[name] = found[1:]
+        assert np.isin(told[name], (1 - threshold).astype(np.float32)).all()
+    assert len(told["loop"]) >= 2, "the threshold moves visibly"
+    assert told["loop"] == told["unstamped"], "the images are the same, and so are the times of recording"
 
 
 def test_a_section_is_cut_by_the_time_of_recording(recording, tmp_path):

@@ -30,6 +30,7 @@ from ros_bench import Bench, NodeProcess
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.rendering import OUTPUTS
 
 TYPES = dict.fromkeys(OUTPUTS, Image) | {"segments": Detection2DArray, "label_info": LabelInfo}
@@ -99,11 +100,17 @@ class Drive:
                 camera.publish(raw)  # one at a time, so that no queue can overflow
                 bench.until(lambda s=stamp: answered(bench, s), f"frame {index}")
             found = {name: [m for m in bench.received[name] if stamp_ns(m) <= self.stamps[-1]] for name in OUTPUTS}
+            self.live_qos = {name: self._qos(bench, f"/trust_seg/{name}") for name in TYPES}
             return found | {"label_info": told + bench.received["label_info"][begun:]}
         finally:
             bench.close()
             node.kill()
             print(node.said())
+
+    @staticmethod
+    def _qos(bench, topic):
+        (info,) = bench.node.get_publishers_info_by_topic(topic)
+        return info.qos_profile.reliability.name, info.qos_profile.durability.name
 
     @staticmethod
     def _connect(bench, camera):
@@ -165,6 +172,15 @@ def test_the_comparison_sees_every_part_of_a_message(drive):
     parts = {"id", "bbox.center.position.x", "bbox.size_y", "header.stamp.sec", "results[0].hypothesis.score",
              "results[1].hypothesis.class_id", "results[0].pose.covariance"}  # fmt: skip
     assert {f".detections[0].{part}" for part in parts} <= found.keys()
+
+
+def test_topics_are_offered_alike(drive):
+    with BagReader.open(drive.out) as reader:
+        recorded = {
+            name: [(qos.reliability.name, qos.durability.name) for qos in reader.topics[f"/trust_seg/{name}"].qos]
+            for name in TYPES
+        }
+    assert recorded == {name: [qos] for name, qos in drive.live_qos.items()}
 
 
 def test_settings_of_the_file_reached_both(drive):

@@ -104,9 +104,9 @@ class FrameWork:
         self._wanted = wanted(self.topics, options.gradient_label)
         if options.pictures or options.segments:
             self._wanted = Wanted(scores=self._wanted.scores)
-        self._labels = LabelInfo(pipeline.labels.names, self._send_labels, lambda: self._now.stamp_ns / 1e9)
+        self._labels = LabelInfo(pipeline.labels.names, self._send_labels, lambda: self._recorded_ns / 1e9)
         self._labels_told = False
-        self._now = HeaderFields()
+        self._now, self._recorded_ns = HeaderFields(), 0
         self._write: Write = lambda *_: None
 
     @property
@@ -124,7 +124,7 @@ class FrameWork:
         started = time.perf_counter()
         self._keep_time(peek_header(message.data).stamp_ns)
         header, frame = read_frame(message.data, self._type, self._options.max_pixels)
-        self._now, self._write = header, write
+        self._now, self._recorded_ns, self._write = header, message.recorded_ns, write
         settings = self._options.thresholds
         try:
             result = self._pipeline(frame, settings, self._wanted)

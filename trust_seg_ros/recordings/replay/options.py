@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -128,12 +129,21 @@ def cameras_of(topics: tuple[str, ...], chosen: Mapping[str, str] | None = None)
     Args:
         topics: of the images.
         chosen: topic -> namespace that the user wants.
+
+    Raises:
+        ReplayError: two share a namespace, or one is no name in ROS.
     """
     wanted = chosen or {}
     above = {topic: "" if len(topics) == 1 else topic.rpartition("/")[0] for topic in topics}
     unique = len(set(above.values())) == len(topics)
     names = {t: f"/{wanted[t].strip('/')}" if t in wanted else (above[t] if unique else t) for t in topics}
     names = {topic: name.rstrip("/") for topic, name in names.items()}
+    for name in names.values():
+        if not re.fullmatch(r"(/[A-Za-z_][A-Za-z0-9_]*)*", name):
+            raise ReplayError(
+                f"the namespace {name!r} is no name in ROS; expected letters, digits and underscores between slashes, "
+                "as in front/left; choose another: NAMESPACE=TOPIC"
+            )
     if len(set(names.values())) < len(topics):
         raise ReplayError(f"the cameras {', '.join(topics)} share a namespace; give each its own: NAMESPACE=TOPIC")
     return tuple(CameraTopic(topic, names[topic]) for topic in topics)
