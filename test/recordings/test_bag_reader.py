@@ -415,6 +415,17 @@ def test_image_topics_are_checked(tmp_path):
             reader.messages(["/camera"])
 
 
+def test_what_a_node_said_is_no_camera(tmp_path):
+    topics = ("/cam", "/trust_seg/overlay", "/rear/trust_seg/entropy", "/trust_seg/image")
+    bag = write(tmp_path / "bag", drive(8, 100, topics=topics), types=dict.fromkeys(topics, IMAGE))
+    with BagReader.open(bag) as reader:
+        assert reader.camera_topics() == ("/cam", "/trust_seg/image")
+        assert len(reader.image_topics()) == 4
+    only = write(tmp_path / "only", drive(4, 100, topics=topics[1:2]), types=dict.fromkeys(topics, IMAGE))
+    with BagReader.open(only) as reader:
+        assert reader.require_images([]) == ("/trust_seg/overlay",)
+
+
 def test_the_only_image_topic_needs_no_name(tmp_path):
     with BagReader.open(write(tmp_path / "bag", drive(4, 100))) as reader:
         assert reader.require_images([]) == ("/cam",)

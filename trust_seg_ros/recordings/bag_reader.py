@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.recordings.bag_merge import Part, merge_by_time
-from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, BagMessage, BagTopic, DamagedBag, Remarks, Storage
+from trust_seg_ros.recordings.bag_topics import topics_of
+from trust_seg_ros.recordings.bag_types import (
+    IMAGE_TYPES,
+    BagMessage,
+    BagTopic,
+    DamagedBag,
+    Remarks,
+    Storage,
+    is_node_output,
+)
 from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
 
 if TYPE_CHECKING:
@@ -75,7 +82,7 @@ class BagReader:
             files, metadata = _files_of_folder(path, remarks)
         with ExitStack() as scratch:
             storages = _open_all(path, files, scratch, remarks)
-            topics = _topics(storages, metadata, remarks)
+            topics = topics_of(storages, metadata, remarks)
             return cls(path, storages, topics, remarks, scratch.pop_all())
 
     @property
@@ -90,11 +97,16 @@ class BagReader:
         """Names of the topics of Image and CompressedImage, sorted."""
         return tuple(sorted(name for name, topic in self.topics.items() if topic.type_name in IMAGE_TYPES))
 
+    def camera_topics(self) -> tuple[str, ...]:
+        """The image topics without what nodes of this package said of them; all where that leaves none."""
+        images = self.image_topics()
+        return tuple(name for name in images if not is_node_output(name)) or images
+
     def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
         """Check that topics hold images.
 
         Args:
-            topics: their names; none asks for the only image topic there is.
+            topics: their names; none asks for the only camera there is.
 
         Returns:
             The names in the order given, without repetitions.
@@ -115,12 +127,13 @@ class BagReader:
             return tuple(dict.fromkeys(topics))
         if not images:
             raise NoImageTopic(f"{self.path} has no topic of {' or '.join(IMAGE_TYPES)}; its topics: {self._listed()}")
-        if len(images) > 1:
+        cameras = self.camera_topics()
+        if len(cameras) > 1:
             raise NoImageTopic(
-                f"{self.path} has {len(images)} image topics: choose from {', '.join(images)}; its topics: "
+                f"{self.path} has {len(cameras)} image topics: choose from {', '.join(cameras)}; its topics: "
                 f"{self._listed()}"
             )
-        return images
+        return cameras
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
@@ -241,55 +254,3 @@ def _open_all(path: Path, files: Sequence[Path], scratch: ExitStack, remarks: Re
     for text in troubles:
         remarks.add(f"nothing of {text}" if not text.startswith("nothing") else text)
     return storages
-
-
-def _topics(storages: Sequence[Storage], metadata: Metadata | None, remarks: Remarks) -> dict[str, BagTopic]:
-    """Topics of all files by name; messages are counted only where metadata.yaml does not agree with the files."""
-    there = sum(storage.total for storage in storages)
-    if metadata is None:
-        return _by_files([storage.topics for storage in storages], remarks)
-    declared = _by_files([storage.declared for storage in storages], remarks)
-    stated = sum(topic.messages for topic in metadata.topics.values())
-    trusted = there == metadata.messages == stated and all(
-        name in metadata.topics and metadata.topics[name].type_name == topic.type_name
-        for name, topic in declared.items()
-    )
-    if trusted:
-        counted = {name: replace(topic, messages=metadata.topics[name].messages) for name, topic in declared.items()}
-    else:
-        if not remarks and not any(storage.remarks for storage in storages):
-            remarks.add(
-                f"metadata.yaml counts {metadata.messages} messages ({stated} by topic), but the storage files hold "
-                f"{there}"
-            )
-        counted = _by_files([storage.topics for storage in storages], remarks)
-    return _with_metadata(counted, metadata)
-
-
-def _by_files(files: Sequence[Sequence[BagTopic]], remarks: Remarks) -> dict[str, BagTopic]:
-    found: dict[str, BagTopic] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    for topic in (topic for topics in files for topic in topics):
-        counts[topic.name, topic.type_name] += topic.messages
-        earlier = found.setdefault(topic.name, topic)
-        if earlier.type_name != topic.type_name:
-            remarks.add(f"{topic.name} was recorded with the types {earlier.type_name} and {topic.type_name}")
-            if topic.type_name in IMAGE_TYPES and earlier.type_name not in IMAGE_TYPES:
-                found[topic.name] = topic
-        elif not earlier.definition and topic.definition:
-            found[topic.name] = topic
-    return {name: replace(topic, messages=counts[name, topic.type_name]) for name, topic in found.items()}
-
-
-def _with_metadata(topics: dict[str, BagTopic], metadata: Metadata) -> dict[str, BagTopic]:
-    """Topics with the hashes, QoS profiles and silent topics that only metadata.yaml knows."""
-    from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, describe_topic
-
-    found = dict(topics)
-    for name, stated in metadata.topics.items():
-        topic = found.get(name)
-        if topic is None:
-            found[name] = describe_topic(name, stated.type_name, 0, NO_DEFINITION, stated.digest, stated.qos)
-        elif topic.type_name == stated.type_name:
-            found[name] = replace(topic, digest=stated.digest or topic.digest, qos=stated.qos or topic.qos)
-    return found

@@ -17,6 +17,11 @@ IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 
 
+def is_node_output(topic: str) -> bool:
+    """Whether a topic is what a node of this package publishes, by its usual name: no camera."""
+    return "/trust_seg/" in topic and not topic.endswith("/trust_seg/image")
+
+
 class DamagedBag(SourceError):  # noqa: N818  (reads as what it means)
     """A storage file, or a part of it, does not hold what its format demands; the text says what, without the path."""
 

@@ -74,7 +74,7 @@ class BagSource:
         """
         Section(start_s, duration_s)  # checks the numbers
         with BagReader.open(path) as reader:
-            images = reader.image_topics()
+            images = reader.camera_topics()
             (chosen,) = reader.require_images([topic] if topic is not None else images[:1])
             about, damage = reader.topics[chosen], reader.damage
             seconds = (reader.end_ns - reader.start_ns) * 1e-9

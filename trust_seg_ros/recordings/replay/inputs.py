@@ -60,7 +60,7 @@ def open_recording(spec: SourceSpec) -> Recording:
     path = spec.path
     if not path.exists():
         raise NothingThere(f"{path} does not exist; expected a bag, a folder of images, or a video file")
-    if is_bag(path) or (path.is_dir() and any(p.suffix in (".mcap", ".db3") for p in path.iterdir())):
+    if is_bag(path):
         return BagReader.open(path)
     source = open_source(path, rate=spec.rate, number_rate=spec.number_rate)
     if isinstance(source, FolderSource):
