@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -49,6 +50,7 @@ def connect(address: str) -> tuple[ModuleType, bool]:
         raise ClusterError(
             f'--ray {address}: Ray is not installed; expected: pip install "ray" (any --workers N goes without)'
         )
+    address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself understands it
     host = _host(address)
     import ray
 
@@ -73,10 +75,16 @@ def _host(address: str) -> tuple[str, int] | None:
     return name.strip("[]"), int(port)
 
 
-def _environment() -> dict[str, Any]:
+def _environment(local: bool) -> dict[str, Any]:
+    """What workers are started with."""
     # Ray would limit the libraries of a worker to as many threads as its task has CPUs, and the last digits of a result
     # may depend on them: workers get as many as a process of this machine has
-    return {"env_vars": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(cores()))}}
+    variables = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(cores()))}
+    if local:  # factories of networks are found wherever this process finds them
+        variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    elif os.environ.get("PYTHONPATH"):
+        variables["PYTHONPATH"] = os.environ["PYTHONPATH"] + os.pathsep + "${PYTHONPATH}"
+    return {"env_vars": variables}
 
 
 def _start(ray: ModuleType) -> None:
@@ -88,7 +96,7 @@ def _start(ray: ModuleType) -> None:
             num_cpus=cores(),
             include_dashboard=False,
             object_store_memory=_STORE_BYTES,
-            runtime_env=_environment(),
+            runtime_env=_environment(local=True),
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
@@ -113,7 +121,8 @@ def _join(ray: ModuleType, address: str, host: tuple[str, int] | None) -> None:
     if not address.startswith(CLIENT):
         _try_in_another_process(address)
     try:
-        ray.init(address=address, runtime_env=_environment(), logging_level=logging.ERROR, log_to_driver=False)
+        environment = _environment(local=False)
+        ray.init(address=address, runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as error:
         if "ray[client]" in str(error):
             raise ClusterError(f'--ray {address} needs more of Ray; expected: pip install "ray[client]"') from error

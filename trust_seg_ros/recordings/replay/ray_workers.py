@@ -203,7 +203,11 @@ def look(job: Job, token: str) -> Answer:
 
 def failed(error: Exception) -> Answer:
     """An error as it can travel; one that cannot be taken apart and put together again is told in its words."""
-    trace = "" if isinstance(error, TrustSegError) else f"on {socket.gethostname()}:\n{traceback.format_exc()}"
+    trace = (
+        ""
+        if isinstance(error, TrustSegError)
+        else f"on {socket.gethostname()}:\n{''.join(traceback.format_exception(error))}"
+    )
     with suppress(Exception):
         if type(pickle.loads(pickle.dumps(error))) is type(error):
             return Answer(error=error, trace=trace)
