@@ -15,6 +15,7 @@ from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.run import run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes
+from trust_seg_ros.rendering import OUTPUTS
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.types import Frame
@@ -34,9 +35,12 @@ ALONE = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.95))
 
 
 def drive(stamps=None, clear=CLEAR, seed=0):
-    """(stamp_ns, RGB): clear pictures, then dull ones."""
+    """(stamp_ns, RGB): clear pictures, then dull ones; one half, one all of pixels that the network chokes on."""
     times = [BEGIN_S * SECOND + i * STEP_NS for i in range(FRAMES)] if stamps is None else stamps
-    return [(at, picture(seed + i, 1.0 if i < clear else 0.2)) for i, at in enumerate(times)]
+    frames = [(at, picture(seed + i, 1.0 if i < clear else 0.2)) for i, at in enumerate(times)]
+    frames[10][1][:24] = 0
+    frames[14][1][:] = 0
+    return frames
 
 
 def recorded(frames, topic=TOPIC, late_ns=0):
@@ -49,7 +53,7 @@ def recorded(frames, topic=TOPIC, late_ns=0):
 def calibrated(tmp_path_factory):
     """A calibration on clear pictures."""
     pipeline = TrustPipeline.load(PipelineSettings(NETWORK, meta_model="none", device="cpu"))
-    frames = [pipeline(Frame(p)) for _, p in drive(clear=FRAMES, seed=100)]
+    frames = [pipeline(Frame(picture(100 + i))) for i in range(FRAMES)]
     path = tmp_path_factory.mktemp("calibration") / "calibration.json"
     calibration([float(f.maps.entropy.mean()) for f in frames], network=pipeline.network.name).save(path)
     return path
@@ -73,8 +77,8 @@ def pipeline(settings_of):
     return TrustPipeline.load(settings_of)
 
 
-def job_of(bag, out, pipeline, thresholds, chunk_frames, topics=None, **options):
-    chosen = ReplayOptions(pipeline, thresholds, chunk_frames=chunk_frames, **options)
+def job_of(bag, out, pipeline, thresholds, chunk_frames, topics=None, outputs=("unreliable", "ood"), **options):
+    chosen = ReplayOptions(pipeline, thresholds, tuple(outputs), chunk_frames=chunk_frames, **options)
     job = make_job(SourceSpec(bag), topics or {}, out, chosen)
     job.prepare()
     return job
@@ -108,6 +112,7 @@ def numbers(results):
         test = None if r.shift is None else r.shift.test
         rows.append(
             {
+                "faulty_pixels": r.maps.faulty_pixels,
                 "entropy_mean": float(r.maps.entropy.numpy().astype(np.float64).mean()),
                 "flagged_pixels": r.pixel_flags.mean(),
                 "ood_segments": r.ood.kept.sum(),
@@ -202,7 +207,6 @@ def through_the_node(pipeline, thresholds, raw):
     from trust_seg_ros.node.processing import FrameProcessor, Surroundings
     from trust_seg_ros.node.settings import settings_from
     from trust_seg_ros.node.statistics import Statistics
-    from trust_seg_ros.rendering import OUTPUTS
 
     class Unsent:
         def watched(self):
@@ -230,13 +234,13 @@ def plain_run(settings_of, worker, tmp_path_factory):
     """A bag, and what one process makes of it."""
     folder = tmp_path_factory.mktemp("plain")
     bag = write_bag(folder / "bag", recorded(drive()))
-    run(job_of(bag, folder / "out", settings_of, ALONE, 5, segments=True, pictures=4), worker)
+    run(job_of(bag, folder / "out", settings_of, ALONE, 5, outputs=OUTPUTS, segments=True, pictures=4), worker)
     return bag, folder / "out"
 
 
 def test_two_workers_write_the_same_bytes(settings_of, plain_run, tmp_path):
     bag, out = plain_run
-    job = job_of(bag, tmp_path / "out", settings_of, ALONE, 5, segments=True, pictures=4)
+    job = job_of(bag, tmp_path / "out", settings_of, ALONE, 5, outputs=OUTPUTS, segments=True, pictures=4)
     workers = Processes(2)
     try:
         run(job, workers)
@@ -247,8 +251,7 @@ def test_two_workers_write_the_same_bytes(settings_of, plain_run, tmp_path):
     assert (job.out / "segments.parquet").read_bytes() == (out / "segments.parquet").read_bytes()
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-@pytest.mark.parametrize("thresholds", [SMOOTHED, ALONE], ids=["smoothed", "alone"])
+@pytest.mark.parametrize(("thresholds", "storage"), [(SMOOTHED, "mcap"), (ALONE, "sqlite3")], ids=["mcap", "sqlite"])
 def test_interrupted_and_gone_on_with_writes_the_same_bytes(
     settings_of, pipeline, worker, plain_run, thresholds, storage, tmp_path
 ):
