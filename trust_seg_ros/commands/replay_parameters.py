@@ -56,7 +56,9 @@ def read_parameters(file: Path) -> dict[str, Any]:
             section = loaded[node]
             if not isinstance(section, Mapping) or not isinstance(section.get("ros__parameters"), Mapping):
                 raise ParameterError(f"parameter file {file}: {node} has no ros__parameters")
-            values.update(_flat(section["ros__parameters"]))
+            own = _flat(section["ros__parameters"])
+            # /** speaks to other nodes, too: what resembles none of ours is theirs, what does is a slip of the pen
+            values.update({n: v for n, v in own.items() if str(node) != "/**" or n in BY_NAME or _alike(n)})
     return {name: value for name, value in values.items() if name.partition(".")[0] not in _NOT_OURS}
 
 
@@ -77,8 +79,12 @@ def _value(name: str, text: str) -> Any:
         raise ParameterError(f"parameter {name}: {text!r} is no YAML value: {error}") from error
 
 
+def _alike(name: str, cutoff: float = 0.8) -> list[str]:
+    return difflib.get_close_matches(name, BY_NAME, 3, cutoff)
+
+
 def _check_name(name: str) -> None:
     if name not in BY_NAME:
-        close = difflib.get_close_matches(name, BY_NAME, 3, 0.5)
+        close = _alike(name, 0.5)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise ParameterError(f"there is no parameter {name!r}{hint} (trust-seg params lists them all)")

@@ -215,3 +215,15 @@ def test_the_yaml_of_every_parameter_comes_back(file):
     """What a user may write for each parameter by itself."""
     values = {parameter.name: parameter.default for parameter in TABLE}
     assert read_parameters(file(yaml.safe_dump({"trust_seg": {"ros__parameters": values}}))) == values
+
+
+def test_parameters_of_other_nodes_for_all_nodes_are_theirs(tmp_path):
+    file = tmp_path / "all.yaml"
+    file.write_text("/**:\n  ros__parameters: {lidar: {beams: 64}, thresholds: {pixel: 0.25}}\n")
+    assert replay_parameters(file, []).thresholds.pixel.value == 0.25
+    file.write_text("/**:\n  ros__parameters: {thresholds: {pixl: 0.25}}\n")
+    with pytest.raises(ParameterError, match=r"no parameter 'thresholds.pixl'; did you mean thresholds.pixel"):
+        replay_parameters(file, [])
+    file.write_text("trust_seg:\n  ros__parameters: {lidar: {beams: 64}}\n")
+    with pytest.raises(ParameterError, match=r"no parameter 'lidar.beams'"):
+        replay_parameters(file, [])

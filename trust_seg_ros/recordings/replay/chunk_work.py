@@ -11,6 +11,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.image_messages import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
+from trust_seg_ros.recordings.bag_types import is_node_output
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, part_metadata
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
@@ -234,9 +235,7 @@ def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None]
 
 
 def _is_live_output(topic: BagTopic) -> bool:
-    return (
-        topic.name.rpartition("/")[2] in LIVE_OUTPUTS and LIVE_OUTPUTS[topic.name.rpartition("/")[2]] == topic.type_name
-    )
+    return is_node_output(topic.name) and LIVE_OUTPUTS.get(topic.name.rpartition("/")[2]) == topic.type_name
 
 
 def _stamp(data: bytes) -> int:
