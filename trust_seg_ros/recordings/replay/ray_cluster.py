@@ -52,6 +52,8 @@ def connect(address: str) -> tuple[ModuleType, bool]:
         )
     address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself understands it
     host = _host(address)
+    if address == f"{CLIENT}{host and host[0]}":  # Ray itself would take another port
+        address = f"{address}:{CLIENT_PORT}"
     import ray
 
     if ray.is_initialized():
@@ -143,7 +145,7 @@ def _try_in_another_process(address: str) -> None:
 def _unreachable(address: str, reason: str) -> ClusterError:
     return ClusterError(
         f"no Ray cluster at {address!r} ({reason}); {_HOW}; a cluster is started by: ray start --head, and joined by "
-        "other machines by: ray start --address=HOST:6379"
+        "other machines by: ray start --address=HOST:6379; one that asks for a token is joined with RAY_AUTH_MODE=token"
     )
 
 
