@@ -3,18 +3,15 @@
 import os
 import signal
 import subprocess
-import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from fault_bags import bag_files, command, contents, images, program, write_bag
+from replay_processes import Running, alive, children, wait_for, workers_of
 
 from trust_seg_ros.cli import main
 
 FRAMES, CHUNK = 48, 4
 WORDS = ("-p", "model:=fault_networks:sluggish", "--chunk-frames", str(CHUNK))
-PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -31,95 +28,19 @@ def whole(bag, tmp_path_factory):
     return bag_files(out)
 
 
-def wait_for(condition):
-    """Poll until it holds, and give what it gives."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        if time.monotonic() > end:
-            pytest.fail("waited in vain")
-        time.sleep(0.002)
-    return found
-
-
-def children(pid):
-    """Processes that another one has started, and theirs, as far as they are alive: pid -> command line."""
-    parents, lines = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(folder.name)] = int(parent)
-                lines[int(folder.name)] = (folder / "cmdline").read_text()
-    found = {pid}
-    for _ in range(3):
-        found |= {one for one, parent in parents.items() if parent in found}
-    return {one: lines[one] for one in found - {pid}}
-
-
-def alive(pids):
-    """Those that are still there."""
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in status(pid)]
-
-
-def status(pid):
-    """What the system says of a process; a zombie's if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return "\nState:\tZ"
-
-
-def workers_of(pid):
-    """Processes that do chunks."""
-    return [one for one, line in children(pid).items() if "spawn_main" in line]
-
-
-class Running:
-    """The command in a process of its own, with a group of its own, as a terminal would start it."""
-
-    def __init__(self, bag, out, workers):
-        line, environment = program(*command(bag, out, *WORDS, workers=workers))
-        self.work = out / ".replay"
-        self.process = subprocess.Popen(
-            line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-
-    def done(self):
-        """Finished chunks by number, with the place of their files: that they are not made again."""
-        found = {}
-        for path in self.work.glob("chunk_*/done.json"):
-            if path.parent.suffix == "":
-                (file,) = path.parent.glob("trust_seg_*/trust_seg_*.mcap")
-                found[file.name] = (file.stat().st_ino, file.stat().st_mtime_ns)
-        return found
-
-    def in_the_middle(self):
-        """Whether two chunks are finished and one is in work; a process that has ended never will be."""
-        if self.process.poll() is not None:
-            pytest.fail(f"ended with {self.process.returncode}: {self.process.communicate()}")
-        finished = [path for path in self.work.glob("chunk_*/done.json") if ".part" not in path.parent.name]
-        return len(finished) >= 2 and any(self.work.glob("*.part*"))
-
-    def end(self):
-        """(status, stdout, stderr)."""
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
-
-
 @pytest.fixture
 def running(bag, tmp_path):
     """Starts the command; whatever becomes of a test, no process stays."""
     started = []
 
     def start(workers):
-        started.append(Running(bag, tmp_path / "out", workers))
+        out = tmp_path / "out"
+        started.append(Running(command(bag, out, *WORDS, workers=workers), out))
         return started[-1]
 
     yield start
     for one in started:
-        with suppress(OSError):
-            os.killpg(one.process.pid, signal.SIGKILL)
-        one.process.communicate()
+        one.sweep()
 
 
 def resumed(bag, out, capsys):
@@ -133,12 +54,9 @@ def resumed(bag, out, capsys):
 def test_a_killed_replay_loses_the_chunks_in_work_and_nothing_else(running, bag, whole, tmp_path, capsys, workers):
     run = running(workers)
     wait_for(run.in_the_middle)
-    family = children(run.process.pid)
     assert len(workers_of(run.process.pid)) == (0 if workers == 1 else workers)
-    run.process.kill()
-    run.process.wait()
-    wait_for(lambda: not alive(family))
-    finished = run.done()
+    run.kill()
+    finished = run.files()
     in_work = list(run.work.glob("*.part*"))
     assert 2 <= len(finished) < len(whole) - 1
     assert len(in_work) <= workers
@@ -163,7 +81,7 @@ def test_ctrl_c_stops_at_once_and_leaves_what_can_be_gone_on_with(running, bag, 
     assert err == ""
     wait_for(lambda: not alive(family))
     assert not list(run.work.glob("*.part*"))
-    assert len(run.done()) >= 2
+    assert len(run.finished()) >= 2
     assert "chunks were done before" in resumed(bag, tmp_path / "out", capsys)
     assert bag_files(tmp_path / "out") == whole
 
@@ -187,7 +105,7 @@ KILLED_AT = {
 }
 _SCRIPT = """
 import os, signal, sys
-from trust_seg_ros.recordings.replay import finish, job
+from trust_seg_ros.recordings.replay import chunk_work, finish, job, run
 from trust_seg_ros.cli import main
 
 def killed(*_):
@@ -197,14 +115,20 @@ def third(real):
     calls = []
     return lambda *args, **named: (calls.append(1), killed() if len(calls) == 3 else real(*args, **named))
 
-real_finish = finish.finish
-def patched(*args):
-    {patch}
-    return real_finish(*args)
+def at_the_end(patch):
+    def patched(*args):
+        exec(patch)
+        return real(*args)
+    real, run.finish = run.finish, patched
 
-from trust_seg_ros.recordings.replay import run
-run.finish = patched
-sys.exit(main(sys.argv[1:]))
+for patch in sys.argv[1].split(";"):  # each in a copy of this process, which has all libraries loaded
+    child = os.fork()
+    if child == 0:
+        at_the_end(patch)
+        os._exit(main(sys.argv[2:]))
+    end = os.waitpid(child, 0)[1]
+    whole = os.path.exists(os.path.join(sys.argv[sys.argv.index("--out") + 1], "metadata.yaml"))
+    print("ended:", os.WIFSIGNALED(end) and os.WTERMSIG(end), whole, flush=True)
 """
 
 
@@ -212,11 +136,10 @@ def test_a_replay_that_is_killed_again_and_again_while_it_finishes_becomes_whole
     out = tmp_path / "out"
     words = command(bag, out, *WORDS, "--report", "--segments")
     line, environment = program(*words)
-    for step, patch in KILLED_AT.items():
-        script = _SCRIPT.replace("{patch}", patch)
-        ended = subprocess.run([line[0], "-c", script, *words], env=environment, capture_output=True, text=True)
-        assert ended.returncode == -signal.SIGKILL, f"{step}: {ended.stdout} {ended.stderr}"
-        assert (out / "metadata.yaml").exists() == (step == "tidying up")
+    line = [line[0], "-c", _SCRIPT, ";".join(KILLED_AT.values()), *words]
+    ran = subprocess.run(line, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    ends = [text for text in ran.stdout.splitlines() if text.startswith("ended:")]
+    assert ends == [f"ended: {signal.SIGKILL:d} {step == 'tidying up'}" for step in KILLED_AT], ran.stdout + ran.stderr
     capsys.readouterr()
     assert main(words) == 0
     assert "is complete already" in capsys.readouterr().out

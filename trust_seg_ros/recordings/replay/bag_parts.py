@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import yaml
 
 from trust_seg_ros.recordings.bag_reader import BagTopic
 from trust_seg_ros.recordings.replay.message_types import type_store
@@ -31,6 +34,17 @@ def file_name(index: int | str, storage: str) -> str:
 def can_declare(topic: BagTopic) -> bool:
     """Whether a bag can hold a topic: its type is defined in the recording, or known here."""
     return bool(topic.definition and topic.digest) or topic.type_name in type_store().fielddefs
+
+
+class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Scalars as YAML 1.2 has them, and as rosbags writes them: "no" is a text. In C, since every chunk needs it."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(null|~|)$"), ["n", "~", ""])
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), ["t", "f"])
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9]+$"), list("-+0123456789"))
 
 
 class PartWriter:
@@ -98,7 +112,7 @@ def _as_system_errors() -> Iterator[None]:
 
 def part_metadata(folder: Path) -> Metadata:
     """What was written about a finished part."""
-    loaded = _yaml().load((folder / "metadata.yaml").read_text("utf-8"))
+    loaded = yaml.load((folder / "metadata.yaml").read_bytes(), _Yaml12)
     return loaded["rosbag2_bagfile_information"]
 
 

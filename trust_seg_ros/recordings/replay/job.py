@@ -23,6 +23,8 @@ from trust_seg_ros.version import installed_version
 
 WORK = ".replay"
 JOB, DONE = "job.json", "done.json"
+_NEW = ".new"
+_JOB_NEW = f"{JOB}{_NEW}"
 METADATA = "metadata.yaml"
 FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN = "frames.parquet", "segments.parquet", "report.html", "trust_seg.rrd"
 _PRODUCTS = (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN)
@@ -158,7 +160,7 @@ class Job:
 
     def _check_same(self) -> None:
         before, now = self._recorded(), json.loads(json.dumps(self.identity()))
-        if before is None and any(path.is_file() and path.name != f"{JOB}.new" for path in self.out.rglob("*")):
+        if before is None and any(path.is_file() and path.name != _JOB_NEW for path in self.out.rglob("*")):
             raise OutputExistsError(
                 f"{self.out} exists and holds no replay of this tool that could be gone on with: choose another --out"
             )
@@ -169,7 +171,8 @@ class Job:
             )
 
     def _check_ours(self) -> None:
-        foreign = [path.name for path in [*self._results(), *self.work.glob("*")]]
+        there = [*self._results(), *self.work.glob("*")]
+        foreign = [path.name for path in there if path.name != _JOB_NEW]
         if foreign and not (self.work / JOB).is_file():
             raise OutputExistsError(
                 f"{self.out} holds {', '.join(foreign[:3])} that no replay of this tool has written, and --force "
@@ -201,7 +204,7 @@ def _named_files(options: ReplayOptions) -> dict[str, str]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file that is there as a whole or not at all."""
-    beside = path.with_name(f"{path.name}.new")
+    beside = path.with_name(f"{path.name}{_NEW}")
     beside.write_text(json.dumps(value), "utf-8")
     beside.replace(path)
 
