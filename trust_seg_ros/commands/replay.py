@@ -213,6 +213,8 @@ def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: object) -> Wor
     from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, default_workers
 
     if args.ray is not None:
+        if args.workers is not None:
+            raise ReplayError("--workers counts processes of this machine, --ray takes what the cluster has: give one")
         from trust_seg_ros.recordings.replay.ray_workers import RayWorkers
 
         return RayWorkers(args.ray, jobs[0].options)
