@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -96,6 +97,23 @@ class LabelFields:
     threshold: float
 
 
+class Shown(Protocol):
+    """What a user chooses of the messages; the node's settings and those of a replay have it.
+
+    Attributes:
+        entropy_encoding, gradient_label, every_segment, overlay_alpha: as in :class:`MessageOptions`.
+    """
+
+    @property
+    def entropy_encoding(self) -> str: ...  # noqa: D102
+    @property
+    def gradient_label(self) -> str: ...  # noqa: D102
+    @property
+    def every_segment(self) -> bool: ...  # noqa: D102
+    @property
+    def overlay_alpha(self) -> float: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class MessageOptions:
     """What the topics' content depends on besides the TrustFrame.
@@ -116,6 +134,12 @@ class MessageOptions:
     gradient_label: str = "onehot"
     every_segment: bool = False
     overlay_alpha: float = 0.5
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], palette: np.ndarray, shown: Shown) -> MessageOptions:
+        """A network's classes and colours, and what the user chose."""
+        chosen = (shown.entropy_encoding, shown.gradient_label, shown.every_segment, shown.overlay_alpha)
+        return cls(names, palette, *chosen)
 
 
 def label_fields(names: Iterable[str], pixel_threshold: float | None, pixel_score: str = "entropy") -> LabelFields:

@@ -60,18 +60,6 @@ def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFi
     return header, Frame(pixels, header.stamp_ns, header.frame_id)
 
 
-def message_options(pipeline: TrustPipeline, settings: NodeSettings) -> MessageOptions:
-    """What the messages' content depends on besides the frame."""
-    return MessageOptions(
-        names=pipeline.labels.names,
-        palette=pipeline.labels.palette,
-        entropy_encoding=settings.entropy_encoding,
-        gradient_label=settings.gradient_label,
-        every_segment=settings.every_segment,
-        overlay_alpha=settings.overlay_alpha,
-    )
-
-
 class FrameProcessor:
     """Reads, judges and publishes one frame after the other; nothing is done that nobody listens to."""
 
@@ -116,7 +104,7 @@ class FrameProcessor:
             return
         result = self._pipeline(frame, settings.thresholds, wanted(topics, settings.gradient_label))
         self._check_fault(result)
-        if self._publish(topics, Rendering(result, message_options(self._pipeline, settings)), header):
+        if self._publish(topics, Rendering(result, self._options(settings)), header):
             self._finish(started, header, result, settings)
 
     def failed(self, error: BaseException) -> None:
@@ -154,10 +142,14 @@ class FrameProcessor:
         started = time.perf_counter()
         topics = tuple(name for name in OUTPUTS if name != GRADIENT or self._no_gradient(settings) is None)
         result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
-        view = Rendering(result, message_options(self._pipeline, settings))
+        view = Rendering(result, self._options(settings))
         for name in topics:
             self._outputs.fill(name, view, HeaderFields())
         self._around.timed((time.perf_counter() - started) * 1e3, result)
+
+    def _options(self, settings: NodeSettings) -> MessageOptions:
+        labels = self._pipeline.labels
+        return MessageOptions.of(labels.names, labels.palette, settings)
 
     def _no_gradient(self, settings: NodeSettings) -> str | None:
         return self._pipeline.unavailable(f"gradient_{settings.gradient_label}")

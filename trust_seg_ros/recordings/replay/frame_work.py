@@ -93,14 +93,7 @@ class FrameWork:
         lacking = GRADIENT in options.topics and pipeline.unavailable(f"gradient_{options.gradient_label}")
         self.topics = tuple(t for t in options.topics if not (lacking and t == GRADIENT))
         self.unfilled = f"gradient is not written: {lacking}" if lacking else ""
-        self._fields = MessageOptions(
-            names=pipeline.labels.names,
-            palette=pipeline.labels.palette,
-            entropy_encoding=options.entropy_encoding,
-            gradient_label=options.gradient_label,
-            every_segment=options.every_segment,
-            overlay_alpha=options.overlay_alpha,
-        )
+        self._fields = MessageOptions.of(pipeline.labels.names, pipeline.labels.palette, options)
         self._wanted = wanted(self.topics, options.gradient_label)
         if options.pictures or options.segments:
             self._wanted = Wanted(scores=self._wanted.scores)
