@@ -19,7 +19,7 @@ def wait_for(condition):
     while not (found := condition()):
         if time.monotonic() > end:
             pytest.fail("waited in vain")
-        time.sleep(0.002)
+        time.sleep(0.01)
     return found
 
 

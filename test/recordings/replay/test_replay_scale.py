@@ -47,7 +47,7 @@ def whole(bag, tmp_path_factory):
             share = 1.0 if any(out.glob("*.mcap")) else len(run.finished()) * CHUNK / FRAMES
             for pid in (run.process.pid, *children(run.process.pid)):
                 samples[pid].append((share, memory_of(pid)))
-            time.sleep(0.02)
+            time.sleep(0.1)
         status, _, error = run.end()
     assert status == 0, error
     return out, samples
