@@ -9,7 +9,7 @@ import numpy as np
 
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, frame_table
-from trust_seg_ros.recordings.replay.gathering import worst_frames
+from trust_seg_ros.recordings.replay.gathering import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.records import (
     FRAME_COLUMNS,
@@ -52,9 +52,8 @@ class DriveBuilder:
             self._classes[camera] = add_class_sums(self._classes[camera], sums) if camera in self._classes else sums
         self._objects_total += record.objects_total
         self._objects = _most_certain([*self._objects, *record.objects])
-        cell_ns = max(1, (self._job.end_ns - self._job.start_ns) // max(1, self._job.options.pictures))
         for picture in record.spread:  # a chunk cannot know whether the one before has shown this moment
-            self._spread.setdefault((picture.camera, (picture.recorded_ns - self._job.start_ns) // cell_ns), picture)
+            self._spread.setdefault((picture.camera, picture_cell(self._job, picture.recorded_ns)), picture)
         for bad, picture in record.worst:
             self._worst.add(bad, picture)
         for topic, pairs in record.latency.items():
@@ -97,7 +96,7 @@ class DriveBuilder:
             worst=[(picture.camera, picture.recorded_ns) for _, picture in worst],
             pixel_score=settings.pixel_score,
             ood_score=settings.ood_score,
-            facts=[*self._last.facts, *facts],
+            facts=[*self._last.facts, *_section(job), *facts],
             notes=[*self._notes, *notes_on(frames)],
             shift="" if np.isfinite(frames["shift_p_value"]).any() else _no_shift(job),
             latency=[self._live(topic, pairs) for topic, pairs in sorted(self._latency.items())],
@@ -106,6 +105,14 @@ class DriveBuilder:
     def _live(self, topic: str, pairs: list[tuple[int, float]]) -> LiveLatency:
         at = np.array([recorded for recorded, _ in pairs], np.int64) - self._job.start_ns
         return LiveLatency(topic, at * 1e-9, np.array([ms for _, ms in pairs]))
+
+
+def _section(job: Job) -> list[tuple[str, str]]:
+    """Which part of the recording was replayed; nothing where it was all of it."""
+    if (job.first_ns, job.stop_ns) == (job.start_ns, job.end_ns):
+        return []
+    first, stop, end = ((at - job.start_ns) * 1e-9 for at in (job.first_ns, job.stop_ns, job.end_ns))
+    return [("section", f"{first:.3f} s to {stop:.3f} s of {end:.3f} s")]
 
 
 def notes_on(frames: dict[str, np.ndarray]) -> list[str]:

@@ -70,10 +70,16 @@ def ood_objects(
             float(ood.score[k]),
             math.nan if ood.p_ood is None else float(ood.p_ood[k]),
             _class_name(ood, k, names),
-            _jpeg(ood_crop(result.frame.image, ood, k, crop_side)) if with_crop else b"",
+            object_crop(result, k, crop_side) if with_crop else b"",
         )
         for k in np.flatnonzero(ood.kept).tolist()
     ]
+
+
+def object_crop(result: TrustFrame, k: int, side: int = 128) -> bytes:
+    """JPEG of :func:`ood_crop` of the OoD segment ``k`` of a frame that has some."""
+    assert result.ood is not None
+    return _jpeg(ood_crop(result.frame.image, result.ood, k, side))
 
 
 def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarray:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 
-from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, ood_objects
+import numpy as np
+
+from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, object_crop, ood_objects
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, class_sums
 from trust_seg_ros.recordings.replay.frame_work import Judged
 from trust_seg_ros.recordings.replay.job import Job
@@ -20,8 +23,13 @@ _APART_S = 3.0
 
 def worst_frames(job: Job) -> WorstFrames:
     """An empty choice of worst moments; the longer the drive, the further apart."""
-    seconds = (job.end_ns - job.start_ns) * 1e-9
+    seconds = (job.stop_ns - job.first_ns) * 1e-9
     return WorstFrames(WORST if job.options.pictures else 0, max(_APART_S, seconds / (8 * WORST)))
+
+
+def picture_cell(job: Job, recorded_ns: int) -> int:
+    """Which of the equal pieces of the time that is replayed a frame lies in; a report shows the first of each."""
+    return (recorded_ns - job.first_ns) // max(1, (job.stop_ns - job.first_ns) // max(1, job.options.pictures))
 
 
 class Evidence:
@@ -35,9 +43,8 @@ class Evidence:
     def __init__(self, job: Job, names: Sequence[str]) -> None:
         self._job, self._names = job, names
         self._wanted = job.options.pictures > 0
-        self._cell_ns = max(1, (job.end_ns - job.start_ns) // max(1, job.options.pictures))
         self._cells: dict[str, int] = {}
-        self._kept: list[tuple[tuple[float, int, int], OodObject]] = []
+        self._kept: list[tuple[tuple[float, int], int, OodObject]] = []
         self.classes: dict[str, ClassSums] = {}
         self.objects_total = 0
         self.spread: list[FramePicture] = []
@@ -46,7 +53,7 @@ class Evidence:
     @property
     def objects(self) -> list[OodObject]:
         """The most certain ones, in the order of time."""
-        return sorted((kept for _, kept in self._kept), key=lambda o: (o.recorded_ns, o.camera, o.box))
+        return sorted((kept for *_, kept in self._kept), key=lambda o: (o.recorded_ns, o.camera, o.box))
 
     def add(self, judged: Judged, camera: str, recorded_ns: int) -> None:
         """Take in one frame."""
@@ -55,7 +62,7 @@ class Evidence:
         sums = class_sums(judged.result, len(self._names))
         self.classes[camera] = add_class_sums(self.classes[camera], sums) if camera in self.classes else sums
         self._add_objects(judged, camera, recorded_ns)
-        cell, bad = (recorded_ns - self._job.start_ns) // self._cell_ns, badness(judged.numbers)
+        cell, bad = picture_cell(self._job, recorded_ns), badness(judged.numbers)
         is_first, is_worse = self._cells.get(camera) != cell, self.worst.wants(bad, camera, recorded_ns)
         if is_first or is_worse:
             picture = frame_picture(judged.view, camera, recorded_ns)
@@ -69,12 +76,21 @@ class Evidence:
         ood = judged.result.ood
         if ood is None or not ood.kept.any():
             return
-        found = ood_objects(judged.result, self._names, camera, recorded_ns, self._job.start_ns)
-        for number, one in enumerate(found):
+        numbers = np.flatnonzero(ood.kept).tolist()
+        found = ood_objects(judged.result, self._names, camera, recorded_ns, self._job.start_ns, with_crop=False)
+        fresh: dict[int, int] = {}  # place in the chunk -> number of the segment
+        for number, one in zip(numbers, found, strict=True):
             certainty = one.p_ood if one.p_ood == one.p_ood else one.score
-            key = certainty, -recorded_ns, -number
+            # the place settles every tie: cameras that were recorded at one time may be certain alike
+            key, place = (certainty, -recorded_ns), self.objects_total
+            fresh[place] = number
+            self.objects_total += 1
             if len(self._kept) < _OBJECTS:
-                heapq.heappush(self._kept, (key, one))
+                heapq.heappush(self._kept, (key, -place, one))
             else:
-                heapq.heappushpop(self._kept, (key, one))
-        self.objects_total += len(found)
+                heapq.heappushpop(self._kept, (key, -place, one))
+        # crops of those only that are kept; their order in the heap stays
+        self._kept = [
+            (key, place, replace(one, crop=object_crop(judged.result, fresh[-place])) if -place in fresh else one)
+            for key, place, one in self._kept
+        ]

@@ -62,6 +62,16 @@ class Job:
         """Folder of what is in the making."""
         return self.out / WORK
 
+    @property
+    def first_ns(self) -> int:
+        """Beginning of the section that is replayed."""
+        return self.chunks[0].start_ns
+
+    @property
+    def stop_ns(self) -> int:
+        """End of the section that is replayed, exclusive."""
+        return self.chunks[-1].stop_ns
+
     def chunk_folder(self, index: int) -> Path:
         """Of one finished chunk."""
         return self.work / f"chunk_{index:06d}"
