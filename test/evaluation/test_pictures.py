@@ -142,3 +142,13 @@ def test_labels_do_not_cover_each_other_and_too_wide_ones_are_left_out():
 def test_wrong_arrays_are_named(call, words):
     with pytest.raises(pictures.PictureError, match=words):
         call(*scene())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 2), (4, 1), (1, 5)])
+def test_pictures_of_a_few_pixels(shape):
+    image = np.full((*shape, 3), 100, np.uint8)
+    classes, palette = np.zeros(shape, np.uint8), np.full((1, 3), 50, np.uint8)
+    flags = np.full(shape, 255, np.uint8)
+    plain = pictures.overlay(image, classes, palette, 0.5, np.zeros(shape, np.uint8))
+    assert plain.shape == image.shape
+    assert not np.array_equal(pictures.overlay(image, classes, palette, 0.5, flags), plain)

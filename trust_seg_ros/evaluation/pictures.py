@@ -122,8 +122,7 @@ def mark(picture: np.ndarray, unreliable: np.ndarray, colour: tuple[int, int, in
         PictureError: shapes or types do not fit.
     """
     flags = _flags(unreliable, picture.shape[:2])
-    segments = cv2.compare(flags, SEGMENT_FLAG, cv2.CMP_EQ)
-    pixels = cv2.compare(flags, PIXEL_FLAG, cv2.CMP_EQ)
+    segments, pixels = _equal(flags, SEGMENT_FLAG), _equal(flags, PIXEL_FLAG)
     if cv2.hasNonZero(pixels):
         _paint(picture, colour, cv2.bitwise_and(pixels, _dots(flags.shape)))
     if cv2.hasNonZero(segments):
@@ -201,7 +200,14 @@ def spotlight(
 
 
 def _segments(flags: np.ndarray, image: np.ndarray) -> np.ndarray:
-    return cv2.compare(_flags(flags, image.shape[:2]), SEGMENT_FLAG, cv2.CMP_EQ)
+    return _equal(_flags(flags, image.shape[:2]), SEGMENT_FLAG)
+
+
+def _equal(flags: np.ndarray, value: int) -> np.ndarray:
+    """255 where ``flags`` (H, W) uint8 has this value, else 0."""
+    if flags.size <= 4:  # OpenCV takes a picture of so few pixels for a scalar
+        return (flags == value).view(np.uint8) * np.uint8(255)
+    return cv2.compare(flags, value, cv2.CMP_EQ)
 
 
 def _tint(picture: np.ndarray, image: np.ndarray, where: np.ndarray, colour: tuple[int, int, int]) -> None:

@@ -116,3 +116,14 @@ def test_a_video(network, tmp_path, suffix, code):
     assert len(frames) == COUNT
     replay(path, tmp_path / "out", *FEW, *LIGHT)
     assert_replayed(network, tmp_path / "out", frames, "/camera/image")
+
+
+def test_an_image_file_that_cannot_be_read_is_refused_and_named(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, (_, picture) in enumerate(synthetic(3)):
+        cv2.imwrite(str(folder / f"{index}.bmp"), picture)
+    (folder / "1.bmp").write_bytes(b"BM no picture")
+    said = replay(folder, tmp_path / "out", *LIGHT, "--topics", "segmentation")
+    assert "2 frames judged, 1 refused" in said
+    assert "1.bmp cannot be read" in said

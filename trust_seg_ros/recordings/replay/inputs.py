@@ -73,7 +73,10 @@ def open_recording(spec: SourceSpec) -> Recording:
 class _OneCamera:
     """What folders and videos have in common."""
 
-    damage = ""
+    @property
+    def damage(self) -> str:
+        """Nothing is known to be lost."""
+        return ""
 
     def __init__(self, path: Path, type_name: str, frames: int, length_ns: int) -> None:
         self.path, self.start_ns, self.end_ns = path, BEGIN_NS, BEGIN_NS + length_ns + 1
@@ -93,10 +96,16 @@ class FolderRecording(_OneCamera):
     """A folder of images. Files that are JPEG or PNG are handed on as they are, others as rgb8."""
 
     def __init__(self, source: FolderSource) -> None:
-        self._source, self._chosen = source, source.chosen()
+        self._chosen = source.chosen()
+        self._unreadable: dict[Path, str] = {}
         self._as_they_are = all(path.suffix.lower() in _COMPRESSED for path, _ in self._chosen)
         kind = COMPRESSED if self._as_they_are else IMAGE
         super().__init__(source.folder, kind, len(self._chosen), self._chosen[-1][1])
+
+    @property
+    def damage(self) -> str:
+        """Which files could not be read; grows while they are."""
+        return "; ".join(f"{path.name} cannot be read: {text}" for path, text in self._unreadable.items())
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
@@ -109,9 +118,14 @@ class FolderRecording(_OneCamera):
                 yield BagMessage(TOPIC, at, self._read(path, HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)))
 
     def _read(self, path: Path, header: HeaderFields) -> bytes:
-        if self._as_they_are:
-            return bytes(compressed_cdr(path.read_bytes(), _COMPRESSED[path.suffix.lower()], header))
-        image = next(iter(FolderSource(path))).image
+        """The message of one image; an empty one, which is refused, where the file cannot be read."""
+        try:
+            if self._as_they_are:
+                return bytes(compressed_cdr(path.read_bytes(), _COMPRESSED[path.suffix.lower()], header))
+            image = next(iter(FolderSource(path))).image
+        except (OSError, SourceError) as error:
+            self._unreadable[path] = str(error)
+            return b""
         return bytes(image_cdr(ImageFields("rgb8", image), header))
 
 
