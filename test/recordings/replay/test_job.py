@@ -137,6 +137,30 @@ def test_what_a_kill_at_the_very_beginning_leaves_is_no_obstacle(tmp_path, left)
     assert (job.work / JOB).is_file()
 
 
+@pytest.mark.parametrize("breaks", ["chunk_000000", "chunk_000001", WORK])
+def test_clearing_that_is_broken_off_leaves_no_chunk_that_counts(tmp_path, monkeypatch, breaks):
+    job = made(tmp_path / "out")
+    job.prepare()
+    for index in (0, 1):
+        finish_chunk(job, index)
+        (job.chunk_folder(index) / "trust_seg").mkdir()
+    rmtree = shutil.rmtree
+
+    def until(path, *words):
+        if Path(path).name == breaks:
+            raise KeyboardInterrupt
+        rmtree(path, *words)
+
+    monkeypatch.setattr(shutil, "rmtree", until)
+    with pytest.raises(KeyboardInterrupt):
+        job.clear()
+    monkeypatch.undo()
+    assert not job.begun
+    job.prepare()
+    job.prepare(force=True)
+    assert (job.work / JOB).is_file()
+
+
 def test_abandoning_leaves_others_files(tmp_path):
     job = made(tmp_path / "out")
     job.prepare()
@@ -202,8 +226,26 @@ def test_outputs_of_several_recordings_lie_side_by_side(tmp_path):
     assert folders[paths[2]].name == "other"
 
 
+def test_a_name_that_no_text_can_hold_is_said_before_the_work(tmp_path):
+    with pytest.raises(ReplayError, match=r"is not UTF-8.*rename it"):
+        output_folders([tmp_path / "stra\udcdfe"], tmp_path / "out")
+    with pytest.raises(ReplayError, match=r"is not UTF-8"):
+        output_folders([tmp_path / "drive"], tmp_path / "stra\udcdfe")
+
+
 def test_chunks_are_found_by_their_numbers(tmp_path):
     job = made(tmp_path / "out")
     assert job.chunks[1] == Chunk(1, 25, 50)
     assert job.chunk_folder(1) == tmp_path / "out" / WORK / "chunk_000001"
     assert job.bag_file(1) == tmp_path / "out" / "trust_seg_1.mcap"
+
+
+def test_two_replays_do_not_share_an_output_folder(tmp_path):
+    job = made(tmp_path / "out")
+    with job.alone():
+        with pytest.raises(OutputExistsError, match="another process is replaying into"), job.alone():
+            pass
+        job.prepare()
+    with job.alone():
+        job.prepare()
+    assert (job.work / JOB).is_file()

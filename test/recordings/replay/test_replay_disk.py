@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from fault_bags import bag_files, command, cut, files_of, image, images, program, table, write_bag
+from fault_bags import bag_files, command, contents, cut, files_of, image, images, program, table, write_bag
 
 from trust_seg_ros.cli import main
 
@@ -96,6 +96,25 @@ def test_force_replaces_what_is_its_own_and_nothing_else(replay, tmp_path):
     assert {name: found[name] for name in kept} == kept
     ours = found.keys() - kept.keys() - {".replay/job.json"}
     assert ours == {"metadata.yaml", "frames.parquet", "trust_seg_0.db3"}
+
+
+def test_a_finished_file_that_was_removed_is_missed(replay, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("trust_seg_ros.recordings.replay.finish.merge_tables", killed)
+        replay("--segments", "--chunk-frames", "4")
+    assert not (out / "metadata.yaml").exists()
+    (out / "trust_seg_1.mcap").unlink()
+    status, said = replay("--segments", "--chunk-frames", "4")
+    assert status == 2
+    assert "trust_seg_1.mcap is gone" in said
+    assert not (out / "metadata.yaml").exists()
+    assert replay("--segments", "--chunk-frames", "4", "--force")[0] == 0
+    assert len(contents(out)) > 0
 
 
 def test_a_finished_replay_is_not_done_again(replay, tmp_path):

@@ -223,6 +223,17 @@ def test_a_message_with_a_wild_time_stretches_the_recording_and_nothing_else(rep
     assert len(refused(out)) == 7
 
 
+def test_times_before_1970_are_written_where_they_can_be(replay):
+    messages = [image(i, at=(i - 3) * STEP, stamp=BEGIN + i) for i in range(6)]
+    status, said, out = replay(messages, storage="sqlite3")
+    assert status == 2
+    assert "begins 0.300 s before 1970" in one_line(said)
+    assert not out.exists()
+    status, _, out = replay([], "--storage", "sqlite3", bag=out.with_name("drive"))
+    assert status == 0
+    assert table(out)["recorded_ns"] == [(i - 3) * STEP for i in range(6)]
+
+
 SECTIONS = {
     "beyond the end": (("--start", "99"), "the start is 99 s, but the recording is 5.000 s long; expected less"),
     "in a gap": (("--start", "2", "--duration", "1"), "no image in the section asked for"),

@@ -100,6 +100,10 @@ def _take_out(job: Job, index: int) -> None:
     made = job.chunk_folder(index) / Path(name).stem / name
     if made.is_file():
         made.replace(job.out / name)
+    elif not (job.out / name).is_file():
+        raise ReplayError(
+            f"{job.out / name} is gone: it was finished before, and has been removed since; start anew with --force"
+        )
 
 
 def _write_report(path: Path, drive: Drive) -> None:

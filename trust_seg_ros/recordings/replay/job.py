@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from contextlib import suppress
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.replay.bag_parts import NAME, SUFFIX, file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
@@ -136,8 +138,15 @@ class Job:
     def clear(self) -> None:
         """Remove what a replay has written here, and nothing else; what says that it did so goes last."""
         with explained(self.out):
+            for done in self.work.glob(f"*/{DONE}"):  # first: broken off here, no chunk counts whose files are gone
+                done.unlink()
             for path in self._results():
                 path.unlink(missing_ok=True)
+            for path in self.work.glob("*"):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != JOB:
+                    path.unlink()
             if self.work.is_dir():
                 shutil.rmtree(self.work)
 
@@ -191,17 +200,28 @@ class Job:
 
 
 def fingerprint_of(path: Path) -> str:
-    """Of a recording: names, sizes, and beginnings and ends of its files; a copy elsewhere has the same."""
+    """Of a recording: names, sizes, and beginnings and ends of its files; a copy elsewhere has the same.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_SAMPLE))
-            stream.seek(max(0, size - _SAMPLE))
-            digest.update(stream.read(_SAMPLE))
+    try:
+        files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+        for file in files:
+            _add_file(digest, file)
+    except OSError as error:
+        raise SourceError(f"{error.filename} cannot be read ({error.strerror}); may you read it?") from error
     return digest.hexdigest()
+
+
+def _add_file(digest: Any, file: Path) -> None:
+    size = file.stat().st_size
+    digest.update(os.fsencode(file.name) + f"\0{size}\0".encode())
+    with file.open("rb") as stream:
+        digest.update(stream.read(_SAMPLE))
+        stream.seek(max(0, size - _SAMPLE))
+        digest.update(stream.read(_SAMPLE))
 
 
 def _named_files(options: ReplayOptions) -> dict[str, str]:

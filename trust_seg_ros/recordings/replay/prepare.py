@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: 
 
     Raises:
         SourceError: the recording cannot be read, or has no such topic, or no message of it.
-        ReplayError: the section begins beyond its end.
+        ReplayError: the section begins beyond its end, or the storage cannot hold its times.
     """
     recording = open_recording(source)
     try:
@@ -33,6 +34,11 @@ def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: 
         if frames == 0:
             raise NothingThere(f"{source.path} holds no message of {', '.join(chosen)}; expected at least one image")
         start, end = section(recording.start_ns, recording.end_ns, options.start_s, options.duration_s)
+        if start < 0 and options.storage == "mcap":
+            raise ReplayError(
+                f"{source.path} begins {-start * 1e-9:.3f} s before 1970 by the recorder's clock, and MCAP holds no "
+                "such times; write --storage sqlite3, or begin later with --start"
+            )
         share = (end - start) / (recording.end_ns - recording.start_ns)
         wanted = max(1, round(frames * share))
         return Job(
@@ -54,14 +60,18 @@ def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Recording -> folder of its output: ``out`` for one, folders below it named after them for several.
 
     Raises:
-        ReplayError: one is named twice, or lies in the output folder, or the other way round.
+        ReplayError: one is named twice, or lies in the output folder, or the other way round, or no text file can
+            hold its name.
     """
     named = [path.expanduser().absolute() for path in paths]
+    for path in (*named, out):
+        _check_printable(path)
     real, target = [path.resolve() for path in named], out.expanduser().resolve()
+    times = Counter(real)
     for path, resolved in zip(named, real, strict=True):
-        if real.count(resolved) > 1:
+        if times[resolved] > 1:
             raise ReplayError(f"{path} is given twice; expected every recording once")
-        if resolved.parent in real:
+        if resolved.parent in times:
             raise ReplayError(f"{path} is given twice: its folder is given, too; expected every recording once")
         if target == resolved or resolved in target.parents:
             raise ReplayError(f"the output folder {out} lies in the recording {path}; choose another --out")
@@ -75,3 +85,13 @@ def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
             name, number = f"{path.parent.name}_{path.stem}" + (f"_{number}" if number > 2 else ""), number + 1
         taken[name] = path
     return {path: out / name for name, path in taken.items()}
+
+
+def _check_printable(path: Path) -> None:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ReplayError(
+            f"the name {str(path)!a} is not UTF-8, so that no table or report can hold it; rename it, or name it "
+            "by a symbolic link"
+        ) from None
