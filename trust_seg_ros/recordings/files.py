@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, read_image
 from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
@@ -171,6 +172,34 @@ class VideoSource:
         if sent == 0:
             self.section.check_start(stamp, f"what can be decoded of {self.path}")
             raise self.section.nothing(self.path)
+
+
+class VideoReel:
+    """A video file that is decoded once, from its beginning to its end, however many sections are asked for in order.
+
+    Attributes:
+        index: number of the next frame.
+        ended: whether the file ends before it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._open = _capture(path)
+        self.index, self.ended = 0, False
+
+    def skip(self) -> bool:
+        """Go on by a frame; False where there is none."""
+        self.ended = self.ended or not self._open.grab()
+        self.index += not self.ended
+        return not self.ended
+
+    def pixels(self) -> np.ndarray | None:
+        """(H, W, 3) uint8 RGB of the frame that was gone on by last; None where it cannot be decoded."""
+        readable, image = self._open.retrieve()
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if readable else None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._open.release()
 
 
 def _capture(path: Path) -> cv2.VideoCapture:

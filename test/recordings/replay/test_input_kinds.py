@@ -1,5 +1,7 @@
 """Every kind of recording that can be replayed gives the masks of its images."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -22,7 +24,10 @@ from rosbags.typesys import Stores, get_typestore
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.message_fields import HeaderFields
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.replay.inputs import open_recording
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
+from trust_seg_ros.recordings.replay.options import SourceSpec
+from trust_seg_ros.recordings.replay.plan import plan_chunks
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr
 from trust_seg_ros.types import Frame
 
@@ -127,3 +132,57 @@ def test_an_image_file_that_cannot_be_read_is_refused_and_named(tmp_path):
     said = replay(folder, tmp_path / "out", *LIGHT, "--topics", "segmentation")
     assert "2 frames judged, 1 refused" in said
     assert "1.bmp cannot be read" in said
+
+
+def short_video(path, count, code="MJPG"):
+    """A video of grey frames, each brighter than the last."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 20, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV here cannot write {code}")
+    for i in range(count):
+        writer.write(np.full((48, 64, 3), 5 * i, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "code"), [(".mp4", "mp4v"), (".avi", "MJPG")])
+def test_a_video_is_opened_once_for_chunks_in_order_and_read_alike_in_any(tmp_path, monkeypatch, suffix, code):
+    from trust_seg_ros.recordings import files
+
+    path, opened = short_video(tmp_path / f"drive{suffix}", 40, code), []
+    capture = files._capture
+    monkeypatch.setattr(files, "_capture", lambda path: opened.append(path) or capture(path))
+    recording = open_recording(SourceSpec(path))
+    whole = list(recording.messages())
+    chunks = plan_chunks(recording.start_ns, recording.end_ns, 40, 6)
+    opened.clear()
+
+    def read(order):
+        return {k: list(recording.messages(None, chunks[k].start_ns, chunks[k].stop_ns)) for k in order}
+
+    def joined(parts):
+        return [message for k in sorted(parts) for message in parts[k]]
+
+    assert joined(read(range(len(chunks)))) == whole
+    assert len(opened) == 1, "the whole before ended behind the first chunk"
+    assert joined(read(reversed(range(len(chunks))))) == whole
+    recording.close()
+    opened.clear()
+    every_other = read(range(0, len(chunks), 2))  # as one of two workers
+    assert len(opened) == 1
+    assert joined(every_other | read(range(1, len(chunks), 2))) == whole
+    assert recording.damage == ""
+    stopped = recording.messages()
+    first, at_once = next(stopped), next(iter(recording.messages()))
+    stopped.close()
+    assert first == at_once == whole[0]
+    recording.close()
+
+
+def test_a_video_that_is_cut_short_says_where_it_ends(tmp_path):
+    path = short_video(tmp_path / "drive.avi", 40)
+    os.truncate(path, path.stat().st_size // 2)
+    said = replay(path, tmp_path / "out", *FEW, *LIGHT)
+    judged = len(frame_table(tmp_path / "out")["camera"])
+    assert 5 < judged < 40
+    assert f"drive.avi ends after {judged} frames, although it states 40" in said

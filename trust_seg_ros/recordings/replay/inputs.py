@@ -9,12 +9,11 @@ from typing import Protocol
 from trust_seg_ros.message_fields import HeaderFields, ImageFields
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.recordings.bags import is_bag
-from trust_seg_ros.recordings.errors import NoImageTopic, NothingThere, SourceError
-from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource, VideoSource
+from trust_seg_ros.recordings.errors import NoImageTopic, NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource, VideoReel, VideoSource
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
 from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr, image_cdr
-from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.recordings.sources import open_source
 
 TOPIC, FRAME_ID = "/camera/image", "camera"
@@ -139,24 +138,58 @@ class VideoRecording(_OneCamera):
                 f"{source.path} does not say how many frames it has; convert it, for example: "
                 f"ffmpeg -i {source.path.name} out.mp4"
             )
-        super().__init__(source.path, IMAGE, source.frames, round((source.frames - 1) * NANOSECONDS / source.rate))
+        super().__init__(source.path, IMAGE, source.frames, self._stamp(source.frames - 1))
+        self._reel: VideoReel | None = None
+        self._decoded: int | None = None
+
+    @property
+    def damage(self) -> str:
+        """Where it ends, if before the end that it states; known once it was reached."""
+        if self._decoded is None:
+            return ""
+        return f"{self.path.name} ends after {self._decoded} frames, although it states {self.topics[TOPIC].messages}"
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[BagMessage]:
-        """In order; a later section is reached by grabbing what lies before it."""
+        """In order. Sections asked for one after the other cost one pass: from the beginning each, a pass per chunk."""
         if topics is not None and TOPIC not in topics:
             return
         first, stop = max(start_ns or 0, BEGIN_NS) - BEGIN_NS, (stop_ns or self.end_ns) - BEGIN_NS
-        period = NANOSECONDS / self._source.rate
-        # half a period early, so that no rounding loses a frame at the edge; the exact test follows
-        begin, length = max(0.0, first - period / 2), stop - first + period
-        section = Section(begin / NANOSECONDS, length / NANOSECONDS)
+        reel, self._reel = self._reel, None  # an iteration at the same time opens its own
+        if reel is not None and reel.index and self._stamp(reel.index - 1) >= first:
+            reel.close()
+            reel = None
+        reel = reel or VideoReel(self.path)
         try:
-            for frame in VideoSource(self.path, self._source.rate, self._source.frames, section):
-                if first <= frame.stamp_ns < stop:
-                    at = BEGIN_NS + frame.stamp_ns
-                    header = HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)
-                    yield BagMessage(TOPIC, at, bytes(image_cdr(ImageFields("rgb8", frame.image), header)))
-        except NothingThere:
-            return  # the file states more frames than it has
+            while (stamp := self._stamp(reel.index)) < stop and reel.skip():
+                if stamp >= first:
+                    yield self._message(reel, BEGIN_NS + stamp)
+            self._note_end(reel)
+        finally:
+            if self._reel is None:
+                self._reel = reel
+            else:
+                reel.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reel is not None:
+            self._reel.close()
+            self._reel = None
+
+    def _stamp(self, index: int) -> int:
+        return round(index * NANOSECONDS / self._source.rate)
+
+    @staticmethod
+    def _message(reel: VideoReel, at: int) -> BagMessage:
+        """The frame that was gone on by last; empty, and refused for it, where it cannot be decoded."""
+        pixels = reel.pixels()
+        header = HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)
+        return BagMessage(TOPIC, at, b"" if pixels is None else bytes(image_cdr(ImageFields("rgb8", pixels), header)))
+
+    def _note_end(self, reel: VideoReel) -> None:
+        if reel.ended and reel.index == 0:
+            raise UnreadableFrame(f"{self.path}: not one frame could be decoded; is the file complete?")
+        if reel.ended and reel.index < self.topics[TOPIC].messages:
+            self._decoded = reel.index
