@@ -61,6 +61,8 @@ class ChunkWork:
         self._frames: list[Row] = []
         self._latency: dict[str, list[tuple[int, float]]] = {}
         self._evidence = Evidence(job, pipeline.labels.names)
+        # what a worker met in other chunks is theirs to tell, whoever does them; the first tells what showed at opening
+        self._known_damage = frozenset(_remarks(recording)) if chunk.index else frozenset()
 
     def _choose_copied(self) -> set[str]:
         """Input topics that the output holds, too; not those of a node that ran live, whose names are taken."""
@@ -174,8 +176,8 @@ class ChunkWork:
             self._latency.setdefault(message.topic, []).append(pair)
 
     def _all_notes(self) -> list[str]:
-        damage = self._recording.damage  # grows while a bag is read
-        return [*filter(None, [damage]), *self._notes, *self._pipeline.remarks(self._job.options.thresholds)]
+        found = [text for text in _remarks(self._recording) if text not in self._known_damage]
+        return [*found, *self._notes, *self._pipeline.remarks(self._job.options.thresholds)]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:
         for row in self._frames:
@@ -232,6 +234,11 @@ def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None]
             shutil.rmtree(folder, ignore_errors=True)
             raise
     return record
+
+
+def _remarks(recording: Recording) -> list[str]:
+    """What is known to be lost, thing by thing; grows while a recording is read."""
+    return [text for text in recording.damage.split("; ") if text]
 
 
 def _is_live_output(topic: BagTopic) -> bool:

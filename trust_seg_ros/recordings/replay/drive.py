@@ -23,6 +23,7 @@ from trust_seg_ros.recordings.replay.shift_columns import shift_columns
 
 _OBJECTS = 600
 _REASONS = 6
+_REMARKS = 24
 
 
 class DriveBuilder:
@@ -97,7 +98,7 @@ class DriveBuilder:
             pixel_score=settings.pixel_score,
             ood_score=settings.ood_score,
             facts=[*self._last.facts, *_section(job), *facts],
-            notes=[*self._notes, *notes_on(frames)],
+            notes=[*_first(list(self._notes)), *notes_on(frames)],
             shift="" if np.isfinite(frames["shift_p_value"]).any() else _no_shift(job),
             latency=[self._live(topic, pairs) for topic, pairs in sorted(self._latency.items())],
         )
@@ -105,6 +106,12 @@ class DriveBuilder:
     def _live(self, topic: str, pairs: list[tuple[int, float]]) -> LiveLatency:
         at = np.array([recorded for recorded, _ in pairs], np.int64) - self._job.start_ns
         return LiveLatency(topic, at * 1e-9, np.array([ms for _, ms in pairs]))
+
+
+def _first(notes: list[str]) -> list[str]:
+    """As many as are read."""
+    rest = len(notes) - _REMARKS
+    return notes if rest <= 0 else [*notes[:_REMARKS], f"and {rest} more remarks of this kind"]
 
 
 def _section(job: Job) -> list[tuple[str, str]]:

@@ -1,0 +1,62 @@
+"""What is said of a damaged recording does not depend on who met the damage."""
+
+import re
+
+import pytest
+from fault_bags import BEGIN, STEP, image_bytes, storage_file
+
+pytest.importorskip("rosbags", reason="needs the library rosbags")
+pytest.importorskip("pyarrow", reason="needs the library pyarrow")
+from fault_bags import IMAGE, STORE
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.recordings.replay.finish import finish
+from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
+from trust_seg_ros.recordings.replay.prepare import make_job
+from trust_seg_ros.recordings.replay.workers import Bench, Task
+
+FRAMES = 60
+ZSTD = bytes.fromhex("28b52ffd")
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """A bag of compressed chunks, every other of which is damaged."""
+    path = tmp_path_factory.mktemp("damaged") / "drive"
+    writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection("/cam", IMAGE, typestore=STORE)
+        for i in range(FRAMES):
+            at = BEGIN + i * STEP
+            writer.write(connection, at, image_bytes(i, at, (160, 240)))
+    file = storage_file(path)
+    content = bytearray(file.read_bytes())
+    begins = [match.start() for match in re.finditer(re.escape(ZSTD), content)]
+    for start in begins[1::2]:
+        content[start : start + 4] = b"xxxx"
+    file.write_bytes(content)
+    return path
+
+
+def notes(bag, out, workers):
+    """Of a replay whose chunks are dealt out to so many workers."""
+    options = ReplayOptions(PipelineSettings(model="fault_networks:colours", meta_model="none"), chunk_frames=8)
+    job = make_job(SourceSpec(bag), {}, out, options)
+    job.prepare()
+    benches = [Bench() for _ in range(workers)]
+    for chunk in job.chunks:
+        benches[chunk.index % workers].do(Task(job, chunk.index, {}))
+    for bench in benches:
+        bench.close()
+    return finish(job).drive.notes
+
+
+def test_every_damage_is_told_once_whoever_met_it(damaged, tmp_path):
+    alone = notes(damaged, tmp_path / "one", 1)
+    places = [note for note in alone if "is left out" in note]
+    assert len(places) >= 2
+    assert len(set(alone)) == len(alone)
+    assert all(note.count("is left out") == 1 for note in alone if note in places)
+    assert notes(damaged, tmp_path / "three", 3) == alone
