@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,11 +112,13 @@ def run(args: argparse.Namespace) -> int:
         if job not in todo:
             job.tidy()  # its replay may have been killed at the last moment
     outcomes: list[Outcome] = []
-    if todo:
+    facts = [("command", "trust-seg " + " ".join(args.words))]
+    with ExitStack() as stack:
         for job in todo:
+            stack.enter_context(job.alone())
             job.prepare(args.force)
-        facts = [("command", "trust-seg " + " ".join(args.words))]
-        with show.progress(console, todo) as bar:
+        if todo:
+            bar = stack.enter_context(show.progress(console, todo))
             workers = _workers(args, todo, bar.tick)
             try:
                 outcomes = run_jobs(todo, workers, facts, bar.chunk, bar.finished)

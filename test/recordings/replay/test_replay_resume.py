@@ -50,11 +50,11 @@ def resumed(bag, out, capsys):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_replay_loses_the_chunks_in_work_and_nothing_else(running, bag, whole, tmp_path, capsys, workers):
+def test_a_killed_replay_loses_the_chunks_in_work_and_nothing_else(running, bag, whole, tmp_path, capsys):
+    workers = 2  # one process is killed in test_replay_scale.py
     run = running(workers)
     wait_for(run.in_the_middle)
-    assert len(workers_of(run.process.pid)) == (0 if workers == 1 else workers)
+    assert len(workers_of(run.process.pid)) == workers
     run.kill()
     finished = run.files()
     in_work = list(run.work.glob("*.part*"))
@@ -69,9 +69,8 @@ def test_a_killed_replay_loses_the_chunks_in_work_and_nothing_else(running, bag,
     assert [path.name for path in run.work.iterdir()] == ["job.json"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_stops_at_once_and_leaves_what_can_be_gone_on_with(running, bag, whole, tmp_path, capsys, workers):
-    run = running(workers)
+def test_ctrl_c_stops_at_once_and_leaves_what_can_be_gone_on_with(running, bag, whole, tmp_path, capsys):
+    run = running(2)
     wait_for(run.in_the_middle)
     family = children(run.process.pid)
     os.killpg(run.process.pid, signal.SIGINT)

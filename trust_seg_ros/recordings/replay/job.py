@@ -6,12 +6,14 @@ only once it is whole, so that a process that is killed costs the chunk in work 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,26 @@ class Job:
     def complete(self) -> bool:
         """Whether the output is whole."""
         return (self.out / METADATA).is_file() and self._recorded() == self.identity()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other replays from the output folder, as long as this lasts or this process lives.
+
+        Raises:
+            OutputExistsError: another process is writing to it.
+            ReplayError: it cannot be made.
+        """
+        if self.out.exists() and not self.out.is_dir():
+            yield  # :meth:`prepare` says what is wrong with it
+            return
+        with explained(self.out):
+            self.out.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.out, os.O_RDONLY)
+        try:
+            _lock(handle, self.out)
+            yield
+        finally:
+            os.close(handle)
 
     def prepare(self, force: bool = False) -> None:
         """Make the output folder ready: new, or where the same job was left.
@@ -197,6 +219,17 @@ class Job:
                 f"{self.out} holds {', '.join(foreign[:3])} that no replay of this tool has written, and --force "
                 "replaces nothing else: choose another --out"
             )
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputExistsError(
+            f"another process is replaying into {folder}: wait for it to end, or choose another --out"
+        ) from error
+    except OSError:
+        return  # a file system without locks
 
 
 def fingerprint_of(path: Path) -> str:
