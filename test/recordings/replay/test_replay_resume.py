@@ -51,7 +51,7 @@ def resumed(bag, out, capsys):
 
 
 def test_a_killed_replay_loses_the_chunks_in_work_and_nothing_else(running, bag, whole, tmp_path, capsys):
-    workers = 2  # one process is killed in test_replay_scale.py
+    workers = 2
     run = running(workers)
     wait_for(run.in_the_middle)
     assert len(workers_of(run.process.pid)) == workers
