@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import pytest
 from hypothesis import given
@@ -66,3 +67,14 @@ def test_sections_one_after_the_other_are_the_recording(start, lengths):
 def test_the_message_tells_the_length():
     with pytest.raises(ReplayError, match=r"the start is 7 s, but the recording is 2\.500 s long"):
         section(10**9, 3_500_000_000, 7.0, None)
+
+
+def test_a_plan_is_as_small_to_hand_on_for_a_long_drive_as_for_a_short_one():
+    long, short = plan_chunks(0, 10**14, 10**6, 32), plan_chunks(0, 10**14, 32, 32)
+    assert (len(long), len(short)) == (31_250, 1)
+    assert pickle.loads(pickle.dumps(long)) == long
+    assert len(pickle.dumps(long)) < len(pickle.dumps(short)) + 20
+    assert list(long)[-1] == long[-1] == long[31_249]
+    assert list(long[3:5]) == [long[3], long[4]]
+    with pytest.raises(IndexError):
+        long[31_250]

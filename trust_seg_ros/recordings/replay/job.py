@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Job:
     out: Path
     cameras: tuple[CameraTopic, ...]
     options: ReplayOptions
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     start_ns: int
     end_ns: int
     frames: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from trust_seg_ros.recordings.replay.errors import ReplayError
 
@@ -22,7 +24,39 @@ class Chunk:
     stop_ns: int
 
 
-def plan_chunks(start_ns: int, end_ns: int, frames: int, chunk_frames: int) -> tuple[Chunk, ...]:
+@dataclass(frozen=True)
+class Chunks(Sequence[Chunk]):
+    """Pieces of equal length, worked out when asked for: every task carries them, and there may be 30,000.
+
+    Attributes:
+        start_ns, stop_ns: of all of them, nanoseconds since the epoch.
+        count: how many.
+    """
+
+    start_ns: int
+    stop_ns: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    @overload
+    def __getitem__(self, index: int) -> Chunk: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Chunk]: ...
+
+    def __getitem__(self, index: int | slice) -> Chunk | Sequence[Chunk]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(self.count)[index]]
+        k = range(self.count)[index]
+        return Chunk(k, self._edge(k), self._edge(k + 1))
+
+    def _edge(self, k: int) -> int:
+        return self.start_ns + (self.stop_ns - self.start_ns) * k // self.count
+
+
+def plan_chunks(start_ns: int, end_ns: int, frames: int, chunk_frames: int) -> Chunks:
     """Pieces of equal length, of about ``chunk_frames`` frames each.
 
     Args:
@@ -30,9 +64,7 @@ def plan_chunks(start_ns: int, end_ns: int, frames: int, chunk_frames: int) -> t
         frames: how many it holds.
         chunk_frames: >= 1.
     """
-    count = max(1, min(math.ceil(frames / chunk_frames), end_ns - start_ns))
-    edges = [start_ns + (end_ns - start_ns) * k // count for k in range(count + 1)]
-    return tuple(Chunk(k, edges[k], edges[k + 1]) for k in range(count))
+    return Chunks(start_ns, end_ns, max(1, min(math.ceil(frames / chunk_frames), end_ns - start_ns)))
 
 
 def section(start_ns: int, end_ns: int, start_s: float, duration_s: float | None) -> tuple[int, int]:
