@@ -295,3 +295,30 @@ def test_settings_that_cannot_be_are_said_and_leave_nothing(replay, case):
     assert status == 2
     assert reason in one_line(said)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 4 TB")],
+    ids=["python", "torch"],
+)
+def test_a_frame_that_found_no_memory_is_not_refused_but_done_again(replay, monkeypatch, error):
+    import trust_seg_ros.recordings.replay.frame_work as frame_work
+
+    read, count = frame_work.read_frame, []
+
+    def until_it_is_full(*words):
+        count.append(1)
+        if len(count) == 6:
+            raise error
+        return read(*words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frame_work, "read_frame", until_it_is_full)
+        status, said, out = replay(images(8), "--chunk-frames", "4")
+    assert status == 2
+    assert "no memory left for a frame of /cam" in one_line(said)
+    status, said, out = replay([], "--chunk-frames", "4", bag=out.with_name("drive"))
+    assert status == 0
+    assert "1 of 2 chunks were done before" in said
+    assert refused(out) == [""] * 8

@@ -15,7 +15,7 @@ from trust_seg_ros.recordings.bag_types import is_node_output
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, part_metadata
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
-from trust_seg_ros.recordings.replay.errors import explained
+from trust_seg_ros.recordings.replay.errors import NoMemoryError, explained, is_out_of_memory
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory, FrameWork, Judged, refusal
 from trust_seg_ros.recordings.replay.gathering import Evidence
 from trust_seg_ros.recordings.replay.inputs import Recording
@@ -25,7 +25,7 @@ from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.recordings.replay.segment_rows import segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
 
-_EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, MemoryError, OSError)
+_EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, OSError)
 
 
 class ChunkWork:
@@ -145,6 +145,12 @@ class ChunkWork:
             raise
         except Exception as error:  # one frame that a network chokes on must not end a drive
             writer.check()
+            if is_out_of_memory(error):
+                raise NoMemoryError(
+                    f"{self._recording.path}: no memory left for a frame of {topic.name} ({refusal(error)}); free "
+                    "some, take fewer --workers, or refuse such images (max_image_pixels), then run the same command "
+                    "again (finished chunks are kept)"
+                ) from error
             self._frames.append(row | {"refused": refusal(error)})
         else:
             self._frames.append(row | {"refused": "", **self._shape(judged), **judged.numbers})

@@ -24,6 +24,18 @@ class NoRoomError(ReplayError):
     """The disk is full; finished chunks are kept, and the same command goes on from there."""
 
 
+class NoMemoryError(ReplayError):
+    """A frame does not fit into what memory is free; it says nothing of the frame, which another time may fit."""
+
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Insufficient memory", "bad_alloc")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was what a frame lacked; torch and OpenCV say so in the texts of their errors only."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY)
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Errors of the file system while writing to ``path``, in words; those that another error was made of, too."""
