@@ -97,8 +97,10 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay; returns the exit status: 0 when every recording is whole, 1 when one is not."""
     from trust_seg_ros.commands import replay_report as show
+    from trust_seg_ros.recordings.replay.alone import alone_in
     from trust_seg_ros.recordings.replay.run import run_jobs
 
+    args.out = args.out.expanduser().absolute()  # workers elsewhere have another working directory
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 160
@@ -114,10 +116,10 @@ def run(args: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     facts = [("command", "trust-seg " + " ".join(args.words))]
     with ExitStack() as stack:
-        for job in todo:
-            stack.enter_context(job.alone())
-            job.prepare(args.force)
         if todo:
+            stack.enter_context(alone_in(args.out))
+            for job in todo:
+                job.prepare(args.force)
             bar = stack.enter_context(show.progress(console, todo))
             workers = _workers(args, todo, bar.tick)
             try:
@@ -129,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
                 workers.close()
                 for job in todo:
                     job.sweep()
-    _export(args, jobs, outcomes, console)
+    _export(args, jobs, {outcome.job.out for outcome in outcomes}, console)
     return show.conclude(console, args.out, jobs, outcomes, refused)
 
 
@@ -227,12 +229,12 @@ def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: object) -> Wor
     return OwnProcess(tick) if count == 1 else Processes(count)  # type: ignore[arg-type]
 
 
-def _export(args: argparse.Namespace, jobs: Sequence[Job], outcomes: Sequence[Outcome], console: Console) -> None:
+def _export(args: argparse.Namespace, jobs: Sequence[Job], made: set[Path], console: Console) -> None:
     from trust_seg_ros.recordings.replay.job import RERUN
 
     for job in jobs:
         target = job.out / RERUN
-        if args.rerun and job.complete and (outcomes or not target.is_file()):
+        if args.rerun and job.complete and (job.out in made or not target.is_file()):
             from trust_seg_ros.evaluation.bars import stage_bars
             from trust_seg_ros.recordings.export.rerun import count_messages, write_rrd
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.recordings.replay.alone import alone_in
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, ReplayError
 from trust_seg_ros.recordings.replay.job import DONE, JOB, WORK, Job, _differences, fingerprint_of
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
@@ -242,10 +243,10 @@ def test_chunks_are_found_by_their_numbers(tmp_path):
 
 def test_two_replays_do_not_share_an_output_folder(tmp_path):
     job = made(tmp_path / "out")
-    with job.alone():
-        with pytest.raises(OutputExistsError, match="another process is replaying into"), job.alone():
+    with alone_in(job.out):
+        with pytest.raises(OutputExistsError, match="another process is replaying into"), alone_in(job.out):
             pass
         job.prepare()
-    with job.alone():
+    with alone_in(job.out):
         job.prepare()
     assert (job.work / JOB).is_file()

@@ -142,7 +142,7 @@ def test_force_does_a_finished_replay_again(replay, tmp_path):
         (("-p", "thresholds.pixel:=0.3"), "thresholds.pixel.value"),
         (("--topics", "segmentation"), "topics"),
         (("--start", "0.5"), "start_s"),
-        (("--report",), "pictures"),
+        (("--report",), "--report"),
         (("--image-topic", "/left=/cam"), "cameras"),
     ],
 )

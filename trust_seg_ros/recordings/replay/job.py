@@ -6,14 +6,13 @@ only once it is whole, so that a process that is killed costs the chunk in work 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN = "frames.parquet", "segments.parque
 _PRODUCTS = (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN)
 _PART = re.compile(rf"{NAME}_\d+\.({'|'.join(suffix.lstrip('.') for suffix in SUFFIX.values())})")
 _SAMPLE = 1 << 16
+_OPTION = {"pictures": "--report", "segments": "--segments"}
 
 
 @dataclass(frozen=True)
@@ -104,26 +104,6 @@ class Job:
     def complete(self) -> bool:
         """Whether the output is whole."""
         return (self.out / METADATA).is_file() and self._recorded() == self.identity()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other replays from the output folder, as long as this lasts or this process lives.
-
-        Raises:
-            OutputExistsError: another process is writing to it.
-            ReplayError: it cannot be made.
-        """
-        if self.out.exists() and not self.out.is_dir():
-            yield  # :meth:`prepare` says what is wrong with it
-            return
-        with explained(self.out):
-            self.out.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.out, os.O_RDONLY)
-        try:
-            _lock(handle, self.out)
-            yield
-        finally:
-            os.close(handle)
 
     def prepare(self, force: bool = False) -> None:
         """Make the output folder ready: new, or where the same job was left.
@@ -221,17 +201,6 @@ class Job:
             )
 
 
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OutputExistsError(
-            f"another process is replaying into {folder}: wait for it to end, or choose another --out"
-        ) from error
-    except OSError:
-        return  # a file system without locks
-
-
 def fingerprint_of(path: Path) -> str:
     """Of a recording: names, sizes, and beginnings and ends of its files; a copy elsewhere has the same.
 
@@ -278,4 +247,5 @@ def _differences(before: Any, now: Any, name: str = "") -> list[str]:
         keys = sorted(before.keys() | now.keys())
         below = [_differences(before.get(k), now.get(k), f"{name}.{k}".lstrip(".")) for k in keys]
         return [text for texts in below for text in texts]
-    return [] if before == now else [name.removeprefix("options.")]
+    shown = name.removeprefix("options.")
+    return [] if before == now else [_OPTION.get(shown, shown)]

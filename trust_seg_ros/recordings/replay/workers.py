@@ -12,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.chunk_work import ChunkWork, finish_chunk
@@ -149,7 +148,7 @@ class OwnProcess:
         task = self._waiting.pop(0)
         try:
             return [Done(task, self._bench.do(task, self._tick))]
-        except TrustSegError as error:
+        except Exception as error:  # as from another process: what is no TrustSegError is tried again, then listed
             return [Done(task, error=error)]
 
     def close(self) -> None:
