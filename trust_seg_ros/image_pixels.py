@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage
+from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.types import Frame
 
 _HOST_IS_BIG = sys.byteorder == "big"
 _FORWARD_PEEK = 1 << 20
@@ -114,6 +116,23 @@ def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
         raise ImageError(
             f"image refused: {image.width} × {image.height} of {image.encoding} cannot be converted: {error.err}"
         ) from error
+
+
+def frame_of(
+    message: RawImage | RawCompressed, max_pixels: int, convert: Callable[[RawImage, int], np.ndarray] = to_rgb
+) -> tuple[HeaderFields, Frame]:
+    """An image message as header and RGB frame.
+
+    Args:
+        message: read, its fields not yet checked.
+        max_pixels: largest height · width accepted.
+        convert: what makes pixels of one that is not compressed.
+
+    Raises:
+        ImageError: it cannot be used; the text says why.
+    """
+    pixels = decompress(message, max_pixels) if isinstance(message, RawCompressed) else convert(message, max_pixels)
+    return message.header, Frame(pixels, message.header.stamp_ns, message.header.frame_id)
 
 
 def _array(image: RawImage, encoding: Encoding) -> np.ndarray:

@@ -109,9 +109,11 @@ def run(args: argparse.Namespace) -> int:
 
         load_rerun()
     jobs, refused = _jobs(args, console)
-    todo = [job for job in jobs if not job.complete]
+    todo = []
     for job in jobs:
-        if job not in todo:
+        if args.force or not job.complete:
+            todo.append(job)
+        else:
             job.tidy()  # its replay may have been killed at the last moment
     outcomes: list[Outcome] = []
     facts = [("command", "trust-seg " + " ".join(args.words))]
@@ -153,8 +155,6 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
             refused[path] = error
             console.print(f"left out: {error}", style="red", highlight=False, soft_wrap=True)
             continue
-        if args.force and job.complete:
-            job.clear()
         jobs.append(job)
     if not jobs:
         raise SourceError(f"none of the {len(refused)} recordings can be read; the reasons stand above")

@@ -10,7 +10,7 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.image_messages import ImageError, is_plain, peek_header
-from trust_seg_ros.image_pixels import decompress
+from trust_seg_ros.image_pixels import frame_of
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import to_rgb
@@ -51,13 +51,8 @@ def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFi
     Raises:
         ImageError: it cannot be used; the text says why.
     """
-    if message_type == "compressed":
-        compressed = read_compressed(raw)
-        header, pixels = compressed.header, decompress(compressed, max_pixels)
-    else:
-        image = read_image(raw)
-        header, pixels = image.header, to_rgb(image, max_pixels)
-    return header, Frame(pixels, header.stamp_ns, header.frame_id)
+    read = read_compressed if message_type == "compressed" else read_image
+    return frame_of(read(raw), max_pixels, to_rgb)
 
 
 class FrameProcessor:

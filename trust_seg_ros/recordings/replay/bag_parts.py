@@ -26,8 +26,8 @@ _FASTEST = 1
 Metadata = dict[str, Any]
 
 
-def file_name(index: int | str, storage: str) -> str:
-    """Of one part; rosbag2 numbers the files of a split bag like this. "*" gives a pattern for all."""
+def file_name(index: int, storage: str) -> str:
+    """Of one part; rosbag2 numbers the files of a split bag like this."""
     return f"{NAME}_{index}{SUFFIX[storage]}"
 
 

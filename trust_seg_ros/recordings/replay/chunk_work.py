@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.image_messages import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
@@ -254,5 +253,5 @@ def _is_live_output(topic: BagTopic) -> bool:
 def _stamp(data: bytes) -> int:
     try:
         return peek_header(data).stamp_ns
-    except (ImageError, TrustSegError):
+    except ImageError:
         return 0

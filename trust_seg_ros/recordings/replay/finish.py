@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trust_seg_ros.recordings.replay.bag_parts import Metadata, file_name, join_metadata
+from trust_seg_ros.recordings.replay.bag_parts import Metadata, join_metadata
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.drive import DriveBuilder
 from trust_seg_ros.recordings.replay.errors import ReplayError, explained
@@ -96,13 +96,13 @@ def _nothing(job: Job, refused: np.ndarray) -> str:
 
 def _take_out(job: Job, index: int) -> None:
     """A finished file moves to its final place, unless it lies there already."""
-    name = file_name(index, job.options.storage)
-    made = job.chunk_folder(index) / Path(name).stem / name
+    final = job.bag_file(index)
+    made = job.chunk_folder(index) / final.stem / final.name
     if made.is_file():
-        made.replace(job.out / name)
-    elif not (job.out / name).is_file():
+        made.replace(final)
+    elif not final.is_file():
         raise ReplayError(
-            f"{job.out / name} is gone: it was finished before, and has been removed since; start anew with --force"
+            f"{final} is gone: it was finished before, and has been removed since; start anew with --force"
         )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.image_messages import ImageError, peek_header, read_compressed, read_image
-from trust_seg_ros.image_pixels import decompress, to_rgb
+from trust_seg_ros.image_messages import peek_header, read_compressed, read_image
+from trust_seg_ros.image_pixels import frame_of
 from trust_seg_ros.label_info import LabelInfo
 from trust_seg_ros.message_fields import HeaderFields, ImageFields, LabelFields, MessageOptions
 from trust_seg_ros.pipeline import TrustPipeline
@@ -22,8 +22,6 @@ from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr,
 from trust_seg_ros.rendering import GRADIENT, OUTPUTS, Rendering, wanted
 from trust_seg_ros.thresholds.in_force import ThresholdMemory
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
-
-EVERYTHING = Wanted()
 
 Write = Callable[[str, bytes | bytearray], None]
 """Takes an output's name and its bytes."""
@@ -66,13 +64,7 @@ def read_frame(raw: bytes, type_name: str, max_pixels: int) -> tuple[HeaderField
     Raises:
         ImageError: it cannot be used; the text says why.
     """
-    if type_name == COMPRESSED:
-        compressed = read_compressed(raw)
-        header, pixels = compressed.header, decompress(compressed, max_pixels)
-    else:
-        image = read_image(raw)
-        header, pixels = image.header, to_rgb(image, max_pixels)
-    return header, Frame(pixels, header.stamp_ns, header.frame_id)
+    return frame_of(read_compressed(raw) if type_name == COMPRESSED else read_image(raw), max_pixels)
 
 
 class FrameWork:
@@ -158,7 +150,7 @@ class FrameWork:
 
 def refusal(error: Exception) -> str:
     """Why a frame has no result, as the table says it."""
-    if isinstance(error, (ImageError, TrustSegError)):
+    if isinstance(error, TrustSegError):
         return str(error)
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
 

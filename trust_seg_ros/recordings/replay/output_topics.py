@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from trust_seg_ros.recordings.bag_reader import BagTopic
 from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
@@ -13,7 +14,8 @@ LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS
 """Outputs that tell the latency of a node that ran while the bag was recorded: last part of the name -> type."""
 
 
-def output_topics(camera: CameraTopic) -> dict[str, BagTopic]:
+@lru_cache(maxsize=256)  # every chunk asks, and types take milliseconds to describe
+def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
     """Name of the output -> its topic in the bag of one camera."""
     types = {name: DETECTIONS if name == "segments" else IMAGE for name in OUTPUTS} | {LABELS_TOPIC: LABELS}
     store = type_store()

@@ -103,19 +103,18 @@ def run_jobs(
         NoRoomError: the disk is full: nothing can go on.
     """
     queues = [_Queue(job) for job in jobs]
-    by_job = {id(queue.outcome.job): queue for queue in queues}
+    by_folder = {queue.outcome.job.out: queue for queue in queues}
     open_ones = list(queues)
-    in_work: dict[tuple[int, int], _Queue] = {}
+    in_work = 0
     while open_ones:
         for queue in open_ones:
-            while len(in_work) < workers.slots and (task := queue.next()) is not None:
-                in_work[id(queue), task.index] = queue
+            while in_work < workers.slots and (task := queue.next()) is not None:
+                in_work += 1
                 workers.submit(task)
         if in_work:
             for done in workers.wait():
-                queue = _owner(by_job, done.task)
-                del in_work[id(queue), done.task.index]
-                queue.ended(done)
+                in_work -= 1
+                by_folder[done.task.job.out].ended(done)
                 on_chunk(done)
                 if isinstance(done.error, NoRoomError):
                     raise done.error
@@ -138,11 +137,6 @@ def _conclude(queue: _Queue, facts: Sequence[tuple[str, str]]) -> None:
     elif not outcome.job.begun:
         outcome.job.abandon()
     outcome.seconds = 0.0 if queue.begun is None else time.monotonic() - queue.begun
-
-
-def _owner(by_job: Mapping[int, _Queue], task: Task) -> _Queue:
-    found = by_job.get(id(task.job))
-    return found or next(queue for queue in by_job.values() if queue.outcome.job.out == task.job.out)
 
 
 def _memory(job: Job, index: int) -> Mapping[str, CameraMemory]:
