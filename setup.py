@@ -64,7 +64,7 @@ setup(
         # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
         "test": ["pytest>=7,<9", "hypothesis>=6"],
         "hf": ["transformers>=4.40,<6"],
-        "demo": ["rosbags>=0.10"],
+        "demo": ["rosbags>=0.11"],
         # trust-seg replay: bags, tables, the report
         "replay": ["rosbags>=0.11", "pyarrow>=12", "plotly>=5.9"],
         "rerun": ["rerun-sdk>=0.24"],

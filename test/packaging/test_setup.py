@@ -43,6 +43,12 @@ def test_message_build_uses_the_versions_of_the_installed_ros():
     assert {name: version for name, version in build if pins.get(name, version) != version} == {}
 
 
+def test_every_extra_that_reads_bags_asks_for_a_rosbags_that_opens_them():
+    """rosbags 0.10 lacks modules that the reader of bags imports."""
+    asked = re.findall(r'"(rosbags[^"]*)"', (ROOT / "setup.py").read_text())
+    assert asked == ["rosbags>=0.11"] * 2, "the extras demo and replay"
+
+
 def find_python(*arguments, path):
     command = ["/bin/sh", ROOT / "tools" / "find_python.sh", *arguments]
     return subprocess.run(command, env={"PATH": str(path)}, capture_output=True, text=True, timeout=60)
