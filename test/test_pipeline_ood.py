@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.thresholds import Thresholds
@@ -55,6 +56,59 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     other = replace(thresholds, ood_score="margin")
     assert judging(Frame(image), other).ood.p_ood is None
     assert "judges segments of entropy, those in force are of margin" in judging.remarks(other)[0]
+
+
+PHOTOGRAPHS = Path(__file__).parents[2] / "shared/data/roadanomaly_open/images"
+
+
+@pytest.fixture(scope="module")
+def shipped_pipeline():
+    return TrustPipeline.load(PipelineSettings(device="cpu"))
+
+
+def test_the_shipped_model_judges_images_of_about_the_size_it_was_fitted_on(shipped_pipeline):
+    assert shipped_pipeline.ood_model.image_sizes == ((360, 480),)
+    default = open_ood_images(shipped_pipeline.ood_model.summary["data_set"]).read(0)[0]
+    assert default.shape[:2] == (360, 480), "what the file says it was fitted on has this size"
+    assert shipped_pipeline.remarks(Thresholds()) == (), "no frame was seen yet"
+    thresholds = Thresholds(ood=0.5, ood_min_size=10)
+    rough = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    for size, judged in (((360, 480), True), ((330, 500), True), ((384, 640), False)):
+        found = shipped_pipeline(Frame(cv2.resize(rough, size[::-1], interpolation=cv2.INTER_CUBIC)), thresholds).ood
+        assert (found.sizes >= 10).any()
+        assert (found.p_ood is not None) is judged
+        if not judged:
+            assert np.array_equal(found.kept, found.sizes >= 10)
+        assert (shipped_pipeline.remarks(thresholds) == ()) is judged
+    (remark,) = shipped_pipeline.remarks(thresholds)
+    assert remark == (
+        "no P(OoD), OoD segments are kept without being judged: images are 640×384, the OoD meta model was fitted on "
+        "images of 480×360"
+    )
+    assert shipped_pipeline.remarks(thresholds, [(360, 480)]) == ()
+    assert len(shipped_pipeline.remarks(thresholds, [(720, 1280), (360, 480), (60, 80)])) == 2
+    margin = shipped_pipeline.remarks(replace(thresholds, ood_score="margin"))
+    assert len(margin) == 1, "another score is said first"
+    shipped_pipeline.reset()
+    assert shipped_pipeline.remarks(thresholds) == (), "the node resets after its rehearsal on noise"
+    shipped_pipeline.warm_up((96, 128))
+    assert shipped_pipeline.remarks(thresholds) == (), "noise of the warm-up is no image of the camera"
+
+
+def test_on_photographs_of_another_size_every_segment_is_kept(shipped_pipeline):
+    photographs = [
+        image
+        for path in sorted(PHOTOGRAPHS.glob("*"))
+        if (image := cv2.imread(str(path))) is not None and not shipped_pipeline.ood_model.judges(image.shape[:2])
+    ][:2]
+    if not photographs:
+        pytest.skip(f"no photographs of another size than 480×360 in {PHOTOGRAPHS}")
+    for image in photographs:
+        found = shipped_pipeline(Frame(np.ascontiguousarray(image[..., ::-1]))).ood
+        assert found.p_ood is None
+        assert found.kept.any()
+        assert np.array_equal(found.kept, found.sizes >= Thresholds().ood_min_size)
+        assert f"images are {image.shape[1]}×{image.shape[0]}" in shipped_pipeline.remarks(Thresholds())[0]
 
 
 def test_a_model_of_another_gradient_norm_is_refused(pipeline):

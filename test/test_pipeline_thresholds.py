@@ -120,6 +120,10 @@ def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
         (replace(kept, ood_score="margin"), "OoD segments are of margin, calibrated were those of"),
     ):
         assert words in pipeline.remarks(settings)[-1]
+    assert pipeline.remarks(kept, [(360, 480)]) == ()
+    assert pipeline.remarks(kept, [(360, 480), (720, 1280)])[-1] == (
+        "calibration of P(OoD) void: images are 1280×720, the OoD meta model was fitted on images of 480×360"
+    )
     bare = TrustPipeline(loaded.network)
     assert bare.remarks(ThresholdSettings(unreliable=PolicySettings("otsu"))) == (
         "unreliable segments: policy otsu has no effect without a meta model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.laps import LapClock
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
-from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
@@ -111,6 +112,7 @@ class TrustPipeline:
         self._thresholds = ThresholdControl(calibration, judges)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
+        self._image_size: ImageSize | None = None
         self._perturbed = PerturbedNetwork(network)
 
     @classmethod
@@ -176,9 +178,21 @@ class TrustPipeline:
         """Why the shift monitor does not watch a pixel score; "" where it does."""
         return self._thresholds.unwatched(score)
 
-    def remarks(self, thresholds: Thresholds | ThresholdSettings) -> tuple[str, ...]:
-        """What to warn of in these thresholds: values that no score has, segments that nothing judges, …"""
-        return remarks(self, ThresholdSettings.of(thresholds))
+    def remarks(
+        self, thresholds: Thresholds | ThresholdSettings, sizes: Sequence[ImageSize] | None = None
+    ) -> tuple[str, ...]:
+        """What to warn of in these thresholds: values that no score has, segments that nothing judges, …
+
+        Args:
+            thresholds: constants, or policies.
+            sizes: (H, W) of the images in question; None = that of the newest frame, if there was one.
+        """
+        return remarks(self, ThresholdSettings.of(thresholds), sizes)
+
+    @property
+    def image_size(self) -> ImageSize | None:
+        """(H, W) of the newest frame; None before the first, and after :meth:`reset`."""
+        return self._image_size
 
     @property
     def ood_fitted_at(self) -> float | None:
@@ -206,6 +220,7 @@ class TrustPipeline:
     def reset(self) -> None:
         """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
+        self._image_size = None
 
     def memory(self) -> ThresholdMemory:
         """What is remembered of earlier frames, for :meth:`recall`."""
@@ -226,6 +241,8 @@ class TrustPipeline:
         """
         settings, wanted = ThresholdSettings.of(thresholds), wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
+        height, width = frame.image.shape[:2]
+        self._image_size = height, width
         clock = LapClock()
         logit_maps = self.network.infer(frame.image)
         clock.lap("network")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.uncertainty.frame_scores import beyond_range
 
 if TYPE_CHECKING:
+    from trust_seg_ros.meta.ood import ImageSize, OodModel
     from trust_seg_ros.pipeline import TrustPipeline
     from trust_seg_ros.thresholds import ThresholdSettings
 
 
-def remarks(pipeline: TrustPipeline, settings: ThresholdSettings) -> tuple[str, ...]:
-    """One sentence for each thing; none for thresholds that make sense."""
+def remarks(
+    pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None
+) -> tuple[str, ...]:
+    """One sentence for each thing; none for thresholds that make sense.
+
+    Args:
+        pipeline: what they are for.
+        settings: the thresholds.
+        sizes: (H, W) of the images that they are used on; None = that of the newest frame, if there was one.
+    """
     found = []
     for what, name, policy in (
         ("pixel threshold", settings.pixel_score, settings.pixel),
@@ -29,17 +39,20 @@ def remarks(pipeline: TrustPipeline, settings: ThresholdSettings) -> tuple[str, 
             f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
             f"{settings.ood_score}"
         )
+    elif model is not None:
+        gaps = _size_gaps(pipeline, model, sizes)
+        found += [f"no P(OoD), OoD segments are kept without being judged: {gap}" for gap in gaps]
     for what, judge, policy in (
         ("unreliable segments", pipeline.meta, settings.unreliable),
         ("OoD segments", model, settings.ood_meta),
     ):
         if judge is None and policy.policy != "fixed":
             found.append(f"{what}: policy {policy.policy} has no effect without a meta model")
-    gap = ood_gap(pipeline, settings)
+    gap = ood_gap(pipeline, settings, sizes)
     return (*found, f"calibration of P(OoD) void: {gap}") if gap and model is not None else tuple(found)
 
 
-def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings) -> str:
+def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None) -> str:
     """Why a calibrated threshold on P(OoD) does not keep what it promises; "" where it does, or none is in force.
 
     It was calibrated on the OoD segments at the threshold that the meta model was fitted at: others are other segments.
@@ -52,6 +65,8 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings) -> str:
     if model.score != settings.ood_score:
         return f"OoD segments are of {settings.ood_score}, calibrated were those of {model.score}"
     fitted = fitted_threshold(model, pipeline.gradient)
+    if gaps := _size_gaps(pipeline, model, sizes):
+        return gaps[0]
     if ood.policy != "fixed" or not math.isclose(ood.value, fitted, rel_tol=1e-6):
         given = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
         return f"OoD segments at {given}, calibrated were those at {fitted:g}"
@@ -59,3 +74,8 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings) -> str:
     if settings.ood_min_size > least:
         return f"OoD segments of {settings.ood_min_size} pixels and more, calibrated were those of {least} and more"
     return ""
+
+
+def _size_gaps(pipeline: TrustPipeline, model: OodModel, sizes: Sequence[ImageSize] | None) -> list[str]:
+    """Why the model does not judge images of these sizes, a sentence for each size that it does not judge."""
+    return [gap for size in ([pipeline.image_size] if sizes is None else sizes) if (gap := model.size_gap(size))]

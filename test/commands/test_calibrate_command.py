@@ -39,7 +39,7 @@ def made(drive, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     out = folder / "calibration.json"
     words = ["calibrate", str(drive), "--out", str(out), "--score", "all", "--figures", str(folder / "figures")]
-    assert main([*words, "--ood", "synthetic:seeds=70-72:kinds=sofa:rate=4:size=160x120"]) == 0
+    assert main([*words, "--ood", "synthetic:seeds=70-72:kinds=sofa:rate=4:size=436x328"]) == 0
     return out, load_calibration(out)
 
 
@@ -73,6 +73,14 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
     text = out.read_text()
     assert str(out.parent) not in text
     assert json.loads(text)["version"] == 1
+
+
+def test_unknown_objects_in_images_that_the_meta_model_does_not_judge_are_refused(drive, tmp_path, capsys):
+    words = ["calibrate", str(drive), "--out", str(tmp_path / "c.json"), "--ood"]
+    assert main([*words, "synthetic:seeds=70-72:kinds=sofa:rate=4:size=160x120"]) == 2
+    said = capsys.readouterr().err
+    assert "images are 160×120, the OoD meta model was fitted on images of 480×360" in said
+    assert "--ood-meta-model" in said
 
 
 def test_figures_are_written(made):

@@ -66,6 +66,7 @@ def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(tmp_path):
     content = json.loads((tmp_path / "ood.json").read_text())
     assert content["summary"]["data_set"] == FITTED
     assert list(content["features"]) == ["S", "S_rel", "E", "D"]
+    assert len(content["image_sizes"]) == 1
     assert main([*words[:2], "--meta", str(tmp_path / "ood.json"), "--out", str(tmp_path / "stored")]) == 0
     for name in ("segment_errors", "objects", "meta_classifier"):
         assert (tmp_path / "stored" / f"{name}.csv").read_text() == (tmp_path / "fitted" / f"{name}.csv").read_text()

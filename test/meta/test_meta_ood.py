@@ -151,6 +151,10 @@ def test_a_foreign_model_is_refused(running, message):
         ({"features": {}}, "expected different names, at least one"),
         ({"features": {"S": {"mean": 0, "scale": 0, "false_alarm": 1, "range": [0, 1]}}}, "scales: every one"),
         ({"intercepts": {}}, "false_alarm: nothing"),
+        ({"image_sizes": 384}, "image_sizes: 384, expected a list"),
+        ({"image_sizes": [{"height": 384}]}, "width: nothing, expected a finite number"),
+        ({"image_sizes": [{"height": 384, "width": 0.5}]}, "width: 0.5, expected a whole number of pixels"),
+        ({"image_sizes": [{"height": 0, "width": 640}]}, "expected height and width of at least 1"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, change, message):
@@ -158,6 +162,46 @@ def test_a_damaged_file_is_refused(tmp_path, change, message):
     path.write_text(json.dumps({**fit_ood(segments(), "S").to_json(), **change}))
     with pytest.raises(MetaModelError, match=message):
         load_ood_model(path)
+
+
+SIZED = replace(segments(), image_sizes=((384, 640), (720, 1280)))
+
+
+@pytest.mark.parametrize(
+    ("size", "judged"),
+    [
+        ((384, 640), True),
+        ((346, 576), True),
+        ((422, 704), True),
+        ((345, 640), False),
+        ((384, 705), False),
+        ((720, 1280), True),
+        ((360, 480), False),
+        ((720, 640), False),
+    ],
+)
+def test_images_within_a_tenth_of_a_size_fitted_on_are_judged(size, judged):
+    model = fit_ood(SIZED, "S")
+    assert model.judges(size) is judged
+    assert (model.size_gap(size) == "") is judged
+    assert fit_ood(segments(), "S").judges(size), "no size is known"
+    assert model.size_gap(None) == ""
+
+
+def test_the_file_names_the_sizes_and_one_without_them_is_read(tmp_path):
+    model = fit_ood(SIZED, "S")
+    model.save(tmp_path / "sized.json")
+    assert load_ood_model(tmp_path / "sized.json").image_sizes == SIZED.image_sizes
+    content = json.loads((tmp_path / "sized.json").read_text())
+    assert content.pop("image_sizes") == [{"height": 384, "width": 640}, {"height": 720, "width": 1280}]
+    (tmp_path / "older.json").write_text(json.dumps(content))
+    older = load_ood_model(tmp_path / "older.json")
+    assert older.image_sizes == ()
+    assert "image_sizes" not in older.to_json()
+    assert older.fingerprint == model.fingerprint, "calibrations of the file without sizes still fit"
+    assert model.size_gap((10, 20)) == (
+        "images are 20×10, the OoD meta model was fitted on images of 640×384 or 1280×720"
+    )
 
 
 def test_a_missing_file_and_an_unwritable_place_are_said(tmp_path):

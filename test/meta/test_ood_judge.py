@@ -99,6 +99,16 @@ def test_a_model_of_another_score_is_not_asked():
     assert (other.class_ids[other.kept] < 3).all()
 
 
+def test_images_of_another_size_are_not_judged_and_nothing_is_discarded():
+    answer, maps = frame()
+    there, elsewhere = (judged(answer, maps, replace(MODEL, image_sizes=(size,))) for size in ((44, 60), (45, 60)))
+    np.testing.assert_array_equal(there.p_ood, judged(answer, maps).p_ood)
+    assert there.false_alarm.any()
+    assert elsewhere.p_ood is None
+    np.testing.assert_array_equal(elsewhere.kept, elsewhere.sizes >= 20)
+    assert not elsewhere.false_alarm.any()
+
+
 @pytest.mark.parametrize("least", [0.0, 0.9, 1.0])
 def test_the_least_p_ood_decides(least):
     answer, maps = frame()

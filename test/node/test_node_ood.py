@@ -1,6 +1,7 @@
 """Scores, gradients and the OoD meta classifier on the wire: a network with features, and one without."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def named(detection):
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "ood.json"
-    size_model(NETWORK, NAMES, even=150.0).save(path)
+    replace(size_model(NETWORK, NAMES, even=150.0), image_sizes=((48, 64),)).save(path)
     return path
 
 
@@ -155,6 +156,21 @@ def test_another_score_in_full_flight_shows_in_the_next_frames_and_has_no_p_ood(
         assert ood() == [255, 128, 0]
     finally:
         put_back(bench, "ood.score", "ood.threshold")
+
+
+def test_images_of_another_size_than_fitted_on_are_not_judged_and_it_is_said(bench):
+    large = squares().repeat(2, 0).repeat(2, 1)
+    assert (pixels(bench.answer("ood", large)) == 128).sum() < (pixels(bench.answer("ood", squares())) == 128).sum()
+    gap = "images are 128×96, the OoD meta model was fitted on images of 64×48"
+    warning = bench.says("thresholds", gap, lambda: bench.send(large))
+    assert (warning.level, "kept without being judged" in warning.message) == (b"\x01", True)
+    assert bench.value("thresholds", "ood meta model") == f"none: no P(OoD), {gap}"
+    segments = bench.answer("segments", large).detections
+    assert not any("ood" in named(d) for d in segments)
+    assert any("ood_score" in named(d) for d in segments)
+    bench.answer("segmentation", squares())
+    bench.until(lambda: bench.statuses["thresholds"].level == b"\x00", "no more warning")
+    assert bench.value("thresholds", "ood meta model") == "segments of entropy at 0.7"
 
 
 def test_a_threshold_other_than_the_fitted_one_is_told(bench):

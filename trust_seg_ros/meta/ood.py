@@ -23,6 +23,10 @@ FORMAT = "trust_seg_ros/ood-meta-model"
 VERSION = 1
 DISCARD_ABOVE = 0.5
 """P(false alarm) above which a segment is discarded, in the paper."""
+SIZE_TOLERANCE = 10
+"""Images are of about the size fitted on where height and width are within one part in so many of it."""
+ImageSize = tuple[int, int]
+"""(height, width) in pixels."""
 _WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
 
 
@@ -40,6 +44,7 @@ class OodData:
         network, class_names: of the network that predicted.
         score: name of the score map.
         threshold: segments are components of {score >= threshold}.
+        image_sizes: of the images, each size once; () = not known.
     """
 
     names: tuple[str, ...]
@@ -52,6 +57,7 @@ class OodData:
     class_names: tuple[str, ...]
     score: str
     threshold: float
+    image_sizes: tuple[ImageSize, ...] = ()
 
     def __len__(self) -> int:
         return len(self.false_alarm)
@@ -70,6 +76,8 @@ class OodModel:
         score: name of the score map whose segments it judges.
         threshold: of that score, at which these segments were taken.
         summary: how it was fitted.
+        image_sizes: of the images it was fitted on. Sizes of segments are among the metrics, and on images of another
+            size they mean something else: there it does not judge. () = not known, and any size is judged.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -85,6 +93,7 @@ class OodModel:
     score: str
     threshold: float
     summary: Json = field(default_factory=dict)
+    image_sizes: tuple[ImageSize, ...] = ()
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -103,6 +112,9 @@ class OodModel:
             raise MetaModelError("scales: every one must be positive")
         if not np.isfinite([self.classifier.intercept, self.threshold]).all():
             raise MetaModelError("intercept and threshold: expected finite numbers")
+        for size in self.image_sizes:
+            if len(size) != 2 or min(size) < 1:
+                raise MetaModelError(f"image_sizes: {size}, expected height and width of at least 1")
 
     def p_false_alarm(self, source: MetricSource) -> np.ndarray:
         """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).
@@ -122,9 +134,26 @@ class OodModel:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this model from another in what gives P(OoD)."""
+        """Tells this model from another in what gives P(OoD); sizes of images do not change what it says of a segment.
+
+        So a calibration made before the file named its sizes still fits.
+        """
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
+
+    def judges(self, size: ImageSize) -> bool:
+        """Whether it judges segments of images of this size: about the size of those it was fitted on, or any."""
+        return not self.image_sizes or any(
+            abs(height - size[0]) * SIZE_TOLERANCE <= height and abs(width - size[1]) * SIZE_TOLERANCE <= width
+            for height, width in self.image_sizes
+        )
+
+    def size_gap(self, size: ImageSize | None) -> str:
+        """Why it does not judge segments of images of this size, in words; "" where it does, or where size is None."""
+        if size is None or self.judges(size):
+            return ""
+        known = " or ".join(f"{width}×{height}" for height, width in self.image_sizes)
+        return f"images are {size[1]}×{size[0]}, the OoD meta model was fitted on images of {known}"
 
     def check_fits(self, network: str, class_names: Sequence[str], score: str) -> None:
         """Refuse to judge segments of another network or another score.
@@ -142,6 +171,7 @@ class OodModel:
 
     def to_json(self) -> Json:
         """The content of the model file."""
+        sizes = [{"height": int(height), "width": int(width)} for height, width in self.image_sizes]
         rows = zip(self.features, self.means, self.scales, self.classifier.coefficients, self.ranges, strict=True)
         return {
             "format": FORMAT,
@@ -150,6 +180,7 @@ class OodModel:
             "classes": list(self.class_names),
             "score": self.score,
             "threshold": float(self.threshold),
+            **({"image_sizes": sizes} if sizes else {}),
             "summary": json_parts.plain(self.summary),
             "intercepts": {"false_alarm": float(self.classifier.intercept)},
             "features": {
@@ -195,9 +226,23 @@ def load_ood_model(path: str | Path) -> OodModel:
             json_parts.part(data, "score", str),
             json_parts.number(data, "threshold"),
             json_parts.part({"summary": {}, **data}, "summary", dict),
+            _image_sizes(data),
         )
     except MetaModelError as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
+
+
+def _image_sizes(data: Json) -> tuple[ImageSize, ...]:
+    """Of a model file; files made before there were any have none."""
+    sizes = json_parts.part({"image_sizes": [], **data}, "image_sizes", list)
+    return tuple((_pixels(size, "height"), _pixels(size, "width")) for size in sizes)
+
+
+def _pixels(size: Json, key: str) -> int:
+    value = json_parts.number(size, key)
+    if value != int(value):
+        raise MetaModelError(f"{key}: {value:g}, expected a whole number of pixels")
+    return int(value)
 
 
 def logistic(logit: np.ndarray) -> np.ndarray:

@@ -45,6 +45,7 @@ def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: 
         data.score,
         data.threshold,
         {**counts, **(summary or {})},
+        data.image_sizes,
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
-from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
 from trust_seg_ros.types import UNLABELLED, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -37,9 +37,9 @@ class OodJudge:
             _check_gradient(model, gradient)
         self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
 
-    def serves(self, score: str) -> bool:
-        """Whether the meta model judges segments of this score."""
-        return self.model is not None and self.model.score == score
+    def serves(self, score: str, size: ImageSize) -> bool:
+        """Whether the meta model judges segments of this score on images of this size (H, W)."""
+        return self.model is not None and self.model.score == score and self.model.judges(size)
 
     def __call__(
         self,
@@ -58,7 +58,8 @@ class OodJudge:
         Specks below ``min_size`` are listed and discarded, but not measured: on a noisy frame there are thousands.
 
         Args:
-            name: of the score; the meta model is asked only when it was fitted for segments of that score.
+            name: of the score; the meta model is asked only when it was fitted for segments of that score, on images of
+                about this size; else segments are kept unjudged.
             score: (H, W) the map.
             threshold: segments are the components of {score >= threshold}.
             min_size: least number of pixels of a segment that is kept.
@@ -68,7 +69,7 @@ class OodJudge:
         """
         found = ood_segments(score, threshold, min_size)
         large = found.kept
-        model = self.model if self.serves(name) else None
+        model = self.model if self.serves(name, tuple(score.shape)) else None
         if model is None and not named:
             return found
         class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)

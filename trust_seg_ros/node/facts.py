@@ -31,6 +31,8 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> st
         return "none: no P(OoD)"
     if model.score != thresholds.ood_score:
         return f"none for {thresholds.ood_score}: no P(OoD)"
+    if gap := model.size_gap(pipeline.image_size):
+        return f"none: no P(OoD), {gap}"
     text = f"segments of {model.score} at {fitted:g}"
     ood = thresholds.ood
     if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):

@@ -148,7 +148,8 @@ _OOD = (
         "ood.meta_model",
         "auto",
         "What tells false alarms among out-of-distribution segments: `auto` (the shipped one for the embedded network, "
-        "none for others), `none`, or a file of `trust-seg benchmark --save-meta`.",
+        "none for others), `none`, or a file of `trust-seg benchmark --save-meta`. It judges images of about the size "
+        "that its file names (within a tenth); segments of others are kept unjudged.",
         AT_CONFIGURE,
     ),
     Parameter(

@@ -126,7 +126,8 @@ def add_unknown(
     OoD segments are taken at the threshold that the meta model was fitted at; thresholds on P(OoD) hold for these only.
 
     Raises:
-        CalibrationError: there is no meta model of OoD segments, or no image could be read.
+        CalibrationError: there is no meta model of OoD segments, it does not judge images of this size, or no image
+            could be read.
         DatasetError, TrustSegError: as :func:`add_labelled`.
     """
     model = plan.ood_model
@@ -140,6 +141,12 @@ def add_unknown(
         except DatasetError as error:
             _leave_out(plan, images.names[index], error)
             continue
+        if gap := model.size_gap(image.shape[:2]):
+            raise CalibrationError(
+                f"OoD objects of {images.name}, {images.names[index]}: {gap}, and judges none of this size; give "
+                "images of about that size, or fit a model on images like these (trust-seg benchmark --save-meta) and "
+                "name it with --ood-meta-model"
+            )
         answer = plan.network.infer(image)
         maps = uncertainty.uncertainty_maps(answer).host()
         score = FrameScores(answer, maps, plan.gradient, plan.statistics).get(model.score)

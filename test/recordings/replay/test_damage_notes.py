@@ -1,6 +1,9 @@
 """What is said of a damaged recording does not depend on who met the damage."""
 
 import re
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fault_bags import BEGIN, STEP, image_bytes, storage_file
@@ -15,6 +18,10 @@ from trust_seg_ros.recordings.replay.finish import finish
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.workers import Bench, Task
+
+sys.path.append(str(Path(__file__).parents[2] / "meta"))
+from fault_networks import NAMES
+from ood_models import size_model
 
 FRAMES = 60
 ZSTD = bytes.fromhex("28b52ffd")
@@ -40,9 +47,10 @@ def damaged(tmp_path_factory):
     return path
 
 
-def notes(bag, out, workers):
+def notes(bag, out, workers, **settings):
     """Of a replay whose chunks are dealt out to so many workers."""
-    options = ReplayOptions(PipelineSettings(model="fault_networks:colours", meta_model="none"), chunk_frames=8)
+    pipeline = PipelineSettings(model="fault_networks:colours", meta_model="none", **settings)
+    options = ReplayOptions(pipeline, chunk_frames=8)
     job = make_job(SourceSpec(bag), {}, out, options)
     job.prepare()
     benches = [Bench() for _ in range(workers)]
@@ -60,3 +68,16 @@ def test_every_damage_is_told_once_whoever_met_it(damaged, tmp_path):
     assert len(set(alone)) == len(alone)
     assert all(note.count("is left out") == 1 for note in alone if note in places)
     assert notes(damaged, tmp_path / "three", 3) == alone
+
+
+def test_images_of_a_size_that_the_ood_meta_model_does_not_judge_are_told_once(damaged, tmp_path):
+    model = replace(size_model("fault_networks:colours", NAMES), image_sizes=((360, 480),))
+    model.save(tmp_path / "ood.json")
+    told = notes(damaged, tmp_path / "one", 1, ood_meta_model=str(tmp_path / "ood.json"))
+    gaps = [note for note in told if "kept without being judged" in note]
+    assert len(gaps) == 1
+    assert "images are 240×160, the OoD meta model was fitted on images of 480×360" in gaps[0]
+    assert notes(damaged, tmp_path / "three", 3, ood_meta_model=str(tmp_path / "ood.json")) == told
+    replace(model, image_sizes=((150, 250),)).save(tmp_path / "fits.json")
+    fits = notes(damaged, tmp_path / "fits", 1, ood_meta_model=str(tmp_path / "fits.json"))
+    assert [note for note in told if note not in fits] == gaps

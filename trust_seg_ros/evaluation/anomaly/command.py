@@ -136,6 +136,9 @@ def run(args: argparse.Namespace) -> int:
     plan = chosen_plan(args, look, model)
     with stage_bars(console) as announce:
         found = study(look, images, plan, fit_images, announce)
+    if model is not None:
+        sizes = found.results[0].cut.data.image_sizes
+        notes += [f"{gap}: the node keeps such segments unjudged" for gap in map(model.size_gap, sizes) if gap]
     best = max(found.results, key=lambda result: (result.best.objects.f1_star, result.pixels.auprc))
     facts = _facts(plan, found, images, fit_images, look)
     command = shlex.join(("trust-seg", *args.words))

@@ -221,6 +221,7 @@ class _Part:
     class_ids: np.ndarray
     overlaps: Overlaps
     large: np.ndarray
+    size: tuple[int, int]
 
 
 def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
@@ -239,7 +240,7 @@ def _part(seen: Seen, score: str, threshold: float, metrics: bool, limits: SizeL
         names, values, classes = (), np.empty((int(found.max(initial=0)), 0)), np.empty(0, np.uint8)
     met = overlaps(found, seen.truth)
     large = met.found >= limits.predicted
-    return _Part(seen.index, names, values[large], classes[large] if metrics else classes, met, large)
+    return _Part(seen.index, names, values[large], classes[large] if metrics else classes, met, large, plane.shape)
 
 
 def _components(plane: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
@@ -262,6 +263,7 @@ def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, thres
         class_names=look.network.labels.names,
         score=score,
         threshold=float(threshold),
+        image_sizes=tuple(sorted({part.size for part in parts})),
     )
     columns = zip(*((part.index, part.overlaps, part.large) for part in parts), strict=True)
     return Cut(data, *columns, sweep)

@@ -182,7 +182,9 @@ class ChunkWork:
 
     def _all_notes(self) -> list[str]:
         found = [text for text in _remarks(self._recording) if text not in self._known_damage]
-        return [*found, *self._notes, *self._pipeline.remarks(self._job.options.thresholds)]
+        # of this chunk's images alone: which chunks a worker did before must not show
+        sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
+        return [*found, *self._notes, *self._pipeline.remarks(self._job.options.thresholds, sizes)]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:
         for row in self._frames:
