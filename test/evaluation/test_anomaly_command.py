@@ -2,6 +2,10 @@
 
 import csv
 import json
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,10 +13,22 @@ import pytest
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.uncertainty import uncertainty_maps
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+
+sys.path.append(str(Path(__file__).parents[1] / "meta"))
+from ood_models import size_model
 
 JUDGED = "synthetic:seeds=60-64:kinds=sofa,cow:rate=4:size=240x160"
 FITTED = "synthetic:seeds=80-83:kinds=tyre,barrel:rate=4:size=240x160"
 FEW = ("--features", "S,E,D,S_rel")
+
+
+def answer(data):
+    """What the embedded network says of the first image, and the maps of it."""
+    found = PipelineSettings(device="cpu").load().infer(open_ood_images(data).read(0)[0])
+    return found, uncertainty_maps(found)
 
 
 def table(out, name):
@@ -73,6 +89,42 @@ def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(tmp_path):
     threshold = float(table(tmp_path / "stored", "segment_errors")[0]["threshold"])
     assert threshold == pytest.approx(content["threshold"], rel=1e-4)
     assert f"by the stored model, segments of entropy at {threshold:g}" in (tmp_path / "stored/report.md").read_text()
+
+
+@pytest.mark.parametrize("score", ["gradient_onehot", "gradient_uniform"])
+def test_thresholds_of_gradient_scores_are_logarithms_and_older_files_in_norms_judge_the_same(score, tmp_path):
+    words = ["benchmark", JUDGED, "--score", score, *FEW, "--save-meta", str(tmp_path / "ood.json")]
+    assert main([*words, "--out", str(tmp_path / "fitted")]) == 0
+    content = json.loads((tmp_path / "ood.json").read_text())
+    assert content["summary"]["gradient"] == {"p": 0.5, "variant": "exact", "scale": "log"}
+    told = float(table(tmp_path / "fitted", "segment_errors")[0]["threshold"])
+    assert told == pytest.approx(content["threshold"], rel=1e-4)
+    planes = FrameScores(*answer(JUDGED)).get(score).numpy()
+    assert planes.min() < told < planes.max(), "as the node takes it"
+    assert "logarithms of norms, p = 0.5, exact" in (tmp_path / "fitted/report.md").read_text()
+    del content["summary"]["gradient"]["scale"]
+    sign = 1 if score == "gradient_onehot" else -1
+    content["threshold"] = sign * math.exp(sign * content["threshold"])
+    (tmp_path / "older.json").write_text(json.dumps(content))
+    for name in ("ood", "older"):
+        assert main([*words[:2], "--meta", str(tmp_path / f"{name}.json"), "--out", str(tmp_path / name)]) == 0
+    for name in ("segment_errors", "objects", "meta_classifier"):
+        assert table(tmp_path / "ood", name) == table(tmp_path / "older", name)
+    assert f"segments of {score} at {told:g}" in (tmp_path / "older/report.md").read_text()
+
+
+def test_a_stored_model_of_another_gradient_is_refused(tmp_path, capsys):
+    network = PipelineSettings(device="cpu").load()
+    stored = size_model(network.name, network.labels.names, "gradient_onehot", -3.0)
+    stored.save(tmp_path / "no_norm.json")
+    replace(stored, summary={"gradient": {"p": 2.0, "variant": "exact"}}).save(tmp_path / "other.json")
+    for name, message in (
+        ("other", "with p = 2.0, exact; set are p = 0.5"),
+        ("no_norm", "-3 is no norm of"),
+    ):
+        words = ["--meta", str(tmp_path / f"{name}.json"), "--out", str(tmp_path / "out")]
+        assert main(["benchmark", JUDGED, *words]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):

@@ -12,6 +12,7 @@ from ood_models import size_model
 
 from trust_seg_ros.meta import ood_judge
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.ood import load_ood_model
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
 from trust_seg_ros.segments import ood_segment_table, ood_segments
 from trust_seg_ros.types import UNLABELLED, LogitMaps
@@ -144,6 +145,32 @@ def test_a_model_of_metrics_that_nobody_computes_is_refused():
 def test_the_threshold_of_a_gradient_model_is_told_as_a_logarithm(score, stored, settings, expected):
     model = size_model("net", NAMES, score=score, threshold=stored)
     assert fitted_threshold(model, settings) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("score", "stored", "settings", "expected"),
+    [
+        ("gradient_onehot", 3.0, GradientSettings(scale="log"), 3.0),
+        ("gradient_uniform", -2.0, GradientSettings(scale="log"), -2.0),
+        ("gradient_onehot", 3.0, GradientSettings(), math.e**3),
+        ("gradient_uniform", -2.0, GradientSettings(), -(math.e**2)),
+        ("gradient_onehot", 1000.0, GradientSettings(), 3.4028234663852886e38),
+        ("entropy", 0.7, GradientSettings(), 0.7),
+    ],
+)
+def test_a_file_in_logarithms_says_so(score, stored, settings, expected, tmp_path):
+    summary = {"gradient": {"p": 0.5, "variant": "exact", "scale": "log"}}
+    replace(size_model("net", NAMES, score=score, threshold=stored), summary=summary).save(tmp_path / "ood.json")
+    model = load_ood_model(tmp_path / "ood.json")
+    assert fitted_threshold(model, settings) == pytest.approx(expected)
+    assert OodJudge(3, model, settings).model is model
+
+
+@pytest.mark.parametrize("said", [{"p": 0.5, "variant": "exact", "scale": "ln"}, "norms"])
+def test_a_gradient_that_makes_no_sense_is_refused(said):
+    model = replace(size_model("net", NAMES, "gradient_onehot"), summary={"gradient": said})
+    with pytest.raises(MetaModelError, match="expected p, variant, and scale norm or log"):
+        OodJudge(3, model, GradientSettings(0.5, "exact", "log"))
 
 
 def test_a_model_of_another_gradient_norm_is_refused():

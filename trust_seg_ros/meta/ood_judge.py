@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
-from trust_seg_ros.types import UNLABELLED, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
-from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
+from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, GradientSettings, Scale
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
 
 _CLASS_ONLY = FeatureSet(maps=())
@@ -34,7 +35,7 @@ class OodJudge:
     def __init__(self, n_classes: int, model: OodModel | None = None, gradient: GradientSettings | None = None) -> None:
         self.model = model
         if model is not None and gradient is not None:
-            _check_gradient(model, gradient)
+            check_gradient(model, gradient)
         self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
 
     def serves(self, score: str, size: ImageSize) -> bool:
@@ -88,24 +89,43 @@ class OodJudge:
 def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     """The threshold a model was fitted at, in the unit of the score here.
 
-    ``trust-seg benchmark`` takes gradient scores as norms with their sign; as logarithms, the same segments are found
-    at the logarithm of that norm, with its sign. NaN where a norm cannot be.
+    ``trust-seg benchmark`` writes that of a gradient score as the logarithm of the norm, with its sign, and says so in
+    the file; files that do not say it hold the norm itself. The same segments are found at either. NaN where a norm
+    cannot be.
     """
-    if model.score not in GRADIENT_SCORES or gradient.scale == "norm":
+    fitted = _fitted_gradient(model).get("scale", "norm")
+    if model.score not in GRADIENT_SCORES or gradient.scale == fitted:
         return model.threshold
     sign = gradient.sign(model.score.removeprefix("gradient_"))  # type: ignore[arg-type]
-    norm = sign * model.threshold
-    return sign * math.log(norm) if norm > 0.0 else math.nan
+    size = sign * model.threshold
+    if fitted == "log":
+        return sign * (math.exp(size) if size < math.log(FLOAT32_MAX) else FLOAT32_MAX)
+    return sign * math.log(size) if size > 0.0 else math.nan
 
 
-def _check_gradient(model: OodModel, gradient: GradientSettings) -> None:
-    fitted = model.summary.get("gradient")  # p and variant; the scale changes no segment
-    if model.score in GRADIENT_SCORES and fitted and fitted != {"p": gradient.p, "variant": gradient.variant}:
+def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
+    """Refuse a model of a gradient score of another p or variant; the scale changes no segment.
+
+    Raises:
+        MetaModelError: it was fitted for others, or its file does not say for which.
+    """
+    fitted = _fitted_gradient(model)
+    if model.score not in GRADIENT_SCORES or not fitted:
+        return
+    if (fitted.get("p"), fitted.get("variant")) != (gradient.p, gradient.variant):
         raise MetaModelError(
             f"the OoD meta model was fitted for {model.score} with p = {fitted.get('p')}, {fitted.get('variant')}; set "
             f"are p = {gradient.p:g}, {gradient.variant}: set gradient.p and gradient.variant to those, or fit one for "
             "these (trust-seg benchmark --gradient-p --gradient-variant --save-meta)"
         )
+
+
+def _fitted_gradient(model: OodModel) -> Json:
+    """Norm, variant and scale of the gradient score a model was fitted for; {} where its file does not say."""
+    found = model.summary.get("gradient") or {}
+    if not isinstance(found, dict) or found.get("scale", "norm") not in get_args(Scale):
+        raise MetaModelError(f"the OoD meta model: gradient: {found}, expected p, variant, and scale norm or log")
+    return found
 
 
 def _largest_probability(table: SegmentTable) -> np.ndarray:

@@ -53,6 +53,7 @@ def chosen_look(
     """Network and scores; of all scores those that the network can give, and a note of the others."""
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.meta.ood_judge import check_gradient
     from trust_seg_ros.segments.features import FEATURE_SETS
     from trust_seg_ros.thresholds.calibration import class_statistics
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
@@ -64,12 +65,13 @@ def chosen_look(
     unknown = [score for score in args.score if score not in (ALL, *SCORES)]
     if unknown:
         raise AnomalyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
-    gradient = GradientSettings(args.gradient_p, args.gradient_variant)
+    gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
     if model is not None:
         named = named or (model.score,)
         for score in named:
             model.check_fits(network.name, network.labels.names, score)
+        check_gradient(model, gradient)
     if model is not None or ALL not in args.score:
         return Look(network, named, gradient, args.keep_going, statistics), []
     missing = missing_scores(network, gradient, statistics)
@@ -85,7 +87,7 @@ def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) ->
 
     track = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}[args.track]
     return Plan(
-        thresholds=_thresholds(args, look.scores, model),
+        thresholds=_thresholds(args, look, model),
         meta="none" if is_file(args.meta) else args.meta,
         model=model,
         features=args.features,
@@ -96,11 +98,17 @@ def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) ->
     )
 
 
-def _thresholds(args: argparse.Namespace, scores: tuple[str, ...], model: OodModel | None) -> dict[str, float | str]:
+def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) -> dict[str, float | str]:
     """Score -> number, "best" or "fit"; a later word overrules an earlier one."""
+    scores = look.scores
     if model is not None:
+        from trust_seg_ros.meta.ood_judge import fitted_threshold
+
+        fitted = fitted_threshold(model, look.gradient)
         if args.threshold != ["best"]:
-            raise AnomalyError(f"--threshold with --meta {args.meta}: the model has its own, {model.threshold:g}")
+            raise AnomalyError(f"--threshold with --meta {args.meta}: the model has its own, {fitted:g}")
+        if math.isnan(fitted):
+            raise AnomalyError(f"--meta {args.meta}: its threshold {model.threshold:g} is no norm of {model.score}")
         return {}
     found: dict[str, float | str] = {}
     for word in args.threshold:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         on = (fit_images or images).name
         summary = {"data_set": on, "features": args.features}
         if look.scores[0].startswith("gradient"):
-            summary["gradient"] = {"p": args.gradient_p, "variant": args.gradient_variant}
+            summary["gradient"] = asdict(look.gradient)
         fit_ood(data, args.features, summary).save(args.save_meta)
         console.print(f"wrote {args.save_meta}: fitted on {len(data):,} segments of {on}", highlight=False)
     return 0
@@ -179,12 +180,12 @@ def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | 
         "data set": f"{images.name} ({images.layout}), {p.images:,} images"
         + (f", {images.without:,} more without labels" if images.without else ""),
         "pixels": f"{p.anomalous + p.inside:,} without void, {100 * share:.2f} % anomalous",
-        "meta classification": protocol(plan, fit_images),
+        "meta classification": protocol(plan, fit_images, look.gradient),
         "metrics": plan.features,
         "size limits": f"{plan.limits.predicted}/{plan.limits.actual} pixels for sIoU, PPV and F1*, "
         f"{plan.segment_limits.predicted}/{plan.segment_limits.actual} for segment errors",
     }
     gradient = look.gradient
-    if gradient is not None and any(score.startswith("gradient") for score in look.scores):
-        facts["gradient scores"] = f"p = {gradient.p:g}, {gradient.variant}"
+    if any(score.startswith("gradient") for score in look.scores):
+        facts["gradient scores"] = f"logarithms of norms, p = {gradient.p:g}, {gradient.variant}"
     return facts

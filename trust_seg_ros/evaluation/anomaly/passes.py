@@ -23,6 +23,7 @@ from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
@@ -38,7 +39,7 @@ class Look:
     Attributes:
         network: it answers.
         scores: names of the score maps, as in ``uncertainty.score_names``.
-        gradient: of the gradient scores; None = their defaults.
+        gradient: of the gradient scores.
         keep_going: leave out images that cannot be read; they are named in ``skipped``.
         statistics: of the network, for standardized_max_logit.
         skipped: name of the image -> why it was left out.
@@ -46,7 +47,7 @@ class Look:
 
     network: SegmentationNetwork
     scores: tuple[str, ...]
-    gradient: GradientSettings | None = None
+    gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
     statistics: ClassStatistics | None = None
     skipped: dict[str, str] = field(default_factory=dict)
@@ -225,7 +226,7 @@ class _Part:
 
 
 def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
-    found = timed_scores(look.network, image, look.scores, look.gradient or GradientSettings(), look.statistics)
+    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics)
     return Seen(index, image, truth, found.answer, found.maps, found.planes, found.milliseconds)
 
 

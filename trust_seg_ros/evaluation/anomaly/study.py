@@ -16,6 +16,9 @@ from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress,
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodModel
 from trust_seg_ros.meta.ood_fit import cross_validated, fit_ood, leave_one_out
+from trust_seg_ros.meta.ood_judge import fitted_threshold
+from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 BEST, FIT = "best", "fit"
 PROTOCOLS = ("by_image", "leave_one_out", "none")
@@ -31,7 +34,7 @@ class Plan:
         thresholds: score -> number, ``"best"`` (best F1 over the pixels judged) or ``"fit"`` (of the data set fitted
             on); a score that is not there: ``"best"``.
         meta: one of ``PROTOCOLS``; of no effect with a data set to fit on, or a model.
-        model: a fitted meta classifier to judge with; its threshold is used.
+        model: a fitted meta classifier to judge with; its threshold is used, in the unit of the score here.
         features: choice of metrics for fitting.
         folds: of ``by_image``.
         limits: of components for sIoU, PPV and F1*.
@@ -90,7 +93,7 @@ def study(
     fit_pixels = None
     if other is not None and any(plan.thresholds.get(score) == FIT for score in look.scores):
         fit_pixels = pool(other, fit_images, announce(f"pixels of {fit_images.name}"))
-    thresholds = {score: _threshold(score, plan, pixels, fit_pixels) for score in look.scores}
+    thresholds = {score: _threshold(score, plan, look.gradient, pixels, fit_pixels) for score in look.scores}
     wanted = plan.meta != "none" or plan.model is not None or fit_images is not None
     grids = {score: sweep_grid(pixels.counts[score], plan.sweep) for score in look.scores} if plan.sweep else None
     options = {"metrics": wanted, "limits": plan.segment_limits}
@@ -115,10 +118,11 @@ def study(
     return Study(tuple(results), pixels, fitted, skipped, tuple(notes))
 
 
-def protocol(plan: Plan, fit_images: OodImages | None) -> str:
-    """Who judges the segments, in words."""
+def protocol(plan: Plan, fit_images: OodImages | None, gradient: GradientSettings = IN_LOGARITHMS) -> str:
+    """Who judges the segments, in words; thresholds of gradient scores in the unit of these settings."""
     if plan.model is not None:
-        return f"by the stored model, segments of {plan.model.score} at {plan.model.threshold:g}"
+        at = fitted_threshold(plan.model, gradient)
+        return f"by the stored model, segments of {plan.model.score} at {at:g}"
     if fit_images is not None:
         return f"fitted on {fit_images.name}"
     return {
@@ -128,9 +132,9 @@ def protocol(plan: Plan, fit_images: OodImages | None) -> str:
     }[plan.meta]
 
 
-def _threshold(score: str, plan: Plan, pixels: Pixels, fit_pixels: Pixels | None) -> float:
+def _threshold(score: str, plan: Plan, gradient: GradientSettings, pixels: Pixels, fit_pixels: Pixels | None) -> float:
     if plan.model is not None and plan.model.score == score:
-        return plan.model.threshold
+        return fitted_threshold(plan.model, gradient)
     wanted = plan.thresholds.get(score, BEST)
     if wanted == BEST:
         return best_f1(pixels.counts[score])[0]
