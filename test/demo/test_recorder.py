@@ -146,14 +146,14 @@ def test_labels_are_largest_first_and_name_the_reason():
         [detection(0.9, size=(4.0, 4.0)), on_unknown, detection(0.6, size=(40.0, 30.0)), unknown], HeaderFields()
     )
     labels = flag_labels(message, threshold=0.5)
-    assert [label.text for label in labels] == ["Car 0.60", "unknown 0.75", "Car 0.90"]
+    assert [label.text for label in labels] == ["not Car 0.60", "unknown 0.75", "not Car 0.90"]
     assert [label.colour for label in labels] == [SIGNAL, UNKNOWN, SIGNAL]
     assert labels[0].box == (20, 15, 60, 45)
 
 
-def test_without_a_meta_model_a_segment_is_unknown():
+def test_without_a_meta_model_a_segment_is_unknown_and_the_number_is_called_a_score():
     fields = DetectionFields("1", (5.0, 5.0), (4.0, 4.0), (("Car", 0.5), ("ood_score", 0.8)))
-    assert flag_labels(detections_message([fields], HeaderFields()))[0].text == "unknown 0.80"
+    assert flag_labels(detections_message([fields], HeaderFields()))[0].text == "unknown, score 0.80"
 
 
 def test_shipped_labels_lend_their_colours():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from trust_seg_ros.evaluation import panels
 from trust_seg_ros.evaluation.lettering import text_mask, write
 from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter, panel
 from trust_seg_ros.evaluation.pictures import SIGNAL, UNKNOWN, FlagLabel, PictureError
@@ -79,6 +80,13 @@ def test_the_threshold_shows_and_follows():
     assert not np.array_equal(low[below:], high[below:])
     assert np.array_equal(low[:below], high[:below])
     assert np.array_equal(low, low_again)
+
+
+def test_the_legend_says_what_the_number_beside_a_flagged_segment_is(monkeypatch):
+    written = []
+    monkeypatch.setattr(panels, "write", lambda *a: written.append(a[1]) or write(*a))
+    panel(content(threshold=0.5), PALETTE, NAMES)
+    assert '"not CLASS": segment with P(wrong) >= 0.50' in written
 
 
 def test_many_classes_show_the_largest_in_the_legend():

@@ -155,7 +155,7 @@ class PanelPainter:
         none, all_on = np.zeros((13, 30), np.uint8), np.full((13, 30), 255, np.uint8)
         ground = np.full((13, 30, 3), NEUTRAL, np.uint8)
         rows = (
-            (spotlight(ground, all_on), f"segment likely wrong: P{bound}, as written"),
+            (spotlight(ground, all_on), f'"not CLASS": segment with P(wrong){bound}'),
             (spotlight(ground, none, ood=all_on), "unknown: out-of-distribution segments"),
             (spotlight(ground, all_on // 255 * 128), "single uncertain pixels"),
         )

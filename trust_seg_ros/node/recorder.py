@@ -219,8 +219,8 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
             out-of-distribution segment, which has a detection of its own.
 
     Returns:
-        "class P(wrong)" or, of out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Without a meta
-        model the mean score stands in the place of P(OoD).
+        "not class P(wrong)" or, of out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Where no
+        meta model judges it, "unknown, score" and the mean score.
     """
     found = []
     for detection in message.detections:
@@ -232,7 +232,10 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
         wrong, unknown = scores.get("unreliable"), scores.get(OOD, scores.get(OOD_SCORE, 0.0))
         if wrong is not None and threshold is not None and wrong < threshold:
             continue
-        text, colour = (f"unknown {unknown:.2f}", UNKNOWN) if wrong is None else (f"{name} {wrong:.2f}", SIGNAL)
+        if wrong is not None:
+            text, colour = f"not {name} {wrong:.2f}", SIGNAL
+        else:
+            text, colour = f"unknown{'' if OOD in scores else ', score'} {unknown:.2f}", UNKNOWN
         found.append((width * height, FlagLabel((left, top, right, bottom), text, colour)))
     return [label for _, label in sorted(found, key=lambda item: -item[0])]
 

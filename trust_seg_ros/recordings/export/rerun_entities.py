@@ -227,8 +227,8 @@ def _jpeg(image: RawImage) -> Any:
 
 
 def _label(scores: Mapping[str, float]) -> str:
-    """Such as "Car, wrong 0.73, IoU 0.21" or "Road, OoD 0.91"."""
-    words = {"unreliable": "wrong", OOD: "OoD", OOD_SCORE: "OoD score", "iou": "IoU"}
+    """Such as "Car, P(wrong) 0.73, IoU 0.21" or "Road, P(OoD) 0.91"."""
+    words = {"unreliable": "P(wrong)", OOD: "P(OoD)", OOD_SCORE: "OoD score", "iou": "IoU"}
     named = [name for name in scores if name not in words]
     return ", ".join([*named, *(f"{words[name]} {score:.2f}" for name, score in scores.items() if name in words)])
 
