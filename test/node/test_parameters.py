@@ -7,9 +7,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trust_seg_ros.datasets.folders import camvid
 from trust_seg_ros.node import reference
 from trust_seg_ros.node.parameters import BY_NAME, TABLE, ParameterError
 from trust_seg_ros.node.settings import settings_from
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +49,27 @@ def test_the_readme_holds_the_table():
 def test_the_comments_still_read_without_their_quotes():
     comments = " ".join(line.strip(" #") for line in reference.yaml_text().splitlines() if line.strip().startswith("#"))
     assert re.findall(r"\b(\w+) \1\b", comments) == []
+
+
+CAMVID = ROOT.parent / "shared" / "data" / "camvid"
+
+
+def test_the_pixel_threshold_says_how_little_it_finds_and_names_policies_that_find_more():
+    parameter = BY_NAME["thresholds.pixel"]
+    assert "7 % of the misclassified pixels" in parameter.description
+    policies = BY_NAME["thresholds.pixel_policy"].choices
+    assert {"target_recall", "conformal"} <= {name for name in policies if f"`{name}`" in parameter.description}
+    assert "trust-seg calibrate" in parameter.description
+    if not CAMVID.is_dir():
+        pytest.skip(f"needs CamVid in {CAMVID} to count what the default finds")
+    pipeline = TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", ood_meta_model="none"))
+    folder, found, wrong = camvid(CAMVID, "test"), 0, 0
+    for sample in list(folder)[::12]:
+        image, truth = folder.read(sample)
+        result = pipeline(Frame(image), Thresholds(pixel=parameter.default), Wanted(segments=False, ood=False))
+        mistaken = (truth != UNLABELLED) & (result.maps.classes.numpy() != truth)
+        found, wrong = found + (mistaken & result.pixel_flags).sum(), wrong + mistaken.sum()
+    assert found / wrong == pytest.approx(0.07, abs=0.01)
 
 
 def test_only_what_needs_a_new_node_is_read_only():

@@ -46,7 +46,10 @@ _PIXEL = (
     Parameter(
         "thresholds.pixel",
         0.6,
-        "With `fixed`: pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`.",
+        "With `fixed`: pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`. 0.6 finds "
+        "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network. To find a "
+        "share of your choice, set `thresholds.pixel_policy` to `target_recall` or `conformal` and `calibration` to a "
+        "file of `trust-seg calibrate`.",
         low=-_MAX_SCORE,
         high=_MAX_SCORE,
     ),
