@@ -1,16 +1,14 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import pytest
+from places import ROOT
 
 from trust_seg_ros import cli
 from trust_seg_ros.commands import demo
 from trust_seg_ros.node.parameters import TABLE
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("command", sorted(cli.COMMANDS))

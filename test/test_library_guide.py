@@ -3,16 +3,16 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from places import ROOT
 
 from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.meta import load_meta_model
 
-GUIDE = Path(__file__).parents[1] / "docs" / "library.md"
+GUIDE = ROOT / "docs" / "library.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 WITHOUT_ROS = """
 import sys

@@ -1,12 +1,12 @@
 """The whole pipeline with the shipped network and meta model."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData, load_meta_model
 from trust_seg_ros.meta.features import chosen_features
@@ -17,8 +17,6 @@ from trust_seg_ros.segments import FEATURE_SETS, FeatureError, reference, segmen
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import reference_maps
-
-CAMVID = Path(__file__).parents[2] / "shared" / "data" / "camvid"
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +140,7 @@ def test_shipped_meta_model_uses_the_metaseg_features_and_the_predicted_class(pi
     assert pipeline.features == "metaseg"  # nothing more has to be computed for it
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason=f"CamVid is not at {CAMVID}")
+@needs_camvid
 def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline, tmp_path):
     """A coarse guard on a few test images; the numbers are in the model card."""
     from trust_seg_ros.datasets.folders import camvid

@@ -1,14 +1,14 @@
 """Scores and OoD segments in the pipeline, with the shipped network."""
 
 import shutil
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from ood_models import size_model
+from places import DATA
 
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
@@ -19,9 +19,6 @@ from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
 from trust_seg_ros.uncertainty.score_names import STANDARDIZED
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
-
-sys.path.append(str(Path(__file__).parent / "meta"))
-from ood_models import size_model
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +55,7 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     assert "judges segments of entropy, those in force are of margin" in judging.remarks(other)[0]
 
 
-PHOTOGRAPHS = Path(__file__).parents[2] / "shared/data/roadanomaly_open/images"
+PHOTOGRAPHS = DATA / "roadanomaly_open" / "images"
 
 
 @pytest.fixture(scope="module")

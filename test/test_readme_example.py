@@ -1,20 +1,19 @@
 """The library example in README.md runs as it stands there."""
 
 import re
-from pathlib import Path
 
 import cv2
+from places import CAMVID, ROOT
 
 from trust_seg_ros.datasets.folders import read_image
 from trust_seg_ros.datasets.synthetic import training_sample
 
-ROOT = Path(__file__).parents[1]
-CAMVID = ROOT.parent / "shared" / "data" / "camvid" / "test" / "images"
+IMAGES = CAMVID / "test" / "images"
 
 
 def camera_image():
     """A real picture where the data set is, else one of the synthetic drive."""
-    files = sorted(CAMVID.glob("*.png"))
+    files = sorted(IMAGES.glob("*.png"))
     return read_image(files[0]) if files else training_sample(0, (360, 480))[0]
 
 

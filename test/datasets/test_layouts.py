@@ -1,16 +1,14 @@
 """Data sets on disk, in every layout, as small as they can be; and what is said where none fits."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS, has_splits, open_dataset
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 
-CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid"
 THREE = LabelSet("three", ("a", "b", "c"), ignore=9)
 NINETEEN = load_labels("cityscapes19")
 
@@ -229,7 +227,7 @@ def test_what_is_ignored_is_the_label_sets_unless_named(tmp_path):
         folder.read(folder.samples[0])
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="CamVid is not there (../shared/data/camvid)")
+@needs_camvid
 def test_camvid_has_the_images_and_drives_its_readme_tells():
     labels = load_labels("camvid11")
     folders = {split: open_dataset(CAMVID, split, labels) for split in ("train", "val", "test")}

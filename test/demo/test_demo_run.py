@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import ROOT
 
 from trust_seg_ros.segmentation.compact import SHIPPED
 
-ROOT = Path(__file__).parents[2]
 CLEAN = ("ROS_DOMAIN_ID", "AMENT_PREFIX_PATH", "ROS_AUTOMATIC_DISCOVERY_RANGE")
 
 pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason=f"needs the embedded network, {SHIPPED}")

@@ -6,11 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.synthetic import training_sample
-
-CAMVID = Path(__file__).parents[3] / "shared" / "data" / "camvid" / "test"
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +125,10 @@ def test_mistakes_are_one_clear_line(drive, elsewhere, capsys, words, said):
     assert names(elsewhere) == before
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="CamVid is not there")
+@needs_camvid
 def test_real_pictures_and_their_ground_truth(capsys):
-    image = sorted((CAMVID / "images").iterdir())[40]
-    assert main(["show", str(image), "--truth", str(CAMVID / "labels"), "--csv", "s.csv"]) == 0
+    image = sorted((CAMVID / "test" / "images").iterdir())[40]
+    assert main(["show", str(image), "--truth", str(CAMVID / "test" / "labels"), "--csv", "s.csv"]) == 0
     assert cv2.imread(f"{image.stem}.trust.png").shape[0] > 1200
     rows = list(csv.DictReader(Path("s.csv").read_text().splitlines()))
     order = [float(row["p_wrong"]) for row in rows]

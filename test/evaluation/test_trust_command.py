@@ -3,11 +3,11 @@
 import csv
 import math
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.evaluation.trust import reference
@@ -306,14 +306,12 @@ def test_colours_of_the_judgement():
     assert shown[4].tolist() == [0, 0, 0]
 
 
+@needs_camvid
 def test_camvid_by_the_embedded_network(tmp_path):
-    camvid = Path(__file__).parents[3] / "shared/data/camvid"
-    if not camvid.is_dir():
-        pytest.skip("CamVid is not here")
     few = tmp_path / "few"
     for kind in ("images", "labels"):
         (few / kind).mkdir(parents=True)
-        for path in sorted((camvid / "test" / kind).iterdir())[::40]:
+        for path in sorted((CAMVID / "test" / kind).iterdir())[::40]:
             (few / kind / path.name).symlink_to(path)
     words = ["--score", "entropy", "margin", "--policy", "quantile:0.8", "target_recall:0.9", "--runs", "2"]
     assert main(["trust", str(few), "--ignore", "11", "--out", str(tmp_path / "out"), *words]) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from places import HELPERS
 
 from trust_seg_ros.datasets.folders import paired_folder
 from trust_seg_ros.datasets.synthetic import training_sample
@@ -19,7 +20,7 @@ from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.meta.store import WORK
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
-PROCESS = Path(__file__).with_name("collect_process.py")
+PROCESS = HELPERS / "collect_process.py"
 
 
 def content(store):

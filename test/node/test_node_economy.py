@@ -1,8 +1,7 @@
 """Nothing is done that nobody asked for, and nothing is compiled after configure."""
 
-from pathlib import Path
-
 import pytest
+from places import HELPERS
 from ros_bench import DEADLINE, Bench, NodeProcess, start
 
 
@@ -44,7 +43,7 @@ def test_only_what_somebody_listens_to_is_computed():
 
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "compressed"])
 def test_the_first_frame_compiles_nothing(encoding):
-    process = start(str(Path(__file__).with_name("first_frame_process.py")), encoding)
+    process = start(str(HELPERS / "first_frame_process.py"), encoding)
     output, _ = process.communicate(timeout=2 * DEADLINE)
     assert process.returncode == 0, output
     assert output.splitlines()[-1] == encoding, "kernels compiled after configure"

@@ -1,16 +1,14 @@
 """An active node in its own process: frames in, every topic out, and nothing bad stops it."""
 
 import array
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import CAMVID, HELPERS
 from rcl_interfaces.msg import ParameterType
 from rclpy.qos import ReliabilityPolicy
 from ros_bench import IMAGES, Bench, NodeProcess, mixed, start
 from std_srvs.srv import SetBool, Trigger
-
-CAMVID = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid" / "test" / "images"
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +36,8 @@ def test_a_camera_process_is_answered_on_every_topic_with_its_header(bench, fold
     if folder == "camvid" and not CAMVID.is_dir():
         pytest.skip(f"no CamVid images in {CAMVID}")
     bench.unplug()
-    frame_id, source = f"camera/{folder}", "-" if folder == "-" else str(CAMVID)
-    program = Path(__file__).with_name("camera_process.py")
+    frame_id, source = f"camera/{folder}", "-" if folder == "-" else str(CAMVID / "test" / "images")
+    program = HELPERS / "camera_process.py"
     camera = start(str(program), "/trust_seg/image", "RELIABLE", source, frame_id)
 
     def answers(name):

@@ -1,12 +1,11 @@
 """Scores, gradients and the OoD meta classifier on the wire: a network with features, and one without."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from node_networks import NAMES
+from ood_models import size_model
 from ros_bench import Bench, NodeProcess, mixed
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
@@ -15,9 +14,6 @@ from trust_seg_ros.thresholds.calibration import Calibration
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import GradientSettings, gradient_maps
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
-
-sys.path.append(str(Path(__file__).parents[1] / "meta"))
-from ood_models import size_model
 
 TOPICS = ("segmentation", "ood", "ood_ids", "segment_ids", "unreliable", "gradient", "segments")
 NETWORK = "node_networks:painted"

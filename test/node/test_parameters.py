@@ -1,11 +1,11 @@
 import math
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 
 from trust_seg_ros.datasets.folders import camvid
 from trust_seg_ros.node import reference
@@ -15,8 +15,6 @@ from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def flat(tree, prefix=""):

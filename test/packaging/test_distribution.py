@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PARTS = ("trust_seg_ros", "launch", "config", "resource", "scripts")
 FILES = ("setup.py", "setup.cfg", "package.xml", "pyproject.toml", "MANIFEST.in", "LICENSE")
 

@@ -2,9 +2,9 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.diagnostics import NodeView, report
@@ -13,7 +13,6 @@ from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
 from trust_seg_ros.rendering import OUTPUTS
 
-ROOT = Path(__file__).parents[2]
 LAYOUT = json.loads((ROOT / "config" / "trust_seg_foxglove.json").read_text())
 PANELS = LAYOUT["configById"]
 IMAGES = {n: p["imageMode"]["imageTopic"] for n, p in PANELS.items() if n.startswith("Image!")}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
-LAUNCH = Path(__file__).parents[2] / "launch"
+LAUNCH = ROOT / "launch"
 ARGUMENTS = {
     "trust_seg.launch.py": {
         "namespace",

@@ -4,11 +4,9 @@ import os
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from places import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 VARIABLES = ("SOURCE", "SECONDS", "RATE", "START", "DURATION", "LOOP", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from trust_seg_ros import paths
-
-ROOT = Path(__file__).parents[2]
 
 
 def install(prefix: Path, *, share: bool) -> Path:

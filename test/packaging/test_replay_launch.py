@@ -2,14 +2,14 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 from launch_stand_in import load
+from places import ROOT
 from test_launch_files import needs_launch
 
-LAUNCH = Path(__file__).parents[2] / "launch"
+LAUNCH = ROOT / "launch"
 FILE = load(LAUNCH / "replay.launch.py")
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 DEFAULTS = {"image": "", "rate": "1.0", "start": "", "duration": "", "loop": "false", "qos_overrides": "", "model": "",

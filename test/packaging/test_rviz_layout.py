@@ -1,14 +1,13 @@
 """The RViz layout shows what the node publishes, with QoS that can match."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
 from trust_seg_ros.rendering import OUTPUTS
 
-ROOT = Path(__file__).parents[2]
 LAYOUT = yaml.safe_load((ROOT / "config" / "trust_seg.rviz").read_text())
 TOPICS = {d["Name"]: d["Topic"] for d in LAYOUT["Visualization Manager"]["Displays"]}
 

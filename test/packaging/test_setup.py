@@ -4,11 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; python_full_version [<>=]+ '3\.\d+(\.\*)?')?")
 
 

@@ -1,13 +1,12 @@
 """The message package of the pip route: the same fields as vision_msgs 4.1/4.2, and it works with rclpy."""
 
-from pathlib import Path
-
 import pytest
+from places import ROOT
 
 vision_msgs = pytest.importorskip("vision_msgs.msg", reason="no ROS 2: make test builds interfaces/vision_msgs")
 serialization = pytest.importorskip("rclpy.serialization", reason="no ROS 2: rclpy is missing")
 
-MSG = Path(__file__).parents[2] / "interfaces" / "vision_msgs" / "msg"
+MSG = ROOT / "interfaces" / "vision_msgs" / "msg"
 
 # read off ros-perception/vision_msgs 4.1.1
 UPSTREAM = {

@@ -6,14 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import CAMVID, DATA, needs_camvid
 
 from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.files import CameraSource, natural_key
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.recordings.sources import FrameSource, Looped, check_speed, open_source
 
-CAMVID = Path(__file__).parents[3] / "shared/data/camvid/test/images"
-DRIVE = Path(__file__).parents[3] / "shared/data/video/solidWhiteRight.mp4"
+DRIVE = DATA / "video" / "solidWhiteRight.mp4"
 
 
 def write_images(folder, names, height=12, width=16):
@@ -235,9 +235,9 @@ def test_synthetic_drive_is_seeded_and_sized():
     assert not np.array_equal(first[0].image, first[2].image)
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason=f"needs CamVid in {CAMVID}")
+@needs_camvid
 def test_camvid_names_hold_frame_numbers():
-    frames = list(itertools.islice(open_source(CAMVID, number_rate=30), 3))
+    frames = list(itertools.islice(open_source(CAMVID / "test" / "images", number_rate=30), 3))
     assert [f.stamp_ns for f in frames] == [0, 1_000_000_000, 2_000_000_000]
     assert frames[0].image.shape == (360, 480, 3)
 

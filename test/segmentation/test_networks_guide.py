@@ -3,13 +3,13 @@
 import re
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from trust_seg_ros.segmentation.loader import SPEC_FORMS
 
-GUIDE = Path(__file__).parents[2] / "docs" / "networks.md"
+GUIDE = ROOT / "docs" / "networks.md"
 BLOCKS = re.findall(r"```(?:python|yaml)\n# (file: (\S+)|run)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 
 

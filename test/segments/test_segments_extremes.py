@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,12 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.segments import feature_set, segment_table_from_softmax, targets
 from trust_seg_ros.segments import reference as plain
 from trust_seg_ros.types import UncertaintyMaps
-
-CAMVID = Path(__file__).resolve().parents[2] / "../shared/data/camvid"
 
 
 def plain_maps(prob: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -135,7 +133,7 @@ def test_numbers_beyond_16_bits_keep_metrics_and_targets():
             np.testing.assert_allclose(values[copies], np.tile(expected, (len(corners), 1)), rtol=1e-12)
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="no CamVid beside the repository (../shared/data/camvid)")
+@needs_camvid
 def test_real_label_images_equal_the_definitions():
     # the labels of a frame, predicted by those of the frame before: real shapes, split, missed and ignored in part
     names = sorted((CAMVID / "test" / "labels").glob("*.png"))[40:42]

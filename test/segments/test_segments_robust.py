@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from places import CAMVID, needs_camvid
 
 from trust_seg_ros.segments import (
     FeatureError,
@@ -28,8 +28,6 @@ from trust_seg_ros.segments import (
 from trust_seg_ros.segments.bands import map_bands
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
-
-CAMVID = Path(__file__).resolve().parents[2] / "../shared/data/camvid"
 
 
 def logits(q: int = 4, h: int = 12, w: int = 16, scale: int = 4, seed: int = 0) -> LogitMaps:
@@ -247,7 +245,7 @@ def test_maps_on_a_gpu_are_brought_to_the_host():
     np.testing.assert_allclose(found.metrics, segment_table(uncertainty_maps(given), given).metrics, atol=1e-4)
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="no CamVid beside the repository (../shared/data/camvid)")
+@needs_camvid
 def test_a_real_label_image_predicts_itself():
     import cv2
 

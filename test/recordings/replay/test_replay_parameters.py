@@ -1,9 +1,8 @@
 """The node's parameters, from the files and words that the node takes, for a replay."""
 
-from pathlib import Path
-
 import pytest
 import yaml
+from places import ROOT
 
 from trust_seg_ros import cli
 from trust_seg_ros.commands.replay_parameters import read_parameters, replay_parameters
@@ -11,7 +10,7 @@ from trust_seg_ros.node.parameter import ParameterError
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.node.settings import settings_from
 
-SHIPPED = Path(__file__).resolve().parents[3] / "config" / "trust_seg.yaml"
+SHIPPED = ROOT / "config" / "trust_seg.yaml"
 NESTED = """
     thresholds:
       pixel: 0.4

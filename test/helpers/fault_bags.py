@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import HELPERS
 
 pytest.importorskip("rosbags", reason="needs the library rosbags")
 pytest.importorskip("pyarrow", reason="needs the library pyarrow")
@@ -21,7 +22,6 @@ SIZE = (32, 48)
 BEGIN, STEP = 100 * 10**9, 10**8
 """Stamp of a bag's first image, and its period: 10 Hz."""
 NETWORK = ("-p", "model:=fault_networks:colours")
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def program(*words):
     """The command as another process runs it, which finds the light network, too."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([str(HELPERS), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     return [sys.executable, "-m", "trust_seg_ros.cli", *words], environment
 

@@ -1,9 +1,7 @@
 """Bags with what a node sends of a short synthetic drive, and what the camera sent it."""
 
-import sys
-from pathlib import Path
-
 import cv2
+from drive_frames import drive_results
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions, label_fields
@@ -11,9 +9,6 @@ from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr, detections_cdr, image_cdr, labels_cdr
 from trust_seg_ros.rendering import OUTPUTS, ImageFields, Rendering
 from trust_seg_ros.segmentation.labels import load_labels
-
-sys.path.append(str(Path(__file__).parents[1] / "replay"))
-from drive_frames import drive_results
 
 NODE, CAMERA, SECOND = "/front/trust_seg", "/front/image_raw", 1_000_000_000
 TOPICS = ("overlay", "segmentation", "entropy", "margin", "unreliable", "ood", "segments", "segment_ids")

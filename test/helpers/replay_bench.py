@@ -2,13 +2,12 @@
 
 import contextlib
 import io
-import sys
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from places import CAMVID
 
 pytest.importorskip("rosbags", reason="needs the library rosbags")
 pytest.importorskip("pyarrow", reason="needs the library pyarrow")
@@ -22,9 +21,6 @@ from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.recordings.replay.message_types import IMAGE, type_store
 from trust_seg_ros.recordings.replay.serialise import image_cdr
 
-sys.path.append(str(Path(__file__).parents[2] / "node"))  # node_networks, ros_bench, threshold_bench
-
-CAMVID = Path(__file__).resolve().parents[4] / "shared" / "data" / "camvid" / "test" / "images"
 SECOND = 1_000_000_000
 BEGIN_S = 1_600_000_000
 DELAY_NS = SECOND // 4
@@ -36,7 +32,7 @@ LIGHT = ("-p", "model:=node_networks:colours", "-p", "meta_model:=none", "-p", "
 
 def photographs(count, size=None):
     """(stamp_ns, RGB) of consecutive frames of a real drive, 1 s apart; shrunken to ``size`` (H, W)."""
-    names = sorted(CAMVID.glob("Seq05VD_*.jpg"))[:count]
+    names = sorted((CAMVID / "test" / "images").glob("Seq05VD_*.jpg"))[:count]
     if len(names) < count:
         pytest.skip(f"needs the CamVid test images in {CAMVID}")
     first = int(names[0].stem.rpartition("f")[2])
