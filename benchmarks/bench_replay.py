@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from trust_seg_ros.message_fields import MessageOptions
+from trust_seg_ros.outputs import OUTPUTS, wanted
 from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.frame_work import read_frame
@@ -34,7 +35,7 @@ from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.run import run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, Workers
-from trust_seg_ros.rendering import OUTPUTS, Rendering, wanted
+from trust_seg_ros.rendering import Rendering
 from trust_seg_ros.torch_threads import set_threads
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid" / "test" / "images"

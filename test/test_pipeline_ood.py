@@ -13,6 +13,7 @@ from places import DATA
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
+from trust_seg_ros.remarks import remarks
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
@@ -49,10 +50,10 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     assert np.allclose(found.p_ood[large], 1 / (1 + np.exp(-(plain.sizes[large] - 60) / 50)))
     assert np.array_equal(found.kept, plain.sizes >= 60)
     assert found.false_alarm.any()
-    assert judging.remarks(thresholds) == ()
+    assert remarks(judging, thresholds) == ()
     other = replace(thresholds, ood_score="margin")
     assert judging(Frame(image), other).ood.p_ood is None
-    assert "judges segments of entropy, those in force are of margin" in judging.remarks(other)[0]
+    assert "judges segments of entropy, those in force are of margin" in remarks(judging, other)[0]
 
 
 PHOTOGRAPHS = DATA / "roadanomaly_open" / "images"
@@ -67,7 +68,7 @@ def test_the_shipped_model_judges_images_of_about_the_size_it_was_fitted_on(ship
     assert shipped_pipeline.ood_model.image_sizes == ((360, 480),)
     default = open_ood_images(shipped_pipeline.ood_model.summary["data_set"]).read(0)[0]
     assert default.shape[:2] == (360, 480), "what the file says it was fitted on has this size"
-    assert shipped_pipeline.remarks(Thresholds()) == (), "no frame was seen yet"
+    assert remarks(shipped_pipeline, Thresholds()) == (), "no frame was seen yet"
     thresholds = Thresholds(ood=0.5, ood_min_size=10)
     rough = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     for size, judged in (((360, 480), True), ((330, 500), True), ((384, 640), False)):
@@ -76,20 +77,20 @@ def test_the_shipped_model_judges_images_of_about_the_size_it_was_fitted_on(ship
         assert (found.p_ood is not None) is judged
         if not judged:
             assert np.array_equal(found.kept, found.sizes >= 10)
-        assert (shipped_pipeline.remarks(thresholds) == ()) is judged
-    (remark,) = shipped_pipeline.remarks(thresholds)
+        assert (remarks(shipped_pipeline, thresholds) == ()) is judged
+    (remark,) = remarks(shipped_pipeline, thresholds)
     assert remark == (
         "no P(OoD), OoD segments are kept without being judged: images are 640×384, the OoD meta model was fitted on "
         "images of 480×360"
     )
-    assert shipped_pipeline.remarks(thresholds, [(360, 480)]) == ()
-    assert len(shipped_pipeline.remarks(thresholds, [(720, 1280), (360, 480), (60, 80)])) == 2
-    margin = shipped_pipeline.remarks(replace(thresholds, ood_score="margin"))
+    assert remarks(shipped_pipeline, thresholds, [(360, 480)]) == ()
+    assert len(remarks(shipped_pipeline, thresholds, [(720, 1280), (360, 480), (60, 80)])) == 2
+    margin = remarks(shipped_pipeline, replace(thresholds, ood_score="margin"))
     assert len(margin) == 1, "another score is said first"
     shipped_pipeline.reset()
-    assert shipped_pipeline.remarks(thresholds) == (), "the node resets after its rehearsal on noise"
+    assert remarks(shipped_pipeline, thresholds) == (), "the node resets after its rehearsal on noise"
     shipped_pipeline.warm_up((96, 128))
-    assert shipped_pipeline.remarks(thresholds) == (), "noise of the warm-up is no image of the camera"
+    assert remarks(shipped_pipeline, thresholds) == (), "noise of the warm-up is no image of the camera"
 
 
 def test_on_photographs_of_another_size_every_segment_is_kept(shipped_pipeline):
@@ -105,7 +106,7 @@ def test_on_photographs_of_another_size_every_segment_is_kept(shipped_pipeline):
         assert found.p_ood is None
         assert found.kept.any()
         assert np.array_equal(found.kept, found.sizes >= Thresholds().ood_min_size)
-        assert f"images are {image.shape[1]}×{image.shape[0]}" in shipped_pipeline.remarks(Thresholds())[0]
+        assert f"images are {image.shape[1]}×{image.shape[0]}" in remarks(shipped_pipeline, Thresholds())[0]
 
 
 def test_a_model_of_another_gradient_norm_is_refused(pipeline):
@@ -160,8 +161,8 @@ def test_what_a_network_lacks_is_known_without_a_warm_up_and_refused(pipeline, i
 
 
 def test_thresholds_that_no_score_reaches_are_remarked_on(pipeline):
-    assert pipeline.remarks(Thresholds()) == ()
-    found = pipeline.remarks(Thresholds(ood=3.2, pixel=-1.0, pixel_score="margin"))
+    assert remarks(pipeline, Thresholds()) == ()
+    found = remarks(pipeline, Thresholds(ood=3.2, pixel=-1.0, pixel_score="margin"))
     assert found == (
         "pixel threshold -1 is below all values of margin (0 to 1): every pixel is flagged",
         "OoD threshold 3.2 is above all values of entropy (0 to 1): no pixel is flagged",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
+from trust_seg_ros.remarks import remarks
 from trust_seg_ros.thresholds import PolicySettings, Thresholds, ThresholdSettings
 from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.thresholds.in_force import PolicyRefusedError
@@ -116,7 +117,7 @@ def test_the_past_of_another_statistic_does_not_count(pipeline, image):
 
 def test_thresholds_beyond_their_range_are_remarked_on(pipeline):
     assert score_range("input_noise", 11) == (0.0, 1.0)
-    (remark,) = pipeline.remarks(Thresholds(pixel=1.5, pixel_score="input_noise"))
+    (remark,) = remarks(pipeline, Thresholds(pixel=1.5, pixel_score="input_noise"))
     assert "1.5 is above all values of input_noise (0 to 1)" in remark
 
 

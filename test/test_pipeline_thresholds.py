@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.remarks import remarks
 from trust_seg_ros.thresholds import PolicySettings, Thresholds, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
@@ -112,19 +113,19 @@ def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
     at = pipeline.ood_fitted_at
     kept = ThresholdSettings(ood=PolicySettings(value=at), ood_meta=PolicySettings("conformal"))
     kept = replace(kept, ood_score=pipeline.ood_model.score)
-    assert pipeline.remarks(kept) == ()
+    assert remarks(pipeline, kept) == ()
     for settings, words in (
         (kept.with_policy("ood", value=at / 2), "calibrated were those at"),
         (kept.with_policy("ood", policy="otsu"), "OoD segments at otsu, calibrated were those at"),
         (replace(kept, ood_min_size=51), "OoD segments of 51 pixels and more, calibrated were those of 50"),
         (replace(kept, ood_score="margin"), "OoD segments are of margin, calibrated were those of"),
     ):
-        assert words in pipeline.remarks(settings)[-1]
-    assert pipeline.remarks(kept, [(360, 480)]) == ()
-    assert pipeline.remarks(kept, [(360, 480), (720, 1280)])[-1] == (
+        assert words in remarks(pipeline, settings)[-1]
+    assert remarks(pipeline, kept, [(360, 480)]) == ()
+    assert remarks(pipeline, kept, [(360, 480), (720, 1280)])[-1] == (
         "calibration of P(OoD) void: images are 1280×720, the OoD meta model was fitted on images of 480×360"
     )
     bare = TrustPipeline(loaded.network)
-    assert bare.remarks(ThresholdSettings(unreliable=PolicySettings("otsu"))) == (
+    assert remarks(bare, ThresholdSettings(unreliable=PolicySettings("otsu"))) == (
         "unreliable segments: policy otsu has no effect without a meta model",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.threshold_remarks import remarks
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
 from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl, ThresholdMemory
 from trust_seg_ros.torch_threads import set_threads
@@ -177,17 +175,6 @@ class TrustPipeline:
     def unwatched(self, score: str) -> str:
         """Why the shift monitor does not watch a pixel score; "" where it does."""
         return self._thresholds.unwatched(score)
-
-    def remarks(
-        self, thresholds: Thresholds | ThresholdSettings, sizes: Sequence[ImageSize] | None = None
-    ) -> tuple[str, ...]:
-        """What to warn of in these thresholds: values that no score has, segments that nothing judges, …
-
-        Args:
-            thresholds: constants, or policies.
-            sizes: (H, W) of the images in question; None = that of the newest frame, if there was one.
-        """
-        return remarks(self, ThresholdSettings.of(thresholds), sizes)
 
     @property
     def image_size(self) -> ImageSize | None:

@@ -1,12 +1,10 @@
-"""TrustFrame → message fields, topic by topic: the one mapping that the node and the recordings share.
+"""TrustFrame → the pixels of every image topic; the node and the recordings share it.
 
 Intermediate maps that several topics need are made once per frame, and only when a topic asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -16,18 +14,14 @@ import torch
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation import pictures
-from trust_seg_ros.message_fields import DetectionFields, ImageFields, MessageOptions
-from trust_seg_ros.rendering_detections import detections
+from trust_seg_ros.message_fields import ImageFields, MessageOptions
 from trust_seg_ros.rendering_kernels import look_up, paint
-from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame, Wanted
+from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame
 
 MAX_SEGMENT_ID = 65534
 """Largest number a 16-bit id image carries; pixels of segments beyond it are 0 there."""
 
 _Part = TypeVar("_Part")
-
-
-GRADIENT = "gradient"
 
 
 class MessageError(TrustSegError):
@@ -189,49 +183,6 @@ def overlay(view: Rendering) -> ImageFields:
 def entropy_color(view: Rendering) -> ImageFields:
     """Entropy as a heat map for people."""
     return ImageFields("rgb8", pictures.colour_map(view.entropy_bytes))
-
-
-@dataclass(frozen=True)
-class Output:
-    """One per-frame output topic.
-
-    Attributes:
-        needs: the parts of a TrustFrame (fields of ``Wanted``) it cannot do without, and ``GRADIENT`` for the gradient
-            score of the label in force.
-        build: the fields, from a rendering; an image, or detections.
-    """
-
-    needs: frozenset[str]
-    build: Callable[[Rendering], ImageFields] | Callable[[Rendering], tuple[DetectionFields, ...]]
-
-
-OUTPUTS: Mapping[str, Output] = {
-    "segmentation": Output(frozenset(), segmentation),
-    "confidence": Output(frozenset(), confidence),
-    "entropy": Output(frozenset(), entropy),
-    "margin": Output(frozenset(), margin),
-    "unreliable": Output(frozenset({"segments", "pixel_flags"}), unreliable),
-    "ood": Output(frozenset({"ood"}), ood),
-    "gradient": Output(frozenset({GRADIENT}), gradient),
-    "segments": Output(frozenset({"segments", "ood"}), detections),
-    "segment_ids": Output(frozenset({"segments"}), segment_ids),
-    "ood_ids": Output(frozenset({"segments", "ood"}), ood_ids),
-    "overlay": Output(frozenset({"segments", "pixel_flags"}), overlay),
-    "entropy_color": Output(frozenset(), entropy_color),
-}
-"""Name of the topic, relative to the node -> how to fill it. ``segments`` is a Detection2DArray, the rest images."""
-
-
-def wanted(topics: Iterable[str], gradient_label: str = "onehot") -> Wanted:
-    """What the pipeline must compute so that these topics (keys of ``OUTPUTS``) can be filled.
-
-    Args:
-        topics: their names.
-        gradient_label: as in ``MessageOptions``.
-    """
-    needs = {need for topic in topics for need in OUTPUTS[topic].needs}
-    scores = (f"gradient_{gradient_label}",) if GRADIENT in needs else ()
-    return Wanted("segments" in needs, "ood" in needs, "pixel_flags" in needs, scores)
 
 
 def _present(part: _Part | None, name: str) -> _Part:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trust_seg_ros.message_fields import DetectionFields
+from trust_seg_ros.rendering import Rendering
 from trust_seg_ros.rendering_kernels import overlap
 from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable
-
-if TYPE_CHECKING:
-    from trust_seg_ros.rendering import Rendering
 
 OOD_SHARE = 0.5
 """A segment counts as out of distribution when at least this share of its pixels lies on kept OoD segments."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from trust_seg_ros.thresholds.shift import ShiftState
 
 UNLABELLED = 255
 """Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
@@ -180,6 +177,42 @@ class OodSegments:
     def too_small(self) -> np.ndarray:
         """(m,) bool, discarded for its size."""
         return ~self.kept & ~self.false_alarm
+
+
+@dataclass(frozen=True)
+class ShiftTest:
+    """A window against the reference.
+
+    Attributes:
+        difference: of the means, in standard deviations of the reference; positive: the score is higher now.
+        statistic: T, about Student's t; its sign is that of the mean normal score.
+        p_value: two-sided, in [0, 1].
+        effective: number of independent observations the window counted for.
+    """
+
+    difference: float
+    statistic: float
+    p_value: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class ShiftState:
+    """What the monitor says of one score.
+
+    Attributes:
+        score: its name.
+        fired: the data no longer resemble those of the calibration; guarantees are void.
+        frames: number of frames in the window.
+        test: the window against the reference; None with too few frames.
+        text: the same for people: the score, its direction and by how much.
+    """
+
+    score: str
+    fired: bool
+    frames: int
+    test: ShiftTest | None
+    text: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 
 from trust_seg_ros.message_fields import HeaderFields, ImageFields, MessageOptions, label_fields
 from trust_seg_ros.node import messages
-from trust_seg_ros.rendering import OUTPUTS, MessageError, Rendering, stretched, wanted
+from trust_seg_ros.outputs import OUTPUTS, wanted
+from trust_seg_ros.rendering import MessageError, Rendering, stretched
 from trust_seg_ros.types import Frame, OodSegments, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 
 HEADER = HeaderFields(12, 345_678_901, "front/optical")

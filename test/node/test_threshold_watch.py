@@ -9,8 +9,7 @@ from trust_seg_ros import label_info
 from trust_seg_ros.label_info import LabelInfo
 from trust_seg_ros.node.threshold_watch import guarantee
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
-from trust_seg_ros.thresholds.shift import ShiftState
-from trust_seg_ros.thresholds.shift_statistic import ShiftTest
+from trust_seg_ros.types import ShiftState, ShiftTest
 
 FIXED = ThresholdSettings()
 QUANTILE = ThresholdSettings(pixel=PolicySettings("quantile"))

@@ -11,7 +11,7 @@ from trust_seg_ros.node.diagnostics import NodeView, report
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
-from trust_seg_ros.rendering import OUTPUTS
+from trust_seg_ros.outputs import OUTPUTS
 
 LAYOUT = json.loads((ROOT / "config" / "trust_seg_foxglove.json").read_text())
 PANELS = LAYOUT["configById"]

@@ -26,6 +26,7 @@ from trust_seg_ros.node.throttle import Throttle
 from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.remarks import remarks
 
 _STOP_S = 5.0
 """Seconds that a frame in hand may take to end; the executor waits meanwhile."""
@@ -286,7 +287,7 @@ class TrustSegNode(LifecycleNode):
             open_s=None if self._opened_at is None else time.monotonic() - self._opened_at,
             model={} if self._pipeline is None else model_facts(self._pipeline),
             ood_meta="n/a" if self._pipeline is None else ood_meta_words(self._pipeline, self.settings.thresholds),
-            remarks=() if self._pipeline is None else self._pipeline.remarks(self.settings.thresholds),
+            remarks=() if self._pipeline is None else remarks(self._pipeline, self.settings.thresholds),
             in_force=None if self._watch is None else self._watch.view(self.settings.thresholds),
             problem=self.problem,
             before=self._counts_before,

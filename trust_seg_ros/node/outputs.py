@@ -11,7 +11,8 @@ from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from trust_seg_ros.message_fields import HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.node import messages, qos
-from trust_seg_ros.rendering import OUTPUTS, Rendering
+from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.rendering import Rendering
 
 DETECTIONS = "segments"
 

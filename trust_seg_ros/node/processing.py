@@ -18,8 +18,9 @@ from trust_seg_ros.node.foreign_messages import read_compressed, read_image
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.outputs import GRADIENT, OUTPUTS, wanted
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.rendering import GRADIENT, OUTPUTS, Rendering, wanted
+from trust_seg_ros.rendering import Rendering
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
 

@@ -9,11 +9,10 @@ from trust_seg_ros.label_info import LabelInfo
 from trust_seg_ros.message_fields import LabelFields
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.threshold_remarks import ood_gap
+from trust_seg_ros.remarks import ood_gap
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.in_force import WORDS
-from trust_seg_ros.thresholds.shift import ShiftState
-from trust_seg_ros.types import TrustFrame
+from trust_seg_ros.types import ShiftState, TrustFrame
 
 
 @dataclass(frozen=True)

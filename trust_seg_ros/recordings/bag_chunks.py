@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from trust_seg_ros.recordings.bag_merge import Part, merge_by_time
 from trust_seg_ros.recordings.bag_types import BagMessage, BagTopic, DamagedBag, Remarks
 
@@ -70,6 +72,23 @@ class Contents:
     start_ns: int
     end_ns: int
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LooseMessages:
+    """Messages outside of chunks, by arrays in order of the file.
+
+    Attributes:
+        times: (n,) uint64 times of recording in nanoseconds.
+        offsets: (n,) uint64 first byte of each message's data.
+        sizes: (n,) uint64 bytes of data.
+        channels: (n,) uint16.
+    """
+
+    times: np.ndarray
+    offsets: np.ndarray
+    sizes: np.ndarray
+    channels: np.ndarray
 
 
 class ChunkedFile:

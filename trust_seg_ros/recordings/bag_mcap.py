@@ -9,14 +9,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry
+from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry, LooseMessages
 from trust_seg_ros.recordings.bag_mcap_records import (
     CHANNEL,
     CHUNK,
@@ -35,6 +34,7 @@ from trust_seg_ros.recordings.bag_mcap_records import (
 )
 from trust_seg_ros.recordings.bag_merge import Part
 from trust_seg_ros.recordings.bag_types import BagMessage, DamagedBag
+from trust_seg_ros.recordings.salvage_mcap import walk_mcap
 
 _FOOTER_BYTES = 9 + 20 + len(MAGIC)
 _CHUNK_INDEX_HEAD = struct.Struct("<QQQQ")
@@ -101,23 +101,6 @@ def _chunk_index(fields: Fields) -> Chunk:
     return Chunk(start_ns, last_ns, offset, indexed if indexed or start_ns > last_ns else None)
 
 
-@dataclass(frozen=True)
-class LooseMessages:
-    """Messages outside of chunks, by arrays in order of the file.
-
-    Attributes:
-        times: (n,) uint64 times of recording in nanoseconds.
-        offsets: (n,) uint64 first byte of each message's data.
-        sizes: (n,) uint64 bytes of data.
-        channels: (n,) uint16.
-    """
-
-    times: np.ndarray
-    offsets: np.ndarray
-    sizes: np.ndarray
-    channels: np.ndarray
-
-
 class McapFile(ChunkedFile):
     """An MCAP file; see :func:`open_mcap`."""
 
@@ -164,8 +147,6 @@ def open_mcap(path: Path) -> McapFile:
         DamagedBag: nothing in it can be read.
         OSError: the file cannot be opened.
     """
-    from trust_seg_ros.recordings.salvage_mcap import walk_mcap
-
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise DamagedBag("it does not begin like an MCAP file")

@@ -1,90 +1,33 @@
-"""ROS 1 bags (version 2.0): their records, and the index at their end.
+"""ROS 1 bags (version 2.0), by the index at their end.
 
-Format: https://wiki.ros.org/Bags/Format/2.0. Headers are read by ``rosbags``, whose own reader needs an index that is
-whole and keeps all of it in memory.
+``rosbags``' own reader needs an index that is whole and keeps all of it in memory.
 """
 
 from __future__ import annotations
 
-import bz2
 import struct
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import lz4.frame
-from rosbags.interfaces import MessageDefinition
-from rosbags.rosbag1.reader import Header, ReaderError, read_bytes, read_uint32
+from rosbags.rosbag1.reader import Header, ReaderError, read_bytes
 
-from trust_seg_ros.recordings.bag_chunks import Channel, Chunk, ChunkedFile, Contents, Entry
-from trust_seg_ros.recordings.bag_definitions import LATCHED, describe_topic, from_ros1, ros1_type_name
-from trust_seg_ros.recordings.bag_types import BagTopic, DamagedBag
-
-MAGIC = b"#ROSBAG V2.0\n"
-MESSAGE, BAG_HEADER, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 5, 6, 7
-LARGEST_CHUNK = 1 << 30
-"""Bytes of the largest chunk that is believed; a length above is damage, not a reason to fill the memory."""
-
-_LENGTH = struct.Struct("<I")
-
-
-def record_head(file: BinaryIO) -> tuple[Header, int]:
-    """Header of the record at the place of the file, and the length of the data behind it.
-
-    Raises:
-        DamagedBag: there is no record.
-    """
-    try:
-        at = file.tell()
-        length = read_uint32(file)
-        if length > 1 << 24:
-            raise DamagedBag(f"a record's header has {length} bytes")
-        file.seek(at)
-        return Header.read(file), read_uint32(file)
-    except (ReaderError, UnicodeDecodeError) as error:
-        raise DamagedBag(str(error)) from error
-
-
-@dataclass
-class Registry:
-    """Connections as they are met, and the messages counted for each."""
-
-    channels: dict[int, Channel] = field(default_factory=dict)
-    counts: Counter[int] = field(default_factory=Counter)
-    _described: dict[int, tuple[str, MessageDefinition, bool]] = field(default_factory=dict)
-
-    def add(self, head: Header, data: bytes) -> None:
-        """Take in a connection record; the first of a number stays.
-
-        Raises:
-            DamagedBag: a field is missing.
-        """
-        try:
-            number, topic = head.get_uint32("conn"), head.get_string("topic")
-            if number in self.channels:
-                return
-            inner = Header.read(BytesIO(_LENGTH.pack(len(data)) + data))
-            name = ros1_type_name(inner.get_string("type"))
-            definition, convert = from_ros1(name, inner.get_string("message_definition"))
-        except (ReaderError, UnicodeDecodeError) as error:
-            raise DamagedBag(f"a connection cannot be read: {error}") from error
-        topic = ("/" if topic.startswith("/") else "") + "/".join(part for part in topic.split("/") if part)
-        self.channels[number] = Channel(topic, name, convert)
-        self._described[number] = (name, definition, inner.get("latching") == b"1")
-
-    def topics(self) -> tuple[BagTopic, ...]:
-        """What the connections are, several of one topic and type as one."""
-        found: dict[tuple[str, str], BagTopic] = {}
-        for number, (name, definition, latched) in sorted(self._described.items()):
-            topic = self.channels[number].topic
-            earlier = found.get((topic, name))
-            count = self.counts[number] + (earlier.messages if earlier else 0)
-            qos = LATCHED if latched else earlier.qos if earlier else ()
-            found[topic, name] = describe_topic(topic, name, count, definition, "", qos)
-        return tuple(found.values())
+from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry
+from trust_seg_ros.recordings.bag_ros1_records import (
+    BAG_HEADER,
+    CHUNK,
+    CHUNK_INFO,
+    CONNECTION,
+    LARGEST_CHUNK,
+    MAGIC,
+    Registry,
+    entries,
+    expect,
+    read_chunk,
+    record_head,
+)
+from trust_seg_ros.recordings.bag_types import DamagedBag
+from trust_seg_ros.recordings.salvage_ros1 import walk_ros1
 
 
 def read_index(file: BinaryIO) -> Contents:
@@ -111,10 +54,10 @@ def read_index(file: BinaryIO) -> Contents:
         file.seek(index_at)
         registry, found = Registry(), []
         for _ in range(connections):
-            head, size = _expect(file, CONNECTION)
+            head, size = expect(file, CONNECTION)
             registry.add(head, read_bytes(file, size))
         for _ in range(chunks):
-            head, size = _expect(file, CHUNK_INFO)
+            head, size = expect(file, CHUNK_INFO)
             found.append(_chunk_info(head, read_bytes(file, size), registry.counts))
     except (ReaderError, struct.error) as error:
         raise DamagedBag(f"its index is damaged: {error}") from error
@@ -125,78 +68,11 @@ def read_index(file: BinaryIO) -> Contents:
     return Contents(registry.topics(), registry.channels, tuple(found), start_ns, end_ns)
 
 
-def _expect(file: BinaryIO, op: int) -> tuple[Header, int]:
-    head, size = record_head(file)
-    if head.get_uint8("op") != op or size > LARGEST_CHUNK:
-        raise DamagedBag("its index is damaged")
-    return head, size
-
-
 def _chunk_info(head: Header, data: bytes, counts: Counter[int]) -> Chunk:
     per_channel = dict(struct.iter_unpack("<II", data))
     counts.update(per_channel)
     used = frozenset(number for number, count in per_channel.items() if count)
     return Chunk(head.get_time("start_time"), head.get_time("end_time"), head.get_uint64("chunk_pos"), used)
-
-
-def read_chunk(head: Header, data: bytes, cut: bool = False) -> BytesIO:
-    """The records of a chunk, decompressed; of a ``cut`` one, as far as they go.
-
-    Raises:
-        DamagedBag: wrong size or compression.
-    """
-    try:
-        compression, size = head.get_string("compression"), head.get_uint32("size")
-        if compression not in ("none", "bz2", "lz4"):
-            raise DamagedBag(f"its compression is {compression!r}, expected 'none', 'bz2' or 'lz4'")
-        if cut:
-            return BytesIO(_prefix(compression, data))
-        if compression != "none":
-            data = bz2.decompress(data) if compression == "bz2" else lz4.frame.decompress(data)
-    except (ReaderError, OSError, ValueError, RuntimeError, EOFError, MemoryError) as error:
-        raise DamagedBag(f"it cannot be decompressed: {error}") from error
-    if len(data) != size:
-        raise DamagedBag(f"it has {len(data)} bytes instead of {size}")
-    return BytesIO(data)
-
-
-def _prefix(compression: str, data: bytes) -> bytes:
-    """What can be decompressed of the beginning of a compressed buffer."""
-    if compression == "none":
-        return data
-    decompressor = bz2.BZ2Decompressor() if compression == "bz2" else lz4.frame.LZ4FrameDecompressor()
-    found = []
-    for at in range(0, len(data), 1 << 16):
-        try:
-            found.append(decompressor.decompress(data[at : at + (1 << 16)]))
-        except (OSError, RuntimeError, EOFError):
-            break
-    return b"".join(found)
-
-
-def entries(chunk: BytesIO, registry: Registry | None = None, cut: bool = False) -> Iterator[Entry]:
-    """The messages among the records of a chunk; connections are told to the registry.
-
-    Raises:
-        DamagedBag: the records do not fill the chunk, unless it is known to be ``cut``.
-    """
-    view = chunk.getbuffer()
-    while chunk.tell() < len(view):
-        try:
-            head, size = record_head(chunk)
-            start = chunk.tell()
-            if start + size > len(view):
-                raise DamagedBag("its records do not fill it")
-            chunk.seek(start + size)
-            op = head.get_uint8("op")
-            if op == MESSAGE:
-                yield head.get_time("time"), head.get_uint32("conn"), view[start : start + size]
-            elif op == CONNECTION and registry is not None:
-                registry.add(head, bytes(view[start : start + size]))
-        except (ReaderError, DamagedBag) as error:
-            if cut:
-                return
-            raise DamagedBag(str(error)) from error
 
 
 class Ros1File(ChunkedFile):
@@ -221,8 +97,6 @@ def open_ros1(path: Path) -> Ros1File:
         DamagedBag: nothing in it can be read.
         OSError: the file cannot be opened.
     """
-    from trust_seg_ros.recordings.salvage_ros1 import walk_ros1
-
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise DamagedBag("it does not begin like a ROS 1 bag of version 2.0")

@@ -12,8 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trust_seg_ros.recordings.bag_chunks import Contents, Entry
-from trust_seg_ros.recordings.bag_mcap import LooseMessages
+from trust_seg_ros.recordings.bag_chunks import Contents, Entry, LooseMessages
 from trust_seg_ros.recordings.bag_mcap_records import (
     CHANNEL,
     CHUNK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from trust_seg_ros.recordings.bag_chunks import Contents
-from trust_seg_ros.recordings.bag_ros1 import (
+from trust_seg_ros.recordings.bag_ros1_records import (
     CHUNK,
     CONNECTION,
     LARGEST_CHUNK,

@@ -14,8 +14,9 @@ from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES
 from trust_seg_ros.thresholds.settings import ThresholdSettings
-from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftState, WindowMemory, frame_mean
+from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowMemory, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.types import ShiftState
 from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
 
 if TYPE_CHECKING:

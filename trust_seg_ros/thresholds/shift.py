@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference, ShiftTest
+from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.types import ShiftState, ShiftTest
 
 MOST_FRAMES = 512
 """Frames kept of a window; of a faster camera some are passed over, which are alike anyway."""
@@ -50,25 +51,6 @@ class ShiftSettings:
         ):
             if not fits:
                 raise ShiftError(f"shift monitor: {name} = {getattr(self, name)}: expected {expected}")
-
-
-@dataclass(frozen=True)
-class ShiftState:
-    """What the monitor says of one score.
-
-    Attributes:
-        score: its name.
-        fired: the data no longer resemble those of the calibration; guarantees are void.
-        frames: number of frames in the window.
-        test: the window against the reference; None with too few frames.
-        text: the same for people: the score, its direction and by how much.
-    """
-
-    score: str
-    fired: bool
-    frames: int
-    test: ShiftTest | None
-    text: str
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.types import ShiftTest
 
 LEAST_IMAGES = 10
 """Calibration images of which the frame means make a reference."""
@@ -25,23 +26,6 @@ _TAIL = 0.25  # share of the reference that tells how its tail goes on
 
 class ShiftError(TrustSegError, ValueError):
     """A reference or setting of the shift monitor that cannot be used, or a score without a reference."""
-
-
-@dataclass(frozen=True)
-class ShiftTest:
-    """A window against the reference.
-
-    Attributes:
-        difference: of the means, in standard deviations of the reference; positive: the score is higher now.
-        statistic: T, about Student's t; its sign is that of the mean normal score.
-        p_value: two-sided, in [0, 1].
-        effective: number of independent observations the window counted for.
-    """
-
-    difference: float
-    statistic: float
-    p_value: float
-    effective: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.message_fields import HeaderFields, MessageOptions, label_fields
+from trust_seg_ros.outputs import OUTPUTS
 from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.rerun import ExportError, count_messages, write_rrd
 from trust_seg_ros.recordings.replay.message_types import IMAGE, LABELS
 from trust_seg_ros.recordings.replay.serialise import image_cdr, labels_cdr
-from trust_seg_ros.rendering import OUTPUTS, ImageFields, Rendering
+from trust_seg_ros.rendering import ImageFields, Rendering
 from trust_seg_ros.segmentation.labels import load_labels
 
 pytest.importorskip("rerun", reason="needs rerun-sdk")

@@ -18,8 +18,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import (
     no_class_sums,
 )
 from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS
-from trust_seg_ros.thresholds.shift import ShiftState
-from trust_seg_ros.thresholds.shift_statistic import ShiftTest
+from trust_seg_ros.types import ShiftState, ShiftTest
 
 CLASSES = arrays.arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 3, 255])

@@ -9,13 +9,13 @@ import pytest
 from replay_bench import BEGIN_S, SECOND, TOPIC, frame_table, image, write_bag
 from threshold_bench import NETWORK, calibration, picture
 
+from trust_seg_ros.outputs import OUTPUTS
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.message_types import IMAGE
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.run import run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes
-from trust_seg_ros.rendering import OUTPUTS
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.types import Frame

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trust_seg_ros.outputs import OUTPUTS
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS
-from trust_seg_ros.rendering import OUTPUTS
 
 LABEL_INFO, SEGMENTS = "label_info", "segments"
 DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"

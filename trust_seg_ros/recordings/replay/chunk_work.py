@@ -23,6 +23,7 @@ from trust_seg_ros.recordings.replay.output_topics import LIVE_OUTPUTS, output_t
 from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.recordings.replay.segment_rows import segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
+from trust_seg_ros.remarks import remarks
 
 _EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, OSError)
 
@@ -184,7 +185,7 @@ class ChunkWork:
         found = [text for text in _remarks(self._recording) if text not in self._known_damage]
         # of this chunk's images alone: which chunks a worker did before must not show
         sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
-        return [*found, *self._notes, *self._pipeline.remarks(self._job.options.thresholds, sizes)]
+        return [*found, *self._notes, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:
         for row in self._frames:

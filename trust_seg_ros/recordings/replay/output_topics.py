@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from trust_seg_ros.outputs import OUTPUTS
 from trust_seg_ros.recordings.bag_reader import BagTopic
 from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic
-from trust_seg_ros.rendering import OUTPUTS
 
 LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS}
 """Outputs that tell the latency of a node that ran while the bag was recorded: last part of the name -> type."""

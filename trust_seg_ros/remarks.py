@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
 from trust_seg_ros.uncertainty.frame_scores import beyond_range
-
-if TYPE_CHECKING:
-    from trust_seg_ros.meta.ood import ImageSize, OodModel
-    from trust_seg_ros.pipeline import TrustPipeline
-    from trust_seg_ros.thresholds import ThresholdSettings
 
 
 def remarks(
-    pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None
+    pipeline: TrustPipeline, thresholds: Thresholds | ThresholdSettings, sizes: Sequence[ImageSize] | None = None
 ) -> tuple[str, ...]:
-    """One sentence for each thing; none for thresholds that make sense.
+    """One sentence for each thing to warn of; none for thresholds that make sense.
 
     Args:
         pipeline: what they are for.
-        settings: the thresholds.
+        thresholds: constants, or policies.
         sizes: (H, W) of the images that they are used on; None = that of the newest frame, if there was one.
     """
-    found = []
+    settings, found = ThresholdSettings.of(thresholds), []
     for what, name, policy in (
         ("pixel threshold", settings.pixel_score, settings.pixel),
         ("OoD threshold", settings.ood_score, settings.ood),
