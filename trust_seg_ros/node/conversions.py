@@ -13,7 +13,7 @@ from trust_seg_ros.image_pixels import ENCODINGS, UnknownEncodingError
 
 
 def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
-    """The pixels of an image message, as :func:`trust_seg_ros.image_pixels.to_rgb`; cv_bridge is never required.
+    """The pixels of an image message, by ``image_pixels.to_rgb`` where it can; cv_bridge is never required.
 
     Raises:
         ImageError: a field that cannot be; the text names it and what was expected.
