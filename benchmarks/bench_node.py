@@ -38,7 +38,7 @@ from rich.table import Table
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from trust_seg_ros.image_messages import peek_header
+from trust_seg_ros.messages.image_bytes import peek_header
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.recordings.sources import SyntheticSource
 

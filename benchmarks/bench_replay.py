@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from trust_seg_ros.message_fields import MessageOptions
-from trust_seg_ros.outputs import OUTPUTS, wanted
+from trust_seg_ros.messages.fields import MessageOptions
+from trust_seg_ros.messages.outputs import OUTPUTS, wanted
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.frame_work import read_frame
@@ -35,7 +36,6 @@ from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.run import run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, Workers
-from trust_seg_ros.rendering import Rendering
 from trust_seg_ros.torch_threads import set_threads
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid" / "test" / "images"

@@ -11,7 +11,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
 from vision_msgs.msg import LabelInfo, VisionClass
 
-from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.node.demo_watch import CAMERA, SHOWN, Watcher
 from trust_seg_ros.node.messages import detections_message, image_message
 

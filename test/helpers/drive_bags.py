@@ -4,11 +4,11 @@ import cv2
 from drive_frames import drive_results
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from trust_seg_ros.message_fields import HeaderFields, MessageOptions, label_fields
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.fields import HeaderFields, MessageOptions, label_fields
+from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.render import ImageFields, Rendering
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr, detections_cdr, image_cdr, labels_cdr
-from trust_seg_ros.rendering import ImageFields, Rendering
 from trust_seg_ros.segmentation.labels import load_labels
 
 NODE, CAMERA, SECOND = "/front/trust_seg", "/front/image_raw", 1_000_000_000

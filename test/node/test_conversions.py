@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage
-from trust_seg_ros.image_pixels import ENCODINGS, decompress
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage
+from trust_seg_ros.messages.image_pixels import ENCODINGS, decompress
 from trust_seg_ros.node import conversions
 from trust_seg_ros.node.conversions import to_rgb
 

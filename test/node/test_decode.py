@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from trust_seg_ros.image_messages import ImageError, peek_header
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.node.foreign_messages import read_compressed, read_image
 
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=9)

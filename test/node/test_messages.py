@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.message_fields import HeaderFields, ImageFields, MessageOptions, label_fields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields, MessageOptions, label_fields
+from trust_seg_ros.messages.outputs import OUTPUTS, wanted
+from trust_seg_ros.messages.render import MessageError, Rendering, stretched
 from trust_seg_ros.node import messages
-from trust_seg_ros.outputs import OUTPUTS, wanted
-from trust_seg_ros.rendering import MessageError, Rendering, stretched
 from trust_seg_ros.types import Frame, OodSegments, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 
 HEADER = HeaderFields(12, 345_678_901, "front/optical")

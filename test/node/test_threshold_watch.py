@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from trust_seg_ros import label_info
-from trust_seg_ros.label_info import LabelInfo
+from trust_seg_ros.messages import label_info
+from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.threshold_watch import guarantee
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.types import ShiftState, ShiftTest

@@ -6,12 +6,12 @@ import re
 import pytest
 from places import ROOT
 
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.diagnostics import NodeView, report
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
-from trust_seg_ros.outputs import OUTPUTS
 
 LAYOUT = json.loads((ROOT / "config" / "trust_seg_foxglove.json").read_text())
 PANELS = LAYOUT["configById"]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from places import ROOT
 
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 
 LAYOUT = yaml.safe_load((ROOT / "config" / "trust_seg.rviz").read_text())
 TOPICS = {d["Name"]: d["Topic"] for d in LAYOUT["Visualization Manager"]["Displays"]}

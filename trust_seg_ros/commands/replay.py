@@ -163,7 +163,7 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
 
 def _options(args: argparse.Namespace) -> ReplayOptions:
     from trust_seg_ros.commands.replay_parameters import replay_parameters
-    from trust_seg_ros.outputs import OUTPUTS
+    from trust_seg_ros.messages.outputs import OUTPUTS
     from trust_seg_ros.recordings.replay.options import ReplayOptions
     from trust_seg_ros.recordings.replay.workers import with_threads
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros import image_pixels
-from trust_seg_ros.image_messages import ImageError, RawImage
-from trust_seg_ros.image_pixels import ENCODINGS, UnknownEncodingError
+from trust_seg_ros.messages import image_pixels
+from trust_seg_ros.messages.image_bytes import ImageError, RawImage
+from trust_seg_ros.messages.image_pixels import ENCODINGS, UnknownEncodingError
 
 
 def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:

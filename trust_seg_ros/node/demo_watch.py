@@ -19,8 +19,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from trust_seg_ros.image_messages import ImageError, peek_header
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.image_bytes import ImageError, peek_header
+from trust_seg_ros.messages.outputs import OUTPUTS
 
 CAMERA = "camera"
 SHOWN = (CAMERA, "segmentation", "entropy", "unreliable", "ood", "segments")

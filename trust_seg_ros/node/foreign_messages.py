@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros import image_messages
-from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage, is_plain
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages import image_bytes as image_messages
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage, is_plain
 
 
 def read_image(buffer: bytes) -> RawImage:

@@ -10,7 +10,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass
 
-from trust_seg_ros.message_fields import DetectionFields, HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 
 
 def header_message(fields: HeaderFields) -> Header:

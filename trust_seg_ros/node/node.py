@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.message_fields import HeaderFields, LabelFields
+from trust_seg_ros.messages.fields import HeaderFields, LabelFields
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.diagnostics import NodeView, report

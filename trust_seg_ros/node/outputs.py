@@ -9,10 +9,10 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from trust_seg_ros.message_fields import HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node import messages, qos
-from trust_seg_ros.outputs import OUTPUTS
-from trust_seg_ros.rendering import Rendering
 
 DETECTIONS = "segments"
 

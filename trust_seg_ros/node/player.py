@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.node.messages import header_message, image_message
 from trust_seg_ros.node.pace import CLOCK_PERIOD_S, ClockPublisher, Pace
 from trust_seg_ros.recordings.errors import NothingThere

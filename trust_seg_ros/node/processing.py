@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.image_messages import ImageError, is_plain, peek_header
-from trust_seg_ros.image_pixels import frame_of
-from trust_seg_ros.message_fields import HeaderFields, MessageOptions
+from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
+from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
+from trust_seg_ros.messages.image_pixels import frame_of
+from trust_seg_ros.messages.outputs import GRADIENT, OUTPUTS, wanted
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import to_rgb
 from trust_seg_ros.node.foreign_messages import read_compressed, read_image
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
-from trust_seg_ros.outputs import GRADIENT, OUTPUTS, wanted
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.rendering import Rendering
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
 

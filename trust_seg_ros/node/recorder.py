@@ -17,13 +17,13 @@ from vision_msgs.msg import Detection2DArray
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter
 from trust_seg_ros.evaluation.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLabel
-from trust_seg_ros.image_messages import RawImage
+from trust_seg_ros.messages.detections import OOD, OOD_SCORE
+from trust_seg_ros.messages.image_bytes import RawImage
 from trust_seg_ros.node.conversions import to_rgb
 from trust_seg_ros.node.demo_watch import CAMERA, FrameSet
 from trust_seg_ros.node.foreign_messages import read_image
 from trust_seg_ros.node.slot import FrameSlot
 from trust_seg_ros.paths import label_names
-from trust_seg_ros.rendering_detections import OOD, OOD_SCORE
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 
 _LONGEST_GAP_S = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from trust_seg_ros.label_info import LabelInfo
-from trust_seg_ros.message_fields import LabelFields
+from trust_seg_ros.messages.fields import LabelFields
+from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import ood_gap

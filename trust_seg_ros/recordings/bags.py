@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trust_seg_ros.image_messages import ImageError, read_compressed, read_image
-from trust_seg_ros.image_pixels import decompress, to_rgb
+from trust_seg_ros.messages.image_bytes import ImageError, read_compressed, read_image
+from trust_seg_ros.messages.image_pixels import decompress, to_rgb
 from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, STORAGE_SUFFIXES
 from trust_seg_ros.recordings.errors import SourceError, UnreadableFrame

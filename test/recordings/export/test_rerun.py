@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from trust_seg_ros.message_fields import HeaderFields, MessageOptions, label_fields
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.fields import HeaderFields, MessageOptions, label_fields
+from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.render import ImageFields, Rendering
 from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.rerun import ExportError, count_messages, write_rrd
 from trust_seg_ros.recordings.replay.message_types import IMAGE, LABELS
 from trust_seg_ros.recordings.replay.serialise import image_cdr, labels_cdr
-from trust_seg_ros.rendering import ImageFields, Rendering
 from trust_seg_ros.segmentation.labels import load_labels
 
 pytest.importorskip("rerun", reason="needs rerun-sdk")

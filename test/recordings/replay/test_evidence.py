@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.evaluation import pictures
-from trust_seg_ros.message_fields import MessageOptions
+from trust_seg_ros.messages.fields import MessageOptions
+from trust_seg_ros.messages.render import Rendering, overlay
 from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, ood_crop, ood_objects
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.records import FramePicture
-from trust_seg_ros.rendering import Rendering, overlay
 from trust_seg_ros.types import OodSegments
 
 PALETTE = np.random.default_rng(0).integers(0, 256, (11, 3), dtype=np.uint8)

@@ -10,7 +10,8 @@ from drive_frames import drive_results
 pytest.importorskip("rosbags", reason="needs the library rosbags")
 pytest.importorskip("pyarrow", reason="needs the library pyarrow")
 
-from trust_seg_ros.message_fields import MessageOptions
+from trust_seg_ros.messages.fields import MessageOptions
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.recordings.replay.evidence import badness, ood_objects
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.frame_work import Judged
@@ -18,7 +19,6 @@ from trust_seg_ros.recordings.replay.gathering import Evidence
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import plan_chunks
-from trust_seg_ros.rendering import Rendering
 
 SECOND = 10**9
 HOUR = 3600 * SECOND

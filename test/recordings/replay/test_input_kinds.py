@@ -22,7 +22,7 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_typestore
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.replay.inputs import open_recording
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE

@@ -25,7 +25,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosHistory, QosReliability
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.types import Frame

@@ -29,7 +29,7 @@ from replay_bench import (
 from threshold_bench import picture
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.types import Frame
 

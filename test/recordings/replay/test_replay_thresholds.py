@@ -9,7 +9,7 @@ import pytest
 from replay_bench import BEGIN_S, SECOND, TOPIC, frame_table, image, write_bag
 from threshold_bench import NETWORK, calibration, picture
 
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.message_types import IMAGE
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec

@@ -10,13 +10,13 @@ from drive_frames import drive_results, made_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.message_fields import MessageOptions
+from trust_seg_ros.messages.fields import MessageOptions
+from trust_seg_ros.messages.render import MessageError, Rendering, ood_ids, segment_ids
 from trust_seg_ros.recordings.replay import segment_tables
 from trust_seg_ros.recordings.replay.frame_numbers import frame_table
 from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS, TEXT_COLUMNS, TRUE_FALSE_COLUMNS, WHOLE_COLUMNS
 from trust_seg_ros.recordings.replay.segment_rows import SEGMENT_COLUMNS, segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, TableError, merge_tables
-from trust_seg_ros.rendering import MessageError, Rendering, ood_ids, segment_ids
 
 NAMES = tuple(f"class {i}" for i in range(11))
 

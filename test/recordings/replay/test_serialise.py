@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trust_seg_ros.message_fields import DetectionFields, HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr, detections_cdr, image_cdr, labels_cdr
 

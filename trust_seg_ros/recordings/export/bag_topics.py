@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS
 
 LABEL_INFO, SEGMENTS = "label_info", "segments"

@@ -11,12 +11,12 @@ import numpy as np
 import rerun as rr
 
 from trust_seg_ros.evaluation.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
-from trust_seg_ros.image_messages import ImageError, RawImage, read_compressed, read_image
-from trust_seg_ros.image_pixels import to_rgb
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.detections import OOD, OOD_SCORE
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image
+from trust_seg_ros.messages.image_pixels import to_rgb
 from trust_seg_ros.paths import label_names
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
-from trust_seg_ros.rendering_detections import OOD, OOD_SCORE
 from trust_seg_ros.segmentation.labels import load_labels, made_up_palette
 
 NUMBERS = "numbers"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from trust_seg_ros.image_messages import ImageError, peek_header
+from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
 from trust_seg_ros.recordings.bag_types import is_node_output

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from trust_seg_ros.message_fields import HeaderFields, ImageFields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.recordings.bags import is_bag
 from trust_seg_ros.recordings.errors import NoImageTopic, NothingThere, SourceError, UnreadableFrame

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trust_seg_ros.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.thresholds import ThresholdSettings

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from trust_seg_ros.message_fields import MessageOptions
-from trust_seg_ros.rendering import Rendering
+from trust_seg_ros.messages.fields import MessageOptions
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTrust, TrustFrame
 
 CLASS, OOD = "class", "ood"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros.message_fields import DetectionFields, HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.recordings.replay.message_types import DETECTIONS, LABELS, type_store
 
 _LITTLE = sys.byteorder == "little"

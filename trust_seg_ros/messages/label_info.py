@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from trust_seg_ros.message_fields import LabelFields, label_fields
+from trust_seg_ros.messages.fields import LabelFields, label_fields
 from trust_seg_ros.thresholds import ThresholdSettings
 
 PERIOD_S = 1.0

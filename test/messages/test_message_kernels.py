@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.rendering_kernels import overlap, overlap_reference, paint, paint_reference
+from trust_seg_ros.messages.kernels import overlap, overlap_reference, paint, paint_reference
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trust_seg_ros.message_fields import DetectionFields
-from trust_seg_ros.rendering import Rendering
-from trust_seg_ros.rendering_kernels import overlap
+from trust_seg_ros.messages.fields import DetectionFields
+from trust_seg_ros.messages.kernels import overlap
+from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable
 
 OOD_SHARE = 0.5

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from trust_seg_ros.message_fields import DetectionFields, ImageFields
-from trust_seg_ros.rendering import (
+from trust_seg_ros.messages.detections import detections
+from trust_seg_ros.messages.fields import DetectionFields, ImageFields
+from trust_seg_ros.messages.render import (
     Rendering,
     confidence,
     entropy,
@@ -20,7 +21,6 @@ from trust_seg_ros.rendering import (
     segmentation,
     unreliable,
 )
-from trust_seg_ros.rendering_detections import detections
 from trust_seg_ros.types import Wanted
 
 GRADIENT = "gradient"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from trust_seg_ros.image_messages import ImageError, RawCompressed, RawImage
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage
 from trust_seg_ros.types import Frame
 
 _HOST_IS_BIG = sys.byteorder == "big"

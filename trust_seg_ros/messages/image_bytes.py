@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.message_fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields
 
 _BIG, _LITTLE = frozenset({0x0000, 0x0006}), frozenset({0x0001, 0x0007})
 """Encapsulation kinds of plain CDR (version 1, version 2), whose layout is the same for these messages."""

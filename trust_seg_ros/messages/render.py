@@ -14,8 +14,8 @@ import torch
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation import pictures
-from trust_seg_ros.message_fields import ImageFields, MessageOptions
-from trust_seg_ros.rendering_kernels import look_up, paint
+from trust_seg_ros.messages.fields import ImageFields, MessageOptions
+from trust_seg_ros.messages.kernels import look_up, paint
 from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame
 
 MAX_SEGMENT_ID = 65534
