@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 
-from trust_seg_ros.evaluation.panels import PanelContent
-from trust_seg_ros.evaluation.pictures import SIGNAL, UNKNOWN
+from trust_seg_ros.drawing.panels import PanelContent
+from trust_seg_ros.drawing.pictures import SIGNAL, UNKNOWN
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields
 from trust_seg_ros.node.demo_watch import FrameSet
 from trust_seg_ros.node.messages import detections_message, image_message

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from trust_seg_ros.evaluation.lettering import text_mask
-from trust_seg_ros.evaluation.panels import BACKGROUND
+from trust_seg_ros.drawing.lettering import text_mask
+from trust_seg_ros.drawing.panels import BACKGROUND
 from trust_seg_ros.evaluation.show_legend import Entry, bar, flow, swatch_size, title
 
 

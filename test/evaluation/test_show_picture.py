@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from show_findings import PALETTE, findings, stripes
 
-from trust_seg_ros.evaluation.pictures import PictureError, colour_map
+from trust_seg_ros.drawing.pictures import PictureError, colour_map
 from trust_seg_ros.evaluation.show_picture import MAX_WIDTH, picture
 from trust_seg_ros.evaluation.show_segments import red_green
 from trust_seg_ros.segmentation import LabelSet

@@ -125,7 +125,7 @@ def _scenes(args: argparse.Namespace) -> Iterator[_Picture]:
 
 
 def _tile(image: np.ndarray, labels: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    from trust_seg_ros.evaluation.pictures import label_picture, mark
+    from trust_seg_ros.drawing.pictures import label_picture, mark
     from trust_seg_ros.segmentation.labels import load_labels
 
     mask = label_picture(np.ascontiguousarray(labels, np.uint8), load_labels("camvid11").palette)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.datasets.corruptions.names import SEVERITIES
-from trust_seg_ros.evaluation.lettering import text_mask, write
+from trust_seg_ros.drawing.lettering import text_mask, write
 
 TEXT = 22
 """Height in pixels of a line of text."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trust_seg_ros.evaluation.pictures import PictureError
+from trust_seg_ros.drawing.pictures import PictureError
 from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segments import SegmentTargets, segment_table, targets

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.evaluation.lettering import text_mask, write
-from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT, INK
+from trust_seg_ros.drawing.lettering import text_mask, write
+from trust_seg_ros.drawing.panels import BACKGROUND, FAINT, INK
 
 Colour = tuple[int, int, int]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT
-from trust_seg_ros.evaluation.pictures import NEUTRAL, PictureError, as_bytes, colour_map, label_picture
+from trust_seg_ros.drawing.panels import BACKGROUND, FAINT
+from trust_seg_ros.drawing.pictures import NEUTRAL, PictureError, as_bytes, colour_map, label_picture
 from trust_seg_ros.evaluation.show import Findings
 from trust_seg_ros.evaluation.show_legend import Entry, bar, flow, strip, swatch_size, title
 from trust_seg_ros.evaluation.show_segments import hatch, outline, paint_segments, red_green, write_numbers

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation.lettering import text_mask
-from trust_seg_ros.evaluation.pictures import NEUTRAL
+from trust_seg_ros.drawing.lettering import text_mask
+from trust_seg_ros.drawing.pictures import NEUTRAL
 
 RED_GREEN = (
     (0.0, (176, 8, 32)),

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import torch
 
+from trust_seg_ros.drawing import pictures
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.evaluation import pictures
 from trust_seg_ros.messages.fields import ImageFields, MessageOptions
 from trust_seg_ros.messages.kernels import look_up, paint
 from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame

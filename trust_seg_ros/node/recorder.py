@@ -14,9 +14,9 @@ import numpy as np
 from rclpy.serialization import deserialize_message
 from vision_msgs.msg import Detection2DArray
 
+from trust_seg_ros.drawing.panels import PanelContent, PanelPainter
+from trust_seg_ros.drawing.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLabel
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter
-from trust_seg_ros.evaluation.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLabel
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.image_bytes import RawImage
 from trust_seg_ros.node.conversions import to_rgb

@@ -11,7 +11,7 @@ from drive_frames import drive_results, made_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.evaluation import pictures
+from trust_seg_ros.drawing import pictures
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering, overlay
 from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, ood_crop, ood_objects

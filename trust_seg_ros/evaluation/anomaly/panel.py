@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.drawing.pictures import colour_map, spotlight
+from trust_seg_ros.drawing.tiles import header, row_of
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, image_f1
 from trust_seg_ros.evaluation.anomaly.passes import Look, Seen, walk
-from trust_seg_ros.evaluation.pictures import colour_map, spotlight
-from trust_seg_ros.evaluation.tiles import header, row_of
 from trust_seg_ros.segments import ood_segments
 from trust_seg_ros.types import UNLABELLED
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation.lettering import write
-from trust_seg_ros.evaluation.panels import INK
-from trust_seg_ros.evaluation.pictures import colour_map, label_picture
-from trust_seg_ros.evaluation.tiles import GAP, TILE, header, row_of
+from trust_seg_ros.drawing.lettering import write
+from trust_seg_ros.drawing.panels import INK
+from trust_seg_ros.drawing.pictures import colour_map, label_picture
+from trust_seg_ros.drawing.tiles import GAP, TILE, header, row_of
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Seen, walk
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy

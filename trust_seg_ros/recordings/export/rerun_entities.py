@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import rerun as rr
 
-from trust_seg_ros.evaluation.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
+from trust_seg_ros.drawing.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image

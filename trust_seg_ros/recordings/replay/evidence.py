@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation import pictures
+from trust_seg_ros.drawing import pictures
 from trust_seg_ros.messages.render import Rendering, entropy_color, overlay
 from trust_seg_ros.recordings.replay.records import FramePicture, OodObject
 from trust_seg_ros.types import UNLABELLED, OodSegments, TrustFrame

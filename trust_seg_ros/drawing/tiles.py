@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation.lettering import write
-from trust_seg_ros.evaluation.panels import BACKGROUND, FAINT, INK
+from trust_seg_ros.drawing.lettering import write
+from trust_seg_ros.drawing.panels import BACKGROUND, FAINT, INK
 
 TILE, GAP = 440, 8
 """Width of a picture and of what is between two, in pixels."""

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from trust_seg_ros.evaluation import panels
-from trust_seg_ros.evaluation.lettering import text_mask, write
-from trust_seg_ros.evaluation.panels import PanelContent, PanelPainter, panel
-from trust_seg_ros.evaluation.pictures import SIGNAL, UNKNOWN, FlagLabel, PictureError
+from trust_seg_ros.drawing import panels
+from trust_seg_ros.drawing.lettering import text_mask, write
+from trust_seg_ros.drawing.panels import PanelContent, PanelPainter, panel
+from trust_seg_ros.drawing.pictures import SIGNAL, UNKNOWN, FlagLabel, PictureError
 
 PALETTE = np.array([[10, 20, 30], [200, 100, 50], [0, 0, 255]], np.uint8)
 NAMES = ("road", "car", "sky")

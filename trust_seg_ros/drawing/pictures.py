@@ -13,8 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from trust_seg_ros.drawing.lettering import text_mask
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.evaluation.lettering import text_mask
 from trust_seg_ros.types import UNLABELLED
 
 SIGNAL = (255, 190, 0)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trust_seg_ros.evaluation import pictures
+from trust_seg_ros.drawing import pictures
 
 PALETTE = np.array([[10, 20, 30], [200, 100, 50], [0, 0, 255]], np.uint8)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from trust_seg_ros.evaluation.lettering import text_mask, write
-from trust_seg_ros.evaluation.pictures import (
+from trust_seg_ros.drawing.lettering import text_mask, write
+from trust_seg_ros.drawing.pictures import (
     NEUTRAL,
     SIGNAL,
     FlagLabel,
