@@ -27,7 +27,6 @@ from rich.table import Table
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.outputs import OUTPUTS, wanted
 from trust_seg_ros.messages.render import Rendering
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.frame_work import read_frame
 from trust_seg_ros.recordings.replay.inputs import open_recording
@@ -36,7 +35,8 @@ from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.run import run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, Workers
-from trust_seg_ros.torch_threads import set_threads
+from trust_seg_ros.support.parallel import cores
+from trust_seg_ros.support.torch_threads import set_threads
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid" / "test" / "images"
 PICTURES, MOST_WORKERS = 120, 8

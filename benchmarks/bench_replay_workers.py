@@ -23,7 +23,6 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
@@ -32,6 +31,7 @@ from trust_seg_ros.recordings.replay.ray_workers import RayWorkers
 from trust_seg_ros.recordings.replay.run import Outcome, run_jobs
 from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, Workers
 from trust_seg_ros.recordings.sources import SyntheticSource
+from trust_seg_ros.support.parallel import cores
 
 
 def main() -> None:

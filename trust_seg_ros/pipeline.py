@@ -9,7 +9,6 @@ import numpy as np
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.laps import LapClock
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import ImageSize, OodModel
@@ -18,9 +17,10 @@ from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.support.laps import LapClock
+from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
 from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl, ThresholdMemory
-from trust_seg_ros.torch_threads import set_threads
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, PerturbedScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings

@@ -12,8 +12,8 @@ from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, paired_
 from trust_seg_ros.meta.collect import collect, default_workers
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.meta.store import MANIFEST, SegmentStore
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.support.parallel import cores
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_ament_and_launch_find_an_installation(prefix):
 
 def test_installed_package_finds_its_files(prefix):
     (site,) = prefix.glob("lib/python*/*-packages")
-    code = "from trust_seg_ros import paths; print(paths.__file__); print(paths.config_file('trust_seg.rviz'))"
+    code = "from trust_seg_ros.support import paths; print(paths.__file__); print(paths.config_file('trust_seg.rviz'))"
     env = os.environ | {"PYTHONPATH": str(site)}
     run = subprocess.run([sys.executable, "-c", code], cwd=prefix, env=env, capture_output=True, text=True, timeout=60)
     module, config = run.stdout.split()

@@ -235,8 +235,8 @@ def _export(args: argparse.Namespace, jobs: Sequence[Job], made: set[Path], cons
     for job in jobs:
         target = job.out / RERUN
         if args.rerun and job.complete and (job.out in made or not target.is_file()):
-            from trust_seg_ros.evaluation.bars import stage_bars
             from trust_seg_ros.recordings.export.rerun import count_messages, write_rrd
+            from trust_seg_ros.support.bars import stage_bars
 
             total = count_messages(job.out)
             with stage_bars(console) as announce:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 SEGMENT_FLAG = 255
 

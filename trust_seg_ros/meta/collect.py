@@ -14,9 +14,9 @@ from trust_seg_ros.meta.store import SegmentStore
 from trust_seg_ros.meta.store_folder import locked
 from trust_seg_ros.meta.store_identity import NetworkIdentity, agree
 from trust_seg_ros.meta.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.support.parallel import cores
 
 _WORTHWHILE = 16  # images; what a worker does with them takes as long as its start
 

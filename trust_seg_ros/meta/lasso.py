@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.support.jit import jit
 
 LAMBDAS = np.geomspace(0.5, 1e-5, 50)
 """Default path. At λ = 0.5 all coefficients are 0: the gradient is a covariance of a standardised metric with a

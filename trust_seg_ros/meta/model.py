@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trust_seg_ros.meta import json_parts
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
-from trust_seg_ros.meta.model_file import check_network, fingerprint, read_json, write_json
+from trust_seg_ros.support import json_parts
+from trust_seg_ros.support.json_file import check_network, fingerprint, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"

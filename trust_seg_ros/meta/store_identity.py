@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trust_seg_ros.meta.model_file import portable_name
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.support.json_file import portable_name
 from trust_seg_ros.types import Json
 
 TOLERANCE = 1e-3

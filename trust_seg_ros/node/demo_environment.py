@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trust_seg_ros.paths import config_file
+from trust_seg_ros.support.paths import config_file
 
 _SEGMENT_BYTES = 64 << 20
 _PARTICIPANTS = 3

@@ -23,8 +23,8 @@ from trust_seg_ros.node.conversions import to_rgb
 from trust_seg_ros.node.demo_watch import CAMERA, FrameSet
 from trust_seg_ros.node.foreign_messages import read_image
 from trust_seg_ros.node.slot import FrameSlot
-from trust_seg_ros.paths import label_names
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
+from trust_seg_ros.support.paths import label_names
 
 _LONGEST_GAP_S = 5.0
 _MOST_LABELS = 6

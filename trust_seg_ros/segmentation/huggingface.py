@@ -18,10 +18,10 @@ from typing import Any
 
 from torch import nn
 
-from trust_seg_ros.paths import label_names
 from trust_seg_ros.segmentation.errors import DependencyError, LabelError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from trust_seg_ros.support.paths import label_names
 
 STRIDE = 32
 """Multiple that sides are rounded to for a model without a fixed input size."""

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from trust_seg_ros.paths import PathsError, label_file
 from trust_seg_ros.segmentation.errors import LabelError
+from trust_seg_ros.support.paths import PathsError, label_file
 from trust_seg_ros.types import UNLABELLED
 
 MAX_CLASSES = 254
@@ -122,7 +122,7 @@ def made_up_palette(count: int) -> np.ndarray:
 
 
 def load_labels(name_or_path: str | Path) -> LabelSet:
-    """A shipped label set by name (``trust_seg_ros.paths.label_names`` lists them), or one from a YAML file.
+    """A shipped label set by name (``trust_seg_ros.support.paths.label_names`` lists them), or one from a YAML file.
 
     Args:
         name_or_path: ``camvid11``, or the path of a .yaml or .yml file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from trust_seg_ros.parallel import cores, work_together
+from trust_seg_ros.support.parallel import cores, work_together
 
 T = TypeVar("T")
 R = TypeVar("R")

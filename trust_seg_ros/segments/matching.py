@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
 from trust_seg_ros.segments.errors import MapShapeError, TargetError
 from trust_seg_ros.segments.labelling import Components, check_classes, find_components
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import UNLABELLED, SegmentTable
 
 Variant = Literal["component", "released"]

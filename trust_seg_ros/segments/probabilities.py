@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
 from trust_seg_ros.segments.labelling import Band
 from trust_seg_ros.segments.sum_kernels import add_probabilities
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.kernels import softmax_row, taps
 from trust_seg_ros.uncertainty.logits import prepare

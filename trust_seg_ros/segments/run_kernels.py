@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 UNLABELLED = 255
 

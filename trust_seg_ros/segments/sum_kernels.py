@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 UNLABELLED = 255
 _REORDER = {"reassoc", "contract"}  # lets a sum be taken in vector lanes; fixed order for one machine

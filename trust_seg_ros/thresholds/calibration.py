@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.model_file import check_network, portable_name, read_json, write_json
+from trust_seg_ros.support.json_file import check_network, portable_name, read_json, write_json
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.temperature import Temperature

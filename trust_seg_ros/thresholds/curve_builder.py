@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.types import UNLABELLED
 

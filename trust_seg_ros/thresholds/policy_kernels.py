@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 BLOCK = 8192
 """Values in a block: 32 KiB, so that several passes over one find it in the first- or second-level cache."""

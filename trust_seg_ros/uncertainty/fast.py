@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.uncertainty.fast import sums, tile_rows, tile_width, two_largest
 from trust_seg_ros.uncertainty.kernels import hold_rows, log_positive, taps
 from trust_seg_ros.uncertainty.threads import run_bands

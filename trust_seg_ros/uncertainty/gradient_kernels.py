@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,
     EXP_MIN,

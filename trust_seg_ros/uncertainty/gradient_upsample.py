@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, LOG_LEAST
 from trust_seg_ros.uncertainty.kernels import CONTRACT, hold_rows, log_positive, taps
 from trust_seg_ros.uncertainty.threads import run_bands

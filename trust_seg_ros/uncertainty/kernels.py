@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 CONTRACT = {"contract"}
 """Only the fusing of multiply and add; nothing that would reorder sums or assume the absence of NaN."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.uncertainty.fast import tile_rows, two_largest
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps
 from trust_seg_ros.uncertainty.errors import SettingError, StatisticsNeededError
 from trust_seg_ros.uncertainty.scores import max_logit

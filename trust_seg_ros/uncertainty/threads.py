@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from trust_seg_ros.parallel import cores, work_together
+from trust_seg_ros.support.parallel import cores, work_together
 
 _BANDS_PER_THREAD = 4
 _MIN_ROWS = 8

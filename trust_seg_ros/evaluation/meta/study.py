@@ -18,7 +18,7 @@ from trust_seg_ros.evaluation.meta.splits import Arrangement
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.meta.lasso import LAMBDAS
-from trust_seg_ros.parallel import cores
+from trust_seg_ros.support.parallel import cores
 
 ENTROPY_METRIC = "E"
 

@@ -15,9 +15,9 @@ from trust_seg_ros.datasets.arguments import (
     network_settings,
     open_split,
 )
-from trust_seg_ros.evaluation.bars import stage_bars
 from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
+from trust_seg_ros.support.bars import stage_bars
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 
 QUANTILES = 1500
 """Of the scores of misclassified and of other pixels of a sample: no bin holds much more than 1 / 1500 of either."""

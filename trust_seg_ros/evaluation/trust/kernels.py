@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trust_seg_ros.evaluation.trust.grid import bin_of
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import UNLABELLED
 
 _NONE = np.uint8(UNLABELLED)

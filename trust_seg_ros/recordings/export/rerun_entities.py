@@ -15,9 +15,9 @@ from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import to_rgb
-from trust_seg_ros.paths import label_names
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.segmentation.labels import load_labels, made_up_palette
+from trust_seg_ros.support.paths import label_names
 
 NUMBERS = "numbers"
 """Below the node: ``share`` (0..1), ``count`` and ``threshold`` hold its curves."""

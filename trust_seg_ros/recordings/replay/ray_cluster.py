@@ -17,8 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.recordings.replay.errors import ReplayError
+from trust_seg_ros.support.parallel import cores
 
 LOCAL, AUTO, CLIENT = "local", "auto", "ray://"
 CLIENT_PORT = 10001

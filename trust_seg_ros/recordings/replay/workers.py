@@ -12,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from trust_seg_ros.parallel import cores
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay.chunk_work import ChunkWork, finish_chunk
 from trust_seg_ros.recordings.replay.errors import ReplayError
@@ -20,6 +19,7 @@ from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.inputs import Recording, open_recording
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.options import SourceSpec
+from trust_seg_ros.support.parallel import cores
 
 _WARM_SIZE = (64, 96)
 _OPEN_RECORDINGS = 4

@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 CALLEE = """
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 FACTOR = {factor}
 @jit
 def scaled(x):
@@ -16,7 +16,7 @@ def scaled(x):
 """
 CALLER = """
 import numba
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 import callee
 @jit
 def run(x):
@@ -43,7 +43,7 @@ class Project:
 
     def run(self, **environment):
         environment = {"XDG_CACHE_HOME": str(self.home), **environment}
-        paths = [str(self.path), str(Path(__file__).parents[1])]
+        paths = [str(self.path), str(ROOT)]
         done = subprocess.run(
             [sys.executable, "caller.py"],
             cwd=self.path,
@@ -95,7 +95,7 @@ def test_truncated_code_is_compiled_over(project):
 AT_ONCE = """
 import numba.core.caching as caching
 import numpy as np
-from trust_seg_ros.jit import jit
+from trust_seg_ros.support.jit import jit
 def total(a):
     s = 0.0
     for k in range(a.shape[0]):
@@ -142,7 +142,7 @@ def test_compilation_switched_off_still_computes(project):
     done = subprocess.run(
         [sys.executable, "plain.py"],
         cwd=project.path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -151,10 +151,10 @@ def test_compilation_switched_off_still_computes(project):
 
 
 def test_importing_every_kernel_touches_no_files(tmp_path):
-    code = "from trust_seg_ros import rendering_kernels, segments, uncertainty"
+    code = "from trust_seg_ros import segments, uncertainty; import trust_seg_ros.messages.kernels"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
         timeout=120,

@@ -133,10 +133,10 @@ def _package_folder(name: str) -> Path:
 
 
 def _candidates(name: str) -> Iterator[Path]:
-    root = _HERE.parents[1]
+    root = _HERE.parents[2]
     if (root / "package.xml").is_file():
         yield root / name
-    prefixes = list(_HERE.parents[1:-1])  # <prefix>/lib/python3.x/site-packages/trust_seg_ros/paths.py
+    prefixes = list(_HERE.parents[2:-1])  # <prefix>/lib/python3.x/site-packages/trust_seg_ros/support/paths.py
     prefixes += [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     prefixes.append(Path(sys.prefix))
     for prefix in prefixes:

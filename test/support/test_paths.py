@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-from trust_seg_ros import paths
+from trust_seg_ros.support import paths
 
 
 def install(prefix: Path, *, share: bool) -> Path:
     """The module alone, where pip would put it; returns the folder to import it from."""
     site = prefix / "lib" / "python3" / "site-packages"
-    (site / "trust_seg_ros").mkdir(parents=True)
-    for name in ("__init__.py", "errors.py", "paths.py"):
-        shutil.copy(ROOT / "trust_seg_ros" / name, site / "trust_seg_ros")
+    (site / "trust_seg_ros" / "support").mkdir(parents=True)
+    for name in ("__init__.py", "errors.py", "support/__init__.py", "support/paths.py"):
+        shutil.copy(ROOT / "trust_seg_ros" / name, site / "trust_seg_ros" / name)
     if share:
         (prefix / "share" / "trust_seg_ros" / "config" / "labels").mkdir(parents=True)
     return site
@@ -26,7 +26,7 @@ def install(prefix: Path, *, share: bool) -> Path:
 
 def ask(site: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if k != "AMENT_PREFIX_PATH"} | {"PYTHONPATH": str(site)} | environment
-    command = [sys.executable, "-c", f"from trust_seg_ros import paths; {code}"]
+    command = [sys.executable, "-c", f"from trust_seg_ros.support import paths; {code}"]
     return subprocess.run(command, env=env, cwd=site, capture_output=True, text=True, timeout=60)
 
 

@@ -24,7 +24,7 @@ from typing import Any, TypeVar, overload
 import numba
 import numpy as np
 
-from trust_seg_ros.paths import cache_dir
+from trust_seg_ros.support.paths import cache_dir
 
 F = TypeVar("F", bound=Callable[..., Any])
 
