@@ -20,24 +20,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trust_seg_ros.commands.corrupt",
         "show corruptions of images, or write a shifted data set",
     ),
-    "train": ("trust_seg_ros.training.command", "train the embedded compact network"),
-    "finetune": ("trust_seg_ros.training.finetune_command", "maximise the entropy on what has no class"),
-    "fit": ("trust_seg_ros.meta.command", "fit the meta models of a network on a labelled data set"),
+    "train": ("trust_seg_ros.commands.train", "train the embedded compact network"),
+    "finetune": ("trust_seg_ros.commands.finetune", "maximise the entropy on what has no class"),
+    "fit": ("trust_seg_ros.commands.fit", "fit the meta models of a network on a labelled data set"),
     "calibrate": (
         "trust_seg_ros.commands.calibrate",
         "learn from labelled data which thresholds find how many mistakes",
     ),
     "evaluate": (
-        "trust_seg_ros.evaluation.meta.command",
+        "trust_seg_ros.commands.evaluate",
         "judge meta classification and regression: the tables and figures of MetaSeg",
     ),
     "benchmark": (
-        "trust_seg_ros.evaluation.anomaly.command",
+        "trust_seg_ros.commands.benchmark",
         "judge how well scores and OoD segments find what a network never learned",
     ),
-    "trust": ("trust_seg_ros.evaluation.trust.command", "judge which pixels can be trusted, clean and under shift"),
-    "show": ("trust_seg_ros.evaluation.show_command", "show what a network says of images, and how far to trust it"),
-    "miou": ("trust_seg_ros.evaluation.command", "judge how well a network segments a labelled data set"),
+    "trust": ("trust_seg_ros.commands.trust", "judge which pixels can be trusted, clean and under shift"),
+    "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
+    "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),
 }
 """Name -> (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.corruptions import Corruption, CorruptionError
-from trust_seg_ros.datasets.corruptions.apply import corrupt
-from trust_seg_ros.datasets.corruptions.arguments import (
+from trust_seg_ros.commands.corrupt_options import (
     add_corruption_arguments,
     corrupted_images,
     wished_corruptions,
 )
+from trust_seg_ros.datasets.corruptions import Corruption, CorruptionError
+from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.datasets.corruptions.folder import CorruptedFolder, corrupted
 from trust_seg_ros.datasets.folders import paired_folder, read_image
 from trust_seg_ros.datasets.layouts import open_dataset

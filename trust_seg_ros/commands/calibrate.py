@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
-from trust_seg_ros.datasets.arguments import (
+from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
     network_settings,
@@ -151,7 +151,7 @@ def _passed(
 ) -> Calibrator:
     from dataclasses import replace
 
-    from trust_seg_ros.meta.progress import collection_bar
+    from trust_seg_ros.commands.collect_progress import collection_bar
     from trust_seg_ros.thresholds.calibrate_pass import add_labelled, add_unknown, class_statistics
     from trust_seg_ros.uncertainty.score_names import STANDARDIZED
 

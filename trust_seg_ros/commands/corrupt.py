@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.datasets.corruptions.arguments import add_corruption_arguments, wished_corruptions
+from trust_seg_ros.commands.corrupt_options import add_corruption_arguments, wished_corruptions
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS
 from trust_seg_ros.errors import TrustSegError
 

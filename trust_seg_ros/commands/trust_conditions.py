@@ -113,7 +113,7 @@ def split_corruption(word: str, seed: int) -> tuple[Path, list[Corruption]]:
 
 
 def _opened(args: argparse.Namespace, root: Path, labels: LabelSet) -> LabelledFolder:
-    from trust_seg_ros.datasets.arguments import WHOLE, open_split
+    from trust_seg_ros.commands.data_options import WHOLE, open_split
     from trust_seg_ros.datasets.layouts import has_splits
 
     split = args.shifted_split

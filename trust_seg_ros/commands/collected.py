@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trust_seg_ros.datasets.arguments import network_settings, open_split
+from trust_seg_ros.commands.collect_progress import collection_bar
+from trust_seg_ros.commands.data_options import network_settings, open_split
 from trust_seg_ros.meta.collect import collect
 from trust_seg_ros.meta.features import chosen_features
-from trust_seg_ros.meta.progress import collection_bar
 from trust_seg_ros.meta.store import SegmentStore
 from trust_seg_ros.meta.store_folder import discard
 from trust_seg_ros.meta.store_rows import metric_names

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trust_seg_ros.datasets.arguments import (
+from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
     network_settings,
     open_split,
 )
-from trust_seg_ros.evaluation.trust.choices import ALL, check, chosen_look, chosen_watch, dropped
-from trust_seg_ros.evaluation.trust.conditions import add_shift_arguments, conditions
+from trust_seg_ros.commands.trust_choices import ALL, check, chosen_look, chosen_watch, dropped
+from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions
 from trust_seg_ros.support.bars import stage_bars
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from trust_seg_ros.datasets.arguments import add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
 
 if TYPE_CHECKING:
     from trust_seg_ros.training.finetune_settings import FineTuneSettings

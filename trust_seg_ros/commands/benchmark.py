@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trust_seg_ros.datasets.arguments import add_gradient_arguments, add_network_arguments, network_settings
-from trust_seg_ros.evaluation.anomaly.choices import ALL, check, chosen_look, chosen_plan, is_file
+from trust_seg_ros.commands.benchmark_choices import ALL, check, chosen_look, chosen_plan, is_file
+from trust_seg_ros.commands.data_options import add_gradient_arguments, add_network_arguments, network_settings
 from trust_seg_ros.meta.choices import FEATURES_HELP
 from trust_seg_ros.support.bars import stage_bars
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
+from trust_seg_ros.commands.fit_report import bar
 from trust_seg_ros.meta import load_meta_model
-from trust_seg_ros.meta.command_report import bar
 from trust_seg_ros.meta.fit import scores
 from trust_seg_ros.meta.store import MANIFEST, SegmentStore
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trust_seg_ros.datasets.arguments import add_data_arguments, network_settings, open_split
+from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.settings import NetworkSettings

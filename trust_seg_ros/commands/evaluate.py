@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trust_seg_ros.datasets.arguments import add_data_arguments
+from trust_seg_ros.commands.data_options import add_data_arguments
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 
@@ -108,14 +108,14 @@ def run(args: argparse.Namespace) -> int:
     if args.dataset is None:
         store = _stored(args, path)
     else:
-        from trust_seg_ros.meta.collected import collected
+        from trust_seg_ros.commands.collected import collected
 
         store = collected(args, _splits(args), path, console)
 
+    from trust_seg_ros.commands.fit_report import skipped_table
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.report import write
     from trust_seg_ros.evaluation.meta.study import study
-    from trust_seg_ros.meta.command_report import skipped_table
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trust_seg_ros.datasets.arguments import add_data_arguments
+from trust_seg_ros.commands.data_options import add_data_arguments
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 from trust_seg_ros.meta.errors import MetaModelError
 
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
-    from trust_seg_ros.meta import command_report as report
+    from trust_seg_ros.commands import fit_report as report
     from trust_seg_ros.meta.data import joined
     from trust_seg_ros.meta.fit import fit, scores
 
@@ -121,7 +121,7 @@ def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
 def _collected(args: argparse.Namespace, table: Path, console: Console) -> SegmentStore:
     args.split = args.split or [SPLIT]
     wanted = _wanted(args)  # a mistake is said before the network is loaded
-    from trust_seg_ros.meta.collected import collected
+    from trust_seg_ros.commands.collected import collected
 
     return collected(args, wanted, table, console)
 
