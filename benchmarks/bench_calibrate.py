@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from trust_seg_ros.thresholds.calibrate import Calibrator
+from trust_seg_ros.fitting.calibrate import Calibrator
 from trust_seg_ros.thresholds.calibration import load_calibration
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import LogitMaps

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from trust_seg_ros.datasets.folders import paired_folder
 from trust_seg_ros.datasets.synthetic import training_sample
-from trust_seg_ros.meta.collect import collect
+from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 SMALL = (96, 128)

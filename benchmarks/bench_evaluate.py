@@ -24,10 +24,10 @@ from bench_meta import random_segments
 from rich.console import Console
 from rich.table import Table
 
+from trust_seg_ros.fitting.store import SegmentStore, SplitEntry
+from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
+from trust_seg_ros.fitting.store_rows import row_schema
 from trust_seg_ros.meta.data import SegmentData
-from trust_seg_ros.meta.store import SegmentStore, SplitEntry
-from trust_seg_ros.meta.store_identity import NetworkIdentity, package_version
-from trust_seg_ros.meta.store_rows import row_schema
 
 PART_IMAGES = 64
 

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from trust_seg_ros.fitting.fit import fit, fit_linear, fit_logistic, statistics
+from trust_seg_ros.fitting.lasso import LassoPath, lasso_path
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import chosen_features, design_matrix
-from trust_seg_ros.meta.fit import fit, fit_linear, fit_logistic, statistics
-from trust_seg_ros.meta.lasso import LassoPath, lasso_path
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.segments import FEATURE_SETS
 from trust_seg_ros.types import SegmentTable

@@ -27,10 +27,10 @@ from rich.table import Table
 from trust_seg_ros.datasets.synthetic.sets import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.conformal_simulation import SimulatedRisk, conformal_simulation
+from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder
+from trust_seg_ros.fitting.segment_risk import image_losses, object_probabilities
 from trust_seg_ros.segmentation.loader import load_network
-from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder
 from trust_seg_ros.thresholds.curves import images_needed, least_alpha
-from trust_seg_ros.thresholds.segment_risk import image_losses, object_probabilities
 from trust_seg_ros.types import UNLABELLED
 
 IMAGES = "synthetic:seeds=50000-50399:kinds=sofa,ladder,crate,suitcase:rate=4"
@@ -199,10 +199,10 @@ def models(args: argparse.Namespace) -> tuple:
 def of_image(image: np.ndarray, truth: np.ndarray, network, meta, judge) -> Iterator[tuple]:
     """Name of the level, losses (k,) and share flagged (k,) at every threshold, of one image."""
     from trust_seg_ros import uncertainty
+    from trust_seg_ros.fitting.calibrate_pass import wrong_segments
     from trust_seg_ros.meta.features import required_set
     from trust_seg_ros.meta.ood_judge import fitted_threshold
     from trust_seg_ros.segments import segment_table
-    from trust_seg_ros.thresholds.calibrate_pass import wrong_segments
     from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
 
     answer = network.infer(image)

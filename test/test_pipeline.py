@@ -8,9 +8,9 @@ import pytest
 import torch
 from places import CAMVID, needs_camvid
 
+from trust_seg_ros.fitting.fit import fit
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData, load_meta_model
 from trust_seg_ros.meta.features import chosen_features
-from trust_seg_ros.meta.fit import fit
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import FEATURE_SETS, FeatureError, reference, segment_table
@@ -145,8 +145,8 @@ def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline
     """A coarse guard on a few test images; the numbers are in the model card."""
     from trust_seg_ros.datasets.folders import camvid
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
-    from trust_seg_ros.meta.collect import collect
-    from trust_seg_ros.meta.fit import scores
+    from trust_seg_ros.fitting.collect import collect
+    from trust_seg_ros.fitting.fit import scores
 
     folder = camvid(CAMVID, "test")
     some = replace(folder, samples=folder.samples[::12])

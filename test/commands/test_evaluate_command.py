@@ -9,7 +9,7 @@ import pytest
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.synthetic import training_sample
-from trust_seg_ros.meta.store import SegmentStore
+from trust_seg_ros.fitting.store import SegmentStore
 
 
 @pytest.fixture(scope="module")

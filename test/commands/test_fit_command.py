@@ -10,9 +10,9 @@ import pytest
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.commands.fit_report import bar
+from trust_seg_ros.fitting.fit import scores
+from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
 from trust_seg_ros.meta import load_meta_model
-from trust_seg_ros.meta.fit import scores
-from trust_seg_ros.meta.store import MANIFEST, SegmentStore
 
 
 @pytest.fixture

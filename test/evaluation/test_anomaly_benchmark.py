@@ -17,8 +17,8 @@ from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
+from trust_seg_ros.fitting.ood_fit import fit_ood
 from trust_seg_ros.meta.ood import OodData
-from trust_seg_ros.meta.ood_fit import fit_ood
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import ood_segment_table

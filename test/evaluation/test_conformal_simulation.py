@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.evaluation.conformal_simulation import conformal_simulation
-from trust_seg_ros.thresholds.curve_builder import CurveBuilder
+from trust_seg_ros.fitting.curve_builder import CurveBuilder
+from trust_seg_ros.fitting.segment_risk import image_losses
 from trust_seg_ros.thresholds.curves import CurveError, RiskCurve, TooFewImagesError
-from trust_seg_ros.thresholds.segment_risk import image_losses
 
 ALPHAS = (0.01, 0.05, 0.1, 0.2)
 GRID = np.linspace(0, 1, 257)

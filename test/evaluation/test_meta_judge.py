@@ -8,8 +8,8 @@ from meta_segments import segments
 
 from trust_seg_ros.evaluation.meta import judge as j
 from trust_seg_ros.evaluation.meta.splits import Run, by_image
+from trust_seg_ros.fitting.lasso import LAMBDAS
 from trust_seg_ros.meta.features import design_matrix
-from trust_seg_ros.meta.lasso import LAMBDAS
 
 NAMES = ("E", "D", "cprob_0", "cprob_1", "still")
 

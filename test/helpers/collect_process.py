@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from trust_seg_ros.datasets.folders import paired_folder
-from trust_seg_ros.meta.collect import collect
+from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from trust_seg_ros.thresholds.curve_builder import (
+from trust_seg_ros.fitting.curve_builder import (
     UNIT_GRID,
     CurveBuilder,
     count_wrong_reference,

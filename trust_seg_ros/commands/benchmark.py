@@ -126,8 +126,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
     from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.fitting.ood_fit import fit_ood
     from trust_seg_ros.meta.ood import load_ood_model
-    from trust_seg_ros.meta.ood_fit import fit_ood
 
     images = open_ood_images(args.dataset, args.split)
     fit_images = None if args.fit_on is None else open_ood_images(args.fit_on, args.split)

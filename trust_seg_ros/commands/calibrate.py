@@ -20,8 +20,8 @@ from trust_seg_ros.commands.data_options import (
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.datasets.ood_layouts import OodImages
-    from trust_seg_ros.thresholds.calibrate import Calibrator
-    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
+    from trust_seg_ros.fitting.calibrate import Calibrator
+    from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
     from trust_seg_ros.thresholds.calibration import Calibration
     from trust_seg_ros.types import Json
 
@@ -152,7 +152,7 @@ def _passed(
     from dataclasses import replace
 
     from trust_seg_ros.commands.collect_progress import collection_bar
-    from trust_seg_ros.thresholds.calibrate_pass import add_labelled, add_unknown, class_statistics
+    from trust_seg_ros.fitting.calibrate_pass import add_labelled, add_unknown, class_statistics
     from trust_seg_ros.uncertainty.score_names import STANDARDIZED
 
     splits = " + ".join(args.split)
@@ -172,7 +172,7 @@ def _summary(
     args: argparse.Namespace, plan: CalibrationPlan, folders: Sequence[LabelledFolder], unknown: OodImages | None
 ) -> Json:
     """How the calibration came to be: names and settings, but no places on this machine."""
-    from trust_seg_ros.meta.store_identity import package_version
+    from trust_seg_ros.fitting.store_identity import package_version
 
     summary: Json = {
         "data": args.dataset.expanduser().resolve().name,

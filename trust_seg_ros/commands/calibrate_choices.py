@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
+    from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
     from trust_seg_ros.thresholds.calibration import Calibration
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
@@ -75,8 +75,8 @@ def chosen_plan(
 ) -> tuple[CalibrationPlan, list[str]]:
     """What is computed of every image, and what cannot be."""
     from trust_seg_ros.errors import TrustSegError
+    from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
-    from trust_seg_ros.thresholds.calibrate_pass import CalibrationPlan
     from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
@@ -114,7 +114,7 @@ def _scores(
     wanted: Sequence[str], network: SegmentationNetwork, gradient: GradientSettings
 ) -> tuple[tuple[str, ...], list[str]]:
     """Scores asked for; of "all" those that the network can give, and why it cannot give the others."""
-    from trust_seg_ros.thresholds.calibrate_pass import missing_scores
+    from trust_seg_ros.fitting.calibrate_pass import missing_scores
     from trust_seg_ros.thresholds.calibration import CalibrationError
     from trust_seg_ros.uncertainty.score_names import SCORES
 

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from trust_seg_ros.commands.collect_progress import collection_bar
 from trust_seg_ros.commands.data_options import network_settings, open_split
-from trust_seg_ros.meta.collect import collect
+from trust_seg_ros.fitting.collect import collect
+from trust_seg_ros.fitting.store import SegmentStore
+from trust_seg_ros.fitting.store_folder import discard
+from trust_seg_ros.fitting.store_rows import metric_names
 from trust_seg_ros.meta.features import chosen_features
-from trust_seg_ros.meta.store import SegmentStore
-from trust_seg_ros.meta.store_folder import discard
-from trust_seg_ros.meta.store_rows import metric_names
 
 
 def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, console: Console) -> SegmentStore:

@@ -20,8 +20,8 @@ from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.meta.report import Report
     from trust_seg_ros.evaluation.meta.splits import Arrangement
+    from trust_seg_ros.fitting.store import SegmentStore
     from trust_seg_ros.meta.data import SegmentData
-    from trust_seg_ros.meta.store import SegmentStore
 
 EPILOG = """examples:
   trust-seg evaluate data/camvid --split test --out out/camvid
@@ -187,7 +187,7 @@ def _splits(args: argparse.Namespace) -> list[str]:
 
 def _stored(args: argparse.Namespace, path: Path) -> SegmentStore:
     """The table as it is; of one with a single split, that is meant where none is named."""
-    from trust_seg_ros.meta.store import SegmentStore
+    from trust_seg_ros.fitting.store import SegmentStore
 
     store = SegmentStore.open(path)
     if len(store.splits) == 1 and not getattr(args, "split_named", False):

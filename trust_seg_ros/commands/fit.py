@@ -14,8 +14,8 @@ from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_
 from trust_seg_ros.meta.errors import MetaModelError
 
 if TYPE_CHECKING:
+    from trust_seg_ros.fitting.store import SegmentStore
     from trust_seg_ros.meta.data import SegmentData
-    from trust_seg_ros.meta.store import SegmentStore
     from trust_seg_ros.types import Json
 
 EPILOG = """examples:
@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit; returns the exit status."""
     from trust_seg_ros.commands import fit_report as report
+    from trust_seg_ros.fitting.fit import fit, scores
     from trust_seg_ros.meta.data import joined
-    from trust_seg_ros.meta.fit import fit, scores
 
     console = Console()
     _check(args.out, args.workers)
@@ -109,7 +109,7 @@ def _wanted(args: argparse.Namespace) -> list[str]:
 
 def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
     """The table as it is; of one with a single split, that is meant where none is named."""
-    from trust_seg_ros.meta.store import SegmentStore
+    from trust_seg_ros.fitting.store import SegmentStore
 
     if args.fresh:
         raise MetaModelError("--fresh removes the segment table, but there is no DATASET to make it anew from")
@@ -132,7 +132,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
     import sklearn
     import torch
 
-    from trust_seg_ros.meta.store_identity import package_version
+    from trust_seg_ros.fitting.store_identity import package_version
 
     entries = [store.entry(split) for split in args.split]
     return {

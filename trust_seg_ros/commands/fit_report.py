@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.model import MetaModel
-from trust_seg_ros.meta.store import SegmentStore
 
 _STRONGEST = 12
 _HALF = 10  # width of a bar to either side

@@ -13,9 +13,9 @@ from trust_seg_ros.evaluation.anomaly.curves import best_f1
 from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, NO_LIMITS, SizeLimits
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress, cut, pool
+from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_out
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodModel
-from trust_seg_ros.meta.ood_fit import cross_validated, fit_ood, leave_one_out
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings

@@ -15,8 +15,8 @@ import numpy as np
 
 from trust_seg_ros.evaluation.meta.measures import accuracy, auroc, majority, r_squared, sigma
 from trust_seg_ros.evaluation.meta.splits import Run, halves
-from trust_seg_ros.meta.fit import fit_linear, fit_logistic, statistics
-from trust_seg_ros.meta.lasso import LassoPath, lasso_path
+from trust_seg_ros.fitting.fit import fit_linear, fit_logistic, statistics
+from trust_seg_ros.fitting.lasso import LassoPath, lasso_path
 
 FALSE_POSITIVE = "false positive"
 IOU_ADJ, IOU = "IoU_adj", "IoU"

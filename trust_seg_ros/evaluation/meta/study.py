@@ -15,9 +15,9 @@ from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.judge import Cell, Outcome, Problem, judge
 from trust_seg_ros.evaluation.meta.measures import accuracy, auroc, r_squared, sigma
 from trust_seg_ros.evaluation.meta.splits import Arrangement
+from trust_seg_ros.fitting.lasso import LAMBDAS
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
-from trust_seg_ros.meta.lasso import LAMBDAS
 from trust_seg_ros.support.parallel import cores
 
 ENTROPY_METRIC = "E"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.thresholds.calibrate import CLASS_STEP, Calibrator, open_grid
+from trust_seg_ros.fitting.calibrate import CLASS_STEP, Calibrator, open_grid
 from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
 from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 from trust_seg_ros.types import LogitMaps

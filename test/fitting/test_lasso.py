@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from trust_seg_ros.fitting.lasso import LAMBDAS, lasso_path, objective
 from trust_seg_ros.meta import MetaModelError
-from trust_seg_ros.meta.lasso import LAMBDAS, lasso_path, objective
 
 
 def problem(seed, n=300, m=6, collinear=False):
@@ -162,7 +162,7 @@ def test_fitting_twice_gives_the_same_numbers():
 
 
 def test_what_did_not_converge_is_said(monkeypatch, caplog):
-    monkeypatch.setattr("trust_seg_ros.meta.lasso._ROUNDS", 1)
+    monkeypatch.setattr("trust_seg_ros.fitting.lasso._ROUNDS", 1)
     x, y = problem(3)
     lasso_path(x, y, np.array([1e-3]))
     assert "LASSO at λ = 0.001: not converged" in caplog.text

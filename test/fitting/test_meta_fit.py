@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.fitting.fit import fit, fit_linear, fit_logistic, scores, statistics
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData
-from trust_seg_ros.meta.fit import fit, fit_linear, fit_logistic, scores, statistics
 
 
 def _data(n=600, seed=0, wrong_share=0.3):

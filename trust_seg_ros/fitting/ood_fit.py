@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from trust_seg_ros.fitting.fit import fit_logistic, statistics
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
-from trust_seg_ros.meta.fit import fit_logistic, statistics
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.meta.ood import OodData, OodModel, logistic
 from trust_seg_ros.types import Json

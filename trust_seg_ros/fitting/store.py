@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from trust_seg_ros.fitting.store_identity import NetworkIdentity
+from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.meta.store_identity import NetworkIdentity
-from trust_seg_ros.meta.store_rows import TARGETS, metric_names
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/segment-table"

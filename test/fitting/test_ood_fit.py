@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trust_seg_ros.fitting.fit import fit_logistic, statistics
+from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_out
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.fit import fit_logistic, statistics
 from trust_seg_ros.meta.ood import OodData, load_ood_model
-from trust_seg_ros.meta.ood_fit import cross_validated, fit_ood, leave_one_out
 
 
 def segments(n=120, images=6, seed=0):

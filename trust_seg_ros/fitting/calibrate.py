@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
+from trust_seg_ros.fitting.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
-from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.thresholds.curves import RecallCurve
-from trust_seg_ros.thresholds.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
 from trust_seg_ros.thresholds.shift import frame_mean
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps

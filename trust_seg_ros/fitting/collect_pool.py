@@ -43,7 +43,7 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFolder, threads: int) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
-    from trust_seg_ros.meta.collect_worker import Collector, one_thread
+    from trust_seg_ros.fitting.collect_worker import Collector, one_thread
 
     collector: Collector | None = None
     with one_thread(), suppress(EOFError, BrokenPipeError, ConnectionResetError):

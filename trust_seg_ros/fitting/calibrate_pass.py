@@ -12,14 +12,14 @@ from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.fitting.calibrate import DEFAULT_SCORES, FIRST, Calibrator
+from trust_seg_ros.fitting.segment_risk import object_probabilities
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-from trust_seg_ros.thresholds.calibrate import DEFAULT_SCORES, FIRST, Calibrator
 from trust_seg_ros.thresholds.calibration import CalibrationError
-from trust_seg_ros.thresholds.segment_risk import object_probabilities
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores

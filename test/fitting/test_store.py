@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from trust_seg_ros.meta.collect import collect
+from trust_seg_ros.fitting.collect import collect
+from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
+from trust_seg_ros.fitting.store_folder import discard, locked
 from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.meta.store import MANIFEST, SegmentStore
-from trust_seg_ros.meta.store_folder import discard, locked
 from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -154,7 +154,7 @@ def test_a_part_that_the_disk_withholds_is_kept(store, colours, blobs, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     before = store.parts("val")[0].read_bytes()
-    monkeypatch.setattr("trust_seg_ros.meta.store_writer.part_note", withheld)
+    monkeypatch.setattr("trust_seg_ros.fitting.store_writer.part_note", withheld)
     with pytest.raises(StoreError, match=r"part-00000.parquet: cannot be read .*Permission denied.* it is kept"):
         collect(colours, blobs, store.path, "val", workers=1)
     assert store.parts("val")[0].read_bytes() == before

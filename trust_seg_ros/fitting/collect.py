@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
-from trust_seg_ros.meta.collect_pool import Job, Pool, Result
-from trust_seg_ros.meta.collect_worker import Collector, one_thread, portable_reason, rows_answer
+from trust_seg_ros.fitting.collect_pool import Job, Pool, Result
+from trust_seg_ros.fitting.collect_worker import Collector, one_thread, portable_reason, rows_answer
+from trust_seg_ros.fitting.store import SegmentStore
+from trust_seg_ros.fitting.store_folder import locked
+from trust_seg_ros.fitting.store_identity import NetworkIdentity, agree
+from trust_seg_ros.fitting.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
 from trust_seg_ros.meta.errors import CollectError, StoreError
-from trust_seg_ros.meta.store import SegmentStore
-from trust_seg_ros.meta.store_folder import locked
-from trust_seg_ros.meta.store_identity import NetworkIdentity, agree
-from trust_seg_ros.meta.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.support.parallel import cores

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trust_seg_ros.fitting.store import MANIFEST, WORK
+from trust_seg_ros.fitting.store_rows import remove_quietly
 from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.meta.store import MANIFEST, WORK
-from trust_seg_ros.meta.store_rows import remove_quietly
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import pyarrow as pa
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
-from trust_seg_ros.meta.store_files import file_sizes, rows_note
-from trust_seg_ros.meta.store_folder import writing
-from trust_seg_ros.meta.store_identity import Answer, NetworkIdentity, answer_of
-from trust_seg_ros.meta.store_rows import FEATURES, image_rows, write_image
+from trust_seg_ros.fitting.store_files import file_sizes, rows_note
+from trust_seg_ros.fitting.store_folder import writing
+from trust_seg_ros.fitting.store_identity import Answer, NetworkIdentity, answer_of
+from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, write_image
 from trust_seg_ros.segmentation.network import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from trust_seg_ros.segments import ood_segments
-from trust_seg_ros.thresholds.curve_builder import UNIT_GRID, CurveBuilder
-from trust_seg_ros.thresholds.curves import CurveError, RiskOutOfReachError, TooFewImagesError
-from trust_seg_ros.thresholds.segment_risk import (
+from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder
+from trust_seg_ros.fitting.segment_risk import (
     image_losses,
     object_probabilities,
     object_risk_curve,
     segment_recall_curve,
     segment_risk_curve,
 )
+from trust_seg_ros.segments import ood_segments
+from trust_seg_ros.thresholds.curves import CurveError, RiskOutOfReachError, TooFewImagesError
 
 
 def test_hand_worked_segments():

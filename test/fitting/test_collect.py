@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, paired_folder
-from trust_seg_ros.meta.collect import collect, default_workers
+from trust_seg_ros.fitting.collect import collect, default_workers
+from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
 from trust_seg_ros.meta.errors import CollectError, StoreError
-from trust_seg_ros.meta.store import MANIFEST, SegmentStore
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.support.parallel import cores
 

@@ -18,12 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trust_seg_ros.datasets.folders import LabelledFolder
-from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.meta.store import MANIFEST, WORK, SegmentStore, SplitEntry
-from trust_seg_ros.meta.store_files import DAMAGE, file_sizes, first_change, read_or_remove, rows_by_image, rows_note
-from trust_seg_ros.meta.store_folder import check_ours, remove_parts
-from trust_seg_ros.meta.store_identity import NetworkIdentity, package_version
-from trust_seg_ros.meta.store_rows import (
+from trust_seg_ros.fitting.store import MANIFEST, WORK, SegmentStore, SplitEntry
+from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, first_change, read_or_remove, rows_by_image, rows_note
+from trust_seg_ros.fitting.store_folder import check_ours, remove_parts
+from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
+from trust_seg_ros.fitting.store_rows import (
     image_note,
     metric_names,
     part_note,
@@ -33,6 +32,7 @@ from trust_seg_ros.meta.store_rows import (
     write_image,
     write_part,
 )
+from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.types import UNLABELLED, Json
 
 PART_IMAGES = 64

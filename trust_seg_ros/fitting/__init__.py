@@ -1,0 +1,1 @@
+"""Labelled images → segment tables → meta models; labelled images → calibration."""
