@@ -15,9 +15,9 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from trust_seg_ros import cli
+from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
-from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.recordings.replay.message_types import IMAGE, type_store
 from trust_seg_ros.recordings.replay.serialise import image_cdr
 

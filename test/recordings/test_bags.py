@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from trust_seg_ros.bags.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.bags import BagSource, is_bag
-from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.sources import open_source
 
 rosbags = pytest.importorskip("rosbags", reason="needs the library rosbags")

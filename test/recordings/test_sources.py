@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from places import CAMVID, DATA, needs_camvid
 
-from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.bags.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.files import CameraSource, natural_key
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.recordings.sources import FrameSource, Looped, check_speed, open_source

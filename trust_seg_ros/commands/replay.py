@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from trust_seg_ros.recordings.errors import SourceError
+    from trust_seg_ros.bags.errors import SourceError
     from trust_seg_ros.recordings.replay.job import Job
     from trust_seg_ros.recordings.replay.options import ReplayOptions
     from trust_seg_ros.recordings.replay.run import Outcome
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[Path, SourceError]]:
     """What can be done, and what cannot be read."""
-    from trust_seg_ros.recordings.errors import SourceError
+    from trust_seg_ros.bags.errors import SourceError
     from trust_seg_ros.recordings.replay.options import SourceSpec
     from trust_seg_ros.recordings.replay.prepare import make_job, output_folders
 
@@ -199,7 +199,7 @@ def _topics(words: Sequence[str]) -> dict[str, str]:
 
 def _expanded(sources: Sequence[str]) -> list[Path]:
     """The recordings that are meant; a pattern may have been quoted, and finds other things, too."""
-    from trust_seg_ros.recordings.errors import NothingThere
+    from trust_seg_ros.bags.errors import NothingThere
 
     found: list[Path] = []
     for source in sources:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from trust_seg_ros.recordings.errors import SourceError
+from trust_seg_ros.bags.errors import SourceError
 from trust_seg_ros.recordings.replay.errors import NoRoomError, explained
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.run import Outcome

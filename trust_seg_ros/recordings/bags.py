@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trust_seg_ros.bags.errors import SourceError, UnreadableFrame
+from trust_seg_ros.bags.reader import BagReader
+from trust_seg_ros.bags.types import IMAGE_TYPES, STORAGE_SUFFIXES
 from trust_seg_ros.messages.image_bytes import ImageError, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import decompress, to_rgb
-from trust_seg_ros.recordings.bag_reader import BagReader
-from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, STORAGE_SUFFIXES
-from trust_seg_ros.recordings.errors import SourceError, UnreadableFrame
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.types import Frame
 

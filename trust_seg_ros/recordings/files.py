@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trust_seg_ros.bags.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, read_image
-from trust_seg_ros.recordings.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.section import WHOLE, Section
 from trust_seg_ros.types import Frame
 

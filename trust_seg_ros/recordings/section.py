@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from trust_seg_ros.recordings.errors import NothingThere, SourceError
+from trust_seg_ros.bags.errors import NothingThere, SourceError
 
 _ROUNDING_NS = 1000
 """Times are typed in decimals and stamps counted in nanoseconds: 0.3 s shall hold the frame at 0.3 s."""

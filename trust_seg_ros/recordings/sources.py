@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 
+from trust_seg_ros.bags.errors import NothingThere, SourceError
 from trust_seg_ros.recordings.bags import BagSource, is_bag
-from trust_seg_ros.recordings.errors import NothingThere, SourceError
 from trust_seg_ros.recordings.files import NANOSECONDS, CameraSource, FolderSource, VideoSource
 from trust_seg_ros.recordings.section import WHOLE, Section
 from trust_seg_ros.types import Frame

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from trust_seg_ros.bags.errors import SourceError
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions, label_fields
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.messages.render import ImageFields, Rendering
-from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.rerun import ExportError, count_messages, write_rrd
 from trust_seg_ros.recordings.replay.message_types import IMAGE, LABELS
 from trust_seg_ros.recordings.replay.serialise import image_cdr, labels_cdr

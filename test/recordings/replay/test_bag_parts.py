@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from ruamel.yaml import YAML
 
-from trust_seg_ros.recordings.bag_reader import BagTopic
+from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, file_name, join_metadata, part_metadata
 from trust_seg_ros.recordings.replay.message_types import type_store

@@ -24,10 +24,10 @@ from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosHistory, QosReliability
 
+from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.recordings.bag_reader import BagReader
 from trust_seg_ros.types import Frame
 
 FRAMES, CHUNK = 7, 3

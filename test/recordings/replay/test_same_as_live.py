@@ -30,8 +30,8 @@ from ros_bench import Bench, NodeProcess
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.messages.outputs import OUTPUTS
-from trust_seg_ros.recordings.bag_reader import BagReader
 
 TYPES = dict.fromkeys(OUTPUTS, Image) | {"segments": Detection2DArray, "label_info": LabelInfo}
 COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,

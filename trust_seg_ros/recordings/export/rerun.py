@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trust_seg_ros.bags.errors import SourceError
+from trust_seg_ros.bags.reader import BagMessage, BagReader
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain
-from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader
-from trust_seg_ros.recordings.errors import SourceError
 from trust_seg_ros.recordings.export.bag_topics import LABEL_INFO, SEGMENTS, BagTopics, CameraFinder, sort_topics
 from trust_seg_ros.recordings.replay.message_types import type_store
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from trust_seg_ros.recordings.bag_reader import BagTopic
+from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter
 
 _AHEAD_BYTES = 64 << 20

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from trust_seg_ros.recordings.bag_reader import BagTopic
+from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.recordings.replay.message_types import type_store
 
 NAME = "trust_seg"

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from trust_seg_ros.bags.reader import BagMessage, BagTopic
+from trust_seg_ros.bags.types import is_node_output
 from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.recordings.bag_reader import BagMessage, BagTopic
-from trust_seg_ros.recordings.bag_types import is_node_output
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, part_metadata
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row

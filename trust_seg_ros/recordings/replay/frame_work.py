@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trust_seg_ros.bags.reader import BagMessage
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import peek_header, read_compressed, read_image
@@ -16,7 +17,6 @@ from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.messages.outputs import GRADIENT, OUTPUTS, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.recordings.bag_reader import BagMessage
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions

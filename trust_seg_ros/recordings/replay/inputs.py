@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from trust_seg_ros.bags.errors import NoImageTopic, NothingThere, SourceError, UnreadableFrame
+from trust_seg_ros.bags.reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
-from trust_seg_ros.recordings.bag_reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.recordings.bags import is_bag
-from trust_seg_ros.recordings.errors import NoImageTopic, NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource, VideoReel, VideoSource
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
 from trust_seg_ros.recordings.replay.options import SourceSpec
@@ -24,7 +24,7 @@ _COMPRESSED = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 
 
 class Recording(Protocol):
-    """What a replay reads, as :class:`~trust_seg_ros.recordings.bag_reader.BagReader` has it."""
+    """What a replay reads, as :class:`~trust_seg_ros.bags.reader.BagReader` has it."""
 
     path: Path
     start_ns: int

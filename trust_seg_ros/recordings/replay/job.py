@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trust_seg_ros.recordings.errors import SourceError
+from trust_seg_ros.bags.errors import SourceError
 from trust_seg_ros.recordings.replay.bag_parts import NAME, SUFFIX, file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.recordings.errors import MissingLibrary
+from trust_seg_ros.bags.errors import MissingLibrary
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.messages.outputs import OUTPUTS
-from trust_seg_ros.recordings.bag_reader import BagTopic
 from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic
 

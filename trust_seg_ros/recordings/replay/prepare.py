@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trust_seg_ros.recordings.errors import NothingThere
+from trust_seg_ros.bags.errors import NothingThere
 from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.recordings.replay.inputs import open_recording
 from trust_seg_ros.recordings.replay.job import Job, fingerprint_of

@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trust_seg_ros.recordings.bag_merge import Part, merge_by_time
-from trust_seg_ros.recordings.bag_types import BagMessage, BagTopic, DamagedBag, Remarks
+from trust_seg_ros.bags.merge import Part, merge_by_time
+from trust_seg_ros.bags.types import BagMessage, BagTopic, DamagedBag, Remarks
 
 Entry = tuple[int, int, memoryview]
 """Time of recording in ns, channel, bytes of the message."""
@@ -92,7 +92,7 @@ class LooseMessages:
 
 
 class ChunkedFile:
-    """A :class:`~trust_seg_ros.recordings.bag_types.Storage` of chunks."""
+    """A :class:`~trust_seg_ros.bags.types.Storage` of chunks."""
 
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path, self._contents = path, contents
@@ -116,7 +116,7 @@ class ChunkedFile:
         return []
 
     def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
-        """See :class:`~trust_seg_ros.recordings.bag_types.Storage`."""
+        """See :class:`~trust_seg_ros.bags.types.Storage`."""
         wanted = frozenset(number for number, c in self._contents.channels.items() if (c.topic, c.type_name) in topics)
         if not wanted:
             return

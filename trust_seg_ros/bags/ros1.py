@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from rosbags.rosbag1.reader import Header, ReaderError, read_bytes
 
-from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry
-from trust_seg_ros.recordings.bag_ros1_records import (
+from trust_seg_ros.bags.chunks import Chunk, ChunkedFile, Contents, Entry
+from trust_seg_ros.bags.ros1_records import (
     BAG_HEADER,
     CHUNK,
     CHUNK_INFO,
@@ -26,8 +26,8 @@ from trust_seg_ros.recordings.bag_ros1_records import (
     read_chunk,
     record_head,
 )
-from trust_seg_ros.recordings.bag_types import DamagedBag
-from trust_seg_ros.recordings.salvage_ros1 import walk_ros1
+from trust_seg_ros.bags.salvage_ros1 import walk_ros1
+from trust_seg_ros.bags.types import DamagedBag
 
 
 def read_index(file: BinaryIO) -> Contents:

@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from trust_seg_ros.recordings.bag_types import BagMessage
+from trust_seg_ros.bags.types import BagMessage
 
 
 @dataclass(frozen=True)

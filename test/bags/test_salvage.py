@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from trust_seg_ros.recordings.bag_reader import BagReader
-from trust_seg_ros.recordings.errors import SourceError
+from trust_seg_ros.bags.errors import SourceError
+from trust_seg_ros.bags.reader import BagReader
 
 MESSAGES = drive(150, 30_000, step_ns=100_000_000)
 TEXTS = [(topic, time_ns, data[4:12_000].hex()) for topic, time_ns, data in MESSAGES]

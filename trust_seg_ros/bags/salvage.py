@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from trust_seg_ros.recordings.bag_chunks import Chunk, Entry
+from trust_seg_ros.bags.chunks import Chunk, Entry
 
 FoundChunk = tuple[Chunk, Counter[int]]
 """A chunk that can be read, and how many messages of which channel it holds."""

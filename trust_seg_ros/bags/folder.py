@@ -12,8 +12,8 @@ from backports import zstd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from trust_seg_ros.recordings.bag_definitions import qos_profiles
-from trust_seg_ros.recordings.bag_types import STORAGE_SUFFIXES, DamagedBag, Storage
+from trust_seg_ros.bags.definitions import qos_profiles
+from trust_seg_ros.bags.types import STORAGE_SUFFIXES, DamagedBag, Storage
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _METADATA = "metadata.yaml"
@@ -100,7 +100,9 @@ def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:
 
 
 def _open_plain(path: Path, magic: bytes) -> Storage:
-    from trust_seg_ros.recordings import bag_mcap, bag_ros1, bag_sqlite
+    from trust_seg_ros.bags import mcap as bag_mcap
+    from trust_seg_ros.bags import ros1 as bag_ros1
+    from trust_seg_ros.bags import sqlite as bag_sqlite
 
     for module, opened in (
         (bag_mcap, bag_mcap.open_mcap), (bag_sqlite, bag_sqlite.open_sqlite), (bag_ros1, bag_ros1.open_ros1)

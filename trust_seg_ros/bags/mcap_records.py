@@ -12,8 +12,8 @@ import lz4.frame
 from backports import zstd
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
-from trust_seg_ros.recordings.bag_chunks import Channel, Entry
-from trust_seg_ros.recordings.bag_definitions import (
+from trust_seg_ros.bags.chunks import Channel, Entry
+from trust_seg_ros.bags.definitions import (
     NO_DEFINITION,
     as_recorded,
     describe_topic,
@@ -21,7 +21,7 @@ from trust_seg_ros.recordings.bag_definitions import (
     qos_profiles,
     ros1_type_name,
 )
-from trust_seg_ros.recordings.bag_types import BagTopic, DamagedBag
+from trust_seg_ros.bags.types import BagTopic, DamagedBag
 
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, STATISTICS, DATA_END = 1, 2, 3, 4, 5, 6, 8, 11, 15

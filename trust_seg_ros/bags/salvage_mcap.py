@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trust_seg_ros.recordings.bag_chunks import Contents, Entry, LooseMessages
-from trust_seg_ros.recordings.bag_mcap_records import (
+from trust_seg_ros.bags.chunks import Contents, Entry, LooseMessages
+from trust_seg_ros.bags.mcap_records import (
     CHANNEL,
     CHUNK,
     DATA_END,
@@ -29,8 +29,8 @@ from trust_seg_ros.recordings.bag_mcap_records import (
     read_chunk,
     records,
 )
-from trust_seg_ros.recordings.bag_types import DamagedBag
-from trust_seg_ros.recordings.salvage import FoundChunk, ended_early, found_chunk, settle
+from trust_seg_ros.bags.salvage import FoundChunk, ended_early, found_chunk, settle
+from trust_seg_ros.bags.types import DamagedBag
 
 _FIRST_PRIVATE, _LAST_KNOWN = 0x80, DATA_END
 

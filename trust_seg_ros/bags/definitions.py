@@ -12,7 +12,7 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
-from trust_seg_ros.recordings.bag_types import BagTopic
+from trust_seg_ros.bags.types import BagTopic
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Qos

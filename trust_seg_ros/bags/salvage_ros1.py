@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from trust_seg_ros.recordings.bag_chunks import Contents
-from trust_seg_ros.recordings.bag_ros1_records import (
+from trust_seg_ros.bags.chunks import Contents
+from trust_seg_ros.bags.ros1_records import (
     CHUNK,
     CONNECTION,
     LARGEST_CHUNK,
@@ -15,8 +15,8 @@ from trust_seg_ros.recordings.bag_ros1_records import (
     read_chunk,
     record_head,
 )
-from trust_seg_ros.recordings.bag_types import DamagedBag
-from trust_seg_ros.recordings.salvage import ended_early, found_chunk, settle
+from trust_seg_ros.bags.salvage import ended_early, found_chunk, settle
+from trust_seg_ros.bags.types import DamagedBag
 
 
 def walk_ros1(name: str, file: BinaryIO, reason: str) -> Contents:

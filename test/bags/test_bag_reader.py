@@ -31,8 +31,8 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from ruamel.yaml import YAML
 
-from trust_seg_ros.recordings.bag_reader import BagReader
-from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
+from trust_seg_ros.bags.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
+from trust_seg_ros.bags.reader import BagReader
 
 QOS = Qos(
     QosHistory.KEEP_LAST, 5, QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL, QosTime(0, 0), QosTime(0, 0),

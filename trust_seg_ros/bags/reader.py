@@ -10,9 +10,10 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.recordings.bag_merge import Part, merge_by_time
-from trust_seg_ros.recordings.bag_topics import topics_of
-from trust_seg_ros.recordings.bag_types import (
+from trust_seg_ros.bags.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
+from trust_seg_ros.bags.merge import Part, merge_by_time
+from trust_seg_ros.bags.topics import topics_of
+from trust_seg_ros.bags.types import (
     IMAGE_TYPES,
     BagMessage,
     BagTopic,
@@ -21,10 +22,9 @@ from trust_seg_ros.recordings.bag_types import (
     Storage,
     is_node_output,
 )
-from trust_seg_ros.recordings.errors import MissingLibrary, NoImageTopic, NothingThere, SourceError
 
 if TYPE_CHECKING:
-    from trust_seg_ros.recordings.bag_folder import Metadata
+    from trust_seg_ros.bags.folder import Metadata
 
 __all__ = ["BagMessage", "BagReader", "BagTopic"]
 
@@ -203,7 +203,7 @@ def _require_library(path: Path) -> None:
 
 def _files_of_folder(folder: Path, remarks: Remarks) -> tuple[list[Path], Metadata | None]:
     """Storage files of a folder in the order in which they are read, and its metadata where they can be used."""
-    from trust_seg_ros.recordings.bag_folder import read_metadata, storage_files
+    from trust_seg_ros.bags.folder import read_metadata, storage_files
 
     present = storage_files(folder)
     try:
@@ -230,7 +230,7 @@ def _files_of_folder(folder: Path, remarks: Remarks) -> tuple[list[Path], Metada
 
 
 def _open_all(path: Path, files: Sequence[Path], scratch: ExitStack, remarks: Remarks) -> list[Storage]:
-    from trust_seg_ros.recordings.bag_folder import open_storage
+    from trust_seg_ros.bags.folder import open_storage
 
     storages: list[Storage] = []
     troubles = []

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from trust_seg_ros.recordings.bag_chunks import Chunk, ChunkedFile, Contents, Entry, LooseMessages
-from trust_seg_ros.recordings.bag_mcap_records import (
+from trust_seg_ros.bags.chunks import Chunk, ChunkedFile, Contents, Entry, LooseMessages
+from trust_seg_ros.bags.mcap_records import (
     CHANNEL,
     CHUNK,
     CHUNK_INDEX,
@@ -32,9 +32,9 @@ from trust_seg_ros.recordings.bag_mcap_records import (
     read_chunk,
     records,
 )
-from trust_seg_ros.recordings.bag_merge import Part
-from trust_seg_ros.recordings.bag_types import BagMessage, DamagedBag
-from trust_seg_ros.recordings.salvage_mcap import walk_mcap
+from trust_seg_ros.bags.merge import Part
+from trust_seg_ros.bags.salvage_mcap import walk_mcap
+from trust_seg_ros.bags.types import BagMessage, DamagedBag
 
 _FOOTER_BYTES = 9 + 20 + len(MAGIC)
 _CHUNK_INDEX_HEAD = struct.Struct("<QQQQ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from trust_seg_ros.recordings.errors import SourceError
+from trust_seg_ros.bags.errors import SourceError
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Qos

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.recordings.bag_types import IMAGE_TYPES, BagTopic, Remarks, Storage
+from trust_seg_ros.bags.types import IMAGE_TYPES, BagTopic, Remarks, Storage
 
 if TYPE_CHECKING:
-    from trust_seg_ros.recordings.bag_folder import Metadata
+    from trust_seg_ros.bags.folder import Metadata
 
 
 def topics_of(storages: Sequence[Storage], metadata: Metadata | None, remarks: Remarks) -> dict[str, BagTopic]:
@@ -53,7 +53,7 @@ def _by_files(files: Sequence[Sequence[BagTopic]], remarks: Remarks) -> dict[str
 
 def _with_metadata(topics: dict[str, BagTopic], metadata: Metadata) -> dict[str, BagTopic]:
     """Topics with the hashes, QoS profiles and silent topics that only metadata.yaml knows."""
-    from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, describe_topic
+    from trust_seg_ros.bags.definitions import NO_DEFINITION, describe_topic
 
     found = dict(topics)
     for name, stated in metadata.topics.items():

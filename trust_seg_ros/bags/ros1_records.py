@@ -17,9 +17,9 @@ import lz4.frame
 from rosbags.interfaces import MessageDefinition
 from rosbags.rosbag1.reader import Header, ReaderError, read_uint32
 
-from trust_seg_ros.recordings.bag_chunks import Channel, Entry
-from trust_seg_ros.recordings.bag_definitions import LATCHED, describe_topic, from_ros1, ros1_type_name
-from trust_seg_ros.recordings.bag_types import BagTopic, DamagedBag
+from trust_seg_ros.bags.chunks import Channel, Entry
+from trust_seg_ros.bags.definitions import LATCHED, describe_topic, from_ros1, ros1_type_name
+from trust_seg_ros.bags.types import BagTopic, DamagedBag
 
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG_HEADER, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 5, 6, 7

@@ -15,10 +15,10 @@ from pathlib import Path
 import apsw
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
-from trust_seg_ros.recordings.bag_definitions import NO_DEFINITION, as_recorded, describe_topic, qos_profiles
-from trust_seg_ros.recordings.bag_types import BagMessage, BagTopic, DamagedBag, Remarks
-from trust_seg_ros.recordings.salvage import ended_early
-from trust_seg_ros.recordings.salvage_sqlite import DAMAGE, Rows, page_bytes, salvage_rows, tolerant_connection
+from trust_seg_ros.bags.definitions import NO_DEFINITION, as_recorded, describe_topic, qos_profiles
+from trust_seg_ros.bags.salvage import ended_early
+from trust_seg_ros.bags.salvage_sqlite import DAMAGE, Rows, page_bytes, salvage_rows, tolerant_connection
+from trust_seg_ros.bags.types import BagMessage, BagTopic, DamagedBag, Remarks
 
 MAGIC = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
@@ -45,7 +45,7 @@ class _Table:
 
 
 class SqliteFile:
-    """A :class:`~trust_seg_ros.recordings.bag_types.Storage` of SQLite; see :func:`open_sqlite`."""
+    """A :class:`~trust_seg_ros.bags.types.Storage` of SQLite; see :func:`open_sqlite`."""
 
     def __init__(self, path: Path, table: _Table, total: int, span: tuple[int, int]) -> None:
         self.path, self.remarks = path, Remarks()
@@ -73,7 +73,7 @@ class SqliteFile:
         return storage
 
     def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
-        """See :class:`~trust_seg_ros.recordings.bag_types.Storage`."""
+        """See :class:`~trust_seg_ros.bags.types.Storage`."""
         wanted = {number for number, t in self._table.topics.items() if (t.name, t.type_name) in topics}
         if not wanted:
             return
