@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from trust_seg_ros.datasets.folders import paired_folder
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.synthetic import training_sample
 
 SMALL = (96, 128)
 DISTINCT = 25

@@ -21,12 +21,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.replay import evidence, frame_numbers, segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, merge_tables
+from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.types import Frame, TrustFrame
 
 PASSES = 9

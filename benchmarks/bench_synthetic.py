@@ -16,7 +16,7 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from trust_seg_ros.datasets.synthetic import WEATHERS, DriveSettings, SyntheticDrive, training_sample
+from trust_seg_ros.synthetic import WEATHERS, DriveSettings, SyntheticDrive, training_sample
 
 SIZES = ((240, 320), (360, 480), (384, 640), (540, 960), (720, 1280), (1080, 1920))
 GOAL_SIZE, GOAL_FPS = (384, 640), 20.0

@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from trust_seg_ros.datasets.synthetic.sets import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.conformal_simulation import SimulatedRisk, conformal_simulation
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder
 from trust_seg_ros.fitting.segment_risk import image_losses, object_probabilities
 from trust_seg_ros.segmentation.loader import load_network
+from trust_seg_ros.synthetic.sets import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.thresholds.curves import images_needed, least_alpha
 from trust_seg_ros.types import UNLABELLED
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from places import ROOT
 
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.meta import load_meta_model
+from trust_seg_ros.synthetic import training_sample
 
 GUIDE = ROOT / "docs" / "library.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation import load_network
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps

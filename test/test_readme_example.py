@@ -6,7 +6,7 @@ import cv2
 from places import CAMVID, ROOT
 
 from trust_seg_ros.datasets.folders import read_image
-from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.synthetic import training_sample
 
 IMAGES = CAMVID / "test" / "images"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds.calibration import load_calibration
 from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.meta import load_meta_model
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.types import Frame
 
 

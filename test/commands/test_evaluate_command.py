@@ -8,8 +8,8 @@ import cv2
 import pytest
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.fitting.store import SegmentStore
+from trust_seg_ros.synthetic import training_sample
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from places import CAMVID, needs_camvid
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.synthetic import training_sample
 
 
 @pytest.fixture(scope="module")

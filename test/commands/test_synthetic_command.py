@@ -5,8 +5,8 @@ import pytest
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.folders import read_image
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.synthetic import training_sample
 
 
 def write(out, *more):

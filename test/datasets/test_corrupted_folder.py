@@ -16,8 +16,8 @@ from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.datasets.corruptions.folder import CorruptedFolder, corrupted
 from trust_seg_ros.datasets.folders import paired_folder, read_image
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.synthetic import training_sample
 
 
 @pytest.fixture

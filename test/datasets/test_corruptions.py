@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trust_seg_ros.datasets.corruptions import CORRUPTIONS, SEVERITIES, Corruption, CorruptionError, parse_corruption
 from trust_seg_ros.datasets.corruptions.apply import FAMILIES, _generator, corrupt
 from trust_seg_ros.datasets.corruptions.pixels import disc_kernel, line_kernel
-from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.synthetic import training_sample
 
 KINDS = tuple(CORRUPTIONS)
 FOG_7_A = 8096217650892224739

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.drawing.pictures import PictureError
 from trust_seg_ros.evaluation.show import beyond_fitting, examine
 from trust_seg_ros.meta import LinearPart, MetaModel
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import apply_ignore, components, targets
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds import ThresholdError, Thresholds
 from trust_seg_ros.types import Frame
 

@@ -9,7 +9,6 @@ import pytest
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import paired_folder
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.fitting.calibrate_pass import (
     CalibrationPlan,
     add_labelled,
@@ -22,6 +21,7 @@ from trust_seg_ros.fitting.calibrate_pass import (
 from trust_seg_ros.meta.shipped import chosen_meta
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import apply_ignore, segment_table, targets
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS

@@ -13,12 +13,12 @@ import pytest
 from places import HELPERS
 
 from trust_seg_ros.datasets.folders import paired_folder
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.fitting.collect_pool import Pool
 from trust_seg_ros.fitting.store import WORK
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.synthetic import training_sample
 
 PROCESS = HELPERS / "collect_process.py"
 

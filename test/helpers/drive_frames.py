@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import ood_segments, segment_table
+from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps

@@ -16,10 +16,10 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from trust_seg_ros import cli
 from trust_seg_ros.bags.reader import BagReader
-from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.recordings.replay.message_types import IMAGE, type_store
 from trust_seg_ros.recordings.replay.serialise import image_cdr
+from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 
 SECOND = 1_000_000_000
 BEGIN_S = 1_600_000_000

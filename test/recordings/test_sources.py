@@ -226,7 +226,7 @@ def test_video_without_frames(tmp_path):
 
 
 def test_synthetic_drive_is_seeded_and_sized():
-    pytest.importorskip("trust_seg_ros.datasets.synthetic", reason="the synthetic drive is not there yet")
+    pytest.importorskip("trust_seg_ros.synthetic", reason="the synthetic drive is not there yet")
     first = list(itertools.islice(open_source("synthetic", size=(96, 160), seed=3, rate=20), 3))
     again = list(itertools.islice(open_source("synthetic", size=(96, 160), seed=3, rate=20), 3))
     assert [f.stamp_ns for f in first] == [0, 50_000_000, 100_000_000]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.datasets.folders import DatasetError
-from trust_seg_ros.datasets.synthetic import CLASS_NAMES, training_sample
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.synthetic import CLASS_NAMES, training_sample
 from trust_seg_ros.training.crops import as_seen, crop_size, cropped, cut_object, paste
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.mixing import Joined, MixSettings, Mixture

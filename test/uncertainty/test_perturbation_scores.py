@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from trust_seg_ros.datasets.synthetic import training_sample
 from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError, SettingError
 from trust_seg_ros.uncertainty.maps import uncertainty_maps

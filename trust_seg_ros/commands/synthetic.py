@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.commands.options import image_size
-from trust_seg_ros.datasets.synthetic.settings import UNKNOWN_KINDS, WEATHERS
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS
 
 EPILOG = """examples:
   trust-seg synthetic --out drive --frames 100
@@ -98,7 +98,7 @@ _Picture = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _drive(args: argparse.Namespace) -> Iterator[_Picture]:
-    from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
+    from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 
     settings = DriveSettings(
         size=args.size,
@@ -114,7 +114,7 @@ def _drive(args: argparse.Namespace) -> Iterator[_Picture]:
 
 
 def _scenes(args: argparse.Namespace) -> Iterator[_Picture]:
-    from trust_seg_ros.datasets.synthetic import SyntheticSet
+    from trust_seg_ros.synthetic import SyntheticSet
     from trust_seg_ros.types import UNLABELLED
 
     last = args.seed + args.frames - 1

@@ -25,8 +25,8 @@ import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, read_image, read_values
-from trust_seg_ros.datasets.synthetic import SyntheticSet, parse_synthetic_set
-from trust_seg_ros.datasets.synthetic.sets import PREFIX
+from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
+from trust_seg_ros.synthetic.sets import PREFIX
 from trust_seg_ros.types import UNLABELLED
 
 LAYOUTS = (

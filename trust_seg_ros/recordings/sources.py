@@ -69,7 +69,7 @@ class SyntheticSource:
         return f"synthetic drive {self.size[1]}x{self.size[0]}, seed {self.seed}{weather}, at {self.rate:g} Hz"
 
     def __iter__(self) -> Iterator[Frame]:
-        from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive
+        from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 
         drive = SyntheticDrive(DriveSettings(self.size, self.seed, self.rate, self.weather))
         index = 0

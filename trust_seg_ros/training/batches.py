@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.datasets.folders import LabelledFolder
-from trust_seg_ros.datasets.synthetic import training_sample
+from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.training.augment import jitter_colours, random_crop
 from trust_seg_ros.training.settings import TrainSettings
 

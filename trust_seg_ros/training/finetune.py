@@ -19,11 +19,11 @@ from torch import nn
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.layouts import has_splits
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
-from trust_seg_ros.datasets.synthetic.sets import PREFIX, parse_synthetic_set
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.preprocess import normalised
 from trust_seg_ros.segmentation.trainable import load_trainable
+from trust_seg_ros.synthetic.sets import PREFIX, parse_synthetic_set
 from trust_seg_ros.training.batches import made_ahead
 from trust_seg_ros.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
 from trust_seg_ros.training.errors import TrainingError

@@ -13,9 +13,9 @@ import numpy as np
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, pair_up
 from trust_seg_ros.datasets.layouts import open_dataset
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
-from trust_seg_ros.datasets.synthetic import CLASS_NAMES, SyntheticSet, parse_synthetic_set
-from trust_seg_ros.datasets.synthetic.sets import PREFIX
 from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.synthetic import CLASS_NAMES, SyntheticSet, parse_synthetic_set
+from trust_seg_ros.synthetic.sets import PREFIX
 from trust_seg_ros.training.ood_losses import OOD
 from trust_seg_ros.types import UNLABELLED
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive, SyntheticDriveError, training_sample
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive, SyntheticDriveError, training_sample
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.canvas import Sprite, make_sprite
+from trust_seg_ros.synthetic.canvas import Sprite, make_sprite
 
 PEOPLE, STEPS, CYCLISTS, SIGNS = 16, 6, 8, 12
 PM = 110.0

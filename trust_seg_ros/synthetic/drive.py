@@ -7,18 +7,18 @@ from numbers import Integral
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.layout import Street
-from trust_seg_ros.datasets.synthetic.scene import Scene
-from trust_seg_ros.datasets.synthetic.settings import (
+from trust_seg_ros.synthetic.camera import Camera, depth_code
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.layout import Street
+from trust_seg_ros.synthetic.scene import Scene
+from trust_seg_ros.synthetic.settings import (
     WEATHERS,
     DriveFrame,
     DriveSettings,
     SyntheticDriveError,
 )
-from trust_seg_ros.datasets.synthetic.vehicles import Lamp
-from trust_seg_ros.datasets.synthetic.weather import draw_look, glow, light_and_haze, paint_sky, reflect, sensor
+from trust_seg_ros.synthetic.vehicles import Lamp
+from trust_seg_ros.synthetic.weather import draw_look, glow, light_and_haze, paint_sky, reflect, sensor
 
 
 class SyntheticDrive:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.dice import Dice
-from trust_seg_ros.datasets.synthetic.people import SIGNS
-from trust_seg_ros.datasets.synthetic.plants import TREES
-from trust_seg_ros.datasets.synthetic.textures import FACADES, facade
-from trust_seg_ros.datasets.synthetic.vehicles import BODY_NAMES, PAINTS, Vehicle
+from trust_seg_ros.synthetic.dice import Dice
+from trust_seg_ros.synthetic.people import SIGNS
+from trust_seg_ros.synthetic.plants import TREES
+from trust_seg_ros.synthetic.textures import FACADES, facade
+from trust_seg_ros.synthetic.vehicles import BODY_NAMES, PAINTS, Vehicle
 
 DISTRICT_M = 150.0
 JUNCTION_M = 11.0

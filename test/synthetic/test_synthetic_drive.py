@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.datasets.synthetic import (
+from trust_seg_ros.synthetic import (
     CLASS_NAMES,
     UNKNOWN_KINDS,
     WEATHERS,
@@ -58,7 +58,7 @@ def test_a_frame_does_not_depend_on_what_was_asked_before(weather):
 
 def test_another_process_draws_the_same_bits():
     code = (
-        "import hashlib; from trust_seg_ros.datasets.synthetic import DriveSettings, SyntheticDrive\n"
+        "import hashlib; from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive\n"
         "f = SyntheticDrive(DriveSettings(size=(96, 160), seed=5)).frame(123)\n"
         "print(hashlib.sha256(f.image.tobytes() + f.labels.tobytes() + f.unknown.tobytes()).hexdigest())"
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic import textures
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, House, Street
-from trust_seg_ros.datasets.synthetic.settings import BUILDING
+from trust_seg_ros.synthetic import textures
+from trust_seg_ros.synthetic.camera import Camera, depth_code
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.layout import DISTRICT_M, House, Street
+from trust_seg_ros.synthetic.settings import BUILDING
 
 DEPTH_M = 9.0
 

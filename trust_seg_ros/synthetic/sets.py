@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.drive import training_sample
-from trust_seg_ros.datasets.synthetic.settings import UNKNOWN_KINDS, DriveSettings, SyntheticDriveError
+from trust_seg_ros.synthetic.drive import training_sample
+from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, DriveSettings, SyntheticDriveError
 
 PREFIX = "synthetic:"
 FORM = "synthetic:seeds=FIRST-LAST[:kinds=KIND,KIND][:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic import textures
-from trust_seg_ros.datasets.synthetic.camera import DEPTH_SCALE_M, Camera
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, JUNCTION_M, District, Street
-from trust_seg_ros.datasets.synthetic.settings import PAVEMENT, ROAD, TREE
+from trust_seg_ros.synthetic import textures
+from trust_seg_ros.synthetic.camera import DEPTH_SCALE_M, Camera
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.layout import DISTRICT_M, JUNCTION_M, District, Street
+from trust_seg_ros.synthetic.settings import PAVEMENT, ROAD, TREE
 
 FAR_M = 150.0
 _LABELS = np.array([ROAD, PAVEMENT, PAVEMENT, TREE], np.uint8)

@@ -7,11 +7,11 @@ from functools import cache
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.settings import CAR
-from trust_seg_ros.datasets.synthetic.textures import fractal
-from trust_seg_ros.datasets.synthetic.vehicle_mesh import BODIES, LAMP, SHADOW, STRIP, Paint, Tone, mesh
+from trust_seg_ros.synthetic.camera import Camera, depth_code
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.settings import CAR
+from trust_seg_ros.synthetic.textures import fractal
+from trust_seg_ros.synthetic.vehicle_mesh import BODIES, LAMP, SHADOW, STRIP, Paint, Tone, mesh
 
 BODY_NAMES = tuple(BODIES)
 PAINTS = (

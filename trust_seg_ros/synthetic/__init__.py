@@ -4,9 +4,9 @@ The 11 classes are CamVid's; grass and hedges count as Tree there, and so they d
 are Road. Nothing is read from disk; every picture follows from a seed.
 """
 
-from trust_seg_ros.datasets.synthetic.drive import SyntheticDrive, training_sample
-from trust_seg_ros.datasets.synthetic.sets import SyntheticSet, parse_synthetic_set
-from trust_seg_ros.datasets.synthetic.settings import (
+from trust_seg_ros.synthetic.drive import SyntheticDrive, training_sample
+from trust_seg_ros.synthetic.sets import SyntheticSet, parse_synthetic_set
+from trust_seg_ros.synthetic.settings import (
     CLASS_NAMES,
     UNKNOWN_KINDS,
     WEATHERS,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trust_seg_ros.datasets.synthetic import (
+from trust_seg_ros.synthetic import (
     UNKNOWN_KINDS,
     SyntheticDriveError,
     SyntheticSet,

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trust_seg_ros.datasets.synthetic import UNKNOWN_KINDS, DriveSettings, SyntheticDrive
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code, depth_of_codes
-from trust_seg_ros.datasets.synthetic.canvas import Canvas, make_sprite
-from trust_seg_ros.datasets.synthetic.dice import Dice
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, JUNCTION_M, Street
-from trust_seg_ros.datasets.synthetic.movers import unknown_things
-from trust_seg_ros.datasets.synthetic.textures import asphalt, fractal
-from trust_seg_ros.datasets.synthetic.unknowns import VARIANTS, unknown
+from trust_seg_ros.synthetic import UNKNOWN_KINDS, DriveSettings, SyntheticDrive
+from trust_seg_ros.synthetic.camera import Camera, depth_code, depth_of_codes
+from trust_seg_ros.synthetic.canvas import Canvas, make_sprite
+from trust_seg_ros.synthetic.dice import Dice
+from trust_seg_ros.synthetic.layout import DISTRICT_M, JUNCTION_M, Street
+from trust_seg_ros.synthetic.movers import unknown_things
+from trust_seg_ros.synthetic.textures import asphalt, fractal
+from trust_seg_ros.synthetic.unknowns import VARIANTS, unknown
 
 
 def camera(bend: float = 0.001) -> Camera:

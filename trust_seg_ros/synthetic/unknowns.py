@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.canvas import Sprite
-from trust_seg_ros.datasets.synthetic.people import Figure
+from trust_seg_ros.synthetic.canvas import Sprite
+from trust_seg_ros.synthetic.people import Figure
 
 VARIANTS = 5
 ANIMALS = ("deer", "cow", "dog", "sheep")

@@ -8,10 +8,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_of_codes
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.settings import ROAD
-from trust_seg_ros.datasets.synthetic.textures import clouds, noise_tile
+from trust_seg_ros.synthetic.camera import Camera, depth_of_codes
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.settings import ROAD
+from trust_seg_ros.synthetic.textures import clouds, noise_tile
 
 CLOUD_VARIANTS = 10
 

@@ -7,13 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic import layout, movers, people, plants, vehicles
-from trust_seg_ros.datasets.synthetic.backdrop import draw_backdrop
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
-from trust_seg_ros.datasets.synthetic.canvas import Canvas
-from trust_seg_ros.datasets.synthetic.ground import draw_ground
-from trust_seg_ros.datasets.synthetic.houses import draw_house, sun_shadows
-from trust_seg_ros.datasets.synthetic.settings import (
+from trust_seg_ros.synthetic import layout, movers, people, plants, vehicles
+from trust_seg_ros.synthetic.backdrop import draw_backdrop
+from trust_seg_ros.synthetic.camera import Camera, depth_code
+from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.ground import draw_ground
+from trust_seg_ros.synthetic.houses import draw_house, sun_shadows
+from trust_seg_ros.synthetic.settings import (
     BICYCLIST,
     FENCE,
     NO_CLASS,
@@ -22,7 +22,7 @@ from trust_seg_ros.datasets.synthetic.settings import (
     SIGN,
     TREE,
 )  # fmt: skip
-from trust_seg_ros.datasets.synthetic.unknowns import unknown
+from trust_seg_ros.synthetic.unknowns import unknown
 
 VIEW_M = 140.0
 

@@ -7,8 +7,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.canvas import Sprite, make_sprite, mip_chain
-from trust_seg_ros.datasets.synthetic.textures import fractal
+from trust_seg_ros.synthetic.canvas import Sprite, make_sprite, mip_chain
+from trust_seg_ros.synthetic.textures import fractal
 
 TREES = 18
 _GREENS = ((58, 82, 34), (74, 92, 44), (44, 66, 36), (92, 98, 46), (110, 92, 44), (60, 74, 48), (38, 56, 34))

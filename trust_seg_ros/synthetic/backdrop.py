@@ -7,13 +7,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic import plants, textures
-from trust_seg_ros.datasets.synthetic.camera import Camera, depth_code
-from trust_seg_ros.datasets.synthetic.canvas import Canvas, Sprite, make_sprite
-from trust_seg_ros.datasets.synthetic.dice import Dice
-from trust_seg_ros.datasets.synthetic.ground import FAR_M
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, Street
-from trust_seg_ros.datasets.synthetic.settings import BUILDING, TREE
+from trust_seg_ros.synthetic import plants, textures
+from trust_seg_ros.synthetic.camera import Camera, depth_code
+from trust_seg_ros.synthetic.canvas import Canvas, Sprite, make_sprite
+from trust_seg_ros.synthetic.dice import Dice
+from trust_seg_ros.synthetic.ground import FAR_M
+from trust_seg_ros.synthetic.layout import DISTRICT_M, Street
+from trust_seg_ros.synthetic.settings import BUILDING, TREE
 
 PER_METRE = 6.0
 HALF_WIDTH_M, HEIGHT_M = 120.0, 22.0

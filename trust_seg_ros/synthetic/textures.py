@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.canvas import mip_chain
+from trust_seg_ros.synthetic.canvas import mip_chain
 
 FACADES = 56
 FLOOR_M = 3.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.datasets.synthetic.dice import Dice
-from trust_seg_ros.datasets.synthetic.layout import DISTRICT_M, Street, random_paint
-from trust_seg_ros.datasets.synthetic.people import CYCLISTS, PEOPLE
-from trust_seg_ros.datasets.synthetic.unknowns import ANIMALS, VARIANTS
-from trust_seg_ros.datasets.synthetic.vehicles import BODY_NAMES, Vehicle
+from trust_seg_ros.synthetic.dice import Dice
+from trust_seg_ros.synthetic.layout import DISTRICT_M, Street, random_paint
+from trust_seg_ros.synthetic.people import CYCLISTS, PEOPLE
+from trust_seg_ros.synthetic.unknowns import ANIMALS, VARIANTS
+from trust_seg_ros.synthetic.vehicles import BODY_NAMES, Vehicle
 
 
 @dataclass(frozen=True)
