@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; returns the exit status."""
     from rich.console import Console
 
-    from trust_seg_ros.node.demo import DemoError, DemoSettings, run_demo
+    from trust_seg_ros.node.demo.run import DemoError, DemoSettings, run_demo
 
     if args.seconds < 0:
         raise DemoError(f"--seconds is {args.seconds:g}; expected 0 (until Ctrl-C) or more")

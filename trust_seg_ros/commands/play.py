@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play; returns the exit status."""
-    from trust_seg_ros.node.player import PlayerSettings, play
+    from trust_seg_ros.node.demo.player import PlayerSettings, play
 
     keep_stamps = args.keep_stamps or args.clock
     source = source_of(args, args.loop, jump=keep_stamps)

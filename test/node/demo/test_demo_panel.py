@@ -3,10 +3,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trust_seg_ros.node.demo import starting
-from trust_seg_ros.node.demo_watch import Report, Status
-from trust_seg_ros.node.panel import DemoPanel, line, summary
-from trust_seg_ros.node.recorder import Recording
+from trust_seg_ros.node.demo.panel import DemoPanel, line, summary
+from trust_seg_ros.node.demo.recorder import Recording
+from trust_seg_ros.node.demo.run import starting
+from trust_seg_ros.node.demo.watch import Report, Status
 
 STATUS = Status(
     state="active",

@@ -20,7 +20,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.image_bytes import RawImage
 from trust_seg_ros.node.conversions import to_rgb
-from trust_seg_ros.node.demo_watch import CAMERA, FrameSet
+from trust_seg_ros.node.demo.watch import CAMERA, FrameSet
 from trust_seg_ros.node.foreign_messages import read_image
 from trust_seg_ros.node.slot import FrameSlot
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from trust_seg_ros.node.demo_children import Child, ChildError
+from trust_seg_ros.node.demo.children import Child, ChildError
 
 READY = "print('ready', flush=True); time.sleep(60)"
 
@@ -75,7 +75,7 @@ def test_a_program_that_does_not_exist_is_named(tmp_path):
 
 def test_a_killed_parent_takes_its_children_along(tmp_path):
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom trust_seg_ros.node.demo_children import Child\n"
+        "import sys, time\nfrom pathlib import Path\nfrom trust_seg_ros.node.demo.children import Child\n"
         f"log = Path({str(tmp_path / 'log')!r})\n"
         "child = Child('helper', [sys.executable, '-c', 'import time; time.sleep(60)'], log)\n"
         "print(child.process.pid, flush=True)\ntime.sleep(60)"

@@ -9,9 +9,9 @@ from rclpy.serialization import serialize_message
 from trust_seg_ros.drawing.panels import PanelContent
 from trust_seg_ros.drawing.pictures import SIGNAL, UNKNOWN
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields
-from trust_seg_ros.node.demo_watch import FrameSet
+from trust_seg_ros.node.demo.recorder import Recorder, RecorderError, flag_labels, interest, label_set
+from trust_seg_ros.node.demo.watch import FrameSet
 from trust_seg_ros.node.messages import detections_message, image_message
-from trust_seg_ros.node.recorder import Recorder, RecorderError, flag_labels, interest, label_set
 from trust_seg_ros.segmentation.labels import load_labels
 
 SIZE = (60, 80)

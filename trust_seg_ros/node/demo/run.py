@@ -19,11 +19,11 @@ from rclpy.signals import SignalHandlerOptions
 from rich.console import Console
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.node.demo_children import Child, ChildError
-from trust_seg_ros.node.demo_environment import apply, demo_environment
-from trust_seg_ros.node.demo_watch import Status, Watcher
-from trust_seg_ros.node.panel import DemoPanel, summary
-from trust_seg_ros.node.recorder import Recorder, Recording
+from trust_seg_ros.node.demo.children import Child, ChildError
+from trust_seg_ros.node.demo.environment import apply, demo_environment
+from trust_seg_ros.node.demo.panel import DemoPanel, summary
+from trust_seg_ros.node.demo.recorder import Recorder, Recording
+from trust_seg_ros.node.demo.watch import Status, Watcher
 
 NODE = "trust_seg"
 CAMERA_TOPIC = "/camera/image"

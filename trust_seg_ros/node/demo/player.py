@@ -20,8 +20,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from trust_seg_ros.bags.errors import NothingThere
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
+from trust_seg_ros.node.demo.pace import CLOCK_PERIOD_S, ClockPublisher, Pace
 from trust_seg_ros.node.messages import header_message, image_message
-from trust_seg_ros.node.pace import CLOCK_PERIOD_S, ClockPublisher, Pace
 from trust_seg_ros.recordings.files import NANOSECONDS
 from trust_seg_ros.recordings.sources import FrameSource, check_speed
 from trust_seg_ros.types import Frame

@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from trust_seg_ros.node.demo_watch import Status
-from trust_seg_ros.node.recorder import Recording
+from trust_seg_ros.node.demo.recorder import Recording
+from trust_seg_ros.node.demo.watch import Status
 
 _BARS = "▁▂▃▄▅▆▇█"
 _LINE_EVERY_S = 5.0

@@ -12,7 +12,7 @@ from rclpy.serialization import serialize_message
 from vision_msgs.msg import LabelInfo, VisionClass
 
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
-from trust_seg_ros.node.demo_watch import CAMERA, SHOWN, Watcher
+from trust_seg_ros.node.demo.watch import CAMERA, SHOWN, Watcher
 from trust_seg_ros.node.messages import detections_message, image_message
 
 

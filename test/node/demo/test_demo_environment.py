@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from trust_seg_ros.node.demo_environment import _in_use, demo_environment, free_domain
+from trust_seg_ros.node.demo.environment import _in_use, demo_environment, free_domain
 
 
 def test_a_bare_environment_gets_everything():

@@ -16,8 +16,8 @@ from trust_seg_ros.bags.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import RawCompressed
 from trust_seg_ros.messages.image_pixels import decompress
-from trust_seg_ros.node.pace import Pace
-from trust_seg_ros.node.player import CameraPlayer, PlayerSettings, ReadAhead
+from trust_seg_ros.node.demo.pace import Pace
+from trust_seg_ros.node.demo.player import CameraPlayer, PlayerSettings, ReadAhead
 from trust_seg_ros.recordings.sources import Looped
 from trust_seg_ros.types import Frame
 

@@ -1,0 +1,1 @@
+"""The demo: camera, node and recorder as processes, a live panel, a film and a picture."""
