@@ -14,10 +14,10 @@ from trust_seg_ros.evaluation.meta import figures, tables
 from trust_seg_ros.evaluation.meta.contents import contents, counts
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.judge import Outcome
-from trust_seg_ros.evaluation.meta.report import write
 from trust_seg_ros.evaluation.meta.splits import Arrangement, Run, by_drive, by_image, by_segment, fit_on
 from trust_seg_ros.evaluation.meta.study import Study, study
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, ON_SCREEN
+from trust_seg_ros.evaluation.report.report import write
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, ON_SCREEN
 from trust_seg_ros.meta.errors import MetaModelError
 
 LAMBDAS = np.geomspace(0.5, 1e-4, 8)

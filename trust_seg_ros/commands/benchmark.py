@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.anomaly.contents import contents
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
-    from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.evaluation.report.report import write
     from trust_seg_ros.fitting.ood_fit import fit_ood
     from trust_seg_ros.meta.ood import load_ood_model
 

@@ -18,8 +18,8 @@ from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
 
 if TYPE_CHECKING:
-    from trust_seg_ros.evaluation.meta.report import Report
     from trust_seg_ros.evaluation.meta.splits import Arrangement
+    from trust_seg_ros.evaluation.report.report import Report
     from trust_seg_ros.fitting.store import SegmentStore
     from trust_seg_ros.meta.data import SegmentData
 
@@ -114,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
 
     from trust_seg_ros.commands.fit_report import skipped_table
     from trust_seg_ros.evaluation.meta.contents import contents, counts
-    from trust_seg_ros.evaluation.meta.report import write
     from trust_seg_ros.evaluation.meta.study import study
+    from trust_seg_ros.evaluation.report.report import write
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(report: Report, console: Console) -> None:
     """The main tables; the others are in the folder."""
-    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
+    from trust_seg_ros.evaluation.report.tabular import ON_SCREEN
 
     for section in report.sections:
         console.rule(section.title, align="left")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from trust_seg_ros.datasets.folders import LabelledFolder
-    from trust_seg_ros.evaluation.meta.report import Report
+    from trust_seg_ros.evaluation.report.report import Report
     from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.counts import DataCounts
     from trust_seg_ros.evaluation.trust.draws import Arrangement
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:  # nobody knows the width of a file
         console.width = 200
-    from trust_seg_ros.evaluation.meta.report import write
+    from trust_seg_ros.evaluation.report.report import write
     from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.contents import contents
     from trust_seg_ros.evaluation.trust.panel import Panel, shown_policy
@@ -193,7 +193,7 @@ def _facts(args: argparse.Namespace, look: Look, s: Study) -> dict[str, str]:
 
 def _print(report: Report, console: Console) -> None:
     """The main tables; the others are in the folder."""
-    from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN
+    from trust_seg_ros.evaluation.report.tabular import ON_SCREEN
 
     for section in report.sections:
         for table in section.tables:

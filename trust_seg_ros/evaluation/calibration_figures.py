@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.evaluation.meta.drawing import BLUE, GREY, ORANGE, RED, STRONG, figure
+from trust_seg_ros.evaluation.report.drawing import BLUE, GREY, ORANGE, RED, STRONG, figure
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve, least_alpha
 from trust_seg_ros.thresholds.engine import LEAST_POSITIVES

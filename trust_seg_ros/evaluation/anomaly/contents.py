@@ -11,8 +11,8 @@ from trust_seg_ros.evaluation.anomaly.objects import SizeLimits
 from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.study import Study
 from trust_seg_ros.evaluation.meta import measures
-from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
-from trust_seg_ros.evaluation.meta.tabular import Column, Table, Value
+from trust_seg_ros.evaluation.report.report import Picture, Report, Section
+from trust_seg_ros.evaluation.report.tabular import Column, Table, Value
 
 _NAN = float("nan")
 _SCORE = Column("score", "text")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult
-from trust_seg_ros.evaluation.meta.drawing import GREY, STRONG, figure
+from trust_seg_ros.evaluation.report.drawing import GREY, STRONG, figure
 
 _POINTS = 2000
 

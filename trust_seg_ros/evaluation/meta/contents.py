@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from trust_seg_ros.evaluation.meta import figures, tables
-from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
 from trust_seg_ros.evaluation.meta.study import Study
+from trust_seg_ros.evaluation.report.report import Picture, Report, Section
 from trust_seg_ros.meta.data import SegmentData
 
 _PICTURES = (

@@ -12,12 +12,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
-from trust_seg_ros.evaluation.meta.drawing import BLACK, BLUE, GREY, ORANGE, RED, STRONG, figure, label_ends
 from trust_seg_ros.evaluation.meta.judge import ACC, ALL, AUROC, ENTROPY, FALSE_POSITIVE, IOU_ADJ, JUDGED, R2
 from trust_seg_ros.evaluation.meta.judge import Path as LassoPath
 from trust_seg_ros.evaluation.meta.measures import correlations
 from trust_seg_ros.evaluation.meta.names import symbol
 from trust_seg_ros.evaluation.meta.study import Spread, Study, column
+from trust_seg_ros.evaluation.report.drawing import BLACK, BLUE, GREY, ORANGE, RED, STRONG, figure, label_ends
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 

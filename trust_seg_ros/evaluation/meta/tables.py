@@ -34,7 +34,7 @@ from trust_seg_ros.evaluation.meta.judge import (
 from trust_seg_ros.evaluation.meta.measures import correlations
 from trust_seg_ros.evaluation.meta.names import class_of
 from trust_seg_ros.evaluation.meta.study import Group, Spread, Study, column
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, ON_SCREEN, Column, Table, Value
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, ON_SCREEN, Column, Table, Value
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 

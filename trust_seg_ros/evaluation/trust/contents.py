@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from trust_seg_ros.evaluation.meta.report import Picture, Report, Section
-from trust_seg_ros.evaluation.meta.tabular import Table
+from trust_seg_ros.evaluation.report.report import Picture, Report, Section
+from trust_seg_ros.evaluation.report.tabular import Table
 from trust_seg_ros.evaluation.trust import figures, shift_figures, shift_tables, tables
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.group_tables import group_tables

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
-from trust_seg_ros.evaluation.meta.drawing import BLUE, GREY, ORANGE, STRONG, figure
 from trust_seg_ros.evaluation.meta.study import Spread
+from trust_seg_ros.evaluation.report.drawing import BLUE, GREY, ORANGE, STRONG, figure
 from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.measures import falling_counts, risk_coverage

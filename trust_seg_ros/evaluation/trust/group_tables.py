@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table, Value
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, Column, Table, Value
 from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.measures import ordering

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.meta.tabular import ON_SCREEN, Column, Table, Value
+from trust_seg_ros.evaluation.report.tabular import ON_SCREEN, Column, Table, Value
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.shift_tables import broken
 from trust_seg_ros.evaluation.trust.study import Judged, Study

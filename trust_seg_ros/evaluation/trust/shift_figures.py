@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from trust_seg_ros.evaluation.meta.drawing import BLACK, GREY, STRONG, figure
 from trust_seg_ros.evaluation.meta.study import Spread
+from trust_seg_ros.evaluation.report.drawing import BLACK, GREY, STRONG, figure
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.outcomes import Outcome
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, ON_SCREEN, Column, Table, Value
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, ON_SCREEN, Column, Table, Value
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.study import Study
 from trust_seg_ros.evaluation.trust.tables import ORDERING, OUTCOME, POLICY, SCORE, measured, shares

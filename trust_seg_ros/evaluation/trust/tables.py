@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table, Value
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, Column, Table, Value
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.measures import Ordering
 from trust_seg_ros.evaluation.trust.outcomes import Outcome

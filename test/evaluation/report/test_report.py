@@ -3,8 +3,8 @@ import tempfile
 import pytest
 
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
-from trust_seg_ros.evaluation.meta.report import Picture, Report, Section, versions, write
-from trust_seg_ros.evaluation.meta.tabular import IN_FILE, IN_REPORT, Column, Table
+from trust_seg_ros.evaluation.report.report import Picture, Report, Section, versions, write
+from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, Column, Table
 
 
 def _table(name, place=IN_REPORT):

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from trust_seg_ros.evaluation.meta.errors import EvaluationError
-from trust_seg_ros.evaluation.meta.tabular import IN_REPORT, Table
+from trust_seg_ros.evaluation.report.tabular import IN_REPORT, Table
 
 PAGE = "report.md"
 _STANDS_ON = ("trust_seg_ros", "numpy", "scikit-learn", "torch")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trust_seg_ros.evaluation.meta.drawing import figure, spread_out
 from trust_seg_ros.evaluation.meta.names import class_of, symbol
+from trust_seg_ros.evaluation.report.drawing import figure, spread_out
 
 CLASSES = ("road", "sky")
 

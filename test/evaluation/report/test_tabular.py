@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.meta.tabular import Column, Table
+from trust_seg_ros.evaluation.report.tabular import Column, Table
 
 TABLE = Table(
     "models",
