@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trust_seg_ros.evaluation.show import Findings
+from trust_seg_ros.evaluation.show.show import Findings
 from trust_seg_ros.segmentation import LabelSet
 from trust_seg_ros.segments import maps_from_softmax, segment_table_from_softmax, targets
 from trust_seg_ros.types import SegmentTrust

@@ -17,7 +17,7 @@ from trust_seg_ros.commands.data_options import add_network_arguments, network_s
 if TYPE_CHECKING:
     import numpy as np
 
-    from trust_seg_ros.evaluation.show import Findings
+    from trust_seg_ros.evaluation.show.show import Findings
     from trust_seg_ros.pipeline import TrustPipeline
 
 EPILOG = """examples:
@@ -98,7 +98,7 @@ def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show; returns the exit status."""
-    from trust_seg_ros.evaluation import show_files as files
+    from trust_seg_ros.evaluation.show import files
 
     _check(args)
     images = files.find_images([path.expanduser() for path in args.images])
@@ -135,10 +135,10 @@ class _Report:
         self, pipeline: TrustPipeline, image: Path, place: Path, pixels: np.ndarray, truth: np.ndarray | None
     ) -> None:
         """Examine an image, write its picture, print its table."""
-        from trust_seg_ros.evaluation.show import examine
-        from trust_seg_ros.evaluation.show_files import write_picture
-        from trust_seg_ros.evaluation.show_picture import picture
-        from trust_seg_ros.evaluation.show_table import csv_rows, segments_table
+        from trust_seg_ros.evaluation.show.files import write_picture
+        from trust_seg_ros.evaluation.show.picture import picture
+        from trust_seg_ros.evaluation.show.show import examine
+        from trust_seg_ros.evaluation.show.table import csv_rows, segments_table
 
         args = self.args
         found = examine(pipeline, pixels, truth, args.threshold)
@@ -156,8 +156,8 @@ class _Report:
     def finish(self) -> None:
         """Write the CSV file, and say what concerns all images."""
         if self.args.csv is not None:
-            from trust_seg_ros.evaluation.show_files import write_file
-            from trust_seg_ros.evaluation.show_table import csv_head
+            from trust_seg_ros.evaluation.show.files import write_file
+            from trust_seg_ros.evaluation.show.table import csv_head
 
             write_file(self.args.csv.expanduser(), (csv_head() + "".join(self.rows)).encode())
             self._say(f"wrote {self.args.csv} (all segments)")
@@ -187,8 +187,8 @@ class _Report:
 
 def _check(args: argparse.Namespace) -> None:
     """Say before the work, not after it, what cannot be done."""
-    from trust_seg_ros.evaluation.show_files import ShowError
-    from trust_seg_ros.evaluation.show_picture import MAX_WIDTH, MIN_WIDTH
+    from trust_seg_ros.evaluation.show.files import ShowError
+    from trust_seg_ros.evaluation.show.picture import MAX_WIDTH, MIN_WIDTH
 
     for name, least in (("top", 0), ("min_size", 1)):
         value = getattr(args, name)
@@ -216,7 +216,7 @@ def _reader(
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray | None]]:
     """Image and ground truth by number; raises DatasetError for what cannot be read."""
     from trust_seg_ros.datasets.folders import read_image
-    from trust_seg_ros.evaluation.show_files import label_reader
+    from trust_seg_ros.evaluation.show.files import label_reader
 
     if not truths:
         return lambda index: (read_image(images[index]), None)

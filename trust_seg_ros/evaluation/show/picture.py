@@ -14,9 +14,9 @@ import numpy as np
 
 from trust_seg_ros.drawing.panels import BACKGROUND, FAINT
 from trust_seg_ros.drawing.pictures import NEUTRAL, PictureError, as_bytes, colour_map, label_picture
-from trust_seg_ros.evaluation.show import Findings
-from trust_seg_ros.evaluation.show_legend import Entry, bar, flow, strip, swatch_size, title
-from trust_seg_ros.evaluation.show_segments import hatch, outline, paint_segments, red_green, write_numbers
+from trust_seg_ros.evaluation.show.legend import Entry, bar, flow, strip, swatch_size, title
+from trust_seg_ros.evaluation.show.segments import hatch, outline, paint_segments, red_green, write_numbers
+from trust_seg_ros.evaluation.show.show import Findings
 from trust_seg_ros.types import UNLABELLED
 
 MIN_WIDTH, MAX_WIDTH = 600, 8000
@@ -43,7 +43,7 @@ def picture(findings: Findings, name: str = "", *, width: int | None = None, tru
     threshold are outlined; pixels that ground truth ignores are striped.
 
     Args:
-        findings: what there is to show, see :func:`trust_seg_ros.evaluation.show.examine`.
+        findings: what there is to show, see :func:`trust_seg_ros.evaluation.show.show.examine`.
         name: what the image is called, for the heading.
         width: of the picture in pixels; None = wide enough for every detail that a screen shows.
         true_iou: six panels: also the image, and the true IoU_adj of each segment.

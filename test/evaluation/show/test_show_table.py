@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from show_findings import findings, stripes
 
-from trust_seg_ros.evaluation.show_table import CSV_COLUMNS, csv_head, csv_rows, distrust_order, segments_table
+from trust_seg_ros.evaluation.show.table import CSV_COLUMNS, csv_head, csv_rows, distrust_order, segments_table
 
 
 def printed(table):

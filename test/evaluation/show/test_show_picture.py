@@ -7,8 +7,8 @@ import pytest
 from show_findings import PALETTE, findings, stripes
 
 from trust_seg_ros.drawing.pictures import PictureError, colour_map
-from trust_seg_ros.evaluation.show_picture import MAX_WIDTH, picture
-from trust_seg_ros.evaluation.show_segments import red_green
+from trust_seg_ros.evaluation.show.picture import MAX_WIDTH, picture
+from trust_seg_ros.evaluation.show.segments import red_green
 from trust_seg_ros.segmentation import LabelSet
 
 

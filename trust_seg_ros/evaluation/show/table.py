@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from trust_seg_ros.evaluation.show import Findings
+from trust_seg_ros.evaluation.show.show import Findings
 
 CSV_COLUMNS = (
     *("image", "segment", "class_id", "class", "p_wrong", "unreliable", "predicted_iou_adj", "iou", "iou_adj"),

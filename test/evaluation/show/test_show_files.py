@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.evaluation import show_files
-from trust_seg_ros.evaluation.show_files import ShowError, find_images, find_truth, keep_inputs, label_reader, places
+from trust_seg_ros.evaluation.show import files as show_files
+from trust_seg_ros.evaluation.show.files import ShowError, find_images, find_truth, keep_inputs, label_reader, places
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from trust_seg_ros.drawing.lettering import text_mask
 from trust_seg_ros.drawing.panels import BACKGROUND
-from trust_seg_ros.evaluation.show_legend import Entry, bar, flow, swatch_size, title
+from trust_seg_ros.evaluation.show.legend import Entry, bar, flow, swatch_size, title
 
 
 def swatches(count):
@@ -28,7 +28,7 @@ def test_what_fits_stands_in_one_line_and_the_rest_below():
 
 def test_what_has_no_room_is_counted(monkeypatch):
     written = []
-    monkeypatch.setattr("trust_seg_ros.evaluation.show_legend.write", lambda picture, text, *rest: written.append(text))
+    monkeypatch.setattr("trust_seg_ros.evaluation.show.legend.write", lambda picture, text, *rest: written.append(text))
     picture = flow(swatches(40), 400, 14, 2)
     there = shown(picture, 40)
     assert there == list(range(len(there)))
@@ -54,7 +54,7 @@ def test_a_bar_runs_from_its_first_colour_to_its_last():
 def test_words_below_a_bar_never_overlap(monkeypatch, width, expected):
     written = []
     monkeypatch.setattr(
-        "trust_seg_ros.evaluation.show_legend.write", lambda picture, text, left, *rest: written.append((left, text))
+        "trust_seg_ros.evaluation.show.legend.write", lambda picture, text, left, *rest: written.append((left, text))
     )
     bar(np.zeros((2, 3), np.uint8), [(0.0, "0 low"), (0.5, "0.5"), (1.0, "high 1")], width, 14)
     assert [text for _, text in written] == expected

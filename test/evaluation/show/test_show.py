@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.drawing.pictures import PictureError
-from trust_seg_ros.evaluation.show import beyond_fitting, examine
+from trust_seg_ros.evaluation.show.show import beyond_fitting, examine
 from trust_seg_ros.meta import LinearPart, MetaModel
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import apply_ignore, components, targets

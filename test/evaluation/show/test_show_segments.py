@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.drawing.pictures import NEUTRAL
-from trust_seg_ros.evaluation.show_segments import hatch, outline, paint_segments, red_green, write_numbers
+from trust_seg_ros.evaluation.show.segments import hatch, outline, paint_segments, red_green, write_numbers
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 

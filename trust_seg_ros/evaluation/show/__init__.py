@@ -1,0 +1,1 @@
+"""One image drawn: prediction, uncertainty, segments and how far to trust them."""
