@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from trust_seg_ros.evaluation.conformal_simulation import conformal_simulation
+from trust_seg_ros.evaluation.trust.conformal_simulation import conformal_simulation
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.fitting.segment_risk import segment_risk_curve
 from trust_seg_ros.thresholds.shift import ShiftMonitor, frame_mean

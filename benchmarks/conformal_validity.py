@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.evaluation.conformal_simulation import SimulatedRisk, conformal_simulation
+from trust_seg_ros.evaluation.trust.conformal_simulation import SimulatedRisk, conformal_simulation
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder
 from trust_seg_ros.fitting.segment_risk import image_losses, object_probabilities
 from trust_seg_ros.segmentation.loader import load_network

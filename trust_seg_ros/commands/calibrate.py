@@ -193,6 +193,6 @@ def _summary(
 def _drawn(args: argparse.Namespace, found: Calibration) -> list[Path]:
     if args.figures is None:
         return []
-    from trust_seg_ros.evaluation.calibration_figures import write_figures
+    from trust_seg_ros.evaluation.trust.calibration_figures import write_figures
 
     return write_figures(found, args.figures, tuple(args.alpha or ALPHAS))

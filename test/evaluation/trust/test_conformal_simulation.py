@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trust_seg_ros.evaluation.conformal_simulation import conformal_simulation
+from trust_seg_ros.evaluation.trust.conformal_simulation import conformal_simulation
 from trust_seg_ros.fitting.curve_builder import CurveBuilder
 from trust_seg_ros.fitting.segment_risk import image_losses
 from trust_seg_ros.thresholds.curves import CurveError, RiskCurve, TooFewImagesError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trust_seg_ros.evaluation.calibration_figures import write_figures
+from trust_seg_ros.evaluation.trust.calibration_figures import write_figures
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.temperature import Temperature
