@@ -15,7 +15,7 @@ import numpy as np
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.support import json_parts
-from trust_seg_ros.support.json_file import check_network, fingerprint, read_json, write_json
+from trust_seg_ros.support.json_file import check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
@@ -150,7 +150,9 @@ class MetaModel:
         Raises:
             MetaModelError: names or classes differ.
         """
-        check_network((self.network, self.class_names), (network, tuple(class_names)), "the meta model", _WAY_OUT)
+        running = network, tuple(class_names)
+        with raised_as(MetaModelError):
+            check_network((self.network, self.class_names), running, "the meta model", _WAY_OUT)
 
     def to_json(self) -> Json:
         """The content of the model file."""
@@ -190,7 +192,8 @@ class MetaModel:
         Raises:
             MetaModelError: it cannot be written there.
         """
-        write_json(self.to_json(), path, "the meta model")
+        with raised_as(MetaModelError):
+            write_json(self.to_json(), path, "the meta model")
 
 
 def _ranges_json(ranges: np.ndarray) -> Json:
@@ -209,10 +212,11 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
         if path == SHIPPED.absolute()
         else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
     )
-    data = read_json(path, FORMAT, VERSION, "meta model file", remedy)
+    with raised_as(MetaModelError):
+        data = read_json(path, FORMAT, VERSION, "meta model file", remedy)
     try:
         return _from_json(data)
-    except MetaModelError as error:
+    except (MetaModelError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; fit it again (trust-seg fit)") from error
 
 

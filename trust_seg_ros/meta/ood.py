@@ -16,7 +16,7 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.support import json_parts
-from trust_seg_ros.support.json_file import check_network, fingerprint, read_json, write_json
+from trust_seg_ros.support.json_file import check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/ood-meta-model"
@@ -162,7 +162,8 @@ class OodModel:
             MetaModelError: network, classes or score differ.
         """
         what = "the OoD meta model"
-        check_network((self.network, self.class_names), (network, tuple(class_names)), what, _WAY_OUT)
+        with raised_as(MetaModelError):
+            check_network((self.network, self.class_names), (network, tuple(class_names)), what, _WAY_OUT)
         if score != self.score:
             raise MetaModelError(
                 f"{what} was fitted for segments of the score {self.score!r} at {self.threshold:g}, asked for is "
@@ -196,7 +197,8 @@ class OodModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model file (JSON), atomically; raises MetaModelError when it cannot be written there."""
-        write_json(self.to_json(), path, "the OoD meta model")
+        with raised_as(MetaModelError):
+            write_json(self.to_json(), path, "the OoD meta model")
 
 
 def load_ood_model(path: str | Path) -> OodModel:
@@ -207,7 +209,8 @@ def load_ood_model(path: str | Path) -> OodModel:
     """
     path = Path(path).expanduser().absolute()
     remedy = "expected a .json file written by trust-seg benchmark … --save-meta"
-    data = read_json(path, FORMAT, VERSION, "meta model file of OoD segments", remedy)
+    with raised_as(MetaModelError):
+        data = read_json(path, FORMAT, VERSION, "meta model file of OoD segments", remedy)
     try:
         features = json_parts.part(data, "features", dict)
         rows = [json_parts.part(features, name, dict) for name in features]
@@ -228,7 +231,7 @@ def load_ood_model(path: str | Path) -> OodModel:
             json_parts.part({"summary": {}, **data}, "summary", dict),
             _image_sizes(data),
         )
-    except MetaModelError as error:
+    except (MetaModelError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
 
 

@@ -1,19 +1,30 @@
-"""What model files have in common: JSON with a format and a version, of one network and its classes."""
+"""What meta models and calibrations have in common: a JSON file with format and version, made for one network."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.json_parts import JsonError
 from trust_seg_ros.types import Json
 
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
+
+
+@contextmanager
+def raised_as(kind: type[TrustSegError]) -> Iterator[None]:
+    """Turn a :class:`JsonError` into an error of another kind with the same text."""
+    try:
+        yield
+    except JsonError as error:
+        raise kind(str(error)) from error
 
 
 def portable_name(network: str) -> str:
@@ -46,12 +57,12 @@ def check_network(
         way_out: what to do.
 
     Raises:
-        MetaModelError: names or classes differ.
+        JsonError: names or classes differ.
     """
     if _without_format(portable_name(fitted[0])) != _without_format(portable_name(running[0])):
-        raise MetaModelError(f"{what} was fitted for network {fitted[0]!r}, running is {running[0]!r}; {way_out}")
+        raise JsonError(f"{what} was fitted for network {fitted[0]!r}, running is {running[0]!r}; {way_out}")
     if fitted[1] != tuple(running[1]):
-        raise MetaModelError(
+        raise JsonError(
             f"{what} knows the {len(fitted[1])} classes {', '.join(fitted[1])}; "
             f"the network has {len(running[1])}: {', '.join(running[1])}; {way_out}"
         )
@@ -67,7 +78,7 @@ def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool 
         short_lists: lists of numbers on one line each.
 
     Raises:
-        MetaModelError: it cannot be written there.
+        JsonError: it cannot be written there.
     """
     path = Path(path).expanduser()
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
@@ -79,7 +90,7 @@ def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool 
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise MetaModelError(f"{path}: {what} cannot be written there ({error.strerror})") from error
+        raise JsonError(f"{path}: {what} cannot be written there ({error.strerror})") from error
 
 
 def read_json(path: Path, form: str, version: int, what: str, remedy: str) -> Json:
@@ -92,18 +103,18 @@ def read_json(path: Path, form: str, version: int, what: str, remedy: str) -> Js
         remedy: what to do when there is none.
 
     Raises:
-        MetaModelError: missing, not JSON, of another format or version.
+        JsonError: missing, not JSON, of another format or version.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MetaModelError(f"{path}: no such {what}; {remedy}") from None
+        raise JsonError(f"{path}: no such {what}; {remedy}") from None
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
-        raise MetaModelError(f"{path}: not a readable JSON file ({error})") from error
+        raise JsonError(f"{path}: not a readable JSON file ({error})") from error
     if not isinstance(data, dict) or data.get("format") != form:
-        raise MetaModelError(f'{path}: not a {what} (expected "format": "{form}")')
+        raise JsonError(f'{path}: not a {what} (expected "format": "{form}")')
     if data.get("version") != version:
-        raise MetaModelError(f"{path}: version {data.get('version')}, this program reads version {version}")
+        raise JsonError(f"{path}: version {data.get('version')}, this program reads version {version}")
     return data
 
 

@@ -8,39 +8,43 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.errors import TrustSegError
 
 T = TypeVar("T", dict, list, str)
 _KINDS = {dict: "an object", list: "a list", str: "a text"}
 
 
+class JsonError(TrustSegError):
+    """A JSON file that is missing, damaged or of another format, or an entry that is not what it should be."""
+
+
 def part(content: Any, key: str, kind: type[T]) -> T:
-    """An object, list or text; raises MetaModelError."""
+    """An object, list or text; raises JsonError."""
     value = content.get(key) if isinstance(content, dict) else None
     if not isinstance(value, kind):
-        raise MetaModelError(f"{key}: {_short(value)}, expected {_KINDS[kind]}")
+        raise JsonError(f"{key}: {_short(value)}, expected {_KINDS[kind]}")
     return value
 
 
 def number(content: Any, key: str) -> float:
-    """A finite number; raises MetaModelError."""
+    """A finite number; raises JsonError."""
     return _finite(content.get(key) if isinstance(content, dict) else None, key)
 
 
 def pair(content: Any, key: str) -> list[float]:
-    """Two finite numbers, the first not above the second; raises MetaModelError."""
+    """Two finite numbers, the first not above the second; raises JsonError."""
     value = part(content, key, list)
     found = [_finite(end, key) for end in value]
     if len(found) != 2 or found[0] > found[1]:
-        raise MetaModelError(f"{key}: {_short(value)}, expected the smallest and the largest value")
+        raise JsonError(f"{key}: {_short(value)}, expected the smallest and the largest value")
     return found
 
 
 def texts(content: Any, key: str) -> tuple[str, ...]:
-    """A list of texts; raises MetaModelError."""
+    """A list of texts; raises JsonError."""
     value = part(content, key, list)
     if not all(isinstance(text, str) for text in value):
-        raise MetaModelError(f"{key}: {_short(value)}, expected texts")
+        raise JsonError(f"{key}: {_short(value)}, expected texts")
     return tuple(value)
 
 
@@ -62,7 +66,7 @@ def _finite(value: Any, key: str) -> float:
                 return found
         except OverflowError:  # an integer of more than 308 digits
             pass
-    raise MetaModelError(f"{key}: {_short(value)}, expected a finite number")
+    raise JsonError(f"{key}: {_short(value)}, expected a finite number")
 
 
 def _short(value: Any) -> str:

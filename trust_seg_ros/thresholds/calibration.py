@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.support.json_file import check_network, portable_name, read_json, write_json
+from trust_seg_ros.support.json_file import check_network, portable_name, raised_as, read_json, write_json
+from trust_seg_ros.support.json_parts import JsonError
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
@@ -144,7 +144,7 @@ class Calibration:
         """
         try:
             check_network((self.network, self.class_names), (network, tuple(class_names)), "the calibration", _WAY_OUT)
-        except MetaModelError as error:
+        except JsonError as error:
             raise CalibrationError(str(error).replace("was fitted for", "was made for")) from error
         calibrated = [name for name in self.scores if name in GRADIENT_SCORES]
         if gradient is not None and gradient != self.gradient and calibrated:
@@ -173,10 +173,8 @@ class Calibration:
         content["gradient"] = asdict(self.gradient)
         content["scores"] = {name: score.to_json() for name, score in self.scores.items()}
         content["segments"] = {name: curve.to_json() for name, curve in self.segments.items()}
-        try:
+        with raised_as(CalibrationError):
             write_json(content, path, "a calibration", short_lists=True)
-        except MetaModelError as error:
-            raise CalibrationError(str(error)) from error
 
 
 def load_calibration(path: str | Path) -> Calibration:
@@ -204,7 +202,7 @@ def load_calibration(path: str | Path) -> Calibration:
             {name: ScoreCalibration.from_json(found) for name, found in data.get("segments", {}).items()},
             GradientSettings(**data["gradient"]) if "gradient" in data else IN_LOGARITHMS,
         )
-    except MetaModelError as error:
+    except JsonError as error:
         raise CalibrationError(str(error)) from error
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from error
