@@ -38,9 +38,10 @@ demo: setup ## camera and node, with a live panel; SOURCE=<images|video|bag|/dev
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
 	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style
 
-lint: setup-test ## style and format
+lint: setup-test ## style, format, and which part may import which
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
+	@$(RUN) lint-imports --no-logo
 
 bench: setup ## time the parts, as tables
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(RUN) python "$$b" || exit 1; done
