@@ -3,22 +3,18 @@
 import csv
 import json
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from ood_models import size_model
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
-
-sys.path.append(str(Path(__file__).parents[1] / "meta"))
-from ood_models import size_model
 
 JUDGED = "synthetic:seeds=60-64:kinds=sofa,cow:rate=4:size=240x160"
 FITTED = "synthetic:seeds=80-83:kinds=tyre,barrel:rate=4:size=240x160"

@@ -1,12 +1,12 @@
 """What is said of a damaged recording does not depend on who met the damage."""
 
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from fault_bags import BEGIN, STEP, image_bytes, storage_file
+from fault_networks import NAMES
+from ood_models import size_model
 
 pytest.importorskip("rosbags", reason="needs the library rosbags")
 pytest.importorskip("pyarrow", reason="needs the library pyarrow")
@@ -18,10 +18,6 @@ from trust_seg_ros.recordings.replay.finish import finish
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.workers import Bench, Task
-
-sys.path.append(str(Path(__file__).parents[2] / "meta"))
-from fault_networks import NAMES
-from ood_models import size_model
 
 FRAMES = 60
 ZSTD = bytes.fromhex("28b52ffd")
