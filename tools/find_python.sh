@@ -7,7 +7,7 @@ fail() { printf '%s\n' "" "Cannot set up trust_seg_ros here:" "$@" "" >&2; exit 
 
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || fail \
   "  this is $(uname -s) on $(uname -m); the prebuilt ROS 2 wheels are for Linux on x86_64 only." \
-  "  Elsewhere use a ROS 2 distribution: see 'Use in a vehicle stack' in README.md."
+  "  Elsewhere use a ROS 2 distribution: see docs/vehicle.md."
 
 usable='import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 13)))'
 python=

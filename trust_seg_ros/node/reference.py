@@ -1,6 +1,6 @@
-"""``config/trust_seg.yaml``, ``docs/parameters.md`` and the README's table from the parameter table.
+"""``config/trust_seg.yaml`` and ``docs/parameters.md`` from the parameter table.
 
-``python -m trust_seg_ros.node.reference`` writes all three; a test compares them.
+``python -m trust_seg_ros.node.reference`` writes both; a test compares them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NE
 from trust_seg_ros.node.parameters import TABLE
 
 COMMAND = "python -m trust_seg_ros.node.reference"
-README_BEGIN = f"<!-- parameters: made by `{COMMAND}` -->"
-README_END = "<!-- end of parameters -->"
 
 _WHEN = {
     AT_START: "fixed at start",
@@ -73,17 +71,8 @@ def markdown_text() -> str:
     )
 
 
-def readme_text(text: str) -> str:
-    """README.md with the table between its two marks made anew."""
-    before, _, rest = text.partition(README_BEGIN)
-    _, _, after = rest.partition(README_END)
-    return f"{before}{README_BEGIN}\n{markdown_table()}{README_END}{after}"
-
-
 def write(root: Path) -> None:
-    """Write all three below the repository's root."""
-    readme = root / "README.md"
-    readme.write_text(readme_text(readme.read_text("utf-8")), "utf-8")
+    """Write both below the repository's root."""
     (root / "config" / "trust_seg.yaml").write_text(yaml_text(), "utf-8")
     (root / "docs" / "parameters.md").write_text(markdown_text(), "utf-8")
 
