@@ -27,14 +27,14 @@ def _strip(variant: int) -> tuple[Sprite, np.ndarray]:
     canvas = Canvas(int(HEIGHT_M * PER_METRE), int(2 * HALF_WIDTH_M * PER_METRE))
     canvas.truth[:, :, 0] = 255
     foot = canvas.height
-    field = np.float32([[0, foot], [canvas.width, foot], [canvas.width, foot - 20], [0, foot - 20]])
+    field = np.array([[0, foot], [canvas.width, foot], [canvas.width, foot - 20], [0, foot - 20]], np.float32)
     canvas.polygon(field, (70.0, 78.0, 62.0), (TREE, 0, 0))
     x = 0.0
     while x < canvas.width:
         if dice.random() < 0.45:
             chain, width, height = textures.facade(dice.integer(textures.FACADES), dice.random() < 0.5)
             w, h = width * PER_METRE, min(height, 16.0) * PER_METRE
-            corners = np.float32([[x, foot - h], [x + w, foot - h], [x + w, foot], [x, foot]])
+            corners = np.array([[x, foot - h], [x + w, foot - h], [x + w, foot], [x, foot]], np.float32)
             canvas.textured(chain, corners)
             canvas.mark(corners, (BUILDING, 0, 0))
         else:
@@ -58,7 +58,9 @@ def draw_backdrop(canvas: Canvas, camera: Camera, street: Street, s: float) -> N
     y0, y1 = int(np.clip(np.floor(top), 0, canvas.height)), int(np.clip(np.ceil(row), 0, canvas.height))
     if y1 <= y0:
         return
-    matrix = np.float32([[1 / ratio, 0, (0.5 - left) / ratio - 0.5], [0, 1 / ratio, (y0 - top + 0.5) / ratio - 0.5]])
+    matrix = np.array(
+        [[1 / ratio, 0, (0.5 - left) / ratio - 0.5], [0, 1 / ratio, (y0 - top + 0.5) / ratio - 0.5]], np.float32
+    )
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     found = cv2.warpAffine(labels, matrix, (canvas.width, y1 - y0), flags=flags, borderValue=255)
     part = canvas.truth[y0:y1]

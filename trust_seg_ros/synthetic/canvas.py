@@ -100,8 +100,8 @@ class Canvas:
         shrink = max(w / wide, h / tall) * 0.75 if wide > 2 else w / wide
         texture = chain[min(len(chain) - 1, max(0, int(np.log2(max(shrink, 1.0)) + 0.3)))]
         th, tw = texture.shape[:2]
-        source = np.float32([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]])
-        target = (corners - np.float32([x0, y0])).astype(np.float32)
+        source = np.array([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]], np.float32)
+        target = (corners - np.array([x0, y0], np.float32)).astype(np.float32)
         matrix = cv2.getPerspectiveTransform(source, target)
         roi = self.image[y0:y1, x0:x1]
         cv2.warpPerspective(texture, matrix, (x1 - x0, y1 - y0), roi, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
@@ -124,8 +124,8 @@ class Canvas:
         shrink = max(chain[0].shape[0] / tall, 0.5 * chain[0].shape[1] / wide)
         level = min(len(chain) - 1, max(0, int(np.log2(max(shrink, 1.0)) + 0.3)))
         th, tw = chain[level].shape[:2]
-        source = np.float32([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]])
-        matrix = cv2.getPerspectiveTransform(source, (corners - np.float32([x0, y0])).astype(np.float32))
+        source = np.array([[-0.5, -0.5], [tw - 0.5, -0.5], [tw - 0.5, th - 0.5], [-0.5, th - 0.5]], np.float32)
+        matrix = cv2.getPerspectiveTransform(source, (corners - np.array([x0, y0], np.float32)).astype(np.float32))
         size = (x1 - x0, y1 - y0)
         colour = cv2.warpPerspective(chain[level], matrix, size, flags=cv2.INTER_LINEAR)
         clear = cv2.warpPerspective(clears[level], matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
@@ -156,7 +156,7 @@ class Canvas:
             return
         x0, y0, x1, y1 = box
         ax, bx = (-1 / sx, (left + wide - x0) / sx - 0.5 - 0.5 / sx) if flip else (1 / sx, (x0 - left + 0.5) / sx - 0.5)
-        matrix = np.float32([[ax, 0, bx], [0, 1 / sy, (y0 - top + 0.5) / sy - 0.5]])
+        matrix = np.array([[ax, 0, bx], [0, 1 / sy, (y0 - top + 0.5) / sy - 0.5]], np.float32)
         size = (x1 - x0, y1 - y0)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         colour = cv2.warpAffine(sprite.colours[level], matrix, size, flags=flags)
@@ -187,13 +187,13 @@ class Canvas:
             return
         x0, y0, x1, y1 = box
         mask = np.full((y1 - y0, x1 - x0, 3), 255, np.uint8)
-        fixed = ((points - np.float32([x0, y0])) * ONE).astype(np.int32)
+        fixed = ((points - np.array([x0, y0], np.float32)) * ONE).astype(np.int32)
         value = 255 * gain
         cv2.fillConvexPoly(mask, fixed, (value, value, value), cv2.LINE_AA, SHIFT)
         soft = max(3, min(31, (y1 - y0) // 3 * 2 + 1))
-        mask = cv2.blur(mask, (soft, max(3, soft // 2 * 2 + 1)), borderType=cv2.BORDER_REPLICATE)
+        softened = cv2.blur(mask, (soft, max(3, soft // 2 * 2 + 1)), borderType=cv2.BORDER_REPLICATE)
         roi = self.image[y0:y1, x0:x1]
-        cv2.multiply(roi, mask, roi, 1 / 255)
+        cv2.multiply(roi, softened, roi, 1 / 255)
 
     def shine_on(self, shine: np.ndarray, bounds: tuple[float, float, float, float], truth: tuple[int, int]) -> None:
         """Multiply by ``shine`` / 128, stretched over ``bounds``, wherever class and depth code are ``truth``."""
@@ -203,7 +203,7 @@ class Canvas:
         x0, y0, x1, y1 = box
         h, w = shine.shape
         sx, sy = w / max(bounds[2] - bounds[0], 1.0), h / max(bounds[3] - bounds[1], 1.0)
-        matrix = np.float32([[sx, 0, (x0 - bounds[0]) * sx], [0, sy, (y0 - bounds[1]) * sy]])
+        matrix = np.array([[sx, 0, (x0 - bounds[0]) * sx], [0, sy, (y0 - bounds[1]) * sy]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         gain = cv2.warpAffine(shine, matrix, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         roi, part = self.image[y0:y1, x0:x1], self.truth[y0:y1, x0:x1]

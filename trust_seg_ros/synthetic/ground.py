@@ -117,7 +117,8 @@ def _marks(canvas: Canvas, camera: Camera, street: Street, s: float) -> None:
                 if a + d.dash_on > start:
                     _strip(canvas, camera, x - 0.07, x + 0.07, max(a, start), min(a + d.dash_on, end), d.paint_rgb)
         if end < 90:
-            _strip(canvas, camera, *sorted((0.1, street.side * (d.half - 0.2))), end - 2.2, end - 1.8, d.paint_rgb)
+            left, right = sorted((0.1, street.side * (d.half - 0.2)))
+            _strip(canvas, camera, left, right, end - 2.2, end - 1.8, d.paint_rgb)
         if d.zebra:
             _zebra(canvas, camera, d, start + 3.0)
         if d.arrow_at > 0:

@@ -190,7 +190,7 @@ def _houses(d: District, dice: Dice, side: float, style: str, edge: float, start
             break
         roof = dice.uniform(1.5, 3.2) if dice.random() < 0.6 and height < 11 else 0.0
         x = side * (edge + back + dice.choice([0, 0, 0, 0.7]))
-        tiles = tuple(float(v) for v in roof_rgb)
+        tiles = float(roof_rgb[0]), float(roof_rgb[1]), float(roof_rgb[2])
         d.houses.append(House(x, s, s + width, variant, height, roof, tiles, side == sun_side, s - last > 0.8))
         last = s + width
         if style == "suburb" and dice.random() < 0.5:

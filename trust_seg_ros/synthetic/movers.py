@@ -34,7 +34,7 @@ def _numbers(s: float, shift: float, spacing: float, low: float, high: float) ->
 
 def vehicles(street: Street, s: float, time_s: float, speed: float) -> list[Vehicle]:
     """Moving vehicles ahead of ``s``."""
-    found = []
+    found: list[Vehicle] = []
     if street.traffic <= 0:
         return found
     oncoming = -(6.0 + street.seed % 5)

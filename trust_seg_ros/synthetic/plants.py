@@ -71,10 +71,10 @@ def _crown(colour: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> N
         cv2.circle(light, (int(x - r * 0.25), int(y - r * 0.3)), int(r * 0.6), float(0.72 + 0.55 * (210 - y) / 180), -1)
     leaves = fractal(304, 304, 8, 3, rng)
     edge = cv2.GaussianBlur(mask, (0, 0), 5) + 0.22 * leaves
-    light = cv2.GaussianBlur(light, (0, 0), 3) * (1 + 0.26 * leaves + 0.12 * fractal(304, 304, 32, 3, rng))
+    lit = cv2.GaussianBlur(light, (0, 0), 3) * (1 + 0.26 * leaves + 0.12 * fractal(304, 304, 32, 3, rng))
     leafy = np.clip((edge - 0.45) * 6, 0, 1)[..., None]
     leafy *= _main_part(leafy[..., 0] > 0.5)[..., None]
-    tint = green * np.clip(light, 0.2, 2.0)[..., None]
+    tint = green * np.clip(lit, 0.2, 2.0)[..., None]
     colour[:] = np.clip(colour * (1 - leafy) + tint * leafy, 0, 255).astype(np.uint8)
     np.maximum(alpha, (leafy[..., 0] * 255).astype(np.uint8), out=alpha)
 
@@ -95,10 +95,10 @@ def hedge(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]
     light = (1.15 - 0.6 * np.linspace(0, 1, 96, dtype=np.float32)[:, None]) * (1 + 0.3 * leaves)
     colour = np.clip(green * np.clip(light, 0.15, 2)[..., None], 0, 255).astype(np.uint8)
     rough = 8 + 5 * fractal(1, 512, 32, 4, rng)[0] + 2 * leaves[:1][0]
-    alpha = (np.arange(96)[:, None] > rough[None, :]).astype(np.uint8) * 255
-    alpha = cv2.GaussianBlur(alpha, (3, 3), 0)
-    colour = cv2.multiply(colour, cv2.merge([alpha] * 3), scale=1 / 255)
-    return mip_chain(colour), mip_chain(cv2.merge([255 - alpha] * 3))
+    cut = (np.arange(96)[:, None] > rough[None, :]).astype(np.uint8) * 255
+    alpha = cv2.GaussianBlur(cut, (3, 3), 0)
+    dimmed = cv2.multiply(colour, cv2.merge([alpha] * 3), scale=1 / 255)
+    return mip_chain(dimmed), mip_chain(cv2.merge([255 - alpha] * 3))
 
 
 @cache

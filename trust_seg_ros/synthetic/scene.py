@@ -116,33 +116,38 @@ class Scene:
         grey = 60.0 + 25.0 * (thing.variant % 5)
         tone = (grey, grey, grey * 1.02) if thing.variant % 3 else (52.0, 60.0, 54.0)
         truth = (POLE, code, 0)
-        pole = np.float32(
+        pole = np.array(
             [
                 [column - wide, row],
                 [column + wide, row],
                 [column + wide * 0.8, row - tall],
                 [column - wide * 0.8, row - tall],
-            ]
+            ],
+            np.float32,
         )
         self.canvas.polygon(pole, tone, truth)
         self.canvas.polygon(
-            pole[[0, 0, 3, 3]] + np.float32([[0, 0], [wide, 0], [wide, 0], [0, 0]]), tuple(1.35 * c for c in tone), None
+            pole[[0, 0, 3, 3]] + np.array([[0, 0], [wide, 0], [wide, 0], [0, 0]], np.float32),
+            tuple(1.35 * c for c in tone),
+            None,
         )
         if thing.kind == "lamp":
             reach = -np.sign(thing.x) * 1.3 * scale
-            arm = np.float32(
+            arm = np.array(
                 [
                     [column, row - tall],
                     [column + reach, row - tall - 0.25 * scale],
                     [column + reach, row - tall - 0.1 * scale],
                     [column, row - tall + 0.12 * scale],
-                ]
+                ],
+                np.float32,
             )
             self.canvas.polygon(arm, tone, truth)
-            head = arm[1] + np.float32([[-0.3, -0.08], [0.3, -0.08], [0.3, 0.16], [-0.3, 0.16]]) * scale
+            head = arm[1] + np.array([[-0.3, -0.08], [0.3, -0.08], [0.3, 0.16], [-0.3, 0.16]], np.float32) * scale
             self.canvas.polygon(head, (120.0, 120.0, 116.0), truth)
             if self.lit:
-                self.lights.append(vehicles.Lamp(*(float(v) for v in arm[1]), 1.5 * scale, -1.0, (255.0, 214.0, 150.0)))
+                x, y = float(arm[1, 0]), float(arm[1, 1])
+                self.lights.append(vehicles.Lamp(x, y, 1.5 * scale, -1.0, (255.0, 214.0, 150.0)))
         elif thing.kind in ("sign", "light"):
             self.canvas.sprite(
                 people.sign(thing.variant), column, row - tall + 0.4 * scale, scale * 1.05, (SIGN, code, 0)
@@ -151,8 +156,8 @@ class Scene:
     def _blot(self, column: float, row: float, wide: float, gain: float = 0.6) -> None:
         """A soft dark spot where something touches the ground."""
         if wide > 9:
-            spot = np.float32([[-1, 0], [-0.6, -0.22], [0.6, -0.22], [1, 0], [0.6, 0.2], [-0.6, 0.2]]) * (wide * 0.5)
-            self.canvas.shadow(spot + np.float32([column, row]), gain)
+            spot = np.array([[-1, 0], [-0.6, -0.22], [0.6, -0.22], [1, 0], [0.6, 0.2], [-0.6, 0.2]], np.float32)
+            self.canvas.shadow(spot * (wide * 0.5) + np.array([column, row], np.float32), gain)
 
     def _walker(self, walker: movers.Walker) -> None:
         z = walker.s - self.s

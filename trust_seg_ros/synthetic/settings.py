@@ -134,14 +134,14 @@ class DriveFrame:
 
 
 def _check_size(size: object) -> None:
-    good = isinstance(size, tuple | list) and len(size) == 2
-    good = good and all(isinstance(n, Integral) and MIN_SIDE <= n <= MAX_SIDE for n in size)
-    if not good:
+    sides = size if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(n, Integral) and MIN_SIDE <= int(n) <= MAX_SIDE for n in sides):
         raise SyntheticDriveError(
             f"size is {size!r}; expected (height, width), two integers from {MIN_SIDE} to {MAX_SIDE}"
         )
 
 
 def _check_range(name: str, value: object, low: float, high: float) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not low <= number <= high:  # false of NaN
         raise SyntheticDriveError(f"{name} is {value!r}; expected a number from {low:g} to {high:g}")

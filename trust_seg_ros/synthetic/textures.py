@@ -117,7 +117,7 @@ def facade(variant: int, shade: bool) -> tuple[tuple[np.ndarray, ...], float, fl
     """Front of a building: its texture chain (RGB), width and height in metres; darker when ``shade``."""
     if shade:
         chain, width, height = facade(variant, False)
-        dark = cv2.multiply(chain[0], (0.62, 0.66, 0.74, 0))
+        dark = cv2.multiply(chain[0], (0.62, 0.66, 0.74, 0))  # type: ignore[call-overload]  # takes one factor a channel
         return mip_chain(dark), width, height
     rng = np.random.default_rng([17, variant])
     floors = int(rng.choice([2, 2, 2, 3, 3, 4, 5]))

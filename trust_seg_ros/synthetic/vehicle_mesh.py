@@ -165,9 +165,9 @@ def _flank(build: _Builder, side: float, line: Line, cabin: Line, body: str, fin
         mirror = length * (0.68 if cabin[0][0] < length - cabin[-1][0] else 0.32)
         build.panel(side * 1.1, mirror - 0.1, mirror + 0.1, belt, belt + 0.14, Paint(0.7))
     radius = 0.4 if body in _TALL else 0.32
-    rings = ((0.07, 1.0, (16.0, 16.0, 17.0)), (0.0, 0.6, (122.0, 124.0, 126.0)), (0.0, 0.3, (70.0, 70.0, 72.0)))
+    rings = [(0.07, 1.0, (16.0, 16.0, 17.0)), (0.0, 0.6, (122.0, 124.0, 126.0)), (0.0, 0.3, (70.0, 70.0, 72.0))]
     if fine:
-        rings = (rings[0], (0.0, 1.0, (28.0, 28.0, 30.0)), *rings[1:])
+        rings.insert(1, (0.0, 1.0, (28.0, 28.0, 30.0)))
     for a in (0.78, length - 0.85):
         for add, scale, tone in rings if fine else rings[:2]:
             r = radius * scale + add

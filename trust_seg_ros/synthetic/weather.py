@@ -162,7 +162,7 @@ def glow(canvas: Canvas, column: float, row: float, radius: float, colour: tuple
     if x1 <= x0 or y1 <= y0:
         return
     step = 32 / radius
-    matrix = np.float32([[step, 0, 32 + (x0 - column) * step], [0, step, 32 + (y0 - row) * step]])
+    matrix = np.array([[step, 0, 32 + (x0 - column) * step], [0, step, 32 + (y0 - row) * step]], np.float32)
     near = cv2.warpAffine(_flare(), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     light = cv2.merge([cv2.convertScaleAbs(near, alpha=c) for c in colour])
     roi = canvas.image[y0:y1, x0:x1]
