@@ -16,6 +16,8 @@ from trust_seg_ros.bags.types import BagTopic
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Qos
+    from rosbags.interfaces.typing import Typesdict
+    from rosbags.rosbag2.metadata import QosDict
     from rosbags.typesys.store import Typestore
 
 _HEADER = "std_msgs/msg/Header"
@@ -57,7 +59,7 @@ def _from_distributions(type_name: str, digest: str) -> tuple[str, str]:
 
 def _hash(type_name: str, definition: MessageDefinition) -> str:
     try:
-        types = {}
+        types: Typesdict = {}
         if definition.format == MessageDefinitionFormat.IDL:
             for text in definition.data.split(_IDL_LINE):
                 if text:
@@ -76,7 +78,7 @@ def _store(name: Stores) -> Typestore:
     return get_typestore(name)
 
 
-def qos_profiles(profiles: object) -> tuple[Qos, ...]:
+def qos_profiles(profiles: list[QosDict] | str | None) -> tuple[Qos, ...]:
     """The QoS profiles of a topic from what a recorder wrote (YAML text or its content); () where that is not one."""
     try:
         return tuple(parse_qos(profiles or []))

@@ -128,10 +128,11 @@ class McapFile(ChunkedFile):
         inside = np.isin(loose.channels, list(wanted)) & (loose.times >= max(start_ns, 0)) & (loose.times < stop_ns)
         chosen = np.flatnonzero(inside)
         chosen = chosen[np.argsort(loose.times[chosen], kind="stable")]
-        return [Part(int(loose.times[chosen[0]]), partial(self._read_loose, file, chosen))] if len(chosen) else []
+        return (
+            [Part(int(loose.times[chosen[0]]), partial(self._read_loose, file, loose, chosen))] if len(chosen) else []
+        )
 
-    def _read_loose(self, file: BinaryIO, chosen: np.ndarray) -> Iterator[BagMessage]:
-        loose = self._loose
+    def _read_loose(self, file: BinaryIO, loose: LooseMessages, chosen: np.ndarray) -> Iterator[BagMessage]:
         for index in chosen:
             file.seek(int(loose.offsets[index]))
             data = file.read(int(loose.sizes[index]))

@@ -12,7 +12,7 @@ import lz4.frame
 from backports import zstd
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
-from trust_seg_ros.bags.chunks import Channel, Entry
+from trust_seg_ros.bags.chunks import Channel, Convert, Entry
 from trust_seg_ros.bags.definitions import (
     NO_DEFINITION,
     as_recorded,
@@ -114,7 +114,8 @@ class Registry:
         elif number not in self.channels:
             schema, topic, encoding = fields.number(2), fields.text(), fields.text()
             name, kind, text = self.schemas.get(schema, ("", "", ""))
-            definition, convert = MessageDefinition(_FORMATS.get(kind, MessageDefinitionFormat.NONE), text), as_recorded
+            definition = MessageDefinition(_FORMATS.get(kind, MessageDefinitionFormat.NONE), text)
+            convert: Convert = as_recorded
             if encoding == "ros1":
                 name = ros1_type_name(name)
                 definition, convert = from_ros1(name, text)

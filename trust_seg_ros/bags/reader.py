@@ -206,13 +206,14 @@ def _files_of_folder(folder: Path, remarks: Remarks) -> tuple[list[Path], Metada
     from trust_seg_ros.bags.folder import read_metadata, storage_files
 
     present = storage_files(folder)
+    metadata: Metadata | None = None
     try:
-        metadata = read_metadata(folder)
+        stated = read_metadata(folder)
     except DamagedBag as error:
         remarks.add(str(error))
-        metadata, files = None, present
+        files = present
     else:
-        listed = [folder / name for name in dict.fromkeys(metadata.files)]
+        metadata, listed = stated, [folder / name for name in dict.fromkeys(stated.files)]
         for path in listed:
             if not path.is_file():
                 remarks.add(f"{path.name} is missing, although metadata.yaml lists it")

@@ -13,7 +13,8 @@ FoundChunk = tuple[Chunk, Counter[int]]
 
 def found_chunk(at: int, entries: Iterable[Entry], cut: bool) -> FoundChunk:
     """Go through the messages of the chunk at byte ``at``; only their times and channels are kept."""
-    start_ns, last_ns, counts = 1 << 64, -1, Counter()
+    start_ns, last_ns = 1 << 64, -1
+    counts: Counter[int] = Counter()
     for time_ns, number, _ in entries:
         start_ns, last_ns = min(start_ns, time_ns), max(last_ns, time_ns)
         counts[number] += 1

@@ -63,6 +63,7 @@ class SqliteFile:
                     return _merged(self._table.topics, dict(storage.execute(_COUNTS)))
             except DAMAGE as error:
                 self._take(self._salvage(error), f"it is damaged ({error})")
+        assert self._rows is not None  # by _take
         return _merged(self._table.topics, self._rows.counts())
 
     @classmethod
@@ -95,6 +96,7 @@ class SqliteFile:
     def _by_time(
         self, wanted: set[int], start_ns: int, stop_ns: int
     ) -> Iterator[tuple[tuple[int, int], BagMessage | None]]:
+        found: Iterator[tuple[int, int, int, bytes | str | None]]
         with closing(connection(self.path)) as storage:
             if self._table.indexed:
                 marks = ",".join("?" * len(wanted))
@@ -111,7 +113,7 @@ class SqliteFile:
 
     def _sorted_here(
         self, storage: apsw.Connection, wanted: set[int], start_ns: int, stop_ns: int
-    ) -> Iterator[tuple[int, int, int, bytes]]:
+    ) -> Iterator[tuple[int, int, int, bytes | str | None]]:
         """Without an index only the times are sorted: SQLite would sort the images with them, by way of the disk."""
         rows = Rows()
         for entry in storage.execute("SELECT timestamp, rowid, topic_id FROM messages"):
@@ -124,7 +126,7 @@ class SqliteFile:
         with closing(tolerant_connection(self.path)) as storage:
             for _, row in self._rows.by_time(wanted, after, stop_ns):
                 try:
-                    found = storage.execute(_ROW, (row,)).fetchall()
+                    found = list(storage.execute(_ROW, (row,)))
                 except DAMAGE as error:
                     self.remarks.add(f"{self.path.name}: row {row} is left out: {error}")
                     continue
@@ -150,8 +152,11 @@ class SqliteFile:
 
     def _message(self, time_ns: int, number: int, data: bytes | str | None) -> BagMessage | None:
         name = self._table.topics[number].name
+        stored = data or b""
         try:
-            return BagMessage(name, time_ns, as_recorded(bytes(data or b"")))
+            if isinstance(stored, str):
+                raise TypeError("string argument without an encoding")
+            return BagMessage(name, time_ns, as_recorded(bytes(stored)))
         except (ValueError, TypeError) as error:
             seconds = (time_ns - self.start_ns) * 1e-9
             self.remarks.add(f"{self.path.name}: the message of {name} at {seconds:.3f} s is left out: {error}")
