@@ -93,7 +93,8 @@ class FolderSource:
         period = round(NANOSECONDS / self.rate)
         if self.number_rate is None:
             return [index * period for index in range(len(paths))]
-        stamps, last = [], ("", 0)
+        stamps: list[int] = []
+        last = ("", 0)
         for path in paths:
             prefix, number = _split_number(path.stem)
             gap = round((number - last[1]) * NANOSECONDS / self.number_rate)

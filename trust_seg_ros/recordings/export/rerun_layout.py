@@ -21,7 +21,7 @@ def layout(cameras: Mapping[str, str | None], others: Collection[str], shown: Co
         shown: paths of the entities that there are.
         timeline: the one to begin with.
     """
-    tabs = [_of_node(node, camera, shown) for node, camera in sorted(cameras.items())]
+    tabs: list[rrb.Vertical | rrb.Grid] = [_of_node(node, camera, shown) for node, camera in sorted(cameras.items())]
     if others:
         views = [rrb.Spatial2DView(origin=topic, name=topic) for topic in sorted(others)]
         tabs.append(rrb.Grid(*views, name="Other cameras"))

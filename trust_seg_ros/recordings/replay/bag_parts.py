@@ -8,8 +8,9 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import yaml
 
@@ -18,7 +19,7 @@ from trust_seg_ros.recordings.replay.message_types import type_store
 
 NAME = "trust_seg"
 SUFFIX = {"mcap": ".mcap", "sqlite3": ".db3"}
-_VERSION = 8
+_VERSION: Final = 8
 """Of the metadata: the newest that Humble, Jazzy and Kilted read alike."""
 _FASTEST = 1
 """Level of zstd. Masks and maps shrink to a third; higher levels take several times as long for a tenth less."""
@@ -80,7 +81,7 @@ class PartWriter:
             connection = self._connections.get(topic.name)
             if connection is None:
                 connection = self._connections[topic.name] = self._declare(topic)
-            self._writer.write(connection, recorded_ns, data)
+            self._writer.write(connection, recorded_ns, memoryview(data))
 
     def close(self) -> Path:
         """Finish the file; returns it."""
@@ -93,11 +94,10 @@ class PartWriter:
         self._writer.abort()
 
     def _declare(self, topic: BagTopic) -> Any:
-        known = {"msgdef": topic.definition, "rihs01": topic.digest} if topic.definition and topic.digest else {}
-        store = {} if known else {"typestore": type_store()}
-        return self._writer.add_connection(
-            topic.name, topic.type_name, offered_qos_profiles=topic.qos, **known, **store
-        )
+        declare = partial(self._writer.add_connection, topic.name, topic.type_name, offered_qos_profiles=topic.qos)
+        if topic.definition and topic.digest:
+            return declare(msgdef=topic.definition, rihs01=topic.digest)
+        return declare(typestore=type_store())
 
 
 @contextmanager

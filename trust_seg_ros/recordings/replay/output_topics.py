@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Qos
 
 LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS}
 """Outputs that tell the latency of a node that ran while the bag was recorded: last part of the name -> type."""
@@ -32,7 +36,7 @@ def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
     }
 
 
-def _qos(latched: bool) -> object:
+def _qos(latched: bool) -> Qos:
     """As node/qos.py has it: outputs are reliable; ``label_info`` is kept for those who come late."""
     from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 

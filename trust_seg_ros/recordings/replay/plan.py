@@ -30,15 +30,15 @@ class Chunks(Sequence[Chunk]):
 
     Attributes:
         start_ns, stop_ns: of all of them, nanoseconds since the epoch.
-        count: how many.
+        number: how many.
     """
 
     start_ns: int
     stop_ns: int
-    count: int
+    number: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.number
 
     @overload
     def __getitem__(self, index: int) -> Chunk: ...
@@ -48,12 +48,12 @@ class Chunks(Sequence[Chunk]):
 
     def __getitem__(self, index: int | slice) -> Chunk | Sequence[Chunk]:
         if isinstance(index, slice):
-            return [self[k] for k in range(self.count)[index]]
-        k = range(self.count)[index]
+            return [self[k] for k in range(self.number)[index]]
+        k = range(self.number)[index]
         return Chunk(k, self._edge(k), self._edge(k + 1))
 
     def _edge(self, k: int) -> int:
-        return self.start_ns + (self.stop_ns - self.start_ns) * k // self.count
+        return self.start_ns + (self.stop_ns - self.start_ns) * k // self.number
 
 
 def plan_chunks(start_ns: int, end_ns: int, frames: int, chunk_frames: int) -> Chunks:

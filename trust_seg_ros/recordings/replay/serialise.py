@@ -26,7 +26,7 @@ def image_cdr(fields: ImageFields, header: HeaderFields) -> bytearray:
     _add_text(head, fields.encoding)
     head.append(not _LITTLE)
     _align(head)
-    pixels = memoryview(np.ascontiguousarray(fields.data)).cast("B")
+    pixels = np.ascontiguousarray(fields.data).data.cast("B")
     head += _WORD.pack(fields.step) + _WORD.pack(len(pixels))
     head += pixels
     return head

@@ -108,13 +108,11 @@ class Done:
 
 
 class Workers(Protocol):
-    """Takes tasks and tells when they are done.
+    """Takes tasks and tells when they are done."""
 
-    Attributes:
-        slots: how many tasks it works on at once.
-    """
-
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many tasks it works on at once."""
 
     def submit(self, task: Task) -> None:
         """Take one more."""

@@ -51,7 +51,7 @@ def classes_data(drive: Drive) -> dict[str, Any]:
     tables += [add([drive.classes[c]] if c in drive.classes else [], q) for c in summary.cameras(drive)]
     seen = np.flatnonzero(tables[0].pixels > 0)
     return {
-        "names": [str(drive.class_names[i]) for i in seen],
+        "names": [str(drive.class_names[i]) for i in seen.tolist()],
         "colours": [formats.colour(drive.palette[i]) for i in seen],
         "never": [str(name) for i, name in enumerate(drive.class_names) if i not in set(seen.tolist())],
         "tables": [{name: formats.rounded(v[seen]) for name, v in class_means(t).items()} for t in tables],

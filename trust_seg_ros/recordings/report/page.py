@@ -107,7 +107,7 @@ def _plotly() -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text("utf-8")
+    return (resources.files(__package__) / "assets" / name).read_text("utf-8")
 
 
 def _hash(script: str) -> str:

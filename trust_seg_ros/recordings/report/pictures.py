@@ -16,8 +16,8 @@ def pictures_data(drive: Drive) -> list[dict[str, Any]]:
     """Of every picture, in the order of time: its camera, offset in seconds, place among the worst, what to say."""
     number = {topic: i for i, topic in enumerate(summary.cameras(drive))}
     rows: dict[tuple[str, int], int] = {}
-    for row, key in enumerate(zip(drive.frames["camera"], drive.frames["recorded_ns"], strict=True)):
-        rows.setdefault((str(key[0]), int(key[1])), row)
+    for at, (camera, when) in enumerate(zip(drive.frames["camera"], drive.frames["recorded_ns"], strict=True)):
+        rows.setdefault((str(camera), int(when)), at)
     places = {(camera, int(when)): place for place, (camera, when) in reversed([*enumerate(drive.worst, start=1)])}
     shown = []
     for picture in drive.pictures:
