@@ -31,7 +31,7 @@ class Batches:
 
     def class_shares(self, classes: int) -> torch.Tensor:
         """(classes,) float32: share of each class among the labelled pixels of the images."""
-        counts = sum(np.bincount(labels.ravel(), minlength=256) for _, labels in self._items)[:classes]
+        counts = np.sum([np.bincount(labels.ravel(), minlength=256) for _, labels in self._items], axis=0)[:classes]
         return torch.tensor(counts / counts.sum(), dtype=torch.float32)
 
     def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:

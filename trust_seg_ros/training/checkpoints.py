@@ -99,7 +99,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _flat(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The optimiser's tensors by "parameter's name/key"."""
-    names = {parameter: name for name, parameter in module.named_parameters()}
+    names: dict[torch.Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
     return {
         f"{names[parameter]}/{key}": value
         for parameter, values in optimiser.state.items()

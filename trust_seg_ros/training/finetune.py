@@ -83,7 +83,7 @@ class FineTuner:
     @property
     def images_judged(self) -> int:
         """Images that one judging looks at."""
-        return sum(len(source) for _, source in (*self.judged, *self.judged_ood))
+        return sum(len(source) for _, source in self.judged) + sum(len(source) for _, source in self.judged_ood)
 
     def run(
         self, tick: Callable[[int, float], None] = lambda step, loss: None, looked: Callable[[], None] = lambda: None

@@ -54,7 +54,7 @@ class Joined(Generic[Source]):
     """Several sources one after the other."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self.sources = sources
+        self.sources: Sequence[Source] = sources
         self._ends = list(accumulate(map(len, sources)))
 
     def __len__(self) -> int:

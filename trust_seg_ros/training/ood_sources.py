@@ -24,13 +24,11 @@ _KEPT_BYTES = 512 << 20
 
 
 class LabelledSource(Protocol):
-    """Images with classes.
+    """Images with classes."""
 
-    Attributes:
-        name: for people.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """For people."""
 
     def __len__(self) -> int:
         """Number of images."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-
-from torch import nn
+from typing import Protocol, cast
 
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.segmentation.huggingface import processor_settings
@@ -42,14 +41,21 @@ def save_trained(named: NamedModule, spec: str, out: Path, notes: dict[str, str]
             save_compact(module, path, notes)
             return path, f"--model {path}"
         if hasattr(module, "save_pretrained"):
-            return _save_pretrained(module, named, out), f"--model {out / FOLDER}"
+            return _save_pretrained(cast("_Pretrained", module), named, out), f"--model {out / FOLDER}"
         save_tensors(path, module.state_dict(), notes)
     except OSError as error:
         raise TrainingError(f"{out}: the weights cannot be written ({error})") from error
     return path, f"in {spec}: module.load_state_dict(safetensors.torch.load_file({str(path)!r}))"
 
 
-def _save_pretrained(module: nn.Module, named: NamedModule, out: Path) -> Path:
+class _Pretrained(Protocol):
+    """A network of the library transformers."""
+
+    def save_pretrained(self, folder: Path, *, safe_serialization: bool) -> None:
+        """Write its weights and its configuration."""
+
+
+def _save_pretrained(module: _Pretrained, named: NamedModule, out: Path) -> Path:
     part, folder = out / f"{FOLDER}.part", out / FOLDER
     shutil.rmtree(part, ignore_errors=True)
     module.save_pretrained(part, safe_serialization=True)

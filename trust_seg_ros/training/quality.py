@@ -46,10 +46,10 @@ def qualities(
         for image, labels in _all(source, tick):
             confusion.add(labels, _maps(named, image, device).classes.numpy(force=True))
         found[f"mIoU {name}"] = confusion.mean_iou()
-    for name, source in ood:
+    for name, images in ood:
         pool = pooled_scores("histogram")
-        for number in range(len(source)):
-            image, truth = source.read(number)
+        for number in range(len(images)):
+            image, truth = images.read(number)
             pool.add(_maps(named, image, device).entropy.numpy(force=True), truth)
             tick()
         counts = pool.counts()

@@ -59,6 +59,12 @@ def evaluate(net: CompactNet, folder: LabelledFolder, device: str = "cpu", limit
     return confusion
 
 
+def _network(device: str) -> CompactNet:
+    net = CompactNet()
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's overloads
+    return net
+
+
 class Trainer:
     """One run. ``run()`` goes on from the checkpoint in ``settings.out`` when there is one."""
 
@@ -68,8 +74,7 @@ class Trainer:
         torch.set_num_threads(settings.threads)
         self.train_set, self.val_set = camvid(settings.camvid, "train"), camvid(settings.camvid, "val")
         self.batches = Batches(self.train_set, settings)
-        self.net = CompactNet().to(settings.device, memory_format=torch.channels_last)
-        self.average = CompactNet().to(settings.device, memory_format=torch.channels_last)
+        self.net, self.average = _network(settings.device), _network(settings.device)
         self.average.load_state_dict(self.net.state_dict())
         decay = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
