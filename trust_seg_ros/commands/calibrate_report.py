@@ -42,12 +42,14 @@ def thresholds_table(calibration: Calibration, recalls: Sequence[float], alphas:
         table.add_column(name, justify="right" if name in ("threshold", "flagged", "found") else "left")
     for name, found in {**calibration.scores, **calibration.segments}.items():
         shown, unit = UNITS.get(name, (name, "pixels"))
-        for recall in recalls if found.recall is not None else ():
-            table.add_row(shown, f"recall {recall:g}", *_reached(found, found.recall, recall))
-            shown = ""
-        if found.recall is None:
+        curve = found.recall
+        if curve is None:
             table.add_row(shown, "recall", "", "", "", f"nothing is wrong: no {unit} to find")
             shown = ""
+        for recall in recalls:
+            if curve is not None:
+                table.add_row(shown, f"recall {recall:g}", *_reached(found, curve, recall))
+                shown = ""
         for alpha in alphas:
             table.add_row(shown, f"alpha {alpha:g}", *_guaranteed(found, alpha))
             shown = ""
@@ -73,7 +75,8 @@ def classes_table(calibration: Calibration) -> Table:
             count = f"{statistics.count[k]:,}" if own else f"fewer than {LEAST_PIXELS:,}"
             note = "" if own else " (of all)"
             cells += [count, f"{statistics.mean[k]:.3f}{note}", f"{statistics.std[k]:.3f}{note}"]
-        wrong = 0 if curves[k] is None else curves[k].positives
+        curve = curves[k]
+        wrong = 0 if curve is None else curve.positives
         enough = "yes" if wrong >= LEAST_POSITIVES else f"no, fewer than {LEAST_POSITIVES:,} misclassified pixels"
         table.add_row(*cells, f"{wrong:,}", enough)
     return table

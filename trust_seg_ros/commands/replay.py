@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,7 +213,7 @@ def _expanded(sources: Sequence[str]) -> list[Path]:
     return found
 
 
-def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: object) -> Workers:
+def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: Callable[[], None]) -> Workers:
     from trust_seg_ros.recordings.replay.errors import ReplayError
     from trust_seg_ros.recordings.replay.workers import OwnProcess, Processes, default_workers
 
@@ -226,7 +226,7 @@ def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: object) -> Wor
     if args.workers is not None and not 1 <= args.workers <= 256:
         raise ReplayError(f"--workers is {args.workers}; expected 1 to 256")
     count = args.workers or default_workers(jobs)
-    return OwnProcess(tick) if count == 1 else Processes(count)  # type: ignore[arg-type]
+    return OwnProcess(tick) if count == 1 else Processes(count)
 
 
 def _export(args: argparse.Namespace, jobs: Sequence[Job], made: set[Path], console: Console) -> None:
@@ -241,4 +241,8 @@ def _export(args: argparse.Namespace, jobs: Sequence[Job], made: set[Path], cons
             total = count_messages(job.out)
             with stage_bars(console) as announce:
                 bar = announce(f"writing {target}")
-                write_rrd(job.out, target, lambda done, bar=bar, total=total: bar(done, total))
+
+                def tick(done: int, bar: Callable[[int, int], None] = bar, total: int = total) -> None:
+                    bar(done, total)
+
+                write_rrd(job.out, target, tick)

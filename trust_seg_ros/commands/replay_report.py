@@ -137,7 +137,7 @@ def _one(console: Console, outcome: Outcome) -> None:
         _say(console, f"  {finished.out / name}")
 
 
-def _flagged(frames: dict[str, np.ndarray]) -> str:
+def _flagged(frames: Mapping[str, np.ndarray]) -> str:
     shares = (("flagged_pixels", "of the pixels flagged"), ("unreliable_pixels", "on unreliable segments"))
     known = [f"{mean:.1%} {words}" for name, words in shares if np.isfinite(mean := _mean(frames, name))]
     return ", ".join([*known, f"{int(frames['ood_segments'].sum())} OoD segments"])
@@ -178,7 +178,7 @@ def _row(job: Job, outcome: Outcome | None) -> list[str]:
     ]
 
 
-def _mean(frames: dict[str, np.ndarray], column: str) -> float:
+def _mean(frames: Mapping[str, np.ndarray], column: str) -> float:
     values = frames[column]
     values = values[np.isfinite(values)]
     return float(values.mean()) if values.size else float("nan")

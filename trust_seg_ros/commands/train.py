@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         flag = "--" + field.name.replace("_", "-")
         required = field.name in ("camvid", "out")
         text = _HELP[field.name] + ("" if required else " (default: %(default)s)")
-        kwargs = {} if required else {"default": field.default}
-        parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, **kwargs)
+        default = None if required else field.default
+        parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, default=default)
 
 
 def run(args: argparse.Namespace) -> int:

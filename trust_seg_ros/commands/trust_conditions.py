@@ -72,12 +72,13 @@ def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSe
         root, wished = split_corruption(word, args.corrupt_seed)
         folder = _opened(args, root, labels)
         name = root.name or str(root)
-        for wish in wished or [None]:
+        corruptions: list[Corruption | None] = [*wished] or [None]
+        for wish in corruptions:
             kind, severity = ("", 0) if wish is None else (wish.kind, wish.severity)
             title = name if wish is None else f"{name} {kind}:{severity}"
             found.append(Condition(title, corrupted(folder, wish), f"{name} {kind}" if kind else "", severity))
-    for wish in wished_corruptions(args.corrupt, args.corrupt_seed):
-        found.append(Condition(f"{wish.kind}:{wish.severity}", corrupted(images, wish), wish.kind, wish.severity))
+    for each in wished_corruptions(args.corrupt, args.corrupt_seed):
+        found.append(Condition(f"{each.kind}:{each.severity}", corrupted(images, each), each.kind, each.severity))
     names = [condition.name for condition in found]
     twice = next((name for name in names if names.count(name) > 1 or name == args.split), None)
     if twice is not None:

@@ -60,7 +60,7 @@ class Look:
     gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
     statistics: ClassStatistics | None = None
-    more: dict[str, ScoreOf] = field(default_factory=dict)
+    more: Mapping[str, ScoreOf] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
