@@ -103,10 +103,10 @@ class Pool:
         for connection in self._workers:
             self._give(connection, next(waiting, None))
         while self._busy:
-            sentinels = {self._workers[c].sentinel: c for c in self._busy}
-            ready = wait([*self._busy, *sentinels])
+            sentinels = {c: self._workers[c].sentinel for c in self._busy}
+            ready = set(wait([*sentinels, *sentinels.values()]))
             # an answer may lie in the pipe of a worker that died after it: it is taken first
-            for connection in {sentinels.get(item, item) for item in ready}:
+            for connection in [c for c, sentinel in sentinels.items() if c in ready or sentinel in ready]:
                 index, error = self._take(connection)
                 if error is not None and not isinstance(error, DatasetError):
                     raise error

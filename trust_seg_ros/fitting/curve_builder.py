@@ -163,16 +163,18 @@ class _Guide:
         cells = 4 * len(grid)
         scale = cells / width if 0.0 < width < math.inf else 0.0
         scale = scale if math.isfinite(scale) else 0.0
-        of_grid = [_cell.py_func(value, first, scale, cells) for value in grid.tolist()]
+        of_grid = [_cell_of(value, first, scale, cells) for value in grid.tolist()]
         self.parts = (first, scale, np.searchsorted(of_grid, np.arange(cells + 1)).astype(np.int64))
 
 
-@jit
-def _cell(value: float, first: float, scale: float, cells: int) -> int:
+def _cell_of(value: float, first: float, scale: float, cells: int) -> int:
     place = (value - first) * scale
     if not place > 0.0:  # also -inf, and NaN from 0 * inf
         return 0
     return cells - 1 if place >= cells else int(place)
+
+
+_cell = jit(_cell_of)
 
 
 @jit

@@ -54,7 +54,7 @@ def fit(
     z = (x - means) / scales
     turned = _Decorrelated(z)
     classifier, regressor = turned.logistic(data.false_positive), turned.linear(data.iou_adj)
-    choice = {"features": features, "class_input": class_input} if isinstance(features, str) else {}
+    choice: Json = {"features": features, "class_input": class_input} if isinstance(features, str) else {}
     counts = {"images": len(np.unique(data.image)), "segments": len(data)}
     separating = [names[k] for k in turned.separating(classifier, z)]
     if separating:
