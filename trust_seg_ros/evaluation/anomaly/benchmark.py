@@ -177,5 +177,5 @@ def _segments(found: Cut, discarded: np.ndarray | None, limits: SizeLimits, segm
     masks: Sequence[np.ndarray | None] = [None] * len(found.overlaps) if discarded is None else found.kept(discarded)
     matches = [met.match(limits, kept) for met, kept in zip(found.overlaps, masks, strict=True)]
     errors = [met.errors(kept, segment_limits) for met, kept in zip(found.overlaps, masks, strict=True)]
-    false_positives, false_negatives = np.sum(errors, axis=0, dtype=np.int64)
+    false_positives, false_negatives = np.array(errors, np.int64).reshape(-1, 2).sum(0)
     return Segments(pooled(matches), int(false_positives), int(false_negatives))

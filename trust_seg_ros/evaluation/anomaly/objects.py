@@ -145,8 +145,9 @@ def overlaps(found: np.ndarray, truth: np.ndarray) -> Overlaps:
     both = (found > 0) & (there > 0)
     keys, shared = np.unique(there[both].astype(np.int64) * n_found + found[both], return_counts=True)
     pairs = np.stack([keys % n_found, keys // n_found], 1) - 1
-    sizes = (np.bincount(ids.ravel(), minlength=n)[1:] for ids, n in ((found, n_found), (there, n_there)))
-    return Overlaps(*sizes, pairs, shared)
+    found_sizes = np.bincount(found.ravel(), minlength=n_found)[1:]
+    there_sizes = np.bincount(there.ravel(), minlength=n_there)[1:]
+    return Overlaps(found_sizes, there_sizes, pairs, shared)
 
 
 def match_objects(predicted: np.ndarray, truth: np.ndarray, limits: SizeLimits = ANOMALY_TRACK) -> ObjectMatches:

@@ -266,8 +266,13 @@ def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, thres
         threshold=float(threshold),
         image_sizes=tuple(sorted({part.size for part in parts})),
     )
-    columns = zip(*((part.index, part.overlaps, part.large) for part in parts), strict=True)
-    return Cut(data, *columns, sweep)
+    return Cut(
+        data,
+        tuple(part.index for part in parts),
+        tuple(part.overlaps for part in parts),
+        tuple(part.large for part in parts),
+        sweep,
+    )
 
 
 def _first(skipped: Mapping[str, str]) -> str:

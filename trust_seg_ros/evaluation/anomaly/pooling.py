@@ -5,6 +5,7 @@ Curves belong to the whole data set; a mean of curves of single images is anothe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import numpy as np
@@ -49,7 +50,11 @@ def pooled_scores(method: Method = "exact") -> PooledScores:
     Raises:
         AnomalyError: unknown method.
     """
-    kinds = {"exact": ExactScores, "histogram": HistogramScores, "binned": QuantileScores}
+    kinds: dict[str, Callable[[], PooledScores]] = {
+        "exact": ExactScores,
+        "histogram": HistogramScores,
+        "binned": QuantileScores,
+    }
     if method not in kinds:
         raise AnomalyError(f"no way {method!r} to pool scores; choose one of: {', '.join(METHODS)}")
     return kinds[method]()
@@ -160,10 +165,10 @@ class QuantileScores:
             return
         groups = [group.astype(np.float64) for group in (score[positive], score[~positive]) if group.size]
         margin = max(1e-2 * float(score.max() - score.min()), 1e-2)
-        edges = [np.quantile(group, np.linspace(0, 1, min(self.quantiles, group.size))) for group in groups]
-        edges = np.unique(np.concatenate([[score.min() - margin, score.max() + margin], *edges]))
-        rows = [np.histogram(score[chosen], edges)[0] for chosen in (positive, ~positive)]
-        self._parts.append((edges[:-1], *rows))
+        levels = [np.quantile(group, np.linspace(0, 1, min(self.quantiles, group.size))) for group in groups]
+        edges = np.unique(np.concatenate([[score.min() - margin, score.max() + margin], *levels]))
+        hits, misses = (np.histogram(score[chosen], edges)[0] for chosen in (positive, ~positive))
+        self._parts.append((edges[:-1], hits, misses))
 
     def counts(self) -> Counts:
         """See ``PooledScores``; equal thresholds of several images are one point."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -88,19 +89,19 @@ def study(
         TrustSegError: an image cannot be read, the network fails or cannot give a score.
     """
     announce = announce or (lambda _: lambda _done, _total: None)
-    other = None if fit_images is None else replace(look, skipped={})
+    other = None if fit_images is None else (replace(look, skipped={}), fit_images)
     pixels = pool(look, images, announce(f"pixels of {images.name}"))
     fit_pixels = None
     if other is not None and any(plan.thresholds.get(score) == FIT for score in look.scores):
-        fit_pixels = pool(other, fit_images, announce(f"pixels of {fit_images.name}"))
+        fit_pixels = pool(*other, announce(f"pixels of {other[1].name}"))
     thresholds = {score: _threshold(score, plan, look.gradient, pixels, fit_pixels) for score in look.scores}
     wanted = plan.meta != "none" or plan.model is not None or fit_images is not None
     grids = {score: sweep_grid(pixels.counts[score], plan.sweep) for score in look.scores} if plan.sweep else None
-    options = {"metrics": wanted, "limits": plan.segment_limits}
-    cuts = cut(look, images, thresholds, sweeps=grids, progress=announce(f"segments of {images.name}"), **options)
+    cut_as_planned = partial(cut, thresholds=thresholds, metrics=wanted, limits=plan.segment_limits)
+    cuts = cut_as_planned(look, images, sweeps=grids, progress=announce(f"segments of {images.name}"))
     fit_cuts: dict[str, Cut] = {}
     if other is not None:
-        fit_cuts = cut(other, fit_images, thresholds, progress=announce(f"segments of {fit_images.name}"), **options)
+        fit_cuts = cut_as_planned(*other, progress=announce(f"segments of {other[1].name}"))
     results, notes = [], []
     for score in look.scores:
         measured = pixel_measures(pixels.counts[score], pixels.exact[score])
@@ -113,7 +114,7 @@ def study(
         results.append(
             judge(score, pixels.milliseconds[score], measured, cuts[score], p, plan.limits, plan.segment_limits)
         )
-    skipped = {images.name: look.skipped} | ({} if other is None else {fit_images.name: other.skipped})
+    skipped = {images.name: look.skipped} | ({} if other is None else {other[1].name: other[0].skipped})
     fitted = {score: found.data for score, found in (fit_cuts or cuts).items()}
     return Study(tuple(results), pixels, fitted, skipped, tuple(notes))
 

@@ -86,6 +86,7 @@ def scatter(s: Study, path: Path) -> bool:
             title=f"Meta regression: R² = {_percent(r2)} ({len(rows):,} judged segments, {which})",
         )
         bar = drawn.colorbar(points, ax=axes, label="pixels of the segment", pad=0.01)
+        assert bar.solids is not None  # they are there once the bar is drawn
         bar.solids.set_alpha(1)
     return True
 

@@ -223,4 +223,4 @@ def _regressors(
 
 def _judged_path(path: LassoPath, chosen: int, x: np.ndarray, wrong: np.ndarray) -> Path:
     logits = path.logits(x)
-    return Path(path.coefficients, accuracy(logits, wrong), auroc(logits, wrong), chosen)
+    return Path(path.coefficients, np.asarray(accuracy(logits, wrong)), np.asarray(auroc(logits, wrong)), chosen)

@@ -163,8 +163,9 @@ def study(
             [pool.submit(judge, problem, run) for run in arrangement.runs]
             for arrangement, problem in zip(arrangements, problems, strict=True)
         ]
+        outcomes: list[list[Outcome]] = []
+        done = 0
         try:
-            outcomes, done = [], 0
             for jobs in futures:
                 outcomes.append([])
                 for job in jobs:

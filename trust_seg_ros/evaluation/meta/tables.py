@@ -59,7 +59,7 @@ def summary(studies: Sequence[Study]) -> Table:
         Column("R² gain, points"),
         Column("σ", "number"),
     )
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for s in studies:
         wrong = [s.spread(FALSE_POSITIVE, model, JUDGED, AUROC) for model in (ALL, PENALISED, ENTROPY)]
         iou = [s.spread(IOU_ADJ, model, JUDGED, R2) for model in (ALL, ENTROPY)]
@@ -134,7 +134,7 @@ def runs(s: Study) -> Table:
         Column("R² entropy, %"),
         Column("σ", "number"),
     )
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (
             run.name,
             int(run.fitted.sum()),
@@ -210,12 +210,12 @@ def path(s: Study) -> Table:
         *(Column(name, "number") for name in s.names),
     )
     paths = [outcome.path for outcome in s.outcomes if outcome.path is not None]
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (
             float(penalty),
             Spread.of([p.accuracy[k] for p in paths]),
             Spread.of([p.auroc[k] for p in paths]),
-            Spread.of([np.count_nonzero(p.coefficients[k]) for p in paths]),
+            Spread.of([int(np.count_nonzero(p.coefficients[k])) for p in paths]),
             *(Spread.of([p.coefficients[k, j] for p in paths]) for j in range(len(s.names))),
         )
         for k, penalty in enumerate(s.lambdas)

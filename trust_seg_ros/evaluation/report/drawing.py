@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import matplotlib as mpl
 import numpy as np
@@ -27,28 +27,33 @@ GREY = "#8A8A8A"
 STRONG = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, "#7F6000")
 """For lines that are named, the most important first."""
 
-_STYLE = {
-    "font.size": 14,
-    "axes.titlesize": 15,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E2E2E2",
-    "grid.linewidth": 0.8,
-    "legend.framealpha": 0.9,
-    "legend.edgecolor": "none",
-    "lines.linewidth": 2.2,
-    "mathtext.fontset": "dejavusans",
-}
 _DPI = 150
+
+
+def _style() -> AbstractContextManager[None]:
+    return mpl.rc_context(
+        {
+            "font.size": 14,
+            "axes.titlesize": 15,
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#E2E2E2",
+            "grid.linewidth": 0.8,
+            "legend.framealpha": 0.9,
+            "legend.edgecolor": "none",
+            "lines.linewidth": 2.2,
+            "mathtext.fontset": "dejavusans",
+        }
+    )
 
 
 @contextmanager
 def figure(path: str, height: float, width: float = 10.0) -> Iterator[Figure]:
     """A figure that is written to ``path`` (PNG) at the end; sizes in inches, 10 are meant for 1,000 px on a page."""
-    with mpl.rc_context(_STYLE):
+    with _style():
         drawn = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
         yield drawn
         canvas = FigureCanvasAgg(drawn)
@@ -84,7 +89,9 @@ def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> 
 def label_ends(axes: Axes, x: float, ends: Sequence[float], texts: Sequence[str], colours: Sequence[str]) -> None:
     """Names of lines, written right of their ends at ``x``, apart from each other."""
     low, high = axes.get_ylim()
-    height = axes.figure.get_size_inches()[1] * 72 * axes.get_position().height
+    drawn = axes.figure
+    assert isinstance(drawn, Figure)  # not a part of one
+    height = drawn.get_size_inches()[1] * 72 * axes.get_position().height
     gap = 19 / height * (high - low)
     for y, end, text, colour in zip(spread_out(ends, gap, low, high), ends, texts, colours, strict=True):
         axes.annotate(

@@ -82,9 +82,12 @@ class _Painter:
         return _Panel("camera image", tile, ())
 
     def truth(self) -> _Panel:
-        tile = self._classes(self.findings.truth)
+        truth = self.findings.truth
+        assert truth is not None
+        assert self.ignored is not None
+        tile = self._classes(truth)
         hatch(tile, self.ignored)
-        return _Panel("ground truth", tile, (self._class_legend(self.findings.truth, self._ignored_entry("ignored")),))
+        return _Panel("ground truth", tile, (self._class_legend(truth, self._ignored_entry("ignored")),))
 
     def prediction(self) -> _Panel:
         classes = self.findings.classes
@@ -110,6 +113,7 @@ class _Painter:
         return self._iou_panel("predicted IoU_adj per segment", tile, entries)
 
     def true_iou(self) -> _Panel:
+        assert self.findings.targets is not None
         values = self.findings.targets.iou_adj
         words = f"IoU 0: {(values == 0).sum()} of {len(values)} segments"
         entries = [Entry(words, self._swatch(tuple(red_green(np.zeros(())).tolist())))]

@@ -74,7 +74,7 @@ def _edges(ids: np.ndarray, radius: int) -> np.ndarray:
     """(H, W) bool, pixels that have another number, or the edge of the image, within a radius."""
     # beyond 2**24 numbers neighbours might look alike; there are no such images
     numbers = np.minimum(ids, _EXACT_FLOAT).astype(np.float32)
-    padded = cv2.copyMakeBorder(numbers, *[radius] * 4, cv2.BORDER_CONSTANT, value=-1.0)
+    padded = cv2.copyMakeBorder(numbers, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=-1.0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     return (cv2.dilate(padded, disc) != cv2.erode(padded, disc))[radius:-radius, radius:-radius]
 

@@ -87,10 +87,10 @@ def _notes(s: Study) -> list[str]:
         if judged.skipped:
             notes.append(f"left out of {judged.name}, as they could not be read: {', '.join(judged.skipped)}")
     said = set()
-    for (arrangement, _, policy), found in s.thresholds.items():
-        if found.reason and (arrangement, policy) not in said:
-            said.add((arrangement, policy))
-            notes.append(f"{policy}, calibrated on {arrangement}: {found.reason}")
+    for (name, _, policy), found in s.thresholds.items():
+        if found.reason and (name, policy) not in said:
+            said.add((name, policy))
+            notes.append(f"{policy}, calibrated on {name}: {found.reason}")
     for arrangement in s.arrangements:
         by_policy: dict[str, list[str]] = {}
         for policy, condition in shift_tables.broken(s, arrangement):

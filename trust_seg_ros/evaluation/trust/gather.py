@@ -66,8 +66,8 @@ class ScoreGatherer:
         order = np.argsort(compared, kind="stable")
         levels = np.zeros((len(self._groups) + 1, 2, len(order) + 1), np.int64)
         image = np.zeros((2, len(self.edges)), np.uint32)
-        flat = (np.ascontiguousarray(x).reshape(-1) for x in (plane, predicted, truth, distance))
-        count_pixels(*flat, self.edges, compared[order], self.classes, image, self._groups, levels)
+        of_pixels = _flat(plane), _flat(predicted), _flat(truth), _flat(distance)
+        count_pixels(*of_pixels, self.edges, compared[order], self.classes, image, self._groups, levels)
         self._parts.append(image)
         above = np.cumsum(levels[:, :, ::-1], axis=-1)[:, :, ::-1][:, :, 1:]  # (g + 1, 2, t) reach threshold t
         flagged = np.empty_like(above)
@@ -102,9 +102,12 @@ class ReliabilityGatherer:
 
     def add(self, variation_ratio: np.ndarray, predicted: np.ndarray, truth: np.ndarray) -> None:
         """Add one image, (H, W) each: float32 1 - confidence, uint8 class ids with 255 = none."""
-        planes = (variation_ratio, predicted, truth)
-        count_confidence(*(np.ascontiguousarray(x).reshape(-1) for x in planes), self._counts, self._sums)
+        count_confidence(_flat(variation_ratio), _flat(predicted), _flat(truth), self._counts, self._sums)
 
     def reliability(self) -> Reliability:
         """All images added so far."""
         return Reliability(self._counts[:, 0].copy(), self._counts[:, 1].copy(), self._sums.copy())
+
+
+def _flat(plane: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(plane).reshape(-1)

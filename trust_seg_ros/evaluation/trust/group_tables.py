@@ -41,7 +41,8 @@ def group_tables(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
 
 
 def _orderings(s: Study, score: str, names: tuple[str, ...], start: int) -> list[tuple[Value, ...]]:
-    counts, rows = s.counts.scores[score].groups, []
+    counts = s.counts.scores[score].groups
+    rows: list[tuple[Value, ...]] = []
     for k, group in enumerate(names):
         right, wrong = counts[start + k]
         found = ordering(wrong, right)

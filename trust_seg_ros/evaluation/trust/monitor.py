@@ -84,7 +84,8 @@ def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Tab
     lost: dict[str, list[str]] = {}
     for policy, condition in broken(s, arrangement):
         lost.setdefault(condition, []).append(policy)
-    rows, notes = [], {}
+    rows: list[tuple[Value, ...]] = []
+    notes: dict[str, None] = {}
     for judged in (s.clean, *s.shifted):
         cells: list[Value] = [judged.name, ", ".join(lost.get(judged.name, [])) or "-"]
         for score in scores:

@@ -113,7 +113,8 @@ def judge(
         found = [counts.at(value) for value in thresholds]
         groups = np.mean([counts.groups_at(value) for value in thresholds], 0)
     values = [_shares(flags[row], counts.totals[row]) for flags, row in zip(found, rows, strict=True)]
-    return Outcome(score, policy, thresholds, *np.array(values).T, groups)
+    recall, precision, flagged, missed, left = np.array(values).T
+    return Outcome(score, policy, thresholds, recall, precision, flagged, missed, left, groups)
 
 
 def _curves(policy: NamedPolicy, counts: ScoreCounts, missed: np.ndarray | None, chosen: np.ndarray) -> Curves | None:

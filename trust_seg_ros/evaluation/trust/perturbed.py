@@ -91,7 +91,7 @@ def perturbed_scores(names: Sequence[str], network: SegmentationNetwork, **optio
     for name in names:
         kind, statistic = split_name(name)
         wanted.setdefault(kind, {})[name] = statistic
-    found = {}
+    found: dict[str, PerturbedScore] = {}
     for kind, statistics in wanted.items():
         settings = PerturbationSettings(kind, **options)  # type: ignore[arg-type]
         check_perturbation(network, settings)

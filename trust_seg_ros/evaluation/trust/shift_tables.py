@@ -25,7 +25,7 @@ def overview(s: Study) -> Table:
         Column("overconfidence, points"),
         *ORDERING,
     )
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for judged in (s.clean, *s.shifted):
         reliable = judged.reliability
         found = measured(judged.orderings[s.best_score])
@@ -39,7 +39,7 @@ def overview(s: Study) -> Table:
 
 def every_score(s: Study) -> Table:
     """The same measures of every score."""
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (judged.name, score, *measured(found))
         for judged in (s.clean, *s.shifted)
         for score, found in judged.orderings.items()
@@ -52,7 +52,7 @@ def matrix(s: Study) -> tuple[Table, ...]:
     if len(s.clean.orderings) < 2:
         return ()
     columns = (DATA, *(Column(f"{score}, %") for score in s.clean.orderings))
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (judged.name, *(found.auroc for found in judged.orderings.values())) for judged in (s.clean, *s.shifted)
     )
     return (Table("shift_auroc", "AUROC under shift", columns, rows, "Higher is better.", IN_REPORT),)
@@ -60,14 +60,15 @@ def matrix(s: Study) -> tuple[Table, ...]:
 
 def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
     """What thresholds of clean images do on shifted ones: of the best score for the page, of all in the file."""
-    best, everything = [], []
+    best: list[tuple[Value, ...]] = []
+    everything: list[tuple[Value, ...]] = []
     for judged in (s.clean, *s.shifted):
         for o in judged.outcomes[arrangement.name]:
             everything.append((judged.name, o.score, o.policy.name, *shares(o)))
             if o.score == s.best_score:
                 best.append((o.policy.name, judged.name, *shares(o)))
     order = [policy.name for policy in s.policies]
-    best.sort(key=lambda row: order.index(row[0]))  # stable: conditions stay in their order
+    best.sort(key=lambda row: order.index(str(row[0])))  # stable: conditions stay in their order
     note = "Thresholds are those of clean calibration images; a policy that follows the image makes its own."
     title = f"Policies under shift, {s.best_score}, calibrated on {arrangement.name}"
     place = IN_REPORT if len(s.shifted) <= _MANY else IN_FILE

@@ -28,7 +28,7 @@ _HOW = (
 def scores(s: Study) -> Table:
     """What needs no threshold, of every score."""
     columns = (SCORE, *ORDERING, Column("time, ms", "number"))
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for score, found in s.clean.orderings.items():
         times = s.counts.scores[score].milliseconds
         rows.append((score, *measured(found), float(np.median(times[1:] if len(times) > 1 else times))))
