@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.meta.study import Spread
@@ -150,10 +151,10 @@ def _beside(s: Study) -> tuple[Judged, ...]:
     return tuple(first[k] for k in sorted({0, len(first) // 2, len(first) - 1}))
 
 
-def _panels(drawn: object, s: Study) -> list[tuple[Axes, Judged]]:
+def _panels(drawn: Figure, s: Study) -> list[tuple[Axes, Judged]]:
     """One for clean images, one for the last shifted condition that is drawn."""
     shown = (s.clean, *_beside(s)[-1:])
-    axes = np.atleast_1d(drawn.subplots(1, len(shown), squeeze=True))  # type: ignore[attr-defined]
+    axes = np.atleast_1d(drawn.subplots(1, len(shown), squeeze=True))
     return list(zip(axes.tolist(), shown, strict=True))
 
 

@@ -93,7 +93,7 @@ def perturbed_scores(names: Sequence[str], network: SegmentationNetwork, **optio
         wanted.setdefault(kind, {})[name] = statistic
     found: dict[str, PerturbedScore] = {}
     for kind, statistics in wanted.items():
-        settings = PerturbationSettings(kind, **options)  # type: ignore[arg-type]
+        settings = PerturbationSettings(kind, **options)  # type: ignore[arg-type]  # it checks each option
         check_perturbation(network, settings)
         shared = Passes(network, settings, tuple(dict.fromkeys(statistics.values())))
         found |= {name: PerturbedScore(shared, statistic) for name, statistic in statistics.items()}

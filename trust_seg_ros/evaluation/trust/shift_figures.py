@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from trust_seg_ros.evaluation.meta.study import Spread
 from trust_seg_ros.evaluation.report.drawing import BLACK, GREY, STRONG, figure
@@ -97,6 +98,6 @@ def _rows(s: Study, arrangement: Arrangement, shown: Sequence[NamedPolicy], path
     return True
 
 
-def _limit(draw: object, policy: NamedPolicy, colour: str = BLACK) -> None:
+def _limit(draw: Callable[..., Line2D], policy: NamedPolicy, colour: str = BLACK) -> None:
     if isinstance(policy.policy, Conformal):
-        draw(policy.policy.alpha, color=colour, ls="--", lw=1.4)  # type: ignore[operator]
+        draw(policy.policy.alpha, color=colour, ls="--", lw=1.4)

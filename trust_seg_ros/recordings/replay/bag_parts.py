@@ -37,7 +37,7 @@ def can_declare(topic: BagTopic) -> bool:
     return bool(topic.definition and topic.digest) or topic.type_name in type_store().fielddefs
 
 
-class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C where there is one
     """Scalars as YAML 1.2 has them, and as rosbags writes them: "no" is a text. In C, since every chunk needs it."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
@@ -72,7 +72,7 @@ class PartWriter:
         with _as_system_errors():
             self._writer.open()
         if compression == "zstd" and storage == "mcap":
-            self._writer.storage.compressor = _compress_fast  # type: ignore[union-attr]
+            self._writer.storage.compressor = _compress_fast  # type: ignore[union-attr]  # of its MCAP writer only
         self._connections: dict[str, Any] = {}
 
     def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
