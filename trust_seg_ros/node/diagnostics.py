@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
@@ -11,6 +12,8 @@ from trust_seg_ros.node.camera import CameraView
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.remarks import remarks
 from trust_seg_ros.thresholds import ThresholdSettings
 
 NOT_AVAILABLE = "n/a"
@@ -55,6 +58,51 @@ class NodeView:
     working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
+
+
+def with_model(view: NodeView, pipeline: TrustPipeline, in_force: InForce) -> NodeView:
+    """The view of a node that has loaded this pipeline, with its current thresholds."""
+    thresholds = view.settings.thresholds
+    return replace(
+        view,
+        model=model_facts(pipeline),
+        ood_meta=ood_meta_words(pipeline, thresholds),
+        remarks=remarks(pipeline, thresholds),
+        in_force=in_force,
+    )
+
+
+def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
+    """Key -> value."""
+    network, meta = pipeline.network, pipeline.meta
+    gradient = pipeline.gradient
+    return {
+        "model": network.name,
+        "classes": f"{len(network.labels.names)} ({network.labels.name})",
+        "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
+        "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
+        "calibration": "none" if pipeline.calibration is None else "loaded",
+        "gradient": f"p = {gradient.p:g}, {gradient.variant}",
+        "device": str(network.device),
+        "half precision": str(network.input_spec.half).lower(),
+    }
+
+
+def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> str:
+    """What judges OoD segments under these thresholds, and at which threshold it was fitted where that differs."""
+    model, fitted = pipeline.ood_model, pipeline.ood_fitted_at
+    if model is None or fitted is None:
+        return "none: no P(OoD)"
+    if model.score != thresholds.ood_score:
+        return f"none for {thresholds.ood_score}: no P(OoD)"
+    if gap := model.size_gap(pipeline.image_size):
+        return f"none: no P(OoD), {gap}"
+    text = f"segments of {model.score} at {fitted:g}"
+    ood = thresholds.ood
+    if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):
+        return text
+    other = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
+    return f"{text}, in force is {other}: P(OoD) is less certain"
 
 
 def report(view: NodeView) -> list[DiagnosticStatus]:

@@ -12,21 +12,16 @@ from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, LabelFields
-from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.camera import Camera
-from trust_seg_ros.node.diagnostics import NodeView, report
-from trust_seg_ros.node.facts import model_facts, ood_meta_words
-from trust_seg_ros.node.outputs import Outputs
+from trust_seg_ros.node.configured import Configured
+from trust_seg_ros.node.diagnostics import NodeView, report, with_model
 from trust_seg_ros.node.parameter_server import ParameterServer
-from trust_seg_ros.node.processing import FrameProcessor, Surroundings
+from trust_seg_ros.node.processing import Surroundings
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
-from trust_seg_ros.node.threshold_watch import ThresholdWatch
 from trust_seg_ros.node.throttle import Throttle
 from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
 from trust_seg_ros.node.worker import Worker
-from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.remarks import remarks
 
 _STOP_S = 5.0
 """Seconds that a frame in hand may take to end; the executor waits meanwhile."""
@@ -47,14 +42,15 @@ class TrustSegNode(LifecycleNode):
         self._enabled = True
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
-        self._pipeline: TrustPipeline | None = None
+        self._configured: Configured | None = None
         self._parameter_server = ParameterServer(self, self._on_change, self._check_thresholds)
         self._camera = Camera(self, self._on_frame)
-        self._outputs: Outputs | None = None
-        self._processor: FrameProcessor | None = None
-        self._watch: ThresholdWatch | None = None
-        self._budget: FrameBudget | None = None
-        self._worker: Worker[bytes] | None = None
+        self._surroundings = Surroundings(
+            settings=lambda: self.settings,
+            now_ns=lambda: self.get_clock().now().nanoseconds,
+            warn=self._throttle.warn,
+            alive=self.context.ok,
+        )
         self._left_behind: list[Worker[bytes]] = []
         self._opened_at: float | None = None
         self._counts_before: dict[str, int] = {}
@@ -78,37 +74,35 @@ class TrustSegNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, compile and warm everything, open the topics."""
         settings, started = self.settings, time.monotonic()
-        self._worker = Worker()
         try:
-            self._pipeline = self._worker.call(lambda: TrustPipeline.load(settings.pipeline))
-            self._outputs = Outputs(self)
-            self._worker.call(lambda: self._warm(settings))
+            loaded = Configured.load(self, settings, self._statistics, self._surroundings, self._send_labels)
         except BaseException:
             self._release()
             raise
+        self._configured = loaded
         # What was loaded lives until cleanup: keeping it out of the collector's sight avoids pauses of 50 ms and more.
         gc.collect()
         gc.freeze()
         self.phase = "inactive"
         self._say(
             f"configured in {time.monotonic() - started:.1f} s: model {settings.pipeline.model}, "
-            f"{len(self._pipeline.labels.names)} classes, {self._pipeline.network.device}"
+            f"{len(loaded.pipeline.labels.names)} classes, {loaded.pipeline.network.device}"
         )
         return super().on_configure(state)
 
     @guarded
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to listen and to publish."""
-        settings = self.settings
-        assert self._worker is not None
-        assert self._watch is not None
+        settings, loaded = self.settings, self._configured
+        if loaded is None:
+            raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
         self._statistics.forget_times()
-        self._processor = self._make_processor(settings.input)
+        loaded.processor = processor = loaded.make_processor(settings.input, self._statistics, self._surroundings)
         result = super().on_activate(state)
-        self._worker.open(settings.capacity, self._processor, self._processor.failed)
+        loaded.worker.open(settings.capacity, processor, processor.failed)
         self.phase = "active"
         try:
-            self._watch.settings_changed(settings.thresholds)
+            loaded.watch.settings_changed(settings.thresholds)
             self._apply_enabled()
         except BaseException:
             self._quieten()
@@ -171,35 +165,11 @@ class TrustSegNode(LifecycleNode):
         if self.phase == "unconfigured" and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
-    def _warm(self, settings: NodeSettings) -> None:
-        assert self._pipeline is not None
-        self._pipeline.warm_up(settings.warm_up_size)
-        self._pipeline.check(settings.thresholds)
-        self._watch = ThresholdWatch(self._pipeline, self._statistics, self._send_labels)
-        self._budget = FrameBudget(self._pipeline.network)
-        self._make_processor(settings.input).rehearse_all(settings.warm_up_size, self._budget)
-        self._pipeline.reset()  # a made-up image is no past
-
-    def _make_processor(self, message_type: str) -> FrameProcessor:
-        assert self._pipeline is not None
-        assert self._outputs is not None
-        assert self._watch is not None
-        assert self._budget is not None
-        around = Surroundings(
-            settings=lambda: self.settings,
-            now_ns=lambda: self.get_clock().now().nanoseconds,
-            warn=self._throttle.warn,
-            alive=self.context.ok,
-            judged=self._watch.frame_done,
-            timed=self._budget.frame_done,
-        )
-        return FrameProcessor(self._pipeline, self._outputs, self._statistics, around, message_type)
-
     def _quieten(self) -> bool:
         """Close the camera and end the frame in hand; False when it would not end."""
         self._camera.close()
         self._opened_at = None
-        ended = self._worker is None or self._worker.close(_STOP_S)
+        ended = self._configured is None or self._configured.worker.close(_STOP_S)
         if ended and self.phase == "active":
             self.phase = "inactive"
         return ended
@@ -207,21 +177,17 @@ class TrustSegNode(LifecycleNode):
     def _release(self) -> None:
         self._camera.close()
         self._opened_at = None
-        if self._processor is not None:
-            self._processor.retire()
-        if self._worker is not None and not self._worker.stop(0.0):
-            self._left_behind.append(self._worker)
-        if self._outputs is not None:
-            self._outputs.destroy()
-        self._worker = self._outputs = self._processor = self._watch = self._budget = self._pipeline = None
+        if self._configured is not None and not self._configured.release():
+            self._left_behind.append(self._configured.worker)
+        self._configured = None
         self.phase = "unconfigured"
         gc.unfreeze()
 
     # --- frames ---
 
     def _on_frame(self, raw: bytes) -> None:
-        if self._worker is not None:
-            self._statistics.arrived(self._worker.put(raw))
+        if self._configured is not None:
+            self._statistics.arrived(self._configured.worker.put(raw))
 
     # --- services, parameters, diagnostics ---
 
@@ -249,49 +215,48 @@ class TrustSegNode(LifecycleNode):
             self._opened_at = None
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._processor is not None
+        processor = None if self._configured is None else self._configured.processor
+        response.success = processor is not None
         response.message = f"nothing to reset: the node is {self.phase}"
-        if self._processor is not None:
-            self._processor.ask_reset()
+        if processor is not None:
+            processor.ask_reset()
             response.message = "the past is forgotten before the next frame"
         return response
 
     def _check_thresholds(self, settings: NodeSettings) -> None:
-        if self._pipeline is not None:  # before, nobody knows what the network can give, and what is calibrated
-            self._pipeline.check(settings.thresholds)
-        if self._budget is not None:
-            self._budget.check(settings, self.settings)
+        if self._configured is not None:  # before, nobody knows what the network can give, and what is calibrated
+            self._configured.pipeline.check(settings.thresholds)
+            self._configured.budget.check(settings, self.settings)
 
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
-        if self.phase == "active" and self._watch is not None and before.thresholds != after.thresholds:
-            self._watch.settings_changed(after.thresholds)
+        if self.phase == "active" and self._configured is not None and before.thresholds != after.thresholds:
+            self._configured.watch.settings_changed(after.thresholds)
 
     def _send_labels(self, fields: LabelFields) -> None:
-        if self._outputs is not None and self.context.ok():
+        loaded = self._configured  # read once: the worker calls this while the executor may let go of it
+        if loaded is not None and self.context.ok():
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
-            self._outputs.publish_labels(fields, HeaderFields(sec, nanosec))
+            loaded.outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
     def _report(self) -> None:
         if not self.context.ok():
             return
         self._camera.review()
-        summary = self._statistics.summary()
+        summary, loaded = self._statistics.summary(), self._configured
         view = NodeView(
             name=self.get_fully_qualified_name(),
             state=self.phase,
             enabled=self._enabled,
-            working=self._worker is not None and self._worker.is_serving,
+            working=loaded is not None and loaded.worker.is_serving,
             settings=self.settings,
             camera=self._camera.view(self.settings.input),
             summary=summary,
             open_s=None if self._opened_at is None else time.monotonic() - self._opened_at,
-            model={} if self._pipeline is None else model_facts(self._pipeline),
-            ood_meta="n/a" if self._pipeline is None else ood_meta_words(self._pipeline, self.settings.thresholds),
-            remarks=() if self._pipeline is None else remarks(self._pipeline, self.settings.thresholds),
-            in_force=None if self._watch is None else self._watch.view(self.settings.thresholds),
             problem=self.problem,
             before=self._counts_before,
         )
+        if loaded is not None:
+            view = with_model(view, loaded.pipeline, loaded.watch.view(self.settings.thresholds))
         message = DiagnosticArray(status=report(view))
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

@@ -1,0 +1,97 @@
+"""Everything that configure loads and cleanup lets go of, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rclpy.lifecycle import LifecycleNode
+
+from trust_seg_ros.messages.fields import LabelFields
+from trust_seg_ros.node.budget import FrameBudget
+from trust_seg_ros.node.outputs import Outputs
+from trust_seg_ros.node.processing import FrameProcessor, Surroundings
+from trust_seg_ros.node.settings import NodeSettings
+from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.node.threshold_watch import ThresholdWatch
+from trust_seg_ros.node.worker import Worker
+from trust_seg_ros.pipeline import TrustPipeline
+
+
+@dataclass(eq=False)
+class Configured:
+    """What a configured node has; there is none before configure has succeeded, and none after cleanup.
+
+    Attributes:
+        worker: the thread that everything was loaded in, and that works on frames.
+        pipeline: loaded and warm.
+        outputs: the open topics.
+        watch: the current thresholds and the label info.
+        budget: what recent frames took.
+        processor: of the newest activation; None before the first.
+    """
+
+    worker: Worker[bytes]
+    pipeline: TrustPipeline
+    outputs: Outputs
+    watch: ThresholdWatch
+    budget: FrameBudget
+    processor: FrameProcessor | None = None
+
+    @classmethod
+    def load(
+        cls,
+        node: LifecycleNode,
+        settings: NodeSettings,
+        statistics: Statistics,
+        around: Surroundings,
+        send_labels: Callable[[LabelFields], None],
+    ) -> Configured:
+        """Load the model, open the topics, compile and warm everything; after a failure nothing is left open.
+
+        Args:
+            node: what publishes.
+            settings: the parameters at this moment.
+            statistics: counts the frames.
+            around: what a frame needs from the node.
+            send_labels: publishes the label info.
+
+        Raises:
+            TrustSegError: a file is missing, corrupt or does not fit the rest; a QoS override or a threshold that
+                cannot be; perturbed passes that take longer than ``max_age_ms``.
+        """
+        worker: Worker[bytes] = Worker()
+        outputs: Outputs | None = None
+
+        def warmed(pipeline: TrustPipeline, outputs: Outputs) -> Configured:
+            pipeline.warm_up(settings.warm_up_size)
+            pipeline.check(settings.thresholds)
+            watch, budget = ThresholdWatch(pipeline, statistics, send_labels), FrameBudget(pipeline.network)
+            configured = cls(worker, pipeline, outputs, watch, budget)
+            processor = configured.make_processor(settings.input, statistics, around)
+            processor.rehearse_all(settings.warm_up_size, budget)
+            pipeline.reset()  # a made-up image is no earlier frame
+            return configured
+
+        try:
+            pipeline = worker.call(lambda: TrustPipeline.load(settings.pipeline))
+            outputs = opened = Outputs(node)
+            return worker.call(lambda: warmed(pipeline, opened))
+        except BaseException:
+            worker.stop(0.0)
+            if outputs is not None:
+                outputs.destroy()
+            raise
+
+    def make_processor(self, message_type: str, statistics: Statistics, around: Surroundings) -> FrameProcessor:
+        """A processor of messages of this type (``raw`` or ``compressed``), whose frames watch and budget follow."""
+        around = replace(around, judged=self.watch.frame_done, timed=self.budget.frame_done)
+        return FrameProcessor(self.pipeline, self.outputs, statistics, around, message_type)
+
+    def release(self) -> bool:
+        """Let go of everything without waiting; False when a frame in hand never ended and its thread is left."""
+        if self.processor is not None:
+            self.processor.retire()
+        ended = self.worker.stop(0.0)
+        self.outputs.destroy()
+        return ended
