@@ -28,13 +28,24 @@ def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second where it ends between opening and reading
         return False
 
 
 def test_an_interrupt_is_tried_first(tmp_path):
     child = start(tmp_path, f"try:\n {READY}\nexcept KeyboardInterrupt:\n print('ended well'); sys.exit(0)")
     assert child.stop() == 0
+    assert "ended well" in child.tail()
+
+
+def test_an_interrupt_reaches_a_child_although_its_parent_ignores_them(tmp_path):
+    """As a demo does that a script has started in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = start(tmp_path, f"try:\n {READY}\nexcept KeyboardInterrupt:\n print('ended well'); sys.exit(0)")
+        assert child.stop() == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "ended well" in child.tail()
 
 

@@ -37,11 +37,13 @@ class Child:
         self.name, self.log = name, log
         parent = os.getpid()
 
-        def die_with_parent() -> None:
+        def prepare() -> None:
             # Whatever kills the demo, the kernel then kills this child: even after SIGKILL there is no orphan.
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
+            # A demo in the background of a script ignores interrupts, and its children would ignore those of `stop`.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         with log.open("wb") as output:
             try:
@@ -52,7 +54,7 @@ class Child:
                     stderr=subprocess.STDOUT,
                     env=os.environ | {"PYTHONUNBUFFERED": "1"},
                     start_new_session=True,  # Ctrl-C reaches the demo alone, which then ends its children in order
-                    preexec_fn=die_with_parent,
+                    preexec_fn=prepare,
                 )
             except OSError as error:
                 raise ChildError(f"cannot start the {name} ({command[0]}): {error}") from error
