@@ -3,7 +3,7 @@
 A raw subscription hands over the message as the middleware serialised it. ROS 2 middlewares write plain CDR, whose
 layout for ``sensor_msgs/Image`` and ``CompressedImage`` is fixed, so the pixel bytes are a view into that buffer: a
 6 MB image costs microseconds here instead of two copies. Recordings hold the same bytes. Any other representation is
-read by ``node/foreign_messages.py`` through rclpy.
+read by ``node/conversions.py`` through rclpy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Image messages → RGB pixels, with the help of ``cv_bridge`` for encodings outside the table of ``image_pixels``."""
+"""Serialised image messages → fields → RGB pixels.
+
+Plain CDR is read in place, any other representation of the middleware through rclpy; ``cv_bridge`` helps with encodings
+outside the table of ``image_pixels``.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,52 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros.messages import image_pixels
-from trust_seg_ros.messages.image_bytes import ImageError, RawImage
+from trust_seg_ros.messages import image_bytes, image_pixels
+from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage, is_plain
 from trust_seg_ros.messages.image_pixels import ENCODINGS, UnknownEncodingError
+
+
+def read_image(buffer: bytes) -> RawImage:
+    """A serialised sensor_msgs/Image.
+
+    Raises:
+        ImageError: the bytes are not one.
+    """
+    if is_plain(buffer):
+        return image_bytes.read_image(buffer)
+    from sensor_msgs.msg import Image
+
+    msg = _deserialise(buffer, Image)
+    data = np.frombuffer(msg.data, np.uint8)
+    return RawImage(_header(msg), msg.height, msg.width, msg.encoding, bool(msg.is_bigendian), msg.step, data)
+
+
+def read_compressed(buffer: bytes) -> RawCompressed:
+    """A serialised sensor_msgs/CompressedImage.
+
+    Raises:
+        ImageError: the bytes are not one.
+    """
+    if is_plain(buffer):
+        return image_bytes.read_compressed(buffer)
+    from sensor_msgs.msg import CompressedImage
+
+    msg = _deserialise(buffer, CompressedImage)
+    return RawCompressed(_header(msg), msg.format, np.frombuffer(msg.data, np.uint8))
+
+
+def _deserialise(buffer: bytes, kind: type) -> Any:
+    from rclpy.serialization import deserialize_message
+
+    try:
+        return deserialize_message(buffer, kind)
+    except Exception as error:
+        raise ImageError(f"image refused: {len(buffer)} bytes are not a {kind.__name__} ({error})") from error
+
+
+def _header(msg: Any) -> HeaderFields:
+    return HeaderFields(msg.header.stamp.sec, msg.header.stamp.nanosec, msg.header.frame_id)
 
 
 def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
@@ -49,7 +96,7 @@ def _by_cv_bridge(image: RawImage, unknown: UnknownEncodingError) -> np.ndarray:
 
     msg = Image(height=image.height, width=image.width, encoding=image.encoding, step=image.step)
     msg.is_bigendian = int(image.is_bigendian)
-    msg.data.frombytes(memoryview(image.data))
+    msg.data.frombytes(image.data.data)
     try:
         return np.ascontiguousarray(bridge.imgmsg_to_cv2(msg, "rgb8"))
     except Exception as error:

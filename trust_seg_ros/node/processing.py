@@ -15,8 +15,7 @@ from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.outputs import GRADIENT, OUTPUTS, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
-from trust_seg_ros.node.conversions import to_rgb
-from trust_seg_ros.node.foreign_messages import read_compressed, read_image
+from trust_seg_ros.node.conversions import read_compressed, read_image, to_rgb
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics

@@ -10,7 +10,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, peek_header
-from trust_seg_ros.node.foreign_messages import read_compressed, read_image
+from trust_seg_ros.node.conversions import read_compressed, read_image
 
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=9)
 WORD = st.integers(0, 2**32 - 1)
