@@ -56,7 +56,7 @@ class SyntheticSource:
         weather: one of the drive's weathers, or None for the one the seed draws.
     """
 
-    size: tuple[int, int] = (384, 640)
+    size: tuple[int, int] = (360, 480)
     seed: int = 0
     rate: float = 15.0
     weather: str | None = None
