@@ -171,7 +171,10 @@ class OodSegments:
     @property
     def false_alarm(self) -> np.ndarray:
         """(m,) bool, large enough, but discarded by the meta model."""
-        return np.zeros(len(self.kept), bool) if self.p_ood is None else ~self.kept & np.isfinite(self.p_ood)
+        if self.p_ood is None:
+            return np.zeros(len(self.kept), bool)
+        judged: np.ndarray = np.isfinite(self.p_ood)
+        return ~self.kept & judged
 
     @property
     def too_small(self) -> np.ndarray:

@@ -25,7 +25,7 @@ def image_message(fields: ImageFields, header: HeaderFields) -> Image:
     msg = Image(header=header_message(header), height=fields.height, width=fields.width, encoding=fields.encoding)
     msg.step = fields.step
     msg.is_bigendian = int(sys.byteorder == "big")
-    msg.data.frombytes(memoryview(np.ascontiguousarray(fields.data)).cast("B"))
+    msg.data.frombytes(np.ascontiguousarray(fields.data).data.cast("B"))
     return msg
 
 

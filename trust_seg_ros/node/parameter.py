@@ -96,8 +96,9 @@ class Parameter:
         return isinstance(value, bool) or self._within(value)
 
     def _within(self, value: float) -> bool:
-        # written so that NaN is refused
-        return math.isfinite(value) and (self.low is None or self.low <= value <= self.high)
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        return math.isfinite(value) and low <= value <= high
 
 
 def _numbers(value: Any) -> list[float] | None:

@@ -59,7 +59,7 @@ def jit(function: F | None = None, *, cache: bool = True, **options: Any) -> F |
     """
 
     def decorate(inner: F) -> F:
-        compiled = numba.njit(**{**_DEFAULTS, **options})(inner)
+        compiled: F = numba.njit(**{**_DEFAULTS, **options})(inner)
         if cache and hasattr(compiled, "_cache"):  # a plain function under NUMBA_DISABLE_JIT
             _attach_cache(compiled)
         return compiled
@@ -118,7 +118,7 @@ def _cache_class() -> type:
 
         def _prepare(self) -> None:
             if self._cache_file is None:
-                super().__init__(self._py_func)  # type: ignore[misc]
+                super().__init__(self._py_func)
             self._cache_file._source_stamp = fingerprint(self._py_func)
 
         def _name_data_file(self, sig: Any, data: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 
-T = TypeVar("T", dict, list, str)
+T = TypeVar("T", dict[str, Any], list[Any], str)
 _KINDS = {dict: "an object", list: "a list", str: "a text"}
 
 

@@ -160,7 +160,7 @@ class Recorder:
         labels = label_set(self._names() or tuple(f"class {i}" for i in range(int(_top(content.classes)) + 1)))
         self._painter = PanelPainter(content.image.shape[:2], labels.palette, labels.names, self._width)
         height, width = self._painter.size
-        code = cv2.VideoWriter_fourcc(*"mp4v")
+        code = cv2.VideoWriter.fourcc(*"mp4v")
         self._writer = cv2.VideoWriter(str(self._partial), code, self._rate, (width, height))
         if not self._writer.isOpened():
             self._writer = None
