@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import logging
 import sys
 from collections.abc import Callable
@@ -78,9 +79,9 @@ def _attach_cache(dispatcher: Any) -> None:
 @lru_cache(maxsize=1)
 def _cache_class() -> type:
     """The subclass of numba's function cache; made on demand so that an unknown numba only costs the cache."""
-    from numba.core import caching
+    caching: Any = importlib.import_module("numba.core.caching")  # without types, like all of numba
 
-    class Locator(caching._CacheLocator):
+    class Locator(caching._CacheLocator):  # type: ignore[misc] # Any
         """Places a function's files in the user's cache directory."""
 
         def __init__(self, py_func: FunctionType) -> None:
@@ -96,7 +97,7 @@ def _cache_class() -> type:
         def get_disambiguator(self) -> str:
             return str(self._line)
 
-    class Impl(caching.CompileResultCacheImpl):
+    class Impl(caching.CompileResultCacheImpl):  # type: ignore[misc] # Any
         """numba's serialisation with the locator above, whatever numba's own switches say."""
 
         def __init__(self, py_func: FunctionType) -> None:
@@ -105,7 +106,7 @@ def _cache_class() -> type:
             name = f"{py_func.__module__}.{py_func.__qualname__}"
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
-    class UserCache(caching.FunctionCache):
+    class UserCache(caching.FunctionCache):  # type: ignore[misc] # Any
         """Loads and saves; every failure is a cache miss. The folder is looked for at the first use."""
 
         _impl_class = Impl
