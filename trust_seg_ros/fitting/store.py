@@ -23,11 +23,13 @@ from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/segment-table"
 VERSION = 1
 MANIFEST = "_manifest.json"
+DRAFT = f".{MANIFEST}.part"
 WORK = ".work"
 
 
@@ -135,9 +137,7 @@ class SegmentStore:
             "metrics": list(self.names),
             "splits": {name: asdict(self.entries[name]) for name in sorted(self.entries)},
         }
-        draft = self.path / f".{MANIFEST}.part"
-        draft.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path / MANIFEST)
+        write_text(self.path / MANIFEST, json.dumps(data, indent=1) + "\n", self.path / DRAFT)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trust_seg_ros.fitting.store import MANIFEST, WORK
+from trust_seg_ros.fitting.store import DRAFT, MANIFEST, WORK
 from trust_seg_ros.fitting.store_rows import remove_quietly
 from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
 
 
 @contextmanager
@@ -22,23 +21,13 @@ def locked(path: Path) -> Iterator[None]:
         StoreError: another process writes into it, or it cannot be made or written to.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDONLY)
+        lock = FolderLock(path)
+    except FolderInUseError:
+        raise StoreError(f"{path}: another run writes into this segment table; wait for it, or name another") from None
     except OSError as error:
         raise StoreError(f"{path}: no folder can be made there for the segment table ({error.strerror})") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(
-                f"{path}: another run writes into this segment table; wait for it, or name another"
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        with writing(path):
-            yield
-    finally:
-        os.close(handle)
+    with lock, writing(path):
+        yield
 
 
 @contextmanager
@@ -83,6 +72,5 @@ def check_ours(path: Path) -> None:
     Raises:
         StoreError: it does.
     """
-    drafts = {f".{MANIFEST}.part"}
-    if not (path / MANIFEST).is_file() and any(file.name not in drafts for file in path.iterdir()):
+    if not (path / MANIFEST).is_file() and any(file.name != DRAFT for file in path.iterdir()):
         raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")

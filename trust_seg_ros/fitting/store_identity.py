@@ -24,6 +24,7 @@ import torch
 
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.support.json_file import portable_name
+from trust_seg_ros.support.resumable import changes
 from trust_seg_ros.types import Json
 
 TOLERANCE = 1e-3
@@ -81,10 +82,8 @@ class NetworkIdentity:
             found.append(f"it is of network {self.name!r}, now it is {now.name!r}")
         if self.class_names != now.class_names:
             found.append(f"its classes are {', '.join(self.class_names)}; now they are {', '.join(now.class_names)}")
-        for key in sorted(self.input.keys() | now.input.keys()):
-            then, this = self.input.get(key), now.input.get(key)
-            if then != this:
-                found.append(f"the network's input had {key} {then}, now it has {this}")
+        for key, then, this in changes(self.input, now.input):
+            found.append(f"the network's input had {key} {then}, now it has {this}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):
             found.append(f"the network {self.name!r} answers otherwise than it did then; its weights have changed")
         return found

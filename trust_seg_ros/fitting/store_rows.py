@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trust_seg_ros.segments import SegmentTargets, feature_set
+from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.types import Json, SegmentTable
 
 FEATURES = "all"
@@ -113,11 +114,13 @@ def _metadata(note: Json) -> dict[bytes, bytes]:
 
 def write_image(path: Path, rows: pa.Table, note: Json) -> None:
     """One image's rows in a file of their own, under its name only when it is whole."""
-    part = path.with_name(path.name + ".part")
     rows = rows.replace_schema_metadata(_metadata(note))
-    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+    with (
+        whole_file(path) as place,
+        pa.OSFile(str(place), "wb") as sink,
+        pa.ipc.new_file(sink, rows.schema) as writer,
+    ):
         writer.write_table(rows)
-    part.replace(path)
 
 
 def read_image(path: Path) -> pa.Table:
@@ -147,7 +150,8 @@ def write_part(path: Path, draft: Path, images: Iterable[Path], schema: pa.Schem
     schema = schema.with_metadata(_metadata(note))
     waiting: list[pa.Table] = []
     options = {"compression": "zstd", "use_dictionary": ["image", "drive"]}
-    with pq.ParquetWriter(draft, schema, **options) as writer:
+    path.parent.mkdir(exist_ok=True)
+    with whole_file(path, draft), pq.ParquetWriter(draft, schema, **options) as writer:
         for image in images:
             waiting.append(read_image(image).replace_schema_metadata(schema.metadata))
             if sum(map(len, waiting)) >= _GROUP_ROWS:
@@ -155,8 +159,6 @@ def write_part(path: Path, draft: Path, images: Iterable[Path], schema: pa.Schem
                 waiting = []
         if waiting:
             writer.write_table(pa.concat_tables(waiting))
-    path.parent.mkdir(exist_ok=True)
-    draft.replace(path)
 
 
 def part_note(path: Path) -> Json:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from trust_seg_ros.support.resumable import whole_file, write_text
 from trust_seg_ros.training.errors import TrainingError
 
 CHECKPOINT = "checkpoint.json"
@@ -84,17 +85,9 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str] | None = None) -> None:
     """Tensors as safetensors, replaced at once; tensors that share memory are written twice."""
-    part = path.with_name(path.name + ".part")
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, str(part), notes)
-    part.chmod(0o644)  # safetensors makes files for their owner only
-    part.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file, replaced at once."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
+    with whole_file(path) as place:
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, str(place), notes)
+        place.chmod(0o644)  # safetensors makes files for their owner only
 
 
 def _flat(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

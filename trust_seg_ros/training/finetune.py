@@ -23,6 +23,7 @@ from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.preprocess import normalised
 from trust_seg_ros.segmentation.trainable import load_trainable
+from trust_seg_ros.support.resumable import changes
 from trust_seg_ros.synthetic.sets import PREFIX, parse_synthetic_set
 from trust_seg_ros.training.batches import made_ahead
 from trust_seg_ros.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
@@ -226,11 +227,10 @@ class FineTuner:
         state = load_checkpoint(s.out, self.network.module, self.optimiser)
         if state is None:
             return State(settings=s.fixed())
-        changed = [
-            f"{name} was {state.settings.get(name)!r}, is {value!r}"
-            for name, value in s.fixed().items()
-            if state.settings.get(name) != value
-        ]
+        now = s.fixed()
+        found = changes({name: state.settings.get(name) for name in now}, now)
+        found.sort(key=lambda change: list(now).index(change.name))
+        changed = [f"{change.name} was {change.before!r}, is {change.now!r}" for change in found]
         if changed:
             raise TrainingError(
                 f"{s.out / CHECKPOINT}: of a run with other settings: {'; '.join(changed)}; choose another --out, or "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Protocol, cast
 
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.segmentation.huggingface import processor_settings
 from trust_seg_ros.segmentation.modules import NamedModule
-from trust_seg_ros.training.checkpoints import save_tensors, write_text
+from trust_seg_ros.support.resumable import whole_folder
+from trust_seg_ros.training.checkpoints import save_tensors
 from trust_seg_ros.training.errors import TrainingError
 
 WEIGHTS, FOLDER = "weights.safetensors", "model"
@@ -56,10 +56,8 @@ class _Pretrained(Protocol):
 
 
 def _save_pretrained(module: _Pretrained, named: NamedModule, out: Path) -> Path:
-    part, folder = out / f"{FOLDER}.part", out / FOLDER
-    shutil.rmtree(part, ignore_errors=True)
-    module.save_pretrained(part, safe_serialization=True)
-    write_text(part / "preprocessor_config.json", json.dumps(processor_settings(named.input_spec), indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
-    return folder
+    settings = json.dumps(processor_settings(named.input_spec), indent=2) + "\n"
+    with whole_folder(out / FOLDER, out / f"{FOLDER}.part") as place:
+        module.save_pretrained(place, safe_serialization=True)
+        (place / "preprocessor_config.json").write_text(settings, encoding="utf-8")
+    return out / FOLDER

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from trust_seg_ros.training.checkpoints import write_text
+from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.training.errors import TrainingError
 
 LOG = "log.csv"

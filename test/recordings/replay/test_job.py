@@ -70,26 +70,6 @@ def test_a_named_file_counts_by_its_content(tmp_path):
     assert _differences(before, job.identity()) == [f"files.{model}"]
 
 
-NAMES = st.text("abc", min_size=1, max_size=2)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(JSON)
-def test_nothing_differs_from_itself(value):
-    assert _differences(value, json.loads(json.dumps(value)), "x") == []
-
-
-@given(st.dictionaries(NAMES, JSON, min_size=1), st.data())
-def test_what_differs_is_named(value, data):
-    name = data.draw(st.sampled_from(sorted(value)))
-    assert _differences(value, {**value, name: object()}) == [name]
-    assert _differences(value, {k: v for k, v in value.items() if k != name}) in ([name], [])
-
-
 def test_differences_are_named_as_a_user_knows_them(tmp_path):
     one, other = made(tmp_path).identity(), made(tmp_path, keep="all", start_s=2.0).identity()
     assert _differences(one, other) == ["keep", "start_s"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from trust_seg_ros.evaluation.trust.counts import DataCounts, Flagged, ScoreCoun
 from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count, score_grids
+from trust_seg_ros.support.resumable import fingerprint, whole_file
 
 VERSION = 1
 _PROBE = (48, 64)
@@ -96,7 +96,7 @@ class CountsCache:
             "corruption": _corruption(images),
             "bins": bins,
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
+        return fingerprint(told)[:24]
 
 
 def _probe() -> np.ndarray:
@@ -167,15 +167,12 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # several studies may share the folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with whole_file(path, draft) as place, place.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        part.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise TrustStudyError(
             f"--cache {path.parent}: cannot be written ({error}); expected a folder of yours"
         ) from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
+from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
 
 
 @contextmanager
@@ -22,22 +21,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         yield  # whoever wants to write there says what is wrong with it
         return
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
     try:
-        _lock(handle, folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        with explained(folder):
+            lock = FolderLock(folder)
+    except FolderInUseError as error:
         raise OutputExistsError(
             f"another process is replaying into {folder}: wait for it to end, or choose another --out"
         ) from error
-    except OSError:
-        return  # a file system without locks
+    with lock:
+        yield

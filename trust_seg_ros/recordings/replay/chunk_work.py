@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.recordings.replay.segment_rows import segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
 from trust_seg_ros.remarks import remarks
+from trust_seg_ros.support.resumable import whole_folder
 
 _EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, OSError)
 
@@ -230,17 +230,9 @@ def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None]
         ReplayError, SourceError: as :meth:`ChunkWork.run`.
     """
     final = job.chunk_folder(index)
-    with explained(final):
-        folder = final.with_name(f"{final.name}.part{time.time_ns()}")
-        folder.mkdir(parents=True)
-        try:
-            record = work.run(folder, tick)
-            record.write(folder / DONE)
-            shutil.rmtree(final, ignore_errors=True)
-            folder.rename(final)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+    with explained(final), whole_folder(final, final.with_name(f"{final.name}.part{time.time_ns()}")) as folder:
+        record = work.run(folder, tick)
+        record.write(folder / DONE)
     return record
 
 

@@ -15,6 +15,7 @@ from trust_seg_ros.recordings.replay.errors import ReplayError, explained
 from trust_seg_ros.recordings.replay.job import DONE, FRAMES_TABLE, METADATA, REPORT, SEGMENTS_TABLE, Job
 from trust_seg_ros.recordings.replay.records import Drive
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, merge_tables
+from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.version import installed_version
 
 
@@ -71,9 +72,8 @@ def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
             merge_tables([folder / SEGMENTS_TABLE for folder in folders], job.out / SEGMENTS_TABLE)
         if job.options.pictures:
             _write_report(job.out / REPORT, drive)
-        beside = job.work / METADATA
-        beside.write_text(join_metadata(parts, {"made_by": f"trust_seg_ros {installed_version()}"}), "utf-8")
-        beside.replace(job.out / METADATA)
+        metadata = join_metadata(parts, {"made_by": f"trust_seg_ros {installed_version()}"})
+        write_text(job.out / METADATA, metadata, job.work / METADATA)
     job.tidy()
     products = [name for name in (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT) if (job.out / name).is_file()]
     refused = int(np.count_nonzero(frames["refused"] != ""))

@@ -6,12 +6,10 @@ only once it is whole, so that a process that is killed costs the chunk in work 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +20,16 @@ from trust_seg_ros.recordings.replay.bag_parts import NAME, SUFFIX, file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import Chunk
+from trust_seg_ros.support.resumable import changes, fingerprint_of_files, write_text
 from trust_seg_ros.version import installed_version
 
 WORK = ".replay"
 JOB, DONE = "job.json", "done.json"
-_NEW = ".new"
-_JOB_NEW = f"{JOB}{_NEW}"
+_JOB_NEW = f"{JOB}.new"
 METADATA = "metadata.yaml"
 FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN = "frames.parquet", "segments.parquet", "report.html", "trust_seg.rrd"
 _PRODUCTS = (METADATA, FRAMES_TABLE, SEGMENTS_TABLE, REPORT, RERUN)
 _PART = re.compile(rf"{NAME}_\d+\.({'|'.join(suffix.lstrip('.') for suffix in SUFFIX.values())})")
-_SAMPLE = 1 << 16
 _OPTION = {"pictures": "--report", "segments": "--segments"}
 
 
@@ -125,7 +122,7 @@ class Job:
         with explained(self.out):
             self.work.mkdir(parents=True, exist_ok=True)
             self.sweep()
-            write_json(self.work / JOB, self.identity())
+            write_text(self.work / JOB, json.dumps(self.identity()), self.work / _JOB_NEW)
 
     def sweep(self) -> None:
         """Remove chunks that were never finished."""
@@ -207,23 +204,10 @@ def fingerprint_of(path: Path) -> str:
     Raises:
         SourceError: a file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
-        for file in files:
-            _add_file(digest, file)
+        return fingerprint_of_files(path)
     except OSError as error:
         raise SourceError(f"{error.filename} cannot be read ({error.strerror}); may you read it?") from error
-    return digest.hexdigest()
-
-
-def _add_file(digest: Any, file: Path) -> None:
-    size = file.stat().st_size
-    digest.update(os.fsencode(file.name) + f"\0{size}\0".encode())
-    with file.open("rb") as stream:
-        digest.update(stream.read(_SAMPLE))
-        stream.seek(max(0, size - _SAMPLE))
-        digest.update(stream.read(_SAMPLE))
 
 
 def _named_files(options: ReplayOptions) -> dict[str, str]:
@@ -234,18 +218,9 @@ def _named_files(options: ReplayOptions) -> dict[str, str]:
     return {name: fingerprint_of(path) for name, path in files.items() if path.exists()}
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a file that is there as a whole or not at all."""
-    beside = path.with_name(f"{path.name}{_NEW}")
-    beside.write_text(json.dumps(value), "utf-8")
-    beside.replace(path)
-
-
-def _differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """Names of the settings that differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = sorted(before.keys() | now.keys())
-        below = [_differences(before.get(k), now.get(k), f"{name}.{k}".lstrip(".")) for k in keys]
-        return [text for texts in below for text in texts]
-    shown = name.removeprefix("options.")
-    return [] if before == now else [_OPTION.get(shown, shown)]
+def _differences(before: object, now: Mapping[str, object]) -> list[str]:
+    """Names of the settings that differ, as a user knows them; ``before`` may be any JSON value, if damaged."""
+    if not isinstance(before, dict):
+        return [""]
+    names = [change.name.removeprefix("options.") for change in changes(before, now)]
+    return [_OPTION.get(name, name) for name in names]
