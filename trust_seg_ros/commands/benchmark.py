@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from trust_seg_ros.commands.benchmark_choices import ALL, check, chosen_look, chosen_plan, is_file
-from trust_seg_ros.commands.data_options import add_gradient_arguments, add_network_arguments, network_settings
+from trust_seg_ros.commands.console import command_console
+from trust_seg_ros.commands.data_options import (
+    add_gradient_arguments,
+    add_keep_going_argument,
+    add_network_arguments,
+    network_settings,
+)
+from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.meta.choices import FEATURES_HELP
 from trust_seg_ros.support.bars import stage_bars
 
@@ -49,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder in the layout of SegmentMeIfYouCan, Fishyscapes, LostAndFound, RoadAnomaly or trust-seg "
         "synthetic, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    add_out_argument(parser)
     parser.add_argument("--split", default="test", help="of LostAndFound (default: %(default)s)")
-    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    add_keep_going_argument(parser)
     scores = parser.add_argument_group("scores")
     scores.add_argument(
         "--score",
@@ -118,14 +122,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
     check(args)
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 200
+    console = command_console(200)
     from trust_seg_ros.datasets.ood_layouts import open_ood_images
     from trust_seg_ros.evaluation.anomaly.contents import contents
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
-    from trust_seg_ros.evaluation.report.report import write
     from trust_seg_ros.fitting.ood_fit import fit_ood
     from trust_seg_ros.meta.ood import load_ood_model
 
@@ -142,17 +143,7 @@ def run(args: argparse.Namespace) -> int:
         notes += [f"{gap}: the node keeps such segments unjudged" for gap in map(model.size_gap, sizes) if gap]
     best = max(found.results, key=lambda result: (result.best.objects.f1_star, result.pixels.auprc))
     facts = _facts(plan, found, images, fit_images, look)
-    command = shlex.join(("trust-seg", *args.words))
-    report = contents(found, command, facts, notes, plan.limits, Panel(look, images, best))
-    files = write(report, args.out.expanduser())
-    for section in report.sections:
-        for table in section.tables:
-            console.print(table.rich())
-    for note in report.notes:
-        console.print(f"note: {note}", highlight=False)
-    console.print(
-        f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
-    )
+    finish(args, console, contents(found, plan.limits, Panel(look, images, best)), facts, notes)
     if args.save_meta is not None:
         data = found.fitted[look.scores[0]]
         on = (fit_images or images).name

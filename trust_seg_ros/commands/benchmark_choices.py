@@ -6,7 +6,9 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.commands.data_options import gradient_settings
+from trust_seg_ros.commands.out_paths import check_out_folder
+from trust_seg_ros.evaluation.errors import AnomalyError
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.anomaly.passes import Look
@@ -24,8 +26,7 @@ def is_file(meta: str) -> bool:
 
 def check(args: argparse.Namespace) -> None:
     """Say before the work, not after it, what cannot be done."""
-    if args.out.is_file():
-        raise AnomalyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
+    check_out_folder(args.out.expanduser(), AnomalyError)
     if is_file(args.meta) and not args.meta.endswith(".json"):
         raise AnomalyError(f"--meta {args.meta}: expected by_image, leave_one_out, none, or a .json file")
     if args.folds < 2:
@@ -57,7 +58,6 @@ def chosen_look(
     from trust_seg_ros.segments.features import FEATURE_SETS
     from trust_seg_ros.thresholds.calibration import class_statistics
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
-    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
     from trust_seg_ros.uncertainty.score_names import SCORES
 
     statistics = class_statistics(args.calibration, network.name, network.labels.names)
@@ -65,7 +65,7 @@ def chosen_look(
     unknown = [score for score in args.score if score not in (ALL, *SCORES)]
     if unknown:
         raise AnomalyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
-    gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
+    gradient = gradient_settings(args)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
     if model is not None:
         named = named or (model.score,)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
+from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
+    add_keep_going_argument,
     network_settings,
     open_split,
 )
@@ -49,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, EPILOG, "val", "calibrate on", several=True)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
-    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    add_keep_going_argument(parser)
     scores = parser.add_argument_group("pixel scores")
     scores.add_argument(
         "--score",
@@ -108,9 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Calibrate; returns the exit status."""
     check(args)
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 200
+    console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
     from trust_seg_ros.datasets.ood_layouts import open_ood_images
 
@@ -128,15 +128,11 @@ def run(args: argparse.Namespace) -> int:
         console.print(report.temperature_table(found.temperature))
     console.print(report.classes_table(found), report.thresholds_table(found, args.recall, args.alpha or ALPHAS))
     for note in (*notes, *remarks(found, plan, args.split)):
-        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+        say(console, f"note: {note}")
     for name, reason in plan.skipped.items():
-        console.print(f"left out: {name}: {reason}", highlight=False, soft_wrap=True)
+        say(console, f"left out: {name}: {reason}")
     files = _drawn(args, found)
-    console.print(
-        f"wrote {args.out}{f' and {len(files)} figures to {args.figures}' if files else ''}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(console, f"wrote {args.out}{f' and {len(files)} figures to {args.figures}' if files else ''}")
     for score in (*found.scores.values(), *found.segments.values()):
         check_images(args.alpha, score.risk.images)
     return 0

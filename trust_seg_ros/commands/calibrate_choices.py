@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+from trust_seg_ros.commands.data_options import gradient_settings
+from trust_seg_ros.commands.out_paths import check_out_file
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
@@ -22,13 +24,8 @@ def check(args: argparse.Namespace) -> None:
     """Say before the work, not after it, what cannot be done."""
     from trust_seg_ros.thresholds.calibration import CalibrationError
 
-    path = args.out = args.out.expanduser()
-    if path.is_dir():
-        raise CalibrationError(f"--out {path} is a folder; expected a file, for example {path / 'calibration.json'}")
-    if not path.parent.is_dir():
-        raise CalibrationError(f"--out {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise CalibrationError(f"--out {path}: the folder {path.parent} cannot be written to")
+    args.out = args.out.expanduser()
+    check_out_file(args.out, "calibration.json", CalibrationError)
     if args.figures is not None and args.figures.is_file():
         raise CalibrationError(f"--figures {args.figures} is a file; expected a folder")
 
@@ -78,9 +75,8 @@ def chosen_plan(
     from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
     from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
-    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
-    gradient = GradientSettings(args.gradient_p, args.gradient_variant, "log")
+    gradient = gradient_settings(args)
     statistics = None
     if args.statistics is not None:
         given = load_calibration(args.statistics)

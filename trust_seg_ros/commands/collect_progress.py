@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
+
+from trust_seg_ros.support.bars import bars
 
 
 class _Rate(ProgressColumn):
@@ -24,8 +26,7 @@ def collection_bar(console: Console, text: str) -> Iterator[Callable[[int, int],
         console: where it is drawn.
         text: stands before it.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with bars(console, _Rate()) as bar:
         task = bar.add_task(text, total=None)
         begun = False
 

@@ -1,20 +1,65 @@
-"""The segment table of a command that was given a data set: made or gone on with, with a bar."""
+"""The segment table of fit and evaluate: their options for it, made or gone on with under a bar, or opened as it is."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from trust_seg_ros.commands.collect_progress import collection_bar
-from trust_seg_ros.commands.data_options import network_settings, open_split
-from trust_seg_ros.fitting.collect import collect
-from trust_seg_ros.fitting.store import SegmentStore
-from trust_seg_ros.fitting.store_folder import discard
-from trust_seg_ros.fitting.store_rows import metric_names
-from trust_seg_ros.meta.features import chosen_features
+from trust_seg_ros.commands.data_options import add_keep_going_argument, network_settings, open_split
+from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.meta.errors import StoreError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.fitting.store import SegmentStore
+
+
+def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """--features and --class-input: which metrics of the table meta models use; returns their group."""
+    group = parser.add_argument_group("meta models")
+    group.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+    group.add_argument(
+        "--class-input",
+        choices=CLASS_INPUTS,
+        default="probabilities",
+        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
+    )
+    return group
+
+
+def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: str) -> None:
+    """--table, --fresh, --workers and --keep-going.
+
+    Args:
+        parser: of the subcommand.
+        place: help of --table, with its default.
+        workers: help of --workers, with its default.
+    """
+    group = parser.add_argument_group("segment table")
+    group.add_argument("--table", type=Path, metavar="DIR", help=place)
+    group.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
+    group.add_argument("--workers", type=int, metavar="N", help=workers)
+    add_keep_going_argument(group)
+
+
+def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
+    """The table as it is; without --split, the one split of a table that has no other.
+
+    Raises:
+        StoreError: --fresh, with which there is nothing to open; or as ``SegmentStore.open``.
+    """
+    from trust_seg_ros.fitting.store import SegmentStore
+
+    if args.fresh:
+        raise StoreError("--fresh removes the segment table, but there is no DATASET to make it anew from")
+    store = SegmentStore.open(table)
+    if len(store.splits) == 1 and not getattr(args, "split_named", False):
+        args.split = list(store.splits) if isinstance(args.split, list) else store.splits[0]
+    return store
 
 
 def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, console: Console) -> SegmentStore:
@@ -29,6 +74,11 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     Raises:
         TrustSegError: as ``meta.collect.collect``; a mistake in the metrics or the data set is said before the work.
     """
+    from trust_seg_ros.fitting.collect import collect
+    from trust_seg_ros.fitting.store_folder import discard
+    from trust_seg_ros.fitting.store_rows import metric_names
+    from trust_seg_ros.meta.features import chosen_features
+
     settings = network_settings(args)
     labels = settings.label_set()
     chosen_features(args.features, metric_names(len(labels)), args.class_input)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what they need would make every --help wait for torch
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.segmentation.labels import LabelSet
     from trust_seg_ros.segmentation.settings import NetworkSettings
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 WHOLE = "all"
 """What the one split is called of a data set that has none."""
@@ -110,6 +111,22 @@ def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
         default="exact",
         help="of gradient scores (default: %(default)s)",
     )
+
+
+def add_keep_going_argument(group: argparse._ActionsContainer) -> None:
+    """--keep-going, of commands that read labelled images."""
+    group.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+
+
+def gradient_settings(args: argparse.Namespace) -> GradientSettings:
+    """What the options of :func:`add_gradient_arguments` say; norms as logarithms.
+
+    Raises:
+        SettingError: a norm out of range.
+    """
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+
+    return GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
 
 
 def network_settings(args: argparse.Namespace) -> NetworkSettings:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, opened
+from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_data_arguments
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
-from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.commands.out_paths import check_out_folder
+from trust_seg_ros.commands.study_run import add_out_argument, finish
+from trust_seg_ros.evaluation.errors import EvaluationError
+from trust_seg_ros.support.bars import stage_bars
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.meta.splits import Arrangement
-    from trust_seg_ros.evaluation.report.report import Report
     from trust_seg_ros.fitting.store import SegmentStore
     from trust_seg_ros.meta.data import SegmentData
 
@@ -47,7 +44,7 @@ ARRANGEMENTS = ("by_image", "by_segment", "by_drive")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, "test", "judge on", optional=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    add_out_argument(parser)
     judging = parser.add_argument_group("judging")
     judging.add_argument(
         "--arrangement",
@@ -75,84 +72,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="component",
         help="IoU_adj of the paper, or of the authors' code (default: %(default)s)",
     )
-    models = parser.add_argument_group("meta models")
-    models.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
-    models.add_argument(
-        "--class-input",
-        choices=CLASS_INPUTS,
-        default="probabilities",
-        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
-    )
+    models = add_metric_arguments(parser)
     models.add_argument("--gradient-boosting", action="store_true", help="judge gradient boosting as well")
-    table = parser.add_argument_group("segment table")
-    table.add_argument(
-        "--table", type=Path, metavar="DIR", help="its folder, used or made (default: segments in --out)"
+    add_table_arguments(
+        parser,
+        "its folder, used or made (default: segments in --out)",
+        "processes that run the network, then runs judged at a time (default: one per core; on a GPU one process)",
     )
-    table.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
-    table.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that run the network, then runs judged at a time (default: one per core; on a GPU one process)",
-    )
-    table.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; returns the exit status."""
     _check(args)
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 170
-    out, path = args.out.expanduser(), (args.table or args.out / "segments").expanduser()
-    if args.dataset is None:
-        store = _stored(args, path)
-    else:
-        from trust_seg_ros.commands.collected import collected
-
-        store = collected(args, _splits(args), path, console)
+    console = command_console(170)
+    path = (args.table or args.out / "segments").expanduser()
+    store = _stored(args, path) if args.dataset is None else collected(args, _splits(args), path, console)
 
     from trust_seg_ros.commands.fit_report import skipped_table
     from trust_seg_ros.evaluation.meta.contents import contents, counts
     from trust_seg_ros.evaluation.meta.study import study
-    from trust_seg_ros.evaluation.report.report import write
     from trust_seg_ros.meta.features import chosen_features
 
     names = chosen_features(args.features, store.names, args.class_input)
     stored = [name for name in store.names if name in names or name in ("E", "S")]
     data = {split: store.read(split, stored, variant=args.variant) for split in _splits(args)}
-    with _bar(console) as bar:
-        task = bar.add_task("fitting and judging", total=None)
+    with stage_bars(console) as announce:
         studies = study(
             _arrangements(args, data),
             names,
             boosting=args.gradient_boosting,
             workers=args.workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=announce("fitting and judging"),
         )
     facts = _facts(args, store, names) | {split: counts(part) for split, part in data.items()}
-    report = contents(studies, data[args.split], names, shlex.join(("trust-seg", *args.words)), facts)
-    files = write(report, out)
-    _print(report, console)
-    if (skipped := skipped_table(store, _splits(args))) is not None:
-        console.print(skipped)
-    console.print(
-        f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
-    )
+    skipped = skipped_table(store, _splits(args))
+    finish(args, console, contents(studies, data[args.split], names), facts, rules=True, below=skipped)
     return 0
-
-
-def _print(report: Report, console: Console) -> None:
-    """The main tables; the others are in the folder."""
-    from trust_seg_ros.evaluation.report.tabular import ON_SCREEN
-
-    for section in report.sections:
-        console.rule(section.title, align="left")
-        for table in section.tables:
-            if table.place >= ON_SCREEN:
-                console.print(table.rich())
-    for note in report.notes:
-        console.print(f"note: {note}", highlight=False)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -161,21 +116,7 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise EvaluationError(f"--{name} {value}: expected at least 1")
-    if args.fresh and args.dataset is None:
-        raise EvaluationError("--fresh removes the segment table, but there is no DATASET to make it anew from")
-    _check_folder(args.out.expanduser())
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that cannot be made or written to; leaves nothing behind."""
-    if os.path.lexists(out) and not out.is_dir():
-        raise EvaluationError(f"--out {out} is a file; expected a folder, for example {out.parent / 'out'}")
-    there = next(path for path in (out, *out.parents, Path()) if os.path.lexists(path))
-    try:  # rights alone do not tell: file systems may refuse folders even from root
-        tempfile.TemporaryDirectory(prefix=".trust-seg.", dir=there).cleanup()
-    except OSError as error:
-        reason = f"{there}: {error.strerror or error}"
-        raise EvaluationError(f"--out {out} cannot be written ({reason}); expected a folder of yours") from error
+    check_out_folder(args.out.expanduser(), EvaluationError)
 
 
 def _splits(args: argparse.Namespace) -> list[str]:
@@ -186,12 +127,7 @@ def _splits(args: argparse.Namespace) -> list[str]:
 
 
 def _stored(args: argparse.Namespace, path: Path) -> SegmentStore:
-    """The table as it is; of one with a single split, that is meant where none is named."""
-    from trust_seg_ros.fitting.store import SegmentStore
-
-    store = SegmentStore.open(path)
-    if len(store.splits) == 1 and not getattr(args, "split_named", False):
-        args.split = store.splits[0]
+    store = opened(args, path)
     for split in _splits(args):
         store.entry(split)
     return store
@@ -221,8 +157,3 @@ def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) 
             reasons = (f"{name} ({' '.join(reason.split())})" for name, reason in skipped.items())
             facts[f"left out of {split}"] = "; ".join(reasons)
     return facts
-
-
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.support.bars import bars
 
 if TYPE_CHECKING:
     from trust_seg_ros.training.finetune_settings import FineTuneSettings
@@ -168,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
             highlight=False,
             soft_wrap=True,
         )
-        with _bar(console) as bar:
+        with bars(console, TextColumn("{task.fields[note]}"), TimeElapsedColumn()) as bar:
             before, after = tuner.run(*_ticks(bar, tuner.steps, tuner.state.step, tuner.images_judged))
         if after:
             console.print(_table(before, after))
@@ -215,18 +216,6 @@ def settings_of(args: argparse.Namespace) -> FineTuneSettings:
         workers=args.workers,
         checkpoint_every=args.checkpoint_every,
     )
-
-
-def _bar(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console)
 
 
 def _ticks(

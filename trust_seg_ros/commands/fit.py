@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, opened
+from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_data_arguments
-from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.commands.out_paths import check_out_file
 from trust_seg_ros.meta.errors import MetaModelError
 
 if TYPE_CHECKING:
@@ -39,31 +40,14 @@ SPLIT = "val"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, SPLIT, "fit on", several=True, optional=True)
-    parser.set_defaults(split=None)  # tells a split that was named from the default
     parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
-    models = parser.add_argument_group("meta models")
-    models.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
-    models.add_argument(
-        "--class-input",
-        choices=CLASS_INPUTS,
-        default="probabilities",
-        help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
-    )
-    table = parser.add_argument_group("segment table")
-    table.add_argument(
-        "--table", type=Path, metavar="DIR", help="its folder (default: beside --out; meta.json: meta.segments)"
-    )
-    table.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
-    table.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that run the network, each with it in memory (default: one per core, fewer for few images; on "
-        "a GPU one)",
-    )
-    table.add_argument(
-        "--keep-going", action="store_true", help="leave out images that cannot be read, and name them at the end"
+    add_metric_arguments(parser)
+    add_table_arguments(
+        parser,
+        "its folder (default: beside --out; meta.json: meta.segments)",
+        "processes that run the network, each with it in memory (default: one per core, fewer for few images; on a "
+        "GPU one)",
     )
 
 
@@ -76,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     _check(args.out, args.workers)
     table = args.table or args.out.with_suffix(".segments")
-    store = _stored(args, table) if args.dataset is None else _collected(args, table, console)
+    store = opened(args, table) if args.dataset is None else collected(args, _wanted(args), table, console)
     args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)
     parts = {split: store.read(split) for split in wanted}
     console.print(report.splits_table(store, parts))
@@ -94,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(report.scores_table(_titled(args, judged)), report.coefficients_table(model), sep="\n")
     if (skipped := report.skipped_table(store, wanted)) is not None:
         console.print(skipped)
-    console.print(f"wrote {args.out}; the segments are in {table}", highlight=False, soft_wrap=True)
+    say(console, f"wrote {args.out}; the segments are in {table}")
     return 0
 
 
@@ -105,25 +89,6 @@ def _wanted(args: argparse.Namespace) -> list[str]:
             "they do on what they were fitted on is printed anyway). trust-seg evaluate divides one split honestly"
         )
     return list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
-
-
-def _stored(args: argparse.Namespace, table: Path) -> SegmentStore:
-    """The table as it is; of one with a single split, that is meant where none is named."""
-    from trust_seg_ros.fitting.store import SegmentStore
-
-    if args.fresh:
-        raise MetaModelError("--fresh removes the segment table, but there is no DATASET to make it anew from")
-    store = SegmentStore.open(table)
-    args.split = args.split or list(store.splits if len(store.splits) == 1 else [SPLIT])
-    return store
-
-
-def _collected(args: argparse.Namespace, table: Path, console: Console) -> SegmentStore:
-    args.split = args.split or [SPLIT]
-    wanted = _wanted(args)  # a mistake is said before the network is loaded
-    from trust_seg_ros.commands.collected import collected
-
-    return collected(args, wanted, table, console)
 
 
 def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
@@ -166,9 +131,4 @@ def _check(path: Path, workers: int | None) -> None:
     """Say before the work, not after it, what cannot be done."""
     if workers is not None and workers < 1:
         raise MetaModelError(f"--workers {workers}; expected at least 1")
-    if path.is_dir():
-        raise MetaModelError(f"--out {path} is a folder; expected a file, for example {path / 'meta.json'}")
-    if not path.parent.is_dir():
-        raise MetaModelError(f"--out {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise MetaModelError(f"--out {path}: the folder {path.parent} cannot be written to")
+    check_out_file(path, "meta.json", MetaModelError)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix

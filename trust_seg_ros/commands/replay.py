@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands.console import command_console
+
 if TYPE_CHECKING:
     from trust_seg_ros.bags.errors import SourceError
     from trust_seg_ros.recordings.replay.job import Job
@@ -101,9 +103,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.recordings.replay.run import run_jobs
 
     args.out = args.out.expanduser().absolute()  # workers elsewhere have another working directory
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 160
+    console = command_console(160)
     if args.rerun:  # a library that is missing is said before the work, not after it
         from trust_seg_ros.recordings.export.rerun import load_rerun
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
+from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def run(args: argparse.Namespace) -> int:
     read = _reader(args, pipeline, images, truths)
     for path in (places[0], *csv):
         files.make_folder(path)
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 160
+    console = command_console(160)
     top = args.top if args.top is not None else _ROWS if len(images) == 1 else 0
     report = _Report(console, args, top)
     quiet = len(images) == 1 or not console.is_terminal

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
+    add_keep_going_argument,
     network_settings,
     open_split,
 )
+from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.trust_choices import ALL, check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions
 from trust_seg_ros.support.bars import stage_bars
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from trust_seg_ros.datasets.folders import LabelledFolder
-    from trust_seg_ros.evaluation.report.report import Report
     from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.counts import DataCounts
     from trust_seg_ros.evaluation.trust.draws import Arrangement
@@ -61,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
 
     add_data_arguments(parser, EPILOG, "test", "judge on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
-    parser.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    add_out_argument(parser)
+    add_keep_going_argument(parser)
     parser.add_argument(
         "--cache",
         type=Path,
@@ -117,10 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
     check(args)
-    console = Console()
-    if not console.is_terminal:  # nobody knows the width of a file
-        console.width = 200
-    from trust_seg_ros.evaluation.report.report import write
+    console = command_console(200)
     from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.contents import contents
     from trust_seg_ros.evaluation.trust.panel import Panel, shown_policy
@@ -146,12 +142,7 @@ def run(args: argparse.Namespace) -> int:
         found = study(cache, counts, arranged, look.policies, shifted, grids, announce)
     panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
     notes += dropped(look.policies, look.scores)
-    report = contents(found, shlex.join(("trust-seg", *args.words)), _facts(args, look, found), notes, panel, watch)
-    files = write(report, args.out.expanduser())
-    _print(report, console)
-    console.print(
-        f"wrote {files[0]} and {len(files) - 1} tables and figures beside it", highlight=False, soft_wrap=True
-    )
+    finish(args, console, contents(found, panel, watch), _facts(args, look, found), notes)
     return 0
 
 
@@ -189,15 +180,3 @@ def _facts(args: argparse.Namespace, look: Look, s: Study) -> dict[str, str]:
     if any(score.startswith("gradient") for score in look.scores):
         facts["gradient scores"] = f"logarithms, p = {look.gradient.p:g}, {look.gradient.variant}"
     return facts
-
-
-def _print(report: Report, console: Console) -> None:
-    """The main tables; the others are in the folder."""
-    from trust_seg_ros.evaluation.report.tabular import ON_SCREEN
-
-    for section in report.sections:
-        for table in section.tables:
-            if table.place >= ON_SCREEN:
-                console.print(table.rich())
-    for note in report.notes:
-        console.print(f"note: {note}", highlight=False)

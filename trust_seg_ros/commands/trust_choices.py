@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+from trust_seg_ros.commands.data_options import gradient_settings
+from trust_seg_ros.commands.out_paths import check_out_folder
+from trust_seg_ros.evaluation.errors import TrustStudyError
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.trust.monitor import Watch
@@ -24,8 +26,7 @@ def check(args: argparse.Namespace) -> None:
     from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    if args.out.is_file():
-        raise TrustStudyError(f"--out {args.out} is a file; expected a folder, for example {args.out.parent / 'out'}")
+    check_out_folder(args.out.expanduser(), TrustStudyError)
     if args.runs < 1:
         raise TrustStudyError(f"--runs {args.runs}: expected at least 1")
     for score in args.score:
@@ -54,11 +55,10 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     from trust_seg_ros.evaluation.trust.perturbed import perturbed_scores
     from trust_seg_ros.evaluation.trust.policy_words import parse_policies
     from trust_seg_ros.thresholds.calibration import class_statistics
-    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
     from trust_seg_ros.uncertainty.score_names import SCORES
 
     statistics = class_statistics(args.calibration, network.name, network.labels.names)
-    gradient = GradientSettings(args.gradient_p, args.gradient_variant, scale="log")
+    gradient = gradient_settings(args)
     look = Look(network, (), (), gradient, args.keep_going, statistics)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL and score in SCORES))
     many = tuple(dict.fromkeys(score for score in args.score if score != ALL and score not in SCORES))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS, SEVERITIES, Corruption, parse_corruption
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+from trust_seg_ros.evaluation.errors import TrustStudyError
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder

@@ -1,4 +1,4 @@
-"""Progress bars of commands that work in stages."""
+"""Progress bars: one look for all commands."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+
+def bars(console: Console, *more: ProgressColumn) -> Progress:
+    """Bars with a text, how many are done of all, ``more``, and the time that is left; used as ``with bars(...)``."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn())
+    return Progress(*columns, console=console)
 
 
 @contextmanager
 def stage_bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
     """One bar for every stage: what this gives takes the text before a bar, and returns what is told (done, total)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with bars(console) as bar:
 
         def announce(text: str) -> Callable[[int, int], None]:
             task = bar.add_task(text, total=None)

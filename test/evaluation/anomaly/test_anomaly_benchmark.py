@@ -11,12 +11,12 @@ from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
 from trust_seg_ros.evaluation.anomaly import passes
 from trust_seg_ros.evaluation.anomaly.benchmark import image_f1, judge, pixel_measures, sweep_grid
 from trust_seg_ros.evaluation.anomaly.curves import Counts, average_precision, best_f1
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import SizeLimits, match_objects, overlaps, pooled
 from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import fit_ood
 from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork

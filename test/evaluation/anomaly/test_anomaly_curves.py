@@ -14,8 +14,8 @@ from trust_seg_ros.evaluation.anomaly.curves import (
     best_f1,
     fpr_at_tpr,
 )
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.pooling import METHODS, pooled_scores
+from trust_seg_ros.evaluation.errors import AnomalyError
 
 
 def counts_of(score, truth, method="exact"):

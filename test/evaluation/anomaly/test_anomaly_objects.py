@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, ObjectMatches, SizeLimits, match_objects, pooled
+from trust_seg_ros.evaluation.errors import AnomalyError
 
 ALL = SizeLimits(1, 1)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meta_segments import segments
 
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.splits import ARRANGEMENTS, by_drive, by_image, by_segment, fit_on, halves
 
 sizes = {"n": st.integers(40, 200), "images": st.integers(2, 12), "seed": st.integers(0, 1000)}

@@ -10,13 +10,13 @@ import pytest
 from meta_segments import NAMES, segments
 from sklearn.metrics import roc_auc_score
 
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.meta import figures, tables
 from trust_seg_ros.evaluation.meta.contents import contents, counts
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.judge import Outcome
 from trust_seg_ros.evaluation.meta.splits import Arrangement, Run, by_drive, by_image, by_segment, fit_on
 from trust_seg_ros.evaluation.meta.study import Study, study
-from trust_seg_ros.evaluation.report.report import write
+from trust_seg_ros.evaluation.report.report import Report, write
 from trust_seg_ros.evaluation.report.tabular import IN_FILE, ON_SCREEN
 from trust_seg_ros.meta.errors import MetaModelError
 
@@ -186,7 +186,7 @@ def test_without_false_positives_regression_is_judged_all_the_same(tmp_path):
     data = replace(data, iou_adj=0.2 + 0.8 * data.iou_adj)
     names = tuple(name for name in NAMES if name != "cprob_0")
     found = study([by_image(data, 2)], names, lambdas=LAMBDAS)
-    report = contents(found, data, names, "trust-seg evaluate", {"test": counts(data)})
+    report = Report.of(contents(found, data, names), ["evaluate"], {"test": counts(data)})
     assert (
         "no false positive among the fitted segments of run 0, run 1; the classifiers cannot be told" in report.notes[0]
     )
@@ -200,7 +200,7 @@ def test_without_false_positives_regression_is_judged_all_the_same(tmp_path):
 def test_the_report_of_the_same_segments_has_the_same_bytes(data, studies, tmp_path):
     again = study(_arrangements(data)[2:], NAMES, lambdas=LAMBDAS, boosting=True, workers=1)
     for name, found in (("a", studies[2:]), ("b", again)):
-        write(contents(found, data, NAMES, "trust-seg evaluate", {}), tmp_path / name)
+        write(Report.of(contents(found, data, NAMES), ["evaluate"], {}), tmp_path / name)
     names = {p.name for p in (tmp_path / "a").iterdir()}
     assert names == {p.name for p in (tmp_path / "b").iterdir()}
     assert len(names) == 1 + 2 + 1 + 8 + 4  # page, summary and correlation, its figure, tables and figures by drive

@@ -2,7 +2,7 @@ import tempfile
 
 import pytest
 
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.report.report import Picture, Report, Section, versions, write
 from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, Column, Table
 

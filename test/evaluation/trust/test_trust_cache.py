@@ -9,8 +9,8 @@ import pytest
 from trust_seg_ros.datasets.corruptions import Corruption
 from trust_seg_ros.datasets.corruptions.folder import corrupted
 from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.cache import CountsCache
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.passes import Look
 from trust_seg_ros.evaluation.trust.policy_words import parse_policies
 from trust_seg_ros.segmentation import load_network

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust import reference
 from trust_seg_ros.evaluation.trust.distance import NAMES, ranges
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust import draws
 from trust_seg_ros.evaluation.trust.counts import DataCounts
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.outcomes import calibrate, judge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from trust_seg_ros.evaluation.anomaly import figures
@@ -11,28 +11,23 @@ from trust_seg_ros.evaluation.anomaly.objects import SizeLimits
 from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.study import Study
 from trust_seg_ros.evaluation.meta import measures
-from trust_seg_ros.evaluation.report.report import Picture, Report, Section
+from trust_seg_ros.evaluation.report.report import Contents, Picture, Section, left_out
 from trust_seg_ros.evaluation.report.tabular import Column, Table, Value
 
 _NAN = float("nan")
 _SCORE = Column("score", "text")
 
 
-def contents(
-    found: Study, command: str, facts: Mapping[str, str], notes: Sequence[str], limits: SizeLimits, panel: Panel
-) -> Report:
-    """The report.
+def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
+    """Tables, figures and notes.
 
     Args:
         found: what the benchmark found.
-        command: the command line as it was typed.
-        facts: what else the reader must know: name to value.
-        notes: what must be known before the numbers, beside what ``found`` notes.
         limits: of components, for the text.
         panel: best and worst images.
     """
     results = found.results
-    sections = [
+    sections = (
         Section(
             "Pixels",
             "",
@@ -45,7 +40,7 @@ def contents(
         Section("Objects", "", (objects(results, limits),)),
         Section("Segment errors", "", (errors(results), *classifiers(results))),
         Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)),
-    ]
+    )
     binned = [r for r in results if r.pixels.uncertain]
     more = []
     if binned:
@@ -56,9 +51,8 @@ def contents(
         )
     for name, images in found.skipped.items():
         if images:
-            more.append(f"left out of {name}, as they could not be read: {', '.join(images)}")
-    title = "Out-of-distribution benchmark"
-    return Report(title, command, tuple(facts.items()), (*notes, *more, *found.notes), tuple(sections))
+            more.append(left_out(name, images))
+    return Contents("Out-of-distribution benchmark", sections, (*more, *found.notes))
 
 
 def pixels(results: Sequence[ScoreResult], network: float) -> Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.errors import AnomalyError
 
 
 @dataclass(frozen=True)

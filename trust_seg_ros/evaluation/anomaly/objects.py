@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED
 

@@ -15,9 +15,9 @@ from trust_seg_ros import segments
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.curves import Counts
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import NO_LIMITS, Overlaps, SizeLimits, overlaps
 from trust_seg_ros.evaluation.anomaly.pooling import BoundedScores
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.evaluation.timed_scores import timed_scores
 from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from trust_seg_ros.evaluation.anomaly.curves import Counts
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import UNLABELLED
 

@@ -11,9 +11,9 @@ import numpy as np
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, judge, pixel_measures, sweep_grid
 from trust_seg_ros.evaluation.anomaly.curves import best_f1
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, NO_LIMITS, SizeLimits
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress, cut, pool
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_out
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodModel

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from trust_seg_ros.evaluation.meta import figures, tables
 from trust_seg_ros.evaluation.meta.study import Study
-from trust_seg_ros.evaluation.report.report import Picture, Report, Section
+from trust_seg_ros.evaluation.report.report import Contents, Picture, Section
 from trust_seg_ros.meta.data import SegmentData
 
 _PICTURES = (
@@ -20,19 +20,15 @@ _PICTURES = (
 )
 
 
-def contents(
-    studies: Sequence[Study], judged: SegmentData, names: Sequence[str], command: str, facts: Mapping[str, str]
-) -> Report:
-    """The report of some arrangements.
+def contents(studies: Sequence[Study], judged: SegmentData, names: Sequence[str]) -> Contents:
+    """Tables, figures and notes on some arrangements.
 
     Args:
         studies: one per arrangement.
         judged: the segments of the split that is judged, for the correlations.
         names: the metrics used.
-        command: the command line as it was typed.
-        facts: what else the reader must know: name to value.
     """
-    sections = [
+    sections = (
         Section("Summary", "", (tables.summary(studies),)),
         Section(
             "Metrics",
@@ -47,14 +43,8 @@ def contents(
             ),
         ),
         *(_section(study) for study in studies if not study.arrangement.brief),
-    ]
-    return Report(
-        "Meta classification and meta regression",
-        command,
-        tuple(facts.items()),
-        tuple(_notes(studies)),
-        tuple(sections),
     )
+    return Contents("Meta classification and meta regression", sections, tuple(_notes(studies)))
 
 
 def counts(data: SegmentData) -> str:

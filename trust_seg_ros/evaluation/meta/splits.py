@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.meta.data import SegmentData, joined
 
 

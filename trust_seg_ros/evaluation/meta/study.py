@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.meta.judge import Cell, Outcome, Problem, judge
 from trust_seg_ros.evaluation.meta.measures import accuracy, auroc, r_squared, sigma
 from trust_seg_ros.evaluation.meta.splits import Arrangement

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from trust_seg_ros.evaluation.meta.errors import EvaluationError
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.report.tabular import IN_REPORT, Table
+from trust_seg_ros.version import installed_version
 
 PAGE = "report.md"
 _STANDS_ON = ("trust_seg_ros", "numpy", "scikit-learn", "torch")
@@ -52,8 +53,23 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a study found, as it is written.
+
+    Attributes:
+        title: of the page.
+        sections: in order.
+        notes: what a reader must know before the numbers.
+    """
+
+    title: str
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
-    """All that is written.
+    """All that is written: the contents below a head that says how they came to be.
 
     Attributes:
         title: of the page.
@@ -68,6 +84,19 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
+
+    @classmethod
+    def of(cls, found: Contents, words: Sequence[str], facts: Mapping[str, str], notes: Sequence[str] = ()) -> Report:
+        """The report of a study.
+
+        Args:
+            found: its contents.
+            words: of the command line, after ``trust-seg``.
+            facts: what was judged: name to value.
+            notes: before those of the contents.
+        """
+        command = shlex.join(("trust-seg", *words))
+        return cls(found.title, command, tuple(facts.items()), (*notes, *found.notes), found.sections)
 
 
 def write(report: Report, out: Path) -> list[Path]:
@@ -99,15 +128,13 @@ def write(report: Report, out: Path) -> list[Path]:
 
 def versions() -> str:
     """Versions of this package and of what its numbers depend on, in one line."""
-    found = [f"{name} {_version(name)}" for name in _STANDS_ON]
+    found = [f"{name} {installed_version(name)}" for name in _STANDS_ON]
     return ", ".join([found[0], f"Python {platform.python_version()}", *found[1:]])
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+def left_out(name: str, images: Iterable[str]) -> str:
+    """A note on images that could not be read."""
+    return f"left out of {name}, as they could not be read: {', '.join(images)}"
 
 
 def _fill(report: Report, folder: Path) -> list[str]:

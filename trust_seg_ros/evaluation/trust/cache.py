@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from trust_seg_ros.datasets.corruptions.apply import corrupt
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.counts import DataCounts, Flagged, ScoreCounts
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count, score_grids
 from trust_seg_ros.support.resumable import fingerprint, whole_file

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 
-from trust_seg_ros.evaluation.report.report import Picture, Report, Section
+from trust_seg_ros.evaluation.report.report import Contents, Picture, Section, left_out
 from trust_seg_ros.evaluation.report.tabular import Table
 from trust_seg_ros.evaluation.trust import figures, shift_figures, shift_tables, tables
 from trust_seg_ros.evaluation.trust.draws import Arrangement
@@ -15,21 +14,11 @@ from trust_seg_ros.evaluation.trust.panel import Panel
 from trust_seg_ros.evaluation.trust.study import Study
 
 
-def contents(
-    s: Study,
-    command: str,
-    facts: Mapping[str, str],
-    notes: Sequence[str],
-    panel: Panel,
-    watch: Watch,
-) -> Report:
-    """The report.
+def contents(s: Study, panel: Panel, watch: Watch) -> Contents:
+    """Tables, figures and notes.
 
     Args:
         s: what the study found.
-        command: the command line as it was typed.
-        facts: what else the reader must know: name to value.
-        notes: what must be known before the numbers, beside what ``s`` tells.
         panel: best and worst images.
         watch: how the shift monitor is tried.
     """
@@ -49,8 +38,7 @@ def contents(
             sections.append(_shift(s, arrangement, table))
             more += said
     sections.append(Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)))
-    title = "Pixel trust: scores and threshold policies"
-    return Report(title, command, tuple(facts.items()), (*notes, *_notes(s), *more), tuple(sections))
+    return Contents("Pixel trust: scores and threshold policies", tuple(sections), (*_notes(s), *more))
 
 
 def _policies(s: Study, arrangement: Arrangement) -> Section:
@@ -85,7 +73,7 @@ def _notes(s: Study) -> list[str]:
             what = "no pixel" if judged.wrong == 0.0 else "every pixel"
             notes.append(f"{judged.name}: {what} is misclassified; AUROC, AuPRC and FPR95 cannot be told")
         if judged.skipped:
-            notes.append(f"left out of {judged.name}, as they could not be read: {', '.join(judged.skipped)}")
+            notes.append(left_out(judged.name, judged.skipped))
     said = set()
     for (name, _, policy), found in s.thresholds.items():
         if found.reason and (name, policy) not in said:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.counts import DataCounts
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 
 HALF, DRIVE = "half", "drive"
 

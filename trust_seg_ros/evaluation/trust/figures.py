@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trust_seg_ros.evaluation.anomaly.errors import AnomalyError
+from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.evaluation.meta.study import Spread
 from trust_seg_ros.evaluation.report.drawing import BLUE, GREY, ORANGE, STRONG, figure
 from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES

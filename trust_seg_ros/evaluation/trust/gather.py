@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.counts import Flagged, ScoreCounts
 from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.kernels import count_confidence, count_pixels
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy

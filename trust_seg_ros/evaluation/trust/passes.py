@@ -11,10 +11,10 @@ import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import Sample
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.timed_scores import ScoreOf, timed_scores
 from trust_seg_ros.evaluation.trust import distance
 from trust_seg_ros.evaluation.trust.counts import DataCounts
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy

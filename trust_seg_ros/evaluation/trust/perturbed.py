@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.perturbation import check_perturbation, perturbation_maps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from trust_seg_ros.evaluation.trust.errors import TrustStudyError
+from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.thresholds.policies import (
     Calibrated,
     Conformal,
