@@ -15,6 +15,7 @@ from rich.table import Table
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.evaluation.errors import EvaluationError
+from trust_seg_ros.support.resumable import whole_file
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
@@ -89,14 +90,14 @@ def _markdown(rows: list[Row], confusion: ConfusionMatrix, images: int) -> str:
 
 
 def _write_csv(path: Path, rows: list[Row], confusion: ConfusionMatrix) -> None:
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(path, path.with_name(f".{path.name}.part")) as place,
+            place.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(("class", "iou"))
             writer.writerows((name, "" if math.isnan(value) else f"{value:.6f}") for name, value in rows)
             writer.writerow(("pixel accuracy", f"{confusion.accuracy():.6f}"))
-        part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise EvaluationError(f"--csv {path}: cannot be written ({error.strerror})") from error

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trust_seg_ros import segments, uncertainty
-from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.datasets.reading import read_or_skip
 from trust_seg_ros.fitting.calibrate import DEFAULT_SCORES, FIRST, Calibrator
 from trust_seg_ros.fitting.segment_risk import object_probabilities
 from trust_seg_ros.meta.features import required_set
@@ -136,11 +136,10 @@ def add_unknown(
     judge, threshold = OodJudge(len(plan.network.labels), model), fitted_threshold(model, plan.gradient)
     seen = 0
     for index in range(len(images)):
-        try:
-            image, truth = images.read(index)
-        except DatasetError as error:
-            _leave_out(plan, images.names[index], error)
+        read = read_or_skip(images, index, images.names[index], plan.keep_going, plan.skipped)
+        if read is None:
             continue
+        image, truth = read
         if gap := model.size_gap(image.shape[:2]):
             raise CalibrationError(
                 f"OoD objects of {images.name}, {images.names[index]}: {gap}, and judges none of this size; give "
@@ -198,11 +197,10 @@ def _run(
         waiting: Future[None] | None = None
         for done, place in enumerate(spread_first(len(samples), FIRST), start=1):
             folder, sample = samples[place]
-            try:
-                image, truth = folder.read(sample)
-            except DatasetError as error:
-                _leave_out(plan, sample.name, error)
+            read = read_or_skip(folder, sample, sample.name, plan.keep_going, plan.skipped)
+            if read is None:
                 continue
+            image, truth = read
             answer = plan.network.infer(image)
             if waiting is not None:
                 waiting.result()
@@ -221,9 +219,3 @@ def spread_first(number: int, first: int) -> list[int]:
     """0 .. number - 1, beginning with ``first`` of them (or all) that are spread evenly."""
     begin = np.unique(np.linspace(0, number - 1, first).round().astype(int)).tolist() if number else []
     return [*begin, *sorted(set(range(number)) - set(begin))]
-
-
-def _leave_out(plan: CalibrationPlan, name: str, error: DatasetError) -> None:
-    if not plan.keep_going:
-        raise error
-    plan.skipped[name] = str(error)

@@ -13,6 +13,7 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.json_parts import JsonError
+from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.types import Json
 
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
@@ -84,12 +85,9 @@ def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool 
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     if short_lists:
         text = re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text)
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_text(path, text)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise JsonError(f"{path}: {what} cannot be written there ({error.strerror})") from error
 
 

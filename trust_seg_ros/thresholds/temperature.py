@@ -116,8 +116,8 @@ class LogitSample:
             value=value,
             nll_before=nll(logits, truth),
             nll_after=nll(logits / value, truth),
-            ece_before=_ece(*before),
-            ece_after=_ece(*after),
+            ece_before=error_of_bins(*before),
+            ece_after=error_of_bins(*after),
             pixels=len(truth),
             bins_before=_table(*before),
             bins_after=_table(*after),
@@ -155,10 +155,11 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
     """Mean distance of confidence and accuracy over the bins, weighted by their samples; in [0, 1]."""
-    return _ece(*reliability(confidence, correct, bins))
+    return error_of_bins(*reliability(confidence, correct, bins))
 
 
-def _ece(count: np.ndarray, mean: np.ndarray, accuracy: np.ndarray) -> float:
+def error_of_bins(count: np.ndarray, mean: np.ndarray, accuracy: np.ndarray) -> float:
+    """The expected calibration error of bins as :func:`reliability` gives them (Guo et al., equation 3); 0 if empty."""
     return float((count * np.abs(mean - accuracy)).sum() / max(count.sum(), 1))
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from trust_seg_ros.datasets.folders import LabelledFolder, camvid
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
+from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.training.batches import Batches
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.losses import class_weights, segmentation_loss
@@ -170,8 +171,8 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "progress": asdict(self.progress),
         }
-        torch.save(state, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
+        with whole_file(path, path.with_suffix(".tmp")) as place:
+            torch.save(state, place)
 
     def _resume(self) -> None:
         out: Path = self.settings.out

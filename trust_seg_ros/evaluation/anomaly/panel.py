@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.ood_layouts import OodImages
@@ -13,6 +12,7 @@ from trust_seg_ros.drawing.pictures import colour_map, spotlight
 from trust_seg_ros.drawing.tiles import header, row_of
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, image_f1
 from trust_seg_ros.evaluation.anomaly.passes import Look, Seen, walk
+from trust_seg_ros.evaluation.report.best_worst import best_and_worst, scaled, write_rows
 from trust_seg_ros.segments import ood_segments
 from trust_seg_ros.types import UNLABELLED
 
@@ -48,15 +48,13 @@ class Panel:
         if not shown:
             return False
         rows = [self._row(place, f1) for place, f1 in shown]
-        picture = np.vstack([header(_CAPTIONS), *rows])
-        return cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        return write_rows(path, header(_CAPTIONS), rows)
 
     def chosen(self) -> list[tuple[int, float]]:
         """(position in ``result.cut``, F1), best first; none twice."""
         f1 = image_f1(self.result)
         order = [int(k) for k in np.argsort(-f1, kind="stable") if np.isfinite(f1[k])]
-        best, worst = order[: self.number], order[self.number :][-self.number :]
-        return [(place, float(f1[place])) for place in (*best, *worst)]
+        return [(place, float(f1[place])) for place in best_and_worst(order, self.number)]
 
     def _row(self, place: int, f1: float) -> np.ndarray:
         found, score = self.result.cut, self.result.score
@@ -82,5 +80,4 @@ class Panel:
         above = (counts.true_positives + counts.false_positives)[finite] / (counts.positives + counts.negatives)
         places = np.searchsorted(above, (0.99, 0.001)).clip(max=len(above) - 1)
         low, high = counts.thresholds[finite][places]
-        plane = seen.planes[self.result.score].astype(np.float64)
-        return np.clip((plane - low) / max(high - low, 1e-12), 0.0, 1.0)
+        return scaled(seen.planes[self.result.score], low, high)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trust_seg_ros import segments
-from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.datasets.reading import read_or_skip
 from trust_seg_ros.evaluation.anomaly.curves import Counts
 from trust_seg_ros.evaluation.anomaly.objects import NO_LIMITS, Overlaps, SizeLimits, overlaps
 from trust_seg_ros.evaluation.anomaly.pooling import BoundedScores
@@ -137,14 +137,9 @@ def walk(look: Look, images: OodImages, indices: Sequence[int] | None = None) ->
     for index in range(len(images)) if indices is None else indices:
         if images.names[index] in look.skipped:
             continue
-        try:
-            image, truth = images.read(index)
-        except DatasetError as error:
-            if not look.keep_going:
-                raise
-            look.skipped[images.names[index]] = str(error)
-            continue
-        yield _seen(look, index, image, truth)
+        read = read_or_skip(images, index, images.names[index], look.keep_going, look.skipped)
+        if read is not None:
+            yield _seen(look, index, *read)
 
 
 def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pixels:

@@ -12,6 +12,7 @@ from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS, LabelledFolder, Sample
 from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.resumable import whole_file
 
 ENDING = ".trust.png"
 _PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED)
@@ -154,10 +155,8 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         ShowError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        with whole_file(path, path.with_name(f".{path.name}.part")) as place:
+            place.write_bytes(data)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ShowError(f"{path}: cannot be written ({error.strerror})") from error

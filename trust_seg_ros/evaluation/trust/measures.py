@@ -19,6 +19,7 @@ from trust_seg_ros.evaluation.anomaly.curves import (
     average_precision_bounds,
     fpr_at_tpr,
 )
+from trust_seg_ros.thresholds.temperature import error_of_bins
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,10 @@ class Reliability:
     @property
     def ece(self) -> float:
         """Expected calibration error: mean over pixels of |accuracy - mean confidence| of their bin (Guo et al.)."""
-        total = self.pixels.sum()
-        return float(np.abs(self.right - self.confidence).sum() / total) if total else math.nan
+        if not self.pixels.any():
+            return math.nan
+        mean, accuracy = (sums / np.maximum(self.pixels, 1) for sums in (self.confidence, self.right))
+        return error_of_bins(self.pixels, mean, accuracy)
 
     @property
     def overconfidence(self) -> float:

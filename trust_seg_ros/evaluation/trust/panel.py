@@ -12,6 +12,7 @@ from trust_seg_ros.drawing.lettering import write
 from trust_seg_ros.drawing.panels import INK
 from trust_seg_ros.drawing.pictures import colour_map, label_picture
 from trust_seg_ros.drawing.tiles import GAP, TILE, header, row_of
+from trust_seg_ros.evaluation.report.best_worst import best_and_worst, scaled, write_rows
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Seen, walk
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
@@ -66,8 +67,7 @@ class Panel:
         counts = self.study.counts
         seen = {s.place: s for s in walk(self.look, self.images, [int(counts.places[row]) for row, *_ in chosen])}
         rows = [self._row(seen[int(counts.places[row])], threshold, f1) for row, threshold, f1 in chosen]
-        picture = np.vstack([_header(), *rows])
-        return cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        return write_rows(path, _header(), rows)
 
     def chosen(self) -> list[tuple[int, float, float]]:
         """(row in the counts, threshold, F1), best first; none twice."""
@@ -86,8 +86,7 @@ class Panel:
         errors = counts.totals[:, 1]
         f1 = 2 * found[:, 1] / np.maximum(found.sum(1) + errors, 1)
         order = [int(k) for k in np.argsort(-f1, kind="stable") if judged[k] and errors[k]]
-        rows = (*order[: self.number], *order[self.number :][-self.number :])
-        return [(row, float(thresholds[row]), float(f1[row])) for row in rows]
+        return [(row, float(thresholds[row]), float(f1[row])) for row in best_and_worst(order, self.number)]
 
     def _row(self, seen: Seen, threshold: float, f1: float) -> np.ndarray:
         plane = seen.planes[self.study.best_score]
@@ -116,7 +115,7 @@ class Panel:
             0.01,
             0.999,
         ))  # fmt: skip
-        return np.clip((plane.astype(np.float64) - low) / max(high - low, 1e-12), 0.0, 1.0)
+        return scaled(plane, low, high)
 
 
 def shown_policy(s: Study, arrangement: Arrangement) -> NamedPolicy:

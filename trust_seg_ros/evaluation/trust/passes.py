@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import Sample
+from trust_seg_ros.datasets.reading import read_or_skip
 from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.timed_scores import ScoreOf, timed_scores
 from trust_seg_ros.evaluation.trust import distance
@@ -106,17 +106,12 @@ def walk(
         DatasetError: an image or its labels cannot be read, and ``look.keep_going`` is off.
         TrustSegError: the network fails, or cannot give a score.
     """
-    samples = list(images)
+    samples, skipped = list(images), {} if skipped is None else skipped
     for place in range(len(samples)) if places is None else places:
-        try:
-            image, truth = images.read(samples[place])
-        except DatasetError as error:
-            if not look.keep_going:
-                raise
-            if skipped is not None:
-                skipped[samples[place].name] = str(error)
-            continue
-        yield _seen(look, place, samples[place], image, truth)
+        sample = samples[place]
+        read = read_or_skip(images, sample, sample.name, look.keep_going, skipped)
+        if read is not None:
+            yield _seen(look, place, sample, *read)
 
 
 def score_grids(look: Look, images: LabelledImages, number: int = SAMPLED) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from typing import Any
 from trust_seg_ros.recordings.replay.records import Drive
 from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, timeline
 from trust_seg_ros.recordings.report.errors import ReportError
+from trust_seg_ros.support.resumable import whole_file
 
 SCRIPTS = ("plots.js", "timeline.js", "viewer.js", "classes.js", "report.js")
 """The page's own scripts, in the order in which they run."""
@@ -31,12 +32,10 @@ def write_report(path: Path, drive: Drive) -> None:
         ReportError: plotly is not installed, or the file cannot be written.
     """
     page = report_html(drive).encode()
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(page)
-        part.replace(path)
+        with whole_file(path) as place:
+            place.write_bytes(page)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ReportError(f"cannot write the report {path}: {error}; choose a folder that can be written") from error
 
 
