@@ -61,14 +61,19 @@ def add_data_arguments(
         several=several,
         help=f"part of the data set to {purpose} (default: {split}, or {WHOLE} where images/ has no parts){more}",
     )
-    parser.add_argument(
+    add_ignore_argument(parser)
+    add_network_arguments(parser)
+
+
+def add_ignore_argument(group: argparse._ActionsContainer) -> None:
+    """--ignore, of commands that read label files; ``args.ignore`` is a list, or None for the label set's values."""
+    group.add_argument(
         "--ignore",
         type=_label_value,
         nargs="*",
         metavar="VALUE",
         help="values in label files without a class (default: the label set's); 255 never has one",
     )
-    add_network_arguments(parser)
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:

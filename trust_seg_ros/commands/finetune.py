@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_ignore_argument, add_network_arguments, network_settings
 from trust_seg_ros.support.bars import bars
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--ood", required=True, **several, help="images of what has no class, see below")
     data.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     data.add_argument("--split", default="train", help="part of labelled folders to train on (default: %(default)s)")
-    data.add_argument(
-        "--ignore", type=int, nargs="*", metavar="ID", help="label values without a class (default: the label set's)"
-    )
+    add_ignore_argument(data)
     data.add_argument(
         "--judge",
         nargs="+",

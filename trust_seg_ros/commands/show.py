@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.text import Text
 
 from trust_seg_ros.commands.console import command_console
-from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_ignore_argument, add_network_arguments, network_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="ground truth: a label image (PNG of class ids), or the folder that holds one of each image's name",
     )
-    parser.add_argument(
-        "--ignore",
-        type=int,
-        nargs="*",
-        metavar="ID",
-        help="label values without a class (default: the label set's, and 255)",
-    )
+    add_ignore_argument(parser)
     add_network_arguments(parser)
     _add_judging_arguments(parser.add_argument_group("judging"))
     picture = parser.add_argument_group("picture")

@@ -7,8 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeElapsedColumn
 
+from trust_seg_ros.support.bars import bars
 from trust_seg_ros.training.settings import TrainSettings
 
 EPILOG = """examples:
@@ -61,16 +62,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     settings = TrainSettings(**{name: getattr(args, name) for name in _HELP})
     trainer = Trainer(settings, console.print)
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("train", total=settings.iterations, completed=trainer.progress.step, loss=0.0)
+    with bars(console, TextColumn("loss {task.fields[loss]:.3f}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("training", total=settings.iterations, completed=trainer.progress.step, loss=0.0)
         progress = trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(
         f"best val mIoU {progress.best_miou:.4f}; kept step {progress.kept_step}: {settings.out}/kept.safetensors"
