@@ -9,6 +9,13 @@ NAME = "trust_seg_ros"
 SHARE = f"share/{NAME}"
 HERE = Path(__file__).parent
 
+if not (3, 10) <= sys.version_info[:2] <= (3, 13):  # colcon runs this file and looks at no python_requires
+    found = ".".join(map(str, sys.version_info[:2]))
+    sys.exit(f"{NAME} runs on Python 3.10 to 3.13, where its tests run; this is Python {found}: use one of those.")
+
+# What opens bags: rosbags itself needs the rest, but our readers import it, too.
+BAGS = ["rosbags>=0.11", "apsw", "backports.zstd", "lz4", "ruamel.yaml"]
+
 
 def files(folder: str, pattern: str) -> list[str]:
     """Regular files below ``folder``, relative to this file (setuptools wants them so), in a fixed order."""
@@ -29,7 +36,7 @@ if {"bdist_wheel", "editable_wheel"} & set(sys.argv):
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version="0.2.0",
     description="Semantic segmentation for ROS 2 that says how far to trust it",
     long_description=(HERE / "README.md").read_text("utf-8") if (HERE / "README.md").is_file() else "",
     long_description_content_type="text/markdown",
@@ -37,7 +44,7 @@ setup(
     maintainer="trust_seg_ros maintainers",
     maintainer_email="maintainers@trust-seg-ros.invalid",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
         NAME: ["py.typed"],
@@ -56,6 +63,8 @@ setup(
         # OpenCV 5 breaks a distribution's cv_bridge
         "opencv-python-headless>=4.5,<5",
         "safetensors>=0.4",
+        # Ubuntu 22.04's; scikit-learn needs it, too
+        "scipy>=1.8",
         "scikit-learn>=1.2",
         "PyYAML>=5.4",
         "rich>=12",
@@ -64,13 +73,14 @@ setup(
         # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
         "test": ["pytest>=7,<9", "hypothesis>=6"],
         "hf": ["transformers>=4.40,<6"],
-        "demo": ["rosbags>=0.11"],
+        # trust-seg demo and play, with a bag as source
+        "demo": BAGS,
         # trust-seg replay: bags, tables, the report
-        "replay": ["rosbags>=0.11", "pyarrow>=12", "plotly>=5.9"],
+        "replay": [*BAGS, "pyarrow>=12", "plotly>=5.9"],
         "rerun": ["rerun-sdk>=0.24"],
         "ray": ["ray>=2.9"],
-        # trust-seg fit and evaluate; the node needs neither
-        "fit": ["pyarrow>=12", "matplotlib>=3.7"],
+        # trust-seg fit, evaluate, calibrate, benchmark and trust; the node needs none of them
+        "fit": ["pyarrow>=12", "matplotlib>=3.7", "Pillow>=9.1", "threadpoolctl>=2"],
     },
     zip_safe=False,
     entry_points={

@@ -19,7 +19,7 @@ for candidate in ${1:-python3 python3.13 python3.12 python3.11 python3.10}; do
 done
 if [ -z "$python" ]; then
   found=$("${1:-python3}" --version 2>/dev/null || echo "no ${1:-python3}")
-  fail "  found $found; needed is Python 3.10, 3.11, 3.12 or 3.13 (the prebuilt ROS 2 wheels exist for these)." \
+  fail "  found $found; needed is Python 3.10, 3.11, 3.12 or 3.13 (constraints.txt pins versions for these, and tests run there)." \
     "  Name one that is not on PATH with: make PYTHON=/path/to/python3.12 ..."
 fi
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.libraries import missing_library
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
@@ -56,6 +57,17 @@ _EPILOG = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status: 0 well, 2 a mistake that the one line on stderr explains."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words)
+    except ModuleNotFoundError as error:
+        sentence = missing_library(error)
+        if sentence is None or "--debug" in words:
+            raise
+        print(f"trust-seg {_chosen(words)}: {sentence}", file=sys.stderr)
+        return 2
+
+
+def _main(words: list[str]) -> int:
     parser = _parser(words)
     args = parser.parse_args(words)
     args.words = tuple(words)  # as they were typed, for reports that name their command
@@ -85,7 +97,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    chosen = next((word for word in words if not word.startswith("-")), None)
+    chosen = _chosen(words)
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen:
@@ -93,6 +105,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             loaded.add_arguments(command)
             command.set_defaults(module=loaded)
     return parser
+
+
+def _chosen(words: Sequence[str]) -> str | None:
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def _load(name: str) -> ModuleType:

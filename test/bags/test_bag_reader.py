@@ -461,5 +461,5 @@ def test_paths_that_are_no_bags(tmp_path):
 
 def test_without_the_library_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
-    with pytest.raises(MissingLibrary, match="pip install rosbags"):
+    with pytest.raises(MissingLibrary, match=r'pip install "rosbags>=0\.11"'):
         BagReader.open(tmp_path)

@@ -206,5 +206,5 @@ def test_damaged_bag(tmp_path):
 def test_without_the_library_the_way_out_is_named(tmp_path, monkeypatch):
     bag = write_bag(tmp_path / "bag", [("/cam", 1, image_message(1))])
     monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
-    with pytest.raises(MissingLibrary, match="pip install rosbags"):
+    with pytest.raises(MissingLibrary, match=r'pip install "rosbags>=0\.11"'):
         open_source(bag)

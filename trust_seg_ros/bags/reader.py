@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from trust_seg_ros.bags.types import (
     Storage,
     is_node_output,
 )
+from trust_seg_ros.support.libraries import how_to_install
 
 if TYPE_CHECKING:
     from trust_seg_ros.bags.folder import Metadata
@@ -194,10 +196,12 @@ def _by_name(topics: Mapping[str, BagTopic]) -> list[BagTopic]:
 
 def _require_library(path: Path) -> None:
     try:
-        import rosbags.rosbag2  # noqa: F401
-    except ImportError as error:
+        for name in ("rosbags.rosbag2", "apsw", "backports.zstd", "lz4.frame", "ruamel.yaml"):
+            importlib.import_module(name)
+    except ImportError as error:  # rosbags before 0.11 does not bring all of them
         raise MissingLibrary(
-            f"reading the bag {path} needs the library rosbags; install it: python -m pip install rosbags"
+            f"reading the bag {path} needs the library rosbags with all it brings ({error}); install it: "
+            f"{how_to_install('rosbags')}"
         ) from error
 
 

@@ -21,6 +21,7 @@ from torch import nn
 from trust_seg_ros.segmentation.errors import DependencyError, LabelError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import label_names
 
 STRIDE = 32
@@ -82,7 +83,7 @@ def _transformers() -> Any:
         import transformers
     except ImportError as error:
         raise DependencyError(
-            f"Hugging Face models need the package transformers ({error}); pip install 'trust_seg_ros[hf]'"
+            f"Hugging Face models need the package transformers ({error}); install it: {how_to_install('transformers')}"
         ) from error
     return transformers
 

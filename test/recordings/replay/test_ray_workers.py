@@ -97,7 +97,7 @@ def test_addresses_of_no_known_form_are_refused(address):
 
 def test_a_missing_ray_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setattr(ray_cluster.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ray_cluster.ClusterError, match='pip install "ray"'):
+    with pytest.raises(ray_cluster.ClusterError, match=r'pip install "ray>=2\.9"'):
         ray_cluster.connect("local")
 
 

@@ -65,7 +65,7 @@ def test_an_old_report_stays_whole_when_a_new_one_cannot_be_written(tmp_path):
 def test_without_plotly_the_way_out_is_named(monkeypatch):
     page._plotly.cache_clear()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(ReportError, match="pip install plotly"):
+    with pytest.raises(ReportError, match=r'pip install "plotly>=5\.9"'):
         page.report_html(drive(1))
     page._plotly.cache_clear()
 

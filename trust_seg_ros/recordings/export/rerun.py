@@ -16,6 +16,7 @@ from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain
 from trust_seg_ros.recordings.export.bag_topics import LABEL_INFO, SEGMENTS, BagTopics, CameraFinder, sort_topics
 from trust_seg_ros.recordings.replay.message_types import type_store
+from trust_seg_ros.support.libraries import how_to_install
 
 if TYPE_CHECKING:
     from trust_seg_ros.recordings.export.rerun_entities import Entity
@@ -161,7 +162,7 @@ def load_rerun() -> Any:
     except ImportError as error:
         raise ExportError(
             "a recording for the Rerun viewer is written by rerun-sdk, which is not installed; install it: "
-            "python -m pip install rerun-sdk, or this package with its extra: pip install '.[rerun]'"
+            f"{how_to_install('rerun')}"
         ) from error
     return rerun
 

@@ -147,10 +147,8 @@ def join_metadata(parts: Sequence[Metadata], custom: dict[str, str]) -> str:
 
 
 def _compress_fast(data: bytes) -> bytes:
-    try:
-        from compression import zstd
-    except ImportError:  # Python before 3.14
-        from backports import zstd
+    from backports import zstd
+
     return zstd.compress(data, _FASTEST)
 
 

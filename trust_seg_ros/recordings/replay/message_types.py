@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.bags.errors import MissingLibrary
+from trust_seg_ros.support.libraries import how_to_install
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
@@ -43,7 +44,7 @@ def type_store() -> Typestore:
         from rosbags.typesys import Stores, get_types_from_msg, get_typestore
     except ImportError as error:
         raise MissingLibrary(
-            "bags are read and written by the library rosbags; install it: python -m pip install rosbags"
+            f"bags are read and written by the library rosbags; install it: {how_to_install('rosbags')}"
         ) from error
     store = get_typestore(Stores.ROS2_JAZZY)
     types = {}

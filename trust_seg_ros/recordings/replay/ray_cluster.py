@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from trust_seg_ros.recordings.replay.errors import ReplayError
+from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.parallel import cores
 
 LOCAL, AUTO, CLIENT = "local", "auto", "ray://"
@@ -48,7 +49,7 @@ def connect(address: str) -> tuple[ModuleType, bool]:
     """
     if importlib.util.find_spec("ray") is None:
         raise ClusterError(
-            f'--ray {address}: Ray is not installed; expected: pip install "ray" (any --workers N goes without)'
+            f"--ray {address}: Ray is not installed; install it: {how_to_install('ray')} (--workers N goes without)"
         )
     address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself understands it
     host = _host(address)

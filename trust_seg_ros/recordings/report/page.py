@@ -18,6 +18,7 @@ from trust_seg_ros.recordings.replay.records import Drive
 from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, timeline
 from trust_seg_ros.recordings.report.errors import ReportError
 from trust_seg_ros.support.resumable import whole_file
+from trust_seg_ros.support.libraries import how_to_install
 
 SCRIPTS = ("plots.js", "timeline.js", "viewer.js", "classes.js", "report.js")
 """The page's own scripts, in the order in which they run."""
@@ -101,7 +102,9 @@ def _plotly() -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        raise ReportError("the report draws with plotly, which is not installed; pip install plotly") from error
+        raise ReportError(
+            f"the report draws with plotly, which is not installed; install it: {how_to_install('plotly')}"
+        ) from error
     return get_plotlyjs()
 
 
