@@ -63,8 +63,8 @@ setup(
         # OpenCV 5 breaks a distribution's cv_bridge
         "opencv-python-headless>=4.5,<5",
         "safetensors>=0.4",
-        # Ubuntu 22.04's; scikit-learn needs it, too
-        "scipy>=1.8",
+        # the first for NumPy 1 and 2 alike; what Ubuntu 22.04 brings is broken by the NumPy of pip
+        "scipy>=1.13",
         "scikit-learn>=1.2",
         "PyYAML>=5.4",
         "rich>=12",
