@@ -9,6 +9,7 @@ START   ?=    # seconds of the recording to skip
 DURATION ?=   # seconds of the recording to play; default: to its end
 LOOP    ?= 1  # 1: start it again at its end, until SECONDS are over; 0: end with it
 TESTS   ?= test
+QUICK   ?= not slow and not ros and not browser and not cluster
 # Where to look for torch as well. Plain PyPI gives the build for NVIDIA GPUs, some 3 GB; PyTorch's own index of CPU
 # builds gives 200 MB: make demo TORCH_INDEX=<its address>. Empty by default: GPUs keep working, mirrors keep their say.
 TORCH_INDEX ?=
@@ -23,7 +24,7 @@ INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX))
 MSGS   := $(shell find interfaces/vision_msgs -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint bench clean
+.PHONY: help setup setup-test demo test lint types quick check coverage bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -38,17 +39,30 @@ demo: setup ## camera and node, with a live panel; SOURCE=<images|video|bag|/dev
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
 	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style
 
-lint: setup-test ## style, format, and which part may import which
+lint: setup-test ## style, format, which part may import which, and whether every import is declared
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) lint-imports --no-logo
+	@$(RUN) deptry .
+
+types: setup-test ## types, with mypy
+	@$(RUN) mypy
+
+quick: setup-test ## the quick half of the tests: no ROS processes, browser, cluster, nor anything of several seconds
+	@$(RUN) python -m pytest -q -m "$(QUICK)" $(TESTS)
+
+check: setup-test ## what to run before a commit: lint, types and the quick half of the tests, two at a time
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types quick
+
+coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
+	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
 
 bench: setup ## time the parts, as tables
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(RUN) python "$$b" || exit 1; done
 
 clean: ## remove .venv and everything built; the next run installs anew
-	rm -rf $(VENV) out build install log *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find trust_seg_ros test benchmarks launch -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) out build install log *.egg-info .pytest_cache .ruff_cache .hypothesis .mypy_cache .import_linter_cache .coverage
+	find trust_seg_ros test benchmarks launch examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMPS)/package ## install what the demo needs into .venv
 

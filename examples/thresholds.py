@@ -1,6 +1,6 @@
 """Thresholds that adapt: policies on a drive whose weather changes, and the thresholds they come to.
 
-    python examples/thresholds.py
+python examples/thresholds.py
 """
 
 from trust_seg_ros import Frame, TrustPipeline, Wanted
@@ -24,7 +24,7 @@ def main() -> None:
     pipeline = TrustPipeline.load()
     wanted = Wanted(segments=False, ood=False)  # only what is used here is computed
     print("weather   time   " + "".join(f"{name:>20}" for name in POLICIES))
-    for weather in ("sunny", "fog"):
+    for weather in ("clear", "fog"):
         drive = SyntheticDrive(DriveSettings(size=(180, 240), seed=5, fps=FPS, weather=weather))
         columns = []
         for policy in POLICIES.values():

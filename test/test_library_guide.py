@@ -50,6 +50,7 @@ def run(code, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_five_lines_are_enough(folder):
     lines = [line for line in BLOCKS[0].splitlines() if line.strip()]
     assert len(lines) == 5
@@ -59,6 +60,7 @@ def test_five_lines_are_enough(folder):
     assert set(ids.tolist()) <= set(range(11))
 
 
+@pytest.mark.slow
 def test_all_examples_run_one_after_the_other(folder):
     assert len(BLOCKS) == 7
     checks = """

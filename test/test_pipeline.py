@@ -140,6 +140,7 @@ def test_shipped_meta_model_uses_the_metaseg_features_and_the_predicted_class(pi
     assert pipeline.features == "metaseg"  # nothing more has to be computed for it
 
 
+@pytest.mark.slow
 @needs_camvid
 def test_shipped_network_knows_camvid_and_its_meta_model_finds_mistakes(pipeline, tmp_path):
     """A coarse guard on a few test images; the numbers are in the model card."""

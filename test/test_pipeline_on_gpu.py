@@ -12,7 +12,7 @@ from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
 from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES
 
 DEVICE = "cuda"
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
 SAME_CLASS = 0.99
 """Least share of pixels with one class in float16 and float32; neighbouring classes swap on their border."""

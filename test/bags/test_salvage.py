@@ -103,6 +103,7 @@ def cut_places(size):
 # -- cut off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"chunk_size": 50_000}, {"compression": "none"}, {"compression": "lz4"}, {"use_chunking": False}]
 )
@@ -136,6 +137,7 @@ def test_a_cut_mcap_file_keeps_every_message_before_the_cut(intact, tmp_path_fac
     assert f"{len(found)} messages" in damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", [None, *Writer1.CompressionFormat])
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
@@ -177,6 +179,7 @@ def test_an_unindexed_ros1_bag_is_read_whole(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plugin", "mode"), STORAGES)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
@@ -201,6 +204,7 @@ def test_a_cut_storage_file_of_a_folder_gives_what_is_before_the_cut(intact, tmp
         assert cut < len(whole) // 3
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_damaged_page_costs_an_sqlite_file_the_rows_on_it(intact, tmp_path_factory, data):
@@ -225,6 +229,7 @@ def test_a_damaged_page_costs_an_sqlite_file_the_rows_on_it(intact, tmp_path_fac
 # -- wrong bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indexed", [True, False])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -246,6 +251,7 @@ def test_a_chunk_with_a_wrong_checksum_is_left_out_and_named(intact, tmp_path_fa
     assert sum(counts.values()) == len(MESSAGES) - (0 if indexed else lost)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "mcap", "mcap zstd", "ros1", "ros1 bz2"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

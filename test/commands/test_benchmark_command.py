@@ -16,6 +16,8 @@ from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 
+pytestmark = pytest.mark.slow
+
 JUDGED = "synthetic:seeds=60-64:kinds=sofa,cow:rate=4:size=240x160"
 FITTED = "synthetic:seeds=80-83:kinds=tyre,barrel:rate=4:size=240x160"
 FEW = ("--features", "S,E,D,S_rel")

@@ -11,6 +11,8 @@ from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds.calibration import load_calibration
 from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 
+pytestmark = pytest.mark.slow
+
 COUNT = 10
 
 

@@ -11,6 +11,8 @@ from trust_seg_ros.cli import main
 from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.synthetic import training_sample
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

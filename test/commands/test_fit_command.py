@@ -122,6 +122,7 @@ def test_images_left_out_are_named(words, blobs, tmp_path, capsys):
     assert load_meta_model(tmp_path / "meta.json").summary["skipped"] == 1
 
 
+@pytest.mark.slow
 def test_workers_do_not_show(words, tmp_path):
     assert main(words(out=tmp_path / "one.json")) == 0
     assert main(words("--workers", "2", out=tmp_path / "two.json")) == 0

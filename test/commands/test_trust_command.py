@@ -13,6 +13,8 @@ from trust_seg_ros.cli import main
 from trust_seg_ros.evaluation.trust import reference
 from trust_seg_ros.evaluation.trust.panel import CAUGHT, MISSED, NEEDLESS, judgement
 
+pytestmark = pytest.mark.slow
+
 NETWORK = """
 import torch
 from trust_seg_ros.segmentation.labels import LabelSet

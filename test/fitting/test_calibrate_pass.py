@@ -112,6 +112,7 @@ def test_statistics_of_a_pass_are_those_of_the_calibration(network, folder):
     assert np.array_equal(alone.mean, found.class_statistics.mean)
 
 
+@pytest.mark.slow
 def test_means_of_frames_are_in_the_order_of_the_data_set(network, folder):
     many = replace(folder, samples=tuple(replace(s, name=f"{k}_{s.name}") for k in range(4) for s in folder.samples))
     plan = CalibrationPlan(network, ("entropy", "energy"))

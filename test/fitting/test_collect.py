@@ -132,6 +132,7 @@ def broken(blobs):
     cv2.imwrite(str(blobs.samples[8].labels), labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_without_keep_going_the_first_bad_image_stops_and_the_rest_is_kept(run, blobs, workers):
     clean = run(split="clean").read("clean")
@@ -148,6 +149,7 @@ def test_without_keep_going_the_first_bad_image_stops_and_the_rest_is_kept(run, 
     assert np.array_equal(kept.metrics, clean.rows(~np.isin(clean.image, [6, 8])).metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_with_keep_going_bad_images_are_named_and_left_out(run, blobs, tmp_path, workers):
     clean = run(split="clean").read("clean")

@@ -20,6 +20,8 @@ from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.synthetic import training_sample
 
+pytestmark = pytest.mark.slow
+
 PROCESS = HELPERS / "collect_process.py"
 
 

@@ -248,6 +248,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_is_said(store, colours, blobs, tmp_path, small_files):
     with pytest.raises(StoreError, match=r"000000.arrow: the segment table cannot be written \(.*File too large"):
         collect(colours, blobs, tmp_path / "new", "val", workers=1)

@@ -260,6 +260,7 @@ def test_a_padded_view_is_sent_without_its_padding():
     assert (msg.step, msg.data.tobytes()) == (18, padded[:, :6].tobytes())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("ROS_PYTHON_CHECK_FIELDS" in os.environ, reason="this is the run with field checks")
 def test_all_of_this_holds_with_field_checks():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

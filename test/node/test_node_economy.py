@@ -4,7 +4,10 @@ import pytest
 from places import HELPERS
 from ros_bench import DEADLINE, Bench, NodeProcess, start
 
+pytestmark = pytest.mark.ros
 
+
+@pytest.mark.slow
 def test_only_what_somebody_listens_to_is_computed():
     node, bench = NodeProcess("economy", model="node_networks:talkative"), Bench("economy")
 
@@ -41,6 +44,7 @@ def test_only_what_somebody_listens_to_is_computed():
         print(node.said())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "compressed"])
 def test_the_first_frame_compiles_nothing(encoding):
     process = start(str(HELPERS / "first_frame_process.py"), encoding)

@@ -10,6 +10,8 @@ from rclpy.qos import ReliabilityPolicy
 from ros_bench import IMAGES, Bench, NodeProcess, mixed, start
 from std_srvs.srv import SetBool, Trigger
 
+pytestmark = pytest.mark.ros
+
 
 @pytest.fixture(scope="module")
 def bench():
@@ -252,6 +254,7 @@ def test_diagnostics_tell_a_dead_camera_from_no_camera_and_from_qos(bench):
     bench.camera()
 
 
+@pytest.mark.slow
 def test_auto_reliability_follows_the_publishers(bench):
     bench.camera(ReliabilityPolicy.BEST_EFFORT)
     bench.until(lambda: bench.value("camera", "reliability") == "best_effort", "best effort", each=bench.send)

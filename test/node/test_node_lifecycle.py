@@ -15,6 +15,8 @@ from std_srvs.srv import SetBool, Trigger
 from trust_seg_ros.node.parameters import ParameterError
 from trust_seg_ros.node.qos import camera_qos, output_qos
 
+pytestmark = pytest.mark.ros
+
 
 @pytest.fixture
 def run(request):
@@ -41,6 +43,7 @@ def run(request):
         assert "RCLError" not in output
 
 
+@pytest.mark.slow
 def test_states_retries_and_an_orderly_end(run):
     node, bench = run("states", autostart=False, model="missing.pt2", use_sim_time=True)
     assert bench.state() == "unconfigured"
@@ -86,6 +89,7 @@ def test_states_retries_and_an_orderly_end(run):
     assert node.said().count("on_configure failed") == 2
 
 
+@pytest.mark.slow
 def test_a_corrupt_model_file_is_named_and_can_be_replaced(run, tmp_path):
     file = tmp_path / "broken.pt2"
     file.write_bytes(b"PK\x03\x04 not a model")
@@ -268,6 +272,7 @@ def test_qos_overrides_are_taken(overridden):
     assert camera_qos(node, "/t", ReliabilityPolicy.RELIABLE, 1).depth == 7
 
 
+@pytest.mark.slow
 def test_an_impossible_qos_override_leaves_the_node_in_its_state(run):
     name = "qos_overrides./badqos/image.subscription.depth"
     _, bench = run("badqos", **{name: "x"})

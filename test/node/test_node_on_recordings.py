@@ -14,6 +14,8 @@ rosbags = pytest.importorskip("rosbags", reason="needs the library rosbags")
 from rosbags.rosbag2 import Writer  # noqa: E402
 from rosbags.typesys import Stores, get_typestore  # noqa: E402
 
+pytestmark = pytest.mark.ros
+
 STORE = get_typestore(Stores.ROS2_HUMBLE)
 FIRST_S, PERIOD_NS, FRAMES = 1_600_000_000, 100_000_000, 6
 TAU = 2.0
@@ -88,6 +90,7 @@ def expected_thresholds(frames):
     return out
 
 
+@pytest.mark.slow
 def test_a_looped_bag_starts_every_round_as_it_started_the_first(bag):
     with Drive(bag, "looped", "--loop", "--keep-stamps", "--frames", str(4 * FRAMES)) as bench:
         first = FIRST_S * 10**9
@@ -110,6 +113,7 @@ def test_a_looped_bag_starts_every_round_as_it_started_the_first(bag):
     assert carried > 0.05, "within a round the past counts, so that forgetting it can be seen"
 
 
+@pytest.mark.slow
 def test_a_node_on_simulated_time_measures_ages_by_the_recordings_clock(bag):
     """By the wall's clock a frame of 2020 is years old."""
     with Drive(bag, "simulated", "--loop", "--clock", use_sim_time=True) as bench:

@@ -15,6 +15,8 @@ from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import GradientSettings, gradient_maps
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
+pytestmark = pytest.mark.ros
+
 TOPICS = ("segmentation", "ood", "ood_ids", "segment_ids", "unreliable", "gradient", "segments")
 NETWORK = "node_networks:painted"
 
@@ -278,6 +280,7 @@ def test_with_a_calibration_the_standardised_max_logit_is_published(tmp_path):
         print(node.said())
 
 
+@pytest.mark.slow
 def test_as_a_start_value_it_fails_configure_and_one_may_try_again():
     node, bench = NodeProcess("startled", **{"ood.score": "gradient_onehot"}), Bench("startled")
     try:

@@ -3,12 +3,15 @@
 import re
 
 import numpy as np
+import pytest
 from ros_bench import Bench, NodeProcess, mixed
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+
+pytestmark = pytest.mark.ros
 
 COLOURS, SLUGGISH = "node_networks:colours", "node_networks:sluggish"
 STEP = "perturbation ms (p50)"

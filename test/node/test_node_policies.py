@@ -14,6 +14,8 @@ from threshold_bench import NETWORK, calibration, one_frame, picture, pixels
 
 from trust_seg_ros.thresholds.policies import Conformal, Fixed, MeanStd, Otsu, Quantile, TargetRecall, resolve
 
+pytestmark = pytest.mark.ros
+
 DEFAULTS = {"thresholds.pixel_policy": "fixed", "thresholds.pixel": 0.6, "thresholds.pixel_score": "entropy",
             "thresholds.pixel_quantile": 0.95, "thresholds.pixel_k": 2.0, "thresholds.pixel_alpha": 0.05,
             "thresholds.pixel_recall": 0.95, "thresholds.smoothing_s": 0.0, "on_shift": "warn"}  # fmt: skip
@@ -261,6 +263,7 @@ def test_a_calibration_of_another_network_is_refused_at_configure(run, tmp_path)
     assert (NETWORK in status.message, bench.state()) == (True, "unconfigured")
 
 
+@pytest.mark.slow
 def test_a_file_of_start_parameters_with_all_of_it(run, tmp_path):
     calibration().save(tmp_path / "calibration.json")
     values = {
@@ -285,6 +288,7 @@ def test_a_file_of_start_parameters_with_all_of_it(run, tmp_path):
     assert bench.value("thresholds", "unreliable") == "0.18"
 
 
+@pytest.mark.slow
 def test_a_drive_whose_scores_move_is_told_and_answered(run, tmp_path):
     """The calibration has seen pictures of full contrast; then the contrast goes, and comes back."""
     bench = run("drive", calibration=usual(tmp_path), entropy_encoding="32FC1", **{"thresholds.pixel_alpha": 0.5})

@@ -102,6 +102,7 @@ def test_pt2_may_return_any_form_of_the_contract(tiny, image, tmp_path, form):
     assert maps.features.shape == (8, 32, 48)
 
 
+@pytest.mark.slow
 def test_pt2_of_the_embedded_network(image, tmp_path):
     torch.manual_seed(0)
     net = CompactNet(CompactConfig(eighth_blocks=1, dilations=(1, 2))).eval()

@@ -126,6 +126,7 @@ def test_components_equal_the_flood_fill(classes, threads):
     assert ids.dtype == np.int32
 
 
+@pytest.mark.slow
 @CASES
 @given(class_maps, st.sampled_from(["metaseg", "meta_ood"]))
 @example(np.zeros((5, 4), np.uint8), "meta_ood")
@@ -155,6 +156,7 @@ def test_metrics_from_logits_use_the_softmax_of_the_upsampled_logits(classes, h,
     np.testing.assert_allclose(table.metrics, wanted, rtol=1e-5, atol=3e-6)
 
 
+@pytest.mark.slow
 @CASES
 @given(class_maps, st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.05, 0.3, 0.8]))
 @pytest.mark.parametrize("variant", ["component", "released"])

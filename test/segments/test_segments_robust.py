@@ -230,6 +230,7 @@ print(len(kernels), "kernels")
 """
 
 
+@pytest.mark.slow
 def test_warm_up_compiles_everything_that_a_frame_needs():
     # a process of its own: here other tests have compiled most of it
     done = subprocess.run([sys.executable, "-c", WARM], capture_output=True, text=True, timeout=300)
@@ -237,6 +238,7 @@ def test_warm_up_compiles_everything_that_a_frame_needs():
     assert int(done.stdout.split()[0]) > 5
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_maps_on_a_gpu_are_brought_to_the_host():
     given = logits()

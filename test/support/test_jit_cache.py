@@ -7,6 +7,8 @@ import sys
 import pytest
 from places import ROOT
 
+pytestmark = pytest.mark.slow
+
 CALLEE = """
 from trust_seg_ros.support.jit import jit
 FACTOR = {factor}

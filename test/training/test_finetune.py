@@ -100,6 +100,7 @@ def log(folder):
         return [{k: float(v) if v else None for k, v in row.items()} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_entropy_rises_where_unknown_and_the_weights_serve_the_pipeline(settings, data):
     before, after = tuner(replace(settings, epochs=6)).run()
     name = settings.judge_ood[0]
@@ -134,6 +135,7 @@ def test_running_statistics_stay_and_every_parameter_learns(settings):
     assert not t.network.module.training
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(settings):
     quick = replace(settings, judge=(), judge_ood=(), checkpoint_every=4)
     tuner(replace(quick, out=settings.out / "whole")).run()
@@ -226,6 +228,7 @@ def words(data, out, *more):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_loss_curve_of_one(data, tmp_path):
     # torchrun, gloo: ranks draw their part of the same batch and the loss is that of all valid pixels of both
     alone, shared = tmp_path / "alone", tmp_path / "shared"

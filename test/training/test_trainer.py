@@ -11,6 +11,8 @@ from trust_seg_ros.segmentation.compact import load_compact
 from trust_seg_ros.training.settings import TrainSettings
 from trust_seg_ros.training.trainer import CHECKPOINT, KEPT, Trainer, TrainingError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path):

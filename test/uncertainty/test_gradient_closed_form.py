@@ -108,6 +108,7 @@ def test_closed_form_equals_finite_differences_of_the_loss(side, dilation, with_
                 assert found[y, x] == pytest.approx(p_norm(gradient, p), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize(("side", "dilation"), KERNELS)

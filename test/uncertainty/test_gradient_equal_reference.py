@@ -199,6 +199,7 @@ def test_embedded_network_gives_what_gradient_scores_need(variant):
     assert_equal(got, reference_gradients(maps, chosen), chosen, maps)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("p", NORMS)
 def test_scores_on_a_gpu_stay_there_and_equal_the_reference(p):

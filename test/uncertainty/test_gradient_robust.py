@@ -53,6 +53,7 @@ def faulty_by_definition(maps, side, dilation):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(("side", "dilation"), [(1, 1), (3, 1), (3, 2)])

@@ -71,6 +71,7 @@ def test_the_torch_way_equals_the_definition():
     assert_equal(sums.statistics(), reference_statistics(answers))
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_sums_on_a_gpu_equal_the_definition():
     answers = drawn(np.random.default_rng(1), 4, 7, [(9, 11), (6, 8)], (133, 140), 3.0)

@@ -25,6 +25,8 @@ from trust_seg_ros.segments import ood_segment_table
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.uncertainty import uncertainty_maps
 
+pytestmark = pytest.mark.slow
+
 ONE = SizeLimits(1, 1)
 COUNTS = Counts(np.array([0.9, 0.5, 0.1]), np.array([2, 3, 4]), np.array([0, 1, 6]))
 

@@ -60,6 +60,7 @@ scores = st.lists(
 ).filter(lambda rows: {t for _, t in rows} == {0, 1})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(scores)
 def test_measures_are_those_of_scikit_learn(rows):
@@ -71,6 +72,7 @@ def test_measures_are_those_of_scikit_learn(rows):
     assert fpr_at_tpr(counts) == pytest.approx(fpr[np.argmax(tpr >= 0.95 - 1e-12)])
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(scores)
 def test_the_histogram_keeps_order_and_its_bounds_hold_the_exact_value(rows):

@@ -20,6 +20,8 @@ from trust_seg_ros.evaluation.report.report import Report, write
 from trust_seg_ros.evaluation.report.tabular import IN_FILE, ON_SCREEN
 from trust_seg_ros.meta.errors import MetaModelError
 
+pytestmark = pytest.mark.slow
+
 LAMBDAS = np.geomspace(0.5, 1e-4, 8)
 
 

@@ -9,6 +9,8 @@ from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, 
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.temperature import Temperature
 
+pytestmark = pytest.mark.slow
+
 GRID = np.linspace(0.0, 1.0, 33)
 RISK = RiskCurve(GRID, GRID**2, 50)
 OUT_OF_REACH = RiskCurve([-np.inf, 0.0, 0.5, 1.0], [0.3, 0.3, 0.6, 0.9], 20)

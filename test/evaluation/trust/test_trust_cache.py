@@ -77,6 +77,7 @@ def test_counts_come_back_as_they_were(tmp_path, look, images):
     equal(first, plain)
 
 
+@pytest.mark.slow
 def test_what_changes_the_counts_makes_them_anew(tmp_path, look, images):
     folder = tmp_path / "cache"
     read(folder, look, images)

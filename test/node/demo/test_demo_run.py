@@ -18,7 +18,11 @@ from trust_seg_ros.segmentation.compact import SHIPPED
 
 CLEAN = ("ROS_DOMAIN_ID", "AMENT_PREFIX_PATH", "ROS_AUTOMATIC_DISCOVERY_RANGE")
 
-pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason=f"needs the embedded network, {SHIPPED}")
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.slow,
+    pytest.mark.skipif(not SHIPPED.is_file(), reason=f"needs the embedded network, {SHIPPED}"),
+]
 
 
 def command(*words):

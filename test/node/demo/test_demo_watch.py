@@ -80,6 +80,7 @@ def spin(executor, condition, seconds=20.0):
         executor.spin_once(timeout_sec=0.05)
 
 
+@pytest.mark.ros
 def test_label_info_and_diagnostics_are_counted_and_understood(wire):
     watcher, node, executor = wire
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -74,6 +74,7 @@ def receive(kind, topic, wanted, play, each=None, beside=None):
     return got
 
 
+@pytest.mark.ros
 def test_every_frame_arrives_with_pixels_frame_and_the_time_of_sending(ros):
     player = CameraPlayer(clip(5), PlayerSettings(topic="/clip", wait_for="listener", frame_id="front"))
     before = time.time()
@@ -87,6 +88,7 @@ def test_every_frame_arrives_with_pixels_frame_and_the_time_of_sending(ros):
     assert stamps == sorted(stamps)
 
 
+@pytest.mark.ros
 def test_compressed_with_the_recordings_stamps_and_a_limit(ros):
     options = PlayerSettings(topic="/clip", wait_for="listener", compressed=True, keep_stamps=True, frames=2)
     player = CameraPlayer(clip(5), options)
@@ -98,6 +100,7 @@ def test_compressed_with_the_recordings_stamps_and_a_limit(ros):
     assert np.abs(image.astype(int) - [10, 5, 0]).max() <= 6
 
 
+@pytest.mark.ros
 def test_a_source_that_breaks_off_is_told_after_its_good_frames(ros):
     source = clip(2)
     source.frames.append(UnreadableFrame("frame 2 is broken"))
@@ -153,10 +156,12 @@ def sent_at(ros_speed):
     return arrived[-1] - arrived[0]
 
 
+@pytest.mark.ros
 def test_speed_changes_how_long_a_recording_takes(ros):
     assert sent_at(0.25) >= 0.7, "0.2 s take 0.8 s"
 
 
+@pytest.mark.ros
 def test_kept_stamps_go_back_with_every_round_and_never_are_zero(ros):
     source = Looped(
         Clip([Frame(np.zeros((24, 32, 3), np.uint8), stamp_ns=i * 20_000_000) for i in range(3)]), jump=True
@@ -166,6 +171,7 @@ def test_kept_stamps_go_back_with_every_round_and_never_are_zero(ros):
     assert [m.header.stamp.nanosec for m in messages] == [1, 20_000_000, 40_000_000] * 2 + [1]
 
 
+@pytest.mark.ros
 def test_the_clock_follows_the_recording_and_jumps_back_once_a_round(ros):
     source = Looped(clip(6), jump=True)
     options = PlayerSettings(topic="/clip", wait_for="listener", clock=True, speed=0.2, frames=18)
@@ -186,12 +192,14 @@ def ns(stamp):
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
+@pytest.mark.ros
 @pytest.mark.parametrize("speed", [0.0, -1.0])
 def test_a_speed_that_is_none_is_refused_before_anything_is_opened(ros, speed):
     with pytest.raises(SourceError, match="speed is"):
         CameraPlayer(clip(1), PlayerSettings(speed=speed))
 
 
+@pytest.mark.ros
 def test_a_source_without_a_frame_is_told(ros):
     with pytest.raises(NothingThere, match="clip has no frame"):
         CameraPlayer(Clip([]), PlayerSettings()).play()

@@ -3,6 +3,8 @@
 import pytest
 from fleet_bench import assert_same, listed, make_fleet, marker, replay, white_bag  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 GOOD = {"day1/drive": "drive", "day2/drive": "day2_drive", "day2/stills": "stills"}
 """Recordings of the fleet that can be read, and where their output lies."""
 

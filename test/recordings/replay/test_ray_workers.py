@@ -18,6 +18,8 @@ from trust_seg_ros.recordings.replay.prepare import make_job
 from trust_seg_ros.recordings.replay.ray_workers import NotSharedError, RayWorkers, check_shared, failed
 from trust_seg_ros.recordings.replay.run import run_jobs
 
+pytestmark = pytest.mark.cluster
+
 ray = pytest.importorskip("ray", reason="needs the library ray")
 
 GOOD = {"day1/drive": "drive", "day2/drive": "day2_drive", "day2/stills": "stills"}

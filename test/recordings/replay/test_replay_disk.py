@@ -78,6 +78,7 @@ def test_another_bag_is_not_replaced_even_by_force(replay, tmp_path):
     assert files_of(other) == before
 
 
+@pytest.mark.slow
 def test_force_replaces_what_is_its_own_and_nothing_else(replay, tmp_path):
     out = tmp_path / "out"
     assert replay("--report", "--segments", "--chunk-frames", "4")[0] == 0
@@ -98,6 +99,7 @@ def test_force_replaces_what_is_its_own_and_nothing_else(replay, tmp_path):
     assert ours == {"metadata.yaml", "frames.parquet", "trust_seg_0.db3"}
 
 
+@pytest.mark.slow
 def test_a_finished_file_that_was_removed_is_missed(replay, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
@@ -225,6 +227,7 @@ def namespace(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_a_full_disk_is_said_and_gone_on_with_once_there_is_room(namespace, bag, whole, tmp_path, storage):
     disk, kept = tmp_path / "disk", tmp_path / "kept"
@@ -252,6 +255,7 @@ def test_a_full_disk_is_said_and_gone_on_with_once_there_is_room(namespace, bag,
     assert table(kept)["refused"] == [""] * 20
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_said(namespace, bag, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -281,6 +285,7 @@ def limited(line, environment, size):
     return subprocess.run(line, env=environment, capture_output=True, text=True, preexec_fn=limit)
 
 
+@pytest.mark.slow
 def test_a_limit_on_files_is_said_and_gone_on_with_once_it_is_lifted(bag, whole, tmp_path):
     words = command(bag, tmp_path / "out", *CHUNKED, "--storage", "sqlite3")
     line, environment = program(*words)

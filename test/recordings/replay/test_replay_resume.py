@@ -10,6 +10,8 @@ from replay_processes import Running, alive, children, wait_for, workers_of
 
 from trust_seg_ros.cli import main
 
+pytestmark = pytest.mark.slow
+
 FRAMES, CHUNK = 48, 4
 WORDS = ("-p", "model:=fault_networks:sluggish", "--chunk-frames", str(CHUNK))
 

@@ -10,6 +10,8 @@ from replay_processes import Running, children, memory_of, wait_for
 
 from trust_seg_ros.cli import main
 
+pytestmark = pytest.mark.slow
+
 FRAMES, CHUNK, SIZE = 3_000, 50, (96, 128)
 WORDS = ("--chunk-frames", str(CHUNK), "--topics", "segmentation", "--keep", "none")
 

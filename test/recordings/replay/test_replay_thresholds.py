@@ -20,6 +20,8 @@ from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.types import Frame
 
+pytestmark = pytest.mark.slow
+
 FRAMES, CLEAR, STEP_NS = 28, 8, SECOND // 2
 SMOOTHED = ThresholdSettings(
     pixel=PolicySettings("quantile", quantile=0.9, smoothing_s=2.0),

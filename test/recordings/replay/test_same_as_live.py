@@ -33,6 +33,8 @@ from vision_msgs.msg import Detection2DArray, LabelInfo
 from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.messages.outputs import OUTPUTS
 
+pytestmark = pytest.mark.ros
+
 TYPES = dict.fromkeys(OUTPUTS, Image) | {"segments": Detection2DArray, "label_info": LabelInfo}
 COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,
           "warm_up.height": 48, "threads": 1}  # fmt: skip
@@ -145,6 +147,7 @@ def fields(message, path=""):
     return {path: (len(message), bytes(np.asarray(message).data))}
 
 
+@pytest.mark.slow
 def test_both_have_the_same_topics_and_as_many_frames(drive):
     frames = len(drive.sent)
     assert drive.offline.keys() == TYPES.keys()

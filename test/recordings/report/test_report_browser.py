@@ -6,6 +6,8 @@ from report_drives import NAMES, all_refused, drive, frame_columns, latencies, n
 
 from trust_seg_ros.recordings.report.page import write_report
 
+pytestmark = pytest.mark.browser
+
 CAMERAS = ("/front", "/rear")
 
 
@@ -149,6 +151,7 @@ def test_drives_that_lack_something_say_so(browser, tmp_path, made, said):
 HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;</b>"
 
 
+@pytest.mark.slow
 def test_texts_of_a_recording_stay_texts(browser, tmp_path):
     camera = f"/c{HOSTILE}"
     columns = frame_columns(40, (camera, "/rear"))

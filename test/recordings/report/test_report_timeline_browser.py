@@ -6,6 +6,8 @@ from report_drives import drive
 
 from trust_seg_ros.recordings.report.page import write_report
 
+pytestmark = pytest.mark.browser
+
 
 def click_frame(page: Page, column: str, row: int) -> None:
     """Click where the time line draws a frame's value."""
