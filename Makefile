@@ -48,11 +48,18 @@ lint: setup-test ## style, format, which part may import which, and whether ever
 types: setup-test ## types, with mypy
 	@$(RUN) mypy
 
-quick: setup-test ## the quick half of the tests: no ROS processes, browser, cluster, nor anything of several seconds
-	@$(RUN) python -m pytest -q -m "$(QUICK)" $(TESTS)
+# The quick tests in two halves of about equal length, which `make check` runs at the same time.
+WORKSHOP := bags commands datasets evaluation fitting recordings synthetic training packaging
+.PHONY: quick-workshop quick-drives
+quick-workshop: setup-test
+	@$(RUN) python -m pytest -q -m "$(QUICK)" $(WORKSHOP:%=test/%)
+quick-drives: setup-test
+	@$(RUN) python -m pytest -q -m "$(QUICK)" test $(WORKSHOP:%=--ignore=test/%)
+
+quick: quick-workshop quick-drives ## the quick half of the tests: no ROS processes, browser, cluster, nothing of several seconds
 
 check: setup-test ## what to run before a commit: lint, types and the quick half of the tests, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types quick
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target quick-workshop quick-drives lint types
 
 coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
 	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
