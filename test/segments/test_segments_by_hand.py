@@ -128,7 +128,7 @@ def test_further_maps_are_aggregated_under_their_own_prefix():
     table = table_of(classes, features="all", extra={"G": gradient})
     assert len(table.names) == 5 + 40 + 2 + 4 + 4
     assert table.column("G").tolist() == [2, 7]
-    table = table_of(classes, features=FeatureSet(maps=("G",), cprob=False), extra={"G": gradient})
+    table = table_of(classes, features=FeatureSet(maps=("G",), families=("size", "mean")), extra={"G": gradient})
     assert table.names == ("S", "S_in", "S_bd", "S_rel", "S_in_rel", "G", "G_in", "G_bd", "G_rel", "G_in_rel")
 
 

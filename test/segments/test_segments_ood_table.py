@@ -72,4 +72,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(MapShapeError, match="expected one shape"):
         ood_segment_table(np.zeros((5, 4)), 0.5, maps, answer)
     with pytest.raises(FeatureError, match="cprob"):
-        ood_segment_table(maps.entropy, 0.5, maps, answer, feature_set("metaseg").__class__(cprob=False))
+        ood_segment_table(maps.entropy, 0.5, maps, answer, feature_set("metaseg").__class__(families=("size", "mean")))

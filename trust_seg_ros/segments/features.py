@@ -1,30 +1,17 @@
-"""Which metrics a segment gets: feature sets by name, and the names of their columns.
-
-Column names, for a per-pixel map called ``h`` (E entropy, D margin, V variation ratio, or any further map):
-
-==================  ==================================================================================
-``S``               pixels of the segment; ``S_in`` of its interior, ``S_bd`` of its boundary
-``S_rel``           S / S_bd; ``S_in_rel`` = S_in / S_bd
-``h``               mean over the segment; ``h_in`` over the interior, ``h_bd`` over the boundary
-``h_rel``           h * S_rel; ``h_in_rel`` = h_in * S_in_rel
-``…_var``           variance over the same pixels: ``h_var``, ``h_in_var``, ``h_bd_var``; relative forms
-                    ``h_rel_var`` = h_var * S_rel and ``h_in_rel_var`` = h_in_var * S_in_rel
-``row``, ``column``  centroid, pixels
-``cprob_c``         mean probability of class c over the segment
-``ndist_c``         share of (pixel, 8-neighbour outside the segment) pairs whose neighbour has class c
-==================  ==================================================================================
-"""
+"""Which metrics a segment gets: feature sets by name. What each metric means stands in the rows of ``families``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from trust_seg_ros.segments.errors import FeatureError
-
-_PARTS = ("", "_in", "_bd", "_rel", "_in_rel")
+from trust_seg_ros.segments.families import FAMILIES, column_names, families_of
+from trust_seg_ros.support.nearest import unknown
 
 MAP_FIELDS = {"E": "entropy", "D": "margin", "V": "variation_ratio"}
-"""Column prefix -> field of ``UncertaintyMaps``."""
+"""Prefix of columns -> field of ``UncertaintyMaps``."""
+SET_MAPS = {"metaseg": ("E", "D"), "meta_ood": ("E", "D", "V"), "all": ("E", "D", "V")}
+"""Name of a feature set -> maps that are aggregated; each set holds those before it."""
 
 
 @dataclass(frozen=True)
@@ -32,45 +19,41 @@ class FeatureSet:
     """What is computed for every segment (Rottmann et al., MetaSeg; Chan et al. 2021 for the extended set).
 
     Attributes:
-        maps: prefixes of the per-pixel maps that are aggregated; each gives five columns.
-        variances: also the variance of each of the five.
-        centroid: mean row and mean column.
-        cprob: mean class probabilities, one column per class; needs logits or a softmax.
-        ndist: distribution of the classes next to the segment, one column per class.
+        maps: prefixes of the per-pixel maps that are aggregated.
+        families: names of the families of metrics (rows of ``families.FAMILIES``); their order does not matter.
         extra: also aggregate every further map the caller hands over.
+
+    Raises:
+        FeatureError: no family of that name.
     """
 
     maps: tuple[str, ...] = ("E", "D")
-    variances: bool = False
-    centroid: bool = False
-    cprob: bool = True
-    ndist: bool = False
+    families: tuple[str, ...] = ("size", "mean", "cprob")
     extra: bool = False
+
+    def __post_init__(self) -> None:
+        known = [family.name for family in FAMILIES]
+        for name in self.families:
+            if name not in known:
+                raise FeatureError(unknown("family of segment metrics", name, known))
 
     def names(self, n_classes: int) -> tuple[str, ...]:
         """Column names in order, for a network of ``n_classes`` classes."""
-        names = [f"S{part}" for part in _PARTS]
-        for prefix in self.maps:
-            names += [f"{prefix}{part}" for part in _PARTS]
-            if self.variances:
-                names += [f"{prefix}{part}_var" for part in _PARTS]
-        if self.centroid:
-            names += ["row", "column"]
-        for wanted, prefix in ((self.cprob, "cprob"), (self.ndist, "ndist")):
-            if wanted:
-                names += [f"{prefix}_{c}" for c in range(n_classes)]
-        return tuple(names)
+        return column_names(families_of(self.families), self.maps, n_classes)
 
     def with_maps(self, names: tuple[str, ...]) -> FeatureSet:
         """The same set, aggregating further maps of these names as well."""
         return replace(self, maps=self.maps + tuple(n for n in names if n not in self.maps))
 
 
-_EXTENDED = FeatureSet(maps=("E", "D", "V"), variances=True, centroid=True, ndist=True)
+def _set(name: str) -> FeatureSet:
+    held = list(SET_MAPS)[: list(SET_MAPS).index(name) + 1]
+    return FeatureSet(SET_MAPS[name], tuple(f.name for f in FAMILIES if f.least in held), extra=name == "all")
 
-FEATURE_SETS = {"metaseg": FeatureSet(), "meta_ood": _EXTENDED, "all": replace(_EXTENDED, extra=True)}
+
+FEATURE_SETS = {name: _set(name) for name in SET_MAPS}
 """``metaseg``: 15 + q columns (MetaSeg). ``meta_ood``: 37 + 2q (Chan et al. 2021; 75 for q = 19).
-``all``: ``meta_ood`` and the same ten columns of every further map."""
+``all``: every family, and every further map as well."""
 
 
 def feature_set(features: str | FeatureSet) -> FeatureSet:
@@ -81,8 +64,6 @@ def feature_set(features: str | FeatureSet) -> FeatureSet:
     """
     if isinstance(features, FeatureSet):
         return features
-    try:
-        return FEATURE_SETS[features]
-    except KeyError:
-        known = ", ".join(FEATURE_SETS)
-        raise FeatureError(f"no feature set {features!r}; choose one of: {known}, or pass a FeatureSet") from None
+    if features not in FEATURE_SETS:
+        raise FeatureError(f"{unknown('feature set', features, FEATURE_SETS)}. A FeatureSet may be passed, too")
+    return FEATURE_SETS[features]

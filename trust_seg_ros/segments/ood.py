@@ -12,8 +12,8 @@ from trust_seg_ros.segments import sum_kernels as kernels
 from trust_seg_ros.segments.bands import map_bands
 from trust_seg_ros.segments.errors import FeatureError, MapShapeError, ScoreThresholdError
 from trust_seg_ros.segments.features import FeatureSet, feature_set
-from trust_seg_ros.segments.host import class_map, float_plane, to_host
 from trust_seg_ros.segments.labelling import Band, Components, find_components
+from trust_seg_ros.segments.planes import class_map, float_plane, to_host
 from trust_seg_ros.segments.probabilities import LogitSource
 from trust_seg_ros.segments.table import measure
 from trust_seg_ros.types import LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
@@ -71,7 +71,7 @@ def ood_segment_table(
         FeatureError, LogitsError: as for ``segment_table``; FeatureError also for a set without ``cprob``.
     """
     classes, chosen = class_map(maps.classes), feature_set(features)
-    if not chosen.cprob:
+    if "cprob" not in chosen.families:
         raise FeatureError("OoD segments need the mean class probabilities; choose a feature set with cprob")
     plane = to_host(score)
     if plane.shape != classes.shape or tuple(logit_maps.size) != classes.shape:

@@ -98,17 +98,17 @@ def segment_metrics(
         means = {part: _mean(float(maps[prefix][p]) for p in pixels) for part, pixels in parts.items()}
         squares = {part: _mean(float(maps[prefix][p]) ** 2 for p in pixels) for part, pixels in parts.items()}
         forms = [("", means)]
-        if features.variances:
+        if "variance" in features.families:
             forms.append(("_var", {part: max(squares[part] - means[part] ** 2, 0.0) for part in parts}))
         for suffix, value in forms:
             row |= {f"{prefix}{part}{suffix}": value[part] for part in parts}
             row[f"{prefix}_rel{suffix}"] = value[""] * row["S_rel"]
             row[f"{prefix}_in_rel{suffix}"] = value["_in"] * row["S_in_rel"]
-    if features.centroid:
+    if "centroid" in features.families:
         row["row"], row["column"] = _mean(y for y, _ in segment), _mean(x for _, x in segment)
-    if features.cprob:
+    if "cprob" in features.families:
         row |= {f"cprob_{c}": _mean(float(prob[(c, *p)]) for p in segment) for c in range(len(prob))}
-    if features.ndist:
+    if "ndist" in features.families:
         around = [classes[n] for p in segment for n in neighbours(p, classes.shape) if n not in segment]
         row |= {f"ndist_{c}": _mean(float(a == c) for a in around) for c in range(len(prob))}
     return row

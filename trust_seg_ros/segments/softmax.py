@@ -7,7 +7,7 @@ import torch
 
 from trust_seg_ros.segments.bands import band_limits, map_bands
 from trust_seg_ros.segments.errors import MapShapeError
-from trust_seg_ros.segments.host import to_host
+from trust_seg_ros.segments.planes import to_host
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import UNLABELLED, UncertaintyMaps
 from trust_seg_ros.uncertainty.kernels import bits_float, float_bits

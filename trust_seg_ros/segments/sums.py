@@ -1,8 +1,8 @@
-"""Sums over segments: which kernels run for a feature set, band by band, and how the parts are put together."""
+"""Sums over segments: which kernels run, band by band, and how the parts are put together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from trust_seg_ros.segments import sum_kernels as kernels
 from trust_seg_ros.segments.bands import map_bands
-from trust_seg_ros.segments.features import FeatureSet
 from trust_seg_ros.segments.labelling import Band, Components
+
+CLASSES, NEIGHBOURS = "classes", "neighbours"
+"""What can be added up over segments besides maps: class probabilities, and the classes next to the segment."""
 
 
 class ProbabilitySource(Protocol):
@@ -30,42 +32,44 @@ class SegmentSums:
 
     Attributes:
         sizes: (n, 3) interior pixels, sum of rows, sum of columns.
-        maps: per map, (n, 4): sum over the interior, over the boundary, squares over the interior, over the boundary.
+        maps: name of a map -> (n, 4): sums over the interior and the boundary, of squares over the interior and the
+            boundary.
         cprob: (n, q) sums of the class probabilities, or None.
         ndist: (n, q + 1) neighbour pairs by class and in all, or None.
     """
 
     sizes: np.ndarray
-    maps: tuple[np.ndarray, ...]
+    maps: Mapping[str, np.ndarray]
     cprob: np.ndarray | None
     ndist: np.ndarray | None
 
 
 def sum_segments(
     found: Components,
-    features: FeatureSet,
     maps: Mapping[str, np.ndarray],
     source: ProbabilitySource,
     named: np.ndarray,
+    sums: Collection[str] = (),
     threads: int | None = None,
 ) -> SegmentSums:
-    """Everything that the metrics of ``features`` are made of.
+    """Everything that the metrics of segments are made of.
 
     Args:
         found: the components.
-        features: which metrics are wanted.
-        maps: prefix -> (H, W) float32 for every prefix of ``features.maps``.
-        source: gives class probabilities; asked only if ``features.cprob``.
-        named: (H, W) uint8 predicted classes, for ``features.ndist``.
+        maps: name -> (H, W) float32 of every map that is added up.
+        source: gives class probabilities.
+        named: (H, W) uint8 predicted classes, that neighbours are counted by.
+        sums: ``CLASSES``, ``NEIGHBOURS`` or both: what is added up besides the maps.
         threads: None for all available processors; the result does not depend on it.
     """
-    planes = [maps[prefix] for prefix in features.maps]
+    planes = list(maps.values())
     q = source.n_classes
-    widths = [3] + [4] * len(planes) + [q] * features.cprob + [q + 1] * features.ndist
+    classes, neighbours = CLASSES in sums, NEIGHBOURS in sums
+    widths = [3] + [4] * len(planes) + [q] * classes + [q + 1] * neighbours
 
     def work(band: Band) -> list[np.ndarray]:
         parts = [np.zeros((len(band.class_ids), width)) for width in widths]
-        _sum_band(band, found.classes, named, planes, source, features, parts)
+        _sum_band(band, found.classes, named, planes, source, classes, neighbours, parts)
         return parts
 
     totals = [np.zeros((len(found), width)) for width in widths]
@@ -73,9 +77,9 @@ def sum_segments(
         for part, total in zip(parts, totals, strict=True):
             kernels.merge_sums(numbers, part, total)
     rest = totals[1 + len(planes) :]
-    cprob = rest.pop(0) if features.cprob else None
-    ndist = rest.pop(0) if features.ndist else None
-    return SegmentSums(totals[0], tuple(totals[1 : 1 + len(planes)]), cprob, ndist)
+    cprob = rest.pop(0) if classes else None
+    ndist = rest.pop(0) if neighbours else None
+    return SegmentSums(totals[0], dict(zip(maps, totals[1:], strict=False)), cprob, ndist)
 
 
 def _sum_band(
@@ -84,7 +88,8 @@ def _sum_band(
     named: np.ndarray,
     planes: Sequence[np.ndarray],
     source: ProbabilitySource,
-    features: FeatureSet,
+    with_classes: bool,
+    with_neighbours: bool,
     parts: Sequence[np.ndarray],
 ) -> None:
     outputs = iter(parts)
@@ -94,7 +99,7 @@ def _sum_band(
     kernels.add_sizes(*runs, inner, next(outputs))
     for plane in planes:
         kernels.add_map(plane, *runs, inner, next(outputs))
-    if features.cprob:
+    if with_classes:
         source.add(band, next(outputs))
-    if features.ndist:
+    if with_neighbours:
         kernels.add_neighbours(classes, named, *runs, inner, next(outputs))

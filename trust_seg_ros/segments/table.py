@@ -8,13 +8,15 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segments.errors import FeatureError, MapShapeError
+from trust_seg_ros.segments.families import column_values, families_of
 from trust_seg_ros.segments.features import MAP_FIELDS, FeatureSet, feature_set
-from trust_seg_ros.segments.host import class_map, float_plane
 from trust_seg_ros.segments.labelling import Components, find_components
 from trust_seg_ros.segments.matching import apply_ignore
+from trust_seg_ros.segments.measured import Measured
+from trust_seg_ros.segments.planes import class_map, float_plane
 from trust_seg_ros.segments.probabilities import LogitSource, SoftmaxSource
 from trust_seg_ros.segments.softmax import maps_from_softmax, softmax_array
-from trust_seg_ros.segments.sums import ProbabilitySource, SegmentSums, sum_segments
+from trust_seg_ros.segments.sums import ProbabilitySource, sum_segments
 from trust_seg_ros.types import LogitMaps, SegmentTable, UncertaintyMaps
 
 Plane = np.ndarray | torch.Tensor
@@ -121,9 +123,11 @@ def measure(
     if chosen.extra:
         chosen = chosen.with_maps(tuple(extra or ()))
     planes = {prefix: _plane(prefix, maps, extra or {}, classes.shape) for prefix in chosen.maps}
-    sums = sum_segments(found, chosen, planes, source, classes, threads)
-    interior, metrics = _metrics(found, chosen, sums)
-    return interior, chosen.names(source.n_classes), metrics
+    families = families_of(chosen.families)
+    added = {name for family in families for name in family.sums}
+    sums = sum_segments(found, planes, source, classes, added, threads)
+    seen = Measured.of(found, classes, source.n_classes, planes, sums)
+    return seen.interior.astype(np.int64), chosen.names(source.n_classes), column_values(families, seen)
 
 
 def _plane(prefix: str, maps: UncertaintyMaps, extra: Mapping[str, Plane], shape: tuple[int, ...]) -> np.ndarray:
@@ -135,30 +139,3 @@ def _plane(prefix: str, maps: UncertaintyMaps, extra: Mapping[str, Plane], shape
         f"the feature set needs a map {prefix!r} that is not there; give it as extra={{{prefix!r}: array}}. "
         f"There are: {', '.join([*MAP_FIELDS, *extra])}"
     )
-
-
-def _metrics(found: Components, features: FeatureSet, sums: SegmentSums) -> tuple[np.ndarray, np.ndarray]:
-    """Interior sizes (n,) int64 and metrics (n, F), in the order of ``features.names``."""
-    size = found.sizes.astype(np.float64)
-    inside = sums.sizes[:, 0]
-    whole = inside == size  # one segment fills the image: all of it counts as boundary
-    inside = np.where(whole, 0.0, inside)
-    outside = size - inside
-    relative, relative_in = size / outside, inside / outside
-    columns = [size, inside, outside, relative, relative_in]
-    for total in sums.maps:
-        filled = np.where(whole[:, None], total[:, [0, 2]], 0.0)
-        inner, outer = total[:, [0, 2]] - filled, total[:, [1, 3]] + filled
-        means = [(inner + outer) / size[:, None], inner / np.maximum(inside, 1.0)[:, None], outer / outside[:, None]]
-        forms = [[mean[:, 0] for mean in means]]
-        if features.variances:
-            forms.append([np.maximum(mean[:, 1] - mean[:, 0] ** 2, 0.0) for mean in means])
-        for over_all, over_inner, over_outer in forms:
-            columns += [over_all, over_inner, over_outer, over_all * relative, over_inner * relative_in]
-    if features.centroid:
-        columns += [sums.sizes[:, 1] / size, sums.sizes[:, 2] / size]
-    if sums.cprob is not None:
-        columns += list((sums.cprob / size[:, None]).T)
-    if sums.ndist is not None:
-        columns += list((sums.ndist[:, :-1] / np.maximum(sums.ndist[:, -1:], 1.0)).T)
-    return inside.astype(np.int64), np.stack(columns, axis=1)

@@ -1,4 +1,4 @@
-"""Maps as the kernels want them: on the host, C-contiguous, of one type, writable.
+"""Planes, that is maps (H, W), as the kernels want them: on the host, C-contiguous, of one type, writable.
 
 A read-only array is another type to numba, which would compile every kernel anew in the middle of a drive.
 """

@@ -1,0 +1,202 @@
+"""The families of segment metrics: a row gives columns, function, set and text, and everything else is made of it.
+
+To add one, write a function of :class:`Measured` and put a row at the end of ``FAMILIES``: docs/extending.md shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from trust_seg_ros.segments.errors import FeatureError
+from trust_seg_ros.segments.measured import Measured, Moments
+from trust_seg_ros.segments.sums import CLASSES, NEIGHBOURS
+
+Columns = np.ndarray | Sequence[np.ndarray]
+"""Values of a family: (n,) for one column, or one (n,) per column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Metrics that are computed together, once per segment.
+
+    Attributes:
+        name: what a ``FeatureSet`` names it by.
+        columns: names of its columns; one that holds ``{c}`` is a column per class, 0 to q - 1.
+        values: the segments -> a column (n,) float64 for each name, finite.
+        text: what the columns mean, one line of Markdown.
+        least: the smallest feature set that holds it; the larger ones do, too. Files of meta models and segment tables
+            name metrics, so a set that is there already may grow, but ``all`` is where a new family belongs.
+        sums: what must be added up over the segments beforehand: ``CLASSES``, ``NEIGHBOURS`` or both.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    values: Callable[[Measured], Columns]
+    text: str
+    least: str = "all"
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFamily:
+    """Metrics of every map of a feature set.
+
+    Attributes:
+        columns: names of its columns; ``{h}`` stands for the map, E, D, V or a further one.
+        values: the segments, and the means of one map over them -> a column (n,) float64 for each name.
+        name, text, least: as in :class:`Family`.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    values: Callable[[Measured, Moments], Columns]
+    text: str
+    least: str = "all"
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """None besides those over the maps."""
+        return ()
+
+
+def _sizes(seen: Measured) -> Columns:
+    return seen.size, seen.interior, seen.boundary, seen.relative, seen.relative_interior
+
+
+def _means(seen: Measured, of: Moments) -> Columns:
+    return _parts(seen, *(part[:, 0] for part in (of.over_all, of.over_interior, of.over_boundary)))
+
+
+def _variances(seen: Measured, of: Moments) -> Columns:
+    parts = (of.over_all, of.over_interior, of.over_boundary)
+    return _parts(seen, *(np.maximum(part[:, 1] - part[:, 0] ** 2, 0.0) for part in parts))
+
+
+def _parts(seen: Measured, over_all: np.ndarray, over_interior: np.ndarray, over_boundary: np.ndarray) -> Columns:
+    relative = over_all * seen.relative, over_interior * seen.relative_interior
+    return over_all, over_interior, over_boundary, *relative
+
+
+def _centroid(seen: Measured) -> Columns:
+    return seen.sums.sizes[:, 1] / seen.size, seen.sums.sizes[:, 2] / seen.size
+
+
+def _probabilities(seen: Measured) -> Columns:
+    assert seen.sums.cprob is not None
+    return list((seen.sums.cprob / seen.size[:, None]).T)
+
+
+def _neighbours(seen: Measured) -> Columns:
+    pairs = seen.sums.ndist
+    assert pairs is not None
+    return list((pairs[:, :-1] / np.maximum(pairs[:, -1:], 1.0)).T)
+
+
+FAMILIES: tuple[Family | MapFamily, ...] = (
+    Family(
+        name="size",
+        columns=("S", "S_in", "S_bd", "S_rel", "S_in_rel"),
+        values=_sizes,
+        text="pixels of the segment, its interior, its boundary; S / S_bd; S_in / S_bd",
+        least="metaseg",
+    ),
+    MapFamily(
+        name="mean",
+        columns=("{h}", "{h}_in", "{h}_bd", "{h}_rel", "{h}_in_rel"),
+        values=_means,
+        text="mean over the segment, its interior, its boundary; h · S_rel; h_in · S_in_rel",
+        least="metaseg",
+    ),
+    MapFamily(
+        name="variance",
+        columns=("{h}_var", "{h}_in_var", "{h}_bd_var", "{h}_rel_var", "{h}_in_rel_var"),
+        values=_variances,
+        text="variance over the same pixels; h_var · S_rel; h_in_var · S_in_rel",
+        least="meta_ood",
+    ),
+    Family(name="centroid", columns=("row", "column"), values=_centroid, text="centroid, pixels", least="meta_ood"),
+    Family(
+        name="cprob",
+        columns=("cprob_{c}",),
+        values=_probabilities,
+        text="mean probability of class c over the segment",
+        least="metaseg",
+        sums=(CLASSES,),
+    ),
+    Family(
+        name="ndist",
+        columns=("ndist_{c}",),
+        values=_neighbours,
+        text="share of (pixel, 8-neighbour outside the segment) pairs whose neighbour has class c",
+        least="meta_ood",
+        sums=(NEIGHBOURS,),
+    ),
+)
+"""Every family, in the order of the columns; families of maps that follow each other are taken map by map."""
+
+
+def families_of(names: Sequence[str]) -> tuple[Family | MapFamily, ...]:
+    """The families of these names, in the order of ``FAMILIES``."""
+    return tuple(family for family in FAMILIES if family.name in names)
+
+
+def column_names(families: Sequence[Family | MapFamily], maps: Sequence[str], n_classes: int) -> tuple[str, ...]:
+    """Names of all columns in order.
+
+    Args:
+        families: in the order of ``FAMILIES``.
+        maps: prefixes of the maps.
+        n_classes: number of classes.
+    """
+    names: list[str] = []
+    for of_maps, group in groupby(families, lambda family: isinstance(family, MapFamily)):
+        rows = list(group)
+        for prefix in maps if of_maps else ("",):
+            for family in rows:
+                names += _names(family, prefix, n_classes)
+    return tuple(names)
+
+
+def column_values(families: Sequence[Family | MapFamily], seen: Measured) -> np.ndarray:
+    """(n, m) float64, the columns that :func:`column_names` names.
+
+    Raises:
+        FeatureError: a family gives other columns than its row names.
+    """
+    columns: list[np.ndarray] = []
+    for of_maps, group in groupby(families, lambda family: isinstance(family, MapFamily)):
+        rows = list(group)
+        for prefix in seen.maps if of_maps else ("",):
+            moments = seen.moments(prefix) if of_maps else None
+            for family in rows:
+                found = family.values(seen) if isinstance(family, Family) else family.values(seen, _present(moments))
+                columns += _checked(family, found, len(_names(family, prefix, seen.n_classes)), len(seen.size))
+    return np.stack(columns, axis=1)
+
+
+def _names(family: Family | MapFamily, prefix: str, n_classes: int) -> list[str]:
+    names: list[str] = []
+    for column in family.columns:
+        classes = range(n_classes) if "{c}" in column else (0,)
+        names += [column.format(h=prefix, c=c) for c in classes]
+    return names
+
+
+def _present(moments: Moments | None) -> Moments:
+    assert moments is not None
+    return moments
+
+
+def _checked(family: Family | MapFamily, found: Columns, columns: int, segments: int) -> list[np.ndarray]:
+    several = [found] if isinstance(found, np.ndarray) and found.ndim == 1 else list(found)
+    shapes = [np.shape(column) for column in several]
+    if shapes != [(segments,)] * columns:
+        raise FeatureError(
+            f"the metrics {family.name!r} of {segments} segments have the shapes {shapes}; expected {columns} times "
+            f"({segments},), one for each column its row names"
+        )
+    return several

@@ -1,0 +1,83 @@
+"""What a family of metrics is made of: the segments of an image, and what was added up over their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trust_seg_ros.segments.labelling import Components
+from trust_seg_ros.segments.sums import SegmentSums
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Means of one map, and of its squares, over n segments; each (n, 2) float64: mean, mean square.
+
+    Attributes:
+        over_all: all pixels of the segment.
+        over_interior: its interior; 0 where that is empty.
+        over_boundary: its boundary.
+    """
+
+    over_all: np.ndarray
+    over_interior: np.ndarray
+    over_boundary: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The n segments of an image.
+
+    Attributes:
+        found: the components: ids (H, W), classes, boxes, sizes.
+        classes: (H, W) uint8 predicted classes; those of one component need not agree (out-of-distribution segments).
+        n_classes: number q of classes.
+        maps: name -> (H, W) float32, the maps of the feature set.
+        sums: over the segments; ``cprob`` and ``ndist`` where a family of the set needs them.
+        whole: (n,) bool, the segment fills the image; all of it counts as boundary then.
+        size, interior, boundary: (n,) float64 pixels.
+    """
+
+    found: Components
+    classes: np.ndarray
+    n_classes: int
+    maps: Mapping[str, np.ndarray]
+    sums: SegmentSums
+    whole: np.ndarray
+    size: np.ndarray
+    interior: np.ndarray
+    boundary: np.ndarray
+
+    @classmethod
+    def of(
+        cls, found: Components, classes: np.ndarray, n_classes: int, maps: Mapping[str, np.ndarray], sums: SegmentSums
+    ) -> Measured:
+        """From what was added up."""
+        size = found.sizes.astype(np.float64)
+        inside = sums.sizes[:, 0]
+        whole = inside == size
+        inside = np.where(whole, 0.0, inside)
+        return cls(found, classes, n_classes, maps, sums, whole, size, inside, size - inside)
+
+    @property
+    def relative(self) -> np.ndarray:
+        """(n,) float64, S_rel: size per pixel of boundary."""
+        return self.size / self.boundary
+
+    @property
+    def relative_interior(self) -> np.ndarray:
+        """(n,) float64, S_in_rel: interior per pixel of boundary."""
+        return self.interior / self.boundary
+
+    def moments(self, name: str) -> Moments:
+        """Means of the map called ``name``, one of ``maps``."""
+        total, whole = self.sums.maps[name], self.whole[:, None]
+        filled = np.where(whole, total[:, [0, 2]], 0.0)
+        inner, outer = total[:, [0, 2]] - filled, total[:, [1, 3]] + filled
+        return Moments(
+            (inner + outer) / self.size[:, None],
+            inner / np.maximum(self.interior, 1.0)[:, None],
+            outer / self.boundary[:, None],
+        )
