@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.scores import checked_scores, score_planes
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
@@ -49,6 +52,9 @@ class PipelineSettings(NetworkSettings):
         calibration: file of ``trust-seg calibrate`` for this network; "" = none, and no standardized_max_logit then.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
+        segment_scores: pixel scores (of ``segments.scores.SEGMENT_SCORES``) whose means over segments and their parts
+            become metrics, too: columns ``energy``, ``energy_in``, …; those that a meta model needs are found by
+            themselves.
         threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
             them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
     """
@@ -58,6 +64,7 @@ class PipelineSettings(NetworkSettings):
     gradient: GradientSettings = IN_LOGARITHMS
     calibration: str = ""
     features: str = "metaseg"
+    segment_scores: tuple[str, ...] = ()
     threads: int = 0
 
 
@@ -79,6 +86,7 @@ class TrustPipeline:
         ood_model: OodModel | None = None,
         gradient: GradientSettings = IN_LOGARITHMS,
         calibration: Calibration | None = None,
+        segment_scores: Sequence[str] = (),
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -89,17 +97,21 @@ class TrustPipeline:
             ood_model: what judges OoD segments of its score; None = nothing does.
             gradient: as in :class:`PipelineSettings`.
             calibration: what labelled data said of the network's scores.
+            segment_scores: as in :class:`PipelineSettings`.
 
         Raises:
             MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
                 needs metrics that no feature set has.
             CalibrationError: the calibration is of another network, other classes or other gradient scores.
-            FeatureError: there is no set ``features``.
+            FeatureError: there is no set ``features``, or no score for segments of one of the names.
         """
         self.network, self.meta = network, meta
+        names, q = meta.features if meta else (), len(network.labels)
+        self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
         if meta is not None:
             meta.check_fits(network.name, network.labels.names)
-        self.features = required_set(meta.features if meta else (), len(network.labels), least=features)
+            check_gradient_columns(meta, scores_among(names, q), gradient)
+        self.features = required_set(names, q, features, self.segment_scores)
         if ood_model is not None:
             ood_model.check_fits(network.name, network.labels.names, ood_model.score)
         self.ood_model, self.gradient = ood_model, gradient
@@ -122,6 +134,7 @@ class TrustPipeline:
         """
         s = settings or PipelineSettings()
         segments.feature_set(s.features)  # a mistake is said before the network is loaded
+        checked_scores(s.segment_scores)
         set_threads(s.threads)
         network = s.load()
         return cls(
@@ -131,6 +144,7 @@ class TrustPipeline:
             ood_model=chosen_ood_meta(s.ood_meta_model, s.model, network),
             gradient=s.gradient,
             calibration=_load_calibration(s.calibration),
+            segment_scores=s.segment_scores,
         )
 
     @property
@@ -160,7 +174,8 @@ class TrustPipeline:
             PolicyRefusedError: no calibration of the score, or too few images for the guarantee that is wished.
         """
         settings = ThresholdSettings.of(thresholds)
-        for what, name in (("OoD segments", settings.ood_score), ("pixel flags", settings.pixel_score)):
+        needed = [("OoD segments", settings.ood_score), ("pixel flags", settings.pixel_score)]
+        for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
             reason = self.unavailable(name, settings.perturbation)
             if reason is not None:
                 raise ScoreUnavailableError(
@@ -237,7 +252,8 @@ class TrustPipeline:
         clock.lap("maps")
         perturbed = self._perturbed.scores(frame.image, logit_maps, settings.perturbation)
         scores = self._scores(logit_maps, maps, perturbed)
-        beyond = [name for name in _needed(settings, wanted) if name not in SOFTMAX_SCORES]
+        needed = dict.fromkeys([*_needed(settings, wanted), *self.segment_scores * wanted.segments])
+        beyond = [name for name in needed if name not in SOFTMAX_SCORES]
         for step, further in (("scores", False), ("perturbation", True)):
             names = [name for name in beyond if (name in PERTURBATION_SCORES) == further]
             if names:
@@ -247,7 +263,7 @@ class TrustPipeline:
             limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
         result = TrustFrame(frame, maps, scores=scores.computed)
         if wanted.segments:
-            table = segments.segment_table(maps, logit_maps, self.features)
+            table = self.segment_table(maps, logit_maps, scores)
             clock.lap("segments")
             result = replace(result, segments=table, trust=self._judge(table, limits))
             clock.lap("meta")
@@ -264,6 +280,27 @@ class TrustPipeline:
             result = replace(result, ood=ood)
             clock.lap("ood")
         return replace(result, thresholds=limits.numbers, shift=limits.shift, timings_ms=clock.laps)
+
+    def segment_table(
+        self,
+        maps: UncertaintyMaps,
+        logit_maps: LogitMaps,
+        scores: FrameScores | None = None,
+        *,
+        ground_truth: np.ndarray | None = None,
+    ) -> SegmentTable:
+        """The segments of one frame with the metrics that the meta model needs, and those the settings name.
+
+        Args:
+            maps, logit_maps, ground_truth: as in ``segments.segment_table``.
+            scores: of the same answer; None = they are made where a metric needs one.
+
+        Raises:
+            UncertaintyError: the network cannot give a score that is among the metrics.
+        """
+        chosen = segments.feature_set(self.features).with_maps(self.segment_scores)
+        extra = score_planes(scores or self._scores(logit_maps, maps), self.segment_scores)
+        return segments.segment_table(maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth)
 
     def _scores(
         self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None, perturbed: PerturbedScores | None = None

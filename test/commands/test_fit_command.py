@@ -10,9 +10,14 @@ import pytest
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.commands.fit_report import bar
+from trust_seg_ros.datasets.folders import LabelledFolder
+from trust_seg_ros.fitting.collect_worker import Collector, one_thread
 from trust_seg_ros.fitting.fit import scores
 from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
-from trust_seg_ros.meta import load_meta_model
+from trust_seg_ros.meta import MetaModelError, load_meta_model
+from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.types import Frame
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
 @pytest.fixture
@@ -174,3 +179,61 @@ def test_a_bar_to_the_right(share, drawn):
 
 def test_a_bar_to_the_left():
     assert bar(-0.3) == " " * 7 + "███│" + " " * 10
+
+
+def test_means_of_pixel_scores_are_fitted_and_serve_live_with_the_same_numbers(words, colours, blobs, tmp_path):
+    asked = ("--segment-scores", "gradient_onehot", "energy", "--features", "metaseg,energy*,gradient_onehot_bd")
+    assert main(words(*asked)) == 0
+    store = SegmentStore.open(tmp_path / "meta.segments")
+    assert store.identity.scores == ("energy", "gradient_onehot")
+    model = load_meta_model(tmp_path / "meta.json")
+    assert {"energy", "energy_in_rel_var", "gradient_onehot_bd"} < set(model.features)
+    assert model.summary["gradient"] == {"p": 0.5, "variant": "exact", "scale": "log"}
+    live = TrustPipeline.load(PipelineSettings(colours.model, device="cpu", meta_model=str(tmp_path / "meta.json")))
+    assert live.segment_scores == ("energy", "gradient_onehot")
+    with one_thread():
+        image, _ = blobs.read(blobs.samples[0])
+        here = live(Frame(image))
+        rows = segment_rows(live.network, image, store.identity.scores)
+    assert len(here.segments) > 20
+    for name in model.features:
+        assert here.segments.column(name).tolist() == rows[name].to_pylist(), name
+    assert here.trust.p_wrong.tolist() == model.predict(here.segments)[0].tolist()
+    assert set(here.scores) == {"energy", "gradient_onehot"}
+
+
+def test_a_model_of_gradient_columns_serves_its_own_norm_only(words, colours, tmp_path):
+    assert main(words("--segment-scores", "gradient_onehot", "--features", "E,gradient_onehot")) == 0
+    other = GradientSettings(p=2.0, scale="log")
+    settings = PipelineSettings(colours.model, device="cpu", meta_model=str(tmp_path / "meta.json"), gradient=other)
+    with pytest.raises(MetaModelError, match=r"fitted on gradient scores of .*0\.5.* set are .*2\.0"):
+        TrustPipeline.load(settings)
+
+
+def test_scores_and_metrics_that_are_not_there_are_refused_with_the_nearest(words, tmp_path, capsys):
+    for more, said in (
+        (("--segment-scores", "enrgy"), "no score for segment metrics 'enrgy'; choose one of: max_logit, energy"),
+        (("--segment-scores", "entropy"), "no score for segment metrics 'entropy'"),
+        (("--features", "metaseg,energy*"), "no segment metric 'energy*'"),
+    ):
+        assert main(words(*more)) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "meta.segments").exists()
+    assert main(words()) == 0
+    assert main(words("--segment-scores", "energy")) == 2
+    assert "it has metrics of the scores none, now they are to be of energy" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    stored = ("--table", str(tmp_path / "meta.segments"), "--segment-scores", "energy")
+    assert main(words(*stored, dataset=None)) == 2
+    assert "no metrics of the scores energy in this segment table" in " ".join(capsys.readouterr().err.split())
+    model = json.loads((tmp_path / "meta.json").read_text())
+    assert "scores" not in json.loads((tmp_path / "meta.segments" / MANIFEST).read_text())["network"]
+    assert "gradient" not in model["summary"]
+
+
+def segment_rows(network, image, scores):
+    """The metrics that collecting gives for an image whose labels are its predicted classes: nothing is removed."""
+    folder = LabelledFolder((), len(network.labels))
+    worker = Collector(network, folder, scores=scores)
+    return worker._rows("x", 0, "", image, np.zeros(image.shape[:2], np.uint8))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from trust_seg_ros.meta import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix, required_set
+from trust_seg_ros.meta.segment_scores import scores_among
 from trust_seg_ros.segments import FEATURE_SETS, FeatureError
 from trust_seg_ros.types import SegmentTable
 
@@ -150,6 +151,14 @@ def test_the_smallest_set_that_holds_what_is_needed(names, least, expected):
 def test_metrics_that_no_set_has_are_named(name):
     with pytest.raises(MetaModelError, match=f"cannot be computed for 3 classes: {name}"):
         required_set(("E", name), 3)
+
+
+def test_metrics_of_pixel_scores_need_these_scores():
+    assert scores_among(("E", "energy_bd_var", "gradient_onehot"), 3) == ("energy", "gradient_onehot")
+    assert required_set(("E", "energy_bd"), 3, scores=("energy",)) == "metaseg"
+    assert required_set(("E", "energy_bd_var"), 3, scores=("energy",)) == "meta_ood"
+    with pytest.raises(MetaModelError, match=r"classes: enrgy_bd; did you mean energy_bd"):
+        required_set(("E", "enrgy_bd"), 3, scores=("energy",))
 
 
 def test_an_unknown_least_set_is_refused():

@@ -7,7 +7,7 @@ SCORES = ("entropy", "margin", "energy")
 
 def test_the_nearest_names_are_proposed() -> None:
     assert unknown("score", "enrgy", SCORES) == (
-        "no score 'enrgy'; choose one of: entropy, margin, energy; did you mean energy?"
+        "no score 'enrgy'; choose one of: entropy, margin, energy; did you mean energy or entropy?"
     )
     assert did_you_mean("gradient", ("gradient_onehot", "gradient_uniform")) == (
         "; did you mean gradient_onehot or gradient_uniform?"

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trust_seg_ros.commands.collect_progress import collection_bar
 from trust_seg_ros.commands.data_options import add_keep_going_argument, network_settings, open_split
-from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP
+from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP, SEGMENT_SCORES_HELP
 from trust_seg_ros.meta.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 
 def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--features and --class-input: which metrics of the table meta models use; returns their group."""
+    """--segment-scores, --features and --class-input: which metrics of the table meta models use; returns their group."""
     group = parser.add_argument_group("meta models")
+    group.add_argument(
+        "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"
+    )
     group.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     group.add_argument(
         "--class-input",
@@ -57,6 +60,7 @@ def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
     if args.fresh:
         raise StoreError("--fresh removes the segment table, but there is no DATASET to make it anew from")
     store = SegmentStore.open(table)
+    store.check_scores(args.segment_scores)
     if len(store.splits) == 1 and not getattr(args, "split_named", False):
         args.split = list(store.splits) if isinstance(args.split, list) else store.splits[0]
     return store
@@ -78,10 +82,11 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     from trust_seg_ros.fitting.store_folder import discard
     from trust_seg_ros.fitting.store_rows import metric_names
     from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.segments.scores import checked_scores
 
     settings = network_settings(args)
     labels = settings.label_set()
-    chosen_features(args.features, metric_names(len(labels)), args.class_input)
+    chosen_features(args.features, metric_names(len(labels), checked_scores(args.segment_scores)), args.class_input)
     folders = {split: open_split(args, split, labels) for split in splits}
     table.parent.mkdir(parents=True, exist_ok=True)
     if args.fresh:
@@ -98,6 +103,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                     keep_going=args.keep_going,
                     progress=progress,
                     data_set=args.dataset.resolve().name,
+                    scores=args.segment_scores,
                 )
     except KeyboardInterrupt:
         console.print(

@@ -98,6 +98,8 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
     import torch
 
     from trust_seg_ros.fitting.store_identity import package_version
+    from trust_seg_ros.meta.segment_scores import gradient_note
+    from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 
     entries = [store.entry(split) for split in args.split]
     return {
@@ -106,6 +108,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
         "skipped": sum(len(entry.skipped) for entry in entries),
         "features": args.features,
         "class_input": args.class_input,
+        **gradient_note(store.identity.scores, IN_LOGARITHMS),
         "network_input": store.identity.input,
         "ignored_labels": sorted({value for entry in entries for value in entry.ignore}),
         "versions": {

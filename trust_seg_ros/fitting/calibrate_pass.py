@@ -18,7 +18,9 @@ from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
@@ -87,14 +89,18 @@ def add_labelled(
         DatasetError: an image cannot be read and ``plan.keep_going`` is off.
         TrustSegError: the network fails, or cannot give a score.
     """
-    features = None
+    features, scores = None, tuple[str, ...]()
     if plan.meta is not None:
-        features = required_set(plan.meta.features, len(plan.network.labels))
+        scores = scores_among(plan.meta.features, len(plan.network.labels))
+        check_gradient_columns(plan.meta, scores, plan.gradient)
+        features = segments.feature_set(required_set(plan.meta.features, len(plan.network.labels), scores=scores))
+        features = features.with_maps(scores)
 
     def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
         maps = uncertainty.uncertainty_maps(answer).host()
         if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
-            table = segments.segment_table(maps, answer, features)
+            extra = score_planes(FrameScores(answer, maps, plan.gradient), scores)
+            table = segments.segment_table(maps, answer, features, extra=extra)
             wrong, judged = wrong_segments(table, truth)
             calibrator.add_segments(plan.meta.predict(table)[0][judged], wrong[judged])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from trust_seg_ros.fitting.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.parallel import cores
 
 _WORTHWHILE = 16  # images; what a worker does with them takes as long as its start
@@ -37,6 +38,7 @@ def collect(
     progress: Callable[[int, int], None] = lambda done, total: None,
     data_set: str = "",
     part_images: int = PART_IMAGES,
+    scores: Sequence[str] = (),
 ) -> SegmentStore:
     """Run a network over a labelled folder; metrics and targets of every segment go into a table on disk.
 
@@ -57,6 +59,7 @@ def collect(
         progress: called with the number of images done and of all images, at the beginning and after each.
         data_set: name of the data set, for the manifest.
         part_images: images per Parquet file of a new split.
+        scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
 
     Returns:
         The table; ``entries[split].skipped`` names what was left out.
@@ -65,6 +68,7 @@ def collect(
         DatasetError: an image cannot be read and ``keep_going`` is False, or the folder has no images.
         StoreError: the table is of another network or other data, another run writes into it, or the disk does
             not take it.
+        FeatureError: there is no such score for segments.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
         TrustSegError: the network cannot be loaded, or fails.
     """
@@ -74,7 +78,7 @@ def collect(
     if workers is not None and workers < 1:
         raise CollectError(f"{workers} workers; expected at least 1")
     with one_thread(), ExitStack() as stack:
-        collector = Collector(settings.load(), folder)
+        collector = Collector(settings.load(), folder, scores=checked_scores(scores))
         _check_classes(collector)
         identity = collector.identity()
         stack.enter_context(locked(path))
@@ -116,7 +120,8 @@ def _results(
 ) -> Iterator[Result]:
     jobs = [(index, writer.image_file(index)) for index in writer.todo]
     if workers > 1:
-        pool = stack.enter_context(Pool(settings, collector.folder, workers, max(1, cores() // workers)))
+        threads = max(1, cores() // workers)
+        pool = stack.enter_context(Pool(settings, collector.folder, workers, threads, collector.scores))
         return pool.results(jobs)
     return _here(collector, jobs)
 

@@ -41,7 +41,13 @@ def _ctrl_c_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFolder, threads: int) -> None:
+def serve(
+    connection: Connection,
+    settings: NetworkSettings,
+    folder: LabelledFolder,
+    threads: int,
+    scores: tuple[str, ...] = (),
+) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
     from trust_seg_ros.fitting.collect_worker import Collector, one_thread
 
@@ -51,7 +57,7 @@ def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFol
             index, path = connection.recv()
             error: Exception | None = None
             try:
-                collector = collector or Collector(settings.load(), folder, threads)
+                collector = collector or Collector(settings.load(), folder, threads, scores)
                 collector.write(index, path)
             except Exception as raised:
                 error = _picklable(raised)
@@ -61,7 +67,14 @@ def serve(connection: Connection, settings: NetworkSettings, folder: LabelledFol
 class Pool:
     """Workers for one collection; a context manager, and none is left behind when it is left."""
 
-    def __init__(self, settings: NetworkSettings, folder: LabelledFolder, workers: int, threads: int) -> None:
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        folder: LabelledFolder,
+        workers: int,
+        threads: int,
+        scores: tuple[str, ...] = (),
+    ) -> None:
         context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
@@ -72,7 +85,7 @@ class Pool:
                 for k in range(workers):
                     ours, theirs = context.Pipe()
                     process = context.Process(
-                        target=serve, args=(theirs, settings, folder, threads), name=f"collect-{k}", daemon=True
+                        target=serve, args=(theirs, settings, folder, threads, scores), name=f"collect-{k}", daemon=True
                     )
                     process.start()
                     theirs.close()  # so that either end notices when the other is gone

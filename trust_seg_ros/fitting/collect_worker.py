@@ -20,7 +20,9 @@ from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, write_image
 from trust_seg_ros.segmentation.network import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
+from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.uncertainty import uncertainty_maps
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
 
 _NOISE_SIZE = (128, 256)
 
@@ -44,11 +46,14 @@ class Collector:
         network: what predicts.
         folder: images with ground truth.
         threads: of the parts that do not depend on their number (maps, sums over segments).
+        scores: pixel scores whose means over segments become metrics, too; gradient scores as the node computes them
+            unless it is set otherwise.
     """
 
     network: SegmentationNetwork
     folder: LabelledFolder
     threads: int | None = None
+    scores: tuple[str, ...] = ()
 
     def rows(self, index: int) -> pa.Table:
         """Rows of one image, see ``store_rows``.
@@ -76,7 +81,7 @@ class Collector:
         """Identity of the network, by its answer to a picture of noise."""
         truth = np.zeros(_NOISE_SIZE, np.uint8)
         rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)
-        return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)))
+        return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)), self.scores)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels as ``LabelledFolder.read``, whose DatasetError stands for whatever OpenCV raises, too."""
@@ -88,7 +93,8 @@ class Collector:
     def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> pa.Table:
         logits = self.network.infer(image)
         maps = uncertainty_maps(logits, threads=self.threads)
-        table = segment_table(maps, logits, FEATURES, ground_truth=truth, threads=self.threads)
+        extra = score_planes(FrameScores(logits, maps), self.scores)
+        table = segment_table(maps, logits, FEATURES, extra=extra, ground_truth=truth, threads=self.threads)
         found = (targets(table, truth, variant) for variant in ("component", "released"))
         return image_rows(name, index, drive, table, *found)
 

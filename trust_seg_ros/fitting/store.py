@@ -122,7 +122,10 @@ class SegmentStore:
             entries = {name: SplitEntry.from_json(entry) for name, entry in data["splits"].items()}
             store = cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
             if tuple(data["metrics"]) != store.names:
-                raise ValueError(f"the metrics are not those of {len(store.class_names)} classes")
+                raise ValueError(
+                    f"the metrics are not those that this program computes for {len(store.class_names)} classes; "
+                    "collect anew (--fresh)"
+                )
             return store
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {error})") from error
@@ -133,7 +136,7 @@ class SegmentStore:
             "format": FORMAT,
             "version": VERSION,
             "package": self.package,
-            "network": asdict(self.identity),
+            "network": self.identity.to_json(),
             "metrics": list(self.names),
             "splits": {name: asdict(self.entries[name]) for name in sorted(self.entries)},
         }
@@ -147,7 +150,7 @@ class SegmentStore:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the metrics, in the order of the columns."""
-        return metric_names(len(self.identity.class_names))
+        return metric_names(len(self.identity.class_names), self.identity.scores)
 
     @property
     def network(self) -> str:
@@ -158,6 +161,19 @@ class SegmentStore:
     def class_names(self) -> tuple[str, ...]:
         """Names of its classes."""
         return self.identity.class_names
+
+    def check_scores(self, scores: Sequence[str]) -> None:
+        """Refuse pixel scores whose means the table does not hold.
+
+        Raises:
+            StoreError: the text names them, and those there are.
+        """
+        if absent := [name for name in scores if name not in self.identity.scores]:
+            there = ", ".join(self.identity.scores) or "none"
+            raise StoreError(
+                f"{self.path}: no metrics of the scores {', '.join(absent)} in this segment table; there are: {there}. "
+                "With DATASET and --fresh they are collected"
+            )
 
     def folder(self, split: str) -> Path:
         """Where the parts of a split lie; signs that a file name cannot hold are written as %XX, as readers expect."""

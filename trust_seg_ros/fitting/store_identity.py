@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,6 +44,7 @@ class NetworkIdentity:
         input: its ``InputSpec``.
         answer: to a picture of noise.
         machine: what computed the answer; "" = answers are not expected to repeat to the last bit.
+        scores: pixel scores whose means over segments are metrics, too.
     """
 
     name: str
@@ -51,13 +52,19 @@ class NetworkIdentity:
     input: Json
     answer: Answer
     machine: str
+    scores: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, network: SegmentationNetwork, answer: Answer) -> NetworkIdentity:
+    def of(cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = ()) -> NetworkIdentity:
         """Identity of a loaded network that gave ``answer`` to the noise."""
         shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as they come back from a file
         return cls(
-            portable_name(network.name), tuple(network.labels.names), shape, answer, machine_name(network.device)
+            portable_name(network.name),
+            tuple(network.labels.names),
+            shape,
+            answer,
+            machine_name(network.device),
+            tuple(scores),
         )
 
     @classmethod
@@ -69,7 +76,13 @@ class NetworkIdentity:
             dict(data["input"]),
             {str(name): float(value) for name, value in data["answer"].items()},
             str(data["machine"]),
+            tuple(str(name) for name in data.get("scores", ())),
         )
+
+    def to_json(self) -> Json:
+        """For the manifest; scores stand in it only where there are some, as in tables of before there were any."""
+        data = asdict(self)
+        return data if self.scores else {name: value for name, value in data.items() if name != "scores"}
 
     def repeats(self, other: NetworkIdentity) -> bool:
         """Whether both were computed where answers are the same to the last bit."""
@@ -84,6 +97,9 @@ class NetworkIdentity:
             found.append(f"its classes are {', '.join(self.class_names)}; now they are {', '.join(now.class_names)}")
         for key, then, this in changes(self.input, now.input):
             found.append(f"the network's input had {key} {then}, now it has {this}")
+        if self.scores != now.scores:
+            a, b = (", ".join(scores) or "none" for scores in (self.scores, now.scores))
+            found.append(f"it has metrics of the scores {a}, now they are to be of {b}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):
             found.append(f"the network {self.name!r} answers otherwise than it did then; its weights have changed")
         return found

@@ -20,7 +20,7 @@ Columns, in order; the metrics that follow are those of the feature set ``all``,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,9 +56,14 @@ _KEY = b"trust_seg_ros"
 _GROUP_ROWS = 16384  # rows that are in memory at once when a part is written, give or take an image
 
 
-def metric_names(classes: int) -> tuple[str, ...]:
-    """Names of the metrics of every row, for a network of ``classes`` classes."""
-    return feature_set(FEATURES).names(classes)
+def metric_names(classes: int, scores: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the metrics of every row.
+
+    Args:
+        classes: number of classes of the network.
+        scores: pixel scores whose means over segments are metrics, too, see ``segments.scores``.
+    """
+    return feature_set(FEATURES).with_maps(tuple(scores)).names(classes)
 
 
 def row_schema(metrics: Iterable[str]) -> pa.Schema:

@@ -75,7 +75,7 @@ class SplitWriter:
         self._entry = self._entry_of(data_set, part_images)
         self._work = path / WORK / quote(split, safe="")
         self._work.mkdir(parents=True, exist_ok=True)
-        self._schema = row_schema(metric_names(len(identity.class_names)))
+        self._schema = row_schema(metric_names(len(identity.class_names), identity.scores))
         self._notes: dict[int, Json] = {}  # of finished parts
         self._bad: dict[int, str] = {}  # skipped images of unfinished parts
         self._done: set[int] = set()

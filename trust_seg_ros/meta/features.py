@@ -7,7 +7,6 @@ One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -17,6 +16,7 @@ import numpy as np
 from trust_seg_ros.meta.choices import CLASS_INPUTS
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
+from trust_seg_ros.support.nearest import did_you_mean
 
 PROBABILITY, ONE_HOT = "cprob_", "class_"
 
@@ -97,19 +97,12 @@ def _meant(word: str, known: Sequence[str], available: Sequence[str]) -> set[str
     matches = {name for name in available if fnmatchcase(name, word)}  # * and c* mean metrics, not one-hot classes
     matches = matches or {name for name in known if fnmatchcase(name, word)}
     if not matches:
-        near = _similar(word, (*FEATURE_SETS, *known))
+        near = did_you_mean(word, (*FEATURE_SETS, *known)).removeprefix("; ")
         raise MetaModelError(
-            f"no segment metric {word!r}{f' (did you mean {near}?)' if near else ''}; there are the sets "
+            f"no segment metric {word!r}{f' ({near})' if near else ''}; there are the sets "
             f"{', '.join(FEATURE_SETS)} and the metrics {', '.join(known)}"
         )
     return matches
-
-
-def _similar(word: str, names: Sequence[str]) -> str:
-    """Up to three of the names that look like a word, upper and lower case alike."""
-    lower = {name.lower(): name for name in names}
-    near = [lower[name] for name in difflib.get_close_matches(word.lower(), lower, 3)]
-    return " or ".join(near)
 
 
 def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
@@ -135,13 +128,14 @@ def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
     return matrix
 
 
-def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg") -> str:
+def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", scores: Sequence[str] = ()) -> str:
     """Name of the smallest feature set, but at least ``least``, that holds all metrics ``names``.
 
     Args:
         names: of a meta model; one-hot classes need no metric.
         n_classes: classes of the network.
         least: name of a set; the sets are ordered as in ``segments.FEATURE_SETS``, each holds those before it.
+        scores: further maps that are aggregated, see ``segments.scores``.
 
     Raises:
         FeatureError: there is no set ``least``.
@@ -152,12 +146,13 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg") -
     wanted = [name for name in names if name not in one_hot]
     order = list(FEATURE_SETS)
     for candidate in order[order.index(least) :]:
-        if set(wanted) <= set(FEATURE_SETS[candidate].names(n_classes)):
+        if set(wanted) <= set(FEATURE_SETS[candidate].with_maps(tuple(scores)).names(n_classes)):
             return candidate
-    largest = set(FEATURE_SETS[order[-1]].names(n_classes))
+    largest = FEATURE_SETS[order[-1]].with_maps(tuple(scores)).names(n_classes)
+    absent = [name for name in wanted if name not in largest]
     raise MetaModelError(
         f"the meta model needs segment metrics that cannot be computed for {n_classes} classes: "
-        f"{', '.join(name for name in wanted if name not in largest)}; fit one on metrics of the set {order[-1]} "
+        f"{', '.join(absent)}{did_you_mean(absent[0], largest)}; fit one on metrics of the set {order[-1]} "
         "(trust-seg fit --features …), or set meta_model to none"
     )
 

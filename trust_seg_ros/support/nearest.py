@@ -16,13 +16,14 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
 
     Example:
         >>> unknown("score", "enrgy", ("entropy", "energy"))
-        "no score 'enrgy'; choose one of: entropy, energy; did you mean energy?"
+        "no score 'enrgy'; choose one of: entropy, energy; did you mean energy or entropy?"
     """
     names = tuple(known)
     return f"no {what} {name!r}; choose one of: {', '.join(names)}{did_you_mean(name, names)}"
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """The end of such a sentence: ``"; did you mean energy?"``, at most three names; "" where none is near."""
-    near = get_close_matches(name, list(known), n=3) if isinstance(name, str) else []
+    """The end of such a sentence: ``"; did you mean energy?"``, at most three names, upper and lower case alike."""
+    lower = {other.lower(): other for other in known}
+    near = [lower[found] for found in get_close_matches(name.lower(), lower, n=3)] if isinstance(name, str) else []
     return f"; did you mean {' or '.join(near)}?" if near else ""

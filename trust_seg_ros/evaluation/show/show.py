@@ -13,7 +13,7 @@ import numpy as np
 from trust_seg_ros.drawing.pictures import PictureError
 from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segments import SegmentTargets, segment_table, targets
+from trust_seg_ros.segments import SegmentTargets, targets
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import SegmentTable, SegmentTrust
 from trust_seg_ros.uncertainty import uncertainty_maps
@@ -95,7 +95,7 @@ def examine(
         raise PictureError(f"ground truth is {truth.shape} and the image {image.shape[:2]}; expected one size")
     logits = pipeline.network.infer(image)
     maps = uncertainty_maps(logits)
-    segments = segment_table(maps, logits, pipeline.features, ground_truth=truth)
+    segments = pipeline.segment_table(maps, logits, ground_truth=truth)
     trust = None
     if pipeline.meta is not None:
         p_wrong, iou = pipeline.meta.predict(segments)

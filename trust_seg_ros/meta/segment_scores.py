@@ -1,0 +1,47 @@
+"""Which pixel scores a meta model needs besides the maps E, D and V: its metrics name them, as ``energy_bd`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.segments.features import FEATURE_SETS
+from trust_seg_ros.segments.scores import SEGMENT_SCORES
+from trust_seg_ros.types import Json
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
+
+
+def scores_among(names: Iterable[str], n_classes: int) -> tuple[str, ...]:
+    """The scores of ``SEGMENT_SCORES`` that some of these metrics are made of, in that order.
+
+    Args:
+        names: of segment metrics.
+        n_classes: classes of the network.
+    """
+    largest = FEATURE_SETS["all"]
+    further = set(names) - set(largest.names(n_classes))
+    return tuple(s for s in SEGMENT_SCORES if further & set(largest.with_maps((s,)).names(n_classes)))
+
+
+def gradient_note(scores: Sequence[str], gradient: GradientSettings) -> Json:
+    """What the file of a meta model says of the gradient scores among its metrics; {} where there are none."""
+    if not set(scores) & set(GRADIENT_SCORES):
+        return {}
+    return {"gradient": {"p": gradient.p, "variant": gradient.variant, "scale": gradient.scale}}
+
+
+def check_gradient_columns(model: MetaModel, scores: Sequence[str], gradient: GradientSettings) -> None:
+    """Refuse a meta model whose metrics are of gradient scores of another p, variant or scale.
+
+    Raises:
+        MetaModelError: the text names both.
+    """
+    now = gradient_note(scores, gradient).get("gradient")
+    then = model.summary.get("gradient", now)
+    if now is not None and then != now:
+        raise MetaModelError(
+            f"the meta model was fitted on gradient scores of {then}; set are {now}: set gradient.p and "
+            "gradient.variant to what it was fitted with, or fit one without gradient columns"
+        )

@@ -1,0 +1,42 @@
+"""Pixel scores whose means over segments become metrics: which can, and their maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trust_seg_ros.segments.errors import FeatureError
+from trust_seg_ros.support.nearest import unknown
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES, STANDARDIZED
+
+SEGMENT_SCORES = tuple(name for name in SCORES if name not in (*SOFTMAX_SCORES, STANDARDIZED))
+"""Scores of a single pass that depend on the network alone. Those of the softmax are the maps E, D and V already; a
+standardised score would need the calibration the meta model was fitted with."""
+_LARGEST = np.float32(np.finfo(np.float32).max)
+
+
+def checked_scores(names: Sequence[str]) -> tuple[str, ...]:
+    """The names in the order of ``SEGMENT_SCORES``, each once: the order of the columns.
+
+    Raises:
+        FeatureError: there is no such score for segments.
+    """
+    for name in names:
+        if name not in SEGMENT_SCORES:
+            raise FeatureError(unknown("score for segment metrics", name, SEGMENT_SCORES))
+    return tuple(name for name in SEGMENT_SCORES if name in names)
+
+
+def score_planes(scores: FrameScores, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Name -> (H, W) float32 map of some scores of a frame, for ``segment_table(extra=...)``.
+
+    Faulty pixels, +inf in a score, become the largest float32, so that means and variances stay numbers.
+
+    Raises:
+        SettingError: no such score.
+        UncertaintyError: the network cannot give it.
+    """
+    scores.compute(names)
+    return {name: np.minimum(scores.get(name).numpy(), _LARGEST) for name in names}
