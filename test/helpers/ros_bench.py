@@ -20,19 +20,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from trust_seg_ros.messages.outputs import IMAGE, OUTPUTS, needed_scores
+
 DEADLINE = 60.0
-IMAGES = (
-    "segmentation",
-    "confidence",
-    "entropy",
-    "margin",
-    "unreliable",
-    "ood",
-    "segment_ids",
-    "ood_ids",
-    "overlay",
-    "entropy_color",
-)
+IMAGES = tuple(name for name, output in OUTPUTS.items() if output.type == IMAGE and not needed_scores(name))
 """Topics that every network can fill; ``gradient`` needs one with features."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 

@@ -7,7 +7,8 @@ import warnings
 import pytest
 from places import ROOT
 
-from trust_seg_ros.segmentation.loader import SPEC_FORMS
+from trust_seg_ros.segmentation import ModelSpecError, load_network
+from trust_seg_ros.segmentation.loader import LOADERS
 
 GUIDE = ROOT / "docs" / "networks.md"
 BLOCKS = re.findall(r"```(?:python|yaml)\n# (file: (\S+)|run)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
@@ -34,7 +35,10 @@ def test_the_examples_run(tmp_path, monkeypatch):
     assert ran == 3
 
 
-@pytest.mark.parametrize("form", re.findall(r"'([^']+)'", SPEC_FORMS))
-def test_every_way_to_name_a_network_is_in_the_guide(form):
+@pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.form)
+def test_every_way_to_name_a_network_is_in_the_guide_and_in_the_refusal(loader):
     text = GUIDE.read_text(encoding="utf-8")
-    assert form in text or form.replace("NAME", "") in text
+    assert loader.form.replace("'", "`") in text
+    assert loader.text in text
+    with pytest.raises(ModelSpecError, match=re.escape(loader.form)):
+        load_network("no network")

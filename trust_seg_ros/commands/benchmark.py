@@ -50,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the layout of SegmentMeIfYouCan, Fishyscapes, LostAndFound, RoadAnomaly or trust-seg "
-        "synthetic, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
+        help="folder in any layout of docs/benchmark_ood.md, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
     )
     add_out_argument(parser)
     parser.add_argument("--split", default="test", help="of LostAndFound (default: %(default)s)")

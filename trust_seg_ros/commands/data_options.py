@@ -51,7 +51,7 @@ def add_data_arguments(
         action=_DataSet,
         several=several,
         nargs="?" if optional else None,
-        help="folder of the data set: Cityscapes, CamVid, or images/ and labels/ (docs/datasets.md)",
+        help="folder of the data set, in any layout of docs/datasets.md",
     )
     more = "; several times: all together" if several else ""
     parser.add_argument(

@@ -6,6 +6,8 @@ public scripts; Brostow, Fauqueur, Cipolla, "Semantic object classes in video", 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,44 @@ CITYSCAPES_TRAIN_IDS = tuple(_JUDGED_IDS.index(value) if value in _JUDGED_IDS el
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _IMAGE_ENDING = "_leftImg8bit"
 _LISTED = 12
+_SPLIT = "{split}"
+Ignore = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way a data set lies on disk.
+
+    Attributes:
+        name: for people.
+        images, labels: their folders below the data set's, with ``{split}`` where its name stands; a layout without it
+            has no splits.
+        text: which files, one line of Markdown.
+        open: folders of images and of labels, label set, label values without a class -> the labelled images; raises
+            DatasetError. None: every image has a label file that is called like it.
+    """
+
+    name: str
+    images: str
+    labels: str
+    text: str
+    open: Callable[[Path, Path, LabelSet, Ignore], LabelledFolder] | None = None
+
+    @property
+    def by_split(self) -> bool:
+        """Whether the folders are those of one split."""
+        return _SPLIT in self.images
+
+    def folders(self, root: Path, split: str | None) -> tuple[Path, Path]:
+        """Where images and labels lie."""
+        images, labels = (place.replace(_SPLIT, split or "") for place in (self.images, self.labels))
+        return root / images, root / labels
+
+    def read(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
+        """The labelled images of two folders that are there; raises DatasetError."""
+        if self.open is not None:
+            return self.open(images, truth, labels, ignore)
+        return LabelledFolder(pair_up(images, truth), len(labels), ignore)
 
 
 def open_dataset(
@@ -46,11 +86,9 @@ def open_dataset(
             what = "this is a file" if root.exists() else "no such folder"
             raise DatasetError(f"{root}: {what}; expected the folder of a data set")
         places = _places(root, split or None)
-        for images, truth in places:
+        for layout, images, truth in places:
             if images.is_dir() and truth.is_dir():
-                if images.parent.name == "leftImg8bit":
-                    return _cityscapes(images, truth, labels, ignored)
-                return LabelledFolder(pair_up(images, truth), len(labels), ignored)
+                return layout.read(images, truth, labels, ignored)
         raise DatasetError(_nothing(root, split or None, places))
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
@@ -58,24 +96,31 @@ def open_dataset(
 
 def has_splits(root: Path) -> bool:
     """False where images/ and labels/ lie in ``root`` and images/ holds no folder called like a split."""
-    images = root / "images"
-    if not (images.is_dir() and (root / "labels").is_dir()):
-        return True
-    return any((images / name).is_dir() for name in _SPLIT_NAMES)
+    for layout in LAYOUTS:
+        images, labels = layout.folders(root, None)
+        there = not layout.by_split and images.is_dir() and labels.is_dir()
+        if there and not any((images / name).is_dir() for name in _SPLIT_NAMES):
+            return False
+    return True
 
 
-def _places(root: Path, split: str | None) -> list[tuple[Path, Path]]:
-    """Where images and labels may lie, the likeliest first."""
-    plain = [(root / "images", root / "labels")]
-    if split is None:
-        return plain
-    found = [
-        (root / "leftImg8bit" / split, root / "gtFine" / split),
-        (root / split / "images", root / split / "labels"),
-        (root / "images" / split, root / "labels" / split),
-        (root / split, root / f"{split}annot"),
-    ]
-    return found if has_splits(root) else [*found, *plain]
+def layout_table() -> str:
+    """The layouts as a table of docs/datasets.md."""
+    rows = ["| layout | images | labels | files |", "|---|---|---|---|"]
+    for row in LAYOUTS:
+        images, labels = (place.replace(_SPLIT, "SPLIT") for place in (row.images, row.labels))
+        rows.append(f"| {row.name} | `{images}/` | `{labels}/` | {row.text} |")
+    return "\n".join(rows) + "\n"
+
+
+_Place = tuple[Layout, Path, Path]
+
+
+def _places(root: Path, split: str | None) -> list[_Place]:
+    """Where images and labels may lie, in the order of ``LAYOUTS``."""
+    whole = split is None or not has_splits(root)
+    rows = [row for row in LAYOUTS if (whole if not row.by_split else split is not None)]
+    return [(row, *row.folders(root, split)) for row in rows]
 
 
 def _cityscapes(images: Path, truth: Path, labels: LabelSet, ignore: tuple[int, ...]) -> LabelledFolder:
@@ -107,10 +152,10 @@ def _cityscapes_sample(image: Path, truth: Path, kind: str) -> Sample:
     return Sample(image, truth / city / f"{name}_gtFine_{kind}.png", city, name)
 
 
-def _nothing(root: Path, split: str | None, places: list[tuple[Path, Path]]) -> str:
+def _nothing(root: Path, split: str | None, places: list[_Place]) -> str:
     """What was looked for, and what is there."""
     looked = []
-    for images, truth in places:
+    for _, images, truth in places:
         missing = [path for path in (images, truth) if not path.is_dir()]
         note = f" ({missing[0].relative_to(root)} is missing)" if len(missing) == 1 else ""
         looked.append(f"{images.relative_to(root)} with {truth.relative_to(root)}{note}")
@@ -125,6 +170,23 @@ def _nothing(root: Path, split: str | None, places: list[tuple[Path, Path]]) -> 
 
 def _splits(root: Path) -> list[str]:
     """Names for which images and labels are there."""
-    folders = [folder for folder in (root, root / "leftImg8bit", root / "images") if folder.is_dir()]
+    above = {root / row.images.partition(_SPLIT)[0] for row in LAYOUTS if row.by_split}
+    folders = [folder for folder in above if folder.is_dir()]
     names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()} - {"images", "labels"}
-    return sorted(name for name in names if any(i.is_dir() and t.is_dir() for i, t in _places(root, name)))
+    return sorted(name for name in names if any(i.is_dir() and t.is_dir() for _, i, t in _places(root, name)))
+
+
+LAYOUTS: tuple[Layout, ...] = (
+    Layout(
+        name="Cityscapes",
+        images="leftImg8bit/{split}",
+        labels="gtFine/{split}",
+        text="`CITY/NAME_leftImg8bit.png`, `CITY/NAME_gtFine_labelTrainIds.png` or `…_labelIds.png`",
+        open=_cityscapes,
+    ),
+    Layout(name="split by split", images="{split}/images", labels="{split}/labels", text="files called alike"),
+    Layout(name="images and labels", images="images/{split}", labels="labels/{split}", text="files called alike"),
+    Layout(name="CamVid", images="{split}", labels="{split}annot", text="as the SegNet tutorial has it"),
+    Layout(name="no splits", images="images", labels="labels", text="files called alike"),
+)
+"""Every layout; the first one whose folders are there is taken."""

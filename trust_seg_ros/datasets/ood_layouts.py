@@ -1,15 +1,6 @@
 """Where out-of-distribution (OoD) objects are marked: the layouts of the public benchmarks, and our own.
 
-================================  ===========================================================================
-SegmentMeIfYouCan                 ``images/NAME.*``, ``labels_masks/NAME_labels_semantic.png``
-Fishyscapes Lost and Found        ``fishyscapes_lostandfound/NNNN_NAME_labels.png`` (or ``labels/`` of them) with
-                                  ``leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png`` or ``laf_images/`` beside it
-LostAndFound                      ``leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png`` with
-                                  ``gtCoarse/SPLIT/CITY/NAME_gtCoarse_labelIds.png`` (or ``labelTrainIds``)
-RoadAnomaly                       ``frames/NAME.*`` with ``frames/NAME.labels/labels_semantic.png``
-trust-seg synthetic               ``images/NAME.png``, ``unknown/NAME.png``
-plain                             ``images/`` or ``original/`` with ``labels/``, files called alike
-================================  ===========================================================================
+The rows of ``OOD_LAYOUTS`` say where each has its files.
 
 Sources: Chan et al., SegmentMeIfYouCan, NeurIPS 2021; Blum et al., Fishyscapes, IJCV 2021; Pinggera et al., Lost and
 Found, IROS 2016; Lis et al., Detecting the Unexpected via Image Resynthesis, ICCV 2019.
@@ -29,11 +20,6 @@ from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.sets import PREFIX
 from trust_seg_ros.types import UNLABELLED
 
-LAYOUTS = (
-    "images/ with labels_masks/ (SegmentMeIfYouCan), fishyscapes_lostandfound/ with leftImg8bit/ (Fishyscapes), "
-    "leftImg8bit/ with gtCoarse/ (LostAndFound), frames/ with frames/NAME.labels/ (RoadAnomaly), images/ with unknown/ "
-    f"(trust-seg synthetic), images/ with labels/ (values 0, 1, 255), or {PREFIX}seeds=FIRST-LAST:kinds=all"
-)
 _CAMERA, _FISHY = "_leftImg8bit", "_labels"
 
 
@@ -63,13 +49,18 @@ class Coding:
         truth = table[values]
         if (truth == 2).any():
             foreign = np.unique(values[truth == 2])
-            ood = str(self.ood.start) if len(self.ood) == 1 else f"{self.ood.start}..{self.ood.stop - 1}"
             raise DatasetError(
                 f"{path}: label values {foreign[:10].tolist()}{' and more' if len(foreign) > 10 else ''}; expected "
-                f"those of {self.layout}: {', '.join(map(str, self.inside))} in distribution, {ood} out of it, "
-                f"{', '.join(map(str, self.void)) or 'none'} void. Class ids and other codes must be rewritten to these"
+                f"those of {self.layout}: {self.words}. Class ids and other codes must be rewritten to these"
             )
         return truth
+
+    @property
+    def words(self) -> str:
+        """The values, for people."""
+        ood = str(self.ood.start) if len(self.ood) == 1 else f"{self.ood.start}..{self.ood.stop - 1}"
+        inside, void = (", ".join(map(str, values)) for values in (self.inside, self.void))
+        return f"{inside} in distribution, {ood} out of it, {void or 'none'} void"
 
 
 MASKS = Coding("SegmentMeIfYouCan and Fishyscapes", (0,), range(1, 2))
@@ -116,20 +107,52 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
         return _drawn(text, parse_synthetic_set(text))
     root = Path(text).expanduser()
     if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; expected {LAYOUTS}")
+        raise DatasetError(f"{root}: no such folder; expected {known_layouts()}")
     try:
-        for layout, coding, find in _FINDERS:
-            found = find(root, split)
+        for layout in OOD_LAYOUTS:
+            found = layout.find(root, split)
             if found is not None:
-                return _files(root, layout, coding, *found)
+                return _files(root, layout.name, layout.coding, *found)
         inside = ", ".join(sorted(path.name for path in root.iterdir())[:12])
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
-    raise DatasetError(f"{root}: no known layout; expected {LAYOUTS}. It holds {inside or 'nothing'}")
+    raise DatasetError(f"{root}: no known layout; expected {known_layouts()}. It holds {inside or 'nothing'}")
 
 
 Pairs = tuple[list[tuple[str, Path, Path]], int]
 """(name, image, labels) of what is labelled, and how many images are not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OodLayout:
+    """One way images with OoD objects lie on disk.
+
+    Attributes:
+        name: for people.
+        images, labels: which files, for people, in Markdown.
+        find: folder of the data set, name of a split -> what is there, or None where it is another layout; raises
+            DatasetError where a part is missing.
+        coding: what the values in the label files mean.
+    """
+
+    name: str
+    images: str
+    labels: str
+    find: Callable[[Path, str], Pairs | None]
+    coding: Coding
+
+
+def known_layouts() -> str:
+    """Every layout in words, for messages."""
+    words = [f"{row.images} with {row.labels} ({row.name})".replace("`", "") for row in OOD_LAYOUTS]
+    return f"{', '.join(words)}, or {PREFIX}seeds=FIRST-LAST:kinds=all"
+
+
+def ood_layout_table() -> str:
+    """The layouts as a table of docs/benchmark_ood.md."""
+    rows = ["| layout | images | labels | OoD |", "|---|---|---|---|"]
+    rows += [f"| {row.name} | {row.images} | {row.labels} | {row.coding.words} |" for row in OOD_LAYOUTS]
+    return "\n".join(rows) + "\n"
 
 
 def _drawn(text: str, scenes: SyntheticSet) -> OodImages:
@@ -233,11 +256,48 @@ def _plain(root: Path, _: str) -> Pairs | None:
     return _paired(_images(images), lambda file: [labels / f"{file.stem}{end}.png" for end in ("", _FISHY)])
 
 
-_FINDERS: tuple[tuple[str, Coding, Callable[[Path, str], Pairs | None]], ...] = (
-    ("SegmentMeIfYouCan", MASKS, _masks),
-    ("trust-seg synthetic", NUMBERS, _numbered),
-    ("RoadAnomaly", ROAD_ANOMALY, _road_anomaly),
-    ("Fishyscapes Lost and Found", MASKS, _fishyscapes),
-    ("LostAndFound", LOST_AND_FOUND, _lost_and_found),
-    ("images with labels", MASKS, _plain),
+OOD_LAYOUTS: tuple[OodLayout, ...] = (
+    OodLayout(
+        name="SegmentMeIfYouCan",
+        images="`images/NAME.*`",
+        labels="`labels_masks/NAME_labels_semantic.png`",
+        find=_masks,
+        coding=MASKS,
+    ),
+    OodLayout(
+        name="trust-seg synthetic",
+        images="`images/NAME.png`",
+        labels="`unknown/NAME.png`",
+        find=_numbered,
+        coding=NUMBERS,
+    ),
+    OodLayout(
+        name="RoadAnomaly",
+        images="`frames/NAME.*`",
+        labels="`frames/NAME.labels/labels_semantic.png`",
+        find=_road_anomaly,
+        coding=ROAD_ANOMALY,
+    ),
+    OodLayout(
+        name="Fishyscapes Lost and Found",
+        images="`leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png` or `laf_images/`",
+        labels="`fishyscapes_lostandfound/NNNN_NAME_labels.png` or `labels/`",
+        find=_fishyscapes,
+        coding=MASKS,
+    ),
+    OodLayout(
+        name="LostAndFound",
+        images="`leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png`",
+        labels="`gtCoarse/SPLIT/CITY/NAME_gtCoarse_labelIds.png` or `…labelTrainIds.png`",
+        find=_lost_and_found,
+        coding=LOST_AND_FOUND,
+    ),
+    OodLayout(
+        name="images with labels",
+        images="`images/` or `original/`",
+        labels="`labels/NAME.png`",
+        find=_plain,
+        coding=MASKS,
+    ),
 )
+"""Every layout; the first one that finds something is taken."""

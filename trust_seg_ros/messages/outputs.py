@@ -24,35 +24,89 @@ from trust_seg_ros.messages.render import (
 from trust_seg_ros.types import Wanted
 
 GRADIENT = "gradient"
+IMAGE, DETECTIONS = "sensor_msgs/msg/Image", "vision_msgs/msg/Detection2DArray"
+_PARTS = ("segments", "ood", "pixel_flags")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """One per-frame output topic.
 
     Attributes:
-        needs: the parts of a TrustFrame (fields of ``Wanted``) it cannot do without, and ``GRADIENT`` for the gradient
-            score of the label in force.
         build: the fields, from a rendering; an image, or detections.
+        text: what it holds, one line of Markdown.
+        encoding: of the image, for people; "" for detections.
+        needs: the parts of a TrustFrame it cannot do without: ``segments``, ``ood``, ``pixel_flags``, names of pixel
+            scores, and ``GRADIENT`` for the gradient score of the current label. Where the network cannot give a score
+            the topic stays empty.
+        type: ``IMAGE`` or ``DETECTIONS``.
     """
 
-    needs: frozenset[str]
     build: Callable[[Rendering], ImageFields] | Callable[[Rendering], tuple[DetectionFields, ...]]
+    text: str
+    encoding: str = "mono8"
+    needs: frozenset[str] = frozenset()
+    type: str = IMAGE
 
 
 OUTPUTS: Mapping[str, Output] = {
-    "segmentation": Output(frozenset(), segmentation),
-    "confidence": Output(frozenset(), confidence),
-    "entropy": Output(frozenset(), entropy),
-    "margin": Output(frozenset(), margin),
-    "unreliable": Output(frozenset({"segments", "pixel_flags"}), unreliable),
-    "ood": Output(frozenset({"ood"}), ood),
-    "gradient": Output(frozenset({GRADIENT}), gradient),
-    "segments": Output(frozenset({"segments", "ood"}), detections),
-    "segment_ids": Output(frozenset({"segments"}), segment_ids),
-    "ood_ids": Output(frozenset({"segments", "ood"}), ood_ids),
-    "overlay": Output(frozenset({"segments", "pixel_flags"}), overlay),
-    "entropy_color": Output(frozenset(), entropy_color),
+    "segmentation": Output(build=segmentation, text="class id, 255 = unlabelled, at the input's resolution"),
+    "confidence": Output(
+        build=confidence,
+        text="255 · (1 − entropy); with the neighbours above and below, what Nav2's semantic layer reads",
+    ),
+    "entropy": Output(build=entropy, text="normalised entropy, 0 to 255 or 0 to 1", encoding="mono8 or 32FC1"),
+    "margin": Output(
+        build=margin,
+        text="1 − difference of the two largest probabilities, 0 to 255 or 0 to 1",
+        encoding="mono8 or 32FC1",
+    ),
+    "unreliable": Output(
+        build=unreliable,
+        text="255 on segments flagged unreliable, 128 where only the pixel threshold fires, 0 elsewhere",
+        needs=frozenset({"segments", "pixel_flags"}),
+    ),
+    "ood": Output(
+        build=ood,
+        text="255 on out-of-distribution segments (connected, `ood.score` at or above `ood.threshold`), 128 on those "
+        "discarded as too small or as false alarms, 0 elsewhere",
+        needs=frozenset({"ood"}),
+    ),
+    "gradient": Output(
+        build=gradient,
+        text="gradient score: the logarithm of the norm with its sign, or 0 to 255 from the frame's least value to its "
+        "largest",
+        encoding="mono8 or 32FC1",
+        needs=frozenset({GRADIENT}),
+    ),
+    "segments": Output(
+        build=detections,
+        text="flagged segments: box, `id` = value in `~/segment_ids`, class with P(correct), then `unreliable`, `ood`, "
+        "`iou`; then the out-of-distribution segments: `id` = value in `~/ood_ids`, dominant class with 1 − P(OoD), "
+        "`ood` with P(OoD)",
+        encoding="",
+        needs=frozenset({"segments", "ood"}),
+        type=DETECTIONS,
+    ),
+    "segment_ids": Output(
+        build=segment_ids,
+        text="which pixels belong to which segment, numbers from 1",
+        encoding="16UC1",
+        needs=frozenset({"segments"}),
+    ),
+    "ood_ids": Output(
+        build=ood_ids,
+        text="which pixels belong to which out-of-distribution segment; numbers go on after those of `~/segment_ids`",
+        encoding="16UC1",
+        needs=frozenset({"segments", "ood"}),
+    ),
+    "overlay": Output(
+        build=overlay,
+        text="for people: the camera image tinted by class, flagged segments marked",
+        encoding="rgb8",
+        needs=frozenset({"segments", "pixel_flags"}),
+    ),
+    "entropy_color": Output(build=entropy_color, text="for people: entropy as a heat map", encoding="rgb8"),
 }
 """Name of the topic, relative to the node -> how to fill it. ``segments`` is a Detection2DArray, the rest images."""
 
@@ -64,6 +118,40 @@ def wanted(topics: Iterable[str], gradient_label: str = "onehot") -> Wanted:
         topics: their names.
         gradient_label: as in ``MessageOptions``.
     """
+    topics = tuple(topics)
     needs = {need for topic in topics for need in OUTPUTS[topic].needs}
-    scores = (f"gradient_{gradient_label}",) if GRADIENT in needs else ()
-    return Wanted("segments" in needs, "ood" in needs, "pixel_flags" in needs, scores)
+    scores = dict.fromkeys(score for topic in topics for score in needed_scores(topic, gradient_label))
+    return Wanted("segments" in needs, "ood" in needs, "pixel_flags" in needs, tuple(scores))
+
+
+def needed_scores(topic: str, gradient_label: str = "onehot") -> tuple[str, ...]:
+    """Names of the pixel scores that a topic shows, sorted."""
+    names = (f"gradient_{gradient_label}" if need == GRADIENT else need for need in OUTPUTS[topic].needs)
+    return tuple(sorted(name for name in names if name not in _PARTS))
+
+
+def unfillable(
+    topics: Iterable[str], unavailable: Callable[[str], str | None], gradient_label: str = "onehot"
+) -> dict[str, str]:
+    """Topic -> why a network cannot fill it, of those that it cannot.
+
+    Args:
+        topics: keys of ``OUTPUTS``.
+        unavailable: name of a score -> why the network cannot give it, or None, as ``TrustPipeline.unavailable``.
+        gradient_label: as in ``MessageOptions``.
+    """
+    reasons = {}
+    for topic in topics:
+        for score in needed_scores(topic, gradient_label):
+            if (reason := unavailable(score)) is not None:
+                reasons[topic] = reason
+    return reasons
+
+
+def topic_table() -> str:
+    """The outputs as a table of docs/topics.md."""
+    rows = ["| topic | type | content |", "|---|---|---|"]
+    for name, output in OUTPUTS.items():
+        kind = f"Image {output.encoding}" if output.type == IMAGE else output.type.replace("/msg/", "/")
+        rows.append(f"| `~/{name}` | {kind} | {output.text} |")
+    return "\n".join(rows) + "\n"

@@ -86,7 +86,10 @@ class Rendering:
     @cached_property
     def gradient(self) -> np.ndarray:
         """(H, W) float32, the gradient score of the label that the options name."""
-        name = f"gradient_{self.options.gradient_label}"
+        return self.score(f"gradient_{self.options.gradient_label}")
+
+    def score(self, name: str) -> np.ndarray:
+        """(H, W) float32, a pixel score that the topic's row names among its needs."""
         return np.ascontiguousarray(_array(_present(self.frame.scores.get(name), name)))
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:

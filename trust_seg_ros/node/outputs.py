@@ -10,11 +10,9 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields
-from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import DETECTIONS, OUTPUTS
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node import messages, qos
-
-DETECTIONS = "segments"
 
 
 class Outputs:
@@ -32,7 +30,7 @@ class Outputs:
         self._labels = node.create_lifecycle_publisher(LabelInfo, "~/label_info", qos.latched_qos())
 
     def _create(self, name: str, profile: QoSProfile) -> Any:
-        kind = Detection2DArray if name == DETECTIONS else Image
+        kind = Detection2DArray if OUTPUTS[name].type == DETECTIONS else Image
         return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
 
     def watched(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import get_args
 
 from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, ParameterError
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
+from trust_seg_ros.segmentation.loader import spec_forms
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
 
@@ -24,8 +25,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model",
         "embedded",
-        "The network: `embedded`, `hf:<name on Hugging Face>`, a folder, a .pt2 or TorchScript file, or "
-        "`package.module:callable`.",
+        f"The network: {spec_forms()}.".replace("'", "`"),
         AT_CONFIGURE,
     ),
     Parameter("labels", "", "Label set by name or YAML file; empty: the network's own.", AT_CONFIGURE),

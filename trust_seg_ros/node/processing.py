@@ -12,7 +12,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
 from trust_seg_ros.messages.image_pixels import frame_of
-from trust_seg_ros.messages.outputs import GRADIENT, OUTPUTS, wanted
+from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import read_compressed, read_image, to_rgb
@@ -135,7 +135,8 @@ class FrameProcessor:
             t = settings.thresholds
             everything = replace(everything, pixel_score=t.pixel_score, perturbation=t.perturbation)
         started = time.perf_counter()
-        topics = tuple(name for name in OUTPUTS if name != GRADIENT or self._no_gradient(settings) is None)
+        lacking = unfillable(OUTPUTS, self._pipeline.unavailable, settings.gradient_label)
+        topics = tuple(name for name in OUTPUTS if name not in lacking)
         result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
         view = Rendering(result, self._options(settings))
         for name in topics:
@@ -146,18 +147,14 @@ class FrameProcessor:
         labels = self._pipeline.labels
         return MessageOptions.of(labels.names, labels.palette, settings)
 
-    def _no_gradient(self, settings: NodeSettings) -> str | None:
-        return self._pipeline.unavailable(f"gradient_{settings.gradient_label}")
-
     def _possible(self, topics: tuple[str, ...], settings: NodeSettings) -> tuple[str, ...]:
-        """The topics without one that this network cannot fill: the others go on, and it is said why."""
-        reason = self._no_gradient(settings) if GRADIENT in topics else None
-        if reason is None:
-            return topics
-        text = f"~/gradient stays empty: {reason}"
-        self._statistics.count("unfilled", text)
-        self._around.warn("unfilled", text)
-        return tuple(name for name in topics if name != GRADIENT)
+        """The topics without those that this network cannot fill: the others go on, and it is said why."""
+        lacking = unfillable(topics, self._pipeline.unavailable, settings.gradient_label)
+        for name, reason in lacking.items():
+            text = f"~/{name} stays empty: {reason}"
+            self._statistics.count("unfilled", text)
+            self._around.warn("unfilled", text)
+        return tuple(name for name in topics if name not in lacking)
 
     def _keep_time(self, raw: bytes) -> None:
         """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""

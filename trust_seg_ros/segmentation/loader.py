@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,12 +27,56 @@ from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image, prepa
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 
-SPEC_FORMS = (
-    "'embedded', 'embedded:NAME', a folder of a Hugging Face model, 'hf:organisation/name', "
-    "a file (.pt2, .ts, .torchscript, .pt; .safetensors of trust-seg train or finetune), or 'package.module:callable'"
-)
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_SUFFIXES = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".safetensors", ".onnx", ".bin", ".ckpt")
+_PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
+_REFUSED = (".pth", ".safetensors", ".onnx", ".bin", ".ckpt")  # unless a row takes them; the text says how to export
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a loader is asked for.
+
+    Attributes:
+        spec: the text that names the network.
+        overrides: what the caller sets instead of what the network says of itself.
+        device: where it is to run.
+        precision: whether half precision is used there.
+        half: as the caller said it: "auto", True or False.
+        download: allow fetching what is not on this machine.
+    """
+
+    spec: str
+    overrides: Overrides
+    device: torch.device
+    precision: bool
+    half: str | bool = "auto"
+    download: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The text as the path of a file or folder."""
+        return Path(self.spec).expanduser()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """One way to name a network.
+
+    Attributes:
+        form: what the text looks like, for people.
+        fits: whether this loader takes a text; the first one that does loads it.
+        load: makes the network; raises ModelError or LabelError.
+        text: what it is, one line of Markdown.
+        labels: where its classes come from.
+        needs: what must be installed or there.
+    """
+
+    form: str
+    fits: Callable[[str], bool]
+    load: Callable[[Request], SegmentationNetwork]
+    text: str
+    labels: str = "you name them"
+    needs: str = ""
 
 
 def load_network(
@@ -50,7 +94,7 @@ def load_network(
     """A network ready to use, tried once on a noise picture.
 
     Args:
-        spec: one of ``SPEC_FORMS``.
+        spec: in one of the forms of ``LOADERS``.
         labels: name or path of a label set; needed for files, else None = what the network brings.
         device: "auto", "cpu", "cuda" or "cuda:N".
         half: "auto" (on a GPU), True or False.
@@ -66,67 +110,96 @@ def load_network(
     """
     where = pick_device(device)
     precision = pick_half(half, where)
-    wishes = Overrides(
+    overrides = Overrides(
         labels=load_labels(labels) if isinstance(labels, (str, Path)) else labels,
         input_size=None if input_size is None else tuple(input_size),  # type: ignore[arg-type]
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),
         order=order,
     )
-    wishes.apply(InputSpec())
-    if spec == "embedded" or spec.startswith("embedded:"):
-        return _load_compact(spec, wishes, where, precision)
-    if spec.startswith("hf:"):
-        return _wrapped(huggingface_module(spec, wishes, download), spec, where, precision)
-    path = Path(spec).expanduser()
-    if spec and path.is_dir():
-        return _wrapped(huggingface_module(str(path), wishes, download), str(path), where, precision)
-    if is_compact_file(path):
-        return _load_compact(spec, wishes, where, precision)
-    if path.is_file() or path.suffix in _SUFFIXES:
-        return _load_file(path, wishes, where, half)
-    if _FACTORY.fullmatch(spec):
-        return _load_factory(spec, wishes, where, precision)
-    looked = f" (no such file or folder: {path.absolute()})" if "/" in spec else ""
-    raise ModelSpecError(f"network {spec!r} is not known{looked}; expected {SPEC_FORMS}")
+    overrides.apply(InputSpec())
+    asked = Request(spec, overrides, where, precision, half, download)
+    for loader in LOADERS:
+        if loader.fits(spec):
+            return loader.load(asked)
+    if asked.path.is_file() or asked.path.suffix in _REFUSED:
+        return load_file(asked)
+    looked = f" (no such file or folder: {asked.path.absolute()})" if "/" in spec else ""
+    raise ModelSpecError(f"network {spec!r} is not known{looked}; expected {spec_forms()}")
 
 
-def _load_compact(spec: str, wishes: Overrides, device: torch.device, half: bool) -> ModuleNetwork:
-    named = embedded_module(spec, wishes, device)
+def spec_forms() -> str:
+    """Every way to name a network, for messages and help texts."""
+    forms = [loader.form for loader in LOADERS]
+    return f"{', '.join(forms[:-1])} or {forms[-1]}"
+
+
+def network_table() -> str:
+    """The loaders as a table of docs/networks.md."""
+    rows = ["| text | what it is | labels | needs |", "|---|---|---|---|"]
+    rows += [f"| {row.form.replace(chr(39), '`')} | {row.text} | {row.labels} | {row.needs} |" for row in LOADERS]
+    return "\n".join(rows) + "\n"
+
+
+def _load_compact(asked: Request) -> SegmentationNetwork:
+    named = embedded_module(asked.spec, asked.overrides, asked.device)
     fold_batch_norms(named.module)
-    return _wrapped(named, spec, device, half)
+    return _wrapped(named, asked.spec, asked)
 
 
-def _load_file(path: Path, wishes: Overrides, device: torch.device, half: str | bool) -> SegmentationNetwork:
+def _load_huggingface(asked: Request) -> SegmentationNetwork:
+    spec = asked.spec if asked.spec.startswith("hf:") else str(asked.path)
+    return _wrapped(huggingface_module(spec, asked.overrides, asked.download), spec, asked)
+
+
+def load_file(asked: Request) -> SegmentationNetwork:
+    """A network that a file of torch holds whole.
+
+    Raises:
+        ModelError, LabelError: it is another file, or its classes are not named; the text says what to do.
+    """
     from trust_seg_ros.segmentation.exported import load_exported
 
-    model = load_exported(path, device, half)
-    if wishes.labels is None:
+    path, overrides = asked.path, asked.overrides
+    model = load_exported(path, asked.device, asked.half)
+    if overrides.labels is None:
         raise LabelError(f"{path}: a model file does not say its classes; set labels to a shipped set or a .yaml file")
-    if wishes.input_size is not None and model.input_spec.size not in (None, tuple(wishes.input_size)):
+    if overrides.input_size is not None and model.input_spec.size not in (None, tuple(overrides.input_size)):
         raise ModelSpecError(
-            f"{path} was exported for inputs of {model.input_spec.size} but input_size is {wishes.input_size}; "
+            f"{path} was exported for inputs of {model.input_spec.size} but input_size is {overrides.input_size}; "
             "leave input_size away or export it again"
         )
     return ModuleNetwork(
         model.forward,
         name=str(path),
-        labels=wishes.labels,
-        device=device,
-        input_spec=wishes.apply(model.input_spec),
+        labels=overrides.labels,
+        device=asked.device,
+        input_spec=overrides.apply(model.input_spec),
         classifier=model.classifier,
     )
 
 
-def _load_factory(spec: str, wishes: Overrides, device: torch.device, half: bool) -> SegmentationNetwork:
-    made = call_factory(spec, device)
+def _load_factory(asked: Request) -> SegmentationNetwork:
+    made = call_factory(asked.spec, asked.device)
     if not isinstance(made, nn.Module):
-        return _checked(made, spec, wishes)
-    return _wrapped(factory_module(spec, made, wishes), spec, device, half)
+        return _checked(made, asked.spec, asked.overrides)
+    return _wrapped(factory_module(asked.spec, made, asked.overrides), asked.spec, asked)
 
 
-def _wrapped(named: NamedModule, spec: str, device: torch.device, half: bool) -> ModuleNetwork:
-    return from_module(named.module, spec, named.labels, named.input_spec, device, half)
+def _is_embedded(spec: str) -> bool:
+    return spec == "embedded" or spec.startswith("embedded:")
+
+
+def _is_folder(spec: str) -> bool:
+    return bool(spec) and Path(spec).expanduser().is_dir()
+
+
+def _is_factory(spec: str) -> bool:
+    return _FACTORY.fullmatch(spec) is not None and not Path(spec).is_file()
+
+
+def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
+    return from_module(named.module, name, named.labels, named.input_spec, asked.device, asked.precision)
 
 
 def from_module(
@@ -160,3 +233,62 @@ def _checked(network: SegmentationNetwork, spec: str, wishes: Overrides) -> Segm
     if maps.features is not None:
         check_features(maps.features[None], maps.logits[None], network.name)
     return network
+
+
+LOADERS: tuple[Loader, ...] = (
+    Loader(
+        form="'embedded'",
+        fits=_is_embedded,
+        load=_load_compact,
+        text="the compact network shipped with the package, 11 CamVid classes, input 544×416, after entropy "
+        "maximisation",
+        labels="its own",
+    ),
+    Loader(
+        form="'embedded:NAME'",
+        fits=_is_embedded,
+        load=_load_compact,
+        text="other weights of it, `embedded:compact_camvid11` those before entropy maximisation, in "
+        "`trust_seg_ros/segmentation/weights/NAME.safetensors`",
+        labels="its own",
+    ),
+    Loader(
+        form="'hf:organisation/name'",
+        fits=lambda spec: spec.startswith("hf:"),
+        load=_load_huggingface,
+        text="a semantic-segmentation model of Hugging Face `transformers` from the local cache; "
+        "`hf:organisation/name@revision` one revision of it",
+        labels="its `id2label`",
+        needs="`pip install 'trust_seg_ros[hf]'`, and `hf download organisation/name` once",
+    ),
+    Loader(
+        form="a folder of a Hugging Face model",
+        fits=_is_folder,
+        load=_load_huggingface,
+        text="the same, saved with `save_pretrained`: `/models/segformer`",
+        labels="its `id2label`",
+        needs="`pip install 'trust_seg_ros[hf]'`",
+    ),
+    Loader(
+        form="a .safetensors file of trust-seg train or finetune",
+        fits=lambda spec: is_compact_file(Path(spec).expanduser()),
+        load=_load_compact,
+        text="weights of the compact network: `/runs/ood/weights.safetensors` ([finetune.md](finetune.md))",
+        labels="camvid11, or you name them",
+    ),
+    Loader(
+        form="a .pt2, .ts, .torchscript or .pt file",
+        fits=lambda spec: Path(spec).suffix in _PROGRAMS,
+        load=load_file,
+        text="a network written by `torch.export.save` (`/models/net.pt2`), or a TorchScript program",
+    ),
+    Loader(
+        form="'package.module:callable'",
+        fits=_is_factory,
+        load=_load_factory,
+        text="a Python factory",
+        labels="the module's `labels`, or you name them",
+        needs="the package on `PYTHONPATH`",
+    ),
+)
+"""Every way to name a network; the first one that fits is taken."""

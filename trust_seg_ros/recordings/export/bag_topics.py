@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trust_seg_ros.messages.outputs import OUTPUTS
-from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DETECTIONS, IMAGE, LABELS
+from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE, LABELS
 
 LABEL_INFO, SEGMENTS = "label_info", "segments"
 DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
-_TYPES = dict.fromkeys(OUTPUTS, IMAGE) | {SEGMENTS: DETECTIONS, LABEL_INFO: LABELS}
+_TYPES = {name: output.type for name, output in OUTPUTS.items()} | {LABEL_INFO: LABELS}
 _TELLING = ("segmentation", SEGMENTS, LABEL_INFO)  # a camera driver may have a topic "overlay", but none of these
 _MOST_HEADERS = 1000
 

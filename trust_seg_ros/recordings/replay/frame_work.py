@@ -14,7 +14,7 @@ from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.messages.image_bytes import peek_header, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.label_info import LabelInfo
-from trust_seg_ros.messages.outputs import GRADIENT, OUTPUTS, wanted
+from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
@@ -83,9 +83,9 @@ class FrameWork:
     ) -> None:
         self._pipeline, self._options, self._type = pipeline, options, type_name
         self._memory = memory or CameraMemory()
-        lacking = GRADIENT in options.topics and pipeline.unavailable(f"gradient_{options.gradient_label}")
-        self.topics = tuple(t for t in options.topics if not (lacking and t == GRADIENT))
-        self.unfilled = f"gradient is not written: {lacking}" if lacking else ""
+        lacking = unfillable(options.topics, pipeline.unavailable, options.gradient_label)
+        self.topics = tuple(topic for topic in options.topics if topic not in lacking)
+        self.unfilled = "; ".join(f"{topic} is not written: {reason}" for topic, reason in lacking.items())
         self._fields = MessageOptions.of(pipeline.labels.names, pipeline.labels.palette, options)
         self._wanted = wanted(self.topics, options.gradient_label)
         if options.pictures or options.segments:

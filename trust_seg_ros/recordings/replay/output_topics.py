@@ -21,7 +21,7 @@ LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS
 @lru_cache(maxsize=256)  # every chunk asks, and types take milliseconds to describe
 def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
     """Name of the output -> its topic in the bag of one camera."""
-    types = {name: DETECTIONS if name == "segments" else IMAGE for name in OUTPUTS} | {LABELS_TOPIC: LABELS}
+    types = {name: output.type for name, output in OUTPUTS.items()} | {LABELS_TOPIC: LABELS}
     store = type_store()
     return {
         name: BagTopic(
