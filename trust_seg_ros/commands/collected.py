@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--segment-scores, --features and --class-input: which metrics of the table meta models use; returns their group."""
+    """--segment-scores, --features and --class-input: which metrics meta models use; returns their group."""
     group = parser.add_argument_group("meta models")
     group.add_argument(
         "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"

@@ -259,7 +259,7 @@ LOADERS: tuple[Loader, ...] = (
         text="a semantic-segmentation model of Hugging Face `transformers` from the local cache; "
         "`hf:organisation/name@revision` one revision of it",
         labels="its `id2label`",
-        needs="`pip install 'trust_seg_ros[hf]'`, and `hf download organisation/name` once",
+        needs='`pip install "transformers>=4.40,<6"`, and `hf download organisation/name` once',
     ),
     Loader(
         form="a folder of a Hugging Face model",
@@ -267,7 +267,7 @@ LOADERS: tuple[Loader, ...] = (
         load=_load_huggingface,
         text="the same, saved with `save_pretrained`: `/models/segformer`",
         labels="its `id2label`",
-        needs="`pip install 'trust_seg_ros[hf]'`",
+        needs='`pip install "transformers>=4.40,<6"`',
     ),
     Loader(
         form="a .safetensors file of trust-seg train or finetune",

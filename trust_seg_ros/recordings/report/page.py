@@ -17,8 +17,8 @@ from typing import Any
 from trust_seg_ros.recordings.replay.records import Drive
 from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, timeline
 from trust_seg_ros.recordings.report.errors import ReportError
-from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.support.libraries import how_to_install
+from trust_seg_ros.support.resumable import whole_file
 
 SCRIPTS = ("plots.js", "timeline.js", "viewer.js", "classes.js", "report.js")
 """The page's own scripts, in the order in which they run."""
