@@ -22,7 +22,7 @@ from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.perturbation import pass_cost, perturbation_score, predicted_ms
 from trust_seg_ros.uncertainty.perturbation_passes import add_noise
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import KINDS, STATISTICS, PerturbationSettings
 from trust_seg_ros.uncertainty.perturbation_sums import PassSums
 
 CASES = (((360, 480), (104, 136), 11), ((360, 480), (90, 120), 11), ((1024, 2048), (256, 512), 19))
@@ -85,7 +85,7 @@ def bench_sums(console: Console, rounds: int) -> None:
 def bench_scores(console: Console, rounds: int, k: int) -> None:
     network = load_network()
     image = np.random.default_rng(0).integers(0, 256, (360, 480, 3), np.uint8)
-    settings = {kind: PerturbationSettings(kind, passes=k) for kind in PERTURBATION_SCORES}  # type: ignore[arg-type]
+    settings = {kind: PerturbationSettings(kind, passes=k) for kind in KINDS}
     ways: dict[str, Callable[[], object]] = {"one pass": lambda: network.infer(image)}
     ways["noise of a pass"] = lambda: add_noise(image, 4.0, 0)
     ways |= {kind: lambda s=s: perturbation_score(network, image, s) for kind, s in settings.items()}

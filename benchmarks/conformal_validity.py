@@ -203,7 +203,8 @@ def of_image(image: np.ndarray, truth: np.ndarray, network, meta, judge) -> Iter
     from trust_seg_ros.meta.features import required_set
     from trust_seg_ros.meta.ood_judge import fitted_threshold
     from trust_seg_ros.segments import segment_table
-    from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+    from trust_seg_ros.uncertainty.frame_scores import FrameScores
+    from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
     answer = network.infer(image)
     maps = uncertainty.uncertainty_maps(answer)

@@ -18,7 +18,6 @@ from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
-from trust_seg_ros.uncertainty.score_names import STANDARDIZED
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 
@@ -178,10 +177,10 @@ def calibration(pipeline):
 def test_class_statistics_come_from_the_calibration(pipeline, calibration, image, tmp_path):
     calibration.save(tmp_path / "calibration.json")
     loaded = TrustPipeline.load(PipelineSettings(device="cpu", calibration=str(tmp_path / "calibration.json")))
-    result = loaded(Frame(image), wanted=Wanted(scores=(STANDARDIZED,)))
+    result = loaded(Frame(image), wanted=Wanted(scores=("standardized_max_logit",)))
     logits = pipeline.network.infer(image)
     expected = standardized_max_logit(logits, result.maps.classes, calibration.class_statistics)
-    assert torch.allclose(result.scores[STANDARDIZED], expected, atol=1e-5)
+    assert torch.allclose(result.scores["standardized_max_logit"], expected, atol=1e-5)
 
 
 def test_a_calibration_of_another_network_or_a_missing_one_is_refused(pipeline, calibration, tmp_path):

@@ -14,9 +14,10 @@ from trust_seg_ros.thresholds.in_force import PolicyRefusedError
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
-from trust_seg_ros.uncertainty.frame_scores import FrameScores, score_range
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.perturbation import perturbation_score
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, score_range
 
 FLAGS = Wanted(segments=False, ood=False)
 

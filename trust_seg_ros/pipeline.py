@@ -25,11 +25,18 @@ from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
 from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl, ThresholdMemory
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores, PerturbedScores
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.perturbed_network import PerturbedNetwork
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
+from trust_seg_ros.uncertainty.score_names import (
+    GRADIENT_SCORES,
+    IN_LOGARITHMS,
+    PERTURBATION_SCORES,
+    SOFTMAX_SCORES,
+    find_score,
+)
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
@@ -157,8 +164,11 @@ class TrustPipeline:
 
         Only an answer tells. That of the warm-up is remembered; without one, a small made-up image is shown to it. A
         perturbation score, with the dropout of ``perturbation``, is tried on a small image when first asked about.
+
+        Raises:
+            SettingError: no such score.
         """
-        if name in PERTURBATION_SCORES:
+        if not find_score(name).single_pass:
             return self._perturbed.unavailable(name, perturbation or ThresholdSettings().perturbation)
         if self._missing is None:
             self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()

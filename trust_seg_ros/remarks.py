@@ -9,7 +9,7 @@ from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
-from trust_seg_ros.uncertainty.frame_scores import beyond_range
+from trust_seg_ros.uncertainty.score_names import beyond_range
 
 
 def remarks(

@@ -24,7 +24,7 @@ from trust_seg_ros.segments import apply_ignore, segment_table, targets
 from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.uncertainty import uncertainty_maps
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 
 @pytest.fixture(scope="module")

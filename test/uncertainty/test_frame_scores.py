@@ -20,10 +20,11 @@ from trust_seg_ros.uncertainty import (
     uncertainty_maps,
 )
 from trust_seg_ros.uncertainty.errors import StatisticsNeededError
-from trust_seg_ros.uncertainty.frame_scores import FrameScores, beyond_range, score_range
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES, STANDARDIZED
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, SCORES, SOFTMAX_SCORES, beyond_range, score_range
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
+STANDARDIZED = "standardized_max_logit"
 ANSWER = answer(5, 8, 6, 7, (12, 21), bias=True)
 BARE = replace(ANSWER, features=None, classifier=None)
 PROBABILITIES = replace(BARE, logits=ANSWER.logits.log_softmax(0), raw=False)

@@ -19,7 +19,7 @@ from trust_seg_ros.uncertainty.perturbation import (
 )
 from trust_seg_ros.uncertainty.perturbation_passes import add_noise, perturbed_passes, scaled_size
 from trust_seg_ros.uncertainty.perturbation_reference import reference_statistics
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import KINDS, STATISTICS, PerturbationSettings
 
 SIZE = (72, 96)
 
@@ -52,7 +52,7 @@ class Plain:
         pass
 
 
-@pytest.mark.parametrize("kind", PERTURBATION_SCORES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_statistics_are_those_of_the_passes(network, image, kind):
     settings = PerturbationSettings(kind, passes=3)
     maps = perturbation_maps(network, image, settings)
@@ -70,7 +70,7 @@ def test_statistics_are_those_of_the_passes(network, image, kind):
     assert maps.faulty_pixels == 0
 
 
-@pytest.mark.parametrize("kind", PERTURBATION_SCORES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_the_score_is_the_statistic_of_the_settings(network, image, kind, statistic):
     settings = PerturbationSettings(kind, passes=2, statistic=statistic)

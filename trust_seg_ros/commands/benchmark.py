@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.commands.benchmark_choices import ALL, check, chosen_look, chosen_plan, is_file
+from trust_seg_ros.commands.benchmark_choices import check, chosen_look, chosen_plan, is_file
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import (
     add_gradient_arguments,
@@ -15,6 +15,7 @@ from trust_seg_ros.commands.data_options import (
     add_network_arguments,
     network_settings,
 )
+from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.meta.choices import FEATURES_HELP
 from trust_seg_ros.support.bars import stage_bars
@@ -56,21 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test", help="of LostAndFound (default: %(default)s)")
     add_keep_going_argument(parser)
     scores = parser.add_argument_group("scores")
-    scores.add_argument(
-        "--score",
-        nargs="+",
-        default=[ALL],
-        metavar="NAME",
-        help="entropy, margin, variation_ratio, max_logit, energy, standardized_max_logit, gradient_onehot, "
-        "gradient_uniform, or all that the network can give (default: all)",
-    )
+    add_score_argument(scores)
     add_gradient_arguments(scores)
-    scores.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="FILE",
-        help="of trust-seg calibrate: what standardized_max_logit needs (default: none)",
-    )
+    add_file_argument(scores, "--calibration", "of trust-seg calibrate: what {scores} needs (default: none)")
     scores.add_argument(
         "--threshold",
         nargs="+",

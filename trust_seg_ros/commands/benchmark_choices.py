@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_folder
+from trust_seg_ros.commands.score_options import ALL, check_scores
 from trust_seg_ros.evaluation.errors import AnomalyError
+from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.evaluation.anomaly.study import Plan
     from trust_seg_ros.meta.ood import OodModel
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-
-ALL = "all"
 
 
 def is_file(meta: str) -> bool:
@@ -62,9 +62,7 @@ def chosen_look(
 
     statistics = class_statistics(args.calibration, network.name, network.labels.names)
     chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
-    unknown = [score for score in args.score if score not in (ALL, *SCORES)]
-    if unknown:
-        raise AnomalyError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    check_scores(args.score, AnomalyError)
     gradient = gradient_settings(args)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
     if model is not None:
@@ -114,7 +112,9 @@ def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) ->
     for word in args.threshold:
         name, equals, value = word.rpartition("=")
         if equals and name not in scores:
-            raise AnomalyError(f"--threshold {word}: {name!r} is not among the scores {', '.join(scores)}")
+            raise AnomalyError(
+                f"--threshold {word}: {name!r} is not among the scores {', '.join(scores)}{did_you_mean(name, scores)}"
+            )
         for score in (name,) if equals else scores:
             found[score] = value if value in ("best", "fit") else _number(word, value)
     if "fit" in found.values() and args.fit_on is None:

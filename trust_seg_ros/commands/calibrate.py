@@ -18,6 +18,7 @@ from trust_seg_ros.commands.data_options import (
     network_settings,
     open_split,
 )
+from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
@@ -53,20 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
     add_keep_going_argument(parser)
     scores = parser.add_argument_group("pixel scores")
-    scores.add_argument(
-        "--score",
-        nargs="+",
-        default=["entropy", "margin"],
-        metavar="NAME",
-        help="scores to make curves of: entropy, margin, variation_ratio, max_logit, energy, standardized_max_logit, "
-        "gradient_onehot, gradient_uniform, or all that the network can give (default: entropy margin)",
-    )
-    scores.add_argument(
+    add_score_argument(scores, ("entropy", "margin"), before="scores to make curves of: ")
+    add_file_argument(
+        scores,
         "--statistics",
-        type=Path,
-        metavar="FILE",
-        help="take the class statistics of standardized_max_logit from this calibration, for example of the images the "
-        "network was trained on",
+        "take the class statistics of {scores} from this calibration, for example of the images the network was "
+        "trained on",
     )
     add_gradient_arguments(scores)
     shown = parser.add_argument_group("thresholds shown at the end; the file serves any")
@@ -149,10 +142,10 @@ def _passed(
 
     from trust_seg_ros.commands.collect_progress import collection_bar
     from trust_seg_ros.fitting.calibrate_pass import add_labelled, add_unknown, class_statistics
-    from trust_seg_ros.uncertainty.score_names import STANDARDIZED
+    from trust_seg_ros.uncertainty.score_names import scores_that_need
 
     splits = " + ".join(args.split)
-    if STANDARDIZED in plan.scores and plan.statistics is None:
+    if plan.statistics is None and set(plan.scores) & set(scores_that_need("calibration")):
         with collection_bar(console, f"class statistics of {splits}") as progress:
             plan = replace(plan, statistics=class_statistics(plan, folders, progress))
     calibrator = plan.calibrator()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_file
+from trust_seg_ros.commands.score_options import ALL, check_scores
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
     from trust_seg_ros.thresholds.calibration import Calibration
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-
-ALL = "all"
 
 
 def check(args: argparse.Namespace) -> None:
@@ -114,9 +113,7 @@ def _scores(
     from trust_seg_ros.thresholds.calibration import CalibrationError
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    unknown = [name for name in wanted if name not in (ALL, *SCORES)]
-    if unknown:
-        raise CalibrationError(f"--score {unknown[0]}: choose from {', '.join(SCORES)}, or all")
+    check_scores(wanted, CalibrationError)
     missing = missing_scores(network, gradient)
     for name in wanted:
         if name in missing:
@@ -129,6 +126,8 @@ def _scores(
 
 def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) -> list[str]:
     """What somebody who uses the thresholds should know."""
+    from trust_seg_ros.uncertainty.score_names import scores_that_need
+
     notes = []
     meta = plan.meta
     if meta is not None:
@@ -142,7 +141,8 @@ def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) ->
     elif found.scores:
         notes.append("no meta model of this network, so no thresholds on P(false positive); trust-seg fit makes one")
     if found.class_statistics is None:
-        notes.append("the network gives probabilities, no raw logits: no class statistics, no standardized_max_logit")
+        scores = ", ".join(scores_that_need("calibration"))
+        notes.append(f"the network gives probabilities, no raw logits: no class statistics, no {scores}")
     elif found.class_statistics.pooled:
         names = ", ".join(found.class_names[k] for k in found.class_statistics.pooled)
         notes.append(f"too few pixels are predicted as {names}: they get the statistics of all classes together")

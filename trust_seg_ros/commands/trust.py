@@ -14,8 +14,9 @@ from trust_seg_ros.commands.data_options import (
     network_settings,
     open_split,
 )
+from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
-from trust_seg_ros.commands.trust_choices import ALL, check, chosen_look, chosen_watch, dropped
+from trust_seg_ros.commands.trust_choices import check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions
 from trust_seg_ros.support.bars import stage_bars
 
@@ -70,14 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "only for what is new",
     )
     judging = parser.add_argument_group("scores, policies, calibration")
-    judging.add_argument(
-        "--score",
-        nargs="+",
-        default=[ALL],
-        metavar="NAME",
-        help="pixel scores, for example entropy, margin, max_logit; all that the network can give in one pass; and "
-        "mc_dropout, input_noise, input_scale of many passes, e.g. input_noise or input_noise:entropy (default: all)",
-    )
+    add_score_argument(judging, passes=True)
     judging.add_argument(
         "--policy",
         nargs="+",
@@ -93,15 +87,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="half, drive or the name of another split, see below; several: each for itself (default: half)",
     )
     judging.add_argument("--runs", type=int, default=10, metavar="N", help="draws of half (default: %(default)s)")
-    judging.add_argument(
+    add_file_argument(
+        judging,
         "--calibration",
-        type=Path,
-        metavar="FILE",
-        help="of trust-seg calibrate, for the class statistics of standardized_max_logit; policies calibrate "
-        "themselves on the images above",
+        "of trust-seg calibrate, for the class statistics of {scores}; policies calibrate themselves on the images "
+        "above",
     )
     add_gradient_arguments(judging)
-    judging.add_argument("--passes", type=int, metavar="K", help="of mc_dropout, input_noise, input_scale (default: 8)")
+    judging.add_argument("--passes", type=int, metavar="K", help="of scores of many passes (default: 8)")
     judging.add_argument("--noise", type=float, metavar="SIGMA", help="of input_noise, in grey levels (default: 4)")
     judging.add_argument(
         "--dropout",

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_folder
+from trust_seg_ros.commands.score_options import ALL
 from trust_seg_ros.evaluation.errors import TrustStudyError
+from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.trust.monitor import Watch
     from trust_seg_ros.evaluation.trust.passes import Look
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
-ALL = "all"
-
 
 def check(args: argparse.Namespace) -> None:
     """Say before the work, not after it, what cannot be done."""
     from trust_seg_ros.evaluation.trust.perturbed import split_name
     from trust_seg_ros.evaluation.trust.policy_words import parse_policy
-    from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
-    from trust_seg_ros.uncertainty.score_names import SCORES
+    from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
     check_out_folder(args.out.expanduser(), TrustStudyError)
     if args.runs < 1:
@@ -35,6 +34,7 @@ def check(args: argparse.Namespace) -> None:
         elif score not in (ALL, *SCORES):
             raise TrustStudyError(
                 f"--score {score}: choose from {', '.join(SCORES)}, all, {', '.join(PERTURBATION_SCORES)}"
+                f"{did_you_mean(score, PIXEL_SCORES)}"
             )
     for word in args.policy:
         parse_policy(word)

@@ -14,9 +14,9 @@ from trust_seg_ros.thresholds.curves import RecallCurve
 from trust_seg_ros.thresholds.shift import frame_mean
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, score_range
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
 
 DEFAULT_SCORES = ("entropy", "margin")
@@ -57,7 +57,7 @@ class Calibrator:
     def __post_init__(self) -> None:
         q = len(self.class_names)
         self._builder: StatisticsBuilder | None = StatisticsBuilder(q) if self.statistics is None else None
-        self._curves = {name: _ScoreCurves(name in SOFTMAX_SCORES, q) for name in self.scores}
+        self._curves = {name: _ScoreCurves(_in_unit_range(name, q, self.gradient), q) for name in self.scores}
         self._segments, self._objects = _Values(), _Values()
 
     def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray, place: int | None = None) -> bool:
@@ -169,6 +169,11 @@ class _Values:
         """(n,) probability, wrong, number of the image."""
         p, wrong = (np.concatenate(part) for part in zip(*self._parts, strict=True))
         return p, wrong, np.repeat(np.arange(self.images), [len(part) for part, _ in self._parts])
+
+
+def _in_unit_range(name: str, classes: int, gradient: GradientSettings) -> bool:
+    low, high = score_range(name, classes, gradient)
+    return low >= 0.0 and high <= 1.0
 
 
 class _ScoreCurves:

@@ -24,8 +24,9 @@ from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, FrameScores
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
 
 Progress = Callable[[int, int], None]

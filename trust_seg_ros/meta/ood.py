@@ -18,6 +18,8 @@ from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
+from trust_seg_ros.uncertainty.errors import SettingError
+from trust_seg_ros.uncertainty.score_names import find_score
 
 FORMAT = "trust_seg_ros/ood-meta-model"
 VERSION = 1
@@ -226,12 +228,12 @@ def load_ood_model(path: str | Path) -> OodModel:
             np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),
             json_parts.part(data, "network", str),
             json_parts.texts(data, "classes"),
-            json_parts.part(data, "score", str),
+            find_score(json_parts.part(data, "score", str)).name,
             json_parts.number(data, "threshold"),
             json_parts.part({"summary": {}, **data}, "summary", dict),
             _image_sizes(data),
         )
-    except (MetaModelError, json_parts.JsonError) as error:
+    except (MetaModelError, SettingError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
 
 

@@ -14,7 +14,7 @@ from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, GradientSettings, Scale
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, find_score
 
 _CLASS_ONLY = FeatureSet(maps=())
 """Sizes and mean class probabilities: what naming a segment takes."""
@@ -96,7 +96,7 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     fitted = _fitted_gradient(model).get("scale", "norm")
     if model.score not in GRADIENT_SCORES or gradient.scale == fitted:
         return model.threshold
-    sign = gradient.sign(model.score.removeprefix("gradient_"))  # type: ignore[arg-type]
+    sign = find_score(model.score).sign(gradient)
     size = sign * model.threshold
     if fitted == "log":
         return sign * (math.exp(size) if size < math.log(FLOAT32_MAX) else FLOAT32_MAX)

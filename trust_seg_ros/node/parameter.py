@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.nearest import did_you_mean
 
 Value = bool | int | float | str | list[float]
 
@@ -75,7 +77,10 @@ class Parameter:
         """
         converted = self._convert(value)
         if converted is None or not self._in_range(converted):
-            raise ParameterError(f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}")
+            raise ParameterError(
+                f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}"
+                f"{did_you_mean(value, self.choices)}"
+            )
         return converted
 
     def _convert(self, value: Any) -> Value | None:
@@ -99,6 +104,12 @@ class Parameter:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         return math.isfinite(value) and low <= value <= high
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as code in a sentence: ```a`, `b` and `c```."""
+    *most, last = (f"`{name}`" for name in names)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _numbers(value: Any) -> list[float] | None:

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, ParameterError
+from trust_seg_ros.node.parameter import (
+    AT_ACTIVATE,
+    AT_CONFIGURE,
+    AT_START,
+    NEXT_FRAME,
+    Parameter,
+    ParameterError,
+    listed,
+)
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
+from trust_seg_ros.uncertainty.score_names import scores_that_need
 
 __all__ = ["AT_ACTIVATE", "AT_CONFIGURE", "AT_START", "BY_NAME", "NEXT_FRAME", "TABLE", "Parameter", "ParameterError"]
 
@@ -39,7 +48,7 @@ TABLE: tuple[Parameter, ...] = (
         "calibration",
         "",
         "File of `trust-seg calibrate` for this network; empty: none. The policies `target_recall` and `conformal`, "
-        "the shift monitor and the score `standardized_max_logit` need one.",
+        f"the shift monitor and the score {listed(scores_that_need('calibration'))} need one.",
         AT_CONFIGURE,
     ),
     Parameter("device", "auto", "Where the network runs: `auto`, `cpu`, `cuda`, `cuda:1`, …", AT_CONFIGURE),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter
+from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter, listed
 from trust_seg_ros.thresholds.policy_settings import ON_SHIFT
 from trust_seg_ros.thresholds.settings import TARGET_POLICIES
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
-from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, SCORES
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
 _MAX_SCORE = 1e6
 """Thresholds are limited to it; no logit, energy or logarithm comes near."""
@@ -56,9 +56,9 @@ _PIXEL = (
     Parameter(
         "thresholds.pixel_score",
         "entropy",
-        "Score that the pixel threshold acts on; one that the configured network cannot give is refused. The last "
-        "three ask the network `perturbation.passes` times more. `~/label_info` holds the threshold on `~/confidence`, "
-        "which is 1 - entropy: 0 for any other score.",
+        "Score that the pixel threshold acts on; one that the configured network cannot give is refused. "
+        f"{listed(PERTURBATION_SCORES)} ask the network `perturbation.passes` times more. `~/label_info` holds the "
+        "threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
         choices=PIXEL_SCORES,
     ),
     _quantile("thresholds.pixel_", 0.95, "image"),

@@ -14,9 +14,8 @@ from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 FORMAT = "trust_seg_ros/calibration"

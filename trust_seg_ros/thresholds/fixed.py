@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.nearest import did_you_mean
 from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, SCORES
 
 
@@ -69,4 +70,4 @@ def check_scores(pixel_score: str, ood_score: str) -> None:
     """
     for what, name, known in (("pixel_score", pixel_score, PIXEL_SCORES), ("ood_score", ood_score, SCORES)):
         if name not in known:
-            raise ThresholdError(f"{what} = {name!r}: expected one of {', '.join(known)}")
+            raise ThresholdError(f"{what} = {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}")

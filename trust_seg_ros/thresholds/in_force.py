@@ -17,7 +17,7 @@ from trust_seg_ros.thresholds.settings import ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowMemory, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.types import ShiftState
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration

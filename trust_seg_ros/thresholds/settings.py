@@ -9,7 +9,8 @@ from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds, check_sco
 from trust_seg_ros.thresholds.policies import PerImage
 from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
 from trust_seg_ros.thresholds.shift import ShiftSettings
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {
     "pixel": POLICIES,

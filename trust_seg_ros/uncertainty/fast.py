@@ -1,4 +1,4 @@
-"""Per-pixel maps on the CPU: straight from low-resolution logits, never holding the upsampled ones.
+"""Per-pixel maps and scores of raw logits on the CPU: from low-resolution logits, never holding the upsampled ones.
 
 The image is cut into bands of rows, which worker threads take one after the other. Within a band, tiles of columns are
 small enough for the cache: the two low-resolution rows around an output row are resized horizontally once, and every
@@ -77,6 +77,28 @@ def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None
     run_bands(band, height, threads)
 
 
+def fill_scores(
+    logits: np.ndarray, out: np.ndarray, *, energy: bool, temperature: float = 1.0, threads: int | None = None
+) -> None:
+    """Write -max l or, with ``energy``, -T logsumexp(l / T) of the upsampled logits.
+
+    Args:
+        logits: (q, h, w) float32, finite, C-contiguous, *already divided by T*.
+        out: (H, W) float32, overwritten.
+        energy: which of the two.
+        temperature: T.
+        threads: how many threads work; None for one per core, at most 8.
+    """
+    height, width = out.shape
+    rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
+    tile = tile_width(logits.shape[0], width)
+
+    def band(first: int, last: int) -> None:
+        _logit_scores_band(logits, *rows, *columns, first, last, tile, energy, np.float32(-temperature), out)
+
+    run_bands(band, height, threads)
+
+
 def tile_width(classes: int, width: int) -> int:
     """Columns to work on at a time."""
     return min(width, max(64, TILE_BYTES // (8 * classes) // 64 * 64))
@@ -119,11 +141,48 @@ def _maps_band(
             hold_rows(logits, top[y], bottom[y], start, stop, left, right, weight, rows, held)
             upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
             two_largest(upper, lower, mix[y], n, best, second, index)
-            sums(q, upper, lower, mix[y], n, best, total, moment)
+            _sums(q, upper, lower, mix[y], n, best, total, moment)
             # two steps, row then columns: numba then knows that the result is contiguous
             e, d, v = entropy[y][start:stop], margin[y][start:stop], variation[y][start:stop]
             _scores(q, best, second, total, moment, e, d, v)
             _store_classes(index, classes[y][start:stop])
+
+
+@jit
+def _logit_scores_band(
+    logits: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    mix: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    weight: np.ndarray,
+    first: int,
+    last: int,
+    tile: int,
+    energy: bool,
+    factor: np.float32,
+    out: np.ndarray,
+) -> None:
+    """Rows first .. last - 1 of one score."""
+    q = logits.shape[0]
+    rows = tile_rows(q, tile)
+    best, second = np.empty(tile, np.float32), np.empty(tile, np.float32)
+    total, moment = np.empty(tile, np.float32), np.empty(tile, np.float32)
+    index = np.empty(tile, np.int32)
+    for start in range(0, left.shape[0], tile):
+        stop = min(start + tile, left.shape[0])
+        n = stop - start
+        held = np.full(2, -1, np.int64)
+        for y in range(first, last):
+            hold_rows(logits, top[y], bottom[y], start, stop, left, right, weight, rows, held)
+            upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
+            two_largest(upper, lower, mix[y], n, best, second, index)
+            if energy:
+                _sums(q, upper, lower, mix[y], n, best, total, moment)
+            target = out[y][start:stop]
+            for x in range(n):
+                target[x] = factor * (best[x] + (log_positive(total[x]) if energy else np.float32(0.0)))
 
 
 @jit
@@ -168,7 +227,7 @@ def two_largest(
 
 
 @jit(fastmath=CONTRACT)
-def sums(
+def _sums(
     q: int,
     upper: np.ndarray,
     lower: np.ndarray,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from trust_seg_ros.support.nearest import did_you_mean
 from trust_seg_ros.uncertainty.errors import SettingError
-
-PERTURBATION_SCORES = ("mc_dropout", "input_noise", "input_scale")
-"""Kinds of perturbation; the names of the scores."""
-STATISTICS = ("entropy", "mutual_information", "vote_variation")
-"""What is taken from the passes, see ``reference_statistics``."""
-MOST_PASSES = 255
 
 Kind = Literal["mc_dropout", "input_noise", "input_scale"]
 Statistic = Literal["entropy", "mutual_information", "vote_variation"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of perturbation; the names of their scores."""
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+"""What is taken from the passes, see ``reference_statistics``."""
+MOST_PASSES = 255
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PerturbationSettings:
     batch: int = 4
 
     def __post_init__(self) -> None:
-        _one_of("kind", self.kind, PERTURBATION_SCORES)
+        _one_of("kind", self.kind, KINDS)
         _one_of("statistic", self.statistic, STATISTICS)
         _whole("passes", self.passes, 2, MOST_PASSES)
         _whole("seed", self.seed, 0, None)
@@ -84,7 +84,7 @@ class PerturbationSettings:
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise SettingError(f"{name} is {value!r}; choose one of: {', '.join(known)}")
+        raise SettingError(f"{name} is {value!r}; choose one of: {', '.join(known)}{did_you_mean(value, known)}")
 
 
 def _whole(name: str, value: object, least: int, most: int | None) -> None:

@@ -10,10 +10,10 @@ import torch
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
-from trust_seg_ros.uncertainty.frame_scores import PerturbedScores
 from trust_seg_ros.uncertainty.perturbation import check_perturbation, perturbation_score
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.perturbation_sums import PassSums
+from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
 
 
 class PerturbedNetwork:
@@ -27,7 +27,7 @@ class PerturbedNetwork:
         """Why the network cannot be perturbed so; None when it can. Any thread may ask where any may infer.
 
         Args:
-            kind: one of ``PERTURBATION_SCORES``; that of the settings counts for nothing.
+            kind: one of ``KINDS``; that of the settings counts for nothing.
             settings: whether there is a ``dropout``.
 
         Raises:

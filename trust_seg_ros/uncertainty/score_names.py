@@ -1,26 +1,49 @@
-"""Anomaly scores by name: what ``ood.score`` and ``trust-seg benchmark --score`` may be."""
+"""Pixel scores by name: which there are, the map of one, and what range it has."""
 
 from __future__ import annotations
 
 import torch
 
+from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES
-from trust_seg_ros.uncertainty.scores import energy, max_logit
-from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
+from trust_seg_ros.uncertainty.pixel_score import Need, PerturbedScores, PixelScore, ScoreInput
+from trust_seg_ros.uncertainty.registry import SCORE_ROWS
+from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
-SOFTMAX_SCORES = ("entropy", "margin", "variation_ratio")
+SOFTMAX_SCORES = tuple(row.name for row in SCORE_ROWS if row.held)
 """Scores that ``UncertaintyMaps`` holds already."""
-LOGIT_SCORES = ("max_logit", "energy")
-STANDARDIZED = "standardized_max_logit"
-"""Needs class statistics of the network besides."""
-GRADIENT_SCORES = ("gradient_onehot", "gradient_uniform")
-SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, STANDARDIZED, *GRADIENT_SCORES)
+LOGIT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "logits")
+GRADIENT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "gradient")
+"""Scores that depend on ``GradientSettings``."""
+SCORES = tuple(row.name for row in SCORE_ROWS if row.single_pass)
 """All names of scores of a single pass, those that every network can give first."""
+PERTURBATION_SCORES = tuple(row.name for row in SCORE_ROWS if not row.single_pass)
+"""Scores of perturbed passes, which ask the network several times more; they flag pixels only."""
 PIXEL_SCORES = (*SCORES, *PERTURBATION_SCORES)
-"""What may flag pixels: those of perturbed passes, too, which ask the network several times more."""
+"""All names."""
+
+IN_LOGARITHMS = GradientSettings(scale="log")
+"""Gradient norms as thresholds and averages want them, see docs/methods/gradient.md."""
+
+_ROWS = {row.name: row for row in SCORE_ROWS}
+
+
+def find_score(name: str) -> PixelScore:
+    """The row of a score.
+
+    Raises:
+        SettingError: no such score; the text lists all and names the nearest.
+    """
+    if name not in _ROWS:
+        raise SettingError(unknown("score", name, PIXEL_SCORES))
+    return _ROWS[name]
+
+
+def scores_that_need(need: Need) -> tuple[str, ...]:
+    """Names of the scores that need something."""
+    return tuple(row.name for row in SCORE_ROWS if need in row.needs)
 
 
 def score_map(
@@ -29,16 +52,18 @@ def score_map(
     maps: UncertaintyMaps,
     gradient: GradientSettings | None = None,
     statistics: ClassStatistics | None = None,
+    perturbed: PerturbedScores | None = None,
 ) -> torch.Tensor:
-    """One anomaly score of every pixel; higher = more likely out of distribution.
+    """One score of every pixel; higher = less trustworthy.
 
     Args:
-        name: one of ``SCORES``.
+        name: one of ``PIXEL_SCORES``.
         logit_maps: the network's answer for an image.
         maps: the maps of the same answer.
         gradient: norm and variant of the gradient scores; None = the defaults (p = 0.5, exact). They are compared and
             averaged over segments here, so ``scale="log"`` is the better choice where p is small.
         statistics: of the network, for standardized_max_logit.
+        perturbed: where perturbation scores come from; None = there are none.
 
     Returns:
         (H, W) float32 on the device of the logits; the score's maximum at faulty pixels.
@@ -48,20 +73,31 @@ def score_map(
         StatisticsNeededError: standardized_max_logit without statistics.
         RawLogitsNeededError: a score of the logits, of a network that gives probabilities only.
         FeaturesNeededError: a gradient score of a network that gives no features or no last convolution.
+        PerturbationUnavailableError: a perturbation score without ``perturbed``, or the network cannot be perturbed so.
         LogitsError, FeaturesError: the network's answer cannot be used.
     """
-    if name in SOFTMAX_SCORES:
-        return getattr(maps, name)
-    if name == "max_logit":
-        return max_logit(logit_maps)
-    if name == "energy":
-        return energy(logit_maps)
-    if name == STANDARDIZED:
-        return standardized_max_logit(logit_maps, maps.classes.to(logit_maps.logits.device), statistics)
-    if name not in GRADIENT_SCORES:
-        raise SettingError(f"no score {name!r}; choose one of: {', '.join(SCORES)}")
-    from trust_seg_ros.uncertainty.gradient import gradient_onehot, gradient_uniform
+    given = ScoreInput(logit_maps, maps, gradient or GradientSettings(), statistics, perturbed)
+    return find_score(name).function(given)
 
-    settings = gradient or GradientSettings()
-    function = gradient_onehot if name == "gradient_onehot" else gradient_uniform
-    return function(logit_maps, p=settings.p, variant=settings.variant, scale=settings.scale)
+
+def score_range(name: str, classes: int, gradient: GradientSettings = IN_LOGARITHMS) -> tuple[float, float]:
+    """Least and largest finite value that a score can have; infinite where there is no limit.
+
+    Args:
+        name: one of ``PIXEL_SCORES``.
+        classes: number q of classes.
+        gradient: of the gradient scores.
+
+    Raises:
+        SettingError: no such score.
+    """
+    return find_score(name).range(classes, gradient)
+
+
+def beyond_range(name: str, threshold: float, classes: int, gradient: GradientSettings = IN_LOGARITHMS) -> str:
+    """What a threshold outside of a score's range means, in words; "" for one inside."""
+    low, high = score_range(name, classes, gradient)
+    if low <= threshold <= high:
+        return ""
+    side, many = ("below", "every") if threshold < low else ("above", "no")
+    return f"{threshold:g} is {side} all values of {name} ({low:g} to {high:g}): {many} pixel is flagged"

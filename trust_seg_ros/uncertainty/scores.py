@@ -10,7 +10,7 @@ import torch
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import bands
 from trust_seg_ros.uncertainty.errors import RawLogitsNeededError, SettingError
-from trust_seg_ros.uncertainty.fast_scores import fill_scores
+from trust_seg_ros.uncertainty.fast import fill_scores
 from trust_seg_ros.uncertainty.logits import LARGEST, Prepared, prepare
 
 

@@ -23,8 +23,8 @@ from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 EXACT_VALUES = 12_000_000

@@ -18,8 +18,8 @@ from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_ou
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 BEST, FIT = "best", "fit"
 PROTOCOLS = ("by_image", "leave_one_out", "none")

@@ -20,8 +20,9 @@ from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import UNLABELLED, UncertaintyMaps
-from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS, missing_scores
+from trust_seg_ros.uncertainty.frame_scores import missing_scores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SAMPLED = 8

@@ -9,9 +9,11 @@ import numpy as np
 
 from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.support.nearest import did_you_mean
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.perturbation import check_perturbation, perturbation_maps
-from trust_seg_ros.uncertainty.perturbation_settings import PERTURBATION_SCORES, STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 
 @dataclass
@@ -70,7 +72,7 @@ def split_name(name: str) -> tuple[str, str]:
     if kind not in PERTURBATION_SCORES or statistic not in STATISTICS:
         raise TrustStudyError(
             f"--score {name}: expected {', '.join(PERTURBATION_SCORES)}, alone or with one of "
-            f"{', '.join(f':{s}' for s in STATISTICS)}"
+            f"{', '.join(f':{s}' for s in STATISTICS)}{did_you_mean(kind, PERTURBATION_SCORES)}"
         )
     return kind, statistic
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trust_seg_ros.evaluation.errors import TrustStudyError
+from trust_seg_ros.support.nearest import did_you_mean
 from trust_seg_ros.thresholds.policies import (
     Calibrated,
     Conformal,
@@ -90,5 +91,6 @@ def parse_policies(words: Sequence[str], scores: Sequence[str]) -> tuple[NamedPo
         if policy.score and policy.score not in scores:
             raise TrustStudyError(
                 f"--policy {policy.score}={policy.name}: that score is not judged; expected one of {', '.join(scores)}"
+                f"{did_you_mean(policy.score, scores)}"
             )
     return found

@@ -1,0 +1,86 @@
+"""Options that name pixel scores, as the registry has them, and what refuses a wrong name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from trust_seg_ros.errors import TrustSegError
+
+ALL = "all"
+
+
+class _LateHelp(argparse.Action):
+    """An option whose help is made when it is shown: the registry loads torch, which takes a second."""
+
+    def __init__(self, *args: Any, text: Callable[[], str], **options: Any) -> None:
+        self._text = text
+        super().__init__(*args, **options)
+
+    @property
+    def help(self) -> str:
+        return self._text()
+
+    @help.setter
+    def help(self, value: str | None) -> None: ...
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: object, option: object = None) -> None:
+        setattr(namespace, self.dest, values)
+
+
+def add_score_argument(
+    group: argparse._ActionsContainer, default: Sequence[str] = (ALL,), *, before: str = "", passes: bool = False
+) -> None:
+    """--score, of commands that compute pixel scores.
+
+    Args:
+        group: where it is listed.
+        default: names.
+        before: the beginning of its help.
+        passes: whether scores of several passes of the network may be named, too.
+    """
+
+    def text() -> str:
+        from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, SCORES
+
+        many = ""
+        if passes:
+            first = PERTURBATION_SCORES[0]
+            many = f"; {', '.join(PERTURBATION_SCORES)} of many passes, alone or as {first}:entropy"
+        known = f"{', '.join(SCORES)}, or all that the network can give{' in one pass' * passes}"
+        return f"{before}{known}{many} (default: {' '.join(default)})"
+
+    group.add_argument("--score", action=_LateHelp, text=text, nargs="+", default=list(default), metavar="NAME")
+
+
+def add_file_argument(group: argparse._ActionsContainer, option: str, text: str) -> None:
+    """An option that takes a file which scores need.
+
+    Args:
+        group: where it is listed.
+        option: for example "--calibration".
+        text: its help, with ``{scores}`` where the scores that need class statistics are named.
+    """
+    from pathlib import Path
+
+    def late() -> str:
+        from trust_seg_ros.uncertainty.score_names import scores_that_need
+
+        return text.format(scores=", ".join(scores_that_need("calibration")))
+
+    group.add_argument(option, action=_LateHelp, text=late, type=Path, metavar="FILE")
+
+
+def check_scores(names: Sequence[str], error: type[TrustSegError]) -> None:
+    """Refuse names that no score of a single pass has; ``all`` is one.
+
+    Raises:
+        TrustSegError: of the type ``error``; the text lists the names and the nearest.
+    """
+    from trust_seg_ros.support.nearest import did_you_mean
+    from trust_seg_ros.uncertainty.score_names import SCORES
+
+    for name in names:
+        if name not in (ALL, *SCORES):
+            raise error(f"--score {name}: choose from {', '.join(SCORES)}, or all{did_you_mean(name, SCORES)}")
