@@ -1,19 +1,32 @@
-"""``config/trust_seg.yaml`` and ``docs/parameters.md`` from the parameter table.
+"""``config/trust_seg.yaml``, ``docs/parameters.md`` and the table of scores in ``docs/topics.md``.
 
-``python -m trust_seg_ros.node.reference`` writes both; a test compares them.
+``python -m trust_seg_ros.node.reference`` writes them all; tests compare.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from textwrap import wrap
 
 from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, Value
 from trust_seg_ros.node.parameters import TABLE
+from trust_seg_ros.uncertainty.pixel_score import Need, PixelScore
+from trust_seg_ros.uncertainty.registry import SCORE_ROWS
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 COMMAND = "python -m trust_seg_ros.node.reference"
+SCORES_BEGIN = f"<!-- scores: made by `{COMMAND}` -->"
+SCORES_END = "<!-- end of scores -->"
 
+_CLASSES = 19
+_NEEDS: dict[Need, str] = {
+    "raw logits": "raw logits",
+    "features": "features: a network whose last layer is a plain convolution",
+    "calibration": "a `calibration` file",
+    "passes": "K further passes of the network; flags pixels only",
+}
 _WHEN = {
     AT_START: "fixed at start",
     AT_CONFIGURE: "next configure",
@@ -71,10 +84,46 @@ def markdown_text() -> str:
     )
 
 
+def score_table() -> str:
+    """What each pixel score is, its range as the node computes it, and what it takes."""
+    rows = ["| score | what it is | range | needs |", "|---|---|---|---|"]
+    for score in SCORE_ROWS:
+        needs = " and ".join(_NEEDS[need] for need in score.needs)
+        rows.append(f"| `{score.name}` | {score.text} | {_span(score)} | {needs} |")
+    return "\n".join(rows) + "\n"
+
+
+def scores_text(text: str) -> str:
+    """docs/topics.md with the table of scores between its two marks made anew."""
+    return _between(text, SCORES_BEGIN, score_table(), SCORES_END)
+
+
 def write(root: Path) -> None:
-    """Write both below the repository's root."""
+    """Write them all below the repository's root."""
+    topics = root / "docs" / "topics.md"
+    topics.write_text(scores_text(topics.read_text("utf-8")), "utf-8")
     (root / "config" / "trust_seg.yaml").write_text(yaml_text(), "utf-8")
     (root / "docs" / "parameters.md").write_text(markdown_text(), "utf-8")
+
+
+def _between(text: str, begin: str, part: str, end: str) -> str:
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{part}{end}{after}"
+
+
+def _span(score: PixelScore) -> str:
+    """The range in words, and the unit."""
+    low, high = score.range(_CLASSES, IN_LOGARITHMS)
+    if math.isfinite(low) and math.isfinite(high):
+        span = f"{low:.3g} to {high:.3g}"
+    elif math.isfinite(low) or math.isfinite(high):
+        span = f"{low:.3g} and more" if math.isfinite(low) else f"{high:.3g} and less"
+    else:
+        span = "any number"
+    if (low, high) != score.range(2, IN_LOGARITHMS):
+        span += f" with {_CLASSES} classes"
+    return f"{span} ({score.unit})" if score.unit else span
 
 
 def _range(parameter: Parameter) -> str:

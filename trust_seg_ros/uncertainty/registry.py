@@ -77,7 +77,6 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         _held("margin"),
         "1 minus the difference of the two largest probabilities (MetaSeg, equation 3)",
         limits=(0.0, 1.0),
-        unit="probability",
     ),
     PixelScore(
         "variation_ratio",
@@ -85,7 +84,6 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         _held("variation_ratio"),
         "1 minus the largest probability (Freeman 1965)",
         limits=lambda classes, gradient: (0.0, 1.0 - 1.0 / classes),
-        unit="probability",
     ),
     PixelScore(
         "max_logit",
@@ -118,7 +116,7 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         "gradient_onehot",
         "gradient",
         _gradient(gradient_onehot),
-        "how strongly the predicted class as label would pull at the last layer (Maag and Riedlinger 2023)",
+        "norm of the loss's gradient at the last layer, with the predicted class as label (Maag and Riedlinger 2023)",
         ("features",),
         _gradient_limits("onehot"),
         "logarithm of a norm",
@@ -128,7 +126,7 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         "gradient_uniform",
         "gradient",
         _gradient(gradient_uniform),
-        "how strongly the uniform distribution as label would pull at the last layer (Maag and Riedlinger 2023)",
+        "norm of the loss's gradient at the last layer, with a uniform label (Maag and Riedlinger 2023)",
         ("features",),
         _gradient_limits("uniform"),
         "logarithm of a norm",
