@@ -93,6 +93,22 @@ def test_synthetic_writes_images_labels_and_a_sheet(tmp_path, capsys):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 1280
 
 
+@pytest.mark.parametrize("command", ["benchmark", "calibrate", "trust"])
+def test_scores_are_looked_up_only_when_their_help_is_shown(command):
+    code = (
+        "import sys; from trust_seg_ros import cli; parser = cli._parser([sys.argv[1]]); "
+        "assert 'torch' not in sys.modules; parser.parse_args([sys.argv[1], '--help'])"
+    )
+    run = [sys.executable, "-c", code, command]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = ["entropy", "margin", "max_logit", "standardized_max_logit", "gradient_uniform", "or all that the network"]
+    said = " ".join(done.stdout.split())
+    assert ", ".join(names[-2:]) in said
+    assert [name for name in names if name not in said] == []
+    assert ("input_scale of many passes" in said) == (command == "trust")
+
+
 def test_the_top_level_help_does_not_import_heavy_modules():
     code = (
         "import sys; from trust_seg_ros import cli; cli.main([]); "

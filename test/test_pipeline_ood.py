@@ -14,10 +14,11 @@ from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.remarks import remarks
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
+from trust_seg_ros.thresholds.fixed import ThresholdError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
-from trust_seg_ros.uncertainty import RawLogitsNeededError, energy, gradient_maps, max_logit
+from trust_seg_ros.uncertainty import RawLogitsNeededError, SettingError, energy, gradient_maps, max_logit
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
 
@@ -135,6 +136,18 @@ def test_scores_are_computed_only_when_wanted(pipeline, image):
     assert pipeline(Frame(image), thresholds, nothing).scores == {}
     wished = replace(nothing, scores=("gradient_uniform",))
     assert set(pipeline(Frame(image), thresholds, wished).scores) == {"gradient_uniform"}
+
+
+def test_a_score_that_there_is_not_is_refused_with_the_nearest(pipeline, image):
+    for ask in (pipeline.unavailable, pipeline.unwatched):
+        with pytest.raises(SettingError, match=r"no score 'enrgy'; choose one of: entropy, .*; did you mean energy or"):
+            ask("enrgy")
+    with pytest.raises(SettingError, match=r"no score 'gradient_one'; .*; did you mean gradient_onehot"):
+        pipeline(Frame(image), wanted=Wanted(scores=("gradient_one",)))
+    for what in ("pixel_score", "ood_score"):
+        for settings in (Thresholds, ThresholdSettings):
+            with pytest.raises(ThresholdError, match=rf"{what} = 'margn': expected one of .*; did you mean margin\?"):
+                settings(**{what: "margn"})
 
 
 def test_what_a_network_lacks_is_known_without_a_warm_up_and_refused(pipeline, image):

@@ -198,8 +198,12 @@ class TrustPipeline:
         return self._thresholds.constants(thresholds)
 
     def unwatched(self, score: str) -> str:
-        """Why the shift monitor does not watch a pixel score; "" where it does."""
-        return self._thresholds.unwatched(score)
+        """Why the shift monitor does not watch a pixel score; "" where it does.
+
+        Raises:
+            SettingError: no such score.
+        """
+        return self._thresholds.unwatched(find_score(score).name)
 
     @property
     def image_size(self) -> ImageSize | None:

@@ -153,9 +153,14 @@ def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):
     ("options", "message"),
     [
         (["--score", "entropi"], "--score entropi: choose from entropy, margin"),
+        (["--score", "entropi"], "did you mean entropy?"),
         (["--threshold", "fit"], "name one with --fit-on"),
         (["--threshold", "energy=high"], "--threshold energy=high: expected best, fit, a number"),
         (["--score", "energy", "--threshold", "entropy=1"], "'entropy' is not among the scores energy"),
+        (
+            ["--score", "energy", "--threshold", "enrgy=1"],
+            "'enrgy' is not among the scores energy; did you mean energy?",
+        ),
         (["--meta", "by_magic"], "--meta by_magic: expected by_image, leave_one_out, none, or a .json file"),
         (["--meta", "absent.json"], "no such meta model file of OoD segments"),
         (["--fit-on", JUDGED], "that is the data set to judge on"),

@@ -141,6 +141,7 @@ def test_benchmark_judges_the_standardised_max_logit_with_it(made, tmp_path, cap
         (["--alpha", "0.05"], "--alpha 0.05 needs at least 19 images, there are 10"),
         (["--split", "nowhere"], "no split 'nowhere'"),
         (["--score", "entropie"], "--score entropie: choose from entropy, margin"),
+        (["--score", "entropie"], "did you mean entropy?"),
         (["--statistics", "none.json"], "none.json: no such calibration"),
         (["--meta-model", "none.json"], "none.json: no such meta model"),
         (["--ood", "nowhere"], "nowhere: no such folder"),

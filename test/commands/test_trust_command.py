@@ -276,6 +276,7 @@ def test_a_broken_image_is_named(dataset, tmp_path, capsys):
         (["--window", "3"], "--window 3: expected at least 10 frames"),
         (["--shift-level", "2"], "level = 2.0: expected a number in (0, 1)"),
         (["--score", "entropi"], "--score entropi: choose from entropy, margin"),
+        (["--score", "entropi"], "did you mean entropy?"),
         (["--policy", "median"], "--policy median: expected otsu"),
         (["--policy", "conformal:1"], "alpha = 1.0: expected a number in (0, 1)"),
         (["--score", "entropy", "--policy", "energy=fixed:1"], "that score is not judged"),

@@ -166,6 +166,12 @@ def test_a_file_in_logarithms_says_so(score, stored, settings, expected, tmp_pat
     assert OodJudge(3, model, settings).model is model
 
 
+def test_a_file_of_a_score_that_there_is_not_is_refused_with_the_nearest(tmp_path):
+    size_model("net", NAMES, score="enrgy").save(tmp_path / "ood.json")
+    with pytest.raises(MetaModelError, match=r"ood\.json: .*no score 'enrgy'; choose one of: .*; did you mean energy"):
+        load_ood_model(tmp_path / "ood.json")
+
+
 @pytest.mark.parametrize("said", [{"p": 0.5, "variant": "exact", "scale": "ln"}, "norms"])
 def test_a_gradient_that_makes_no_sense_is_refused(said):
     model = replace(size_model("net", NAMES, "gradient_onehot"), summary={"gradient": said})

@@ -15,6 +15,7 @@ from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.thresholds import Thresholds
 from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES
 
 
 def flat(tree, prefix=""):
@@ -41,6 +42,15 @@ def test_the_documentation_names_every_parameter_once():
     text = (ROOT / "docs" / "parameters.md").read_text("utf-8")
     assert reference.markdown_table() in text
     assert all(text.count(f"| `{p.name}` |") == 1 for p in TABLE)
+
+
+def test_the_page_on_topics_holds_the_table_of_scores():
+    text = (ROOT / "docs" / "topics.md").read_text("utf-8")
+    assert reference.score_table() in text
+    assert reference.scores_text(text) == text
+    assert [re.match(r"\| `(\w+)`", line)[1] for line in reference.score_table().splitlines()[2:]] == [*PIXEL_SCORES]
+    assert "| 0 to 0.947 with 19 classes |" in reference.score_table()
+    assert "| 87 and less (logarithm of a norm) | features" in reference.score_table()
 
 
 def test_the_comments_still_read_without_their_quotes():
@@ -86,6 +96,8 @@ def test_every_default_is_allowed_and_every_name_is_there_once():
         ("thresholds.pixel", math.nan, ["nan", "from -1e+06 to 1e+06"]),
         ("ood.threshold", math.inf, ["inf", "from -1e+06 to 1e+06"]),
         ("ood.score", "softmax", ["'softmax'", "one of entropy, margin, variation_ratio, max_logit, energy"]),
+        ("ood.score", "enrgy", ["'enrgy'", "did you mean energy or entropy?"]),
+        ("thresholds.pixel_score", "mcdropout", ["'mcdropout'", "input_scale; did you mean mc_dropout?"]),
         ("ood.meta_threshold", -0.1, ["-0.1", "a number from 0 to 1"]),
         ("gradient.p", 0.0, ["0.0", "a number from 0.1 to 4"]),
         ("gradient.variant", "fast", ["one of exact, published"]),

@@ -193,8 +193,18 @@ def _walk(content: Any) -> Iterator[tuple[str, Any]]:
             stack.extend(item)
 
 
-_EXPRESSION = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Load, ast.keyword, ast.operator)
-_EXPRESSION += (ast.unaryop, ast.cmpop)
+_EXPRESSION: tuple[type[ast.AST], ...] = (
+    ast.Expression,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Compare,
+    ast.Name,
+    ast.Load,
+    ast.keyword,
+    ast.operator,
+    ast.unaryop,
+    ast.cmpop,
+)
 
 
 def is_plain_expression(text: Any) -> bool:

@@ -35,16 +35,17 @@ def expose_last_layer(module: fx.GraphModule, out_spec: Any) -> tuple[fx.GraphMo
     answer = pytree.tree_unflatten(list(output.args[0]), out_spec)
     node = _logits_node(answer)
     while node is not None and node.target in _UPSAMPLING and _argument(node, 2, "align_corners", None) is False:
-        node = node.args[0]
+        source = node.args[0]
+        node = source if isinstance(source, fx.Node) else None
     if node is None or node.target not in _CONVOLUTIONS:
         return module, None
-    classifier = _kernel(module, node)
-    if classifier is None:
+    classifier, features = _kernel(module, node), node.args[0]
+    if classifier is None or not isinstance(features, fx.Node):
         return module, None
     graph = fx.Graph()
     values: dict[fx.Node, fx.Node] = {}
     graph.graph_copy(module.graph, values)
-    graph.output((values[node], values[node.args[0]]))
+    graph.output((values[node], values[features]))
     graph.eliminate_dead_code()
     return fx.GraphModule(module, graph), classifier
 

@@ -71,7 +71,7 @@ def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -
 def _load_script(path: Path, device: torch.device, half: str | bool) -> ExportedModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript itself is deprecated; files exist
-        module = torch.jit.load(str(path), map_location=device)
+        module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]  # torch's
     module.eval()
     in_half = half != "auto" and pick_half(half, device)  # not by default: a script may hold float32 constants
     if in_half and device.type == "cpu":

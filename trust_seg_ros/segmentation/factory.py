@@ -78,7 +78,8 @@ def _find(spec: str) -> Callable[..., Any]:
         target = getattr(target, name)
     if not callable(target):
         raise ModelSpecError(f"network factory {spec!r} is {type(target).__name__}; expected something to call")
-    return target
+    found: Callable[..., Any] = target
+    return found
 
 
 def module_spec(module: nn.Module) -> InputSpec:

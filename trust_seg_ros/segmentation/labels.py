@@ -174,4 +174,4 @@ def _color(value: Any, where: str) -> Sequence[int]:
     whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
     if not whole or len(value) != 3 or not all(0 <= v <= 255 for v in value):
         raise LabelError(f"{where}: color is {value!r}; expected [red, green, blue], whole numbers from 0 to 255")
-    return value
+    return list(value)

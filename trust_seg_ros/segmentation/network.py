@@ -225,9 +225,15 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
         module = module.eval().requires_grad_(False).to(device)
         if half:
             module = module.to(half_type(device))
-        return module.to(memory_format=torch.channels_last) if likes_channels_last(module, device) else module
+        return channels_last(module) if likes_channels_last(module, device) else module
     except RuntimeError as error:
         raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error
+
+
+def channels_last(module: torch.nn.Module) -> torch.nn.Module:
+    """The same module with its convolutions' weights in that memory format."""
+    moved: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's
+    return moved
 
 
 def likes_channels_last(module: torch.nn.Module, device: torch.device) -> bool:

@@ -45,7 +45,7 @@ def _pairs(module: nn.Module) -> list[tuple[str, str]]:
     calls = [node for node in graph.nodes if node.op == "call_module"]
     modules = dict(module.named_modules(remove_duplicate=False))
     times = Counter(id(modules[node.target]) for node in calls)
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for node in calls:
         source = node.args[0] if node.args else None
         if not isinstance(source, torch.fx.Node) or source.op != "call_module" or len(source.users) != 1:
@@ -54,7 +54,7 @@ def _pairs(module: nn.Module) -> list[tuple[str, str]]:
         usable = isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats
         once = times[id(convolution)] == 1 and times[id(norm)] == 1
         if type(convolution) is nn.Conv2d and usable and once and not _hooked(convolution, norm):
-            pairs.append((source.target, node.target))
+            pairs.append((str(source.target), str(node.target)))
     return pairs
 
 

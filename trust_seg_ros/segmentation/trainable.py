@@ -19,7 +19,7 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.network import PROBE_SIDE, likes_channels_last
+from trust_seg_ros.segmentation.network import PROBE_SIDE, channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 _EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
@@ -46,7 +46,7 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
     named = _open(settings.model, wishes, device)
     module = named.module.eval().float().to(device)
     if likes_channels_last(module, device):
-        module = module.to(memory_format=torch.channels_last)
+        module = channels_last(module)
     if not any(p.requires_grad for p in module.parameters()):
         raise ModelSpecError(f"network {settings.model!r} has no parameter that asks for gradients: nothing to train")
     _try(module, named, settings.model, device)

@@ -60,8 +60,8 @@ def fast_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps
 
 
 def _allocate(size: tuple[int, int]) -> UncertaintyMaps:
-    scores = [torch.empty(size, dtype=torch.float32) for _ in range(3)]
-    return UncertaintyMaps(torch.empty(size, dtype=torch.uint8), *scores)
+    entropy, margin, variation = (torch.empty(size, dtype=torch.float32) for _ in range(3))
+    return UncertaintyMaps(torch.empty(size, dtype=torch.uint8), entropy, margin, variation)
 
 
 def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None:
@@ -188,7 +188,8 @@ def _logit_scores_band(
 @jit
 def _blend(rest: np.float32, above: np.float32, mix: np.float32, below: np.float32) -> np.float32:
     """A mixed logit. Never fused into its surroundings: rounded differently in two places, it could exceed ``best``."""
-    return rest * above + mix * below
+    mixed: np.float32 = rest * above + mix * below
+    return mixed
 
 
 @jit(fastmath=CONTRACT)

@@ -132,8 +132,8 @@ def _as_rows(features: torch.Tensor) -> tuple[np.ndarray, bool]:
     by_pixel = features.stride(0) == 1 and features.permute(1, 2, 0).is_contiguous()
     values = features.to(torch.float32)  # keeps the order in memory
     values = values.permute(1, 2, 0) if by_pixel else values
-    values = values.contiguous().numpy()
-    return (values.reshape(-1, values.shape[2]) if by_pixel else values.reshape(values.shape[0], -1)), by_pixel
+    array = values.contiguous().numpy()
+    return (array.reshape(-1, array.shape[2]) if by_pixel else array.reshape(array.shape[0], -1)), by_pixel
 
 
 def box_sum(plane: np.ndarray, offsets: range) -> np.ndarray:

@@ -46,14 +46,16 @@ def power(x: np.float32, p: np.float32) -> np.float32:
     """
     magnitude = abs(x)
     result = exp_in_range(min(max(p * log_positive(magnitude), EXP_MIN), -EXP_MIN))
-    return (result if magnitude >= _LEAST_NORMAL else _ZERO) + x * _ZERO
+    found: np.float32 = (result if magnitude >= _LEAST_NORMAL else _ZERO) + x * _ZERO
+    return found
 
 
 @jit(fastmath=CONTRACT, inline="always")
 def _term(x: np.float32, p: np.float32, mode: int) -> np.float32:
     """|x|^p; ``mode`` is a constant where this is called."""
     if mode == ROOT:
-        return np.sqrt(abs(x))
+        root: np.float32 = np.sqrt(abs(x))
+        return root
     if mode == FIRST:
         return abs(x)
     return x * x if mode == SECOND else power(x, p)
@@ -119,7 +121,7 @@ def _make_sums_by_pixel(mode: int) -> Callable[..., None]:
 @jit(fastmath={"reassoc"})
 def _sum(values: np.ndarray) -> np.float32:
     """Sum in any order, which lets the compiler use whole vectors."""
-    total = _ZERO
+    total: np.float32 = _ZERO
     for i in range(values.shape[0]):
         total += values[i]
     return total
@@ -200,7 +202,8 @@ def _log_onehot(
     """log of the one-hot label's factor; (T + S^p)^(1/p) is written so that S^p stays in range."""
     log_ones = log_positive(ones)
     exact = log_ones + log_positive(ONE + powers * exp_negative(-p * log_ones)) / p
-    return d + (log_positive(powers) / p if published else exact) - log_positive(total)
+    found: np.float32 = d + (log_positive(powers) / p if published else exact) - log_positive(total)
+    return found
 
 
 def _make_label_norms(mode: int) -> Callable[..., None]:

@@ -59,12 +59,15 @@ def _difference(logits: np.ndarray, label: Label, settings: GradientSettings) ->
     e = np.exp(logits - logits.max(0))
     f = e / e.sum(0)
     predicted = np.arange(q)[:, None, None] == logits.argmax(0)
+    found: np.ndarray
     if settings.variant == "published":
-        return np.where(predicted, 0.0, f) if label == "onehot" else (q - 1) / q * f
-    if label == "uniform":
-        return f - 1 / q
-    others = np.where(predicted, 0.0, f).sum(0)  # 1 - f of the predicted class, with all its digits
-    return np.where(predicted, -others, f)
+        found = np.where(predicted, 0.0, f) if label == "onehot" else (q - 1) / q * f
+    elif label == "uniform":
+        found = f - 1 / q
+    else:
+        others = np.where(predicted, 0.0, f).sum(0)  # 1 - f of the predicted class, with all its digits
+        found = np.where(predicted, -others, f)
+    return found
 
 
 def log_norm_of(values: np.ndarray, p: float) -> np.ndarray:
@@ -73,7 +76,8 @@ def log_norm_of(values: np.ndarray, p: float) -> np.ndarray:
         logs = np.log(np.abs(values))
     largest = np.where(np.isneginf(logs).all(0), 0.0, logs.max(0))
     with np.errstate(divide="ignore"):
-        return largest + np.log(np.exp(p * (logs - largest)).sum(0)) / p
+        found: np.ndarray = largest + np.log(np.exp(p * (logs - largest)).sum(0)) / p
+    return found
 
 
 def _log_patch_norm(features: np.ndarray, layer: LastLayer, p: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,4 +117,5 @@ def _upsample(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     mix = mix.astype(np.float64)[:, None]
     weight = weight.astype(np.float64)
     wide = (1 - weight) * plane[:, left] + weight * plane[:, right]
-    return (1 - mix) * wide[top] + mix * wide[bottom]
+    out: np.ndarray = (1 - mix) * wide[top] + mix * wide[bottom]
+    return out

@@ -6,7 +6,8 @@ compiler turns every inner loop into vector instructions.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numba import types
@@ -55,8 +56,7 @@ def taps(in_size: int, out_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 @intrinsic
-def float_bits(typingctx: Any, value: Any) -> Any:
-    """Bit pattern of a float32 as int32."""
+def _float_bits(typingctx: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.int32))
@@ -64,14 +64,21 @@ def float_bits(typingctx: Any, value: Any) -> Any:
     return types.int32(types.float32), codegen
 
 
+float_bits: Callable[[np.float32], np.int32] = cast(Any, _float_bits)
+"""Bit pattern of a float32 as int32; in kernels only."""
+
+
 @intrinsic
-def bits_float(typingctx: Any, value: Any) -> Any:
-    """The float32 with the bit pattern of an int32."""
+def _bits_float(typingctx: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.float32))
 
     return types.float32(types.int32), codegen
+
+
+bits_float: Callable[[np.int32], np.float32] = cast(Any, _bits_float)
+"""The float32 with the bit pattern of an int32; in kernels only."""
 
 
 @jit(fastmath=CONTRACT, inline="always")
@@ -97,7 +104,8 @@ def log_positive(x: np.float32) -> np.float32:
     mantissa = bits_float(np.int32(bits - (exponent << np.int32(23))))  # in [sqrt(1/2), sqrt(2))
     s = (mantissa - ONE) / (mantissa + ONE)  # log m = 2 artanh s
     s2 = s * s
-    return np.float32(exponent) * _LN2 + s * ((((_L9 * s2 + _L7) * s2 + _L5) * s2 + _L3) * s2 + _L1)
+    found: np.float32 = np.float32(exponent) * _LN2 + s * ((((_L9 * s2 + _L7) * s2 + _L5) * s2 + _L3) * s2 + _L1)
+    return found
 
 
 @jit
@@ -106,7 +114,8 @@ def all_within(flat: np.ndarray, low: np.float32, high: np.float32) -> bool:
     outside = np.int32(0)
     for i in range(flat.shape[0]):
         outside |= np.int32(0 if low <= flat[i] <= high else 1)
-    return outside == 0
+    inside: bool = outside == 0
+    return inside
 
 
 def _make_spread(factor: int) -> Any:
@@ -176,7 +185,8 @@ def expand_row(
 
 @jit(fastmath=CONTRACT, inline="always")
 def _mix(source: np.ndarray, left: int, right: int, weight: np.float32) -> np.float32:
-    return (ONE - weight) * source[np.uint32(left)] + weight * source[np.uint32(right)]
+    mixed: np.float32 = (ONE - weight) * source[np.uint32(left)] + weight * source[np.uint32(right)]
+    return mixed
 
 
 @jit

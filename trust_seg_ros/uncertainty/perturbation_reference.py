@@ -51,4 +51,5 @@ def reference_statistics(passes: Sequence[LogitMaps]) -> dict[str, torch.Tensor]
 
 
 def _entropy(f: torch.Tensor, dim: int) -> torch.Tensor:
-    return -torch.special.xlogy(f, f).sum(dim)
+    entropy: torch.Tensor = -torch.special.xlogy(f, f).sum(dim)
+    return entropy

@@ -51,7 +51,8 @@ class PassSums:
             SettingError: more than 255 passes.
         """
         prepared = prepare(maps)
-        shape = (prepared.values.shape[0], tuple(prepared.size))
+        height, width = prepared.size
+        shape = (prepared.values.shape[0], (height, width))
         if self.passes == 0:
             self._allocate(*shape, prepared.values.device)
         elif shape != self._shape:

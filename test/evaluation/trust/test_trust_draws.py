@@ -191,3 +191,5 @@ def test_a_constant_belongs_to_one_score():
     assert (plain.fits("energy"), plain.fits("entropy")) == (False, True)
     with pytest.raises(TrustStudyError, match="that score is not judged; expected one of entropy"):
         parse_policies(["energy=fixed:-8"], ("entropy",))
+    with pytest.raises(TrustStudyError, match=r"expected one of entropy; did you mean entropy\?"):
+        parse_policies(["entrpy=fixed:0.8"], ("entropy",))
