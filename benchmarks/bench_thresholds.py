@@ -25,9 +25,8 @@ from rich.table import Table
 
 from trust_seg_ros.thresholds.engine import ThresholdEngine
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
-from trust_seg_ros.thresholds.policies import Fixed, MeanStd, Otsu, Policy, Quantile, resolve
+from trust_seg_ros.thresholds.policies import Fixed, MeanStd, Otsu, Policy, PolicySettings, Quantile, resolve
 from trust_seg_ros.thresholds.policy_fast import best_split
-from trust_seg_ros.thresholds.policy_settings import PolicySettings
 from trust_seg_ros.thresholds.warm import warm_up
 
 POLICIES: dict[str, Policy] = {
@@ -54,7 +53,7 @@ def numpy_threshold(policy: Policy, score: np.ndarray) -> float:
         return policy.value
     values = score[np.isfinite(score)]
     if isinstance(policy, Quantile):
-        place = math.ceil(policy.q * values.size) - 1
+        place = math.ceil(policy.quantile * values.size) - 1
         return float(np.nextafter(np.partition(values, place)[place], np.float32(np.inf)))
     if isinstance(policy, MeanStd):
         return float(values.mean(dtype=np.float64) + policy.k * values.std(dtype=np.float64))

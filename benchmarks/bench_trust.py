@@ -14,8 +14,7 @@ import numpy as np
 from trust_seg_ros.evaluation.trust.distance import ranges
 from trust_seg_ros.evaluation.trust.gather import ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
-from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
-from trust_seg_ros.evaluation.trust.policy_words import parse_policies
+from trust_seg_ros.evaluation.trust.policy_words import DEFAULTS, parse_policies
 
 CLASSES = 19
 

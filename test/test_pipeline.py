@@ -14,7 +14,7 @@ from trust_seg_ros.meta.features import chosen_features
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import FEATURE_SETS, FeatureError, reference, segment_table
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import reference_maps
 
@@ -51,8 +51,8 @@ def test_segments_are_components_and_every_one_is_judged(pipeline, image):
 
 
 def test_thresholds_act_on_the_frame_they_come_with(pipeline, image):
-    everything = pipeline(Frame(image), Thresholds(unreliable=0.0, pixel=0.0))
-    nothing = pipeline(Frame(image), Thresholds(unreliable=1.0, pixel=1.0))
+    everything = pipeline(Frame(image), ThresholdSettings.constants(unreliable=0.0, pixel=0.0))
+    nothing = pipeline(Frame(image), ThresholdSettings.constants(unreliable=1.0, pixel=1.0))
     assert everything.trust.unreliable.all()
     assert everything.pixel_flags.all()
     assert not nothing.trust.unreliable.any()

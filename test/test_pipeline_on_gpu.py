@@ -6,7 +6,7 @@ import torch
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.synthetic import training_sample
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
 from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES
@@ -105,7 +105,9 @@ def test_every_score_and_the_ood_segments_of_it_come_to_the_host(image):
         if name in SOFTMAX_SCORES or pipelines[0].unavailable(name) is not None:
             continue
         wanted = Wanted(scores=(name,))
-        ours, theirs = (p(Frame(image), Thresholds(ood_score=name, ood=-3.0), wanted) for p in pipelines)
+        ours, theirs = (
+            p(Frame(image), ThresholdSettings.constants(ood_score=name, ood=-3.0), wanted) for p in pipelines
+        )
         assert ours.scores[name].device.type == "cpu"
         middle = [result.scores[name].median() for result in (ours, theirs)]
         assert middle[0] == pytest.approx(middle[1], rel=0.05, abs=0.05), name

@@ -14,9 +14,9 @@ from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.remarks import remarks
-from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
-from trust_seg_ros.thresholds.fixed import ThresholdError
+from trust_seg_ros.thresholds.settings import ThresholdError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
 from trust_seg_ros.uncertainty import RawLogitsNeededError, SettingError, energy, gradient_maps, max_logit
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
@@ -41,7 +41,7 @@ def ood_model(pipeline, **changes):
 
 def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     judging = TrustPipeline(pipeline.network, pipeline.meta, ood_model=ood_model(pipeline))
-    thresholds = Thresholds(ood=0.5, ood_min_size=10)
+    thresholds = ThresholdSettings.constants(ood=0.5, ood_min_size=10)
     found = judging(Frame(image), thresholds).ood
     plain = pipeline(Frame(image), thresholds).ood
     assert np.array_equal(found.sizes, plain.sizes)
@@ -68,8 +68,8 @@ def test_the_shipped_model_judges_images_of_about_the_size_it_was_fitted_on(ship
     assert shipped_pipeline.ood_model.image_sizes == ((360, 480),)
     default = open_ood_images(shipped_pipeline.ood_model.summary["data_set"]).read(0)[0]
     assert default.shape[:2] == (360, 480), "what the file says it was fitted on has this size"
-    assert remarks(shipped_pipeline, Thresholds()) == (), "no frame was seen yet"
-    thresholds = Thresholds(ood=0.5, ood_min_size=10)
+    assert remarks(shipped_pipeline, ThresholdSettings()) == (), "no frame was seen yet"
+    thresholds = ThresholdSettings.constants(ood=0.5, ood_min_size=10)
     rough = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     for size, judged in (((360, 480), True), ((330, 500), True), ((384, 640), False)):
         found = shipped_pipeline(Frame(cv2.resize(rough, size[::-1], interpolation=cv2.INTER_CUBIC)), thresholds).ood
@@ -105,8 +105,8 @@ def test_on_photographs_of_another_size_every_segment_is_kept(shipped_pipeline):
         found = shipped_pipeline(Frame(np.ascontiguousarray(image[..., ::-1]))).ood
         assert found.p_ood is None
         assert found.kept.any()
-        assert np.array_equal(found.kept, found.sizes >= Thresholds().ood_min_size)
-        assert f"images are {image.shape[1]}×{image.shape[0]}" in remarks(shipped_pipeline, Thresholds())[0]
+        assert np.array_equal(found.kept, found.sizes >= ThresholdSettings().ood_min_size)
+        assert f"images are {image.shape[1]}×{image.shape[0]}" in remarks(shipped_pipeline, ThresholdSettings())[0]
 
 
 def test_a_model_of_another_gradient_norm_is_refused(pipeline):
@@ -123,7 +123,7 @@ def test_ood_segments_and_flags_may_be_of_any_score(pipeline, image):
     for name, plane in expected.items():
         assert pipeline.unavailable(name) is None
         t = float(plane.quantile(0.8))
-        result = pipeline(Frame(image), Thresholds(ood_score=name, ood=t, pixel_score=name, pixel=t))
+        result = pipeline(Frame(image), ThresholdSettings.constants(ood_score=name, ood=t, pixel_score=name, pixel=t))
         assert set(result.scores) == {name}
         assert np.array_equal(result.pixel_flags, plane.numpy() >= np.float32(t)), name
         assert np.array_equal(result.ood.ids > 0, result.pixel_flags), name
@@ -132,7 +132,7 @@ def test_ood_segments_and_flags_may_be_of_any_score(pipeline, image):
 
 def test_scores_are_computed_only_when_wanted(pipeline, image):
     nothing = Wanted(segments=False, ood=False, pixel_flags=False)
-    thresholds = Thresholds(ood_score="energy", pixel_score="max_logit")
+    thresholds = ThresholdSettings.constants(ood_score="energy", pixel_score="max_logit")
     assert pipeline(Frame(image), thresholds, nothing).scores == {}
     wished = replace(nothing, scores=("gradient_uniform",))
     assert set(pipeline(Frame(image), thresholds, wished).scores) == {"gradient_uniform"}
@@ -145,7 +145,7 @@ def test_a_score_that_there_is_not_is_refused_with_the_nearest(pipeline, image):
     with pytest.raises(SettingError, match=r"no score 'gradient_one'; .*; did you mean gradient_onehot"):
         pipeline(Frame(image), wanted=Wanted(scores=("gradient_one",)))
     for what in ("pixel_score", "ood_score"):
-        for settings in (Thresholds, ThresholdSettings):
+        for settings in (ThresholdSettings, ThresholdSettings.constants):
             with pytest.raises(ThresholdError, match=rf"{what} = 'margn': expected one of .*; did you mean margin\?"):
                 settings(**{what: "margn"})
 
@@ -163,18 +163,18 @@ def test_what_a_network_lacks_is_known_without_a_warm_up_and_refused(pipeline, i
     assert "raw logits" in bare.unavailable("energy")
     assert "features" in bare.unavailable("gradient_onehot")
     assert bare.unavailable("margin") is None
-    bare.check(Thresholds())
+    bare.check(ThresholdSettings())
     with pytest.raises(
         ScoreUnavailableError, match="'probabilities' cannot give the score 'max_logit' for pixel flags"
     ):
-        bare.check(Thresholds(pixel_score="max_logit"))
+        bare.check(ThresholdSettings.constants(pixel_score="max_logit"))
     with pytest.raises(RawLogitsNeededError):
-        bare(Frame(image), Thresholds(ood_score="energy"))
+        bare(Frame(image), ThresholdSettings.constants(ood_score="energy"))
 
 
 def test_thresholds_that_no_score_reaches_are_remarked_on(pipeline):
-    assert remarks(pipeline, Thresholds()) == ()
-    found = remarks(pipeline, Thresholds(ood=3.2, pixel=-1.0, pixel_score="margin"))
+    assert remarks(pipeline, ThresholdSettings()) == ()
+    found = remarks(pipeline, ThresholdSettings.constants(ood=3.2, pixel=-1.0, pixel_score="margin"))
     assert found == (
         "pixel threshold -1 is below all values of margin (0 to 1): every pixel is flagged",
         "OoD threshold 3.2 is above all values of entropy (0 to 1): no pixel is flagged",

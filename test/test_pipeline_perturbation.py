@@ -8,9 +8,8 @@ import pytest
 
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.remarks import remarks
-from trust_seg_ros.thresholds import PolicySettings, Thresholds, ThresholdSettings
-from trust_seg_ros.thresholds.fixed import ThresholdError
-from trust_seg_ros.thresholds.in_force import PolicyRefusedError
+from trust_seg_ros.thresholds import PolicySettings, ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.control import PolicyRefusedError
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
@@ -97,12 +96,12 @@ def test_what_a_network_cannot_be_perturbed_by_is_refused_with_the_way_out(pipel
 
 def test_they_flag_pixels_only_and_have_no_calibration(pipeline):
     with pytest.raises(ThresholdError, match="ood_score = 'input_noise'"):
-        Thresholds(ood_score="input_noise")
+        ThresholdSettings.constants(ood_score="input_noise")
     calibrated = ThresholdSettings(PolicySettings("conformal"), pixel_score="input_noise")
     with pytest.raises(PolicyRefusedError, match=r"by input_noise: .*not calibrated.* fixed, quantile"):
         pipeline.check(calibrated)
     pipeline.check(replace(calibrated, pixel=PolicySettings("quantile")))
-    assert Thresholds(pixel_score="input_scale").pixel_score == "input_scale"
+    assert ThresholdSettings.constants(pixel_score="input_scale").pixel_score == "input_scale"
 
 
 def test_the_past_of_another_statistic_does_not_count(pipeline, image):
@@ -118,7 +117,7 @@ def test_the_past_of_another_statistic_does_not_count(pipeline, image):
 
 def test_thresholds_beyond_their_range_are_remarked_on(pipeline):
     assert score_range("input_noise", 11) == (0.0, 1.0)
-    (remark,) = remarks(pipeline, Thresholds(pixel=1.5, pixel_score="input_noise"))
+    (remark,) = remarks(pipeline, ThresholdSettings.constants(pixel=1.5, pixel_score="input_noise"))
     assert "1.5 is above all values of input_noise (0 to 1)" in remark
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.remarks import remarks
-from trust_seg_ros.thresholds import PolicySettings, Thresholds, ThresholdSettings
+from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
+from trust_seg_ros.thresholds.control import PolicyRefusedError
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
-from trust_seg_ros.thresholds.in_force import PolicyRefusedError
 from trust_seg_ros.thresholds.policies import Otsu, Quantile, resolve
 from trust_seg_ros.types import Frame, Wanted
 
@@ -85,7 +85,7 @@ def test_check_refuses_what_the_calibration_lacks(pipeline, loaded):
 
 @pytest.mark.parametrize(("value", "share"), [(math.inf, 0.0), (-math.inf, 1.0)])
 def test_thresholds_may_be_infinite(pipeline, image, value, share):
-    result = pipeline(Frame(image), Thresholds(pixel=value, ood=value))
+    result = pipeline(Frame(image), ThresholdSettings.constants(pixel=value, ood=value))
     assert result.pixel_flags.mean() == share
     assert (result.ood.ids > 0).mean() == share
     assert result.thresholds["pixel"] == value

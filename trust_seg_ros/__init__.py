@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trust_seg_ros.errors import TrustSegError
     from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-    from trust_seg_ros.thresholds import Thresholds
+    from trust_seg_ros.thresholds import ThresholdSettings
     from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
-__all__ = ["Frame", "PipelineSettings", "Thresholds", "TrustFrame", "TrustPipeline", "TrustSegError", "Wanted"]
+__all__ = ["Frame", "PipelineSettings", "ThresholdSettings", "TrustFrame", "TrustPipeline", "TrustSegError", "Wanted"]
 
 _HOMES = {
     "Frame": "types",
     "PipelineSettings": "pipeline",
-    "Thresholds": "thresholds",
+    "ThresholdSettings": "thresholds",
     "TrustFrame": "types",
     "TrustPipeline": "pipeline",
     "TrustSegError": "errors",

@@ -22,8 +22,8 @@ from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments.scores import checked_scores, score_planes
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
-from trust_seg_ros.thresholds import Thresholds, ThresholdSettings, warm
-from trust_seg_ros.thresholds.in_force import FrameThresholds, ThresholdControl, ThresholdMemory
+from trust_seg_ros.thresholds import ThresholdSettings, warm
+from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdControl, ThresholdState
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -174,7 +174,7 @@ class TrustPipeline:
             self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()
         return self._missing.get(name)
 
-    def check(self, thresholds: Thresholds | ThresholdSettings) -> None:
+    def check(self, thresholds: ThresholdSettings) -> None:
         """Refuse thresholds on a score that the network cannot give, and policies that lack their calibration.
 
         Changes nothing, and may be called from another thread than the frames are.
@@ -183,15 +183,14 @@ class TrustPipeline:
             ScoreUnavailableError: the text names the score and what the network lacks.
             PolicyRefusedError: no calibration of the score, or too few images for the guarantee that is wished.
         """
-        settings = ThresholdSettings.of(thresholds)
-        needed = [("OoD segments", settings.ood_score), ("pixel flags", settings.pixel_score)]
+        needed = [("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)]
         for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
-            reason = self.unavailable(name, settings.perturbation)
+            reason = self.unavailable(name, thresholds.perturbation)
             if reason is not None:
                 raise ScoreUnavailableError(
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
                 )
-        self._thresholds.check(settings)
+        self._thresholds.check(thresholds)
 
     def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
         """Name -> threshold, of those that do not depend on the image; for any thread, like :meth:`check`."""
@@ -229,8 +228,9 @@ class TrustPipeline:
             if not self._missing.keys() & set(GRADIENT_SCORES):
                 uncertainty.warm_up_gradients(self.gradient.p)
         # flags everywhere, so that every branch has run
+        everything = ThresholdSettings.constants(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)
         for _ in range(2):
-            self(Frame(noise), Thresholds(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1))
+            self(Frame(noise), everything)
         self.reset()
 
     def reset(self) -> None:
@@ -238,16 +238,16 @@ class TrustPipeline:
         self._thresholds.reset()
         self._image_size = None
 
-    def memory(self) -> ThresholdMemory:
-        """What is remembered of earlier frames, for :meth:`recall`."""
-        return self._thresholds.memory()
+    def state(self) -> ThresholdState:
+        """What is remembered of earlier frames, for :meth:`load_state`."""
+        return self._thresholds.state()
 
-    def recall(self, thresholds: ThresholdSettings, memory: ThresholdMemory) -> None:
-        """Go on from what a pipeline of the same settings remembered: of another camera, or of an earlier run."""
-        self._thresholds.recall(thresholds, memory)
+    def load_state(self, thresholds: ThresholdSettings, state: ThresholdState) -> None:
+        """Go on from the state of a pipeline of the same settings: of another camera, or of an earlier run."""
+        self._thresholds.load_state(thresholds, state)
 
     def __call__(
-        self, frame: Frame, thresholds: Thresholds | ThresholdSettings | None = None, wanted: Wanted | None = None
+        self, frame: Frame, thresholds: ThresholdSettings | None = None, wanted: Wanted | None = None
     ) -> TrustFrame:
         """Everything ``wanted`` about one frame, judged by ``thresholds``: constants, or policies.
 
@@ -255,7 +255,7 @@ class TrustPipeline:
             UncertaintyError: the network cannot give a score that a threshold acts on.
             PolicyRefusedError: a policy without the calibration it needs.
         """
-        settings, wanted = ThresholdSettings.of(thresholds), wanted or Wanted()
+        settings, wanted = thresholds or ThresholdSettings.constants(), wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
         height, width = frame.image.shape[:2]
         self._image_size = height, width

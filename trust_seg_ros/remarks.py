@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.thresholds import Thresholds, ThresholdSettings
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.uncertainty.score_names import beyond_range
 
 
 def remarks(
-    pipeline: TrustPipeline, thresholds: Thresholds | ThresholdSettings, sizes: Sequence[ImageSize] | None = None
+    pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None
 ) -> tuple[str, ...]:
     """One sentence for each thing to warn of; none for thresholds that make sense.
 
     Args:
         pipeline: what they are for.
-        thresholds: constants, or policies.
+        settings: the thresholds.
         sizes: (H, W) of the images that they are used on; None = that of the newest frame, if there was one.
     """
-    settings, found = ThresholdSettings.of(thresholds), []
+    found = []
     for what, name, policy in (
         ("pixel threshold", settings.pixel_score, settings.pixel),
         ("OoD threshold", settings.ood_score, settings.ood),

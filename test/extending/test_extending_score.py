@@ -57,11 +57,11 @@ def test_the_pipeline_flags_by_it_and_warns_of_its_range(tmp_path):
     code = """
 import json, math
 import numpy as np, torch
-from trust_seg_ros import Frame, PipelineSettings, Thresholds, TrustPipeline
+from trust_seg_ros import Frame, PipelineSettings, ThresholdSettings, TrustPipeline
 from trust_seg_ros.remarks import remarks
 pipeline = TrustPipeline.load(PipelineSettings(device="cpu"))
 image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
-thresholds = Thresholds(pixel_score="surprisal", pixel=0.3, ood_score="surprisal", ood=0.5)
+thresholds = ThresholdSettings.constants(pixel_score="surprisal", pixel=0.3, ood_score="surprisal", ood=0.5)
 pipeline.check(thresholds)
 result = pipeline(Frame(image), thresholds)
 score = result.scores["surprisal"]
@@ -72,7 +72,7 @@ print(json.dumps({
     "ood": bool(((score >= 0.5).numpy() == (result.ood.ids > 0)).all()),
     "largest": float(score.max()) / math.log(len(pipeline.labels)),
     "missing": pipeline.unavailable("surprisal"),
-    "remarks": remarks(pipeline, Thresholds(pixel_score="surprisal", pixel=9.0)),
+    "remarks": remarks(pipeline, ThresholdSettings.constants(pixel_score="surprisal", pixel=9.0)),
 }))
 """
     found = json.loads(run(code, tmp_path).splitlines()[-1])

@@ -9,7 +9,7 @@ import torch
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import ood_segments, segment_table
 from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -23,7 +23,7 @@ def drive_results(count=3):
     anywhere = replace(shipped.ood_model, image_sizes=())  # these images are smaller than those it was fitted on
     pipeline = TrustPipeline(shipped.network, shipped.meta, ood_model=anywhere)
     drive = SyntheticDrive(DriveSettings(seed=3, size=SIZE, unknown_rate=8.0))
-    thresholds = Thresholds(ood=0.4, ood_min_size=15, unreliable=0.4, pixel=0.5, ood_meta=0.3)
+    thresholds = ThresholdSettings.constants(ood=0.4, ood_min_size=15, unreliable=0.4, pixel=0.5, ood_meta=0.3)
     frames = [Frame(drive.frame(i * 10).image, stamp_ns=(i + 1) * 10**9) for i in range(count)]
     return tuple(pipeline.labels.names), [pipeline(frame, thresholds) for frame in frames]
 

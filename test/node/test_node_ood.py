@@ -9,7 +9,7 @@ from ood_models import size_model
 from ros_bench import Bench, NodeProcess, mixed
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration
 from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty import GradientSettings, gradient_maps
@@ -205,7 +205,9 @@ def test_pixels_may_be_flagged_by_gradients(bench, pipeline):
         assert bench.set("thresholds.pixel_score", "gradient_onehot").successful
         assert bench.set("thresholds.pixel", middle).successful
         flagged = pixels(bench.answer("unreliable")) == 128
-        expected = pipeline(Frame(mixed()), Thresholds(pixel=middle, pixel_score="gradient_onehot")).pixel_flags
+        expected = pipeline(
+            Frame(mixed()), ThresholdSettings.constants(pixel=middle, pixel_score="gradient_onehot")
+        ).pixel_flags
         assert 0.1 < expected.mean() < 0.5
         assert (flagged == expected).mean() > 0.99
     finally:

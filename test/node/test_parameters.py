@@ -12,7 +12,7 @@ from trust_seg_ros.node import reference
 from trust_seg_ros.node.parameters import BY_NAME, TABLE, ParameterError
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES
@@ -36,6 +36,19 @@ def test_the_shipped_yaml_is_the_table():
 def test_the_documentation_is_the_table():
     text = (ROOT / "docs" / "parameters.md").read_text("utf-8")
     assert text == reference.markdown_text()
+
+
+def test_the_guide_to_thresholds_holds_the_policies():
+    text = (ROOT / "docs" / "thresholds.md").read_text("utf-8")
+    assert reference.thresholds_text(text) == text
+    assert reference.policies_table() in text
+    assert reference.served_table() in text
+    assert all(f"`{p.name}`" in text for p in TABLE if "_policy" in p.name or p.name.endswith(("_alpha", "_recall")))
+
+
+def test_an_unknown_choice_is_refused_with_the_nearest():
+    with pytest.raises(ParameterError, match=r"thresholds.pixel_policy: 'quantil' .*did you mean quantile\?"):
+        settings_from({"thresholds.pixel_policy": "quantil"})
 
 
 def test_the_documentation_names_every_parameter_once():
@@ -73,7 +86,9 @@ def test_the_pixel_threshold_says_how_little_it_finds_and_names_policies_that_fi
     folder, found, wrong = camvid(CAMVID, "test"), 0, 0
     for sample in list(folder)[::12]:
         image, truth = folder.read(sample)
-        result = pipeline(Frame(image), Thresholds(pixel=parameter.default), Wanted(segments=False, ood=False))
+        result = pipeline(
+            Frame(image), ThresholdSettings.constants(pixel=parameter.default), Wanted(segments=False, ood=False)
+        )
         mistaken = (truth != UNLABELLED) & (result.maps.classes.numpy() != truth)
         found, wrong = found + (mistaken & result.pixel_flags).sum(), wrong + mistaken.sum()
     assert found / wrong == pytest.approx(0.07, abs=0.01)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.thresholds.engine import ThresholdEngine
-from trust_seg_ros.thresholds.policies import CurvesNeededError, PolicyError, Quantile, resolve
-from trust_seg_ros.thresholds.policy_settings import PolicySettings
+from trust_seg_ros.thresholds.policies import CurvesNeededError, PolicyError, PolicySettings, Quantile, resolve
 
 
 def score_map(seed=0, scale=1.0):

@@ -5,8 +5,7 @@ import pytest
 
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve, TooFewImagesError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, class_thresholds
-from trust_seg_ros.thresholds.policies import Conformal, Curves, Quantile, TargetRecall, resolve
-from trust_seg_ros.thresholds.policy_settings import PolicySettings
+from trust_seg_ros.thresholds.policies import Conformal, Curves, PolicySettings, Quantile, TargetRecall, resolve
 
 GRID = np.linspace(0.0, 1.0, 101)
 

@@ -38,7 +38,7 @@ EPILOG = """examples:
 
 The network runs over the images once (twice where standardized_max_logit gets thresholds without --statistics). The
 file holds, for this network: statistics of the largest logit by predicted class, the temperature of the softmax, and
-for every score the whole curves from which the policies target_recall and conformal read their thresholds, so that
+for every score the whole curves from which the policies {policies} read their thresholds, so that
 recall and alpha stay parameters that can be set while driving. The node loads it as the parameter calibration.
 
 Which images: none that the network was trained on (it is too sure there), none that the meta model was fitted on (for
@@ -49,7 +49,9 @@ hardly more than one image. The guarantee of alpha needs 1/alpha - 1 images. doc
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    add_data_arguments(parser, EPILOG, "val", "calibrate on", several=True)
+    from trust_seg_ros.thresholds.policies.registry import CALIBRATED
+
+    add_data_arguments(parser, EPILOG.format(policies=" and ".join(CALIBRATED)), "val", "calibrate on", several=True)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
     add_keep_going_argument(parser)

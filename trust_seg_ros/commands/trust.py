@@ -37,14 +37,8 @@ EPILOG = """examples:
   trust-seg trust data/camvid --shifted data/mine --shifted data/mine:rain:3 --out out/mine
   trust-seg trust data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
 
-policies: which pixels are flagged (score >= threshold); several, also of one kind
-  fixed:V           the constant V; for scores of the softmax, or energy=fixed:-8 for one other
-  quantile:Q        the image's own Q-quantile
-  mean_std:K        mean of the image + K standard deviations
-  otsu              the best split of the image's histogram in two
-  target_recall:R   the constant that finds the share R of the misclassified pixels of the calibration images
-  conformal:ALPHA   the constant with a guarantee: at most the share ALPHA of an image's misclassified pixels is missed,
-                    in expectation over images like those of the calibration
+policies: which pixels are flagged (score >= threshold); several, also of one kind. The threshold is
+{policies}  A constant is for scores of the softmax; energy=fixed:-8 for another one.
 
 calibration: on which images constants are calibrated; they are judged on others
   half    half of the images, the other half is judged; drawn --runs times. The network runs once
@@ -58,9 +52,9 @@ DATASET comes first, options after it: an option that takes several values would
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
-    from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
+    from trust_seg_ros.evaluation.trust.policy_words import DEFAULTS, policy_lines
 
-    add_data_arguments(parser, EPILOG, "test", "judge on")
+    add_data_arguments(parser, EPILOG.format(policies=policy_lines()), "test", "judge on")
     add_out_argument(parser)
     add_keep_going_argument(parser)
     parser.add_argument(

@@ -80,4 +80,4 @@ def _same_pixels(one: ThresholdSettings, other: ThresholdSettings) -> bool:
 
 
 def _by_class(settings: ThresholdSettings) -> bool:
-    return settings.pixel.per_class and settings.pixel.policy == "target_recall"
+    return settings.pixel.by_class

@@ -77,9 +77,9 @@ class Parameter:
         """
         converted = self._convert(value)
         if converted is None or not self._in_range(converted):
+            near = did_you_mean(value, self.choices)
             raise ParameterError(
-                f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}"
-                f"{did_you_mean(value, self.choices)}"
+                f"parameter {self.name}: {value!r} ({_type_name(value)}), expected {self.expectation}{near}"
             )
         return converted
 

@@ -20,6 +20,7 @@ from trust_seg_ros.node.parameter import (
 )
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
+from trust_seg_ros.thresholds.policies.registry import CALIBRATED
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
 from trust_seg_ros.uncertainty.score_names import scores_that_need
@@ -27,6 +28,7 @@ from trust_seg_ros.uncertainty.score_names import scores_that_need
 __all__ = ["AT_ACTIVATE", "AT_CONFIGURE", "AT_START", "BY_NAME", "NEXT_FRAME", "TABLE", "Parameter", "ParameterError"]
 
 _MAX_SIDE = 16384
+_CALIBRATED = " and ".join(f"`{name}`" for name in CALIBRATED)
 
 
 TABLE: tuple[Parameter, ...] = (
@@ -47,7 +49,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "calibration",
         "",
-        "File of `trust-seg calibrate` for this network; empty: none. The policies `target_recall` and `conformal`, "
+        f"File of `trust-seg calibrate` for this network; empty: none. The policies {_CALIBRATED}, "
         f"the shift monitor and the score {listed(scores_that_need('calibration'))} need one.",
         AT_CONFIGURE,
     ),

@@ -3,56 +3,41 @@
 from __future__ import annotations
 
 from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter, listed
-from trust_seg_ros.thresholds.policy_settings import ON_SHIFT
-from trust_seg_ros.thresholds.settings import TARGET_POLICIES
+from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES, parameters_of
+from trust_seg_ros.thresholds.policies.settings import ON_SHIFT
 from trust_seg_ros.thresholds.shift import ShiftSettings
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
-_MAX_SCORE = 1e6
-"""Thresholds are limited to it; no logit, energy or logarithm comes near."""
-_LEAST = 1e-4
-"""Smallest quantile, recall and alpha: ranges of ROS parameters include their ends, and 0 is none of these."""
+
+def _policy(target: str, text: str) -> Parameter:
+    """The parameter that chooses the policy of a target."""
+    name = TARGETS[target].parameter("policy")
+    return Parameter(name, "fixed", text, choices=TARGET_POLICIES[target])
 
 
-def _quantile(prefix: str, default: float, what: str) -> Parameter:
-    text = f"With `quantile`: what lies above is flagged, at most the share 1 - quantile of the {what}."
-    return Parameter(f"{prefix}quantile", default, text, low=_LEAST, high=1.0)
+def _declared(target: str) -> tuple[Parameter, ...]:
+    """The parameters of all policies of a target, the constant first."""
+    found = []
+    for field, (policy, declared) in parameters_of(target).items():
+        t = TARGETS[target]
+        low, high = declared.range_for(t)
+        text = f"With `{policy}`: {declared.text_for(t)}"
+        found.append(Parameter(t.parameter(field), declared.default_for(t), text, low=low, high=high))
+    return tuple(found)
 
 
-def _k(prefix: str, what: str) -> Parameter:
-    text = f"With `mean_std`: standard deviations above the mean of the {what}."
-    return Parameter(f"{prefix}k", 2.0, text, low=0.0, high=100.0)
-
-
-def _recall(prefix: str, what: str) -> Parameter:
-    text = f"With `target_recall`: share of {what} of the calibration data to find."
-    return Parameter(f"{prefix}recall", 0.95, text, low=_LEAST, high=1.0)
-
-
-def _alpha(prefix: str, what: str) -> Parameter:
-    text = f"With `conformal`: expected share of {what}; the smaller, the more calibration images it takes."
-    return Parameter(f"{prefix}alpha", 0.05, text, low=_LEAST, high=1.0 - _LEAST)
-
+_PIXEL_CONSTANT, *_PIXEL_PARAMETERS = _declared("pixel")
+_OOD_CONSTANT, *_OOD_PARAMETERS = _declared("ood")
 
 _PIXEL = (
-    Parameter(
-        "thresholds.pixel_policy",
-        "fixed",
+    _policy(
+        "pixel",
         "What gives the threshold of `~/unreliable`'s single pixels: a number, each image itself, or the calibration "
         "(docs/thresholds.md). Refused where the calibration it needs is missing.",
-        choices=TARGET_POLICIES["pixel"],
     ),
-    Parameter(
-        "thresholds.pixel",
-        0.6,
-        "With `fixed`: pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`. 0.6 finds "
-        "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network. To find a "
-        "share of your choice, set `thresholds.pixel_policy` to `target_recall` or `conformal` and `calibration` to a "
-        "file of `trust-seg calibrate`.",
-        low=-_MAX_SCORE,
-        high=_MAX_SCORE,
-    ),
+    _PIXEL_CONSTANT,
     Parameter(
         "thresholds.pixel_score",
         "entropy",
@@ -61,15 +46,7 @@ _PIXEL = (
         "threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
         choices=PIXEL_SCORES,
     ),
-    _quantile("thresholds.pixel_", 0.95, "image"),
-    _k("thresholds.pixel_", "image's scores"),
-    _recall("thresholds.pixel_", "the misclassified pixels"),
-    _alpha("thresholds.pixel_", "an image's misclassified pixels that is missed"),
-    Parameter(
-        "thresholds.pixel_per_class",
-        False,
-        "With `target_recall`: each predicted class has its own threshold, where calibration saw enough of its errors.",
-    ),
+    *_PIXEL_PARAMETERS,
 )
 
 _PERTURBATION = (
@@ -104,23 +81,8 @@ _PERTURBATION = (
 )
 
 _UNRELIABLE = (
-    Parameter(
-        "thresholds.unreliable_policy",
-        "fixed",
-        "What gives the threshold on P(false positive) of segments.",
-        choices=TARGET_POLICIES["unreliable"],
-    ),
-    Parameter(
-        "thresholds.unreliable",
-        0.5,
-        "With `fixed`: P(false positive) from which a segment is flagged.",
-        low=0.0,
-        high=1.0,
-    ),
-    _quantile("thresholds.unreliable_", 0.95, "image's segments"),
-    _k("thresholds.unreliable_", "P(false positive) of the image's segments"),
-    _recall("thresholds.unreliable_", "the wrong segments"),
-    _alpha("thresholds.unreliable_", "an image's wrong segments that is missed"),
+    _policy("unreliable", "What gives the threshold on P(false positive) of segments."),
+    *_declared("unreliable"),
 )
 
 _OOD = (
@@ -131,21 +93,11 @@ _OOD = (
         "scores are logarithms of norms. One that the configured network cannot give is refused.",
         choices=SCORES,
     ),
-    Parameter(
-        "ood.policy",
-        "fixed",
-        "What gives the threshold on `ood.score`; none is calibrated, as labelled data hold no unknown objects.",
-        choices=TARGET_POLICIES["ood"],
+    _policy(
+        "ood", "What gives the threshold on `ood.score`; none is calibrated, as labelled data hold no unknown objects."
     ),
-    Parameter(
-        "ood.threshold",
-        0.7,
-        "With `fixed`: score from which a pixel is out of distribution, in the unit of `ood.score`.",
-        low=-_MAX_SCORE,
-        high=_MAX_SCORE,
-    ),
-    _quantile("ood.", 0.99, "image"),
-    _k("ood.", "image's scores"),
+    _OOD_CONSTANT,
+    *_OOD_PARAMETERS,
     Parameter("ood.min_size", 50, "Smallest out-of-distribution segment in pixels.", low=1, high=1 << 30),
     Parameter(
         "ood.meta_model",
@@ -155,21 +107,8 @@ _OOD = (
         "that its file names (within a tenth); segments of others are kept unjudged.",
         AT_CONFIGURE,
     ),
-    Parameter(
-        "ood.meta_policy",
-        "fixed",
-        "What gives the threshold on P(OoD) of out-of-distribution segments.",
-        choices=TARGET_POLICIES["ood_meta"],
-    ),
-    Parameter(
-        "ood.meta_threshold",
-        0.5,
-        "With `fixed`: P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",
-        low=0.0,
-        high=1.0,
-    ),
-    _recall("ood.meta_", "the unknown objects"),
-    _alpha("ood.meta_", "an image's unknown objects that is missed"),
+    _policy("ood_meta", "What gives the threshold on P(OoD) of out-of-distribution segments."),
+    *_declared("ood_meta"),
 )
 
 THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (

@@ -1,4 +1,4 @@
-"""``config/trust_seg.yaml``, ``docs/parameters.md`` and the table of scores in ``docs/topics.md``.
+"""``config/trust_seg.yaml``, ``docs/parameters.md``, and tables of scores and policies in other documents.
 
 ``python -m trust_seg_ros.node.reference`` writes them all; tests compare.
 """
@@ -12,6 +12,8 @@ from textwrap import wrap
 
 from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, AT_START, NEXT_FRAME, Parameter, Value
 from trust_seg_ros.node.parameters import TABLE
+from trust_seg_ros.thresholds.policies.registry import POLICIES, TARGET_POLICIES, parameters_of
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.pixel_score import Need, PixelScore
 from trust_seg_ros.uncertainty.registry import SCORE_ROWS
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
@@ -19,6 +21,11 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 COMMAND = "python -m trust_seg_ros.node.reference"
 SCORES_BEGIN = f"<!-- scores: made by `{COMMAND}` -->"
 SCORES_END = "<!-- end of scores -->"
+POLICIES_BEGIN, POLICIES_END = f"<!-- policies: made by `{COMMAND}` -->", "<!-- end of policies -->"
+SERVED_BEGIN, SERVED_END = (
+    f"<!-- policies of thresholds: made by `{COMMAND}` -->",
+    "<!-- end of policies of thresholds -->",
+)
 
 _CLASSES = 19
 _NEEDS: dict[Need, str] = {
@@ -98,10 +105,41 @@ def scores_text(text: str) -> str:
     return _between(text, SCORES_BEGIN, score_table(), SCORES_END)
 
 
+def policies_table() -> str:
+    """Every threshold policy: its parameters, what its threshold is, when to choose it, what to beware of."""
+    rows = ["| policy | parameter | the threshold is | choose it when | beware |", "|---|---|---|---|---|"]
+    for name, policy in POLICIES.items():
+        numbers = [f"`{field}`, {d.default:g}" for field, d in policy.declared().items() if not d.switch]
+        about = policy.about
+        rows.append(
+            f"| `{name}` | {', '.join(numbers) or 'none'} | {about.threshold} | {about.choose} | {about.beware} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def served_table() -> str:
+    """Which policies each threshold can have, and the node's parameters of them."""
+    rows = ["| threshold on | policy | its parameters |", "|---|---|---|"]
+    for target, policies in TARGET_POLICIES.items():
+        name = TARGETS[target].parameter
+        choices = ", ".join(f"`{policy}`" for policy in policies)
+        parameters = ", ".join(f"`{name(field)}`" for field in parameters_of(target))
+        rows.append(f"| {TARGETS[target].flagged} | `{name('policy')}`: {choices} | {parameters} |")
+    return "\n".join(rows) + "\n"
+
+
+def thresholds_text(text: str) -> str:
+    """docs/thresholds.md with both tables of policies between their marks made anew."""
+    text = _between(text, POLICIES_BEGIN, policies_table(), POLICIES_END)
+    return _between(text, SERVED_BEGIN, served_table(), SERVED_END)
+
+
 def write(root: Path) -> None:
     """Write them all below the repository's root."""
     topics = root / "docs" / "topics.md"
     topics.write_text(scores_text(topics.read_text("utf-8")), "utf-8")
+    thresholds = root / "docs" / "thresholds.md"
+    thresholds.write_text(thresholds_text(thresholds.read_text("utf-8")), "utf-8")
     (root / "config" / "trust_seg.yaml").write_text(yaml_text(), "utf-8")
     (root / "docs" / "parameters.md").write_text(markdown_text(), "utf-8")
 

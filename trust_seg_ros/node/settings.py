@@ -9,7 +9,9 @@ from typing import Any
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
+from trust_seg_ros.thresholds.policies.registry import parameters_of
 from trust_seg_ros.thresholds.shift import ShiftSettings
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
@@ -66,22 +68,23 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
     )
 
 
-def _policy(v: Mapping[str, Any], prefix: str, value: str, **shared: Any) -> PolicySettings:
-    """Policy of one target: what its parameters are called after ``prefix``, and its fixed ``value``."""
-    own = {name: v[prefix + name] for name in ("quantile", "k", "recall", "alpha", "per_class") if prefix + name in v}
-    return PolicySettings(v[prefix + "policy"], value=v[value], **own, **shared)
+def _policy(v: Mapping[str, Any], target: str, **shared: Any) -> PolicySettings:
+    """Policy of one target and the parameters that the node has for it."""
+    name = TARGETS[target].parameter
+    own = {field: v[name(field)] for field in parameters_of(target)}
+    return PolicySettings(v[name("policy")], **own, **shared)
 
 
 def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
     shared = {"smoothing_s": v["thresholds.smoothing_s"], "on_shift": v["on_shift"]}
     return ThresholdSettings(
-        pixel=_policy(v, "thresholds.pixel_", "thresholds.pixel", **shared),
+        pixel=_policy(v, "pixel", **shared),
         pixel_score=v["thresholds.pixel_score"],
-        unreliable=_policy(v, "thresholds.unreliable_", "thresholds.unreliable", **shared),
-        ood=_policy(v, "ood.", "ood.threshold", **shared),
+        unreliable=_policy(v, "unreliable", **shared),
+        ood=_policy(v, "ood", **shared),
         ood_score=v["ood.score"],
         ood_min_size=v["ood.min_size"],
-        ood_meta=_policy(v, "ood.meta_", "ood.meta_threshold"),
+        ood_meta=_policy(v, "ood_meta"),
         shift=ShiftSettings(window_s=v["shift.window_s"], level=v["shift.level"]),
         perturbation=PerturbationSettings(
             "input_noise",  # pixel_score names the kind

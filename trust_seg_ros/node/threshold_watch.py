@@ -11,7 +11,7 @@ from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import ood_gap
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.thresholds.in_force import WORDS
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
 
 
@@ -88,8 +88,10 @@ def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: 
         unwatched: why it says nothing, where it never will.
         gap: why there is none on P(OoD) although its threshold is conformal.
     """
-    conformal = {t: policy for t, policy in settings.policies.items() if policy.policy == "conformal"}
-    promised = [f"{WORDS[t]} {policy.describe()}" for t, policy in conformal.items() if t != "ood_meta" or not gap]
+    conformal = {t: policy for t, policy in settings.policies.items() if policy.chosen.needs == "risk"}
+    promised = [
+        f"{TARGETS[t].flagged} {policy.describe()}" for t, policy in conformal.items() if t != "ood_meta" or not gap
+    ]
     if not promised:
         return f"void: {gap}" if conformal else "none: no threshold is conformal"
     what = ", ".join(promised) + (f"; void for OoD segments: {gap}" if "ood_meta" in conformal and gap else "")

@@ -9,9 +9,9 @@ import numpy as np
 from trust_seg_ros.segments.errors import FeatureError
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
-from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES, STANDARDIZED
+from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES, scores_that_need
 
-SEGMENT_SCORES = tuple(name for name in SCORES if name not in (*SOFTMAX_SCORES, STANDARDIZED))
+SEGMENT_SCORES = tuple(name for name in SCORES if name not in (*SOFTMAX_SCORES, *scores_that_need("calibration")))
 """Scores of a single pass that depend on the network alone. Those of the softmax are the maps E, D and V already; a
 standardised score would need the calibration the meta model was fitted with."""
 _LARGEST = np.float32(np.finfo(np.float32).max)

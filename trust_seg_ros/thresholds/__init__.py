@@ -1,7 +1,21 @@
 """Score maps -> flags."""
 
-from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds
-from trust_seg_ros.thresholds.policy_settings import PolicySettings
-from trust_seg_ros.thresholds.settings import ThresholdSettings
+from __future__ import annotations
 
-__all__ = ["PolicySettings", "ThresholdError", "ThresholdSettings", "Thresholds"]
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trust_seg_ros.thresholds.policies.settings import PolicySettings
+    from trust_seg_ros.thresholds.settings import ThresholdError, ThresholdSettings
+
+__all__ = ["PolicySettings", "ThresholdError", "ThresholdSettings"]
+
+_HOMES = {"PolicySettings": "policies.settings", "ThresholdError": "settings", "ThresholdSettings": "settings"}
+
+
+def __getattr__(name: str) -> object:
+    # the names of policies are looked up by --help, which needs no kernels
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -11,7 +11,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.json_file import check_network, portable_name, raised_as, read_json, write_json
 from trust_seg_ros.support.json_parts import JsonError
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
-from trust_seg_ros.thresholds.policies import Curves
+from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
-from trust_seg_ros.thresholds.policies import Curves, PerImage, PolicyError, Quantile, resolve
-from trust_seg_ros.thresholds.policy_settings import PolicySettings
+from trust_seg_ros.thresholds.policies.base import Curves, PerImage, PolicyError
+from trust_seg_ros.thresholds.policies.quantile import Quantile
+from trust_seg_ros.thresholds.policies.resolution import resolve
+from trust_seg_ros.thresholds.policies.settings import PolicySettings
 from trust_seg_ros.thresholds.smoothing import SmoothedThreshold
 
 LEAST_POSITIVES = 1000
@@ -78,8 +80,9 @@ class ThresholdEngine:
         self._constant: ThresholdInForce | None = None
         if not isinstance(self._policy, PerImage):
             value = resolve(self._policy, None, curves)
-            own = settings.per_class and settings.policy == "target_recall" and curves is not None
-            by_class = class_thresholds(settings.recall, curves, value, least_positives) if own else None
+            recall, by_class = self._policy.class_recall, None
+            if recall is not None and curves is not None:
+                by_class = class_thresholds(recall, curves, value, least_positives)
             self._constant = ThresholdInForce(value, by_class)
         self._smoothed = SmoothedThreshold(settings.smoothing_s)
 
@@ -121,14 +124,13 @@ class ThresholdEngine:
         """Forget earlier frames."""
         self._smoothed.reset()
 
-    @property
-    def memory(self) -> tuple[float, float] | None:
-        """What is remembered of earlier frames, for :meth:`recall`: the last threshold and its stamp."""
-        return self._smoothed.memory
+    def state(self) -> tuple[float, float] | None:
+        """What is remembered of earlier frames, for :meth:`load_state`: the last threshold and its stamp."""
+        return self._smoothed.state()
 
-    def recall(self, memory: tuple[float, float] | None) -> None:
-        """Go on from what another engine of the same settings remembered."""
-        self._smoothed.recall(memory)
+    def load_state(self, state: tuple[float, float] | None) -> None:
+        """Go on from the state of another engine of the same settings."""
+        self._smoothed.load_state(state)
 
     def with_settings(
         self, settings: PolicySettings, *, curves: Curves | None = None, score: str | None = None

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.thresholds import policy_kernels as kernels
-from trust_seg_ros.thresholds.policies import PolicyError, check_alike
+from trust_seg_ros.thresholds.policies.base import PolicyError
+from trust_seg_ros.thresholds.policies.resolution import check_alike
 from trust_seg_ros.types import UNLABELLED
 from trust_seg_ros.uncertainty.threads import run_bands
 
@@ -64,7 +65,7 @@ def flags(score: np.ndarray, threshold: float, classes: np.ndarray | None = None
         PolicyError: ``classes`` does not belong to the scores.
     """
     with np.errstate(over="ignore"):
-        found = score >= score.dtype.type(threshold)
+        found: np.ndarray = score >= score.dtype.type(threshold)
     if classes is not None:
         check_alike(score, classes)
         if classes.size and classes.max() == UNLABELLED:
@@ -111,4 +112,5 @@ def flags_by_class_reference(score: np.ndarray, classes: np.ndarray, thresholds:
     own = np.concatenate([thresholds.values, np.full(_CLASSES - len(thresholds.values), np.nan)])[classes]
     with np.errstate(over="ignore"):
         limit = np.where(np.isnan(own), thresholds.fallback, own).astype(score.dtype)
-    return (score >= limit) | (classes == UNLABELLED)
+    found: np.ndarray = (score >= limit) | (classes == UNLABELLED)
+    return found

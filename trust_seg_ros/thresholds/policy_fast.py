@@ -118,7 +118,8 @@ def _blocks(size: int) -> int:
 def _value(key: int) -> np.float32:
     """The float32 of an ordered key."""
     bits = key if key >= 0 else key ^ 0x7FFFFFFF
-    return np.int32(bits).view(np.float32)
+    value: np.float32 = np.int32(bits).view(np.float32)
+    return value
 
 
 def _range(bits: np.ndarray, threads: int | None) -> tuple[np.float32, np.float32] | None:

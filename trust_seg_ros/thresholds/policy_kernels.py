@@ -62,7 +62,7 @@ def _any_in(bits: np.ndarray, upper: np.uint32) -> bool:
     for i in range(bits.size):
         b = bits[i]
         found += np.int32((np.uint32(b ^ ((b >> _SIGN) | _LEAST)) >> _HALF) == upper)
-    return found > _ZERO
+    return bool(found > _ZERO)
 
 
 @jit

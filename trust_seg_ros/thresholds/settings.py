@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+import math
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from typing import cast
 
-from trust_seg_ros.thresholds.fixed import ThresholdError, Thresholds, check_scores
-from trust_seg_ros.thresholds.policies import PerImage
-from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES, PolicySettings
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.nearest import did_you_mean
+from trust_seg_ros.thresholds.policies.base import PerImage
+from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES
+from trust_seg_ros.thresholds.policies.settings import PolicySettings, check_choice
 from trust_seg_ros.thresholds.shift import ShiftSettings
-from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
-from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
+from trust_seg_ros.thresholds.targets import TARGETS
+from trust_seg_ros.uncertainty.perturbation_settings import Kind, PerturbationSettings
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
-TARGET_POLICIES: dict[str, tuple[str, ...]] = {
-    "pixel": POLICIES,
-    "unreliable": POLICIES,
-    "ood": tuple(name for name in POLICIES if name not in CALIBRATED),
-    "ood_meta": ("fixed", *CALIBRATED),
-}
-"""Target -> the policies that mean something there.
 
-Calibration curves of a pixel score tell which misclassified pixels it finds, nothing about unknown objects, so none
-gives the OoD threshold. An image has a handful of OoD segments: too few for a policy that looks at the image.
-"""
+class ThresholdError(TrustSegError, ValueError):
+    """A threshold outside its range, or on a score that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -47,42 +44,66 @@ class ThresholdSettings:
         >>> ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
     """
 
-    pixel: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.pixel))
-    pixel_score: str = Thresholds.pixel_score
-    unreliable: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.unreliable))
-    ood: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood))
-    ood_score: str = Thresholds.ood_score
-    ood_min_size: int = Thresholds.ood_min_size
-    ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=Thresholds.ood_meta))
+    pixel: PolicySettings = field(default_factory=partial(PolicySettings, value=0.6))
+    pixel_score: str = "entropy"
+    unreliable: PolicySettings = field(default_factory=partial(PolicySettings, value=0.5))
+    ood: PolicySettings = field(default_factory=partial(PolicySettings, value=0.7))
+    ood_score: str = "entropy"
+    ood_min_size: int = 50
+    ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=0.5))
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     perturbation: PerturbationSettings = field(default_factory=partial(PerturbationSettings, "input_noise"))
 
     def __post_init__(self) -> None:
         for target, choices in TARGET_POLICIES.items():
-            policy = getattr(self, target).policy
-            if policy not in choices:
-                raise ThresholdError(f"policy of {target} = {policy!r}: expected one of {', '.join(choices)}")
+            check_choice(f"policy of {target}", getattr(self, target).policy, choices, ThresholdError)
         check_scores(self.pixel_score, self.ood_score)
         if self.ood_min_size < 1:
             raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
 
     @classmethod
-    def of(cls, thresholds: Thresholds | ThresholdSettings | None) -> ThresholdSettings:
-        """Constants as settings; None for the defaults, settings as they are."""
-        if isinstance(thresholds, ThresholdSettings):
-            return thresholds
-        return _fixed(thresholds or Thresholds())
+    def constants(
+        cls,
+        *,
+        unreliable: float = 0.5,
+        pixel: float = 0.6,
+        pixel_score: str = "entropy",
+        ood: float = 0.7,
+        ood_min_size: int = 50,
+        ood_score: str = "entropy",
+        ood_meta: float = 0.5,
+    ) -> ThresholdSettings:
+        """Settings whose thresholds are all numbers; equal arguments give the same object.
+
+        Args:
+            unreliable: on P(false positive) of a segment, in [0, 1].
+            pixel: on the pixel score ``pixel_score``, in its unit; may lie outside its range: everything, or nothing,
+                is flagged then.
+            pixel_score: one of ``PIXEL_SCORES``.
+            ood: on the pixel score ``ood_score``, in its unit (Chan et al. 2021 use 0.7 on the entropy).
+            ood_min_size: smallest OoD segment in pixels, >= 1.
+            ood_score: one of ``SCORES``.
+            ood_meta: on P(OoD) of an OoD segment, in [0, 1].
+
+        Raises:
+            ThresholdError: a value is outside its range; the text names it and what was expected.
+
+        Example:
+            >>> strict = ThresholdSettings.constants(unreliable=0.3, pixel=0.5, pixel_score="margin")
+        """
+        return _constants(unreliable, pixel, pixel_score, ood, ood_min_size, ood_score, ood_meta)
 
     @property
     def policies(self) -> dict[str, PolicySettings]:
         """Target -> its policy."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name in TARGET_POLICIES}
+        return {target: getattr(self, target) for target in TARGETS}
 
     @property
     def perturbed(self) -> PerturbationSettings | None:
         """The perturbation score that flags pixels; None where one of a single pass does."""
-        kind = self.pixel_score
-        return replace(self.perturbation, kind=kind) if kind in PERTURBATION_SCORES else None
+        if self.pixel_score not in PERTURBATION_SCORES:
+            return None
+        return replace(self.perturbation, kind=cast("Kind", self.pixel_score))
 
     @property
     def remembers(self) -> bool:
@@ -98,6 +119,36 @@ class ThresholdSettings:
 
 
 @lru_cache(maxsize=16)  # frames come with the same constants, and equal settings are told apart fastest by identity
-def _fixed(t: Thresholds) -> ThresholdSettings:
-    numbers = {name: PolicySettings(value=getattr(t, name)) for name in TARGET_POLICIES}
-    return ThresholdSettings(**numbers, pixel_score=t.pixel_score, ood_score=t.ood_score, ood_min_size=t.ood_min_size)
+def _constants(
+    unreliable: float, pixel: float, pixel_score: str, ood: float, ood_min_size: int, ood_score: str, ood_meta: float
+) -> ThresholdSettings:
+    numbers = {"pixel": pixel, "unreliable": unreliable, "ood": ood, "ood_meta": ood_meta}
+    for name in ("unreliable", "ood_meta"):
+        if not 0.0 <= numbers[name] <= 1.0:  # also refuses NaN
+            raise ThresholdError(f"threshold {name} = {numbers[name]}: expected a number in [0, 1]")
+    for name in ("pixel", "ood"):
+        if math.isnan(numbers[name]):
+            raise ThresholdError(f"threshold {name} = nan: expected a number in the unit of its score")
+    policy = {name: PolicySettings(value=value) for name, value in numbers.items()}
+    return ThresholdSettings(
+        pixel=policy["pixel"],
+        pixel_score=pixel_score,
+        unreliable=policy["unreliable"],
+        ood=policy["ood"],
+        ood_score=ood_score,
+        ood_min_size=ood_min_size,
+        ood_meta=policy["ood_meta"],
+    )
+
+
+def check_scores(pixel_score: str, ood_score: str) -> None:
+    """Refuse names of scores that their threshold cannot act on.
+
+    OoD segments are of scores of a single pass: what judges them, and their default thresholds, know no others.
+
+    Raises:
+        ThresholdError: the text lists those there are.
+    """
+    for what, name, known in (("pixel_score", pixel_score, PIXEL_SCORES), ("ood_score", ood_score, SCORES)):
+        if name not in known:
+            raise ThresholdError(f"{what} = {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}")

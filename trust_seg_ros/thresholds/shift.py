@@ -54,7 +54,7 @@ class ShiftSettings:
 
 
 @dataclass(frozen=True)
-class WindowMemory:
+class WindowState:
     """The window of one score, as plain data.
 
     Attributes:
@@ -148,14 +148,14 @@ class ShiftMonitor:
         self._states[score] = self._state(score, window, test)
         return self._states[score]
 
-    def memory(self) -> dict[str, WindowMemory]:
-        """Score -> what is remembered of its frames, for :meth:`recall`."""
-        return {s: WindowMemory(tuple(w.frames), w.fired, w.against, w.last) for s, w in self._windows.items()}
+    def state(self) -> dict[str, WindowState]:
+        """Score -> what is remembered of its frames, for :meth:`load_state`."""
+        return {s: WindowState(tuple(w.frames), w.fired, w.against, w.last) for s, w in self._windows.items()}
 
-    def recall(self, memory: Mapping[str, WindowMemory]) -> None:
-        """Go on from what another monitor of the same references remembered, with the states that it had."""
+    def load_state(self, state: Mapping[str, WindowState]) -> None:
+        """Go on from the state of another monitor of the same references."""
         self.reset()
-        for score, past in memory.items():
+        for score, past in state.items():
             window = _Window(deque(past.frames), past.fired, past.against, past.last)
             self._windows[score] = window
             self._states[score] = self._state(score, window, self._test(score, window))

@@ -91,7 +91,8 @@ class ShiftReference:
         x, z, low, high = self._map
         values = np.asarray(values, np.float64)
         inside = np.interp(values, x, z)
-        return inside + low * np.minimum(values - x[0], 0.0) + high * np.maximum(values - x[-1], 0.0)
+        found: np.ndarray = inside + low * np.minimum(values - x[0], 0.0) + high * np.maximum(values - x[-1], 0.0)
+        return found
 
     def compare(self, values: np.ndarray, independent: int = 5) -> ShiftTest:
         """Test whether a window of frames has the mean level of the reference.

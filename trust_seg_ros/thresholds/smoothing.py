@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trust_seg_ros.thresholds.policies import check_number
+from trust_seg_ros.thresholds.policies.base import check_number
 
 GAP = 5.0
 """Time constants without a frame after which the past is forgotten: its weight would be e^-5, less than 1 %."""
@@ -58,17 +58,16 @@ class SmoothedThreshold:
         return value
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget earlier frames."""
         self._last = None
 
-    @property
-    def memory(self) -> tuple[float, float] | None:
-        """Last threshold and its stamp, for :meth:`recall`; None without a past."""
+    def state(self) -> tuple[float, float] | None:
+        """Last threshold and its stamp, for :meth:`load_state`; None before the first."""
         return self._last
 
-    def recall(self, memory: tuple[float, float] | None) -> None:
-        """Go on from what another remembered."""
-        self._last = memory
+    def load_state(self, state: tuple[float, float] | None) -> None:
+        """Go on from the state of another."""
+        self._last = state
 
     def continued(self, tau_s: float) -> SmoothedThreshold:
         """Another with the same past."""

@@ -1,19 +1,20 @@
-"""Compile every kernel of this room ahead of the first frame."""
+"""Compile every kernel of this package ahead of the first frame."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.thresholds import policy_fast
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags_by_class
+from trust_seg_ros.thresholds.policies.base import PerImage
+from trust_seg_ros.thresholds.policies.registry import POLICIES
 
 
 def warm_up() -> None:
     """Run every policy of the image, and flags by class, once: a few seconds on the first run on a machine."""
     score = np.linspace(-1.0, 1.0, 100, dtype=np.float32)
-    policy_fast.quantile_threshold(score, 0.5)
-    policy_fast.mean_std_threshold(score, 1.0)
-    policy_fast.otsu_threshold(score)
+    for policy in POLICIES.values():
+        if issubclass(policy, PerImage):
+            policy().of_image(score, None)
     classes, thresholds = np.zeros(score.shape, np.uint8), ClassThresholds(np.zeros(1), 0.0)
     for dtype in (np.float32, np.float64):
         flags_by_class(score.astype(dtype), classes, thresholds)

@@ -9,7 +9,7 @@ from trust_seg_ros.meta import LinearPart, MetaModel
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import apply_ignore, components, targets
 from trust_seg_ros.synthetic import training_sample
-from trust_seg_ros.thresholds import ThresholdError, Thresholds
+from trust_seg_ros.thresholds import ThresholdError, ThresholdSettings
 from trust_seg_ros.types import Frame
 
 
@@ -28,7 +28,7 @@ def sample():
 
 def test_without_ground_truth_it_is_what_the_node_says(pipeline, sample):
     found = examine(pipeline, sample[0], threshold=0.4)
-    node = pipeline(Frame(sample[0]), Thresholds(unreliable=0.4))
+    node = pipeline(Frame(sample[0]), ThresholdSettings.constants(unreliable=0.4))
     assert np.array_equal(found.segments.ids, node.segments.ids)
     assert np.array_equal(found.trust.p_wrong, node.trust.p_wrong)
     assert np.array_equal(found.trust.iou, node.trust.iou)

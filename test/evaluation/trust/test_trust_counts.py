@@ -10,8 +10,7 @@ from trust_seg_ros.evaluation.trust import reference
 from trust_seg_ros.evaluation.trust.distance import NAMES, ranges
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
-from trust_seg_ros.evaluation.trust.policy_defaults import DEFAULTS
-from trust_seg_ros.evaluation.trust.policy_words import parse_policies
+from trust_seg_ros.evaluation.trust.policy_words import DEFAULTS, parse_policies
 from trust_seg_ros.thresholds.policies import resolve
 
 CLASSES = 3

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
-from trust_seg_ros.thresholds.in_force import ThresholdMemory
-from trust_seg_ros.thresholds.shift import WindowMemory
+from trust_seg_ros.thresholds.control import ThresholdState
+from trust_seg_ros.thresholds.shift import WindowState
 
 NUMBERS = st.floats(width=64)
 TIMES = st.integers(0, 2**63 - 1)
@@ -33,9 +33,9 @@ def some(values, size=3):
 PICTURES = by_field(FramePicture)
 OBJECTS = by_field(OodObject, box=st.tuples(*[st.integers(0, 5000)] * 4))
 SUMS = by_field(ClassSums, **{f.name: some(NUMBERS).map(lambda v: np.array([*v, 0.0])) for f in fields(ClassSums)})
-WINDOWS = by_field(WindowMemory, against=st.none() | NUMBERS, frames=some(st.tuples(TIMES, NUMBERS)).map(tuple))
+WINDOWS = by_field(WindowState, against=st.none() | NUMBERS, frames=some(st.tuples(TIMES, NUMBERS)).map(tuple))
 THRESHOLDS = st.builds(
-    ThresholdMemory,
+    ThresholdState,
     st.dictionaries(WORDS, st.none() | st.tuples(TIMES, NUMBERS), max_size=3),
     st.dictionaries(WORDS, WINDOWS, max_size=2),
 )

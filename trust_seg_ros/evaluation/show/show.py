@@ -14,7 +14,7 @@ from trust_seg_ros.drawing.pictures import PictureError
 from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segments import SegmentTargets, targets
-from trust_seg_ros.thresholds import Thresholds
+from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import SegmentTable, SegmentTrust
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -90,7 +90,7 @@ def examine(
         ThresholdError: the threshold lies outside [0, 1].
         TrustSegError: the network cannot take the image.
     """
-    threshold = Thresholds(unreliable=threshold).unreliable
+    threshold = ThresholdSettings.constants(unreliable=threshold).unreliable.value
     if truth is not None and truth.shape != image.shape[:2]:
         raise PictureError(f"ground truth is {truth.shape} and the image {image.shape[:2]}; expected one size")
     logits = pipeline.network.infer(image)

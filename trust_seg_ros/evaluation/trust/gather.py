@@ -12,7 +12,7 @@ from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
 from trust_seg_ros.evaluation.trust.kernels import count_confidence, count_pixels
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
-from trust_seg_ros.thresholds.policies import resolve
+from trust_seg_ros.thresholds.policies.resolution import resolve
 
 CONFIDENCE_BINS = 15
 

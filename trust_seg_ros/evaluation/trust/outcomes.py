@@ -11,7 +11,9 @@ from trust_seg_ros.evaluation.trust.counts import DataCounts, ScoreCounts
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve, TooFewImagesError
-from trust_seg_ros.thresholds.policies import Conformal, Curves, TargetRecall, resolve
+from trust_seg_ros.thresholds.policies.base import Calibrated as CalibratedPolicy
+from trust_seg_ros.thresholds.policies.base import Curves
+from trust_seg_ros.thresholds.policies.resolution import resolve
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class Outcome:
         promise is for the mean over draws, so that single draws may well miss it.
         """
         policy = self.policy.policy
-        if self.reason or not isinstance(policy, TargetRecall | Conformal):
+        if self.reason or not isinstance(policy, CalibratedPolicy):
             return math.nan
-        if isinstance(policy, TargetRecall):
+        if policy.needs == "recall":
             known = self.recall[np.isfinite(self.recall)]
-            return float((known >= policy.recall).mean()) if known.size else math.nan
-        return float((self.missed <= policy.alpha).mean())
+            return float((known >= policy.promise).mean()) if known.size else math.nan
+        return float((self.missed <= policy.promise).mean())
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Calibrated:
 def calibrate(policy: NamedPolicy, score: str, arrangement: Arrangement) -> Calibrated:
     """Thresholds from the calibration images of each draw."""
     counts = arrangement.calibration.scores[score]
-    missed = counts.missed if isinstance(policy.policy, Conformal) else None
+    missed = counts.missed if policy.policy.needs == "risk" else None
     values = []
     for draw in arrangement.draws:
         try:

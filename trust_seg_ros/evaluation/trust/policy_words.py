@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.support.nearest import did_you_mean
-from trust_seg_ros.thresholds.policies import (
-    Calibrated,
-    Conformal,
-    Fixed,
-    MeanStd,
-    Otsu,
-    Policy,
-    PolicyError,
-    Quantile,
-    TargetRecall,
-)
-from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
+from trust_seg_ros.thresholds.policies.base import Calibrated, Policy, PolicyError
+from trust_seg_ros.thresholds.policies.fixed import Fixed
+from trust_seg_ros.thresholds.policies.registry import POLICIES
 
-_KINDS: dict[str, Callable[[float], Policy]] = {
-    "fixed": Fixed,
-    "quantile": Quantile,
-    "mean_std": MeanStd,
-    "target_recall": TargetRecall,
-    "conformal": Conformal,
-}
+
+def main_parameter(policy: type[Policy]) -> str:
+    """The parameter that a word gives, the first number of a policy; "" where it has none."""
+    return next((name for name, declared in policy.declared().items() if not declared.switch), "")
+
+
+_WITH_NUMBER = tuple(name for name, policy in POLICIES.items() if main_parameter(policy))
+_ALONE = tuple(name for name in POLICIES if name not in _WITH_NUMBER)
+
+
+def _judged(policy: type[Policy]) -> tuple[str, ...]:
+    name = main_parameter(policy)
+    if not name:
+        return (policy.name,)
+    return tuple(f"{policy.name}:{value:g}" for value in policy.judged or (policy.declared()[name].default,))
+
+
+DEFAULTS = tuple(word for policy in POLICIES.values() for word in _judged(policy))
+"""Policies judged where none is named: the node's defaults, and for some a parameter that flags more, or less."""
+
+
+def policy_lines() -> str:
+    """Every policy and what its threshold is, a line each, for --help."""
+    words = {
+        policy: name + (f":{main_parameter(policy).upper()}" if name in _WITH_NUMBER else "")
+        for name, policy in POLICIES.items()
+    }
+    width = max(map(len, words.values())) + 2
+    return "".join(f"  {word:{width}}{policy.about.threshold.replace('*', '')}\n" for policy, word in words.items())
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,11 @@ class NamedPolicy:
         """
         if self.score:
             return self.score == score
-        return not isinstance(self.policy, Fixed) or score in SOFTMAX_SCORES
+        if not isinstance(self.policy, Fixed):
+            return True
+        from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES  # loads torch; --help reads this file
+
+        return score in SOFTMAX_SCORES
 
 
 def parse_policy(word: str) -> NamedPolicy:
@@ -66,15 +83,16 @@ def parse_policy(word: str) -> NamedPolicy:
     """
     score, equals, rest = word.rpartition("=")
     kind, colon, text = rest.partition(":")
-    if kind == "otsu" and not colon and not equals:
-        return NamedPolicy(word, Otsu())
-    if kind not in _KINDS or not colon or (equals and kind != "fixed"):
+    if kind in _ALONE and not colon and not equals:
+        return NamedPolicy(word, POLICIES[kind]())
+    if kind not in _WITH_NUMBER or not colon or (equals and kind != Fixed.name):
         raise TrustStudyError(
-            f"--policy {word}: expected otsu, one of {', '.join(_KINDS)} with a parameter, for example quantile:0.95, "
-            "or energy=fixed:-8"
+            f"--policy {word}: expected {', '.join(_ALONE)}, one of {', '.join(_WITH_NUMBER)} with a parameter, for "
+            f"example quantile:0.95, or energy=fixed:-8{'' if kind in POLICIES else did_you_mean(kind, POLICIES)}"
         )
+    policy = POLICIES[kind]
     try:
-        return NamedPolicy(rest, _KINDS[kind](float(text)), score)
+        return NamedPolicy(rest, policy(**{main_parameter(policy): float(text)}), score)
     except ValueError as error:  # PolicyError is one
         reason = error if isinstance(error, PolicyError) else f"{text!r} is not a number"
         raise TrustStudyError(f"--policy {word}: {reason}") from error

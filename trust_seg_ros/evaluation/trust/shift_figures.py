@@ -15,7 +15,7 @@ from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.outcomes import Outcome
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 from trust_seg_ros.evaluation.trust.study import Judged, Study
-from trust_seg_ros.thresholds.policies import Conformal, Quantile
+from trust_seg_ros.thresholds.policies import Calibrated, Quantile
 
 _SHOWN = 4
 
@@ -99,5 +99,5 @@ def _rows(s: Study, arrangement: Arrangement, shown: Sequence[NamedPolicy], path
 
 
 def _limit(draw: Callable[..., Line2D], policy: NamedPolicy, colour: str = BLACK) -> None:
-    if isinstance(policy.policy, Conformal):
-        draw(policy.policy.alpha, color=colour, ls="--", lw=1.4)
+    if isinstance(policy.policy, Calibrated) and policy.policy.needs == "risk":
+        draw(policy.policy.promise, color=colour, ls="--", lw=1.4)

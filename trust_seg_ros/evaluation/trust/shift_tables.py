@@ -9,7 +9,7 @@ from trust_seg_ros.evaluation.report.tabular import IN_FILE, IN_REPORT, ON_SCREE
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.study import Study
 from trust_seg_ros.evaluation.trust.tables import ORDERING, OUTCOME, POLICY, SCORE, measured, shares
-from trust_seg_ros.thresholds.policies import Conformal
+from trust_seg_ros.thresholds.policies.base import Calibrated
 
 DATA = Column("data", "text")
 _MANY = 12
@@ -91,14 +91,14 @@ def guarantee(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
         return ()
     columns = [DATA]
     for policy in promising:
-        what = "missed" if isinstance(policy.policy, Conformal) else "recall"
+        what = "missed" if policy.policy.needs == "risk" else "recall"
         columns += [Column(f"{what} {policy.name}, %"), Column(f"kept {policy.name}, %")]
     rows = []
     for judged in (s.clean, *s.shifted):
         cells: list[Value] = [judged.name]
         for policy in promising:
             found = judged.outcome(arrangement.name, s.best_score, policy.name)
-            value = found.missed if isinstance(policy.policy, Conformal) else found.recall
+            value = found.missed if policy.policy.needs == "risk" else found.recall
             cells += [Spread.of(value), found.kept]
         rows.append(tuple(cells))
     note = (
@@ -111,13 +111,13 @@ def guarantee(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
 
 
 def broken(s: Study, arrangement: Arrangement) -> list[tuple[str, str]]:
-    """(policy, condition) where the mean risk over draws exceeds alpha, of the best score."""
+    """(policy, condition) where the mean risk over draws exceeds the promise, of the best score."""
     found = []
     for policy in s.policies:
-        if isinstance(policy.policy, Conformal):
+        if isinstance(policy.policy, Calibrated) and policy.policy.needs == "risk":
             for judged in s.shifted:
                 missed = Spread.of(judged.outcome(arrangement.name, s.best_score, policy.name).missed).mean
-                if not math.isnan(missed) and missed > policy.policy.alpha:
+                if not math.isnan(missed) and missed > policy.policy.promise:
                     found.append((policy.name, judged.name))
     return found
 

@@ -14,8 +14,8 @@ import numpy as np
 from trust_seg_ros.recordings.replay.bag_parts import Metadata
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
-from trust_seg_ros.thresholds.in_force import ThresholdMemory
-from trust_seg_ros.thresholds.shift import WindowMemory
+from trust_seg_ros.thresholds.control import ThresholdState
+from trust_seg_ros.thresholds.shift import WindowState
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ def _memory(d: dict[str, Any]) -> CameraMemory:
         return CameraMemory(d["last_stamp"])
     smoothed = {target: None if pair is None else (pair[0], pair[1]) for target, pair in past["smoothed"].items()}
     windows = {
-        score: WindowMemory(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
+        score: WindowState(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
         for score, w in past["windows"].items()
     }
-    return CameraMemory(d["last_stamp"], ThresholdMemory(smoothed, windows))
+    return CameraMemory(d["last_stamp"], ThresholdState(smoothed, windows))

@@ -21,7 +21,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
 from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
-from trust_seg_ros.thresholds.in_force import ThresholdMemory
+from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
 Write = Callable[[str, bytes | bytearray], None]
@@ -38,7 +38,7 @@ class CameraMemory:
     """
 
     last_stamp: int | None = None
-    thresholds: ThresholdMemory | None = None
+    thresholds: ThresholdState | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FrameWork:
         try:
             result = self._pipeline(frame, settings, self._wanted)
         finally:
-            self._memory = replace(self._memory, thresholds=self._pipeline.memory())
+            self._memory = replace(self._memory, thresholds=self._pipeline.state())
         view = Rendering(result, self._fields)
         self._tell_labels()
         for name in self.topics:
@@ -132,11 +132,11 @@ class FrameWork:
         """As the node does, before a frame is read: time that jumps back forgets the past, 0 says nothing of it."""
         past = self._memory
         if self._options.sequential and past.thresholds is not None:
-            self._pipeline.recall(self._options.thresholds, past.thresholds)
+            self._pipeline.load_state(self._options.thresholds, past.thresholds)
         jumped = bool(stamp) and past.last_stamp is not None and stamp < past.last_stamp
         if jumped or past.thresholds is None:
             self._pipeline.reset()
-        thresholds = self._pipeline.memory() if jumped else past.thresholds
+        thresholds = self._pipeline.state() if jumped else past.thresholds
         self._memory = CameraMemory(stamp or past.last_stamp, thresholds)
 
     def _tell_labels(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
-from trust_seg_ros.thresholds.in_force import ThresholdControl
+from trust_seg_ros.thresholds.control import ThresholdControl
 from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftSettings
 from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 
@@ -35,7 +35,7 @@ def test_thresholds_go_on_as_if_nothing_had_happened(values, data):
     whole = run(ThresholdControl(), values, 0)
     first, second = ThresholdControl(), ThresholdControl()
     before = run(first, values[:cut], 0)
-    second.recall(SMOOTHED, pickle.loads(pickle.dumps(first.memory())))
+    second.load_state(SMOOTHED, pickle.loads(pickle.dumps(first.state())))
     assert before + run(second, values[cut:], cut) == whole
 
 
@@ -60,7 +60,7 @@ def test_the_shift_monitor_goes_on_too(values, data):
     whole = states(monitor(), values, 0)
     first, second = monitor(), monitor()
     before = states(first, values[:cut], 0)
-    second.recall(first.memory())
+    second.load_state(first.state())
     assert second.states == first.states
     assert before + states(second, values[cut:], cut) == whole
 
@@ -71,7 +71,7 @@ def test_a_frame_with_the_stamp_of_the_last_has_the_state_of_the_last():
     for stamp in range(12):
         last = first.update("entropy", 9.0, stamp)
     assert last.fired
-    second.recall(first.memory())
+    second.load_state(first.state())
     assert second.update("entropy", 9.0, 11) == last
 
 

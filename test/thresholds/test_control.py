@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from trust_seg_ros.thresholds import PolicySettings, ThresholdError, Thresholds, ThresholdSettings
+from trust_seg_ros.thresholds import PolicySettings, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
+from trust_seg_ros.thresholds.control import PolicyRefusedError, ThresholdControl
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
-from trust_seg_ros.thresholds.in_force import PolicyRefusedError, ThresholdControl
 
 GRID = np.linspace(0.0, 1.0, 101)
 SCORE = np.linspace(0.0, 1.0, 12, dtype=np.float32).reshape(3, 4)
@@ -23,14 +23,20 @@ def calibration(images=99):
 
 
 def test_constants_are_settings_with_fixed_policies():
-    settings = ThresholdSettings.of(Thresholds(unreliable=0.1, pixel=0.2, ood=0.3, ood_min_size=4, ood_meta=0.6))
+    settings = ThresholdSettings.constants(unreliable=0.1, pixel=0.2, ood=0.3, ood_min_size=4, ood_meta=0.6)
     expected = {"unreliable": 0.1, "pixel": 0.2, "ood": 0.3, "ood_min_size": 4.0, "ood_meta": 0.6}
     assert ThresholdControl().begin(settings, 0.0).numbers == expected
-    assert ThresholdControl().constants(ThresholdSettings()) == Thresholds().as_dict()
+    assert ThresholdControl().constants(ThresholdSettings()) == {
+        "unreliable": 0.5,
+        "pixel": 0.6,
+        "ood": 0.7,
+        "ood_min_size": 50.0,
+        "ood_meta": 0.5,
+    }
 
 
 def test_a_score_at_the_threshold_is_flagged_and_a_pixel_without_a_class_always_is():
-    frame = ThresholdControl().begin(ThresholdSettings.of(Thresholds(pixel=float(SCORE[1, 2]))), 0.0)
+    frame = ThresholdControl().begin(ThresholdSettings.constants(pixel=float(SCORE[1, 2])), 0.0)
     assert np.array_equal(frame.pixel_flags(SCORE, CLASSES, faulty=False), SCORE[1, 2] <= SCORE)
     faulty = CLASSES.copy()
     faulty[0, 0] = 255

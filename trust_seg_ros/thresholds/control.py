@@ -1,4 +1,4 @@
-"""From settings to the thresholds in force: one engine per target, which remembers earlier frames."""
+"""From settings to the thresholds of each frame: one engine per target, which remembers earlier frames."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
-from trust_seg_ros.thresholds.fixed import ThresholdError
-from trust_seg_ros.thresholds.policies import Curves
-from trust_seg_ros.thresholds.policy_settings import CALIBRATED, POLICIES
-from trust_seg_ros.thresholds.settings import ThresholdSettings
-from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowMemory, frame_mean
+from trust_seg_ros.thresholds.policies.base import Curves
+from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
+from trust_seg_ros.thresholds.settings import ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
-
-WORDS = {"pixel": "pixel flags", "unreliable": "unreliable segments", "ood": "OoD pixels", "ood_meta": "OoD segments"}
-"""Target -> what its threshold flags."""
 
 
 class PolicyRefusedError(ThresholdError):
@@ -31,16 +28,16 @@ class PolicyRefusedError(ThresholdError):
 
 
 @dataclass(frozen=True)
-class ThresholdMemory:
+class ThresholdState:
     """What thresholds remember of earlier frames, as plain data: for a recording that is taken up where it was left.
 
     Attributes:
-        smoothed: target -> last threshold and its stamp in seconds; None without a past.
+        smoothed: target -> last threshold and its stamp in seconds; None before the first frame.
         windows: score -> window of the shift monitor.
     """
 
     smoothed: Mapping[str, tuple[float, float] | None]
-    windows: Mapping[str, WindowMemory]
+    windows: Mapping[str, WindowState]
 
 
 class ThresholdControl:
@@ -110,35 +107,35 @@ class ThresholdControl:
             engine.reset()
         self._monitor.reset()
 
-    def memory(self) -> ThresholdMemory:
-        """What is remembered of earlier frames, for :meth:`recall`."""
-        return ThresholdMemory({t: e.memory for t, e in self._engines.items()}, self._monitor.memory())
+    def state(self) -> ThresholdState:
+        """What is remembered of earlier frames, for :meth:`load_state`."""
+        return ThresholdState({t: e.state() for t, e in self._engines.items()}, self._monitor.state())
 
-    def recall(self, settings: ThresholdSettings, memory: ThresholdMemory) -> None:
-        """Go on from what another control with the same calibration remembered under these settings.
+    def load_state(self, settings: ThresholdSettings, state: ThresholdState) -> None:
+        """Go on from the state of another control with the same calibration and these settings.
 
         Raises:
             PolicyRefusedError: as :meth:`check`.
         """
         self.begin(settings, 0.0)
         for target, engine in self._engines.items():
-            engine.recall(memory.smoothed.get(target))
-        self._monitor.recall(memory.windows)
+            engine.load_state(state.smoothed.get(target))
+        self._monitor.load_state(state.windows)
 
     def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
         pixel, ood = settings.pixel_score, settings.ood_score
         scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
         engines = {}
         for target, policy in settings.policies.items():
-            score = scores[target]
+            score, flagged = scores[target], TARGETS[target].flagged
             if policy.calibrated and score in PERTURBATION_SCORES:
                 raise PolicyRefusedError(
-                    f"{WORDS[target]} by {score}: perturbation scores are not calibrated; policy {policy.policy} needs "
-                    f"a score of a single pass, {score} one of {', '.join(p for p in POLICIES if p not in CALIBRATED)}"
+                    f"{flagged} by {score}: perturbation scores are not calibrated; policy {policy.policy} needs "
+                    f"a score of a single pass, {score} one of {', '.join(UNCALIBRATED)}"
                 )
             if policy.calibrated and not self._same_judge(score):
                 raise PolicyRefusedError(
-                    f"{WORDS[target]}: the calibration was made with another meta model than the one in use; calibrate "
+                    f"{flagged}: the calibration was made with another meta model than the one in use; calibrate "
                     "with this one (trust-seg calibrate --meta-model, --ood-meta-model), or load that one"
                 )
             curves = self._curves(score) if policy.calibrated else None
@@ -150,13 +147,14 @@ class ThresholdControl:
                 else:
                     engines[target] = ThresholdEngine(policy, curves, score=score)
             except TrustSegError as error:
-                raise PolicyRefusedError(f"{WORDS[target]} by {score}: {error}") from error
+                raise PolicyRefusedError(f"{flagged} by {score}: {error}") from error
         return engines
 
     def _same_judge(self, score: str) -> bool:
         if self._calibration is None or score not in self._judges:
             return True
-        return self._calibration.summary.get("meta_models", {}).get(score, self._judges[score]) == self._judges[score]
+        made_with: dict[str, str] = self._calibration.summary.get("meta_models", {})
+        return made_with.get(score, self._judges[score]) == self._judges[score]
 
     def _curves(self, score: str) -> Curves | None:
         return None if self._calibration is None else self._calibration.curves(score)
@@ -204,7 +202,7 @@ class FrameThresholds:
         """The threshold of one target; once per frame.
 
         Args:
-            target: key of ``TARGET_POLICIES``.
+            target: key of ``TARGETS``.
             score: (H, W) float32, or (n,) float64 probabilities of segments; looked at only where the policy needs it.
             classes: (H, W) uint8; pixels without a class do not count.
         """

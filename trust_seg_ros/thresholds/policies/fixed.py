@@ -1,0 +1,46 @@
+"""Policy ``fixed``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trust_seg_ros.thresholds.policies.base import About, Policy, parameter
+
+
+@dataclass(frozen=True)
+class Fixed(Policy):
+    """A constant.
+
+    Attributes:
+        value: in the unit of the score; infinite: nothing or everything is flagged.
+
+    Raises:
+        PolicyError: it is NaN.
+    """
+
+    name = "fixed"
+    about = About(
+        threshold="that number",
+        choose="you know the score and the camera; the simplest to explain",
+        beware="says nothing about errors; another network or camera needs another number",
+    )
+    judged = (0.6,)
+
+    value: float = parameter(
+        0.6,
+        {
+            "pixel": "pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`. 0.6 finds "
+            "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network. To find "
+            "a share of your choice, set `thresholds.pixel_policy` to `target_recall` or `conformal` and `calibration` "
+            "to a file of `trust-seg calibrate`.",
+            "unreliable": "P(false positive) from which a segment is flagged.",
+            "ood": "score from which a pixel is out of distribution, in the unit of `ood.score`.",
+            "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",
+        },
+        expected="a number in the unit of the score",
+        defaults={"unreliable": 0.5, "ood": 0.7, "ood_meta": 0.5},
+    )
+
+    def describe(self) -> str:
+        """The name alone: the number is shown beside it."""
+        return self.name

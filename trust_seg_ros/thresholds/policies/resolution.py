@@ -1,0 +1,91 @@
+"""From a policy to the threshold of one image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trust_seg_ros.thresholds.policies.base import (
+    Calibrated,
+    Curves,
+    CurvesNeededError,
+    PerImage,
+    Policy,
+    PolicyError,
+)
+from trust_seg_ros.thresholds.policies.fixed import Fixed
+from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
+from trust_seg_ros.types import UNLABELLED
+
+
+def resolve(
+    policy: Policy,
+    score: np.ndarray | None,
+    curves: Curves | None = None,
+    *,
+    classes: np.ndarray | None = None,
+    threads: int | None = None,
+) -> float:
+    """The threshold that a policy gives for one image. Scores at or above it are flagged.
+
+    Per-image policies leave out values that are not finite (+inf marks faulty pixels, which are flagged whatever the
+    threshold; NaN is never flagged) and, with ``classes``, pixels without a class, whose softmax scores are maximal
+    without meaning anything. An image without contrast gets the next number above its value: nothing is flagged.
+
+    Args:
+        policy: one of the registry's.
+        score: (H, W) float32 score map, or (n,) float64 probabilities of segments; None will do for a policy that is
+            not per image.
+        curves: of that score, for a calibrated policy.
+        classes: like ``score``, uint8 predicted classes; ``UNLABELLED`` = none.
+        threads: how many threads work on a map; None for one per core, at most 8.
+
+    Returns:
+        In the unit of the score; +inf where a per-image policy finds no finite score, an image without segments for
+        example; -inf where no threshold of a calibration curve is strict enough: everything is flagged. Never NaN.
+
+    Raises:
+        CurvesNeededError: a calibrated policy without its curve.
+        TooFewImagesError: too few calibration images for this alpha.
+        PolicyError: a per-image policy without scores, or ``classes`` of another shape.
+    """
+    if isinstance(policy, PerImage):
+        if score is None:
+            raise PolicyError(f"{policy}: expected the scores of the image, got none")
+        return policy.of_image(_labelled(_floating(score), classes), threads)
+    if isinstance(policy, Calibrated):
+        curve = None if curves is None else curves.get(policy.needs)
+        if curve is None:
+            others = f"{', '.join(UNCALIBRATED[:-1])} or {UNCALIBRATED[-1]}"
+            raise CurvesNeededError(
+                f"policy {policy.name}: expected a calibration of this score, there is none; make one with trust-seg "
+                f"calibrate and load it, or choose {others}"
+            )
+        return policy.of_curve(curve)
+    if isinstance(policy, Fixed):
+        return float(policy.value)
+    raise PolicyError(f"{policy}: expected a policy of the image, a calibrated one or a constant")
+
+
+def check_alike(score: np.ndarray, classes: np.ndarray) -> None:
+    """Refuse classes that do not belong to the scores.
+
+    Raises:
+        PolicyError: another shape, or another type than uint8.
+    """
+    if classes.shape != score.shape or classes.dtype != np.uint8:
+        raise PolicyError(f"classes {classes.shape} {classes.dtype}: expected {score.shape} uint8, like the scores")
+
+
+def _floating(score: np.ndarray) -> np.ndarray:
+    score = np.asarray(score)
+    return score if score.dtype in (np.float32, np.float64) else score.astype(np.float64)
+
+
+def _labelled(score: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+    """The scores, NaN where there is no class. A copy is made only where there are such pixels, which is rare."""
+    if classes is None:
+        return score
+    check_alike(score, classes)
+    if classes.size == 0 or classes.max() != UNLABELLED:
+        return score
+    return np.where(classes == UNLABELLED, score.dtype.type(np.nan), score)

@@ -1,0 +1,48 @@
+"""Policy ``target_recall``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trust_seg_ros.thresholds.policies.base import About, Calibrated, parameter
+
+
+@dataclass(frozen=True)
+class TargetRecall(Calibrated):
+    """The constant that finds this share of the misclassified pixels of the calibration data.
+
+    Attributes:
+        recall: in (0, 1].
+        per_class: a threshold for each predicted class.
+
+    Raises:
+        PolicyError: ``recall`` is out of range.
+    """
+
+    name = "target_recall"
+    about = About(
+        threshold="the constant that finds this share of all errors of the calibration data",
+        choose="missing errors is what costs, and there is labelled data",
+        beware="a mean over pixels: images with many errors count most; no guarantee for new images",
+    )
+    needs = "recall"
+
+    recall: float = parameter(0.95, "share of the {errors} of the calibration data to find.", 0.0, 1.0, open_low=True)
+    per_class: bool = parameter(
+        False,
+        {"pixel": "each predicted class has its own threshold, where calibration saw enough of its errors."},
+    )
+
+    @property
+    def promise(self) -> float:
+        """The recall."""
+        return self.recall
+
+    @property
+    def class_recall(self) -> float | None:
+        """The same recall for each class, where that is chosen."""
+        return self.recall if self.per_class else None
+
+    def describe(self) -> str:
+        """For example ``target_recall 0.95 per class``."""
+        return f"{self.name} {self.recall:g}" + (" per class" if self.per_class else "")
