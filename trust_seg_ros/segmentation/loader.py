@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,8 +12,9 @@ from torch import nn
 from trust_seg_ros.segmentation.checks import check_features, check_logits
 from trust_seg_ros.segmentation.device import pick_device, pick_half
 from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
-from trust_seg_ros.segmentation.factory import call_factory, module_classifier
+from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
+from trust_seg_ros.segmentation.loader_row import Loader, Request, from_module
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
@@ -23,60 +23,13 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image, prepare_module
+from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
 _REFUSED = (".pth", ".safetensors", ".onnx", ".bin", ".ckpt")  # unless a row takes them; the text says how to export
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a loader is asked for.
-
-    Attributes:
-        spec: the text that names the network.
-        overrides: what the caller sets instead of what the network says of itself.
-        device: where it is to run.
-        precision: whether half precision is used there.
-        half: as the caller said it: "auto", True or False.
-        download: allow fetching what is not on this machine.
-    """
-
-    spec: str
-    overrides: Overrides
-    device: torch.device
-    precision: bool
-    half: str | bool = "auto"
-    download: bool = False
-
-    @property
-    def path(self) -> Path:
-        """The text as the path of a file or folder."""
-        return Path(self.spec).expanduser()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loader:
-    """One way to name a network.
-
-    Attributes:
-        form: what the text looks like, for people.
-        fits: whether this loader takes a text; the first one that does loads it.
-        load: makes the network; raises ModelError or LabelError.
-        text: what it is, one line of Markdown.
-        labels: where its classes come from.
-        needs: what must be installed or there.
-    """
-
-    form: str
-    fits: Callable[[str], bool]
-    load: Callable[[Request], SegmentationNetwork]
-    text: str
-    labels: str = "you name them"
-    needs: str = ""
 
 
 def load_network(
@@ -200,25 +153,6 @@ def _is_factory(spec: str) -> bool:
 
 def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
     return from_module(named.module, name, named.labels, named.input_spec, asked.device, asked.precision)
-
-
-def from_module(
-    module: nn.Module, name: str, labels: LabelSet, spec: InputSpec, device: torch.device, half: bool
-) -> ModuleNetwork:
-    """A torch module as a network: moved to the device and tried once.
-
-    Raises:
-        ModelError: it does not fit.
-    """
-    module = prepare_module(module, device, half)
-    return ModuleNetwork(
-        module,
-        name=name,
-        labels=labels,
-        device=device,
-        input_spec=replace(spec, half=half),
-        classifier=module_classifier(module),
-    )
 
 
 def _checked(network: SegmentationNetwork, spec: str, wishes: Overrides) -> SegmentationNetwork:

@@ -1,0 +1,82 @@
+"""What a way to load a network is made of: a row of ``loader.LOADERS``, what its function is given, and a helper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from trust_seg_ros.segmentation.factory import module_classifier
+from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.modules import Overrides
+from trust_seg_ros.segmentation.network import ModuleNetwork, prepare_module
+from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a loader is asked for.
+
+    Attributes:
+        spec: the text that names the network.
+        overrides: what the caller sets instead of what the network says of itself.
+        device: where it is to run.
+        precision: whether half precision is used there.
+        half: as the caller said it: "auto", True or False.
+        download: allow fetching what is not on this machine.
+    """
+
+    spec: str
+    overrides: Overrides
+    device: torch.device
+    precision: bool
+    half: str | bool = "auto"
+    download: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The text as the path of a file or folder."""
+        return Path(self.spec).expanduser()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """One way to name a network.
+
+    Attributes:
+        form: what the text looks like, for people.
+        fits: whether this loader takes a text; the first one that does loads it.
+        load: makes the network; raises ModelError or LabelError.
+        text: what it is, one line of Markdown.
+        labels: where its classes come from.
+        needs: what must be installed or there.
+    """
+
+    form: str
+    fits: Callable[[str], bool]
+    load: Callable[[Request], SegmentationNetwork]
+    text: str
+    labels: str = "you name them"
+    needs: str = ""
+
+
+def from_module(
+    module: nn.Module, name: str, labels: LabelSet, spec: InputSpec, device: torch.device, half: bool
+) -> ModuleNetwork:
+    """A torch module as a network: moved to the device and tried once.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    module = prepare_module(module, device, half)
+    return ModuleNetwork(
+        module,
+        name=name,
+        labels=labels,
+        device=device,
+        input_spec=replace(spec, half=half),
+        classifier=module_classifier(module),
+    )
