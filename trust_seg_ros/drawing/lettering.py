@@ -51,7 +51,7 @@ def write(picture: np.ndarray, text: str, left: int, top: int, height: int, colo
         The column after the text.
     """
     mask = text_mask(text, height)
-    end = left + mask.shape[1]
+    end = left + int(mask.shape[1])
     spot = picture[max(top, 0) : top + height, max(left, 0) : end]
     if spot.size:
         cover = mask[max(-top, 0) :, max(-left, 0) :][: spot.shape[0], : spot.shape[1], None]

@@ -102,7 +102,7 @@ class PanelPainter:
         scale = np.array([self.tile[1] / content.image.shape[1], self.tile[0] / content.image.shape[0]] * 2)
         labels = [replace(label, box=_scaled(label.box, scale)) for label in content.labels]
         tiles = (image, label_picture(classes, self.palette), colour_map(entropy), spotlight(image, flags, labels, ood))
-        canvas = self._background(content.threshold).copy()
+        canvas: np.ndarray = self._background(content.threshold).copy()
         for index, tile in enumerate(tiles):
             left = self._left(index)
             canvas[_CAPTION : _CAPTION + self.tile[0], left : left + self.tile[1]] = tile

@@ -162,7 +162,7 @@ def as_bytes(values: np.ndarray) -> np.ndarray:
     # NaN goes first, because max() would turn it into 0; negative values next, because convertScaleAbs mirrors them.
     clipped = np.array(values, dtype=np.float32, order="C")
     cv2.patchNaNs(clipped, 1.0)
-    cv2.max(clipped, 0.0, clipped)
+    np.maximum(clipped, 0.0, out=clipped)
     return cv2.convertScaleAbs(clipped, alpha=255.0)
 
 
@@ -205,9 +205,7 @@ def _segments(flags: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 def _equal(flags: np.ndarray, value: int) -> np.ndarray:
     """255 where ``flags`` (H, W) uint8 has this value, else 0."""
-    if flags.size <= 4:  # OpenCV takes a picture of so few pixels for a scalar
-        return (flags == value).view(np.uint8) * np.uint8(255)
-    return cv2.compare(flags, value, cv2.CMP_EQ)
+    return np.negative((flags == value).view(np.uint8))
 
 
 def _tint(picture: np.ndarray, image: np.ndarray, where: np.ndarray, colour: tuple[int, int, int]) -> None:
@@ -263,7 +261,8 @@ def _dots(shape: tuple[int, int]) -> np.ndarray:
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     size = (period + 1) // 3
     dots = (rows % period < size) & ((columns + rows // period) % period < size)
-    return dots.astype(np.uint8) * 255
+    drawn: np.ndarray = dots.astype(np.uint8) * 255
+    return drawn
 
 
 @lru_cache(maxsize=8)
@@ -301,5 +300,6 @@ def _flags(unreliable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if unreliable.shape != tuple(shape) or unreliable.dtype not in (np.bool_, np.uint8):
         raise PictureError(f"flags are bool or uint8, {tuple(shape)}; got {unreliable.dtype} {unreliable.shape}")
     if unreliable.dtype == np.bool_:
-        return np.ascontiguousarray(unreliable).view(np.uint8) * np.uint8(SEGMENT_FLAG)
+        flags: np.ndarray = np.ascontiguousarray(unreliable).view(np.uint8) * np.uint8(SEGMENT_FLAG)
+        return flags
     return np.ascontiguousarray(unreliable)

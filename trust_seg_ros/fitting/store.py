@@ -123,8 +123,8 @@ class SegmentStore:
             store = cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
             if tuple(data["metrics"]) != store.names:
                 raise ValueError(
-                    f"the metrics are not those that this program computes for {len(store.class_names)} classes; "
-                    "collect anew (--fresh)"
+                    f"the metrics are not those of {len(store.class_names)} classes as this program computes "
+                    "them; collect anew (--fresh)"
                 )
             return store
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

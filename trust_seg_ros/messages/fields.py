@@ -51,12 +51,12 @@ class ImageFields:
     @property
     def height(self) -> int:
         """Rows."""
-        return self.data.shape[0]
+        return int(self.data.shape[0])
 
     @property
     def width(self) -> int:
         """Columns."""
-        return self.data.shape[1]
+        return int(self.data.shape[1])
 
     @property
     def step(self) -> int:

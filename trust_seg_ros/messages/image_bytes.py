@@ -63,7 +63,7 @@ class _Reader:
     def word(self, signed: bool = False) -> int:
         start = self.at + (-self.at % 4)
         self.at = start + 4
-        return (self._signed if signed else self._unsigned).unpack_from(self.buffer, start)[0]
+        return int((self._signed if signed else self._unsigned).unpack_from(self.buffer, start)[0])
 
     def byte(self) -> int:
         self.at += 1

@@ -145,7 +145,8 @@ def _array(image: RawImage, encoding: Encoding) -> np.ndarray:
     strides: tuple[int, ...] = (image.step, encoding.pixel_bytes)
     if encoding.channels > 1:
         shape, strides = (*shape, encoding.channels), (*strides, dtype.itemsize)
-    return np.ndarray(shape, dtype, buffer=image.data, strides=strides)
+    pixels: np.ndarray = np.ndarray(shape, dtype, buffer=image.data, strides=strides)
+    return pixels
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -28,7 +28,8 @@ def paint(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
 
 def paint_reference(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     """As :func:`paint`."""
-    return _table(flagged, others)[ids]
+    painted: np.ndarray = _table(flagged, others)[ids]
+    return painted
 
 
 def look_up(ids: np.ndarray, table: np.ndarray) -> np.ndarray:

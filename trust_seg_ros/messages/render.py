@@ -170,7 +170,8 @@ def stretched(values: np.ndarray) -> np.ndarray:
     if not seen.size:
         return np.full(values.shape, 255, np.uint8)
     low, high = float(seen.min()), float(seen.max())
-    picture = cv2.convertScaleAbs(np.minimum(values, high) - low, alpha=255.0 / (high - low) if high > low else 0.0)
+    scale = 255.0 / (high - low) if high > low else 0.0
+    picture: np.ndarray = cv2.convertScaleAbs(np.minimum(values, high) - low, alpha=scale)
     if seen is not values:
         picture[~finite] = 255
     return picture

@@ -43,7 +43,8 @@ class SegmentData:
     @property
     def false_positive(self) -> np.ndarray:
         """(n,) bool, IoU_adj = 0: no pixel of the segment has the class it claims."""
-        return self.iou_adj == 0
+        wrong: np.ndarray = self.iou_adj == 0
+        return wrong
 
     def rows(self, chosen: np.ndarray) -> SegmentData:
         """Some of the segments, by mask (n,) bool or positions; images keep their numbers."""

@@ -39,7 +39,8 @@ class LinearPart:
 
     def __call__(self, standardised: np.ndarray) -> np.ndarray:
         """(n, m) -> (n,) float64."""
-        return standardised @ self.coefficients + self.intercept
+        predicted: np.ndarray = standardised @ self.coefficients + self.intercept
+        return predicted
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class MetaModel:
             MetaModelError: the table lacks a feature.
         """
         seen = np.clip(design_matrix(source, self.features), self.ranges[:, 0], self.ranges[:, 1])
-        return (seen - self.means) / self.scales
+        standardised: np.ndarray = (seen - self.means) / self.scales
+        return standardised
 
     def predict(self, source: MetricSource) -> tuple[np.ndarray, np.ndarray]:
         """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1].
@@ -226,11 +228,13 @@ def _from_json(data: Json) -> MetaModel:
     columns = {key: np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", *_MODELS)}
     intercepts = json_parts.part(data, "intercepts", dict)
     predicted = data.get("predicted_ranges")
+    classifier, regressor = (LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS)
     return MetaModel(
         tuple(features),
         columns["mean"],
         columns["scale"],
-        *(LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS),
+        classifier,
+        regressor,
         network=json_parts.part(data, "network", str),
         class_names=json_parts.texts(data, "classes"),
         ranges=np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),

@@ -70,7 +70,7 @@ class OodJudge:
         """
         found = ood_segments(score, threshold, min_size)
         large = found.kept
-        model = self.model if self.serves(name, tuple(score.shape)) else None
+        model = self.model if self.serves(name, (score.shape[0], score.shape[1])) else None
         if model is None and not named:
             return found
         class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)

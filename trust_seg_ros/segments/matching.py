@@ -31,7 +31,8 @@ class SegmentTargets:
     @property
     def false_positive(self) -> np.ndarray:
         """(n,) bool, IoU_adj = 0: no pixel of the segment has the class it claims."""
-        return self.iou_adj == 0
+        wrong: np.ndarray = self.iou_adj == 0
+        return wrong
 
 
 def apply_ignore(classes: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:

@@ -64,12 +64,14 @@ class Measured:
     @property
     def relative(self) -> np.ndarray:
         """(n,) float64, S_rel: size per pixel of boundary."""
-        return self.size / self.boundary
+        found: np.ndarray = self.size / self.boundary
+        return found
 
     @property
     def relative_interior(self) -> np.ndarray:
         """(n,) float64, S_in_rel: interior per pixel of boundary."""
-        return self.interior / self.boundary
+        found: np.ndarray = self.interior / self.boundary
+        return found
 
     def moments(self, name: str) -> Moments:
         """Means of the map called ``name``, one of ``maps``."""

@@ -107,7 +107,7 @@ def segment_metrics(
     if "centroid" in features.families:
         row["row"], row["column"] = _mean(y for y, _ in segment), _mean(x for _, x in segment)
     if "cprob" in features.families:
-        row |= {f"cprob_{c}": _mean(float(prob[(c, *p)]) for p in segment) for c in range(len(prob))}
+        row |= {f"cprob_{c}": _mean(float(prob[c, p[0], p[1]]) for p in segment) for c in range(len(prob))}
     if "ndist" in features.families:
         around = [classes[n] for p in segment for n in neighbours(p, classes.shape) if n not in segment]
         row |= {f"ndist_{c}": _mean(float(a == c) for a in around) for c in range(len(prob))}

@@ -60,8 +60,8 @@ def maps_from_softmax(prob: np.ndarray | torch.Tensor, *, threads: int | None = 
             f"{wrong} of {classes.size} pixels do not hold probabilities (negative, or their sum is not 1); "
             "if these are logits, use segment_table"
         )
-    planes = (torch.from_numpy(plane) for plane in (classes, entropy, margin, ratio))
-    return UncertaintyMaps(*planes, faulty_pixels=int(faulty))
+    one, two, three, four = (torch.from_numpy(plane) for plane in (classes, entropy, margin, ratio))
+    return UncertaintyMaps(one, two, three, four, int(faulty))
 
 
 @jit(fastmath={"contract"}, inline="always")
