@@ -159,7 +159,7 @@ class Change(NamedTuple):
 
 def changes(before: Mapping[str, object], now: Mapping[str, object]) -> list[Change]:
     """Where two descriptions of a job differ, by name; an entry that is missing counts as None."""
-    found = []
+    found: list[Change] = []
     for key in sorted(before.keys() | now.keys()):
         one, other = before.get(key), now.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
