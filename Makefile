@@ -59,7 +59,7 @@ quick-drives: setup-test
 quick: quick-workshop quick-drives ## the quick half of the tests: no ROS processes, browser, cluster, nothing of several seconds
 
 check: setup-test ## what to run before a commit: lint, types and the quick half of the tests, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target quick-workshop quick-drives lint types
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target quick-workshop quick-drives lint types
 
 coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
 	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
