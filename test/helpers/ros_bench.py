@@ -138,6 +138,10 @@ class Bench:
         self._camera.publish(msg)
         return msg.header.stamp.sec
 
+    def pause(self, seconds):
+        """The next stamp is so much later: what looks back on seconds of message time starts afresh."""
+        self._stamp += seconds
+
     def send_compressed(self, data, name="jpeg"):
         self._stamp += 1
         msg = CompressedImage(format=name)
