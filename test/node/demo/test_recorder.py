@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from rclpy.serialization import serialize_message
 
 from trust_seg_ros.drawing.panels import PanelContent
-from trust_seg_ros.drawing.pictures import SIGNAL, UNKNOWN
+from trust_seg_ros.drawing.pictures import SIGNAL, UNKNOWN, FlagLabel
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields
 from trust_seg_ros.node.demo.recorder import Recorder, RecorderError, flag_labels, interest, label_set
 from trust_seg_ros.node.demo.watch import FrameSet
@@ -159,6 +160,17 @@ def test_without_a_meta_model_a_segment_is_unknown_and_the_number_is_called_a_sc
 def test_shipped_labels_lend_their_colours():
     assert np.array_equal(label_set(CAMVID).palette, load_labels("camvid11").palette)
     assert len(label_set(("a", "b", "c")).palette) == 3
+
+
+def test_a_picture_with_both_kinds_of_labels_is_more_interesting_than_with_one():
+    plane = np.zeros(SIZE, np.uint8)
+    content = PanelContent(np.zeros((*SIZE, 3), np.uint8), plane, plane, plane)
+    wrong = FlagLabel((30, 30, 40, 40), "not Car 0.80", SIGNAL)
+    unknown = FlagLabel((30, 30, 40, 40), "unknown 0.90", UNKNOWN)
+    one, two, both = (
+        interest(replace(content, labels=labels)) for labels in ([wrong], [wrong, wrong], [wrong, unknown])
+    )
+    assert both > two > one
 
 
 def test_a_flagged_segment_in_the_middle_is_more_interesting_than_none_or_everything():

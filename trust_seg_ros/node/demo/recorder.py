@@ -197,7 +197,10 @@ class Recorder:
 
 
 def interest(content: PanelContent) -> float:
-    """How much a frame has to show: flagged segments of some size, near the middle, in a scene otherwise trusted."""
+    """How much a frame has to show: flagged segments of some size, near the middle, in a scene otherwise trusted.
+
+    Best are segments of both kinds: wrong classes and unknown objects.
+    """
     flags = content.unreliable if content.ood is None else cv2.max(content.unreliable, content.ood)
     flagged = (flags == SEGMENT_FLAG).astype(np.float32)
     small = cv2.resize(flagged, (48, 32), interpolation=cv2.INTER_AREA)
@@ -206,7 +209,9 @@ def interest(content: PanelContent) -> float:
     share = float(small.mean())
     centred = float((small * weight).mean())
     variety = len(np.unique(content.classes)) / 40
-    return min(centred, 0.05) / 0.05 + 0.1 * min(len(content.labels), 5) + variety - 4 * max(0.0, share - 0.15)
+    both_kinds = {SIGNAL, UNKNOWN} <= {label.colour for label in content.labels}
+    labels = 0.1 * min(len(content.labels), 5) + 0.3 * both_kinds
+    return min(centred, 0.05) / 0.05 + labels + variety - 4 * max(0.0, share - 0.15)
 
 
 def flag_labels(message: Detection2DArray, threshold: float | None = None) -> list[FlagLabel]:
