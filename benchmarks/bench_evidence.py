@@ -24,7 +24,7 @@ from rich.table import Table
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.recordings.replay import evidence, frame_numbers, segment_rows
+from trust_seg_ros.recordings.replay import frame_highlights, frame_numbers, segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, merge_tables
 from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.types import Frame, TrustFrame
@@ -86,9 +86,9 @@ def main() -> None:
         "segment_rows": lambda f: segment_rows.segment_rows(f, names, "/camera", 1),
         "frame_numbers": lambda f: frame_numbers.frame_numbers(f, f.maps.entropy.numpy()),
         "class_sums": lambda f: frame_numbers.class_sums(f, q),
-        "ood_objects without crops": lambda f: evidence.ood_objects(f, names, "/camera", 1, 0, with_crop=False),
-        f"ood_objects, {kept:.1f} crops a frame": lambda f: evidence.ood_objects(f, names, "/camera", 1, 0),
-        "frame_picture, few frames only": lambda f: evidence.frame_picture(Rendering(f, look), "/camera", 1),
+        "ood_objects without crops": lambda f: frame_highlights.ood_objects(f, names, "/camera", 1, 0, with_crop=False),
+        f"ood_objects, {kept:.1f} crops a frame": lambda f: frame_highlights.ood_objects(f, names, "/camera", 1, 0),
+        "frame_picture, few frames only": lambda f: frame_highlights.frame_picture(Rendering(f, look), "/camera", 1),
     }
     table = Table(
         title=f"{options.size[1]} x {options.size[0]}, {np.mean([len(f.segments) for f in frames]):.0f} segments"

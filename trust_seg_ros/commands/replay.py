@@ -99,7 +99,7 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay; returns the exit status: 0 when every recording is whole, 1 when one is not."""
     from trust_seg_ros.commands import replay_report as show
-    from trust_seg_ros.recordings.replay.alone import alone_in
+    from trust_seg_ros.recordings.replay.folder_lock import alone_in
     from trust_seg_ros.recordings.replay.run import run_jobs
 
     args.out = args.out.expanduser().absolute()  # workers elsewhere have another working directory

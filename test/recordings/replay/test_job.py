@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.pipeline import PipelineSettings
-from trust_seg_ros.recordings.replay.alone import alone_in
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, ReplayError
+from trust_seg_ros.recordings.replay.folder_lock import alone_in
 from trust_seg_ros.recordings.replay.job import DONE, JOB, WORK, Job, _differences, fingerprint_of
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import Chunk, plan_chunks

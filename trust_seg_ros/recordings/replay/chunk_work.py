@@ -12,10 +12,10 @@ from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter, can_declare, part_metadata
+from trust_seg_ros.recordings.replay.chunk_highlights import Evidence
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord, Row
 from trust_seg_ros.recordings.replay.errors import NoMemoryError, explained, is_out_of_memory
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory, FrameWork, Judged, refusal
-from trust_seg_ros.recordings.replay.gathering import Evidence
 from trust_seg_ros.recordings.replay.inputs import Recording
 from trust_seg_ros.recordings.replay.job import DONE, SEGMENTS_TABLE, Job
 from trust_seg_ros.recordings.replay.output_topics import LIVE_OUTPUTS, output_topics

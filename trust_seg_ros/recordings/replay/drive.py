@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trust_seg_ros.recordings.replay.chunk_highlights import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, frame_table
-from trust_seg_ros.recordings.replay.gathering import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.records import (
     FRAME_COLUMNS,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trust_seg_ros.drawing import pictures
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering, overlay
-from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, ood_crop, ood_objects
+from trust_seg_ros.recordings.replay.frame_highlights import WorstFrames, badness, frame_picture, ood_crop, ood_objects
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.records import FramePicture
 from trust_seg_ros.types import OodSegments

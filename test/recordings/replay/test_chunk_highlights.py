@@ -12,10 +12,10 @@ pytest.importorskip("pyarrow", reason="needs the library pyarrow")
 
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering
-from trust_seg_ros.recordings.replay.evidence import badness, ood_objects
+from trust_seg_ros.recordings.replay.chunk_highlights import Evidence
+from trust_seg_ros.recordings.replay.frame_highlights import badness, ood_objects
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.frame_work import Judged
-from trust_seg_ros.recordings.replay.gathering import Evidence
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import plan_chunks

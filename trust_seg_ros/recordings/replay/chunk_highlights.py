@@ -8,7 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from trust_seg_ros.recordings.replay.evidence import WorstFrames, badness, frame_picture, object_crop, ood_objects
+from trust_seg_ros.recordings.replay.frame_highlights import (
+    WorstFrames,
+    badness,
+    frame_picture,
+    object_crop,
+    ood_objects,
+)
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, class_sums
 from trust_seg_ros.recordings.replay.frame_work import Judged
 from trust_seg_ros.recordings.replay.job import Job
