@@ -173,13 +173,14 @@ class OodSegments:
         """(m,) bool, large enough, but discarded by the meta model."""
         if self.p_ood is None:
             return np.zeros(len(self.kept), bool)
-        judged: np.ndarray = np.isfinite(self.p_ood)
-        return ~self.kept & judged
+        discarded: np.ndarray = ~self.kept & np.isfinite(self.p_ood)
+        return discarded
 
     @property
     def too_small(self) -> np.ndarray:
         """(m,) bool, discarded for its size."""
-        return ~self.kept & ~self.false_alarm
+        small: np.ndarray = ~self.kept & ~self.false_alarm
+        return small
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ class FrameBudget:
         """Milliseconds of a frame with so many passes."""
         assert self._recent is not None
         size, times = self._recent
-        network, rest = (statistics.median(column) for column in zip(*times, strict=True))
+        network = statistics.median(of_network for of_network, _ in times)
+        rest = statistics.median(of_rest for _, of_rest in times)
         if passes == 0:
             return network + rest
         # the scales of input_scale, and so its cost, depend on how many there are

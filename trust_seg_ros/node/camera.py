@@ -95,7 +95,8 @@ class Camera:
     def topic(self) -> str:
         """Name of the topic after remapping."""
         if self._subscription is not None:
-            return self._subscription.topic_name
+            name: str = self._subscription.topic_name
+            return name
         return self._node.resolve_topic_name(TOPIC)
 
     def view(self, message_type: str) -> CameraView:
@@ -134,7 +135,8 @@ class Camera:
 
 
 def _message_type(message_type: str) -> type:
-    return CompressedImage if message_type == "compressed" else Image
+    kind: type = CompressedImage if message_type == "compressed" else Image
+    return kind
 
 
 def _type_name(kind: type) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -30,7 +31,7 @@ _STOP_S = 5.0
 class TrustSegNode(LifecycleNode):
     """Camera images in, segmentation and how far to trust it out."""
 
-    def __init__(self, name: str = "trust_seg", **options: object) -> None:
+    def __init__(self, name: str = "trust_seg", **options: Any) -> None:
         """Declare everything that exists in every state; ``options`` go to the LifecycleNode.
 
         Raises:

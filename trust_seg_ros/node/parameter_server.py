@@ -51,7 +51,7 @@ class ParameterServer:
     def _values(self) -> dict[str, Any]:
         return {p.name: self._node.get_parameter(p.name).value for p in TABLE}
 
-    def _on_set(self, parameters: Iterable[RosParameter]) -> SetParametersResult:
+    def _on_set(self, parameters: Iterable[RosParameter[Any]]) -> SetParametersResult:
         changed = [p for p in parameters if p.name in BY_NAME]
         try:
             for parameter in changed:
@@ -69,12 +69,12 @@ class ParameterServer:
             self._apply(candidate, changed)
         return SetParametersResult(successful=True)
 
-    def _apply_stored(self, parameters: Iterable[RosParameter]) -> None:
+    def _apply_stored(self, parameters: Iterable[RosParameter[Any]]) -> None:
         changed = [p for p in parameters if p.name in BY_NAME]
         if changed:
             self._apply(settings_from(self._values()), changed)
 
-    def _apply(self, settings: NodeSettings, changed: Iterable[RosParameter]) -> None:
+    def _apply(self, settings: NodeSettings, changed: Iterable[RosParameter[Any]]) -> None:
         before, self._settings = self._settings, settings
         for parameter in changed:
             when = BY_NAME[parameter.name].applies
@@ -91,11 +91,11 @@ def descriptor_fields(parameter: Parameter) -> Mapping[str, Any]:
         "read_only": parameter.read_only,
         "dynamic_typing": True,
     }
-    if parameter.low is not None and parameter.kind == "integer":
-        fields["integer_range"] = [IntegerRange(from_value=int(parameter.low), to_value=int(parameter.high), step=1)]
-    if parameter.low is not None and parameter.kind == "double":
-        low, high = float(parameter.low), float(parameter.high)
-        fields["floating_point_range"] = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+    low, high = parameter.low, parameter.high
+    if low is not None and high is not None and parameter.kind == "integer":
+        fields["integer_range"] = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    if low is not None and high is not None and parameter.kind == "double":
+        fields["floating_point_range"] = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
     return fields
 
 

@@ -158,12 +158,11 @@ class FrameProcessor:
         """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""
         # an unstamped frame (0) says nothing about time
         stamp = (peek_header(raw).stamp_ns or None) if is_plain(raw) else None
-        jumped = stamp is not None and self._last_stamp is not None and stamp < self._last_stamp
+        back_ns = 0 if stamp is None or self._last_stamp is None else self._last_stamp - stamp
+        jumped = back_ns > 0
         if jumped:
             self._statistics.count("time_jumps")
-            self._around.warn(
-                "time", f"time jumped back by {(self._last_stamp - stamp) / 1e9:.3f} s: the past is forgotten"
-            )
+            self._around.warn("time", f"time jumped back by {back_ns / 1e9:.3f} s: the past is forgotten")
         if jumped or self._reset_asked:
             self._reset_asked = False
             self._pipeline.reset()
@@ -196,7 +195,9 @@ class FrameProcessor:
         processing = (time.perf_counter() - started) * 1e3
         self._statistics.finished(processing, latency, result.timings_ms)
         self._around.timed(processing, result)
-        self._statistics.flagged(_share(result.pixel_flags), _share(result.trust and result.trust.unreliable))
+        self._statistics.flagged(
+            _share(result.pixel_flags), _share(None if result.trust is None else result.trust.unreliable)
+        )
         self._around.judged(settings.thresholds, result)
         if latency is not None and 0 < settings.max_age_ms < latency:
             self._statistics.count("late")

@@ -197,7 +197,7 @@ class CameraPlayer(Node):
             return image_message(ImageFields("rgb8", np.ascontiguousarray(frame.image)), header)
         message = CompressedImage(header=header_message(header), format="rgb8; jpeg compressed bgr8")
         data = cv2.imencode(".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))[1]
-        message.data.frombytes(memoryview(data).cast("B"))  # assigning would copy element by element
+        message.data.frombytes(data.data.cast("B"))  # assigning would copy element by element
         return message
 
 
