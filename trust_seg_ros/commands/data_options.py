@@ -175,7 +175,7 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
 
 
 class _DataSet(argparse.Action):
-    """DATASET; of one without splits, all is meant where none is named."""
+    """DATASET. Without --split, a data set that has no splits is used whole."""
 
     def __init__(self, *args: Any, several: bool, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -31,7 +31,7 @@ _CAPTIONS = ("camera", "predicted classes", "uncertainty (entropy)", "flagged se
 
 @dataclass(frozen=True)
 class PanelContent:
-    """One frame and what was said of it; all maps have the image's size.
+    """One frame with its prediction and flags; all maps have the image's size.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.

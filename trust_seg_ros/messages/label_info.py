@@ -55,7 +55,7 @@ class LabelInfo:
         """Send again where the threshold has moved visibly, at most every ``PERIOD_S``.
 
         Args:
-            settings: that the frame was judged by; older ones than those in force say nothing any more.
+            settings: used for this frame; ignored if they are no longer current.
             threshold: the pixel threshold of the frame; None where nobody asked for it.
         """
         if threshold is None or _by_class(settings):

@@ -1,4 +1,4 @@
-"""What is in force: told by every frame and every change of settings, read by the diagnostics and ``~/label_info``."""
+"""Current thresholds, for diagnostics and ``~/label_info``: updated after every frame and every settings change."""
 
 from __future__ import annotations
 

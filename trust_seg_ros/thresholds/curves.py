@@ -78,7 +78,7 @@ class RecallCurve:
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """Mean loss of the calibration images against the threshold; METHODS §7.
+    """Mean loss of the calibration images against the threshold (conformal risk control, Angelopoulos et al. 2022).
 
     Attributes:
         thresholds: (k,) float64, ascending, in the unit of the score. A first one of -inf tells what is lost where

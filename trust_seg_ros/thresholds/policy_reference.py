@@ -1,4 +1,4 @@
-"""Per-image thresholds as their definitions say, in NumPy; METHODS §7. A score at or above its threshold is flagged.
+"""Per-image thresholds as their definitions say, in NumPy. A score at or above its threshold is flagged.
 
 Scores may have any shape. Values that are not finite take no part: +inf marks faulty pixels, NaN no score. Without a
 finite value there is no threshold: +inf. In an image without contrast (all finite values equal) no value is higher than

@@ -39,7 +39,7 @@ _ZERO = np.float32(0.0)
 
 
 def fast_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps:
-    """Entropy, margin, variation ratio and class of every pixel; METHODS §1, CPU only.
+    """Entropy, margin, variation ratio and class of every pixel (Rottmann et al., MetaSeg, eq. 2 and 3), on the CPU.
 
     Equal to ``reference_maps`` within 1e-5. Safe to call from any thread and from several at once.
 

@@ -34,7 +34,7 @@ def gradient_maps(
     """Both gradient scores of every pixel of the grid ``maps.size``; higher = less trustworthy.
 
     Maag & Riedlinger, Pixel-wise Gradient Uncertainty for Convolutional Neural Networks applied to Out-of-Distribution
-    Segmentation, 2023; METHODS §2. Norms are computed at the resolution of the features and upsampled bilinearly
+    Segmentation, 2023. Norms are computed at the resolution of the features and upsampled bilinearly
     (``align_corners=False``) as norms.
 
     Args:

@@ -13,9 +13,9 @@ NAMES = ("0-1", "2-3", "4-7", "8-15", "16 and more")
 def boundary_distance(classes: np.ndarray) -> np.ndarray:
     """Chessboard distance to the nearest boundary pixel; that of a boundary pixel is 0.
 
-    A boundary pixel has a neighbour, of eight, of another class inside the image (METHODS §3); as components of one
-    class never touch, the boundaries of classes are those of segments. Without any boundary, all pixels are as far as
-    the image is large.
+    A boundary pixel has a neighbour, of eight, of another class inside the image (Rottmann et al., MetaSeg, section 3).
+    As components of one class never touch, the boundaries of classes are those of segments. Without any boundary, all
+    pixels are as far as the image is large.
 
     Args:
         classes: (H, W) uint8; 255 counts as a class.

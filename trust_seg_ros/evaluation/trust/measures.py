@@ -1,4 +1,4 @@
-"""How well a score orders pixels by being misclassified, from counts by bin: METHODS §7, and risk against coverage.
+"""How well a score orders pixels by being misclassified, from counts by bin; risk against coverage.
 
 Positive = misclassified. Pixels of equal score are one step of ROC and precision-recall. What cannot be told (no
 misclassified pixel, or no other) is NaN.
