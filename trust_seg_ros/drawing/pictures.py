@@ -205,7 +205,8 @@ def _segments(flags: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 def _equal(flags: np.ndarray, value: int) -> np.ndarray:
     """255 where ``flags`` (H, W) uint8 has this value, else 0."""
-    return np.negative((flags == value).view(np.uint8))
+    marked: np.ndarray = np.negative((flags == value).view(np.uint8))
+    return marked
 
 
 def _tint(picture: np.ndarray, image: np.ndarray, where: np.ndarray, colour: tuple[int, int, int]) -> None:
