@@ -44,6 +44,7 @@ class Counting:
         return replace(self._network.infer(image), features=None, classifier=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PERTURBATION_SCORES)
 @pytest.mark.parametrize("statistic", ["entropy", "mutual_information"])
 def test_pixels_are_flagged_by_the_librarys_score(pipeline, image, kind, statistic):
@@ -62,6 +63,7 @@ def test_pixels_are_flagged_by_the_librarys_score(pipeline, image, kind, statist
     assert "scores" not in result.timings_ms
 
 
+@pytest.mark.slow
 def test_the_network_is_asked_again_only_where_flags_need_it(pipeline, image):
     network = Counting(pipeline.network)
     counted = TrustPipeline(network)

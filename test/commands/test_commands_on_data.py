@@ -25,6 +25,7 @@ def dataset(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_fit_writes_a_model_that_serves_the_network_it_was_fitted_for(dataset, tmp_path, capsys):
     out = tmp_path / "meta.json"
     assert main(["fit", str(dataset), "--split", "val", "--out", str(out)]) == 0

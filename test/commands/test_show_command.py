@@ -58,6 +58,7 @@ def test_a_folder_gives_a_picture_each_and_one_csv_of_all(drive, elsewhere, caps
     assert names(drive / "images") == ["s0.png", "s1.png"]
 
 
+@pytest.mark.slow
 def test_without_a_meta_model_it_says_how_to_get_one(drive, capsys, tmp_path, monkeypatch):
     (tmp_path / "grey.py").write_text(
         "import torch\n"

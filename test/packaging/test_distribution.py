@@ -47,6 +47,7 @@ def prefix(wheel, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_module_and_package_file(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     kept = [p for p in (ROOT / "trust_seg_ros").rglob("*") if p.suffix in {".py", ".safetensors", ".json", ".typed"}]

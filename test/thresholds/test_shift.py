@@ -105,6 +105,7 @@ def test_scores_are_watched_apart():
     assert not ShiftMonitor({}).fired
 
 
+@pytest.mark.slow
 def test_hours_of_an_ordinary_drive():
     """Scenes of ten seconds, five references: no more alarms than the level allows in 120 windows an hour."""
     rng, rho, starts, hours = np.random.default_rng(6), math.exp(-0.1), 0, 2

@@ -82,6 +82,7 @@ def test_any_other_p_gives_the_reference_scores(case, p, variant):
         torch.testing.assert_close(getattr(got, label), getattr(want, label), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(("h", "w", "size"), [(97, 301, (333, 1199)), (64, 128, (256, 512))])
 def test_every_block_and_band_of_a_large_image_gives_the_reference_scores(h, w, size, last):

@@ -66,6 +66,7 @@ def equal(one, other):
             assert np.array_equal(flagged.thresholds, again.flagged[policy].thresholds)
 
 
+@pytest.mark.slow
 def test_counts_come_back_as_they_were(tmp_path, look, images):
     first, reads = read(tmp_path / "cache", look, images)
     assert reads == 6  # for the bins, then for the counts

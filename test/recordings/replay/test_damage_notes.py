@@ -57,6 +57,7 @@ def notes(bag, out, workers, **settings):
     return finish(job).drive.notes
 
 
+@pytest.mark.slow
 def test_every_damage_is_told_once_whoever_met_it(damaged, tmp_path):
     alone = notes(damaged, tmp_path / "one", 1)
     places = [note for note in alone if "is left out" in note]

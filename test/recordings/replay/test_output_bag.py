@@ -69,6 +69,7 @@ def independent(out):
     return found
 
 
+@pytest.mark.slow
 def test_every_topic_is_there_with_every_frame(independent):
     counts = {topic: len(messages) for topic, messages in independent.items()}
     outputs = {f"/trust_seg/{name}": FRAMES for name in OUTPUTS}
