@@ -85,8 +85,9 @@ else:
         "PolicySettings",
         [
             ("policy", str, field(default="fixed")),
-            *_PARAMETERS,
+            *(parameter for parameter in _PARAMETERS if parameter[1] is not bool),
             ("smoothing_s", float, field(default=0.0)),
+            *(parameter for parameter in _PARAMETERS if parameter[1] is bool),
             ("on_shift", str, field(default="warn")),
         ],
         bases=(_Choice,),
