@@ -99,7 +99,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
 
     from trust_seg_ros.fitting.store_identity import package_version
     from trust_seg_ros.meta.segment_scores import gradient_note
-    from trust_seg_ros.uncertainty.frame_scores import IN_LOGARITHMS
+    from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
     entries = [store.entry(split) for split in args.split]
     return {

@@ -79,7 +79,8 @@ def _log(x: np.float32) -> np.float32:
     p = p * f + np.float32(-2.4999993993e-1)
     p = p * f + np.float32(3.3333331174e-1)
     square = f * f
-    return f + (f * square * p + exponent * _LN2_LOW - _HALF * square) + exponent * _LN2_HIGH
+    log: np.float32 = f + (f * square * p + exponent * _LN2_LOW - _HALF * square) + exponent * _LN2_HIGH
+    return log
 
 
 @jit(fastmath={"contract"})
