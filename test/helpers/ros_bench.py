@@ -1,7 +1,6 @@
 """A test's own end of the wire: real processes, real topics, and waiting on conditions."""
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -12,13 +11,13 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
-from places import HELPERS, ROOT
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
+from warm_processes import WarmProcess, python_environment
 
 from trust_seg_ros.messages.outputs import IMAGE, OUTPUTS, needed_scores
 
@@ -30,8 +29,7 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, relia
 
 def start(*command, output=subprocess.PIPE, **environment):
     """A child process that finds the package, the tests' networks, and this process's domain."""
-    paths = [str(ROOT), str(HELPERS), os.environ.get("PYTHONPATH", "")]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in paths if p), "PYTHONUNBUFFERED": "1"} | environment
+    env = python_environment() | environment
     return subprocess.Popen([sys.executable, *command], env=env, stdout=output, stderr=subprocess.STDOUT, text=True)
 
 
@@ -48,7 +46,7 @@ class NodeProcess:
             arguments += ["--params-file", str(file)]
         self.name = name
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the node; a full pipe would stop it
-        self.process = start("-m", "trust_seg_ros.node.main", *arguments, output=self._output)
+        self.process = WarmProcess("trust_seg_ros.node.main", *arguments, output=self._output)
 
     def stop(self, how=signal.SIGINT):
         """Ask it to end; returns (exit status, everything it said)."""
@@ -67,7 +65,7 @@ class NodeProcess:
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(timeout=DEADLINE)
 
 
 class Bench:

@@ -1,6 +1,7 @@
 """States, retries and ends of the node process; compressed images, queues and simulated time."""
 
 import signal
+import tempfile
 
 import cv2
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 import rclpy
 from rclpy.parameter import Parameter
 from rclpy.qos import ReliabilityPolicy
-from ros_bench import Bench, NodeProcess, mixed, start
+from ros_bench import Bench, NodeProcess, mixed
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
+from warm_processes import WarmProcess
 
 from trust_seg_ros.node.parameters import ParameterError
 from trust_seg_ros.node.qos import camera_qos, output_qos
@@ -18,9 +20,22 @@ from trust_seg_ros.node.qos import camera_qos, output_qos
 pytestmark = pytest.mark.ros
 
 
+def ends_quietly(node, how=signal.SIGINT, heard=0):
+    """Ends a node, by the signal unless it has ended; looks at what it said after the first ``heard`` characters."""
+    running = node.process.poll() is None
+    try:
+        status, output = node.stop(how) if running else node.wait()
+    finally:
+        node.kill()
+    print(output)
+    assert status == 0
+    assert "Traceback" not in output[heard:]
+    assert "RCLError" not in output[heard:]
+
+
 @pytest.fixture
-def run(request):
-    """Starts a node and a bench; when the test is over, the node must end quietly on the signal it is sent."""
+def run():
+    """Starts a node and a bench; when the test is over, the node must end quietly on Ctrl-C."""
     open_now = []
 
     def begin(name, **parameters):
@@ -29,18 +44,66 @@ def run(request):
         return node, bench
 
     yield begin
-    how = getattr(request, "param", signal.SIGINT)
     for node, bench in open_now:
         bench.close()
-        running = node.process.poll() is None
-        try:
-            status, output = node.stop(how) if running else node.wait()
-        finally:
-            node.kill()
-        print(output)
-        assert status == 0
-        assert "Traceback" not in output
-        assert "RCLError" not in output
+        ends_quietly(node)
+
+
+class Common:
+    """A node that several tests configure, each as it needs it."""
+
+    def __init__(self):
+        depth = {"qos_overrides./common/segmentation.publisher.depth": 50}
+        self.node = NodeProcess("common", autostart=False, **depth)
+        self.heard = 0
+        self.tracebacks = 0
+        self.bench = None
+        self._before = {}
+
+    def configured(self, **parameters):
+        """A bench, once the node is active with these parameters."""
+        bench = self.fresh(**parameters)
+        assert bench.change("configure")
+        assert bench.change("activate")
+        return bench
+
+    def fresh(self, **parameters):
+        """A bench, once the parameters are set; the node is unconfigured."""
+        self.bench, self.tracebacks = Bench("common"), 0
+        for name, value in parameters.items():
+            self._before[name] = self.bench.get(name)
+            assert self.bench.set(name, value).successful
+        return self.bench
+
+    def said(self):
+        """What the node has said during this test."""
+        return self.node.said()[self.heard :]
+
+    def put_back(self):
+        """The node unconfigured, with the parameters it had; it has said nothing bad."""
+        state = self.bench.state()
+        for label in {"active": ("deactivate", "cleanup"), "inactive": ("cleanup",)}.get(state, ()):
+            assert self.bench.change(label)
+        while self._before:
+            assert self.bench.set(*self._before.popitem()).successful
+        self.bench.close()
+        said = self.said()
+        self.heard += len(said)
+        assert said.count("Traceback") == self.tracebacks
+        assert "RCLError" not in said
+
+
+@pytest.fixture(scope="module")
+def shared():
+    shared = Common()
+    yield shared
+    ends_quietly(shared.node, signal.SIGTERM, shared.heard)
+
+
+@pytest.fixture
+def common(shared):
+    yield shared
+    shared.put_back()
 
 
 @pytest.mark.slow
@@ -89,11 +152,11 @@ def test_states_retries_and_an_orderly_end(run):
     assert node.said().count("on_configure failed") == 2
 
 
-@pytest.mark.slow
-def test_a_corrupt_model_file_is_named_and_can_be_replaced(run, tmp_path):
+def test_a_corrupt_model_file_is_named_and_can_be_replaced(common, tmp_path):
     file = tmp_path / "broken.pt2"
     file.write_bytes(b"PK\x03\x04 not a model")
-    _, bench = run("corrupt", model=str(file), labels="camvid11")
+    bench = common.fresh(model=str(file), labels="camvid11")
+    assert not bench.change("configure")
     bench.says("model", "broken.pt2")
     assert bench.state() == "unconfigured"
     assert bench.set("model", "node_networks:colours").successful
@@ -105,8 +168,8 @@ def test_a_corrupt_model_file_is_named_and_can_be_replaced(run, tmp_path):
     assert bench.answer("segmentation").height == 48
 
 
-def test_a_network_that_fails_costs_one_frame(run):
-    _, bench = run("fails", model="node_networks:fails_on_white")
+def test_a_network_that_fails_costs_one_frame(common):
+    bench = common.configured(model="node_networks:fails_on_white")
     bench.listen("segmentation")
     bench.camera()
     bench.answer("segmentation")
@@ -135,30 +198,24 @@ def test_a_frame_that_never_ends_is_left_behind_and_the_node_can_be_configured_a
     # the end of the process, which the fixture looks at, must not wait for the thread left behind
 
 
-def test_an_unexpected_error_while_configuring_is_cleaned_up_and_one_may_try_again():
-    node, bench = NodeProcess("slip", autostart=False, model="node_networks:with_a_fault_at_first"), Bench("slip")
-    try:
-        bench.listen("segmentation")
-        bench.camera()
-        assert not bench.change("configure")
-        assert bench.state() == "unconfigured"
-        assert bench.says("model", "KeyError: 'a slip of the programmer'").level == b"\x02"
-        assert node.said().count("Traceback") == 1, "where it happened is in the log"
-        assert bench.change("configure")
-        assert bench.state() == "inactive"
-        assert bench.change("activate")
-        assert bench.answer("segmentation").height == 48
-        assert bench.says("model", "node_networks:with_a_fault_at_first").level == b"\x00"
-        assert node.stop()[0] == 0
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())
+def test_an_unexpected_error_while_configuring_is_cleaned_up_and_one_may_try_again(common):
+    bench = common.fresh(model="node_networks:with_a_fault_at_first")
+    common.tracebacks = 1
+    bench.listen("segmentation")
+    bench.camera()
+    assert not bench.change("configure")
+    assert bench.state() == "unconfigured"
+    assert bench.says("model", "KeyError: 'a slip of the programmer'").level == b"\x02"
+    assert common.said().count("Traceback") == 1, "where it happened is in the log"
+    assert bench.change("configure")
+    assert bench.state() == "inactive"
+    assert bench.change("activate")
+    assert bench.answer("segmentation").height == 48
+    assert bench.says("model", "node_networks:with_a_fault_at_first").level == b"\x00"
 
 
-@pytest.mark.parametrize("run", [signal.SIGTERM], indirect=True)
-def test_compressed_images(run):
-    _, bench = run("compressed", input="compressed")
+def test_compressed_images(common):
+    bench = common.configured(input="compressed")
     bench.listen("segmentation")
     bench.camera(kind=CompressedImage)
     bgr = np.ascontiguousarray(mixed()[..., ::-1])
@@ -180,9 +237,8 @@ def test_compressed_images(run):
     bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda: bench.send_compressed(jpeg))
 
 
-def test_mode_every_answers_every_frame_in_order(run):
-    depth = {"qos_overrides./every/segmentation.publisher.depth": 50}
-    _, bench = run("every", mode="every", queue_size=50, **depth)
+def test_mode_every_answers_every_frame_in_order(common):
+    bench = common.configured(mode="every", queue_size=50)
     bench.listen("segmentation")
     bench.camera(depth=50)
     bench.answer("segmentation")
@@ -197,8 +253,8 @@ def test_mode_every_answers_every_frame_in_order(run):
     assert stamps() == burst
 
 
-def test_a_fixed_reliability_that_no_publisher_offers_is_explained(run):
-    _, bench = run("qos", image_reliability="reliable")
+def test_a_fixed_reliability_that_no_publisher_offers_is_explained(common):
+    bench = common.configured(image_reliability="reliable")
     bench.camera(ReliabilityPolicy.BEST_EFFORT)
     status = bench.says("camera", "incompatible QoS")
     assert status.level == b"\x02"
@@ -297,8 +353,10 @@ def test_an_end_while_a_model_loads_is_quiet(run):
     ],
 )
 def test_an_impossible_start_value_ends_the_start_with_a_reason(parameter, words):
-    process = start("-m", "trust_seg_ros.node.main", "--ros-args", "-p", parameter)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
+    with tempfile.TemporaryFile("w+") as said:
+        process = WarmProcess("trust_seg_ros.node.main", "--ros-args", "-p", parameter, output=said)
+        assert process.wait(timeout=60) == 2
+        said.seek(0)
+        output = said.read()
     assert [word for word in words if word not in output] == []
     assert "Traceback" not in output

@@ -1,0 +1,75 @@
+"""Makes copies of itself that run a program's main function; has loaded all libraries before: ``warm_server.py FD``.
+
+Loading torch and numba costs three seconds of processor time, a copy costs none of it. A request over the socket FD is
+a JSON object with the module and its arguments, and three file descriptors: the program's output, its errors, and where
+its process id and its exit status go. The copy has a group of its own, as a terminal would give it, and ends as the
+interpreter ends, not by ``os._exit``.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from contextlib import suppress
+
+# What the node needs. Nothing of it may run here: threads do not survive a fork, a thread pool would hang. Not rclpy:
+# a copy of a process that has loaded it crashes when it ends.
+LIBRARIES = ("cv2", "numba", "torch", "rosidl_generator_py", "trust_seg_ros.pipeline", "trust_seg_ros.node.parameters")
+NUMBER = struct.Struct("<q")
+
+
+def reap():
+    """Ended copies, whose processor time counts only when they are waited for."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def watch(request, *files):
+    """Start the copy and report how it ended; the parent of each is a process of its own."""
+    report = files[-1]
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        for stream, file in enumerate(files[:-1], 1):
+            os.dup2(file, stream)
+        for file in files:
+            os.close(file)
+        return request
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    os.write(report, NUMBER.pack(pid))
+    os.write(report, NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+    os._exit(0)
+
+
+def serve(connection):
+    """Give the request that a copy is made for; the server itself never returns."""
+    while True:
+        data, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+        reap()
+        if not data:
+            sys.exit(0)
+        if os.fork() == 0:
+            connection.close()
+            return watch(json.loads(data), *files)
+        for file in files:
+            os.close(file)
+
+
+def main():
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else the first collection of each copy writes to every page, and so copies it
+    request = serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv = [request["module"], *request["arguments"]]
+    return importlib.import_module(request["module"]).main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
