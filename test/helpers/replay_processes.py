@@ -2,13 +2,13 @@
 
 import os
 import signal
-import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fault_bags import program
+from warm_processes import WarmProcess, heard
 
 PATIENCE_S = 180
 
@@ -72,11 +72,11 @@ class Running:
     """
 
     def __init__(self, words, out):
-        line, environment = program(*words)
         self.work = out / ".replay"
-        self.process = subprocess.Popen(
-            line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        # As long as the replay; a full pipe would stop it.
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._complained = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self.process = WarmProcess("trust_seg_ros.cli", *words, output=self._said, errors=self._complained)
 
     def finished(self):
         """Folders of finished chunks."""
@@ -85,7 +85,7 @@ class Running:
     def in_the_middle(self, chunks=2):
         """Whether so many chunks are finished and one is in work; a process that has ended never will be."""
         if self.process.poll() is not None:
-            pytest.fail(f"ended with {self.process.returncode}: {self.process.communicate()}")
+            pytest.fail(f"ended with {self.end()}")
         return len(self.finished()) >= chunks and any(self.work.glob("*.part*"))
 
     def files(self):
@@ -105,11 +105,10 @@ class Running:
 
     def end(self):
         """(status, stdout, stderr)."""
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
+        return self.process.wait(timeout=PATIENCE_S), heard(self._said), heard(self._complained)
 
     def sweep(self):
         """Leave no process behind, whatever became of a test."""
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        self.end()

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from fault_bags import bag_files, command, contents, cut, files_of, image, images, program, table, write_bag
+from warm_processes import warm_run
 
 from trust_seg_ros.cli import main
 
@@ -209,45 +210,31 @@ def test_one_recording_that_cannot_be_read_does_not_keep_others(replay, bag, tmp
 
 
 @pytest.fixture
-def namespace(tmp_path):
-    """Runs a shell script with mounts of its own, if this system permits them; gives what subprocess.run gives."""
+def own_mounts(tmp_path):
+    """Prefix of a command line that gives a process mounts of its own, if this system permits them."""
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare (util-linux) for a disk of its own")
-
-    def own(*words, environment=None):
-        return subprocess.run(["unshare", "-rm", *words], env=environment, capture_output=True, text=True)
-
-    def run(script, *words):
-        line, environment = program(*words)
-        return own("sh", "-c", script, "sh", *line, environment=environment)
-
-    probe = own("mount", "-t", "tmpfs", "none", str(tmp_path))
+    prefix = ("unshare", "-rm")
+    probe = subprocess.run([*prefix, "mount", "-t", "tmpfs", "none", str(tmp_path)], capture_output=True, text=True)
     if probe.returncode:
         pytest.skip(f"this system permits no mounts of one's own: {probe.stderr.strip()}")
-    return run
+    return prefix
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_a_full_disk_is_said_and_gone_on_with_once_there_is_room(namespace, bag, whole, tmp_path, storage):
+def test_a_full_disk_is_said_and_gone_on_with_once_there_is_room(own_mounts, bag, whole, tmp_path, storage):
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     size = sum(map(len, whole[storage].values())) // 2
-    script = f"""
-        mount -t tmpfs -o size={size} none {disk}
-        "$@" >{tmp_path}/said 2>&1; echo $? >{tmp_path}/status
-        ls {disk}/out/.replay >{tmp_path}/left
-        mount -o remount,size=64m {disk}
-        "$@" >>{tmp_path}/said 2>&1 && cp -r {disk}/out {kept}
-    """
-    ended = namespace(script, *command(bag, disk / "out", *CHUNKED, "--storage", storage))
-    said = (tmp_path / "said").read_text()
-    assert ended.returncode == 0, said + ended.stderr
-    assert (tmp_path / "status").read_text() == "2\n"
-    assert f"no room left for {disk}/out" in said
-    assert "make room, then run the same command again" in said
-    assert "Traceback" not in said
-    left = (tmp_path / "left").read_text().split()
+    words = command(bag, disk / "out", *CHUNKED, "--storage", storage)
+    status, said, errors = warm_run("disk_process", "full", size, disk, kept, *words, prefix=own_mounts)
+    assert status == 0, said + errors
+    assert "first status: 2\n" in said
+    assert f"no room left for {disk}/out" in errors
+    assert "make room, then run the same command again" in errors
+    assert "Traceback" not in said + errors
+    (left,) = [line.split()[1:] for line in said.splitlines() if line.startswith("left:")]
     assert "chunk_000000" in left
     assert not [name for name in left if "part" in name]
     assert "chunks were done before" in said
@@ -255,16 +242,15 @@ def test_a_full_disk_is_said_and_gone_on_with_once_there_is_room(namespace, bag,
     assert table(kept)["refused"] == [""] * 20
 
 
-@pytest.mark.slow
-def test_a_read_only_folder_is_said(namespace, bag, tmp_path):
+def test_a_read_only_folder_is_said(own_mounts, bag, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    script = f'mount --bind {disk} {disk} && mount -o remount,ro,bind {disk} && "$@"'
-    ended = namespace(script, *command(bag, disk / "out"))
-    assert ended.returncode == 2
-    assert f"{disk}/out cannot be written: Read-only file system" in ended.stderr
-    assert "choose another --out" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    words = command(bag, disk / "out")
+    status, _, errors = warm_run("disk_process", "read_only", disk, *words, prefix=own_mounts)
+    assert status == 2
+    assert f"{disk}/out cannot be written: Read-only file system" in errors
+    assert "choose another --out" in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_folder_that_belongs_to_another_is_said(replay, tmp_path):
@@ -288,12 +274,11 @@ def limited(line, environment, size):
 @pytest.mark.slow
 def test_a_limit_on_files_is_said_and_gone_on_with_once_it_is_lifted(bag, whole, tmp_path):
     words = command(bag, tmp_path / "out", *CHUNKED, "--storage", "sqlite3")
-    line, environment = program(*words)
-    ended = limited(line, environment, max(map(len, whole["sqlite3"].values())) // 2)
-    assert ended.returncode == 2
-    assert "trust-seg replay: " in ended.stderr
-    assert "run the same command again" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    status, _, errors = warm_run("disk_process", "limited", max(map(len, whole["sqlite3"].values())) // 2, *words)
+    assert status == 2
+    assert "trust-seg replay: " in errors
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
     assert not list((tmp_path / "out" / ".replay").glob("*.part*"))
     assert main(words) == 0
     assert bag_files(tmp_path / "out") == whole["sqlite3"]
