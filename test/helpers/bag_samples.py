@@ -54,9 +54,10 @@ def storage_file(folder: Path) -> Path:
     return found
 
 
-def write_ros1(path, messages, compression=None):
+def write_ros1(path, messages, compression=None, chunk_bytes=1 << 20):
     """A ROS 1 bag of strings: (topic, time, text). Returns the messages as a reader of CDR has them."""
     writer = Writer1(path)
+    writer.chunk_threshold = chunk_bytes
     if compression is not None:
         writer.set_compression(compression)
     expected = []
