@@ -1,6 +1,6 @@
-"""What numba compiles for the first frames of a node: ``first_frame_process.py ENCODING...``.
+"""What numba compiles for the first frames of a node: ``first_frame_process ENCODING``, a process for each.
 
-Prints ``ENCODING NAME...`` for each: the kernels that gained a signature after the node was configured.
+Prints ``ENCODING NAME...``: the kernels that gained a signature after the node was configured.
 """
 
 import sys
@@ -63,7 +63,8 @@ def first_frames(encoding):
     return gained
 
 
-if __name__ == "__main__":
+def main():
     rclpy.init()
     print(sys.argv[1], *first_frames(sys.argv[1]))
     rclpy.shutdown()
+    return 0

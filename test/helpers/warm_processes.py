@@ -16,11 +16,11 @@ from warm_server import NUMBER
 
 
 @cache
-def _server(*prefix):
+def _server(kernels, *prefix):
     """The socket of a server; it ends with this process. Its environment is that of the first call."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
-        line = [*prefix, sys.executable, str(HELPERS / "warm_server.py"), str(its.fileno())]
+        line = [*prefix, sys.executable, str(HELPERS / "warm_server.py"), str(its.fileno()), str(int(kernels))]
         process = subprocess.Popen(line, pass_fds=[its.fileno()], env=python_environment())
     atexit.register(lambda: (mine.close(), process.wait()))
     return mine
@@ -40,14 +40,17 @@ class WarmProcess:
         arguments: of its command line.
         output: open file for what it prints.
         errors: the same for what it complains about; otherwise that goes to ``output``.
+        without: environment variables that it must not have.
+        kernels: whether those that numba has compiled are loaded, too.
         prefix: of the server's command line, such as one that gives it mounts of its own.
     """
 
-    def __init__(self, module, *arguments, output, errors=None, prefix=()):
+    def __init__(self, module, *arguments, output, errors=None, without=(), kernels=True, prefix=()):
         self._report, its = os.pipe()
-        request = json.dumps({"module": module, "arguments": [*map(str, arguments)]}).encode()
+        words = [*map(str, arguments)]
+        request = json.dumps({"module": module, "arguments": words, "without": without}).encode()
         files = [output.fileno(), (errors or output).fileno(), its]
-        socket.send_fds(_server(*prefix), [request], files)
+        socket.send_fds(_server(kernels, *prefix), [request], files)
         os.close(its)
         self.returncode = None
         self.pid = self._number()
@@ -83,10 +86,10 @@ class WarmProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def warm_run(module, *arguments, prefix=()):
+def warm_run(module, *arguments, **options):
     """Run it to its end; gives (exit status, output, errors)."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        status = WarmProcess(module, *arguments, output=output, errors=errors, prefix=prefix).wait()
+        status = WarmProcess(module, *arguments, output=output, errors=errors, **options).wait()
         return status, heard(output), heard(errors)
 
 

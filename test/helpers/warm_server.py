@@ -1,9 +1,10 @@
-"""Makes copies of itself that run a program's main function; has loaded all libraries before: ``warm_server.py FD``.
+"""Makes copies of itself that run a program's main function, with all libraries loaded: ``warm_server.py FD KERNELS``.
 
-Loading torch and numba costs three seconds of processor time, a copy costs none of it. A request over the socket FD is
-a JSON object with the module and its arguments, and three file descriptors: the program's output, its errors, and where
-its process id and its exit status go. The copy has a group of its own, as a terminal would give it, and ends as the
-interpreter ends, not by ``os._exit``.
+Loading torch and numba costs three seconds of processor time, and one more the kernels that numba has compiled, which
+are loaded when KERNELS is 1; a copy costs none of it. A request over the socket FD is a JSON object with the module,
+its arguments, and variables to take out of its environment, and three file descriptors: the program's output, its
+errors, and where its process id and its exit status go. The copy has a group of its own, as a terminal would give it,
+and ends as the interpreter ends, not by ``os._exit``.
 """
 
 import gc
@@ -16,8 +17,7 @@ import struct
 import sys
 from contextlib import suppress
 
-# What the node needs. Nothing of it may run here: threads do not survive a fork, a thread pool would hang. Not rclpy:
-# a copy of a process that has loaded it crashes when it ends.
+# What the node needs. Not rclpy: a copy of a process that has loaded it crashes when it ends.
 LIBRARIES = ("cv2", "numba", "torch", "rosidl_generator_py", "trust_seg_ros.pipeline", "trust_seg_ros.node.parameters")
 NUMBER = struct.Struct("<q")
 
@@ -61,12 +61,33 @@ def serve(connection):
             os.close(file)
 
 
+def load_kernels():
+    """Judge a frame. Threads do not survive a fork: torch must start none, the package forgets its own."""
+    import numpy as np
+    import torch
+
+    from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+    from trust_seg_ros.types import Frame
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    settings = PipelineSettings("fault_networks:colours", meta_model="none", device="cpu", threads=1)
+    pipeline = TrustPipeline.load(settings)
+    pipeline.warm_up((48, 64))
+    pipeline(Frame(np.full((48, 64, 3), 128, np.uint8)))
+    torch.set_num_threads(threads)
+
+
 def main():
     for name in LIBRARIES:
         importlib.import_module(name)
+    if int(sys.argv[2]):
+        load_kernels()
     gc.collect()
     gc.freeze()  # else the first collection of each copy writes to every page, and so copies it
     request = serve(socket.socket(fileno=int(sys.argv[1])))
+    for name in request["without"]:
+        os.environ.pop(name, None)
     sys.argv = [request["module"], *request["arguments"]]
     return importlib.import_module(request["module"]).main()
 

@@ -1,8 +1,8 @@
 """Nothing is done that nobody asked for, and nothing is compiled after configure."""
 
 import pytest
-from places import HELPERS
-from ros_bench import DEADLINE, Bench, NodeProcess, start
+from ros_bench import Bench, NodeProcess
+from warm_processes import warm_run
 
 pytestmark = pytest.mark.ros
 
@@ -47,7 +47,6 @@ def test_only_what_somebody_listens_to_is_computed():
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "compressed"])
 def test_the_first_frame_compiles_nothing(encoding):
-    process = start(str(HELPERS / "first_frame_process.py"), encoding)
-    output, _ = process.communicate(timeout=2 * DEADLINE)
-    assert process.returncode == 0, output
+    status, output, errors = warm_run("first_frame_process", encoding, kernels=False)
+    assert status == 0, output + errors
     assert output.splitlines()[-1] == encoding, "kernels compiled after configure"

@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import tempfile
 
 import numpy as np
 import pytest
-from ros_bench import Bench, NodeProcess, start
+from ros_bench import Bench, NodeProcess
 from threshold_bench import picture, pixels
+from warm_processes import WarmProcess, heard
 
 from trust_seg_ros.thresholds.policies import Quantile, resolve
 
@@ -52,17 +54,18 @@ class Drive:
                                 image_reliability="reliable", **smoothing, **parameters)  # fmt: skip
         self.bench, self.player = Bench(name), None
         self.bench.listen("entropy", "unreliable")
-        self._command = ("-m", "trust_seg_ros.cli", "play", str(bag), "--topic", f"/{name}/image", "--wait-for", name,
-                         *options)  # fmt: skip
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the player
+        self._words = ("play", bag, "--topic", f"/{name}/image", "--wait-for", name, *options)
 
     def __enter__(self):
         self.bench.until(lambda: "no publisher" in self.bench.messages().get("camera", ""), "the node listens")
-        self.player = start(*self._command)
+        self.player = WarmProcess("trust_seg_ros.cli", *self._words, output=self._said)
         return self.bench
 
     def __exit__(self, *_):
         self.player.kill()
-        print(self.player.communicate()[0])
+        self.player.wait()
+        print(heard(self._said))
         self.bench.close()
         self.node.kill()
         print(self.node.said())

@@ -291,7 +291,8 @@ def test_a_file_of_start_parameters_with_all_of_it(run, tmp_path):
 @pytest.mark.slow
 def test_a_drive_whose_scores_move_is_told_and_answered(run, tmp_path):
     """The calibration has seen pictures of full contrast; then the contrast goes, and comes back."""
-    bench = run("drive", calibration=usual(tmp_path), entropy_encoding="32FC1", **{"thresholds.pixel_alpha": 0.5})
+    values = {"thresholds.pixel_alpha": 0.5, "shift.window_s": 12.0}  # so that 30 frames, 1 s apart, are enough
+    bench = run("drive", calibration=usual(tmp_path), entropy_encoding="32FC1", **values)
     bench.listen("entropy", "unreliable")
     bench.camera()
     bench.answer("unreliable")
@@ -305,7 +306,7 @@ def test_a_drive_whose_scores_move_is_told_and_answered(run, tmp_path):
     bench.until(lambda: bench.value("thresholds", "guarantee").startswith("holds: pixel flags conformal"), "it holds")
     assert bench.value("thresholds", "calibration shift").startswith("none: entropy: mean of the last")
     assert bench.statuses["thresholds"].level == b"\x00"
-    dull = drive(0.1, 60)
+    dull = drive(0.1, 30)
     status = bench.says("thresholds", "no longer resembles the calibration data, entropy: mean of the last")
     assert status.level == b"\x01"
     assert "standard deviations above the calibration data" in status.message
@@ -322,9 +323,9 @@ def test_a_drive_whose_scores_move_is_told_and_answered(run, tmp_path):
     assert np.array_equal(flagged, score >= np.float32(resolve(Quantile(0.95), score)))
     assert flagged.any()
     bench.until(lambda: bench.value("thresholds", "guarantee") == "none: no threshold is conformal", "no guarantee")
-    assert not drive(1.0, 60)[-1][1].any(), "all is as before"
+    assert not drive(1.0, 30)[-1][1].any(), "all is as before"
     bench.until(lambda: bench.statuses["thresholds"].level == b"\x00", "no more warning")
-    drive(0.1, 40)
+    drive(0.1, 30)
     bench.says("thresholds", "no longer resembles")
     bench.send(picture(0), stamp=(10, 0))
     bench.until(lambda: bench.value("thresholds", "calibration shift").startswith("not known yet"), "a fresh start")
