@@ -6,13 +6,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from places import HELPERS, ROOT
+from places import ROOT
+from warm_processes import WarmProcess, heard
 
 from trust_seg_ros.segmentation.compact import SHIPPED
 
@@ -37,10 +39,8 @@ def command(*words):
 
 
 def environment():
-    """Nothing of ROS is set, as on a fresh machine; the light network can be found."""
-    paths = [str(HELPERS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name not in CLEAN}
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+    """Nothing of ROS is set, as on a fresh machine."""
+    return {name: value for name, value in os.environ.items() if name not in CLEAN}
 
 
 def children(pid):
@@ -65,22 +65,28 @@ def gone(pids, seconds=10.0):
     return True
 
 
+class Demo:
+    """A demo with the light network, a copy of a process that has the libraries loaded; its children are not."""
+
+    def __init__(self, *words):
+        self._said, self._complained = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self.process = WarmProcess("trust_seg_ros.cli", "demo", *LIGHT, *words, output=self._said,
+                                   errors=self._complained, without=CLEAN)  # fmt: skip
+
+    def end(self, timeout=240):
+        """(exit status, stdout, stderr)."""
+        return self.process.wait(timeout), heard(self._said), heard(self._complained)
+
+
 def start(*words):
     """The demo, once both of its children live; and their process ids."""
-    demo = subprocess.Popen(
-        command(*words, *LIGHT),
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    demo = Demo(*words)
     end = time.monotonic() + 60
-    while len(children(demo.pid)) < 2:
-        assert demo.poll() is None, demo.communicate()[0]
+    while len(children(demo.process.pid)) < 2:
+        assert demo.process.poll() is None, demo.end()
         assert time.monotonic() < end, "the demo did not start its children"
         time.sleep(0.05)
-    return demo, children(demo.pid)
+    return demo, children(demo.process.pid)
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +141,10 @@ def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
     for index in range(2):
         picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
         cv2.imwrite(str(frames / f"{index}.png"), picture)
-    words = ("--source", frames, "--rate", 1, "--once", "--out", tmp_path / "out", *LIGHT)
-    done = subprocess.run(
-        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"[12] frames answered", done.stdout), done.stdout
+    words = ("--source", frames, "--rate", 1, "--once", "--out", tmp_path / "out")
+    status, said, errors = Demo(*words).end()
+    assert status == 0, said + errors
+    assert re.search(r"[12] frames answered", said), said
     assert cv2.VideoCapture(str(tmp_path / "out/demo.mp4")).read()[0]
     assert cv2.imread(str(tmp_path / "out/demo.png")) is not None
 
@@ -152,11 +156,9 @@ def test_a_demo_of_a_section_at_another_speed_plays_that_alone_and_ends_with_it(
         picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
         cv2.imwrite(str(frames / f"{index}.png"), picture)
     part = ("--start", 0.4, "--duration", 0.3, "--speed", 0.5, "--no-loop")
-    words = ("--source", frames, *part, "--out", tmp_path / "o", *LIGHT)
-    done = subprocess.run(
-        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = ("--source", frames, *part, "--out", tmp_path / "o")
+    status, said, errors = Demo(*words).end()
+    assert status == 0, said + errors
     log = (tmp_path / "o/camera.log").read_text()
     assert "from 0.4 s to 0.7 s, 0.5 times as fast" in log
     assert "3 frames sent" in log
@@ -166,16 +168,16 @@ def test_a_demo_of_a_section_at_another_speed_plays_that_alone_and_ends_with_it(
 
 def test_ctrl_c_ends_it_well_at_any_time(tmp_path):
     demo, pids = start("--seconds", 0, "--out", tmp_path, "--size", "320x192")
-    demo.send_signal(signal.SIGINT)
-    text = demo.communicate(timeout=60)[0]
-    assert demo.returncode == 0, text
+    demo.process.send_signal(signal.SIGINT)
+    status, said, errors = demo.end(timeout=60)
+    assert status == 0, said + errors
     assert gone(pids)
 
 
 def test_killing_the_demo_leaves_no_orphan(tmp_path):
     demo, pids = start("--seconds", 0, "--out", tmp_path, "--size", "320x192")
-    demo.kill()
-    demo.communicate(timeout=60)
+    demo.process.kill()
+    demo.end(timeout=60)
     assert gone(pids)
 
 
@@ -183,31 +185,26 @@ def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
     demo, pids = start("--out", tmp_path, "--size", "320x192")
     node = next(pid for pid in pids if b"node.main" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(node, signal.SIGKILL)
-    text = demo.communicate(timeout=60)[0]
-    assert demo.returncode == 2
-    assert "the node was ended by SIGKILL" in text
-    assert "Traceback" not in text
+    status, said, errors = demo.end(timeout=60)
+    assert status == 2
+    assert "the node was ended by SIGKILL" in errors
+    assert "Traceback" not in said + errors
     assert gone(pids)
 
 
 def test_a_node_that_cannot_start_is_explained(tmp_path):
-    words = ("--out", tmp_path, "--size", "320x192", *LIGHT, "--param", "thresholds.unreliable:=7.0")
-    done = subprocess.run(
-        command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 2
-    assert "thresholds.unreliable" in done.stderr
-    assert "node.log" in done.stderr
+    words = ("--out", tmp_path, "--size", "320x192", "--param", "thresholds.unreliable:=7.0")
+    status, _, errors = Demo(*words).end(timeout=120)
+    assert status == 2
+    assert "thresholds.unreliable" in errors
+    assert "node.log" in errors
 
 
 def test_a_source_that_breaks_off_is_explained(tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()
     (folder / "1.jpg").write_bytes(b"no jpeg")
-    done = subprocess.run(
-        command("--source", folder, "--out", tmp_path / "out", *LIGHT),
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "the camera ended with exit code 2" in done.stderr
-    assert "1.jpg" in done.stderr
+    status, _, errors = Demo("--source", folder, "--out", tmp_path / "out").end(timeout=120)
+    assert status == 2
+    assert "the camera ended with exit code 2" in errors
+    assert "1.jpg" in errors
