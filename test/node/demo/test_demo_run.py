@@ -135,12 +135,17 @@ def test_the_picture_shows_four_different_panels(finished):
     assert all((a != b).mean() > 0.2 for a, b in itertools.pairwise(tiles))
 
 
-def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    for index in range(2):
+def stills(folder, count):
+    """A folder of images."""
+    folder.mkdir()
+    for index in range(count):
         picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
-        cv2.imwrite(str(frames / f"{index}.png"), picture)
+        cv2.imwrite(str(folder / f"{index}.png"), picture)
+    return folder
+
+
+def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
+    frames = stills(tmp_path / "frames", 2)
     words = ("--source", frames, "--rate", 1, "--once", "--out", tmp_path / "out")
     status, said, errors = Demo(*words).end()
     assert status == 0, said + errors
@@ -150,11 +155,7 @@ def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
 
 
 def test_a_demo_of_a_section_at_another_speed_plays_that_alone_and_ends_with_it(tmp_path):
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    for index in range(10):
-        picture = np.random.default_rng(index).integers(0, 256, (96, 160, 3), dtype=np.uint8)
-        cv2.imwrite(str(frames / f"{index}.png"), picture)
+    frames = stills(tmp_path / "frames", 10)
     part = ("--start", 0.4, "--duration", 0.3, "--speed", 0.5, "--no-loop")
     words = ("--source", frames, *part, "--out", tmp_path / "o")
     status, said, errors = Demo(*words).end()
@@ -193,7 +194,8 @@ def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
 
 
 def test_a_node_that_cannot_start_is_explained(tmp_path):
-    words = ("--out", tmp_path, "--size", "320x192", "--param", "thresholds.unreliable:=7.0")
+    frames = stills(tmp_path / "frames", 1)
+    words = ("--source", frames, "--out", tmp_path, "--param", "thresholds.unreliable:=7.0")
     status, _, errors = Demo(*words).end(timeout=120)
     assert status == 2
     assert "thresholds.unreliable" in errors
