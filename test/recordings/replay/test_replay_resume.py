@@ -2,11 +2,11 @@
 
 import os
 import signal
-import subprocess
 
 import pytest
-from fault_bags import bag_files, command, contents, images, program, write_bag
+from fault_bags import bag_files, command, contents, images, write_bag
 from replay_processes import Running, alive, children, wait_for, workers_of
+from warm_processes import warm_run
 
 from trust_seg_ros.cli import main
 
@@ -104,43 +104,14 @@ KILLED_AT = {
     "writing metadata.yaml": "finish.join_metadata = killed",
     "tidying up": "job.shutil.rmtree = third(job.shutil.rmtree)",
 }
-_SCRIPT = """
-import os, signal, sys
-from trust_seg_ros.recordings.replay import chunk_work, finish, job, run
-from trust_seg_ros.cli import main
-
-def killed(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def third(real):
-    calls = []
-    return lambda *args, **named: (calls.append(1), killed() if len(calls) == 3 else real(*args, **named))
-
-def at_the_end(patch):
-    def patched(*args):
-        exec(patch)
-        return real(*args)
-    real, run.finish = run.finish, patched
-
-for patch in sys.argv[1].split(";"):  # each in a copy of this process, which has all libraries loaded
-    child = os.fork()
-    if child == 0:
-        at_the_end(patch)
-        os._exit(main(sys.argv[2:]))
-    end = os.waitpid(child, 0)[1]
-    whole = os.path.exists(os.path.join(sys.argv[sys.argv.index("--out") + 1], "metadata.yaml"))
-    print("ended:", os.WIFSIGNALED(end) and os.WTERMSIG(end), whole, flush=True)
-"""
 
 
 def test_a_replay_that_is_killed_again_and_again_while_it_finishes_becomes_whole(bag, whole, tmp_path, capsys):
     out = tmp_path / "out"
     words = command(bag, out, *WORDS, "--report", "--segments")
-    line, environment = program(*words)
-    line = [line[0], "-c", _SCRIPT, ";".join(KILLED_AT.values()), *words]
-    ran = subprocess.run(line, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    ends = [text for text in ran.stdout.splitlines() if text.startswith("ended:")]
-    assert ends == [f"ended: {signal.SIGKILL:d} {step == 'tidying up'}" for step in KILLED_AT], ran.stdout + ran.stderr
+    _, said, errors = warm_run("killed_finish_process", ";".join(KILLED_AT.values()), *words)
+    ends = [text for text in said.splitlines() if text.startswith("ended:")]
+    assert ends == [f"ended: {signal.SIGKILL:d} {step == 'tidying up'}" for step in KILLED_AT], said + errors
     capsys.readouterr()
     assert main(words) == 0
     assert "is complete already" in capsys.readouterr().out

@@ -10,9 +10,7 @@ from replay_processes import Running, children, memory_of, wait_for
 
 from trust_seg_ros.cli import main
 
-pytestmark = pytest.mark.slow
-
-FRAMES, CHUNK, SIZE = 3_000, 50, (96, 128)
+FRAMES, CHUNK, SIZE = 2_000, 50, (128, 144)
 WORDS = ("--chunk-frames", str(CHUNK), "--topics", "segmentation", "--keep", "none")
 
 
@@ -68,7 +66,7 @@ def grown(samples, until):
 
 
 def test_memory_stays_flat(whole):
-    """While the work goes on not even a mask is kept: one byte per pixel of the last 2,400 frames would be 29.5 MB.
+    """While the work goes on not even a mask is kept: one byte per pixel of the last 1,600 frames would be 29.5 MB.
 
     At the end Arrow and zstd take some 30 MB, whether there are a thousand frames or ten thousand; the frames would be
     three bytes per pixel, 88 MB.
