@@ -9,7 +9,7 @@ from report_drives import drive, latencies
 from trust_seg_ros.recordings.report.page import write_report
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     pytest.importorskip("plotly", reason="plotly is not installed")
     driver = start(tmp_path_factory.mktemp("profile"))
@@ -17,12 +17,12 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def seen(tmp_path_factory):
     return drive(80, ("/front", "/rear"), latency=latencies())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def report(browser, seen, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("report") / "drive.html"
     write_report(path, seen)
