@@ -102,7 +102,7 @@ def test_scores_of_further_passes_come_from_the_pipeline():
     maps = uncertainty_maps(ANSWER)
     given = torch.rand(12, 21)
     assert score_map("mc_dropout", ANSWER, maps, perturbed={"mc_dropout": given}.__getitem__) is given
-    with pytest.raises(PerturbationUnavailableError, match="input_noise asks the network several times more"):
+    with pytest.raises(PerturbationUnavailableError, match="input_noise needs several more passes of the network"):
         score_map("input_noise", ANSWER, maps)
 
 

@@ -1,6 +1,6 @@
 """Per-pixel maps with torch alone, a band of rows at a time: for logits on a GPU, where they stay.
 
-Every step is enqueued on the device without waiting for it; only the question whether any logit was not finite waits.
+Every step is enqueued on the device without waiting for it; only the check for non-finite logits waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors of the room ``uncertainty``."""
+"""Errors of the package ``uncertainty``."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, SCORES, SOFTMAX
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 _GRADIENTS = {f"gradient_{label}": label for label in LABELS}
-"""Scores that one pass over the features makes together -> label."""
+"""Scores computed together in one pass over the features: name -> label."""
 
 
 class FrameScores:
@@ -28,8 +28,8 @@ class FrameScores:
         logit_maps: the network's answer.
         maps: the maps of the same answer.
         gradient: norm, variant and scale of the gradient scores.
-        statistics: of the network, for the standardised max logit; None = there is no such score.
-        perturbed: where perturbation scores come from; None = there are none.
+        statistics: class statistics of the network, for the standardised max logit; None = that score is unavailable.
+        perturbed: computes the perturbation scores; None = they are unavailable.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FrameScores:
 
     @property
     def computed(self) -> Mapping[str, torch.Tensor]:
-        """Name -> map, of those computed so far that ``UncertaintyMaps`` does not hold."""
+        """Name -> map, for the scores computed so far that ``UncertaintyMaps`` does not hold."""
         return dict(self._found)
 
     def get(self, name: str) -> torch.Tensor:
@@ -56,8 +56,8 @@ class FrameScores:
             name: one of ``PIXEL_SCORES``.
 
         Returns:
-            (H, W) float32 on the host; the score's maximum, which is 1 for perturbation scores and +inf for all others
-            but those of the softmax, at faulty pixels.
+            (H, W) float32 on the host. Faulty pixels have the score's maximum: 1 for perturbation scores, the largest
+            value for softmax scores, +inf for all others.
 
         Raises:
             SettingError: no such score.
@@ -73,7 +73,7 @@ class FrameScores:
         return score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics, self._perturbed)
 
     def compute(self, names: Iterable[str]) -> None:
-        """Compute several; both gradient scores are made in one pass over the features.
+        """Compute several scores; both gradient scores are computed in one pass over the features.
 
         Raises:
             UncertaintyError: as :meth:`get`.
@@ -88,7 +88,7 @@ class FrameScores:
             self.get(name)
 
     def missing(self) -> dict[str, str]:
-        """Name -> why the network cannot give it, of all such scores. Computes every score of a single pass."""
+        """Scores that the network cannot give: name -> reason. Computes every single-pass score."""
         reasons = {}
         for name in SCORES:
             try:
@@ -101,6 +101,6 @@ class FrameScores:
 def missing_scores(
     network: SegmentationNetwork, gradient: GradientSettings, statistics: ClassStatistics | None = None
 ) -> dict[str, str]:
-    """Name -> why a network cannot give it, of all such scores; shows it one small black image."""
+    """Scores that a network cannot give: name -> reason. Runs it on one small black image."""
     answer = network.infer(np.zeros((64, 96, 3), np.uint8))
     return FrameScores(answer, uncertainty_maps(answer), gradient, statistics).missing()

@@ -40,11 +40,12 @@ def gradient_maps(
     Args:
         maps: logits (q, h, w), the features (D, h, w) they are made from and the classifier that makes them: an s×s
             convolution, s odd, stride 1, zero padding that keeps the size. Any floating type, any device.
-        p: of the norm, > 0; published: 0.1, 0.3, 0.5, 1, 2. On the CPU 0.1 <= p <= 4 is compiled; other p are slower.
-        variant: "exact": f - y. "published": what the authors' code has in its place, f without the predicted class
-            for the one-hot label and (q-1)/q f for the uniform one.
+        p: exponent of the norm, > 0; published: 0.1, 0.3, 0.5, 1, 2. On the CPU 0.1 <= p <= 4 is compiled; other
+            p are slower.
+        variant: "exact": f - y. "published": as in the authors' code, f without the predicted class for the one-hot
+            label and (q-1)/q f for the uniform one.
         scale: "norm": ±‖∂L/∂K‖_p, limited to 3.4e38, which p = 0.1 and wide features can exceed. "log": ± its natural
-            logarithm, at least -87 in place of what is smaller: the same order of pixels, and no limit above.
+            logarithm, raised to -87 where it is smaller: the same order of pixels, without an upper limit.
         threads: CPU threads to use; None for one per core this process may use, at most 8.
 
     Returns:

@@ -23,15 +23,15 @@ from trust_seg_ros.uncertainty.gradient_upsample import upsample_scores
 from trust_seg_ros.uncertainty.threads import run_bands
 
 SMALLEST_P, LARGEST_P = 0.1, 4.0
-"""Outside, powers may leave the range of the kernels' numbers."""
+"""Range of p for the kernels; outside it, powers may exceed the range of the kernels' number types."""
 
-_LEAST, _MOST = 2.0**-80, 2.0**120  # float32 sums in between have lost nothing that counts
+_LEAST, _MOST = 2.0**-80, 2.0**120  # float32 sums between these are accurate enough
 
 
 def fast_gradients(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...] = LABELS, *, threads: int | None = None
 ) -> GradientMaps:
-    """Scores of the asked labels, for tensors on the CPU and SMALLEST_P <= p <= LARGEST_P.
+    """Scores of the requested labels, for tensors on the CPU and SMALLEST_P <= p <= LARGEST_P.
 
     Equal to ``reference_gradients`` up to rounding, see docs/methods/gradient.md. Safe to call from any thread and from
     several at once.
@@ -93,7 +93,7 @@ def _log_norms(
 
 
 def _second_look(values: np.ndarray, p: float, sums: np.ndarray, bad: np.ndarray) -> None:
-    """Take the sums anew, in float64, that are not finite or near the ends of float32, where terms are lost.
+    """Recompute in float64 the sums that are not finite, or so near the limits of float32 that terms are lost.
 
     Args:
         values: (D, pixels) float32.
@@ -128,7 +128,7 @@ def _log_patch_norm(sums: np.ndarray, bad: np.ndarray, layer: LastLayer, p: floa
 
 
 def _as_rows(features: torch.Tensor) -> tuple[np.ndarray, bool]:
-    """Features as (D, pixels) and False or, where they lie pixel by pixel (channels last), as (pixels, D) and True."""
+    """Features as (D, pixels) and False or, if they are stored channels last, as (pixels, D) and True."""
     by_pixel = features.stride(0) == 1 and features.permute(1, 2, 0).is_contiguous()
     values = features.to(torch.float32)  # keeps the order in memory
     values = values.permute(1, 2, 0) if by_pixel else values
@@ -137,7 +137,7 @@ def _as_rows(features: torch.Tensor) -> tuple[np.ndarray, bool]:
 
 
 def box_sum(plane: np.ndarray, offsets: range) -> np.ndarray:
-    """Sum (or, of bool, any) over the pixels of ``plane`` (h, w) at all pairs of ``offsets``; outside lie zeros."""
+    """Sum of ``plane`` (h, w) over all pairs of ``offsets`` (for bool: any); it is zero outside its borders."""
     for axis in (0, 1):
         length, out = plane.shape[axis], np.zeros_like(plane)
         into, source = np.moveaxis(out, axis, 0), np.moveaxis(plane, axis, 0)

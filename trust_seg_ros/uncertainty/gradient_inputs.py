@@ -1,4 +1,4 @@
-"""What every version of the gradient scores starts from: settings and last layer, checked."""
+"""Checked inputs of every version of the gradient scores: settings and last layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LABELS: tuple[Label, ...] = get_args(Label)
 FLOAT32_MAX = float(torch.finfo(torch.float32).max)
 
 LOG_LEAST = -87.0
-"""Logarithms of smaller norms are raised to it: 1.6e-38, about the smallest normal float32."""
+"""Smallest logarithm of a norm, smaller ones are raised to it: norm 1.6e-38, about the smallest normal float32."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class GradientSettings:
     def sign(self, label: Label) -> int:
         """-1 where the norm grows with the network's confidence, so that its negative is the score, else +1.
 
-        The exact norm of the uniform label is 0 at the uniform softmax. The published one is ‖f‖_p times that of the
-        features: ‖f‖_p is largest at the uniform softmax for p < 1 but smallest for p > 1, and 1 for p = 1, where what
-        is left is the norm of the features, which grows with confidence, too.
+        The exact norm of the uniform label is 0 at the uniform softmax. The published norm is ‖f‖_p times the norm of
+        the features: ‖f‖_p is largest at the uniform softmax for p < 1 but smallest for p > 1. For p = 1 it is always
+        1, which leaves the norm of the features; that grows with confidence, too.
         """
         confident = self.variant == "exact" or self.p >= 1.0
         return -1 if label == "uniform" and confident else 1
@@ -60,11 +60,11 @@ class LastLayer:
     """One image at the last convolution.
 
     Attributes:
-        prepared: finite logits (q, h, w) float32 and where they had not been finite.
+        prepared: logits (q, h, w) float32 made finite, and where they were not finite.
         features: (D, h, w), the convolution's input, any floating type, on the device of the logits.
         side: s of the s×s kernel, odd.
         dilation: spacing of its taps in pixels.
-        bias: whether it has one.
+        bias: whether the convolution has a bias.
     """
 
     prepared: Prepared
@@ -75,7 +75,7 @@ class LastLayer:
 
     @property
     def offsets(self) -> range:
-        """Where the taps lie along one axis, in pixels from the output pixel."""
+        """Offsets of the taps along one axis, in pixels from the output pixel."""
         reach = self.side // 2 * self.dilation
         return range(-reach, reach + 1, self.dilation)
 
@@ -88,7 +88,7 @@ class GradientMaps:
         onehot: score for the predicted class as label; None if not asked for.
         uniform: score for the uniform label; None if not asked for.
         faulty_pixels: pixels with non-finite logits or features; their score is +inf.
-        limited: whether a norm was beyond float32 and limited to its largest number, 3.4e38 (``scale="norm"`` only).
+        limited: whether a norm exceeded float32 and was limited to its largest number, 3.4e38 (``scale="norm"`` only).
     """
 
     onehot: torch.Tensor | None
@@ -103,9 +103,9 @@ def finish(
     """Put finished scores together and overwrite the faulty pixels, in place.
 
     Args:
-        found: scores (H, W) of the labels that were asked for.
-        layer: what they were made from.
-        bad: (h, w) bool, where logits or features were not finite; None where nowhere.
+        found: scores (H, W) of the requested labels.
+        layer: the last layer they were computed from.
+        bad: (h, w) bool, where logits or features were not finite; None if all were finite.
         limited: see ``GradientMaps``.
     """
     faulty = replace(layer.prepared, bad=bad).faulty()
@@ -117,13 +117,13 @@ def finish(
 
 
 def read_last_layer(maps: LogitMaps) -> LastLayer:
-    """Check what a network gave for one image.
+    """Check a network's answer for one image.
 
     Args:
         maps: logits with the features and the classifier that made them.
 
     Returns:
-        The same, ready to compute with.
+        The last layer, ready to compute with.
 
     Raises:
         FeaturesNeededError: the network gives no features or no classifier.

@@ -1,4 +1,4 @@
-"""Gradient scores written down from their definitions in float64: the yardstick for every faster version.
+"""Gradient scores straight from their definitions, in float64: the reference that faster versions must match.
 
 Norms are kept as logarithms: with p = 0.1 they leave the range of float32 and with smaller p that of float64.
 """
@@ -28,13 +28,13 @@ from trust_seg_ros.uncertainty.kernels import taps
 def reference_gradients(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...] = LABELS, *, threads: int | None = None
 ) -> GradientMaps:
-    """Scores of the asked labels; see ``gradient_maps``.
+    """Scores of the requested labels; see ``gradient_maps``.
 
     Args:
         maps: logits, features and classifier on any device.
         settings: p, variant and scale.
         labels: which maps to compute.
-        threads: not used; for the signature of the faster versions.
+        threads: not used; keeps the signature of the faster versions.
     """
     layer = read_last_layer(maps)
     features = layer.features.double().cpu().numpy()
@@ -54,7 +54,7 @@ def reference_gradients(
 
 
 def _difference(logits: np.ndarray, label: Label, settings: GradientSettings) -> np.ndarray:
-    """The label's factor of the gradient, (q, h, w): f - y, or what the published code has in its place."""
+    """The label's factor of the gradient, (q, h, w): f - y, or its counterpart in the published code."""
     q = len(logits)
     e = np.exp(logits - logits.max(0))
     f = e / e.sum(0)
@@ -65,7 +65,7 @@ def _difference(logits: np.ndarray, label: Label, settings: GradientSettings) ->
     elif label == "uniform":
         found = f - 1 / q
     else:
-        others = np.where(predicted, 0.0, f).sum(0)  # 1 - f of the predicted class, with all its digits
+        others = np.where(predicted, 0.0, f).sum(0)  # 1 - f of the predicted class, to full precision
         found = np.where(predicted, -others, f)
     return found
 
@@ -100,7 +100,7 @@ def _log_patch_norm(features: np.ndarray, layer: LastLayer, p: float) -> tuple[n
 def _score(
     log_norm: np.ndarray, size: tuple[int, int], settings: GradientSettings, label: Label
 ) -> tuple[np.ndarray, bool]:
-    """Norms upsampled as norms, then brought to the wanted scale and sign."""
+    """Norms upsampled as norms, then converted to the requested scale and sign."""
     peak = log_norm.max() if np.isfinite(log_norm.max()) else 0.0
     norm = _upsample(np.exp(log_norm - peak), size)  # in units of e^peak
     with np.errstate(divide="ignore", over="ignore"):

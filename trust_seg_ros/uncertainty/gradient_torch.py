@@ -1,7 +1,7 @@
-"""Gradient scores with torch alone: for tensors on a GPU, where they stay, and for p that the kernels do not take.
+"""Gradient scores with torch alone: for tensors on a GPU, where they stay, and for p that the kernels do not support.
 
-Terms are taken in float32, relative to the largest feature of the pixel; what is summed, and every logarithm, in
-float64. Features are worked on in bands of rows; nothing waits for the device but the question whether all is finite.
+Terms are computed in float32, relative to the largest feature of the pixel; sums and logarithms are in float64.
+Features are processed in bands of rows; only the check that everything is finite waits for the device.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from trust_seg_ros.uncertainty.gradient_inputs import (
 from trust_seg_ros.uncertainty.logits import Prepared
 
 BAND_VALUES = 1 << 22
-"""Features worked on at a time."""
+"""Feature values processed at a time."""
 
 
 def torch_gradients(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...] = LABELS, *, threads: int | None = None
 ) -> GradientMaps:
-    """Scores of the asked labels on any device, for any p.
+    """Scores of the requested labels on any device, for any p.
 
     Args:
         maps: logits, features and classifier.
         settings: p, variant and scale.
         labels: which maps to compute, in the order of ``LABELS``.
-        threads: not used; for the signature of the compiled version.
+        threads: not used; keeps the signature of the compiled version.
 
     Returns:
         Maps on the device of the logits.

@@ -4,8 +4,8 @@ A pixel is faulty when a logit that takes part in its interpolation, that is, on
 other than zero*, of any class, is not finite. Non-finite logits are replaced by 0 before the interpolation (so that a
 weight of zero times infinity is zero, not NaN), and the faulty pixels are overwritten afterwards.
 
-Log-probabilities (``raw=False``) are minus infinity where a class is impossible. That is no fault: they are raised to
-``LOG_FLOOR``. A low-resolution pixel where *every* class is impossible is no distribution, and is a fault.
+Log-probabilities (``raw=False``) are minus infinity where a class is impossible. That is not a fault: they are raised
+to ``LOG_FLOOR``. A low-resolution pixel where *every* class is impossible is not a distribution and counts as faulty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trust_seg_ros.uncertainty.errors import LogitsError
 from trust_seg_ros.uncertainty.kernels import all_within
 
 LOG_FLOOR = -87.0
-"""Log-probabilities below are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
+"""Smaller log-probabilities are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
 
 LARGEST = 2.0**126
 """Finite logits are limited to this magnitude, so that no interpolation of the largest float32 (masks) overflows."""
@@ -64,10 +64,10 @@ def prepare(maps: LogitMaps) -> Prepared:
     """Check logits, bring them to contiguous float32, and make them finite.
 
     Args:
-        maps: logits (q, h, w) of any floating type, on any device, strided as they come.
+        maps: logits (q, h, w) of any floating type, on any device, with any strides.
 
     Returns:
-        Finite logits and where they had not been finite.
+        The logits made finite, and where they were not finite.
 
     Raises:
         LogitsError: wrong rank, data type, number of classes, or an empty side.

@@ -1,4 +1,4 @@
-"""The per-pixel maps by the version that suits where the logits are."""
+"""The per-pixel maps, by the implementation that suits the device of the logits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
 
 
 def warm_up() -> None:
-    """Compile, or load from the cache, everything that this room needs on the CPU, and start its threads.
+    """Compile, or load from the cache, everything that this package needs on the CPU, and start its threads.
 
     A few seconds on the first run after an installation, a fraction of a second afterwards.
     """

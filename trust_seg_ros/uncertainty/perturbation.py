@@ -20,7 +20,7 @@ from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, Perturba
 from trust_seg_ros.uncertainty.perturbation_sums import PassSums
 
 LAST_LAYER_COST = 0.03
-"""Cost of a pass of the last layer alone in passes of the network; measured on the embedded one, see the docs."""
+"""Cost of a pass of the last layer alone, in passes of the network; measured on the embedded one, see the docs."""
 _SUMS_NS, _NOISE_NS = 1.4, 20.0  # per pixel and class, per pixel; one core of an AMD EPYC (Zen 4)
 
 
@@ -32,8 +32,8 @@ class PerturbationMaps:
         score: (H, W) float32 in [0, 1], the statistic of the settings; 1 where any pass was not finite.
         classes: (H, W) uint8, the lowest class with the largest mean softmax; ``UNLABELLED`` where any pass was not
             finite. It may differ from the unperturbed prediction.
-        statistics: name -> map, of all that were wanted; ``score`` is among them.
-        passes: how many there were.
+        statistics: name -> map, for every requested statistic; ``score`` is among them.
+        passes: number of passes.
         faulty_pixels: number of pixels that were not finite in any pass.
     """
 
@@ -56,13 +56,13 @@ def perturbation_score(
     Deterministic: the same image, network and settings give the same map, whatever was computed before.
 
     Args:
-        network: it is asked ``settings.passes`` times; not at all for dropout of the last layer with ``answer``.
+        network: it is run ``settings.passes`` times; not at all for dropout of the last layer if ``answer`` is given.
         image: (H, W, 3) uint8 RGB.
         settings: which perturbation, how often, and which statistic.
-        answer: of the network to the unperturbed image, if it is known.
+        answer: the network's answer to the unperturbed image, if it is known.
 
     Raises:
-        PerturbationUnavailableError: the network cannot be perturbed so.
+        PerturbationUnavailableError: the network cannot be perturbed this way.
         ImageError, ModelError: as ``SegmentationNetwork.infer``.
         LogitsError: an answer cannot be used.
     """
@@ -77,7 +77,7 @@ def perturbation_maps(
     *,
     answer: LogitMaps | None = None,
 ) -> PerturbationMaps:
-    """As :func:`perturbation_score`, with several statistics of the same passes.
+    """Like :func:`perturbation_score`, but with several statistics of the same passes.
 
     Raises:
         SettingError: no such statistic.
@@ -92,12 +92,12 @@ def perturbation_maps(
 
 
 def check_perturbation(network: SegmentationNetwork, settings: PerturbationSettings) -> None:
-    """Try two passes of a small picture, of input_scale the smallest and the largest, before the first frame comes.
+    """Try two passes on a small picture before the first frame; for input_scale, the smallest and the largest input.
 
-    Also compiles, or loads from the cache, what the sums need.
+    Also compiles the kernels of the sums, or loads them from the cache.
 
     Raises:
-        PerturbationUnavailableError: the network cannot be perturbed so.
+        PerturbationUnavailableError: the network cannot be perturbed this way.
     """
     side = max(64, network.input_spec.stride)
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -105,7 +105,7 @@ def check_perturbation(network: SegmentationNetwork, settings: PerturbationSetti
 
 
 def pass_cost(network: SegmentationNetwork, settings: PerturbationSettings) -> float:
-    """Time of one perturbed pass in passes of the network, on average; an upper limit where batches save time.
+    """Average time of one perturbed pass, in ordinary passes of the network; an upper limit where batches save time.
 
     Raises:
         PerturbationUnavailableError: mc_dropout of a network without dropout.
@@ -118,7 +118,7 @@ def pass_cost(network: SegmentationNetwork, settings: PerturbationSettings) -> f
 
 
 def overhead_ms(settings: PerturbationSettings, size: tuple[int, int], classes: int) -> float:
-    """Time of a pass beside the network, about, on one core: its answer is added up, its noise drawn.
+    """Approximate time that a pass takes besides the network, on one core: drawing noise and adding up the answer.
 
     Args:
         settings: which perturbation.
@@ -130,12 +130,12 @@ def overhead_ms(settings: PerturbationSettings, size: tuple[int, int], classes: 
 
 
 def predicted_ms(network_ms: float, passes: int, *, cost: float = 1.0, sums_ms: float = 0.0) -> float:
-    """Time of a frame with a perturbation score: one pass as usual, ``passes`` perturbed ones.
+    """Predicted time of a frame with a perturbation score: one ordinary pass and ``passes`` perturbed ones.
 
     Args:
         network_ms: measured time of one pass.
         passes: K.
-        cost: of a perturbed pass, see :func:`pass_cost`.
+        cost: cost of a perturbed pass, see :func:`pass_cost`.
         sums_ms: time to add up one answer, and to draw its noise, see :func:`overhead_ms`.
     """
     return network_ms * (1.0 + passes * cost) + passes * sums_ms

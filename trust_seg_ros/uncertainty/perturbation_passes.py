@@ -23,19 +23,19 @@ def perturbed_passes(
     settings: PerturbationSettings,
     answer: LogitMaps | None = None,
 ) -> Iterator[LogitMaps]:
-    """Answers to ``image``, one after the other, ``settings.batch`` of them in memory.
+    """The network's answers to ``image``, one by one; ``settings.batch`` of them are in memory at a time.
 
     Args:
-        network: any; what it cannot be asked is an error.
+        network: any network; a perturbation that it does not support is an error.
         image: (H, W, 3) uint8 RGB.
-        settings: see there.
-        answer: of the network to the image as it is, if it is known: dropout of the last layer's input starts from it.
+        settings: kind, number and strength of the perturbations.
+        answer: the network's answer to the unperturbed image, if known; dropout of the last layer starts from it.
 
     Yields:
         ``settings.passes`` answers; always the same ones for the same arguments.
 
     Raises:
-        PerturbationUnavailableError: the network cannot be perturbed so; the text says why, and what can be done.
+        PerturbationUnavailableError: the network cannot be perturbed this way; the text says why, and what can be done.
         ImageError, ModelError: as ``SegmentationNetwork.infer``.
     """
     if settings.kind == "input_noise":
@@ -49,7 +49,7 @@ def perturbed_passes(
 
 
 def last_layer_rate(network: SegmentationNetwork, settings: PerturbationSettings) -> DropoutRate | None:
-    """How the last layer's input is dropped, where that is all that ``mc_dropout`` does; None = in whole passes.
+    """How the last layer's input is dropped, if ``mc_dropout`` does nothing else; None = whole passes are needed.
 
     Raises:
         PerturbationUnavailableError: the network has no dropout, and ``settings.dropout`` sets none.
@@ -66,7 +66,7 @@ def last_layer_rate(network: SegmentationNetwork, settings: PerturbationSettings
 
 
 def scaled_size(network: SegmentationNetwork, image: np.ndarray, factor: float) -> tuple[int, int]:
-    """(h, w) of the network's input, a factor larger than usual, in whole strides."""
+    """(h, w) of the network's usual input times a factor, rounded to whole strides."""
     spec = network.input_spec
     usual = spec.size_for((image.shape[0], image.shape[1]))
     height, width = (max(spec.stride, round(side * factor / spec.stride) * spec.stride) for side in usual)
@@ -93,7 +93,7 @@ def _noisy(network: SegmentationNetwork, image: np.ndarray, settings: Perturbati
 
 
 def _scaled(network: SegmentationNetwork, image: np.ndarray, settings: PerturbationSettings) -> Iterator[LogitMaps]:
-    """Inputs of K sizes; their answers are logits on other grids, which the sums bring to the grid of the image."""
+    """Answers to inputs of K sizes: logits on different grids, which the sums resample to the grid of the image."""
     for factor in settings.factors:
         height, width = scaled_size(network, image, factor)
         if isinstance(network, BatchedNetwork):

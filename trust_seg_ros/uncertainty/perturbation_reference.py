@@ -1,4 +1,4 @@
-"""Statistics over perturbed passes written down from their definitions: the yardstick for the versions that stream."""
+"""Statistics over perturbed passes straight from their definitions: the reference for the streaming versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reference_statistics(passes: Sequence[LogitMaps]) -> dict[str, torch.Tensor]
     ``entropy`` H(f̄), predictive entropy; ``mutual_information`` H(f̄) − mean H(f_k), what the passes disagree about
     (BALD; Gal, Uncertainty in Deep Learning, 2016, section 3.3; also the Jensen-Shannon divergence of the answers);
     ``vote_variation`` 1 − share of the passes that predict the class most predicted (Freeman's variation ratio).
-    A pixel that is faulty in any pass has the value 1 in all, and no class.
+    A pixel that is faulty in any pass has the value 1 in every statistic, and no class.
 
     Args:
         passes: K answers for images of one size; resolutions of the logits may differ.

@@ -1,4 +1,4 @@
-"""What to perturb, how often and how strongly, and what to take from the answers."""
+"""Settings of perturbation scores: what to perturb, how often and how strongly, and the statistic of the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Statistic = Literal["entropy", "mutual_information", "vote_variation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of perturbation; the names of their scores."""
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
-"""What is taken from the passes, see ``reference_statistics``."""
+"""Statistics of the passes, see ``reference_statistics``."""
 MOST_PASSES = 255
 
 
@@ -31,14 +31,14 @@ class PerturbationSettings:
             spaced in their logarithm; input_scale.
         dropout: 0 = the network's own dropout layers at the rates it was trained with; above 0, below 1: that share of
             the channels of the last layer's input is dropped instead, which needs no dropout layers, but is no
-            approximation of a posterior: the network was not trained so; mc_dropout.
-        statistic: one of ``STATISTICS``; entropy found misclassified pixels best in all that was measured
+            approximation of a posterior: the network was not trained that way; mc_dropout.
+        statistic: one of ``STATISTICS``; entropy found misclassified pixels best in all measurements
             (docs/methods/perturbation.md).
-        seed: of noise and masks, from 0; the same for every image.
-        batch: how many passes the network is given at a time, where it takes several; at least 1.
+        seed: seed of noise and masks, at least 0; the same for every image.
+        batch: number of passes run together, if the network takes batches; at least 1.
 
     Raises:
-        SettingError: a value out of these ranges.
+        SettingError: a value is outside these ranges.
     """
 
     kind: Kind
@@ -78,7 +78,7 @@ class PerturbationSettings:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """A seed for each of the K passes; those of fewer passes are the first of those of more."""
+        """A seed for each of the K passes; with a larger K, the first seeds stay the same."""
         return tuple((self.seed * 1_000_003 + k) % (1 << 63) for k in range(self.passes))
 
 

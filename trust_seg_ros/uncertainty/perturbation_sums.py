@@ -25,10 +25,10 @@ from trust_seg_ros.uncertainty.threads import run_bands
 class PassSums:
     """Collects the answers to one image and gives the statistics of ``reference_statistics``, within 1e-5.
 
-    On the CPU compiled kernels do it, on any other device torch does, and everything stays there.
+    Compiled kernels do the work on the CPU, torch on any other device, where everything stays.
 
     Args:
-        statistics: which of ``STATISTICS`` will be asked for; less is kept for fewer.
+        statistics: which of ``STATISTICS`` are needed; fewer take less memory.
         threads: CPU threads; None for one per core, at most 8.
     """
 
@@ -47,7 +47,7 @@ class PassSums:
         """Add the answer of one pass.
 
         Raises:
-            LogitsError: it cannot be used, or has other classes or another size than the first.
+            LogitsError: the answer cannot be used, or its number of classes or its size differs from the first one's.
             SettingError: more than 255 passes.
         """
         prepared = prepare(maps)
@@ -69,10 +69,10 @@ class PassSums:
         self.passes += 1
 
     def statistics(self) -> dict[str, torch.Tensor]:
-        """The statistics wanted, (H, W) float32 in [0, 1], and ``classes``, (H, W) uint8, of the passes so far.
+        """The requested statistics, (H, W) float32 in [0, 1], and ``classes``, (H, W) uint8, of the passes so far.
 
         Raises:
-            SettingError: there was none.
+            SettingError: no pass was added yet.
         """
         if self._shape is None:
             raise SettingError("no pass to take statistics of; expected at least one")

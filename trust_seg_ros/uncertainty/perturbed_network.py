@@ -1,4 +1,4 @@
-"""The perturbation scores of one network: which it can give, asked once for each wanted, and those of a frame."""
+"""The perturbation scores of one network: which ones it supports (each is checked once), and the scores of a frame."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
 
 
 class PerturbedNetwork:
-    """A network, and what ``check_perturbation`` found of it."""
+    """A network and the results of ``check_perturbation`` for it."""
 
     def __init__(self, network: SegmentationNetwork) -> None:
         self._network = network
         self._found: dict[tuple[str, bool], str | None] = {}
 
     def unavailable(self, kind: str, settings: PerturbationSettings) -> str | None:
-        """Why the network cannot be perturbed so; None when it can. Any thread may ask where any may infer.
+        """Why the network cannot be perturbed this way; None if it can. For any thread, if any thread may infer.
 
         Args:
-            kind: one of ``KINDS``; that of the settings counts for nothing.
-            settings: whether there is a ``dropout``.
+            kind: one of ``KINDS``; ``settings.kind`` is ignored.
+            settings: only whether ``dropout`` is set matters.
 
         Raises:
             ModelError: the network fails on a small picture.
@@ -45,19 +45,19 @@ class PerturbedNetwork:
 
     @staticmethod
     def warm_up() -> None:
-        """Compile what adds up passes on the CPU, so that a score chosen while driving does not."""
+        """Compile the kernels that add up passes on the CPU, so that choosing a score while driving does not."""
         sums, answer = PassSums(), LogitMaps(torch.rand(3, 4, 4), (8, 8))
         for _ in range(2):
             sums.add(answer)
         sums.statistics()
 
     def scores(self, image: np.ndarray, answer: LogitMaps, settings: PerturbationSettings) -> PerturbedScores:
-        """What gives the (H, W) scores of an image by their kind, each time in passes of its own.
+        """A function from the kind to the (H, W) score of an image; every call runs its own passes.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            answer: of the network to it.
-            settings: of any kind.
+            answer: the network's answer to it.
+            settings: settings of any kind; ``settings.kind`` is ignored.
         """
 
         def score(kind: str) -> torch.Tensor:

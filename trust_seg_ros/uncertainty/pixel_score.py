@@ -1,4 +1,4 @@
-"""What a pixel score is: one row of the registry, and what its function is given."""
+"""A pixel score: its row in the registry, and the input of its function."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trust_seg_ros.uncertainty.standardized import ClassStatistics
 Group = Literal["softmax", "logits", "standardised", "gradient", "perturbation"]
 """What a score is computed from; scores of the group ``gradient`` depend on ``GradientSettings``."""
 Need = Literal["raw logits", "features", "calibration", "passes"]
-"""What a score takes beyond the softmax: raw logits, the last convolution and its input, class statistics of the
+"""What a score needs beyond the softmax: raw logits, the last convolution and its input, class statistics of the
 network, further passes of the network."""
 Range = tuple[float, float]
 PerturbedScores = Callable[[str], torch.Tensor]
-"""Gives a perturbation score of the frame, (H, W) float32, by its name; it asks the network again."""
+"""Gives a perturbation score of the frame, (H, W) float32, by its name; it runs the network again."""
 
 ANY_NUMBER: Range = (-math.inf, math.inf)
 _HELD = {field.name for field in fields(UncertaintyMaps)}
@@ -28,14 +28,14 @@ _HELD = {field.name for field in fields(UncertaintyMaps)}
 
 @dataclass(frozen=True)
 class ScoreInput:
-    """One frame, as the function of a score is given it.
+    """One frame: the input of a score's function.
 
     Attributes:
         logits: the network's answer.
         maps: entropy, margin, variation ratio and classes (H, W) of that answer.
         gradient: norm, variant and scale of the gradient scores.
-        statistics: of the network's largest logits by class; None = not known.
-        perturbed: gives scores of further passes; None = the network cannot be asked again.
+        statistics: statistics of the network's largest logits by class; None = not known.
+        perturbed: computes perturbation scores; None = the network cannot be run again.
     """
 
     logits: LogitMaps
@@ -50,15 +50,15 @@ class PixelScore:
     """A score of every pixel; higher = less trustworthy.
 
     Attributes:
-        name: in parameters, options, files and reports.
+        name: its name in parameters, options, files and reports.
         group: what it is computed from.
         function: gives the (H, W) float32 score on the device of the logits, the score's maximum at faulty pixels;
             raises an ``UncertaintyError`` that says what the network lacks where it cannot be computed.
-        text: what it is, in one line, with its source.
-        needs: what it takes beyond the softmax.
+        text: description in one line, with its source.
+        needs: what it needs beyond the softmax.
         limits: least and largest finite value, infinite where there is none; or a function of the number of classes
             and the gradient settings that gives both.
-        unit: of its values, and what is usual.
+        unit: unit of its values, and their usual range.
         direction: -1 where the score is minus a quantity that grows with confidence, else 1; or a function of the
             gradient settings.
     """
@@ -78,7 +78,7 @@ class PixelScore:
 
     @property
     def held(self) -> bool:
-        """Whether ``UncertaintyMaps`` holds it, so that it costs nothing."""
+        """Whether ``UncertaintyMaps`` already holds it, so that it costs nothing."""
         return self.name in _HELD
 
     @property

@@ -1,4 +1,4 @@
-"""Per-pixel maps written down from their definitions: the yardstick for every faster version."""
+"""Per-pixel maps straight from their definitions: the reference that faster versions must match."""
 
 from __future__ import annotations
 

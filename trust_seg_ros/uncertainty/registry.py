@@ -1,4 +1,4 @@
-"""All pixel scores, a row each: what the node, the commands and the documentation know of them comes from here."""
+"""All pixel scores, one row each. The node, the commands and the documentation read them from here."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ def _gradient_limits(label: Label) -> Callable[[int, GradientSettings], Range]:
 
 
 def _perturbed(kind: str) -> Callable[[ScoreInput], torch.Tensor]:
-    """A score of further passes, which the pipeline makes."""
+    """A perturbation score, computed from further passes that the pipeline runs."""
 
     def function(given: ScoreInput) -> torch.Tensor:
         if given.perturbed is None:
             raise PerturbationUnavailableError(
-                f"{kind} asks the network several times more, and here is one answer of it only; use a TrustPipeline"
+                f"{kind} needs several more passes of the network, but only one answer of it is given; "
+                "use a TrustPipeline"
             )
         return given.perturbed(kind)
 
@@ -157,4 +158,4 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         (0.0, 1.0),
     ),
 )
-"""In the order of choices, options and tables; those that every network can give first."""
+"""In the order of choices, options and tables; scores that every network can give come first."""

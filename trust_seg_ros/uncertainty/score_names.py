@@ -1,4 +1,4 @@
-"""Pixel scores by name: which there are, the map of one, and what range it has."""
+"""Pixel scores by name: the list of names, the map of a score, and its range."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LOGIT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "logits")
 GRADIENT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "gradient")
 """Scores that depend on ``GradientSettings``."""
 SCORES = tuple(row.name for row in SCORE_ROWS if row.single_pass)
-"""All names of scores of a single pass, those that every network can give first."""
+"""Names of all single-pass scores; scores that every network can give come first."""
 PERTURBATION_SCORES = tuple(row.name for row in SCORE_ROWS if not row.single_pass)
-"""Scores of perturbed passes, which ask the network several times more; they flag pixels only."""
+"""Scores of perturbed passes, which run the network several more times; they flag pixels only."""
 PIXEL_SCORES = (*SCORES, *PERTURBATION_SCORES)
 """All names."""
 
 IN_LOGARITHMS = GradientSettings(scale="log")
-"""Gradient norms as thresholds and averages want them, see docs/methods/gradient.md."""
+"""Gradient settings that suit thresholds and averages, see docs/methods/gradient.md."""
 
 _ROWS = {row.name: row for row in SCORE_ROWS}
 
@@ -62,8 +62,8 @@ def score_map(
         maps: the maps of the same answer.
         gradient: norm and variant of the gradient scores; None = the defaults (p = 0.5, exact). They are compared and
             averaged over segments here, so ``scale="log"`` is the better choice where p is small.
-        statistics: of the network, for standardized_max_logit.
-        perturbed: where perturbation scores come from; None = there are none.
+        statistics: class statistics of the network, for standardized_max_logit.
+        perturbed: computes the perturbation scores; None = they are unavailable.
 
     Returns:
         (H, W) float32 on the device of the logits; the score's maximum at faulty pixels.
@@ -73,7 +73,7 @@ def score_map(
         StatisticsNeededError: standardized_max_logit without statistics.
         RawLogitsNeededError: a score of the logits, of a network that gives probabilities only.
         FeaturesNeededError: a gradient score of a network that gives no features or no last convolution.
-        PerturbationUnavailableError: a perturbation score without ``perturbed``, or the network cannot be perturbed so.
+        PerturbationUnavailableError: a perturbation score without ``perturbed``, or the network does not support it.
         LogitsError, FeaturesError: the network's answer cannot be used.
     """
     given = ScoreInput(logit_maps, maps, gradient or GradientSettings(), statistics, perturbed)
@@ -86,7 +86,7 @@ def score_range(name: str, classes: int, gradient: GradientSettings = IN_LOGARIT
     Args:
         name: one of ``PIXEL_SCORES``.
         classes: number q of classes.
-        gradient: of the gradient scores.
+        gradient: settings of the gradient scores.
 
     Raises:
         SettingError: no such score.

@@ -1,4 +1,4 @@
-"""Scores of raw logits, which a softmax forgets: the largest logit and the energy."""
+"""Scores that need raw logits, which the softmax does not preserve: the largest logit and the energy."""
 
 from __future__ import annotations
 
