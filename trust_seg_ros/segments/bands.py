@@ -1,4 +1,4 @@
-"""Row bands: how an image is cut so that threads can share it and the result never depends on their number."""
+"""Row bands: cuts an image so that threads can share it and the result never depends on their number."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MAX_BANDS = 16
 def band_limits(height: int) -> list[tuple[int, int]]:
     """First row and row past the last of every band; depends on the height alone.
 
-    Sums are taken per band and added in the order of the bands, so a partition that followed the number
-    of threads would change the last bits of the metrics.
+    Sums are taken per band and added in the order of the bands, so if the bands depended on the number of threads,
+    the last bits of the metrics would, too.
     """
     rows = max(_MIN_ROWS, -(-height // _MAX_BANDS))
     return [(y, min(y + rows, height)) for y in range(0, height, rows)]
@@ -29,7 +29,7 @@ def map_bands(work: Callable[[T], R], bands: Sequence[T], threads: int | None = 
 
     Args:
         work: called once per band; the calls must not depend on each other.
-        bands: what it is called with.
+        bands: the argument of each call.
         threads: None for all available processors.
 
     Returns:

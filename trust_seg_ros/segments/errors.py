@@ -1,4 +1,4 @@
-"""What the segment room refuses, and why."""
+"""Errors of the package ``segments``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MapShapeError(SegmentError):
 
 
 class FeatureError(SegmentError):
-    """A feature set or a metric map that is not known, or that is missing."""
+    """A feature set or a metric map that is unknown or missing."""
 
 
 class TargetError(SegmentError):
@@ -22,4 +22,4 @@ class TargetError(SegmentError):
 
 
 class ScoreThresholdError(SegmentError):
-    """A score threshold that is no number."""
+    """A score threshold that is not a number."""

@@ -1,4 +1,4 @@
-"""The families of segment metrics: a row gives columns, function, set and text, and everything else is made of it.
+"""The families of segment metrics: a row gives columns, function, set and text; everything else follows from it.
 
 To add one, write a function of :class:`Measured` and put a row at the end of ``FAMILIES``: docs/extending.md shows it.
 """
@@ -24,12 +24,12 @@ class Family:
     """Metrics that are computed together, once per segment.
 
     Attributes:
-        name: what a ``FeatureSet`` names it by.
-        columns: names of its columns; one that holds ``{c}`` is a column per class, 0 to q - 1.
-        values: the segments -> a column (n,) float64 for each name, finite.
-        text: what the columns mean, one line of Markdown.
+        name: the name that a ``FeatureSet`` lists it by.
+        columns: names of its columns; a name with ``{c}`` stands for one column per class, 0 to q - 1.
+        values: function from the segments to a column (n,) float64 for each name, finite.
+        text: meaning of the columns, one line of Markdown.
         least: the smallest feature set that holds it; the larger ones do, too. Files of meta models and segment tables
-            name metrics, so a set that is there already may grow, but ``all`` is where a new family belongs.
+            name metrics, so an existing set may grow, but a new family belongs in ``all``.
         sums: what must be added up over the segments beforehand: ``CLASSES``, ``NEIGHBOURS`` or both.
     """
 
@@ -47,7 +47,7 @@ class MapFamily:
 
     Attributes:
         columns: names of its columns; ``{h}`` stands for the map, E, D, V or a further one.
-        values: the segments, and the means of one map over them -> a column (n,) float64 for each name.
+        values: function from the segments, and the means of one map over them, to a column (n,) float64 for each name.
         name, text, least: as in :class:`Family`.
     """
 
@@ -59,7 +59,7 @@ class MapFamily:
 
     @property
     def sums(self) -> tuple[str, ...]:
-        """None besides those over the maps."""
+        """None besides the sums over the maps."""
         return ()
 
 

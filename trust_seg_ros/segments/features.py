@@ -1,4 +1,4 @@
-"""Which metrics a segment gets: feature sets by name. What each metric means stands in the rows of ``families``."""
+"""Which metrics a segment gets: feature sets by name. The rows of ``families`` say what each metric means."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FeatureSet:
     Attributes:
         maps: prefixes of the per-pixel maps that are aggregated.
         families: names of the families of metrics (rows of ``families.FAMILIES``); their order does not matter.
-        extra: also aggregate every further map the caller hands over.
+        extra: also aggregate every further map that the caller passes.
 
     Raises:
         FeatureError: no family of that name.

@@ -40,10 +40,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Components:
-    """The components of one class map, with the bands that later sums are taken over.
+    """The components of one class map, with the bands over which sums are taken later.
 
     Attributes:
-        classes: (H, W) uint8, the map they were taken from.
+        classes: (H, W) uint8, the class map.
         ids: (H, W) int32, 0 = none, 1..n in raster order of the first pixel.
         class_ids: (n,) uint8.
         boxes: (n, 4) int32 left, top, right, bottom (exclusive).

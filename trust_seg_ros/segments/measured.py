@@ -1,4 +1,4 @@
-"""What a family of metrics is made of: the segments of an image, and what was added up over their pixels."""
+"""The input of a family of metrics: the segments of an image, and the sums over their pixels."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Measured:
 
     Attributes:
         found: the components: ids (H, W), classes, boxes, sizes.
-        classes: (H, W) uint8 predicted classes; those of one component need not agree (out-of-distribution segments).
+        classes: (H, W) uint8 predicted classes; a component may span several (out-of-distribution segments).
         n_classes: number q of classes.
         maps: name -> (H, W) float32, the maps of the feature set.
-        sums: over the segments; ``cprob`` and ``ndist`` where a family of the set needs them.
-        whole: (n,) bool, the segment fills the image; all of it counts as boundary then.
+        sums: sums over the segments; ``cprob`` and ``ndist`` if a family of the set needs them.
+        whole: (n,) bool, the segment fills the image; then all of it counts as boundary.
         size, interior, boundary: (n,) float64 pixels.
     """
 
@@ -54,7 +54,7 @@ class Measured:
     def of(
         cls, found: Components, classes: np.ndarray, n_classes: int, maps: Mapping[str, np.ndarray], sums: SegmentSums
     ) -> Measured:
-        """From what was added up."""
+        """The segments with sizes and boundaries derived from the sums."""
         size = found.sizes.astype(np.float64)
         inside = sums.sizes[:, 0]
         whole = inside == size

@@ -53,13 +53,13 @@ def ood_segment_table(
     ignore: np.ndarray | None = None,
     threads: int | None = None,
 ) -> SegmentTable:
-    """The same components, with the metrics that the OoD meta classifier looks at (Chan et al. 2021, section 4).
+    """The same components, with the metrics that the OoD meta classifier uses (Chan et al. 2021, section 4).
 
     Args:
         score, threshold: as for :func:`ood_segments`.
-        maps, logit_maps: of the same image; what the metrics are made of.
+        maps, logit_maps: of the same image; the metrics are computed from them.
         features, extra: as for ``segment_table``.
-        ignore: (H, W) bool, pixels taken out before components are (void of the ground truth); None at run time.
+        ignore: (H, W) bool, pixels removed before components are taken (void of the ground truth); None at run time.
         threads: None for all available processors; the result does not depend on it.
 
     Returns:

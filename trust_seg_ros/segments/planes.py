@@ -1,6 +1,6 @@
-"""Planes, that is maps (H, W), as the kernels want them: on the host, C-contiguous, of one type, writable.
+"""Planes, that is maps (H, W), as the kernels need them: on the host, C-contiguous, of one type, writable.
 
-A read-only array is another type to numba, which would compile every kernel anew in the middle of a drive.
+To numba a read-only array is a different type, for which it would compile every kernel again in the middle of a drive.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trust_seg_ros.segments.labelling import check_classes
 
 
 def to_host(values: np.ndarray | torch.Tensor) -> np.ndarray:
-    """A tensor of any device as an array; an array as it is."""
+    """A tensor of any device as an array; an array is returned unchanged."""
     if not isinstance(values, torch.Tensor):
         return values
     host = values.detach().cpu()

@@ -1,4 +1,4 @@
-"""The definitions, pixel by pixel in plain Python: slow, obvious, and what the fast code must equal.
+"""The definitions, pixel by pixel in plain Python: slow, obvious, and the reference that the fast code must match.
 
 Nothing here is used at run time. Symbols follow Rottmann et al. (MetaSeg): a segment k, its interior k_in
 (all eight neighbours inside the image belong to k), its boundary k_bd = k without k_in.
@@ -60,7 +60,7 @@ def pixels_of(ids: np.ndarray) -> dict[int, set[Pixel]]:
 
 
 def interior(segment: set[Pixel], shape: tuple[int, int]) -> set[Pixel]:
-    """Pixels whose neighbours inside the image all belong to the segment; empty if that is the whole image."""
+    """Pixels whose neighbours inside the image all belong to the segment; empty if the segment is the whole image."""
     inside = {p for p in segment if all(n in segment for n in neighbours(p, shape))}
     return set() if len(inside) == len(segment) else inside
 

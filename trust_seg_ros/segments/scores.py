@@ -1,4 +1,4 @@
-"""Pixel scores whose means over segments become metrics: which can, and their maps."""
+"""Pixel scores whose means over segments can become metrics: their names and their maps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES, scores_that_need
 
 SEGMENT_SCORES = tuple(name for name in SCORES if name not in (*SOFTMAX_SCORES, *scores_that_need("calibration")))
-"""Scores of a single pass that depend on the network alone. Those of the softmax are the maps E, D and V already; a
-standardised score would need the calibration the meta model was fitted with."""
+"""Single-pass scores that depend on the network alone. The softmax scores are the maps E, D and V already; a
+standardised score would need the calibration that the meta model was fitted with."""
 _LARGEST = np.float32(np.finfo(np.float32).max)
 
 
@@ -21,7 +21,7 @@ def checked_scores(names: Sequence[str]) -> tuple[str, ...]:
     """The names in the order of ``SEGMENT_SCORES``, each once: the order of the columns.
 
     Raises:
-        FeatureError: there is no such score for segments.
+        FeatureError: a name is not a score for segments.
     """
     for name in names:
         if name not in SEGMENT_SCORES:
@@ -30,7 +30,7 @@ def checked_scores(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def score_planes(scores: FrameScores, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Name -> (H, W) float32 map of some scores of a frame, for ``segment_table(extra=...)``.
+    """Name -> (H, W) float32 map of the given scores of a frame, for ``segment_table(extra=...)``.
 
     Faulty pixels, +inf in a score, become the largest float32, so that means and variances stay numbers.
 

@@ -1,4 +1,4 @@
-"""Sums over segments: which kernels run, band by band, and how the parts are put together."""
+"""Sums over segments: runs the kernels band by band and joins the parts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from trust_seg_ros.segments.bands import map_bands
 from trust_seg_ros.segments.labelling import Band, Components
 
 CLASSES, NEIGHBOURS = "classes", "neighbours"
-"""What can be added up over segments besides maps: class probabilities, and the classes next to the segment."""
+"""Sums over segments besides the maps: class probabilities, and the classes next to the segment."""
 
 
 class ProbabilitySource(Protocol):
-    """Something that can add class probabilities up over the parts of a band."""
+    """Adds up class probabilities over the parts of a band."""
 
     n_classes: int
 
@@ -35,7 +35,7 @@ class SegmentSums:
         maps: name of a map -> (n, 4): sums over the interior and the boundary, of squares over the interior and the
             boundary.
         cprob: (n, q) sums of the class probabilities, or None.
-        ndist: (n, q + 1) neighbour pairs by class and in all, or None.
+        ndist: (n, q + 1) neighbour pairs by class and in total, or None.
     """
 
     sizes: np.ndarray
@@ -52,14 +52,14 @@ def sum_segments(
     sums: Collection[str] = (),
     threads: int | None = None,
 ) -> SegmentSums:
-    """Everything that the metrics of segments are made of.
+    """All sums that the metrics of segments are computed from.
 
     Args:
         found: the components.
         maps: name -> (H, W) float32 of every map that is added up.
         source: gives class probabilities.
-        named: (H, W) uint8 predicted classes, that neighbours are counted by.
-        sums: ``CLASSES``, ``NEIGHBOURS`` or both: what is added up besides the maps.
+        named: (H, W) uint8 predicted classes, by which neighbours are counted.
+        sums: ``CLASSES``, ``NEIGHBOURS`` or both, to be added up besides the maps.
         threads: None for all available processors; the result does not depend on it.
     """
     planes = list(maps.values())

@@ -35,9 +35,9 @@ def segment_table(
 
     Args:
         maps: per-pixel maps (H, W), on any device (they are brought to the host).
-        logit_maps: the logits they were made of; ``size`` must be (H, W). The softmax of the upsampled logits is
-            made row by row, never stored.
-        features: name of a feature set (see :mod:`trust_seg_ros.segments.features`), or one's own.
+        logit_maps: the logits the maps were computed from; ``size`` must be (H, W). The softmax of the upsampled
+            logits is computed row by row and never stored.
+        features: name of a feature set (see :mod:`trust_seg_ros.segments.features`), or a :class:`FeatureSet`.
         extra: prefix -> (H, W) map; aggregated when the feature set lists the prefix, or is ``all``.
         ground_truth: (H, W) uint8; pixels where it is 255 are removed before components are taken. For fitting and
             evaluating; None at run time.
@@ -47,7 +47,7 @@ def segment_table(
         The table, on the host.
 
     Raises:
-        FeatureError: unknown feature set, or a map that it needs is not there.
+        FeatureError: unknown feature set, or a map that it needs is missing.
         MapShapeError: shapes that do not agree, or a predicted class beyond the logits' classes.
         LogitsError: logits that cannot be used.
     """
@@ -70,11 +70,11 @@ def segment_table_from_softmax(
 
     Args:
         prob: (q, H, W) class probabilities of any floating type, on any device.
-        maps: its per-pixel maps if they are at hand; otherwise made by :func:`maps_from_softmax`.
+        maps: its per-pixel maps, if already computed; None: :func:`maps_from_softmax` computes them.
         features, extra, ground_truth, threads: as for :func:`segment_table`.
 
     Raises:
-        FeatureError, MapShapeError: as for :func:`segment_table`; MapShapeError also for values that are no
+        FeatureError, MapShapeError: as for :func:`segment_table`; MapShapeError also for values that are not
             probabilities.
     """
     array = softmax_array(prob)
@@ -115,9 +115,9 @@ def measure(
     extra: Mapping[str, Plane] | None,
     threads: int | None,
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-    """Interior sizes (n,) int64, names and metrics (n, m) of components, whatever they are components of.
+    """Interior sizes (n,) int64, names and metrics (n, m) of any components.
 
-    ``classes`` (H, W) uint8 are the predicted classes that neighbours are counted by.
+    ``classes`` (H, W) uint8 are the predicted classes, by which neighbours are counted.
     """
     chosen = feature_set(features)
     if chosen.extra:

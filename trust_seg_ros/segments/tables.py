@@ -1,4 +1,4 @@
-"""The families and sets of segment metrics as tables of docs/methods/segments.md."""
+"""Tables of the families and sets of segment metrics, for docs/methods/segments.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
 
 
 def metric_table() -> str:
-    """Columns of every family, what they mean, and the smallest set that holds them."""
+    """Columns of every family, their meaning, and the smallest set that holds them."""
     rows = ["| columns | meaning | from the set |", "|---|---|---|"]
     for family in FAMILIES:
         names = ", ".join(f"`{column.format(h='h', c='c')}`" for column in family.columns)

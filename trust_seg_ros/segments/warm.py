@@ -1,4 +1,4 @@
-"""Compile every kernel of this room ahead of the first frame."""
+"""Compile every kernel of this package ahead of the first frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROWS = 128
 
 
 def warm_up() -> None:
-    """Run everything once on a small image, yet tall enough for several bands of rows: their seams are joined, too.
+    """Run everything once on a small image, tall enough for several bands of rows, so that joining them runs, too.
 
     Compiled code is kept in the user's cache directory, so only the first run on a machine takes seconds.
     """
