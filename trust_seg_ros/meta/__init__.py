@@ -22,7 +22,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # torch and numba are loaded by those who need them only: the options of a command live in this package, too
+    # torch and numba are loaded only when needed: the options of a command live in this package, too
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

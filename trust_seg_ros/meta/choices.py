@@ -1,9 +1,9 @@
-"""What users choose of segment metrics, and the words that explain it; light, so that ``--help`` answers at once."""
+"""Choices of segment metrics for users, and their help texts; imports little, so that ``--help`` answers at once."""
 
 CLASS_INPUTS = ("probabilities", "one-hot", "both", "none")
 FEATURES_HELP = (
     "segment metrics to use: feature sets (metaseg; meta_ood; all: every metric of the table), metrics and patterns "
-    "like E* or cprob_*, separated by commas; a leading - takes out: meta_ood,-*_var"
+    "like E* or cprob_*, separated by commas; a leading - removes: meta_ood,-*_var"
 )
 SEGMENT_SCORES_HELP = (
     "pixel scores whose means over a segment, its interior and its boundary become metrics, too: energy gives energy, "

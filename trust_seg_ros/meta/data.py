@@ -1,4 +1,4 @@
-"""Segments of many images with what ground truth says of them: what meta models are fitted on and judged by."""
+"""Segments of many images with their ground truth: the data for fitting and evaluating meta models."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class SegmentData:
         iou, iou_adj: (n,) float64 in [0, 1]; MetaSeg, section 2.
         class_ids: (n,) uint8 predicted class.
         image: (n,) int32, position in ``images`` of the image a segment comes from.
-        images: names of the images; one without any segment may be among them.
-        drives: of each image, the recording it comes from ("" when the data set does not tell).
+        images: names of the images; an image may have no segment.
+        drives: of each image, the recording it comes from ("" if the data set does not say).
         network: name of the network that predicted.
         class_names: names of its classes.
     """
@@ -63,10 +63,10 @@ class SegmentData:
 
 
 def joined(parts: Sequence[SegmentData]) -> SegmentData:
-    """Segments of several data sets as one; images are numbered on.
+    """Segments of several data sets as one; images are numbered consecutively.
 
     Raises:
-        MetaModelError: none given, or they are of different networks, classes or metrics.
+        MetaModelError: no data sets, or they are of different networks, classes or metrics.
     """
     if not parts:
         raise MetaModelError("no segments to join; expected at least one data set")

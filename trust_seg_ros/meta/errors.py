@@ -1,14 +1,14 @@
-"""What goes wrong with meta models."""
+"""Errors of meta models and their data."""
 
 from trust_seg_ros.errors import TrustSegError
 
 
 class MetaModelError(TrustSegError):
-    """A meta model file, or data to fit one on, that is missing, corrupt, foreign, or does not fit."""
+    """A meta model file, or data to fit one on, is missing, corrupt, foreign, or does not fit."""
 
 
 class StoreError(MetaModelError):
-    """A segment table on disk that is missing, unfinished, damaged, in use, or of another network or data set."""
+    """A segment table on disk is missing, unfinished, damaged, in use, or of another network or data set."""
 
 
 class CollectError(MetaModelError):

@@ -1,8 +1,8 @@
 """Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
 
 A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``all``), names of metrics and shell patterns
-(``E*``, ``cprob_*``), separated by commas; what a leading ``-`` names is taken out again: ``meta_ood,-*_var,-row``.
-One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they are made of the predicted class.
+(``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again: ``meta_ood,-*_var,-row``.
+One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they follow from the predicted class.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROBABILITY, ONE_HOT = "cprob_", "class_"
 
 
 class MetricSource(Protocol):
-    """What metrics are taken from: a ``SegmentTable`` or ``SegmentData``."""
+    """A source of metrics: a ``SegmentTable`` or ``SegmentData``."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,18 +38,18 @@ class MetricSource(Protocol):
 
 
 def chosen_features(spec: str, available: Sequence[str], class_input: str = "probabilities") -> tuple[str, ...]:
-    """Names of the metrics that a choice means, in the order of ``available``; one-hot columns come last.
+    """Names of the metrics that a choice selects, in the order of ``available``; one-hot columns come last.
 
     Args:
         spec: the choice, see this module's description.
-        available: metrics there are; as many ``cprob_`` among them as the network has classes.
-        class_input: of the classes that the choice names, ``probabilities`` leaves the columns as they are, ``one-hot``
-            uses ``class_c`` (1 where the segment is predicted as c, else 0) in the place of ``cprob_c``, ``both``
-            uses both, and ``none`` takes out either.
+        available: the available metrics; as many ``cprob_`` among them as the network has classes.
+        class_input: for the classes that the choice names, ``probabilities`` leaves the columns unchanged, ``one-hot``
+            uses ``class_c`` (1 where the segment is predicted as c, else 0) in place of ``cprob_c``, ``both`` uses
+            both, and ``none`` removes both.
 
     Raises:
-        MetaModelError: a name or pattern that nothing matches, a set that the available metrics do not hold, an unknown
-            class input or one without a class in the choice, or nothing is left.
+        MetaModelError: a name or pattern matches nothing, the available metrics lack a part of a set, the class input
+            is unknown or needs classes that the choice does not name, or nothing is left.
     """
     if class_input not in CLASS_INPUTS:
         raise MetaModelError(f"no class input {class_input!r}; choose one of: {', '.join(CLASS_INPUTS)}")
@@ -106,9 +106,9 @@ def _meant(word: str, known: Sequence[str], available: Sequence[str]) -> set[str
 
 
 def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
-    """The metrics ``names`` of every segment, (n, len(names)) float64; ``class_c`` is made of the predicted class.
+    """The metrics ``names`` of every segment, (n, len(names)) float64; ``class_c`` follows from the predicted class.
 
-    The array is the caller's own: changing it changes nothing else.
+    The array is a copy: changing it changes nothing else.
 
     Raises:
         MetaModelError: the source lacks a metric.
@@ -132,9 +132,9 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
     """Name of the smallest feature set, but at least ``least``, that holds all metrics ``names``.
 
     Args:
-        names: of a meta model; one-hot classes need no metric.
-        n_classes: classes of the network.
-        least: name of a set; the sets are ordered as in ``segments.FEATURE_SETS``, each holds those before it.
+        names: metrics of a meta model; one-hot classes need no metric.
+        n_classes: number of classes of the network.
+        least: name of a set; in the order of ``segments.FEATURE_SETS``, each set contains the ones before it.
         scores: further maps that are aggregated, see ``segments.scores``.
 
     Raises:

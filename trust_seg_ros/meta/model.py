@@ -52,12 +52,12 @@ class MetaModel:
         means, scales: (m,) statistics of the training part; a metric x enters as (x - mean) / scale.
         classifier: its logistic is P(false positive).
         regressor: predicted IoU_adj, clipped to [0, 1].
-        network: name of the network it was fitted for; of a file or folder the last part, see :func:`portable_name`.
+        network: name of the network it was fitted for; for a file or folder its last part, see :func:`portable_name`.
         class_names: class names of that network, in order.
-        ranges: (m, 2) smallest and largest value of each metric seen in fitting; values beyond enter as these.
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting; values outside are clipped to them.
         summary: how it was fitted: data, split, number of segments, scores.
         predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
-            on; None where an older file does not tell.
+            on; None if an older file does not hold them.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -104,10 +104,10 @@ class MetaModel:
             raise MetaModelError("intercepts: hold numbers that are not finite")
 
     def standardise(self, source: MetricSource) -> np.ndarray:
-        """(n, m) float64 standardised metrics of the features used, held to the range seen in fitting.
+        """(n, m) float64 standardised metrics of the features used, clipped to the range seen in fitting.
 
-        Beyond it a linear model may say anything: of a road four times as large as any it was fitted on, that it is
-        surely wrong, with an IoU of 1. Segments that were fitted on are not touched.
+        Outside that range a linear model may predict anything: for a road four times as large as any it was fitted on,
+        that it is surely wrong, with an IoU of 1. Segments that it was fitted on do not change.
 
         Raises:
             MetaModelError: the table lacks a feature.
@@ -123,7 +123,7 @@ class MetaModel:
             source: a ``SegmentTable`` or ``SegmentData``.
 
         Raises:
-            MetaModelError: it lacks a feature.
+            MetaModelError: the source lacks a feature.
         """
         x = self.standardise(source)
         # the logistic through tanh neither overflows nor warns
@@ -131,17 +131,17 @@ class MetaModel:
         return p_wrong, np.clip(self.regressor(x), 0.0, 1.0)
 
     def with_predicted_ranges(self, source: MetricSource) -> MetaModel:
-        """The same model, with the range of what it predicts for segments, at least one."""
+        """The same model, with the range of its predictions for these segments (at least one)."""
         return replace(self, predicted_ranges=np.array([[part.min(), part.max()] for part in self.predict(source)]))
 
     @property
     def fingerprint(self) -> str:
-        """Tells this model from another in what gives P(false positive)."""
+        """Hash of the features, standardisation and classifier that give P(false positive), to tell models apart."""
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
     def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
-        """Refuse to serve another network than the one this was fitted for.
+        """Refuse a network other than the one this model was fitted for.
 
         A file or folder may have moved, and a file may have been exported again to another format.
 
@@ -206,7 +206,7 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
     """Read a model file; ``~`` is the home directory.
 
     Raises:
-        MetaModelError: missing, not JSON, of another format or version, or inconsistent.
+        MetaModelError: the file is missing, not JSON, of another format or version, or inconsistent.
     """
     path = Path(path).expanduser().absolute()
     remedy = (

@@ -1,4 +1,4 @@
-"""The meta classifier of out-of-distribution (OoD) segments: is one a false alarm? Its model and the model file.
+"""The meta classifier that finds false alarms among out-of-distribution (OoD) segments, and its model file.
 
 Source: Chan, Rottmann, Gottschalk, Entropy Maximization and Meta Classification for Out-of-Distribution Detection in
 Semantic Segmentation, ICCV 2021, section 4: logistic regression on hand-made metrics, false alarms are discarded.
@@ -26,7 +26,7 @@ VERSION = 1
 DISCARD_ABOVE = 0.5
 """P(false alarm) above which a segment is discarded, in the paper."""
 SIZE_TOLERANCE = 10
-"""Images are of about the size fitted on where height and width are within one part in so many of it."""
+"""An image has about the size fitted on if its height and width differ by at most one part in this many."""
 ImageSize = tuple[int, int]
 """(height, width) in pixels."""
 _WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
@@ -34,7 +34,7 @@ _WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
 
 @dataclass(frozen=True)
 class OodData:
-    """n OoD segments of many images, stacked, with what ground truth says of them.
+    """n OoD segments of many images, stacked, with their ground truth.
 
     Attributes:
         names: names of the metrics, as in ``segments.features``.
@@ -42,11 +42,11 @@ class OodData:
         false_alarm: (n,) bool, no pixel of the segment is OoD.
         class_ids: (n,) uint8 class of the highest mean probability.
         image: (n,) int32 position in ``images``.
-        images: names of the images; one without any segment may be among them.
-        network, class_names: of the network that predicted.
+        images: names of the images; an image may have no segment.
+        network, class_names: name and classes of the network that predicted.
         score: name of the score map.
         threshold: segments are components of {score >= threshold}.
-        image_sizes: of the images, each size once; () = not known.
+        image_sizes: sizes of the images, each once; () = not known.
     """
 
     names: tuple[str, ...]
@@ -71,15 +71,15 @@ class OodModel:
 
     Attributes:
         features: names of the m metrics used.
-        means, scales: (m,) a metric x enters as (x - mean) / scale.
+        means, scales: (m,); a metric x enters as (x - mean) / scale.
         classifier: its logistic is P(false alarm).
         ranges: (m, 2) smallest and largest value of each metric seen in fitting.
-        network, class_names: of the network it was fitted for.
+        network, class_names: name and classes of the network it was fitted for.
         score: name of the score map whose segments it judges.
-        threshold: of that score, at which these segments were taken.
+        threshold: threshold on that score at which these segments were taken.
         summary: how it was fitted.
-        image_sizes: of the images it was fitted on. Sizes of segments are among the metrics, and on images of another
-            size they mean something else: there it does not judge. () = not known, and any size is judged.
+        image_sizes: sizes of the images it was fitted on. Segment sizes are among the metrics and mean something else
+            on images of another size, so it does not judge those. () = not known, and images of any size are judged.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -125,7 +125,7 @@ class OodModel:
             source: a ``SegmentTable`` of ``ood_segment_table``, or ``OodData``.
 
         Raises:
-            MetaModelError: it lacks a metric.
+            MetaModelError: the source lacks a metric.
         """
         x = (design_matrix(source, self.features) - self.means) / self.scales
         return logistic(self.classifier(x))
@@ -136,22 +136,23 @@ class OodModel:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this model from another in what gives P(OoD); sizes of images do not change what it says of a segment.
+        """Hash of the features, standardisation and classifier that give P(OoD), to tell models apart.
 
-        So a calibration made before the file named its sizes still fits.
+        Sizes of images are left out: they do not change P(OoD) of a segment, and a calibration made before the file
+        named its sizes still fits.
         """
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
     def judges(self, size: ImageSize) -> bool:
-        """Whether it judges segments of images of this size: about the size of those it was fitted on, or any."""
+        """Whether it judges segments of images of this size: of about the size it was fitted on, or any size."""
         return not self.image_sizes or any(
             abs(height - size[0]) * SIZE_TOLERANCE <= height and abs(width - size[1]) * SIZE_TOLERANCE <= width
             for height, width in self.image_sizes
         )
 
     def size_gap(self, size: ImageSize | None) -> str:
-        """Why it does not judge segments of images of this size, in words; "" where it does, or where size is None."""
+        """Why it does not judge segments of images of this size, in words; "" if it does, or if ``size`` is None."""
         if size is None or self.judges(size):
             return ""
         known = " or ".join(f"{width}×{height}" for height, width in self.image_sizes)
@@ -207,7 +208,7 @@ def load_ood_model(path: str | Path) -> OodModel:
     """Read a model file; ``~`` is the home directory.
 
     Raises:
-        MetaModelError: missing, not JSON, of another format or version, or inconsistent.
+        MetaModelError: the file is missing, not JSON, of another format or version, or inconsistent.
     """
     path = Path(path).expanduser().absolute()
     remedy = "expected a .json file written by trust-seg benchmark … --save-meta"
@@ -238,7 +239,7 @@ def load_ood_model(path: str | Path) -> OodModel:
 
 
 def _image_sizes(data: Json) -> tuple[ImageSize, ...]:
-    """Of a model file; files made before there were any have none."""
+    """Image sizes in a model file; () for older files, which do not name them."""
     sizes = json_parts.part({"image_sizes": [], **data}, "image_sizes", list)
     return tuple((_pixels(size, "height"), _pixels(size, "width")) for size in sizes)
 
@@ -251,5 +252,5 @@ def _pixels(size: Json, key: str) -> int:
 
 
 def logistic(logit: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-logit)), which through tanh neither overflows nor warns."""
+    """1 / (1 + exp(-logit)), computed with tanh so that it neither overflows nor warns."""
     return 0.5 * (1.0 + np.tanh(0.5 * logit))

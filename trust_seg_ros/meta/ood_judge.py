@@ -1,4 +1,4 @@
-"""OoD segments of a frame, measured, named and judged: score map -> ``OodSegments`` with P(OoD)."""
+"""Finds the OoD segments of a frame, measures and judges them: score map -> ``OodSegments`` with P(OoD)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, GradientSetti
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, find_score
 
 _CLASS_ONLY = FeatureSet(maps=())
-"""Sizes and mean class probabilities: what naming a segment takes."""
+"""Sizes and mean class probabilities, which suffice to name the class of a segment."""
 
 
 class OodJudge:
     """Finds OoD segments and asks a meta model which of them are false alarms (Chan et al. 2021, section 4).
 
     Args:
-        n_classes: of the network.
-        model: the meta model; None = segments are found and named, not judged.
-        gradient: how gradient scores are computed here; None = not looked at.
+        n_classes: number of classes of the network.
+        model: the meta model; None = segments are found and named, but not judged.
+        gradient: how gradient scores are computed here; None = not checked.
 
     Raises:
         MetaModelError: the model needs metrics that no feature set has, or was fitted for another gradient norm.
@@ -59,14 +59,14 @@ class OodJudge:
         Specks below ``min_size`` are listed and discarded, but not measured: on a noisy frame there are thousands.
 
         Args:
-            name: of the score; the meta model is asked only when it was fitted for segments of that score, on images of
-                about this size; else segments are kept unjudged.
+            name: name of the score; the meta model is used only if it was fitted for segments of that score, on images
+                of about this size; otherwise segments are kept unjudged.
             score: (H, W) the map.
             threshold: segments are the components of {score >= threshold}.
             min_size: least number of pixels of a segment that is kept.
-            least: least P(OoD) of a segment that is kept, where there is a meta model.
+            least: least P(OoD) of a segment that is kept, if there is a meta model.
             maps, logit_maps: of the same image.
-            named: whether classes are wanted where no meta model asks for metrics anyway.
+            named: whether to name the classes even if no meta model needs metrics.
         """
         found = ood_segments(score, threshold, min_size)
         large = found.kept
@@ -89,9 +89,8 @@ class OodJudge:
 def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     """The threshold a model was fitted at, in the unit of the score here.
 
-    ``trust-seg benchmark`` writes that of a gradient score as the logarithm of the norm, with its sign, and says so in
-    the file; files that do not say it hold the norm itself. The same segments are found at either. NaN where a norm
-    cannot be.
+    For a gradient score ``trust-seg benchmark`` writes the logarithm of the norm, with its sign, and says so in the
+    file; files that do not say so hold the norm itself. Both give the same segments. NaN if it cannot be a norm.
     """
     fitted = _fitted_gradient(model).get("scale", "norm")
     if model.score not in GRADIENT_SCORES or gradient.scale == fitted:
@@ -104,10 +103,10 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
 
 
 def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
-    """Refuse a model of a gradient score of another p or variant; the scale changes no segment.
+    """Refuse a model of a gradient score with another p or variant; the scale does not change the segments.
 
     Raises:
-        MetaModelError: it was fitted for others, or its file does not say for which.
+        MetaModelError: it was fitted for other ones, or its file does not say for which.
     """
     fitted = _fitted_gradient(model)
     if model.score not in GRADIENT_SCORES or not fitted:
@@ -121,7 +120,7 @@ def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
 
 
 def _fitted_gradient(model: OodModel) -> Json:
-    """Norm, variant and scale of the gradient score a model was fitted for; {} where its file does not say."""
+    """Norm, variant and scale of the gradient score a model was fitted for; {} if its file does not say."""
     found = model.summary.get("gradient") or {}
     if not isinstance(found, dict) or found.get("scale", "norm") not in get_args(Scale):
         raise MetaModelError(f"the OoD meta model: gradient: {found}, expected p, variant, and scale norm or log")

@@ -14,11 +14,11 @@ from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
 
 
 def scores_among(names: Iterable[str], n_classes: int) -> tuple[str, ...]:
-    """The scores of ``SEGMENT_SCORES`` that some of these metrics are made of, in that order.
+    """The scores of ``SEGMENT_SCORES`` that some of these metrics aggregate, in that order.
 
     Args:
-        names: of segment metrics.
-        n_classes: classes of the network.
+        names: names of segment metrics.
+        n_classes: number of classes of the network.
     """
     largest = FEATURE_SETS["all"]
     further = set(names) - set(largest.names(n_classes))
@@ -26,7 +26,7 @@ def scores_among(names: Iterable[str], n_classes: int) -> tuple[str, ...]:
 
 
 def gradient_note(scores: Sequence[str], gradient: GradientSettings) -> Json:
-    """What the file of a meta model says of the gradient scores among its metrics; {} where there are none."""
+    """The settings of gradient scores for the file of a meta model; {} if none of its metrics is of such a score."""
     if not set(scores) & set(GRADIENT_SCORES):
         return {}
     return {"gradient": {"p": gradient.p, "variant": gradient.variant, "scale": gradient.scale}}

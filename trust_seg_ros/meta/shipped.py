@@ -1,4 +1,4 @@
-"""Which meta model judges: one that comes with the package, found by the network's name, a file, or none."""
+"""Which meta model to use: one shipped with the package, found by the network's name, a file, or none."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def shipped_meta(model: str, kind: Kind) -> Path | None:
     """The shipped meta model of a network.
 
     Args:
-        model: what the network was asked for by, as in ``PipelineSettings.model``; only ``embedded`` and
+        model: the text that names the network, as in ``PipelineSettings.model``; only ``embedded`` and
             ``embedded:NAME`` have shipped ones, in ``embedded_meta.json``, ``embedded_ood_meta.json``,
             ``embedded_NAME_meta.json``, ``embedded_NAME_ood_meta.json``.
         kind: what it judges.
 
     Returns:
-        Its file, or None where the package ships none.
+        Its file, or None if the package ships none.
     """
     family, _, name = model.partition(":")
     if family != "embedded" or "/" in name or "\\" in name:
         return None
     path = FOLDER / f"{'_'.join(filter(None, (family, name)))}_{_ENDINGS[kind]}.json"
-    # that of the embedded network is part of every installation: a missing one is for the loader to report
+    # the one of the embedded network is part of every installation: if it is missing, the loader reports it
     return path if path.is_file() or path == SHIPPED else None
 
 
 def chosen_meta(choice: str, model: str) -> MetaModel | None:
-    """The meta model of segments that a setting means.
+    """The meta model of segments that a setting selects.
 
     Args:
         choice: "auto" (the shipped one, if any), "none", or a file.
-        model: what the network was asked for by.
+        model: the text that names the network.
 
     Raises:
         MetaModelError: the file is missing or damaged.
@@ -53,12 +53,12 @@ def chosen_meta(choice: str, model: str) -> MetaModel | None:
 
 
 def chosen_ood_meta(choice: str, model: str, network: SegmentationNetwork) -> OodModel | None:
-    """The meta model of OoD segments that a setting means; with "auto", only one that fits the loaded network.
+    """The meta model of OoD segments that a setting selects; with "auto", only one that fits the loaded network.
 
     Args:
         choice, model: as for :func:`chosen_meta`.
-        network: the loaded network. With labels of one's own a shipped model does not fit, and nobody asked for it by
-            name: there is none then.
+        network: the loaded network. If the user sets other labels, a shipped model does not fit; with "auto" there is
+            no meta model then.
 
     Raises:
         MetaModelError: the file is missing or damaged.
