@@ -41,10 +41,10 @@ Format = Literal["pt2", "torchscript"]
 
 
 def inspect_archive(path: Path) -> Format:
-    """What kind of model file this is, after refusing every other kind and every dangerous content.
+    """The kind of a model file; refuses every other kind and all dangerous content.
 
     Raises:
-        ModelFileError: missing, empty, foreign, pickled or dangerous; the text says which and the way out.
+        ModelFileError: the file is missing, empty, foreign, pickled or dangerous; the text says which and the way out.
     """
     _check_start(path)
     try:
@@ -76,7 +76,7 @@ def _pickled(path: Path) -> str:
 
 
 def _check_start(path: Path) -> None:
-    """Tell apart by the first bytes what people really have in files named like models."""
+    """Recognise by the first bytes the other things that people have in files named like models."""
     try:
         with path.open("rb") as file:
             start = file.read(64)
@@ -210,7 +210,7 @@ _EXPRESSION: tuple[type[ast.AST], ...] = (
 def is_plain_expression(text: Any) -> bool:
     """Whether a shape expression is arithmetic of numbers, symbols and SymPy classes: evaluating it runs nothing else.
 
-    Text is allowed only as the name of a ``Symbol``, since SymPy evaluates text it meets elsewhere.
+    Text is allowed only as the name of a ``Symbol``, since SymPy evaluates text anywhere else.
     """
     try:
         tree = ast.parse(str(text), mode="eval")

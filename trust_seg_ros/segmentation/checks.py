@@ -1,4 +1,4 @@
-"""Checks of what goes into a network and of what comes out."""
+"""Checks of a network's input and output."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CONTRACT = (
 
 
 def check_image(image: object) -> np.ndarray:
-    """``image`` as it is, if it is (H, W, 3) uint8 with at least one pixel.
+    """Return ``image`` unchanged if it is (H, W, 3) uint8 with at least one pixel.
 
     Raises:
-        ImageError: it is not; the text says what it is.
+        ImageError: it is not; the text says what was found.
     """
     if not isinstance(image, np.ndarray):
         raise ImageError(f"image is {type(image).__name__}; expected a NumPy array (H, W, 3) uint8 RGB")
@@ -30,13 +30,13 @@ def check_image(image: object) -> np.ndarray:
 
 
 def read_output(output: object) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Logits and features from what a network's forward returned.
+    """Logits and features from the return value of a network's forward.
 
     Args:
         output: see ``CONTRACT``.
 
     Returns:
-        logits (1, q, h, w) and features (1, D, h, w) or None; shapes are not looked at here.
+        logits (1, q, h, w) and features (1, D, h, w) or None; shapes are not checked here.
 
     Raises:
         ModelOutputError: anything else.
@@ -59,10 +59,10 @@ def read_output(output: object) -> tuple[torch.Tensor, torch.Tensor | None]:
 
 
 def check_logits(logits: torch.Tensor, labels: LabelSet, name: str, images: int = 1) -> None:
-    """Whether logits are (images, q, h, w) floating point with q the number of labels.
+    """Check that logits are (images, q, h, w) floating point with q the number of labels.
 
     Raises:
-        ModelOutputError: they are not; names both numbers of classes.
+        ModelOutputError: they are not; the text names both numbers of classes.
     """
     if logits.ndim != 4 or logits.shape[0] != images or 0 in logits.shape or not logits.is_floating_point():
         raise ModelOutputError(
@@ -77,7 +77,7 @@ def check_logits(logits: torch.Tensor, labels: LabelSet, name: str, images: int 
 
 
 def check_features(features: torch.Tensor, logits: torch.Tensor, name: str, images: int = 1) -> None:
-    """Whether features are (images, D, h, w) on the grid of the logits.
+    """Check that features are (images, D, h, w) on the grid of the logits.
 
     Raises:
         ModelOutputError: they are not.
@@ -94,7 +94,7 @@ Kind = Literal["logits", "log_probabilities", "probabilities"]
 
 
 def kind_of(logits: torch.Tensor) -> Kind:
-    """What a network gives, told from its answer (1, q, h, w) to one picture.
+    """Whether a network gives logits, probabilities or log-probabilities, judged by one answer (1, q, h, w).
 
     Probabilities are not negative and sum to one everywhere, log-probabilities are not positive and their
     exponentials do; raw logits do neither except by design.

@@ -28,7 +28,7 @@ STD = (0.302, 0.307, 0.305)
 
 
 class CompactWeightsError(TrustSegError):
-    """A weights file that is missing, corrupt, or of another network."""
+    """A weights file is missing, corrupt, or of another network."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CompactConfig:
         classes: number of classes q.
         stem, quarter, eighth, sixteenth: channels at 1/2, 1/4, 1/8 and 1/16 resolution.
         eighth_blocks: number of blocks at 1/8.
-        dilations: second dilation of every block at 1/16; its length is the depth there.
+        dilations: second dilation of every block at 1/16; one entry per block.
         decoder: channels of the decoder, the D of the last layer's input.
         dropout: share of last-layer inputs dropped in training.
     """
@@ -163,7 +163,7 @@ def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = Non
     Args:
         net: the network.
         path: file to write.
-        notes: further metadata, text to text.
+        notes: further metadata, names and values as text.
     """
     tensors = {
         name: (value.half() if value.ndim > 1 else value.float()).contiguous().cpu()
@@ -180,7 +180,7 @@ def load_compact(device: torch.device | str = "cpu", weights: Path | None = None
     """The embedded network in evaluation mode, float32.
 
     Args:
-        device: where it runs.
+        device: device it runs on.
         weights: a file written by ``save_compact``; None = the shipped one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Where a network runs and in which precision."""
+"""Choice of the device and precision of a network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     """The device called ``name``.
 
     Args:
-        name: "auto" (the first GPU, or the CPU where there is none), "cpu", "cuda" or "cuda:N".
+        name: "auto" (the first GPU, or the CPU if there is none), "cpu", "cuda" or "cuda:N".
 
     Raises:
-        DeviceError: another name, or a GPU that is not there.
+        DeviceError: another name, or a GPU that does not exist.
     """
     text = str(name)
     if text == "auto":
@@ -41,7 +41,7 @@ def pick_half(half: str | bool, device: torch.device) -> bool:
 
     Args:
         half: "auto" (on a GPU), True or False; the texts "on", "off", "true" and "false" too.
-        device: where it runs.
+        device: device the network runs on.
 
     Raises:
         DeviceError: another value, or True on a CPU without bfloat16 arithmetic.
@@ -65,6 +65,6 @@ def half_type(device: torch.device) -> torch.dtype:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; False where this torch cannot tell."""
+    """Whether the CPU multiplies bfloat16 in hardware; False if this version of torch cannot tell."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(check is not None and bool(check()) for check in checks)

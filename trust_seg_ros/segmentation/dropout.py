@@ -1,7 +1,7 @@
-"""Dropout at run time: a network's own dropout layers are switched on, each pass with masks of its own seed.
+"""Dropout at run time: a network's own dropout layers are switched on; each pass draws its masks from its own seed.
 
-The layers stay in evaluation mode and get a hook that multiplies their input by a mask: torch's own dropout draws from
-the global generator, which other threads use, so that no frame could be repeated.
+The layers stay in evaluation mode and get a hook that multiplies their input by a mask. Torch's own dropout draws from
+the global generator, which other threads use, too, so results could not be repeated.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CHANNELWISE = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 @dataclass(frozen=True)
 class DropoutRate:
-    """How a layer drops.
+    """Rate and kind of a layer's dropout.
 
     Attributes:
         rate: share that is dropped, 0 < rate <= 1; the rest is divided by 1 - rate.
-        channels: whole channels instead of single values.
+        channels: whether whole channels are dropped instead of single values.
     """
 
     rate: float
@@ -46,7 +46,7 @@ def dropout_layers(module: nn.Module) -> dict[str, nn.Module]:
 
 
 def rate_of(layer: nn.Module) -> DropoutRate:
-    """How one of :func:`dropout_layers` drops."""
+    """Rate and kind of dropout of one of :func:`dropout_layers`."""
     return DropoutRate(float(layer.p), isinstance(layer, CHANNELWISE))  # type: ignore[arg-type]
 
 
@@ -57,7 +57,7 @@ def generators(seeds: Sequence[int], device: torch.device) -> list[torch.Generat
 
 @contextmanager
 def dropping(layers: Sequence[nn.Module], seeds: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Within, ``layers`` drop: image b of a batch of ``len(seeds)`` images by what ``seeds[b]`` draws."""
+    """Context in which ``layers`` drop: image b of a batch of ``len(seeds)`` images by masks drawn from seed b."""
     drawn = generators(seeds, device)
 
     def drop(layer: nn.Module, inputs: tuple[torch.Tensor, ...], _output: torch.Tensor) -> torch.Tensor:
@@ -79,13 +79,13 @@ def last_dropout(
     run: Callable[[], tuple[torch.Tensor, torch.Tensor | None]],
     classifier: Classifier | None,
 ) -> DropoutRate | None:
-    """How the network drops, if it only ever does so directly before its last convolution; None otherwise.
+    """The network's dropout, if it only drops directly before its last convolution; None otherwise.
 
     Such dropout needs no second pass of the network: the last convolution is applied to its input again.
 
     Args:
         layers: the network's dropout layers.
-        run: one pass without dropout -> logits (1, q, h, w), features (1, D, h, w) or None.
+        run: makes one pass without dropout -> logits (1, q, h, w), features (1, D, h, w) or None.
         classifier: the last convolution, whose input the features are.
     """
     if len(layers) != 1 or classifier is None:
@@ -109,23 +109,23 @@ def last_dropout(
 def last_layer_passes(
     features: torch.Tensor, classifier: Classifier, how: DropoutRate, seeds: Sequence[int]
 ) -> torch.Tensor:
-    """Logits of the last convolution on features of which a part is dropped.
+    """Logits of the last convolution on features with dropout.
 
     Args:
-        features: (D, h, w) its input.
+        features: (D, h, w), the input of the convolution.
         classifier: the convolution.
         how: rate, and whether channels are dropped.
-        seeds: one per pass; the masks are those of :func:`dropping` with the same seeds.
+        seeds: one per pass; :func:`dropping` draws the same masks from the same seeds.
 
     Returns:
-        (len(seeds), q, h, w), in the type of the features.
+        (len(seeds), q, h, w), of the same type as the features.
     """
     weight, bias, step = classifier.weight, classifier.bias, classifier.dilation
     padding = step * (weight.shape[-1] // 2)
     masks = [how.mask(features.shape, g, features) for g in generators(seeds, features.device)]
     if not how.channels:
         return torch.cat([F.conv2d((features * m)[None], weight, bias, 1, padding, step) for m in masks])
-    # a channel without values is a channel without weights: all passes are one convolution of the same features
+    # dropping a channel is the same as zeroing its weights: all passes are one convolution of the same features
     kernels = torch.cat([weight * m[None].to(weight.dtype) for m in masks])
     out = F.conv2d(features[None], kernels, None, 1, padding, step)[0].view(len(masks), -1, *features.shape[1:])
     return out if bias is None else out + bias.view(1, -1, 1, 1)

@@ -1,10 +1,10 @@
-"""What can go wrong in this room; every text names the value, what was expected and the way out."""
+"""Errors of the package ``segmentation``; every text names the value, what was expected and the way out."""
 
 from trust_seg_ros.errors import TrustSegError
 
 
 class SegmentationError(TrustSegError):
-    """Base of this room's errors."""
+    """Base of the errors of the package ``segmentation``."""
 
 
 class ImageError(SegmentationError):
@@ -20,20 +20,20 @@ class ModelError(SegmentationError):
 
 
 class ModelSpecError(ModelError):
-    """A network's name, or settings for it, that mean nothing."""
+    """A network's name, or a setting for it, is invalid."""
 
 
 class ModelFileError(ModelError):
-    """A model file or folder that is missing, corrupt, foreign or refused."""
+    """A model file or folder is missing, corrupt, foreign or refused."""
 
 
 class ModelOutputError(ModelError):
-    """A network whose answer does not fit: number of classes, shapes, types."""
+    """A network's answer does not fit: number of classes, shapes, types."""
 
 
 class DependencyError(ModelError):
-    """An optional package that is not installed."""
+    """An optional package is not installed."""
 
 
 class DeviceError(ModelError):
-    """A device that is unknown or absent."""
+    """A device is unknown or absent."""

@@ -1,8 +1,8 @@
 """Networks from one file: torch.export (.pt2) or TorchScript (.ts, .torchscript, .pt).
 
-The file holds the network, not its classes and not its normalisation: those come from the caller. For a .pt2 the size
-of its input, or the multiple that its height and width must be of, is read from the file, and the last convolution is
-found in its graph so that closed-form scores work (see ``last_layer``). A TorchScript file may return features itself.
+The file holds the network, but neither its classes nor its normalisation: the caller gives both. For a .pt2 the size of
+its input, or the number that its height and width must be multiples of, is read from the file, and the last convolution
+is found in its graph so that closed-form scores work (see ``last_layer``). A TorchScript file may return features.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.types import Classifier
 
 SCRIPT_STRIDE = 32
-"""A TorchScript file does not say which sizes it takes; multiples of this suit nearly every network."""
+"""A TorchScript file does not say which sizes it accepts; multiples of this suit nearly every network."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ExportedModel:
 
     Attributes:
         forward: (1, 3, h, w) -> logits, or whatever else ``checks.CONTRACT`` allows.
-        input_spec: size and stride as the file says, ImageNet's normalisation.
-        classifier: the last convolution, where ``forward`` gives features for it.
+        input_spec: size and stride from the file, ImageNet's normalisation.
+        classifier: the last convolution, if ``forward`` gives features for it.
     """
 
     forward: Callable[[torch.Tensor], object]
@@ -44,15 +44,15 @@ class ExportedModel:
 
 
 def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -> ExportedModel:
-    """A network from a .pt2 or TorchScript file, told apart by content.
+    """A network from a .pt2 or TorchScript file; the content decides which of the two it is.
 
     Args:
         path: the file.
-        device: where it goes.
+        device: device it is loaded on.
         half: "auto", True or False; a .pt2 keeps the precision it was exported in.
 
     Raises:
-        ModelFileError: missing, corrupt, foreign, pickled or dangerous.
+        ModelFileError: the file is missing, corrupt, foreign, pickled or dangerous.
         DeviceError: ``half`` contradicts the precision of a .pt2.
     """
     kind = inspect_archive(path)
@@ -100,7 +100,7 @@ def _load_pt2(path: Path, device: torch.device, half: str | bool) -> ExportedMod
 
 
 def _input_of(program: Any, path: Path) -> tuple[InputSpec, torch.dtype]:
-    """Size or stride of the program's one image input, and its type."""
+    """Size or stride of the program's single image input, and its type."""
     names = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     if len(names) != 1 or len(values) != 1 or not isinstance(values[0], torch.Tensor):
@@ -120,6 +120,6 @@ def _input_of(program: Any, path: Path) -> tuple[InputSpec, torch.dtype]:
 
 
 def _factor(side: torch.SymInt) -> int:
-    """The whole number that a free side is a multiple of: 32 of ``32*s0``."""
+    """The whole number that a free side is a multiple of: 32 for ``32*s0``."""
     coefficient = side.node.expr.as_coeff_Mul()[0]
     return int(coefficient) if coefficient.is_Integer and coefficient > 0 else 1

@@ -1,8 +1,8 @@
 """Networks from a Python factory, ``package.module:callable``.
 
 The callable is called without arguments, or with ``device`` (a ``torch.device``) if it has a parameter of that name.
-It returns either a ``SegmentationNetwork``, used as it is, or a ``torch.nn.Module`` whose forward takes (1, 3, h, w)
-and returns what ``checks.CONTRACT`` says. Attributes that the module may have, each of which a caller may overrule:
+It returns either a ``SegmentationNetwork``, used unchanged, or a ``torch.nn.Module`` whose forward takes (1, 3, h, w)
+and returns what ``checks.CONTRACT`` says. The module may have these attributes; a caller may override each of them:
 
 - ``labels``: a ``LabelSet``, or the name or path of one;
 - ``mean``, ``std``, ``order``, ``scale``, ``stride``: as in ``InputSpec``;
@@ -29,16 +29,16 @@ from trust_seg_ros.types import Classifier
 
 
 def call_factory(spec: str, device: torch.device) -> nn.Module | SegmentationNetwork:
-    """What the factory called ``spec`` returns.
+    """Call the factory named ``spec`` and return its network.
 
     Args:
         spec: ``package.module:callable``; dots are allowed on both sides.
-        device: handed to it if it wants one.
+        device: passed to the callable if it has a parameter of that name.
 
     Raises:
         ModelSpecError: no such module or callable.
         ModelError: importing or calling it failed, with its own error as the cause.
-        ModelOutputError: it returned something else than a network.
+        ModelOutputError: it returned something other than a network.
     """
     factory = _find(spec)
     try:
@@ -83,7 +83,7 @@ def _find(spec: str) -> Callable[..., Any]:
 
 
 def module_spec(module: nn.Module) -> InputSpec:
-    """The input that a module describes by its attributes; what it leaves out is as in ``InputSpec``.
+    """The input that a module describes by its attributes; missing ones get the defaults of ``InputSpec``.
 
     Raises:
         ModelSpecError: an attribute is out of range.
@@ -98,7 +98,7 @@ def module_spec(module: nn.Module) -> InputSpec:
         value = getattr(module, name, None)
         if value is None:
             continue
-        if not isinstance(value, (int, float)):  # that of a Conv2d, say, is a pair
+        if not isinstance(value, (int, float)):  # the stride of a Conv2d, say, is a pair
             raise ModelSpecError(
                 f"{type(module).__name__}.{name} is {value!r}; expected a number: wrap the network in another module"
             )
@@ -107,10 +107,10 @@ def module_spec(module: nn.Module) -> InputSpec:
 
 
 def module_labels(module: nn.Module) -> LabelSet | None:
-    """The labels that a module brings, or None.
+    """The labels of a module, or None if it has none.
 
     Raises:
-        LabelError: it names a set that is not there.
+        LabelError: it names a set that does not exist.
     """
     labels = getattr(module, "labels", None)
     return labels if labels is None or isinstance(labels, LabelSet) else load_labels(labels)

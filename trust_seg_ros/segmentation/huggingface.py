@@ -1,9 +1,9 @@
 """Semantic segmentation models of Hugging Face ``transformers``: from a local folder or from the local cache.
 
-Only safetensors weights, only the classes that ``transformers`` itself ships (``trust_remote_code`` is never on), and
-nothing is fetched unless the caller says so: a vehicle must not wait for a download when it starts. The image processor
-is not used; its settings (size, mean, std, channel order) are read from preprocessor_config.json and obeyed by
-``preprocess``, which stretches where some processors crop.
+Only safetensors weights are loaded, only with classes that ``transformers`` itself ships (``trust_remote_code`` is
+never on), and nothing is downloaded unless the caller allows it: a vehicle must not wait for a download when it starts.
+The image processor is not used; its settings (size, mean, std, channel order) are read from preprocessor_config.json
+and applied by ``preprocess``, which stretches where some processors crop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import label_names
 
 STRIDE = 32
-"""Multiple that sides are rounded to for a model without a fixed input size."""
+"""Sides are rounded to multiples of this for a model without a fixed input size."""
 
 _log = logging.getLogger(__name__)
 _REPOSITORY = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
@@ -33,7 +33,7 @@ _REPOSITORY = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+)
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model with what its files say of it.
+    """A model with the labels and the input that its files describe.
 
     Attributes:
         module: forward(pixels (1, 3, h, w)) -> an object with ``logits`` (1, q, h', w').
@@ -51,11 +51,11 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
 
     Args:
         spec: a folder, or ``hf:organisation/name`` with an optional ``@revision``.
-        download: allow fetching what the local cache lacks.
+        download: allow downloading what the local cache lacks.
 
     Raises:
         DependencyError: ``transformers`` is not installed.
-        ModelSpecError: not such a text.
+        ModelSpecError: ``spec`` has neither form.
         ModelFileError: the folder or the cache lacks a file, or holds a foreign, incomplete or pickled one.
     """
     transformers = _transformers()
@@ -89,7 +89,7 @@ def _transformers() -> Any:
 
 
 def _source(spec: str, download: bool) -> tuple[str, dict[str, Any]]:
-    """What to hand to ``from_pretrained``: folder or repository, and its options."""
+    """The arguments of ``from_pretrained``: folder or repository, and options."""
     if not spec.startswith("hf:"):
         folder = Path(spec)
         if not (folder / "config.json").is_file():
@@ -116,7 +116,7 @@ def _explained(spec: str, source: str, error: Exception, download: bool) -> Mode
 
 
 def _processor_settings(transformers: Any, source: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The content of preprocessor_config.json, or nothing with a warning."""
+    """The content of preprocessor_config.json; empty, with a warning, if there is none."""
     name = "preprocessor_config.json"
     try:
         found = transformers.utils.cached_file(source, name, **options, _raise_exceptions_for_missing_entries=False)
@@ -139,11 +139,11 @@ def _processor_settings(transformers: Any, source: str, options: Mapping[str, An
 def input_spec_of(settings: Mapping[str, Any], name: str) -> InputSpec:
     """The input that an image processor's settings describe.
 
-    A fixed height and width are obeyed; "shortest edge" and the like become "as the image, in multiples of 32".
+    A fixed height and width are used; "shortest edge" and the like become "as the image, in multiples of 32".
 
     Args:
         settings: content of preprocessor_config.json.
-        name: for messages.
+        name: name of the model, for messages.
 
     Raises:
         ModelFileError: a setting is malformed.

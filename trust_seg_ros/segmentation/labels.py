@@ -9,7 +9,7 @@ A file is YAML::
       - {name: Sky, color: [128, 128, 128]}
       - {name: Building, color: [128, 0, 0]}
 
-Ids are positions in ``classes``. Colours are red, green, blue, 0..255; left out everywhere, they are made up.
+Ids are positions in ``classes``. Colours are red, green, blue, 0..255; if no class has one, they are made up.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from trust_seg_ros.support.paths import PathsError, label_file
 from trust_seg_ros.types import UNLABELLED
 
 MAX_CLASSES = 254
-"""What fits class maps of bytes, 255 being "no class"; the uncertainty maps take as many."""
+"""Most classes that fit a uint8 class map, in which 255 means "no class"; the uncertainty maps have the same limit."""
 _KEYS = {"name", "ignore", "source", "classes"}
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """The q classes that a network tells apart, in the order of its logits.
+    """The q classes of a network, in the order of its logits.
 
     Attributes:
-        name: what the set is called.
+        name: name of the set.
         names: (q,) class names, distinct, 2 <= q <= 254.
         palette: (q, 3) uint8 colours, red, green, blue; read-only.
         ignore: id of "no class" in ground truth of this set, or None; never the id of a class.
@@ -103,10 +103,10 @@ class LabelSet:
         return hash((self.name, self.names))
 
     def id_of(self, name: str) -> int:
-        """Id of the class called ``name`` (upper and lower case are one).
+        """Id of the class called ``name`` (case does not matter).
 
         Raises:
-            LabelError: there is none; the text lists the classes.
+            LabelError: no such class; the text lists the classes.
         """
         lowered = [n.casefold() for n in self.names]
         if name.casefold() not in lowered:
@@ -115,7 +115,7 @@ class LabelSet:
 
 
 def made_up_palette(count: int) -> np.ndarray:
-    """(count, 3) uint8 colours that are easy to tell from their neighbours in number; the same at every call."""
+    """(count, 3) uint8 colours in which classes with neighbouring ids differ clearly; the same at every call."""
     golden = 0.618033988749895
     rows = [colorsys.hsv_to_rgb(i * golden % 1.0, 0.65 + 0.3 * (i % 2), 0.95 - 0.2 * (i % 3)) for i in range(count)]
     return np.round(np.array(rows).reshape(count, 3) * 255).astype(np.uint8)
@@ -128,7 +128,7 @@ def load_labels(name_or_path: str | Path) -> LabelSet:
         name_or_path: ``camvid11``, or the path of a .yaml or .yml file.
 
     Raises:
-        LabelError: unknown name (the text lists those there are), no such file, or a malformed one.
+        LabelError: unknown name (the text lists the known ones), no such file, or a malformed one.
     """
     try:
         path = label_file(name_or_path)
@@ -142,10 +142,10 @@ def load_labels(name_or_path: str | Path) -> LabelSet:
 
 
 def parse_labels(content: Any, path: Path) -> LabelSet:
-    """A label set from what a YAML file holds; ``path`` is for messages and the default name.
+    """A label set from the content of a YAML file; ``path`` is for messages and the default name.
 
     Raises:
-        LabelError: names the entry that is wrong and what was expected.
+        LabelError: the content is malformed; the text names the wrong entry and what was expected.
     """
     if not isinstance(content, dict) or not isinstance(content.get("classes"), list):
         raise LabelError(f"{path}: expected a mapping with a list 'classes', found {type(content).__name__}")

@@ -1,9 +1,9 @@
-"""Finds a network's last convolution, so that any network can give features without knowing of it.
+"""Finds a network's last convolution, so that any network can give features without code of its own for it.
 
 Scores in closed form (gradient norms) need the input of the convolution that makes the logits. Most networks do not
 return it, so one probe looks for the convolution whose output *is* the network's answer, or becomes it by plain
-bilinear upsampling; from then on that convolution's input and output are picked up as they pass. Taking its output
-also spares everything behind the network a blown-up copy of the same logits.
+bilinear upsampling; from then on that convolution's input and output are recorded in every pass. Using its output also
+saves later steps from working on an upsampled copy of the same logits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trust_seg_ros.types import Classifier
 
 
 class LastLayer:
-    """Keeps input and output of one convolution from each pass until they are taken.
+    """Keeps input and output of one convolution from each pass until :meth:`take`.
 
     Attributes:
         classifier: the watched convolution's kernel.
@@ -36,11 +36,11 @@ class LastLayer:
 
     @property
     def ran(self) -> bool:
-        """Whether a pass waits to be taken."""
+        """Whether a pass is kept that was not taken yet."""
         return self._seen is not None
 
     def take(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (1, q, h, w) and features (1, D, h, w) of the last pass; they are not held any longer.
+        """Logits (1, q, h, w) and features (1, D, h, w) of the last pass; they are released here.
 
         Raises:
             ModelOutputError: the layer did not run.
@@ -77,7 +77,7 @@ def agrees(classifier: Classifier, features: torch.Tensor, logits: torch.Tensor)
 
 
 def is_plain(convolution: nn.Conv2d) -> bool:
-    """Whether closed-form scores hold for it: odd square kernel, stride 1, no groups, zero padding keeping the size."""
+    """Whether closed-form scores apply: odd square kernel, stride 1, no groups, zero padding that keeps the size."""
     (kh, kw), (dh, dw) = convolution.kernel_size, convolution.dilation
     keeps = convolution.padding == "same" or convolution.padding == (dh * (kh // 2), dw * (kw // 2))
     square = kh == kw and kh % 2 == 1 and dh == dw
@@ -86,12 +86,12 @@ def is_plain(convolution: nn.Conv2d) -> bool:
 
 
 def find_last_layer(module: nn.Module, run: Callable[[], object], logits: torch.Tensor) -> LastLayer | None:
-    """The convolution that makes the logits, or None.
+    """The convolution that makes the logits, or None if none is found.
 
     Args:
         module: the network.
         run: calls it once more on the input that gave ``logits``.
-        logits: (1, q, h, w) what it answered; logits, or probabilities or log-probabilities made from them.
+        logits: (1, q, h, w), the network's answer: logits, or probabilities or log-probabilities made from them.
     """
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
     watched = [LastLayer(m) for m in convolutions if m.out_channels == logits.shape[1] and is_plain(m)]

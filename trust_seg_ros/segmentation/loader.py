@@ -47,18 +47,18 @@ def load_network(
     """A network ready to use, tried once on a noise picture.
 
     Args:
-        spec: in one of the forms of ``LOADERS``.
-        labels: name or path of a label set; needed for files, else None = what the network brings.
+        spec: text in one of the forms of ``LOADERS``.
+        labels: name or path of a label set; required for model files, otherwise None = the network's own.
         device: "auto", "cpu", "cuda" or "cuda:N".
         half: "auto" (on a GPU), True or False.
         input_size: (h, w) that images are stretched to; (0, 0) = as the image; None = the network's own.
         mean, std: normalisation, red, green, blue of the image scaled to 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
-        download: allow ``hf:`` to fetch what is not in the local cache yet.
+        download: allow ``hf:`` to download what is not in the local cache yet.
 
     Raises:
         LabelError: the labels are missing or wrong.
-        ModelError: its subclasses say what is wrong: the text ``spec`` (ModelSpecError), the file (ModelFileError),
+        ModelError: the subclass says what is wrong: the text ``spec`` (ModelSpecError), the file (ModelFileError),
             the network's answer (ModelOutputError), an optional package (DependencyError), the device (DeviceError).
     """
     where = pick_device(device)
@@ -106,10 +106,10 @@ def _load_huggingface(asked: Request) -> SegmentationNetwork:
 
 
 def load_file(asked: Request) -> SegmentationNetwork:
-    """A network that a file of torch holds whole.
+    """A network from a torch file that holds the whole network.
 
     Raises:
-        ModelError, LabelError: it is another file, or its classes are not named; the text says what to do.
+        ModelError, LabelError: the file is of another kind, or its classes are not named; the text says what to do.
     """
     from trust_seg_ros.segmentation.exported import load_exported
 
@@ -156,7 +156,7 @@ def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
 
 
 def _checked(network: SegmentationNetwork, spec: str, wishes: Overrides) -> SegmentationNetwork:
-    """A network that came complete, after the same trial as the others."""
+    """A complete network from a factory, after the same trial as the others."""
     if wishes.any:
         raise ModelSpecError(
             f"network factory {spec!r} returned a complete network; labels, input_size, mean, std and order "

@@ -1,4 +1,4 @@
-"""What a way to load a network is made of: a row of ``loader.LOADERS``, what its function is given, and a helper."""
+"""Parts of a way to load a network: its row in ``loader.LOADERS``, the argument of its function, and a helper."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 
 @dataclass(frozen=True)
 class Request:
-    """What a loader is asked for.
+    """The argument of a loader.
 
     Attributes:
         spec: the text that names the network.
-        overrides: what the caller sets instead of what the network says of itself.
-        device: where it is to run.
+        overrides: settings of the caller that replace the network's own.
+        device: device it is to run on.
         precision: whether half precision is used there.
-        half: as the caller said it: "auto", True or False.
-        download: allow fetching what is not on this machine.
+        half: the caller's choice: "auto", True or False.
+        download: allow downloading what is not on this machine.
     """
 
     spec: str
@@ -47,12 +47,12 @@ class Loader:
     """One way to name a network.
 
     Attributes:
-        form: what the text looks like, for people.
-        fits: whether this loader takes a text; the first one that does loads it.
+        form: form of the text, for people.
+        fits: whether this loader accepts a text; the first loader that does is used.
         load: makes the network; raises ModelError or LabelError.
-        text: what it is, one line of Markdown.
+        text: description, one line of Markdown.
         labels: where its classes come from.
-        needs: what must be installed or there.
+        needs: what must be installed or present.
     """
 
     form: str

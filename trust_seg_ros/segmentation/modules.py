@@ -1,4 +1,4 @@
-"""The torch module that a text names, with what it says of itself: before it is wrapped for inference or trained."""
+"""The torch module that a text names, with its labels and input: before it is wrapped for inference or trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EMBEDDED_SIZE: Size = (416, 544)
 
 @dataclass(frozen=True)
 class Overrides:
-    """What a caller sets instead of what the network says of itself; None = the network's own.
+    """Settings of a caller that replace the network's own; None = the network's own.
 
     Attributes:
         labels: the classes.
@@ -36,10 +36,10 @@ class Overrides:
     order: str | None = None
 
     def apply(self, spec: InputSpec) -> InputSpec:
-        """``spec`` with what is set here.
+        """``spec`` with these settings applied.
 
         Raises:
-            ModelSpecError: a value out of range.
+            ModelSpecError: a value is out of range.
         """
         given: dict[str, Any] = {"mean": self.mean, "std": self.std, "order": self.order}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -82,7 +82,7 @@ def is_compact_file(path: Path) -> bool:
 
 
 def embedded_module(spec: str, wishes: Overrides, device: torch.device) -> NamedModule:
-    """The compact network with its shipped weights, "embedded" or "embedded:NAME", or those of a file.
+    """The compact network with shipped weights, "embedded" or "embedded:NAME", or with the weights of a file.
 
     Raises:
         ModelSpecError: no weights of that name.
@@ -122,10 +122,10 @@ def huggingface_module(spec: str, wishes: Overrides, download: bool) -> NamedMod
 
 
 def factory_module(spec: str, module: nn.Module, wishes: Overrides) -> NamedModule:
-    """A module that the factory called ``spec`` made, with what its attributes say.
+    """A module made by the factory named ``spec``, with labels and input from its attributes.
 
     Raises:
-        LabelError: neither it nor the caller names the labels.
+        LabelError: neither the module nor the caller names the labels.
         ModelSpecError: an attribute is out of range.
     """
     labels = wishes.labels or module_labels(module)

@@ -26,11 +26,11 @@ PROBE_SIDE = 64
 
 
 class ModuleNetwork:
-    """A network made of a callable on (1, 3, h, w); see ``SegmentationNetwork`` for what it offers.
+    """A network made of a callable on (1, 3, h, w); ``SegmentationNetwork`` documents its interface.
 
-    At construction one noise picture goes through it, so that a wrong number of classes or a wrong shape shows then
-    and not on the road, that its last convolution is found (see ``last_layer``), and that a network which gives
-    probabilities or their logarithms is recognised by their sum (``raw`` is False then).
+    At construction it is run on one noise picture: a wrong number of classes or a wrong shape shows then and not on the
+    road, its last convolution is found (see ``last_layer``), and a network that gives probabilities or their logarithms
+    is recognised by their sum (``raw`` is False then).
 
     Calls of ``infer`` from several threads wait for each other.
     """
@@ -49,11 +49,11 @@ class ModuleNetwork:
 
         Args:
             forward: (1, 3, h, w) on ``device`` -> what ``checks.CONTRACT`` says; modules already in eval mode.
-            name: for people.
+            name: name shown to people.
             labels: the classes of the logits.
-            device: where ``forward`` runs.
+            device: device that ``forward`` runs on.
             input_spec: how an image becomes its input.
-            classifier: the last convolution, when ``forward`` also returns features and it is known.
+            classifier: the last convolution, if ``forward`` also returns features and it is known.
 
         Raises:
             ModelOutputError: the answer to the probe does not fit the labels or the contract.
@@ -101,7 +101,7 @@ class ModuleNetwork:
 
     @cached_property
     def takes_batches(self) -> bool:
-        """Whether two images in one pass give what they give alone; tried once, when first asked."""
+        """Whether two images in one pass give the same logits as alone; tried once, on first use."""
         spec = self._probe_spec()
         first = noise_image(spec.size_for((1, 1)))
         images = [first, np.ascontiguousarray(first[::-1, ::-1]) // 2]  # darker: a network may mix means
@@ -119,7 +119,7 @@ class ModuleNetwork:
 
     @cached_property
     def last_dropout(self) -> DropoutRate | None:
-        """How the network drops, if only directly before its last convolution; tried once, when first asked."""
+        """The network's dropout, if it only drops directly before its last convolution; tried once, on first use."""
         spec = self._probe_spec()
         with self._lock, torch.inference_mode():
             x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
@@ -153,7 +153,7 @@ class ModuleNetwork:
         ]
 
     def warm_up(self, size: Size) -> None:
-        """Two forward passes of an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""
+        """Two forward passes on an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""
         image = np.zeros((*size, 3), np.uint8)
         for _ in range(2):
             self.infer(image)
@@ -219,7 +219,7 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
     """``module`` ready for inference: eval mode, without gradients, on the device, in its precision and memory format.
 
     Raises:
-        ModelError: it cannot be moved there, for example for lack of memory.
+        ModelError: it cannot be moved to the device, for example for lack of memory.
     """
     try:
         module = module.eval().requires_grad_(False).to(device)
@@ -231,12 +231,12 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
 
 
 def channels_last(module: torch.nn.Module) -> torch.nn.Module:
-    """The same module with its convolutions' weights in that memory format."""
+    """The same module with its convolutions' weights in the memory format channels_last."""
     moved: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's
     return moved
 
 
 def likes_channels_last(module: torch.nn.Module, device: torch.device) -> bool:
-    """On a GPU every network; on the CPU convolutional ones gain a third, those with layer norms lose."""
+    """Whether channels_last is faster: on a GPU always; on the CPU convolutions gain a third, layer norms lose."""
     kinds = [type(m).__name__ for m in module.modules()]
     return device.type == "cuda" or not any("LayerNorm" in kind or "Attention" in kind for kind in kinds)

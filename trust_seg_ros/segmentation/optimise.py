@@ -12,8 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold_batch_norms(module: nn.Module) -> int:
     """Fold each batch normalisation into the convolution before it, in place; the answer changes by rounding only.
 
-    The pairs are found in the traced graph, so that only a normalisation which is the one user of its convolution
-    is folded. A module that cannot be traced (its forward branches on values) stays as it is.
+    The pairs are found in the traced graph, so that a normalisation is folded only if it is the only user of its
+    convolution. A module that cannot be traced (its forward branches on values) stays unchanged.
 
     Args:
         module: in evaluation mode.

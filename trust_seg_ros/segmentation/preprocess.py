@@ -1,8 +1,8 @@
 """From an RGB image to a network's normalised input, on the device.
 
-Two ways with one result: OpenCV and NumPy for the CPU (the image is resized as uint8 and each plane is normalised in
-one pass), torch for a GPU (the uint8 image is uploaded, everything else happens there). The torch way also runs on the
-CPU and is the reference for the other.
+Two implementations with one result: OpenCV and NumPy for the CPU (the image is resized as uint8 and each plane is
+normalised in one pass), torch for a GPU (the uint8 image is uploaded, everything else happens there). The torch version
+also runs on the CPU and is the reference for the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def preprocess(image: np.ndarray, spec: InputSpec, device: torch.device) -> torc
     Args:
         image: (H, W, 3) uint8 RGB; may be strided and read-only.
         spec: size, normalisation and precision of the input.
-        device: where it goes.
+        device: device of the result.
 
     Returns:
         (1, 3, h, w) float32, or with ``spec.half`` float16 (bfloat16 on a CPU) and channels_last; contiguous in its
@@ -50,8 +50,8 @@ def preprocess_cpu(image: np.ndarray, spec: InputSpec) -> torch.Tensor:
 def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -> torch.Tensor:
     """``preprocess`` with torch operations on ``device``.
 
-    Where the picture shrinks by other than whole factors, the averaged windows start and end at whole pixels; OpenCV
-    weighs the pixels that a window cuts. The uploaded bytes are the image's own, unscaled.
+    If the picture shrinks by a factor that is not whole, the averaged windows start and end at whole pixels; OpenCV
+    weights the pixels that a window cuts. The image is uploaded unscaled.
     """
     height, width = spec.size_for((image.shape[0], image.shape[1]))
     writable = image if image.flags.c_contiguous and image.flags.writeable else image.copy()
@@ -66,7 +66,7 @@ def preprocess_torch(image: np.ndarray, spec: InputSpec, device: torch.device) -
 
 
 def normalised(images: torch.Tensor, spec: InputSpec) -> torch.Tensor:
-    """(B, 3, h, w) float32, red, green, blue in 0..255, as a network's input; of its size already."""
+    """A network's input from (B, 3, h, w) float32, red, green, blue in 0..255, that already has its size."""
     factor, offset = (torch.from_numpy(v).to(images.device).view(1, 3, 1, 1) for v in _affine(spec))
     return torch.addcmul(offset, images[:, list(_channels(spec))], factor)
 

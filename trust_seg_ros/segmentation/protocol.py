@@ -1,4 +1,4 @@
-"""What every network offers to the rest of the house, however it was loaded."""
+"""The interface of every network to the rest of the package, however it was loaded."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class InputSpec:
 
     The resize is plain (no letter-box, no crop): the image is stretched to ``size``, by area averaging where
     both sides shrink and bilinearly otherwise, and the logits are stretched back over the image. A network
-    trained on undistorted pictures wants a ``size`` of the camera's aspect ratio.
+    trained on undistorted pictures needs a ``size`` of the camera's aspect ratio.
 
     Attributes:
         size: (h, w) of the network's input; None = as the image, rounded to multiples of ``stride``.
         mean: subtracted after scaling; always in the order red, green, blue, units of the scaled image.
-        std: divided by; red, green, blue, > 0.
+        std: divisor after that; red, green, blue, > 0.
         order: channel order of the network's input.
         scale: factor from uint8 to the units of ``mean``, > 0; 1/255 gives 0..1.
         stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
-        half: the network wants float16 (bfloat16 on a CPU), else float32.
+        half: the input is float16 (bfloat16 on a CPU), else float32.
 
     Raises:
-        ModelSpecError: a value out of these ranges.
+        ModelSpecError: a value is outside these ranges.
     """
 
     size: Size | None = None
@@ -80,11 +80,11 @@ class SegmentationNetwork(Protocol):
     """A semantic segmentation network with its labels.
 
     Attributes:
-        name: for people: what was asked for.
+        name: name shown to people: the text it was loaded by.
         labels: the q classes, in the order of the logits.
-        device: where it runs.
+        device: device it runs on.
         input_spec: how an image becomes its input.
-        raw: False when it gives probabilities (as log-probabilities) instead of raw logits.
+        raw: False if it gives probabilities (as log-probabilities) instead of raw logits.
     """
 
     name: str
@@ -101,16 +101,16 @@ class SegmentationNetwork(Protocol):
 
         Returns:
             Logits (q, h, w) float32 at the network's own resolution on ``device``, ``size`` = (H, W), and the
-            last layer's input and kernel when the network can give them.
+            last layer's input and kernel if the network can give them.
 
         Raises:
-            ImageError: not such an image.
+            ImageError: ``image`` is not (H, W, 3) uint8.
             ModelError: the network failed on it or answered with the wrong shape.
         """
         ...
 
     def warm_up(self, size: Size) -> None:
-        """Do once, for images of ``size`` (H, W), what would make the first frame slow.
+        """Do everything for images of ``size`` (H, W) that would make the first frame slow.
 
         Raises:
             ModelError: as ``infer``.
@@ -120,18 +120,18 @@ class SegmentationNetwork(Protocol):
 
 @runtime_checkable
 class BatchedNetwork(Protocol):
-    """What a ``SegmentationNetwork`` may offer beside: several images at a time, and inputs of another size."""
+    """Optional extension of ``SegmentationNetwork``: several images at a time, and inputs of another size."""
 
     def infer_batch(self, images: Sequence[np.ndarray], *, input_size: Size | None = None) -> list[LogitMaps]:
         """Logits of several images; in one pass where the network takes batches and the inputs have one size.
 
         Args:
             images: (H, W, 3) uint8 RGB each.
-            input_size: (h, w) that they are stretched to instead of what ``input_spec`` says; a network of a fixed
-                size refuses others.
+            input_size: (h, w) that they are stretched to instead of the size in ``input_spec``; a network with a fixed
+                size refuses other sizes.
 
         Returns:
-            As ``infer``, one of each image; equal to it up to rounding.
+            As ``infer``, one answer per image; equal to ``infer`` up to rounding.
 
         Raises:
             ImageError, ModelError: as ``infer``.
@@ -141,7 +141,7 @@ class BatchedNetwork(Protocol):
 
 @runtime_checkable
 class DropoutNetwork(Protocol):
-    """What a ``SegmentationNetwork`` may offer beside: its own dropout layers, switched on."""
+    """Optional extension of ``SegmentationNetwork``: its own dropout layers, switched on."""
 
     @property
     def dropout_layers(self) -> tuple[str, ...]:
@@ -150,13 +150,13 @@ class DropoutNetwork(Protocol):
 
     @property
     def last_dropout(self) -> DropoutRate | None:
-        """How the network drops, if only directly before its last convolution, else None."""
+        """The network's dropout, if it only drops directly before its last convolution, else None."""
         ...
 
     def infer_dropout(self, image: np.ndarray, seeds: Sequence[int]) -> list[LogitMaps]:
         """Logits of one image with dropout, a pass for each seed; the same for the same seed.
 
         Raises:
-            ImageError, ModelError: as ``infer``; ModelError, too, without dropout layers.
+            ImageError, ModelError: as ``infer``; ModelError also if there are no dropout layers.
         """
         ...

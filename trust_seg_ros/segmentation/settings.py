@@ -1,4 +1,4 @@
-"""Which network, and how it is run: what a user chooses, as plain values that travel to other processes."""
+"""The user's choice of a network and how it is run, as plain values that can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """A network as ``load_network`` takes it.
+    """The arguments of ``load_network`` for one network.
 
     Attributes:
         model: "embedded", "hf:org/name", a folder, a .pt2 or TorchScript file, "package.module:callable".
@@ -51,7 +51,7 @@ class NetworkSettings:
         )
 
     def label_set(self) -> LabelSet:
-        """Names of the classes; loads the network only where ``labels`` does not name them.
+        """Names of the classes; loads the network only if ``labels`` does not name them.
 
         Raises:
             TrustSegError: as ``load_network``.

@@ -1,4 +1,4 @@
-"""Networks opened for training: the same texts as ``load_network`` takes, but the module itself, in float32."""
+"""Networks for training: named by the same texts as for ``load_network``, but as the module itself, in float32."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
 def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModule:
     """The module that ``settings`` name, on ``device``, tried once with a batch of two.
 
-    It is in evaluation mode and its parameters ask for gradients, unless its factory froze them. ``settings.device``
-    and ``settings.half`` are not looked at: training keeps float32 weights on the device it is told.
+    It is in evaluation mode and its parameters require gradients, unless its factory froze them. ``settings.device``
+    and ``settings.half`` are ignored: training keeps float32 weights on ``device``.
 
     Raises:
-        ModelSpecError: an exported program, a complete network from a factory, or a text that names nothing.
+        ModelSpecError: an exported program, a complete network from a factory, or a text that names no network.
         ModelOutputError: it takes one image at a time, gives probabilities, or another number of classes.
         ModelError, LabelError: as ``load_network``.
     """
