@@ -15,7 +15,7 @@ _HOMES = {"PolicySettings": "policies.settings", "ThresholdError": "settings", "
 
 
 def __getattr__(name: str) -> object:
-    # the names of policies are looked up by --help, which needs no kernels
+    # --help looks up the names of policies, for which it needs no kernels
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

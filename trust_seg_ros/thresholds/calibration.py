@@ -1,4 +1,4 @@
-"""The calibration file of ``trust-seg calibrate``: what labelled data say of a network's scores, as readable JSON."""
+"""The calibration file of ``trust-seg calibrate``: a network's scores on labelled data, as readable JSON."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _WAY_OUT = "calibrate this one (trust-seg calibrate DATASET --out FILE)"
 
 
 class CalibrationError(TrustSegError):
-    """A calibration file that is missing, damaged, cannot be written, or belongs to another network."""
+    """A calibration file is missing, damaged, cannot be written, or belongs to another network."""
 
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """Of one pixel score, or of one probability of segments.
+    """Calibration of one pixel score, or of one probability of segments.
 
     Attributes:
-        recall: share of what is wrong (misclassified pixels, wrong segments, OoD objects) that a threshold finds; None
-            where nothing was wrong.
+        recall: share of the errors (misclassified pixels, wrong segments, OoD objects) that a threshold finds; None
+            if there were none.
         risk: mean share missed per image against the threshold.
-        class_recall: (q,) the recall curve of each predicted class, None where none of it was misclassified; () for
+        class_recall: (q,) the recall curve of each predicted class, None if none of it was misclassified; () for
             segments.
-        frame_means: of each image the mean over the pixels with a finite score, in the order of the data set; what the
-            shift monitor compares with. () for segments.
-        flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None where it
+        frame_means: for each image the mean over the pixels with a finite score, in the order of the data set; the
+            shift monitor compares with them. () for segments.
+        flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None if it
             was not counted.
 
     Raises:
@@ -68,7 +68,7 @@ class ScoreCalibration:
 
     @classmethod
     def from_json(cls, data: Json) -> ScoreCalibration:
-        """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError where it is damaged."""
+        """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError if it is damaged."""
         return cls(
             _recall(data["recall"]),
             RiskCurve.from_json(data["risk"]),
@@ -88,20 +88,20 @@ def _recall(data: Json | None) -> RecallCurve | None:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was learned of one network from labelled, in-distribution images.
+    """Calibration of one network, from labelled, in-distribution images.
 
     Attributes:
-        network, class_names: of the network.
-        class_statistics: of the largest logit by predicted class; None where the network gives no raw logits.
+        network, class_names: name and classes of the network.
+        class_statistics: statistics of the largest logit by predicted class; None if the network gives no raw logits.
         summary: which data, how many images and pixels.
-        temperature: of the softmax; None where it was not looked for.
+        temperature: temperature of the softmax; None if it was not fitted.
         scores: name of a pixel score -> its curves.
         segments: "p_wrong": wrong segments (IoU_adj = 0) at or above a threshold on P(false positive); "p_ood": objects
             that an OoD segment at or above a threshold on P(OoD) touches.
         gradient: how the gradient scores among ``scores`` were computed.
 
     Raises:
-        CalibrationError: parts of other numbers of classes.
+        CalibrationError: the parts have different numbers of classes.
     """
 
     network: str
@@ -126,15 +126,15 @@ class Calibration:
                 )
 
     def curves(self, name: str) -> Curves | None:
-        """What a threshold policy needs of a pixel score, or of "p_wrong" or "p_ood"; None: it is not calibrated."""
+        """The curves of a pixel score, or of "p_wrong" or "p_ood", for threshold policies; None if not calibrated."""
         found = self.segments.get(name, self.scores.get(name))
         return None if found is None else Curves(found.recall, found.risk, found.class_recall)
 
     def check_fits(self, network: str, class_names: Sequence[str], gradient: GradientSettings | None = None) -> None:
-        """Refuse to serve another network; a file of one may have moved.
+        """Refuse another network; the network's file may have moved.
 
         Args:
-            network, class_names: of the network that runs.
+            network, class_names: name and classes of the running network.
             gradient: how it computes gradient scores; None = they are not used.
 
         Raises:
@@ -180,7 +180,7 @@ def load_calibration(path: str | Path) -> Calibration:
     """Read a file that :meth:`Calibration.save` wrote; ``~`` is the home directory.
 
     Raises:
-        CalibrationError: missing, not JSON, of another format or version, incomplete or damaged.
+        CalibrationError: the file is missing, not JSON, of another format or version, incomplete or damaged.
     """
     path = Path(path).expanduser()
     try:
@@ -214,10 +214,10 @@ def _words(gradient: GradientSettings) -> str:
 
 
 def class_statistics(path: str | Path | None, network: str, class_names: Sequence[str]) -> ClassStatistics | None:
-    """Class statistics of a calibration file of this network; None without a file, or where it holds none.
+    """Class statistics from a calibration file of this network; None without a file, or if the file holds none.
 
     Raises:
-        CalibrationError: as :func:`load_calibration`, or it is of another network.
+        CalibrationError: as :func:`load_calibration`, or the file is of another network.
     """
     if path is None:
         return None

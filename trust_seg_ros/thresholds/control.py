@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class PolicyRefusedError(ThresholdError):
-    """A policy that the calibration at hand cannot serve; the text names the target and says what is missing."""
+    """The available calibration cannot serve a policy; the text names the target and says what is missing."""
 
 
 @dataclass(frozen=True)
 class ThresholdState:
-    """What thresholds remember of earlier frames, as plain data: for a recording that is taken up where it was left.
+    """What thresholds remember of earlier frames, as plain data, so that an interrupted recording can be resumed.
 
     Attributes:
         smoothed: target -> last threshold and its stamp in seconds; None before the first frame.
@@ -43,13 +43,13 @@ class ThresholdState:
 class ThresholdControl:
     """Keeps the engines of all targets and the shift monitor from frame to frame.
 
-    ``begin`` and ``reset`` are for the one thread that handles frames; the others touch nothing and may be called from
-    any.
+    Only the thread that handles frames may call ``begin`` and ``reset``; the other methods change nothing and may be
+    called from any thread.
 
     Args:
-        calibration: what calibrated policies read their constants from; None = they are refused.
+        calibration: calibrated policies read their constants from it; None = these policies are refused.
         judges: "p_wrong", "p_ood" -> fingerprint of the meta model that gives it here; calibrated thresholds on it are
-            refused where the calibration was made with another.
+            refused if the calibration was made with another meta model.
     """
 
     def __init__(self, calibration: Calibration | None = None, judges: Mapping[str, str] | None = None) -> None:
@@ -61,13 +61,13 @@ class ThresholdControl:
         self._monitor = ShiftMonitor(references)
 
     def unwatched(self, score: str) -> str:
-        """Why the shift monitor does not watch a pixel score; "" where it does."""
+        """Why the shift monitor does not watch a pixel score; "" if it does."""
         if score in self._monitor.references:
             return ""
         return self._unwatched.get(score, f"there is no calibration of {score}")
 
     def check(self, settings: ThresholdSettings) -> None:
-        """Refuse settings that cannot be served.
+        """Refuse settings that the calibration cannot serve.
 
         Raises:
             PolicyRefusedError: no calibration of that score or probability, too few images for the alpha, or an alpha
@@ -76,7 +76,7 @@ class ThresholdControl:
         self._build(settings, {})
 
     def constants(self, settings: ThresholdSettings) -> dict[str, float]:
-        """Target -> threshold, of those that do not depend on the image, and ``ood_min_size``.
+        """Target -> threshold, for thresholds that do not depend on the image, and ``ood_min_size``.
 
         Raises:
             PolicyRefusedError: as :meth:`check`.
@@ -87,8 +87,8 @@ class ThresholdControl:
         """The thresholds of the next frame.
 
         Args:
-            settings: in force for this frame; where they differ from those of the last one, policies that stay go on
-                from what they remember.
+            settings: current settings; if they differ from the last frame's, unchanged policies continue from what
+                they remember.
             stamp_s: when the frame was taken, in seconds.
 
         Raises:
@@ -108,11 +108,11 @@ class ThresholdControl:
         self._monitor.reset()
 
     def state(self) -> ThresholdState:
-        """What is remembered of earlier frames, for :meth:`load_state`."""
+        """State remembered from earlier frames, for :meth:`load_state`."""
         return ThresholdState({t: e.state() for t, e in self._engines.items()}, self._monitor.state())
 
     def load_state(self, settings: ThresholdSettings, state: ThresholdState) -> None:
-        """Go on from the state of another control with the same calibration and these settings.
+        """Continue from the state of another control with the same calibration and these settings.
 
         Raises:
             PolicyRefusedError: as :meth:`check`.
@@ -139,7 +139,7 @@ class ThresholdControl:
                     "with this one (trust-seg calibrate --meta-model, --ood-meta-model), or load that one"
                 )
             curves = self._curves(score) if policy.calibrated else None
-            if score in PERTURBATION_SCORES:  # another statistic is another score: what was before does not count
+            if score in PERTURBATION_SCORES:  # another statistic is another score: earlier frames do not count
                 score = f"{score} ({settings.perturbation.statistic})"
             try:
                 if target in before:
@@ -164,8 +164,8 @@ class FrameThresholds:
     """The thresholds of one frame: each is found when its scores are known.
 
     Attributes:
-        numbers: target -> threshold, of those known so far; constants are from the start.
-        shift: what the shift monitor says, once it was shown this frame; None for a score that it does not watch.
+        numbers: target -> threshold, for the targets known so far; constants are known from the start.
+        shift: state of the shift monitor, once it was shown this frame; None for a score that it does not watch.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class FrameThresholds:
         """Show the frame to the shift monitor; before ``find``, so that this frame already counts.
 
         Args:
-            name: of the pixel score.
+            name: name of the pixel score.
             score: (H, W) float32.
         """
         if name not in self._monitor.references:
@@ -203,7 +203,7 @@ class FrameThresholds:
 
         Args:
             target: key of ``TARGETS``.
-            score: (H, W) float32, or (n,) float64 probabilities of segments; looked at only where the policy needs it.
+            score: (H, W) float32, or (n,) float64 probabilities of segments; used only if the policy needs it.
             classes: (H, W) uint8; pixels without a class do not count.
         """
         found = self._engines[target].update(score, self._stamp_s, classes=classes, shifted=self.shifted)
@@ -216,7 +216,7 @@ class FrameThresholds:
         Args:
             score: (H, W) float32.
             classes: (H, W) uint8.
-            faulty: whether there are pixels without a class; saves looking for them.
+            faulty: whether there are pixels without a class; saves a search for them.
         """
         found = self.find("pixel", score, classes)
         return found.flags(score, classes if faulty or found.by_class is not None else None)
@@ -228,7 +228,7 @@ def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettin
 
 
 def _references(calibration: Calibration | None) -> tuple[dict[str, ShiftReference], dict[str, str]]:
-    """Of the shift monitor; and score -> why it has none."""
+    """References of the shift monitor; and score -> why it has none."""
     found, missing = {}, {}
     for name, score in calibration.scores.items() if calibration is not None else ():
         try:

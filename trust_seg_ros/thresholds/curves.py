@@ -1,7 +1,7 @@
-"""What calibration data say of every threshold of a score: the share of errors it finds, and the risk with a guarantee.
+"""Calibration curves of a score: for every threshold, the share of errors it finds, and the risk with a guarantee.
 
 A pixel or segment is flagged where its score is at or above the threshold, so a lower threshold flags more. Curves are
-kept whole, so that the recall or the alpha wished can change at any time.
+kept whole, so that the chosen recall or alpha can change at any time.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.types import Json
 
-_TOLERANCE = 1e-12  # relative; sums of floating-point numbers may miss a wished number by a rounding
+_TOLERANCE = 1e-12  # relative; sums of floating-point numbers may miss the chosen number by a rounding
 
 
 class CurveError(TrustSegError, ValueError):
-    """A curve, or what is wished of one, that cannot be used."""
+    """A curve, or the recall or alpha asked of it, cannot be used."""
 
 
 class TooFewImagesError(TrustSegError):
-    """Too few calibration images for the guarantee that is wished; the text says how many it needs."""
+    """Too few calibration images for the chosen guarantee; the text says how many it needs."""
 
 
 class RiskOutOfReachError(TrustSegError):
-    """Not even flagging everything keeps the risk that is wished; the text says which alpha can be had."""
+    """Not even flagging everything keeps the chosen risk; the text says which alpha is possible."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RecallCurve:
         positives: number of wrong pixels or segments.
 
     Raises:
-        CurveError: shapes, order or values do not fit; or nothing was wrong, so that there is no recall.
+        CurveError: shapes, order or values do not fit; or there were no errors, so that there is no recall.
     """
 
     thresholds: np.ndarray
@@ -53,7 +53,7 @@ class RecallCurve:
             raise CurveError("nothing was wrong in the calibration data: expected errors to take a recall of")
 
     def threshold(self, recall: float) -> float:
-        """The largest threshold that finds at least this share; -inf (all is flagged) where none of the curve does.
+        """The largest threshold that finds at least this share; -inf (everything is flagged) if none on the curve does.
 
         Args:
             recall: in (0, 1].
@@ -81,8 +81,8 @@ class RiskCurve:
     """Mean loss of the calibration images against the threshold (conformal risk control, Angelopoulos et al. 2022).
 
     Attributes:
-        thresholds: (k,) float64, ascending, in the unit of the score. A first one of -inf tells what is lost where
-            everything is flagged (an object no segment touches is missed by every threshold); without it that is 0.
+        thresholds: (k,) float64, ascending, in the unit of the score. If the first is -inf, its risk is the loss with
+            everything flagged (an object no segment touches is missed by every threshold); otherwise that loss is 0.
         risk: (k,) float64 in [0, bound], not descending: the mean over the images of the share of their errors that is
             missed; an image without errors loses nothing.
         images: number n of images, >= 1.
@@ -105,19 +105,19 @@ class RiskCurve:
             )
 
     def threshold(self, alpha: float) -> float:
-        """The largest threshold of the curve with n/(n+1) risk + B/(n+1) <= alpha; -inf where only flagging all has it.
+        """The largest threshold of the curve with n/(n+1) risk + B/(n+1) <= alpha; -inf if only flagging all has it.
 
         Conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster, 2022, equation 4): on an image exchangeable
         with the calibration images the expected loss is then at most alpha. Their lambda, which flags more the larger
         it is, is minus our threshold. The curve may be coarse, and its thresholds may have been chosen by looking at
-        the calibration images: a threshold between two of it is not taken, which only makes the loss smaller.
+        the calibration images: no threshold between two points is used, which only makes the loss smaller.
 
         Args:
             alpha: in (0, bound).
 
         Raises:
             CurveError: out of range.
-            TooFewImagesError: not even flagging everything could be shown to be good enough.
+            TooFewImagesError: too few images to show that even flagging everything is good enough.
             RiskOutOfReachError: flagging everything still loses too much.
         """
         check_images(alpha, self.images, self.bound)
@@ -146,7 +146,7 @@ def images_needed(alpha: float, bound: float = 1.0) -> int:
     """The least number n of calibration images for which B/(n+1) <= alpha: the integer ceil(B/alpha) - 1.
 
     Exact in the decimal numbers as they are written: 9 for alpha = 0.1, where binary rounding could say 10. The bound
-    floor((B - alpha)/alpha) + 1 is the same except where B/alpha is whole; there it asks for B/(n+1) < alpha.
+    floor((B - alpha)/alpha) + 1 is the same except if B/alpha is whole; then it requires B/(n+1) < alpha.
 
     Raises:
         CurveError: alpha is not in (0, bound).
@@ -176,7 +176,7 @@ def controlled(risk: np.ndarray, alpha: float, images: int, bound: float = 1.0) 
 
     Args:
         risk: any shape, mean losses of n calibration images.
-        alpha: what the expected loss is to stay below.
+        alpha: upper limit for the expected loss.
         images: n.
         bound: B, the largest loss an image can have.
     """
@@ -189,7 +189,7 @@ def least_alpha(images: int, bound: float = 1.0) -> float:
 
 
 def _store(curve: RecallCurve | RiskCurve, x: str, y: str, rising: bool) -> None:
-    """Take both arrays as float64, and check them."""
+    """Store both arrays as float64, and check them."""
     thresholds, values = (np.asarray(getattr(curve, name), np.float64) for name in (x, y))
     object.__setattr__(curve, x, thresholds)
     object.__setattr__(curve, y, values)

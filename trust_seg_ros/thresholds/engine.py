@@ -15,7 +15,7 @@ from trust_seg_ros.thresholds.policies.settings import PolicySettings
 from trust_seg_ros.thresholds.smoothing import SmoothedThreshold
 
 LEAST_POSITIVES = 1000
-"""Misclassified pixels (or segments) of a class in the calibration data, from which it gets a threshold of its own."""
+"""Least number of misclassified pixels (or segments) of a class in the calibration data for a threshold of its own."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class ThresholdInForce:
     """The threshold of one frame.
 
     Attributes:
-        value: in the unit of the score; of the classes without one of their own where there is ``by_class``.
+        value: in the unit of the score; with ``by_class``, the threshold of the classes that have none of their own.
         by_class: a threshold for each class, or None.
-        lowered: True where a shift of the data has made it stricter than the constant of the policy.
+        lowered: True if a shift of the data has made it stricter than the constant of the policy.
     """
 
     value: float
@@ -55,12 +55,12 @@ class ThresholdEngine:
     Args:
         settings: policy and parameters.
         curves: calibration of the score; needed by calibrated policies only.
-        score: name of the score, or of the segment probability; when it changes the past no longer counts.
+        score: name of the score, or of the segment probability; when it changes, earlier frames no longer count.
         least_positives: as ``LEAST_POSITIVES``.
 
     Raises:
         CurvesNeededError: a calibrated policy without its curve; the text names ``trust-seg calibrate``.
-        TooFewImagesError: too few calibration images for the alpha that is wished.
+        TooFewImagesError: too few calibration images for the chosen alpha.
 
     Example:
         >>> engine = ThresholdEngine(PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
@@ -87,7 +87,7 @@ class ThresholdEngine:
         self._smoothed = SmoothedThreshold(settings.smoothing_s)
 
     def needs_score(self, shifted: bool = False) -> bool:
-        """Whether ``update`` looks at the scores; where not, it may be given None."""
+        """Whether ``update`` uses the scores; if not, None may be passed."""
         return self._constant is None or (shifted and self.settings.on_shift == "conservative")
 
     def update(
@@ -99,7 +99,7 @@ class ThresholdEngine:
         shifted: bool = False,
         threads: int | None = None,
     ) -> ThresholdInForce:
-        """The threshold in force for a frame; remembers it for smoothing.
+        """The threshold for a frame; remembers it for smoothing.
 
         Args:
             score: (H, W) float32 score map or (n,) float64 probabilities of segments.
@@ -125,24 +125,24 @@ class ThresholdEngine:
         self._smoothed.reset()
 
     def state(self) -> tuple[float, float] | None:
-        """What is remembered of earlier frames, for :meth:`load_state`: the last threshold and its stamp."""
+        """State remembered from earlier frames, for :meth:`load_state`: the last threshold and its stamp."""
         return self._smoothed.state()
 
     def load_state(self, state: tuple[float, float] | None) -> None:
-        """Go on from the state of another engine of the same settings."""
+        """Continue from the state of another engine with the same settings."""
         self._smoothed.load_state(state)
 
     def with_settings(
         self, settings: PolicySettings, *, curves: Curves | None = None, score: str | None = None
     ) -> ThresholdEngine:
-        """Another engine for new settings; this one stays as it is.
+        """Another engine for new settings; this one does not change.
 
-        It goes on from the last threshold where policy and score are the same, else it starts anew.
+        It continues from the last threshold if policy and score are the same, otherwise it starts anew.
 
         Args:
-            settings: the new ones.
-            curves: of the score; None: those of before if the score is the same, else none.
-            score: name of the new score; None: as before.
+            settings: the new settings.
+            curves: calibration of the score; None: the current curves if the score is the same, else none.
+            score: name of the new score; None: the current score.
 
         Raises:
             CurvesNeededError, TooFewImagesError: as at construction.
@@ -163,8 +163,8 @@ def class_thresholds(
 
     Args:
         recall: in (0, 1].
-        curves: ``class_recall`` is read.
-        fallback: for classes with fewer errors than ``least_positives``: of those few it would say little.
+        curves: only ``class_recall`` is read.
+        fallback: threshold of classes with fewer errors than ``least_positives``, too few to be reliable.
         least_positives: at least 1.
     """
     values = [

@@ -21,7 +21,7 @@ class ClassThresholds:
 
     Attributes:
         values: (q,) float64, q <= 255; NaN: the class has none of its own.
-        fallback: for those, and for class ids from q on.
+        fallback: threshold of these classes, and of class ids from q on.
 
     Raises:
         PolicyError: ``values`` has another shape, or ``fallback`` is NaN.
@@ -37,7 +37,7 @@ class ClassThresholds:
             raise PolicyError("fallback = nan: expected a number in the unit of the score")
 
     def table(self) -> np.ndarray:
-        """(256,) float64, the threshold of every class id; -inf for ``UNLABELLED``, which is flagged whatever it is."""
+        """(256,) float64, the threshold of every class id; -inf for ``UNLABELLED``, which is always flagged."""
         table = np.full(_CLASSES, self.fallback, np.float64)
         own = ~np.isnan(self.values)
         table[: len(self.values)][own] = self.values[own]
@@ -55,8 +55,7 @@ def flags(score: np.ndarray, threshold: float, classes: np.ndarray | None = None
     Args:
         score: (H, W) float32 or (n,) float64.
         threshold: in the unit of the score.
-        classes: like ``score``, uint8; pixels without a class are flagged whatever the threshold: nothing vouches for
-            them.
+        classes: like ``score``, uint8; where no class was predicted, pixels are always flagged.
 
     Returns:
         bool, like ``score``. NaN is flagged only where there is no class.
@@ -81,7 +80,7 @@ def flags_by_class(
     Args:
         score: (H, W) float32 or (n,) float64.
         classes: like ``score``, uint8 predicted classes; those without a class are flagged.
-        thresholds: of the classes.
+        thresholds: thresholds of the classes.
         threads: how many threads work; None for one per core, at most 8.
 
     Returns:

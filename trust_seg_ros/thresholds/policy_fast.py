@@ -1,7 +1,7 @@
 """Per-image thresholds of large float32 maps: bands on threads; equal to ``policy_reference``.
 
-The quantile is exact: a histogram of the upper 16 bits of the values' ordered keys finds the bin that holds the wished
-rank, a second one of the lower 16 bits within that bin finds the value. Sorting or partitioning would move all values.
+The quantile is exact: a histogram of the upper 16 bits of the values' ordered keys finds the bin that holds the rank, a
+second one of the lower 16 bits within that bin finds the value. Sorting or partitioning would move all values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 def quantile_threshold(score: np.ndarray, q: float, threads: int | None = None) -> float:
-    """As the reference, bit by bit.
+    """Equal to the reference, bit by bit.
 
     Args:
         score: any shape, float32.
@@ -39,7 +39,7 @@ def quantile_threshold(score: np.ndarray, q: float, threads: int | None = None) 
 
 
 def mean_std_threshold(score: np.ndarray, k: float, threads: int | None = None) -> float:
-    """As the reference, but for the order of summation (that of the blocks, whatever the number of threads).
+    """Equal to the reference except for the order of summation: by blocks, whatever the number of threads.
 
     Moments of blocks are joined as by Chan, Golub and LeVeque (1979).
 
@@ -63,7 +63,7 @@ def mean_std_threshold(score: np.ndarray, k: float, threads: int | None = None) 
 
 
 def otsu_threshold(score: np.ndarray, threads: int | None = None) -> float:
-    """As the reference: the same histogram, and its best split from running sums.
+    """Equal to the reference: the same histogram, and its best split from running sums.
 
     Args:
         score: any shape, float32; float64 (probabilities of segments) is binned by NumPy.
@@ -88,7 +88,7 @@ def otsu_threshold(score: np.ndarray, threads: int | None = None) -> float:
 
 
 def best_split(counts: np.ndarray) -> float:
-    """First bin of the upper part in Otsu's split of a histogram; between two bins where empty ones are between.
+    """First bin of the upper part in Otsu's split of a histogram; the middle of the empty bins if the split has some.
 
     With n0 values below the split, of sum s0, and N values of sum S in all, the variance between the parts is
     (S n0 - N s0)^2 / (n0 n1) times a constant.
@@ -106,7 +106,7 @@ def best_split(counts: np.ndarray) -> float:
 
 
 def _flat(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The values in one row, and their bits."""
+    """The values as one flat array, and their bits."""
     flat = np.ascontiguousarray(score).reshape(-1)
     return flat, flat.view(np.int32)
 

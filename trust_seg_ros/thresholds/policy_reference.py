@@ -1,6 +1,6 @@
-"""Per-image thresholds as their definitions say, in NumPy. A score at or above its threshold is flagged.
+"""Per-image thresholds straight from their definitions, in NumPy. A score at or above its threshold is flagged.
 
-Scores may have any shape. Values that are not finite take no part: +inf marks faulty pixels, NaN no score. Without a
+Scores may have any shape. Values that are not finite do not count: +inf marks faulty pixels, NaN no score. Without a
 finite value there is no threshold: +inf. In an image without contrast (all finite values equal) no value is higher than
 the others, so nothing is flagged: the threshold is the next larger number of the score's type.
 """
@@ -56,7 +56,7 @@ def otsu_threshold(score: np.ndarray) -> float:
     """The split of the image's histogram with the largest variance between its two parts (Otsu 1979, eq. 14 to 18).
 
     256 equal bins from the smallest to the largest finite value, so that a shifted or stretched score is split alike.
-    Where several neighbouring splits are best, because the bins between them are empty, the middle one is taken.
+    If several neighbouring splits are best, because the bins between them are empty, the middle one is taken.
 
     Args:
         score: any shape, float32 or float64.
@@ -92,12 +92,12 @@ def _between(counts: list[int], split: int) -> Fraction:
 
 
 def rank(q: float, n: int) -> int:
-    """ceil(q n) with ``q`` as the decimal it prints as: in floating point 0.07 * 100 is more than 7."""
+    """ceil(q n), with ``q`` taken as the decimal it prints as: in floating point 0.07 * 100 is more than 7."""
     return math.ceil(Fraction(repr(float(q))) * n)
 
 
 def bin_scale(low: float, high: float) -> float:
-    """Bins per unit; 0.0 where the range is nothing, or beyond what can be divided."""
+    """Bins per unit; 0.0 if the range is zero, or too small or too large to divide by."""
     with np.errstate(all="ignore"):
         width = np.float64(high) - np.float64(low)
         scale = np.float64(OTSU_BINS) / width

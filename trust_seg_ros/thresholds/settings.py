@@ -1,4 +1,4 @@
-"""What a user sets for all thresholds: one immutable snapshot, read once per frame."""
+"""The user's settings of all thresholds: one immutable snapshot, read once per frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCO
 
 
 class ThresholdError(TrustSegError, ValueError):
-    """A threshold outside its range, or on a score that does not exist."""
+    """A threshold is outside its range, or on a score that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,18 @@ class ThresholdSettings:
     """Policies and parameters of every threshold. A score at or above its threshold is flagged.
 
     Attributes:
-        pixel: on the pixel score ``pixel_score``.
+        pixel: threshold on the pixel score ``pixel_score``.
         pixel_score: one of ``PIXEL_SCORES``.
-        unreliable: on P(false positive) of a segment.
-        ood: on the pixel score ``ood_score``; OoD segments are components at or above it.
+        unreliable: threshold on P(false positive) of a segment.
+        ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it.
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
-        ood_meta: on P(OoD) of an OoD segment; one below it is discarded as a false alarm.
-        shift: when the data no longer count as those of the calibration.
+        ood_meta: threshold on P(OoD) of an OoD segment; a segment below it is discarded as a false alarm.
+        shift: when the data no longer resemble the calibration data.
         perturbation: passes, statistic and strength of a perturbation score; its kind is that of ``pixel_score``.
 
     Raises:
-        ThresholdError: a policy that its target does not have, no such score, or a size below 1.
+        ThresholdError: a target does not have the policy, there is no such score, or a size is below 1.
 
     Example:
         >>> ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
@@ -76,14 +76,14 @@ class ThresholdSettings:
         """Settings whose thresholds are all numbers; equal arguments give the same object.
 
         Args:
-            unreliable: on P(false positive) of a segment, in [0, 1].
-            pixel: on the pixel score ``pixel_score``, in its unit; may lie outside its range: everything, or nothing,
-                is flagged then.
+            unreliable: threshold on P(false positive) of a segment, in [0, 1].
+            pixel: threshold on the pixel score ``pixel_score``, in its unit; outside the score's range, everything or
+                nothing is flagged.
             pixel_score: one of ``PIXEL_SCORES``.
-            ood: on the pixel score ``ood_score``, in its unit (Chan et al. 2021 use 0.7 on the entropy).
+            ood: threshold on the pixel score ``ood_score``, in its unit (Chan et al. 2021 use 0.7 on the entropy).
             ood_min_size: smallest OoD segment in pixels, >= 1.
             ood_score: one of ``SCORES``.
-            ood_meta: on P(OoD) of an OoD segment, in [0, 1].
+            ood_meta: threshold on P(OoD) of an OoD segment, in [0, 1].
 
         Raises:
             ThresholdError: a value is outside its range; the text names it and what was expected.
@@ -100,7 +100,7 @@ class ThresholdSettings:
 
     @property
     def perturbed(self) -> PerturbationSettings | None:
-        """The perturbation score that flags pixels; None where one of a single pass does."""
+        """The perturbation score that flags pixels; None if a single-pass score does."""
         if self.pixel_score not in PERTURBATION_SCORES:
             return None
         return replace(self.perturbation, kind=cast("Kind", self.pixel_score))
@@ -114,11 +114,11 @@ class ThresholdSettings:
         )
 
     def with_policy(self, target: str, **changes: object) -> ThresholdSettings:
-        """Another with changes to the policy of one target, a key of ``TARGET_POLICIES``."""
+        """A copy with changes to the policy of one target, a key of ``TARGET_POLICIES``."""
         return replace(self, **{target: replace(getattr(self, target), **changes)})
 
 
-@lru_cache(maxsize=16)  # frames come with the same constants, and equal settings are told apart fastest by identity
+@lru_cache(maxsize=16)  # most frames have the same constants, and equal settings are recognised fastest by identity
 def _constants(
     unreliable: float, pixel: float, pixel_score: str, ood: float, ood_min_size: int, ood_score: str, ood_meta: float
 ) -> ThresholdSettings:
@@ -144,10 +144,10 @@ def _constants(
 def check_scores(pixel_score: str, ood_score: str) -> None:
     """Refuse names of scores that their threshold cannot act on.
 
-    OoD segments are of scores of a single pass: what judges them, and their default thresholds, know no others.
+    OoD segments are found with single-pass scores only: their meta model and default thresholds know no others.
 
     Raises:
-        ThresholdError: the text lists those there are.
+        ThresholdError: a score does not fit its threshold; the text lists the possible ones.
     """
     for what, name, known in (("pixel_score", pixel_score, PIXEL_SCORES), ("ood_score", ood_score, SCORES)):
         if name not in known:

@@ -1,4 +1,4 @@
-"""Shift monitor: tells when a drive no longer resembles the calibration data, so that its guarantees are void."""
+"""Shift monitor: detects when a drive no longer resembles the calibration data, so that its guarantees are void."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.types import ShiftState, ShiftTest
 
 MOST_FRAMES = 512
-"""Frames kept of a window; of a faster camera some are passed over, which are alike anyway."""
+"""Most frames kept of a window; with a faster camera some are skipped, since neighbouring frames are alike anyway."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class ShiftSettings:
             again, >= 0.
         least_frames: frames a window must have, >= 2.
         independent: most independent observations a window may count for, >= 2. 5 suits a drive, where frames of a
-            scene are alike; the more, the smaller are the shifts that are seen, and the more a scene that lasts
-            becomes a false alarm. For single images in random order: their number.
+            scene are alike; a larger number detects smaller shifts, but a scene that lasts becomes a false alarm more
+            often. For single images in random order: their number.
 
     Raises:
-        ShiftError: a value out of range.
+        ShiftError: a value is out of range.
     """
 
     window_s: float = 30.0
@@ -60,7 +60,7 @@ class WindowState:
     Attributes:
         frames: (stamp in seconds, mean) of every frame kept.
         fired: as in :class:`ShiftState`.
-        against: seconds since when the test has said the opposite; None where it does not.
+        against: stamp in seconds since when the test has contradicted ``fired``; None if it does not.
         last: stamp of the last frame; -inf before the first.
     """
 
@@ -74,7 +74,7 @@ class WindowState:
 class _Window:
     frames: deque[tuple[float, float]] = field(default_factory=deque)  # stamp, mean
     fired: bool = False
-    against: float | None = None  # since when the test says the opposite of ``fired``
+    against: float | None = None  # since when the test contradicts ``fired``
     last: float = -math.inf
 
 
@@ -101,7 +101,7 @@ class ShiftMonitor:
 
     @property
     def states(self) -> dict[str, ShiftState]:
-        """Of every score, as of its last frame."""
+        """The state of every score, as of its last frame."""
         return dict(self._states)
 
     @property
@@ -117,16 +117,16 @@ class ShiftMonitor:
     def update(self, score: str, mean: float, stamp_s: float) -> ShiftState:
         """Add a frame.
 
-        A stamp earlier than the last (a bag played again), or later by more than the window, forgets what was before; a
-        frame with the stamp of the last is passed over. A mean that is not finite does not count.
+        A stamp earlier than the last (a bag played again), or later by more than the window, makes the monitor forget
+        earlier frames; a frame with the same stamp as the last is skipped. A mean that is not finite does not count.
 
         Args:
             score: one of the references.
-            mean: of the score over the frame (:func:`frame_mean`).
-            stamp_s: when it was taken, in seconds.
+            mean: mean of the score over the frame (:func:`frame_mean`).
+            stamp_s: when the frame was taken, in seconds.
 
         Raises:
-            ShiftError: no reference of this score; the text names those there are.
+            ShiftError: no reference of this score; the text names the known ones.
         """
         if score not in self._windows:
             known = ", ".join(self._windows) or "none"
@@ -149,11 +149,11 @@ class ShiftMonitor:
         return self._states[score]
 
     def state(self) -> dict[str, WindowState]:
-        """Score -> what is remembered of its frames, for :meth:`load_state`."""
+        """Score -> state remembered from its frames, for :meth:`load_state`."""
         return {s: WindowState(tuple(w.frames), w.fired, w.against, w.last) for s, w in self._windows.items()}
 
     def load_state(self, state: Mapping[str, WindowState]) -> None:
-        """Go on from the state of another monitor of the same references."""
+        """Continue from the state of another monitor with the same references."""
         self.reset()
         for score, past in state.items():
             window = _Window(deque(past.frames), past.fired, past.against, past.last)
@@ -168,7 +168,7 @@ class ShiftMonitor:
         return self.references[score].compare(means, self.settings.independent)
 
     def _decide(self, window: _Window, unlike: bool) -> None:
-        """Change its mind only after ``hold_s`` of contradiction."""
+        """Switch between fired and quiet only after ``hold_s`` of contradiction."""
         if unlike == window.fired:
             window.against = None
             return

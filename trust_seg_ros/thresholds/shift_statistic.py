@@ -1,9 +1,9 @@
 """Does a window of frames still look like the calibration images? A two-sample test for frames that follow each other.
 
-Frames of a drive are alike for seconds, so they are far fewer observations than they are frames, and nobody knows how
-few. The test therefore weighs a window by what can be seen in it: by the law of total variance, what frames of one
-window vary less than the calibration images do, windows must vary among themselves. Formulas and false-alarm rates:
-docs/methods/thresholds.md.
+Frames of a drive are alike for seconds, so a window holds far fewer independent observations than frames, and nobody
+knows how many. The test therefore estimates them from the window: by the law of total variance, if frames within one
+window vary less than the calibration images do, the missing variance must lie between windows. Formulas and
+false-alarm rates: docs/methods/thresholds.md.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.types import ShiftTest
 
 LEAST_IMAGES = 10
-"""Calibration images of which the frame means make a reference."""
-_TAIL = 0.25  # share of the reference that tells how its tail goes on
+"""Least number of calibration images for a reference of frame means."""
+_TAIL = 0.25  # share of the reference that its tail is extrapolated from
 
 
 class ShiftError(TrustSegError, ValueError):
-    """A reference or setting of the shift monitor that cannot be used, or a score without a reference."""
+    """A reference or setting of the shift monitor cannot be used, or a score has no reference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,8 @@ class ShiftReference:
     """Mean of a score over each calibration image.
 
     Attributes:
-        means: (m,) float64, in the unit of the score, in the order in which the images were taken; or ascending, which
-            tells nothing of that order.
+        means: (m,) float64, in the unit of the score, in the order in which the images were taken; or ascending, if
+            that order is not known.
 
     Raises:
         ShiftError: fewer than ``LEAST_IMAGES``, not finite, or all the same.
@@ -58,7 +58,7 @@ class ShiftReference:
 
     @classmethod
     def from_means(cls, means: Iterable[float]) -> ShiftReference:
-        """From the means of all images; those that are not finite (an image without a usable score) are left out."""
+        """From the means of all images; means that are not finite (an image without a usable score) are left out."""
         values = np.fromiter(means, np.float64)
         return cls(values[np.isfinite(values)])
 
@@ -69,24 +69,24 @@ class ShiftReference:
 
     @cached_property
     def std(self) -> float:
-        """Their standard deviation, > 0."""
+        """Standard deviation of the means, > 0."""
         return float(self.means.std(ddof=1))
 
     @cached_property
     def effective(self) -> float:
-        """Number of independent images they are worth, in [1, m]: neighbours in a recording are alike.
+        """Number of independent images that the means count for, in [1, m]: neighbours in a recording are alike.
 
-        m where their order is not known.
+        It is m if their order is not known.
         """
         if (np.diff(self.means) >= 0.0).all():
             return float(len(self.means))
         return effective_size(self.normal_scores(self.means))
 
     def normal_scores(self, values: np.ndarray | float) -> np.ndarray:
-        """The standard normal quantile of each value's rank in the reference; beyond it, on along its tail.
+        """The standard normal quantile of each value's rank in the reference; outside it, extrapolated along the tail.
 
-        Without ranks a skewed score would decide by its few largest values; without the tails everything beyond the
-        reference would count alike, however far.
+        Without ranks a skewed score would be decided by its few largest values; without the tails every value outside
+        the reference would count the same, however far away.
         """
         x, z, low, high = self._map
         values = np.asarray(values, np.float64)
@@ -120,7 +120,7 @@ class ShiftReference:
 
     @cached_property
     def _map(self) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """Different values, their normal scores, and the slopes below and above them."""
+        """Distinct values, their normal scores, and the slopes below and above them."""
         m = len(self.means)
         ranks = np.array([NormalDist().inv_cdf((i + 0.5) / m) for i in range(m)])
         x, group, count = np.unique(self.means, return_inverse=True, return_counts=True)
@@ -137,7 +137,7 @@ class ShiftReference:
 
 
 def effective_size(values: np.ndarray) -> float:
-    """How many independent observations a series is worth for its mean: n / (1 + 2 sum (1 - h/n) rho(h)), in [1, n].
+    """Number of independent observations in a series, for its mean: n / (1 + 2 sum (1 - h/n) rho(h)), in [1, n].
 
     The autocorrelations rho are summed up to the first that is not positive.
 

@@ -7,7 +7,7 @@ import math
 from trust_seg_ros.thresholds.policies.base import check_number
 
 GAP = 5.0
-"""Time constants without a frame after which the past is forgotten: its weight would be e^-5, less than 1 %."""
+"""Time constants without a frame after which earlier frames are forgotten: their weight is e^-5, less than 1 %."""
 
 
 class SmoothedThreshold:
@@ -16,15 +16,15 @@ class SmoothedThreshold:
     With the time dt since the last frame, the threshold moves towards the new value by the share 1 - exp(-dt / tau).
     For a constant input the result therefore does not depend on how many frames lie between two times.
 
-    The first value is taken as it is, and so is one that arrives earlier than the last (time was set back: a bag played
-    again) or more than ``GAP`` time constants later, or whose stamp is 0 (a camera that does not stamp). A value that
-    is not finite (an image without a usable score) leaves the threshold where it is.
+    The first value is used unsmoothed, and so is a value that arrives earlier than the last (time was set back: a bag
+    played again) or more than ``GAP`` time constants later, or whose stamp is 0 (a camera that does not stamp). A value
+    that is not finite (an image without a usable score) does not change the threshold.
 
     Args:
         tau_s: time constant in seconds, >= 0; 0 = no smoothing.
 
     Raises:
-        PolicyError: it is negative or not finite.
+        PolicyError: ``tau_s`` is negative or not finite.
     """
 
     def __init__(self, tau_s: float) -> None:
@@ -33,14 +33,14 @@ class SmoothedThreshold:
         self._last: tuple[float, float] | None = None  # value and stamp; one object: another thread may copy it
 
     def update(self, value: float, stamp_s: float) -> float:
-        """The threshold in force for a frame.
+        """The smoothed threshold for a frame.
 
         Args:
             value: threshold of the frame alone.
             stamp_s: when the frame was taken, in seconds.
 
         Returns:
-            Between the last threshold and ``value``; ``value`` itself where there is no past.
+            A number between the last threshold and ``value``; ``value`` itself if there is no earlier frame.
         """
         if self.tau_s == 0.0:
             self._last = None
@@ -66,11 +66,11 @@ class SmoothedThreshold:
         return self._last
 
     def load_state(self, state: tuple[float, float] | None) -> None:
-        """Go on from the state of another."""
+        """Continue from the state of another."""
         self._last = state
 
     def continued(self, tau_s: float) -> SmoothedThreshold:
-        """Another with the same past."""
+        """Another one with the same state."""
         other = SmoothedThreshold(tau_s)
         other._last = self._last
         return other

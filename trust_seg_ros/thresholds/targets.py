@@ -1,26 +1,26 @@
-"""What thresholds act on: pixels, segments, out-of-distribution (OoD) pixels and segments."""
+"""The targets of thresholds: pixels, segments, out-of-distribution (OoD) pixels and segments."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 _MOST = 1e6
-"""Parameters in the unit of a score are limited to it; no logit, energy or logarithm comes near."""
+"""Limit of parameters in the unit of a score; no logit, energy or logarithm comes near."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One threshold that a user can set, and its words in the texts of parameters.
+    """One threshold that a user can set, and the words for it in the texts of parameters.
 
     Attributes:
         name: attribute of ``ThresholdSettings``.
         flagged: what is flagged.
-        prefix: what the names of its parameters begin with.
+        prefix: prefix of the names of its parameters.
         constant: name of the parameter that holds a constant threshold.
         low, high: range of that parameter.
-        whole: where a policy that looks at the image takes its scores from.
-        scores: those scores.
-        errors: what a calibration counts.
+        whole: words for what a per-image policy takes its scores from.
+        scores: words for these scores.
+        errors: words for the errors that a calibration counts.
     """
 
     name: str

@@ -23,13 +23,13 @@ _RANGE = (0.05, 20.0)
 
 @dataclass(frozen=True)
 class Temperature:
-    """What one temperature makes of a network's softmax.
+    """The best temperature of a network's softmax, and its effect.
 
     Attributes:
         value: T > 0 of softmax(l / T) with the least negative log-likelihood (NLL).
         nll_before, nll_after: mean NLL of the true class, in nats, at T = 1 and at ``value``.
         ece_before, ece_after: expected calibration error in [0, 1], 15 bins of equal width.
-        pixels: in the sample.
+        pixels: number of pixels in the sample.
         bins_before, bins_after: (15, 3) of the reliability diagram: share of the sample, mean confidence, accuracy.
     """
 
@@ -49,7 +49,7 @@ class Temperature:
 
     @classmethod
     def from_json(cls, data: Json) -> Temperature:
-        """Back from :meth:`to_json`; raises KeyError, TypeError or ValueError where it is damaged."""
+        """Back from :meth:`to_json`; raises KeyError, TypeError or ValueError if it is damaged."""
         names = ("value", "nll_before", "nll_after", "ece_before", "ece_after")
         numbers = {name: float(data[name]) for name in names}
         if not numbers["value"] > 0.0 or not all(map(math.isfinite, numbers.values())):
@@ -59,12 +59,12 @@ class Temperature:
 
 
 class LogitSample:
-    """Logits of random labelled pixels, at most ``per_image`` of each image, the same number whatever the image.
+    """Logits of random labelled pixels, at most ``per_image`` of each image, the same limit for every image.
 
     Args:
-        per_image: pixels per image; halved, also of images added before, whenever there would be more than ``most``.
-        most: pixels in all; bounds the memory to 4 q bytes for each.
-        seed: of the choice; the number of the image is part of it, so the sample does not depend on what came before.
+        per_image: pixels per image; halved, also for images added before, whenever there would be more than ``most``.
+        most: pixels in total; bounds the memory to 4 q bytes for each.
+        seed: seed of the choice, combined with the number of the image: earlier images do not change the choice.
     """
 
     def __init__(self, per_image: int = 2000, seed: int = 0, most: int = 400_000) -> None:
@@ -77,7 +77,7 @@ class LogitSample:
 
         Args:
             maps: logits, or log-probabilities; both give the same softmax.
-            truth: (H, W) uint8 class ids; what is no class does not count.
+            truth: (H, W) uint8 class ids; values that are not a class do not count.
 
         Raises:
             LogitsError: the logits cannot be used.
@@ -159,7 +159,7 @@ def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins
 
 
 def error_of_bins(count: np.ndarray, mean: np.ndarray, accuracy: np.ndarray) -> float:
-    """The expected calibration error of bins as :func:`reliability` gives them (Guo et al., equation 3); 0 if empty."""
+    """The expected calibration error of the bins of :func:`reliability` (Guo et al., equation 3); 0 if empty."""
     return float((count * np.abs(mean - accuracy)).sum() / max(count.sum(), 1))
 
 

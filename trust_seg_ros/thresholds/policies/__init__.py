@@ -1,7 +1,7 @@
 """Threshold policies: each turns the scores of an image, or calibration curves, into one number.
 
-One class in one file, and one row in ``registry.py``: the node's parameters, options, documentation and the words of
-reports come from both.
+A policy is one class in one file, and one row in ``registry.py``; the node's parameters, options, documentation and the
+words of reports come from both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a threshold policy is, and how it declares its parameters.
+"""Base classes of threshold policies, and the declaration of their parameters.
 
-A policy gives one number from the scores of an image or from calibration curves; what has a score at or above it is
-flagged, so a lower number is stricter.
+A policy gives one number from the scores of an image or from calibration curves; scores at or above it are flagged, so
+a lower number is stricter.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from trust_seg_ros.thresholds.targets import Target
 
 _LEAST = 1e-4
-"""Ranges of ROS parameters include their ends; where a range excludes one, the parameter stays this far from it."""
+"""Ranges of ROS parameters include their ends; if a range excludes an end, the parameter stays this far from it."""
 
 
 class PolicyError(TrustSegError, ValueError):
-    """A policy, or a parameter of one, that cannot be used."""
+    """A policy, or a parameter of one, cannot be used."""
 
 
 class CurvesNeededError(PolicyError):
-    """A calibrated policy without the curves that it reads its threshold from."""
+    """A calibrated policy lacks the curves that it reads its threshold from."""
 
 
 class Curve(Protocol):
-    """A calibration curve: from what is asked of it to a threshold."""
+    """A calibration curve: gives the threshold for a promised recall or risk."""
 
     def threshold(self, wanted: float, /) -> float:
-        """The largest threshold that gives what is asked."""
+        """The largest threshold that keeps the promise."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What calibration knows of one score.
+    """Calibration curves of one score.
 
     Attributes:
         recall: share of misclassified pixels found against the threshold.
         risk: mean share missed against the threshold.
-        class_recall: the recall curve of each predicted class; None, or absent at the end, where there is none.
+        class_recall: the recall curve of each predicted class; None, or left out at the end, if there is none.
     """
 
     recall: RecallCurve | None = None
@@ -55,7 +55,7 @@ class Curves:
     class_recall: Sequence[RecallCurve | None] = ()
 
     def get(self, name: str) -> Curve | None:
-        """The curve that :attr:`Policy.needs` names; None where there is none."""
+        """The curve that :attr:`Policy.needs` names; None if there is none."""
         return self.recall if name == "recall" else self.risk if name == "risk" else None
 
 
@@ -66,11 +66,11 @@ class Declared:
     Attributes:
         default: a number, or False for a switch.
         text: a sentence, in which {whole}, {scores} and {errors} stand for words of the target; or target -> sentence,
-            where other targets do not have the parameter.
+            if other targets do not have the parameter.
         low, high: smallest and largest value, both included unless open.
-        open_low, open_high: an end does not belong to the range.
+        open_low, open_high: whether this end does not belong to the range.
         expected: the range in words, for errors; "" = in mathematical notation.
-        defaults: target -> default of the node's parameter, where it is another.
+        defaults: target -> default of the node's parameter, if it differs.
     """
 
     default: float
@@ -88,7 +88,7 @@ class Declared:
         return isinstance(self.default, bool)
 
     def check(self, name: str, value: object) -> None:
-        """Refuse a number out of range, or what is no number.
+        """Refuse a number out of range, or anything that is not a number.
 
         Raises:
             PolicyError: the text names the value and what was expected.
@@ -100,7 +100,7 @@ class Declared:
         check_number(name, value, self.low, self.high, expected, open_low=self.open_low, open_high=self.open_high)
 
     def text_for(self, target: Target) -> str:
-        """What it does for a target; "" where the target does not have it."""
+        """The text for a target; "" if the target does not have the parameter."""
         text = self.text if isinstance(self.text, str) else self.text.get(target.name, "")
         return text.format(whole=target.whole, scores=target.scores, errors=target.errors)
 
@@ -145,12 +145,12 @@ class Policy(ABC):
 
     Attributes:
         name: as users write it.
-        about: for the documentation.
+        about: texts for the documentation.
         needs: the calibration curve that it reads, "recall" or "risk"; "" = none.
-        judged: values of the first field that ``trust-seg trust`` judges where no policy is named; () = its default.
+        judged: values of the first field that ``trust-seg trust`` judges if no policy is named; () = its default.
 
     Raises:
-        PolicyError: a value out of its range.
+        PolicyError: a value is out of its range.
     """
 
     name: ClassVar[str]
@@ -164,12 +164,12 @@ class Policy(ABC):
 
     @classmethod
     def declared(cls) -> dict[str, Declared]:
-        """Field -> what is declared of it."""
+        """Field -> its declaration."""
         return {f.name: f.metadata["declared"] for f in fields(cls)}
 
     @property
     def class_recall(self) -> float | None:
-        """Share of its errors that each predicted class is to find by itself; None = one threshold for all classes."""
+        """Share of errors to be found in each predicted class separately; None = one threshold for all classes."""
         return None
 
     def describe(self) -> str:
@@ -180,14 +180,14 @@ class Policy(ABC):
 
 @dataclass(frozen=True)
 class PerImage(Policy):
-    """A policy that looks at the image."""
+    """A policy that computes its threshold from the image."""
 
     @abstractmethod
     def of_image(self, scores: np.ndarray, threads: int | None) -> float:
         """The threshold for the scores of one image.
 
         Args:
-            scores: (H, W) float32, or (n,) float64 of segments. Values that are not finite must be left out.
+            scores: (H, W) float32, or (n,) float64 of segments. The policy must leave out values that are not finite.
             threads: how many threads may work; None for one per core, at most 8.
 
         Returns:
@@ -202,10 +202,10 @@ class Calibrated(Policy):
     @property
     @abstractmethod
     def promise(self) -> float:
-        """What is asked of the curve: a recall, or a largest risk."""
+        """The recall, or the largest risk, that the threshold must keep."""
 
     def of_curve(self, curve: Curve) -> float:
-        """The threshold; -inf where no threshold of the curve is strict enough."""
+        """The threshold; -inf if no threshold of the curve is strict enough."""
         return float(curve.threshold(self.promise))
 
 
@@ -219,7 +219,7 @@ def check_number(
     open_low: bool = False,
     open_high: bool = False,
 ) -> None:
-    """Refuse what is no number from ``low`` to ``high``, each end included unless open.
+    """Refuse anything but a number from ``low`` to ``high``, each end included unless open.
 
     Raises:
         PolicyError: the text names the value and what was expected.

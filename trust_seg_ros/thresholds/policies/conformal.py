@@ -11,21 +11,21 @@ from trust_seg_ros.thresholds.policies.base import About, Calibrated, parameter
 class Conformal(Calibrated):
     """The constant with a guarantee: the expected share of misclassified pixels missed is at most alpha.
 
-    By conformal risk control (Angelopoulos et al. 2022); holds for images that are exchangeable with those of the
-    calibration data, not under domain shift.
+    By conformal risk control (Angelopoulos et al. 2022); holds for images that are exchangeable with the calibration
+    images, not under domain shift.
 
     Attributes:
         alpha: in (0, 1).
 
     Raises:
-        PolicyError: it is not.
+        PolicyError: alpha is out of range.
     """
 
     name = "conformal"
     about = About(
         threshold="the constant whose expected share of missed errors is at most alpha, for new images",
         choose="a guarantee is needed",
-        beware="holds for images like those of the calibration; needs enough of them (at least 19 for alpha = 0.05); "
+        beware="holds for images like the calibration images; needs enough of them (at least 19 for alpha = 0.05); "
         "void under shift",
     )
     needs = "risk"
@@ -33,7 +33,7 @@ class Conformal(Calibrated):
 
     alpha: float = parameter(
         0.05,
-        "expected share of an image's {errors} that is missed; the smaller, the more calibration images it takes.",
+        "expected share of an image's {errors} that is missed; a smaller alpha needs more calibration images.",
         0.0,
         1.0,
         open_low=True,

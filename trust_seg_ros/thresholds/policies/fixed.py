@@ -15,7 +15,7 @@ class Fixed(Policy):
         value: in the unit of the score; infinite: nothing or everything is flagged.
 
     Raises:
-        PolicyError: it is NaN.
+        PolicyError: the value is NaN.
     """
 
     name = "fixed"

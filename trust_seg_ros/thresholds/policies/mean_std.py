@@ -19,7 +19,7 @@ class MeanStd(PerImage):
         k: in [0, 100].
 
     Raises:
-        PolicyError: it is not.
+        PolicyError: k is out of range.
     """
 
     name = "mean_std"

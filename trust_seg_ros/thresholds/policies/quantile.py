@@ -19,12 +19,12 @@ class Quantile(PerImage):
         quantile: in (0, 1].
 
     Raises:
-        PolicyError: it is not.
+        PolicyError: the quantile is out of range.
     """
 
     name = "quantile"
     about = About(
-        threshold="what the share 1 − quantile of *this image* lies above",
+        threshold="the value that the share 1 − quantile of *this image* lies above",
         choose="a fixed budget: people or planners can look at 5 % of the pixels",
         beware="flags 5 % of a perfect image, and only 5 % of a hopeless one",
     )
@@ -32,7 +32,7 @@ class Quantile(PerImage):
 
     quantile: float = parameter(
         0.95,
-        "what lies above is flagged, at most the share 1 - quantile of the {whole}.",
+        "scores above this quantile are flagged, at most the share 1 - quantile of the {whole}.",
         0.0,
         1.0,
         open_low=True,

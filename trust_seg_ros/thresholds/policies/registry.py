@@ -16,13 +16,13 @@ from trust_seg_ros.thresholds.targets import TARGETS
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """A policy and what it serves.
+    """A policy and the targets it serves.
 
     Attributes:
         policy: its class; the class names the calibration that it needs.
-        targets: keys of ``TARGETS``. Calibration curves of a pixel score tell which misclassified pixels it finds,
+        targets: keys of ``TARGETS``. Calibration curves of a pixel score say which misclassified pixels it finds,
             nothing about unknown objects, so no calibrated policy serves "ood". An image has a handful of OoD segments:
-            too few for a policy that looks at the image, so none serves "ood_meta".
+            too few for a per-image policy, so none serves "ood_meta".
     """
 
     policy: type[Policy]
@@ -41,7 +41,7 @@ POLICY_ROWS: tuple[PolicyRow, ...] = (
 POLICIES: dict[str, type[Policy]] = {row.policy.name: row.policy for row in POLICY_ROWS}
 """Name -> policy."""
 CALIBRATED = tuple(name for name, policy in POLICIES.items() if policy.needs)
-"""Names of those that need calibration curves."""
+"""Names of the policies that need calibration curves."""
 UNCALIBRATED = tuple(name for name in POLICIES if name not in CALIBRATED)
 """Names of the others."""
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {

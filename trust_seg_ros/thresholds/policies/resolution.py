@@ -28,20 +28,20 @@ def resolve(
     """The threshold that a policy gives for one image. Scores at or above it are flagged.
 
     Per-image policies leave out values that are not finite (+inf marks faulty pixels, which are flagged whatever the
-    threshold; NaN is never flagged) and, with ``classes``, pixels without a class, whose softmax scores are maximal
-    without meaning anything. An image without contrast gets the next number above its value: nothing is flagged.
+    threshold; NaN is never flagged) and, with ``classes``, pixels without a class, whose maximal softmax scores are
+    meaningless. An image without contrast gets the next number above its value: nothing is flagged.
 
     Args:
         policy: one of the registry's.
-        score: (H, W) float32 score map, or (n,) float64 probabilities of segments; None will do for a policy that is
+        score: (H, W) float32 score map, or (n,) float64 probabilities of segments; may be None for a policy that is
             not per image.
-        curves: of that score, for a calibrated policy.
+        curves: curves of that score, for a calibrated policy.
         classes: like ``score``, uint8 predicted classes; ``UNLABELLED`` = none.
         threads: how many threads work on a map; None for one per core, at most 8.
 
     Returns:
-        In the unit of the score; +inf where a per-image policy finds no finite score, an image without segments for
-        example; -inf where no threshold of a calibration curve is strict enough: everything is flagged. Never NaN.
+        In the unit of the score; +inf if a per-image policy finds no finite score, for example in an image without
+        segments; -inf if no threshold of a calibration curve is strict enough: everything is flagged. Never NaN.
 
     Raises:
         CurvesNeededError: a calibrated policy without its curve.

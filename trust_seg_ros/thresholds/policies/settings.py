@@ -1,4 +1,4 @@
-"""What a user sets for one threshold: the policy, and the parameters of all policies."""
+"""The user's settings of one threshold: the policy, and the parameters of all policies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Choice:
 
     @property
     def by_class(self) -> bool:
-        """Whether each predicted class has a threshold of its own."""
+        """Whether each predicted class has its own threshold."""
         return self.chosen.class_recall is not None
 
     def describe(self) -> str:
@@ -57,7 +57,7 @@ class _Choice:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str], error: type[Exception] = PolicyError) -> None:
-    """Refuse a value that is none of the choices; the text lists them and names the nearest."""
+    """Refuse a value that is not among the choices; the text lists them and names the nearest."""
     known = tuple(choices)
     if value not in known:
         raise error(f"{name} = {value!r}: expected one of {', '.join(known)}{did_you_mean(value, known)}")
@@ -80,7 +80,7 @@ else:
         for policy in POLICIES.values()
         for name, declared in policy.declared().items()
     ]
-    # two policies with a parameter of one name are refused here: "Field name duplicated"
+    # two policies with a parameter of the same name are refused here: "Field name duplicated"
     PolicySettings = make_dataclass(
         "PolicySettings",
         [
@@ -101,11 +101,11 @@ else:
     Attributes:
         policy: a key of ``POLICIES``.
         value, quantile, k, recall, per_class, alpha: fields of the policies, as their classes describe them.
-            ``quantile`` is also what on_shift = conservative uses.
-        smoothing_s: time constant in seconds of what is computed from the image, 0 = none. Constants are not smoothed:
-            a new one acts at once.
-        on_shift: "warn", or "conservative": while the data no longer resembles the calibration data, the threshold is
-            the stricter of the constant and the image's quantile. Policies that follow the image stay as they are.
+            on_shift = conservative uses ``quantile``, too.
+        smoothing_s: time constant in seconds for thresholds computed from the image, 0 = no smoothing. Constants are
+            not smoothed: a new one acts at once.
+        on_shift: "warn", or "conservative": while the data no longer resemble the calibration data, the threshold is
+            the stricter of the constant and the image's quantile. Per-image policies do not change.
 
     Raises:
         PolicyError: a value is outside its range; the text names it and what was expected.

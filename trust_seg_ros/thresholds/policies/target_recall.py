@@ -30,7 +30,7 @@ class TargetRecall(Calibrated):
     recall: float = parameter(0.95, "share of the {errors} of the calibration data to find.", 0.0, 1.0, open_low=True)
     per_class: bool = parameter(
         False,
-        {"pixel": "each predicted class has its own threshold, where calibration saw enough of its errors."},
+        {"pixel": "each predicted class gets its own threshold, if the calibration data hold enough of its errors."},
     )
 
     @property
@@ -40,7 +40,7 @@ class TargetRecall(Calibrated):
 
     @property
     def class_recall(self) -> float | None:
-        """The same recall for each class, where that is chosen."""
+        """The same recall for each class, if ``per_class`` is set."""
         return self.recall if self.per_class else None
 
     def describe(self) -> str:
