@@ -53,7 +53,7 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     assert remarks(judging, thresholds) == ()
     other = replace(thresholds, ood_score="margin")
     assert judging(Frame(image), other).ood.p_ood is None
-    assert "judges segments of entropy, those in force are of margin" in remarks(judging, other)[0]
+    assert "judges segments of entropy, the current ones are of margin" in remarks(judging, other)[0]
 
 
 PHOTOGRAPHS = DATA / "roadanomaly_open" / "images"

@@ -115,10 +115,10 @@ def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
     kept = replace(kept, ood_score=pipeline.ood_model.score)
     assert remarks(pipeline, kept) == ()
     for settings, words in (
-        (kept.with_policy("ood", value=at / 2), "calibrated were those at"),
-        (kept.with_policy("ood", policy="otsu"), "OoD segments at otsu, calibrated were those at"),
-        (replace(kept, ood_min_size=51), "OoD segments of 51 pixels and more, calibrated were those of 50"),
-        (replace(kept, ood_score="margin"), "OoD segments are of margin, calibrated were those of"),
+        (kept.with_policy("ood", value=at / 2), "the calibration was made at"),
+        (kept.with_policy("ood", policy="otsu"), "OoD segments at otsu, the calibration was made at"),
+        (replace(kept, ood_min_size=51), "OoD segments of 51 pixels and more, the calibration was made for 50"),
+        (replace(kept, ood_score="margin"), "OoD segments are of margin, the calibration was made for"),
     ):
         assert words in remarks(pipeline, settings)[-1]
     assert remarks(pipeline, kept, [(360, 480)]) == ()

@@ -43,27 +43,27 @@ if TYPE_CHECKING:
 
 
 class ScoreUnavailableError(TrustSegError):
-    """A threshold acts on a score that the network cannot give."""
+    """A threshold is set on a score that the network cannot give."""
 
 
 @dataclass(frozen=True)
 class PipelineSettings(NetworkSettings):
-    """What is chosen once, before the first frame: the network, and what is made of its answer.
+    """Settings chosen once, before the first frame: the network, and what is computed from its answer.
 
     Attributes:
         meta_model: "auto" (the shipped one for the embedded network, none for others), "none",
             or a JSON file written by ``trust-seg fit``; ``~`` is the home directory.
         ood_meta_model: the same for OoD segments: "auto", "none", or a file of ``trust-seg benchmark --save-meta``.
-        gradient: norm, variant and scale of the gradient scores; as logarithms, which thresholds and means over
-            segments want.
+        gradient: norm, variant and scale of the gradient scores; logarithms by default, which suit thresholds and means
+            over segments.
         calibration: file of ``trust-seg calibrate`` for this network; "" = none, and no standardized_max_logit then.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
         segment_scores: pixel scores (of ``segments.scores.SEGMENT_SCORES``) whose means over segments and their parts
-            become metrics, too: columns ``energy``, ``energy_in``, …; those that a meta model needs are found by
-            themselves.
-        threads: CPU threads of the network, for the whole process; 0 = as many as there were before a pipeline set
-            them: torch's choice, one per core, or what the program has set by ``torch.set_num_threads``.
+            become metrics, too: columns ``energy``, ``energy_in``, …; scores that a meta model needs are added
+            automatically.
+        threads: CPU threads of the network, for the whole process; 0 = the number before a pipeline changed it:
+            torch's choice, one per core, or the program's own call of ``torch.set_num_threads``.
     """
 
     meta_model: str = "auto"
@@ -98,19 +98,19 @@ class TrustPipeline:
         """Put a loaded network and its meta models together.
 
         Args:
-            network: what segments.
-            meta: what judges the segments; None = nothing does.
+            network: the segmentation network.
+            meta: the meta model that judges segments; None = segments are not judged.
             features: name of the least set of segment metrics, as in :class:`PipelineSettings`.
-            ood_model: what judges OoD segments of its score; None = nothing does.
+            ood_model: the meta model that judges OoD segments of its score; None = they are not judged.
             gradient: as in :class:`PipelineSettings`.
-            calibration: what labelled data said of the network's scores.
+            calibration: calibration of the network's scores on labelled data.
             segment_scores: as in :class:`PipelineSettings`.
 
         Raises:
             MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
                 needs metrics that no feature set has.
             CalibrationError: the calibration is of another network, other classes or other gradient scores.
-            FeatureError: there is no set ``features``, or no score for segments of one of the names.
+            FeatureError: there is no set ``features``, or one of ``segment_scores`` is not a score for segments.
         """
         self.network, self.meta = network, meta
         names, q = meta.features if meta else (), len(network.labels)
@@ -134,13 +134,13 @@ class TrustPipeline:
 
     @classmethod
     def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
-        """Load what the settings name; may take seconds.
+        """Load the network and files that the settings name; may take seconds.
 
         Raises:
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
         """
         s = settings or PipelineSettings()
-        segments.feature_set(s.features)  # a mistake is said before the network is loaded
+        segments.feature_set(s.features)  # report a mistake before the network is loaded
         checked_scores(s.segment_scores)
         set_threads(s.threads)
         network = s.load()
@@ -160,10 +160,11 @@ class TrustPipeline:
         return self.network.labels
 
     def unavailable(self, name: str, perturbation: PerturbationSettings | None = None) -> str | None:
-        """Why the network cannot give a score (one of ``PIXEL_SCORES``); None when it can.
+        """Why the network cannot give a score (one of ``PIXEL_SCORES``); None if it can.
 
-        Only an answer tells. That of the warm-up is remembered; without one, a small made-up image is shown to it. A
-        perturbation score, with the dropout of ``perturbation``, is tried on a small image when first asked about.
+        This needs an answer of the network: the warm-up's is remembered; before a warm-up, the network is run on a
+        small made-up image. A perturbation score, with the dropout of ``perturbation``, is tried on a small image when
+        it is first asked about.
 
         Raises:
             SettingError: no such score.
@@ -177,11 +178,11 @@ class TrustPipeline:
     def check(self, thresholds: ThresholdSettings) -> None:
         """Refuse thresholds on a score that the network cannot give, and policies that lack their calibration.
 
-        Changes nothing, and may be called from another thread than the frames are.
+        Changes nothing, and may be called from a thread other than the one that handles frames.
 
         Raises:
             ScoreUnavailableError: the text names the score and what the network lacks.
-            PolicyRefusedError: no calibration of the score, or too few images for the guarantee that is wished.
+            PolicyRefusedError: no calibration of the score, or too few images for the chosen guarantee.
         """
         needed = [("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)]
         for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
@@ -193,11 +194,11 @@ class TrustPipeline:
         self._thresholds.check(thresholds)
 
     def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
-        """Name -> threshold, of those that do not depend on the image; for any thread, like :meth:`check`."""
+        """Name -> threshold, for thresholds that do not depend on the image; for any thread, like :meth:`check`."""
         return self._thresholds.constants(thresholds)
 
     def unwatched(self, score: str) -> str:
-        """Why the shift monitor does not watch a pixel score; "" where it does.
+        """Why the shift monitor does not watch a pixel score; "" if it does.
 
         Raises:
             SettingError: no such score.
@@ -211,7 +212,7 @@ class TrustPipeline:
 
     @property
     def ood_fitted_at(self) -> float | None:
-        """Threshold that the OoD meta model was fitted at, in the unit of its score here; None without a model."""
+        """Threshold at which the OoD meta model was fitted, in the unit of its score here; None without a model."""
         return None if self.ood_model is None else fitted_threshold(self.ood_model, self.gradient)
 
     def warm_up(self, size: tuple[int, int]) -> None:
@@ -239,21 +240,21 @@ class TrustPipeline:
         self._image_size = None
 
     def state(self) -> ThresholdState:
-        """What is remembered of earlier frames, for :meth:`load_state`."""
+        """State remembered from earlier frames, for :meth:`load_state`."""
         return self._thresholds.state()
 
     def load_state(self, thresholds: ThresholdSettings, state: ThresholdState) -> None:
-        """Go on from the state of a pipeline of the same settings: of another camera, or of an earlier run."""
+        """Continue from the state of a pipeline with the same settings: of another camera, or of an earlier run."""
         self._thresholds.load_state(thresholds, state)
 
     def __call__(
         self, frame: Frame, thresholds: ThresholdSettings | None = None, wanted: Wanted | None = None
     ) -> TrustFrame:
-        """Everything ``wanted`` about one frame, judged by ``thresholds``: constants, or policies.
+        """Process one frame: everything ``wanted``, judged by ``thresholds`` (constants or policies).
 
         Raises:
-            UncertaintyError: the network cannot give a score that a threshold acts on.
-            PolicyRefusedError: a policy without the calibration it needs.
+            UncertaintyError: the network cannot give a score that a threshold is set on.
+            PolicyRefusedError: a policy lacks the calibration it needs.
         """
         settings, wanted = thresholds or ThresholdSettings.constants(), wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
@@ -303,11 +304,11 @@ class TrustPipeline:
         *,
         ground_truth: np.ndarray | None = None,
     ) -> SegmentTable:
-        """The segments of one frame with the metrics that the meta model needs, and those the settings name.
+        """The segments of one frame with the metrics that the meta model needs or the settings name.
 
         Args:
             maps, logit_maps, ground_truth: as in ``segments.segment_table``.
-            scores: of the same answer; None = they are made where a metric needs one.
+            scores: scores of the same answer; None = computed here if a metric needs one.
 
         Raises:
             UncertaintyError: the network cannot give a score that is among the metrics.
@@ -339,7 +340,7 @@ def _load_calibration(path: str) -> Calibration | None:
 
 
 def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:
-    """Names of the scores that a frame takes."""
+    """Names of the scores that a frame needs."""
     names = list(wanted.scores)
     names += [settings.pixel_score] * wanted.pixel_flags + [settings.ood_score] * wanted.ood
     return list(dict.fromkeys(names))

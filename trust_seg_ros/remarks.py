@@ -1,4 +1,4 @@
-"""What to warn of in thresholds, in words: values that no score has, and promises that nothing keeps."""
+"""Warnings about thresholds, in words: values outside the range of a score, and guarantees that do not hold."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from trust_seg_ros.uncertainty.score_names import beyond_range
 def remarks(
     pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None
 ) -> tuple[str, ...]:
-    """One sentence for each thing to warn of; none for thresholds that make sense.
+    """One sentence per warning; none for thresholds that make sense.
 
     Args:
-        pipeline: what they are for.
+        pipeline: the pipeline that uses the thresholds.
         settings: the thresholds.
-        sizes: (H, W) of the images that they are used on; None = that of the newest frame, if there was one.
+        sizes: (H, W) of the images that they are used on; None = the size of the newest frame, if there was one.
     """
     found = []
     for what, name, policy in (
@@ -33,7 +33,7 @@ def remarks(
     model = pipeline.ood_model
     if model is not None and model.score != settings.ood_score:
         found.append(
-            f"no P(OoD): the OoD meta model judges segments of {model.score}, those in force are of "
+            f"no P(OoD): the OoD meta model judges segments of {model.score}, the current ones are of "
             f"{settings.ood_score}"
         )
     elif model is not None:
@@ -50,9 +50,10 @@ def remarks(
 
 
 def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None) -> str:
-    """Why a calibrated threshold on P(OoD) does not keep what it promises; "" where it does, or none is in force.
+    """Why the guarantee of a calibrated threshold on P(OoD) does not hold; "" if it does, or if none is in use.
 
-    It was calibrated on the OoD segments at the threshold that the meta model was fitted at: others are other segments.
+    It was calibrated on OoD segments at the threshold at which the meta model was fitted; another threshold gives
+    other segments.
     """
     model, ood, calibration = pipeline.ood_model, settings.ood, pipeline.calibration
     if not settings.ood_meta.calibrated or calibration is None:
@@ -60,16 +61,16 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequenc
     if model is None:
         return "there is no OoD meta model"
     if model.score != settings.ood_score:
-        return f"OoD segments are of {settings.ood_score}, calibrated were those of {model.score}"
+        return f"OoD segments are of {settings.ood_score}, the calibration was made for {model.score}"
     fitted = fitted_threshold(model, pipeline.gradient)
     if gaps := _size_gaps(pipeline, model, sizes):
         return gaps[0]
     if ood.policy != "fixed" or not math.isclose(ood.value, fitted, rel_tol=1e-6):
         given = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
-        return f"OoD segments at {given}, calibrated were those at {fitted:g}"
+        return f"OoD segments at {given}, the calibration was made at {fitted:g}"
     least = calibration.summary.get("ood", {}).get("min_size", settings.ood_min_size)
     if settings.ood_min_size > least:
-        return f"OoD segments of {settings.ood_min_size} pixels and more, calibrated were those of {least} and more"
+        return f"OoD segments of {settings.ood_min_size} pixels and more, the calibration was made for {least} and more"
     return ""
 
 

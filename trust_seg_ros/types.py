@@ -1,7 +1,7 @@
-"""What travels between the rooms: small frozen dataclasses of tensors on one device.
+"""Data types that the packages exchange: small frozen dataclasses of tensors on one device.
 
-A frame comes in as :class:`Frame`; each room adds one thing and hands on the next type, until a
-:class:`TrustFrame` leaves. Nothing here computes.
+A frame comes in as :class:`Frame`; each step adds one thing and returns the next type, up to the final
+:class:`TrustFrame`. Nothing here computes.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Classifier:
 
 @dataclass(frozen=True)
 class LogitMaps:
-    """What a network answers for one image, at the network's own resolution.
+    """A network's answer for one image, at the network's own resolution.
 
     Attributes:
-        logits: (q, h, w) floating point. Raw logits when ``raw``; otherwise log-probabilities.
-        size: (H, W) of the grid the maps are wanted on; logits are upsampled to it bilinearly
+        logits: (q, h, w) floating point. Raw logits if ``raw``; otherwise log-probabilities.
+        size: (H, W) of the output grid of the maps; logits are upsampled to it bilinearly
             (``align_corners=False``) *before* the softmax.
-        raw: False when the network gives probabilities only; scores that need raw logits refuse then.
+        raw: False if the network gives probabilities only; scores that need raw logits are refused then.
         features: (D, h, w) input of the last convolution, or None.
         classifier: that convolution, or None.
     """
@@ -86,7 +86,7 @@ class UncertaintyMaps:
     faulty_pixels: int = 0
 
     def host(self) -> UncertaintyMaps:
-        """The same maps on the host; these themselves where they lie there."""
+        """The same maps on the host; ``self`` if they are there already."""
         if self.classes.device.type == "cpu":
             return self
         names = ("classes", "entropy", "margin", "variation_ratio")
@@ -119,7 +119,7 @@ class SegmentTable:
         return len(self.class_ids)
 
     def column(self, name: str) -> np.ndarray:
-        """One metric of every segment, (n,) float64; ``KeyError`` names the metrics there are."""
+        """One metric of every segment, (n,) float64; ``KeyError`` lists the known metrics."""
         try:
             return self.metrics[:, self.names.index(name)]
         except ValueError:
@@ -128,12 +128,12 @@ class SegmentTable:
 
 @dataclass(frozen=True)
 class SegmentTrust:
-    """What the meta models say of each segment.
+    """Predictions of the meta models for each segment.
 
     Attributes:
         p_wrong: (n,) float64 in [0, 1], P(false positive), i.e. P(IoU_adj = 0).
         iou: (n,) float64 in [0, 1], predicted IoU_adj.
-        unreliable: (n,) bool, p_wrong at or above the threshold in force.
+        unreliable: (n,) bool, p_wrong at or above the current threshold.
     """
 
     p_wrong: np.ndarray
@@ -149,11 +149,11 @@ class OodSegments:
         ids: (H, W) int32; 0 = none, 1..m in raster order of the first pixel.
         boxes: (m, 4) int32 left, top, right, bottom (exclusive).
         sizes: (m,) int64 pixels.
-        score: (m,) float64 mean score over the segment, in the score's own unit; +inf where it holds faulty pixels and
-            the score is not bounded.
+        score: (m,) float64 mean score over the segment, in the unit of the score; +inf if the segment holds faulty
+            pixels and the score is not bounded.
         kept: (m,) bool, False where the segment was discarded (too small, or a false alarm).
         p_ood: (m,) float64 in [0, 1], P(OoD), i.e. P(some pixel of it is truly out of distribution); NaN where the
-            segment was too small to be judged. None without an OoD meta model of the score in force.
+            segment was too small to be judged. None without an OoD meta model of the current score.
         class_ids: (m,) uint8, class of the highest mean probability over the segment; ``UNLABELLED`` where it was too
             small to be measured. None when nothing was measured.
         p_class: (m,) float64 in [0, 1], that mean probability; NaN where it was too small.
@@ -170,7 +170,7 @@ class OodSegments:
 
     @property
     def false_alarm(self) -> np.ndarray:
-        """(m,) bool, large enough, but discarded by the meta model."""
+        """(m,) bool, segments that are large enough, but were discarded by the meta model."""
         if self.p_ood is None:
             return np.zeros(len(self.kept), bool)
         discarded: np.ndarray = ~self.kept & np.isfinite(self.p_ood)
@@ -178,17 +178,17 @@ class OodSegments:
 
     @property
     def too_small(self) -> np.ndarray:
-        """(m,) bool, discarded for its size."""
+        """(m,) bool, segments that were discarded for their size."""
         small: np.ndarray = ~self.kept & ~self.false_alarm
         return small
 
 
 @dataclass(frozen=True)
 class ShiftTest:
-    """A window against the reference.
+    """Comparison of a window with the reference.
 
     Attributes:
-        difference: of the means, in standard deviations of the reference; positive: the score is higher now.
+        difference: difference of the means, in standard deviations of the reference; positive: the score is higher now.
         statistic: T, about Student's t; its sign is that of the mean normal score.
         p_value: two-sided, in [0, 1].
         effective: number of independent observations the window counted for.
@@ -202,14 +202,14 @@ class ShiftTest:
 
 @dataclass(frozen=True)
 class ShiftState:
-    """What the monitor says of one score.
+    """State of the shift monitor for one score.
 
     Attributes:
-        score: its name.
-        fired: the data no longer resemble those of the calibration; guarantees are void.
+        score: name of the score.
+        fired: the data no longer resemble the calibration data; guarantees are void.
         frames: number of frames in the window.
-        test: the window against the reference; None with too few frames.
-        text: the same for people: the score, its direction and by how much.
+        test: comparison of the window with the reference; None with too few frames.
+        text: the same in words: the score, and in which direction and by how much it shifted.
     """
 
     score: str
@@ -221,20 +221,20 @@ class ShiftState:
 
 @dataclass(frozen=True)
 class TrustFrame:
-    """What leaves the pipeline: a frame, its prediction, and how far to trust it.
+    """Result of the pipeline: a frame, its prediction, and how far to trust it.
 
-    Parts that nobody asked for are None (see ``Wanted``).
+    Parts that were not requested are None (see ``Wanted``).
 
     Attributes:
-        frame: the image this speaks of.
+        frame: the image.
         maps: per-pixel maps at the image's resolution, on the host.
         segments: components and their metrics.
-        trust: what the meta models say of ``segments``.
-        pixel_flags: (H, W) bool, pixel score at or above the pixel threshold in force.
+        trust: predictions of the meta models for ``segments``.
+        pixel_flags: (H, W) bool, pixel score at or above the current pixel threshold.
         ood: out-of-distribution segments.
-        scores: name -> (H, W) float32 on the host, of every score computed for this frame beyond those in ``maps``.
-        thresholds: name -> value of every threshold in force for this frame, without those that follow parts nobody
-            asked for.
+        scores: name -> (H, W) float32 on the host, for every score computed for this frame that ``maps`` lacks.
+        thresholds: name -> value of every threshold used for this frame, except thresholds computed from parts that
+            were not requested.
         shift: whether the drive still resembles the calibration data, by the pixel score; None without calibration.
         timings_ms: name of the step -> milliseconds.
     """
@@ -253,11 +253,11 @@ class TrustFrame:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a caller wants computed; the node derives it from the topics that have subscribers.
+    """The parts to compute; the node derives them from the topics that have subscribers.
 
     Attributes:
         segments, ood, pixel_flags: these parts of the :class:`TrustFrame`.
-        scores: names of scores wanted in ``TrustFrame.scores``, whatever the thresholds act on.
+        scores: names of scores to put into ``TrustFrame.scores``, in addition to the scores that thresholds use.
     """
 
     segments: bool = True
