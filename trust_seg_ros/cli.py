@@ -22,11 +22,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "show corruptions of images, or write a shifted data set",
     ),
     "train": ("trust_seg_ros.commands.train", "train the embedded compact network"),
-    "finetune": ("trust_seg_ros.commands.finetune", "maximise the entropy on what has no class"),
+    "finetune": ("trust_seg_ros.commands.finetune", "teach a network to be unsure of unknown objects"),
     "fit": ("trust_seg_ros.commands.fit", "fit the meta models of a network on a labelled data set"),
     "calibrate": (
         "trust_seg_ros.commands.calibrate",
-        "learn from labelled data which thresholds find how many mistakes",
+        "learn from labelled data how many mistakes each threshold finds",
     ),
     "evaluate": (
         "trust_seg_ros.commands.evaluate",
@@ -34,12 +34,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "benchmark": (
         "trust_seg_ros.commands.benchmark",
-        "judge how well scores and OoD segments find what a network never learned",
+        "judge how well scores and OoD segments find objects a network never learned",
     ),
     "trust": ("trust_seg_ros.commands.trust", "judge which pixels can be trusted, clean and under shift"),
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),
-    "version": ("trust_seg_ros.commands.version", "print versions of this package and of what it stands on"),
+    "version": ("trust_seg_ros.commands.version", "print versions of this package and of its dependencies"),
 }
 """Name -> (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
@@ -48,14 +48,14 @@ _EPILOG = """examples:
   trust-seg demo                              see it work: 20 seconds of the embedded synthetic drive
   trust-seg demo --source drive.mp4           the same with your own video, folder, rosbag2 or /dev/video0
   trust-seg play drive.mp4 --loop             a camera for your own launch files
-  trust-seg replay drive/ --out out --report  a recording judged offline, with one page that tells the whole drive
+  trust-seg replay drive/ --out out --report  a recording judged offline, with a report of the whole drive on one page
   trust-seg params thresholds                 what can be set, with ranges
   trust-seg COMMAND --help                    options and examples of one command
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status: 0 well, 2 a mistake that the one line on stderr explains."""
+    """Run a subcommand; returns the exit status: 0 = success, 2 = an error, explained in one line on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _main(words)
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     parser = _parser(words)
     args = parser.parse_args(words)
-    args.words = tuple(words)  # as they were typed, for reports that name their command
+    args.words = tuple(words)  # as typed, for reports that quote their command line
     if args.command is None:
         parser.print_help()
         return 0
@@ -83,7 +83,7 @@ def _main(words: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of a pipe, e.g. head, has gone
+    except BrokenPipeError:  # the reader of the pipe, e.g. head, has closed it
         sys.stderr.close()
         return 0
 

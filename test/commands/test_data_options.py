@@ -112,7 +112,7 @@ def test_a_split_cannot_be_named_where_there_is_none(flat, swapped):
     args = parsed(*(words[1:] + words[:1] if swapped else words))
     assert args.split == "val"
     with pytest.raises(
-        DatasetError, match=r"flat: no split 'val'; .*it has no splits: leave --split away, or name 'all'"
+        DatasetError, match=r"flat: no split 'val'; .*it has no splits: leave --split out, or use 'all'"
     ):
         open_split(args, args.split, LABELS)
 

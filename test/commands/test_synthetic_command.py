@@ -62,4 +62,4 @@ def test_mistakes(tmp_path, capsys, words, told):
 def test_an_unknown_kind(tmp_path, capsys):
     with pytest.raises(SystemExit):
         write(tmp_path, "--unknowns", "unicorn,cow")
-    assert "unicorn is no kind of unknown object; there are: deer" in capsys.readouterr().err
+    assert "unicorn is not a kind of unknown object; there are: deer" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``trust-seg benchmark``: how well scores find what a network never learned, and what meta classification adds."""
+"""``trust-seg benchmark``: how well scores find objects a network never learned, and what meta classification adds."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ EPILOG = """examples:
 
 meta classification (segments of {score >= threshold}; discarded where P(false alarm) > 0.5)
   by_image       fitted and judged on DATASET, cross-validated over its images: each is judged once
-  leave_one_out  every segment judged by a fit on all others: the published protocol; flatters
+  leave_one_out  every segment judged by a fit on all others: the published protocol, which is too optimistic
   none           pixels and objects only
   FILE           a model that --save-meta wrote, at its own score and threshold
   --fit-on D     fitted on data set D, judged on DATASET
 
-The folder holds report.md, a CSV file per table and the figures; docs/benchmark_ood.md says how to read them.
+The folder gets report.md, a CSV file per table and the figures; docs/benchmark_ood.md explains them.
 """
 
 
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["best"],
         metavar="T",
-        help="of segments: best (best F1 over the pixels of DATASET), fit (of --fit-on), a number for all scores, or "
+        help="for segments: best (best F1 over the pixels of DATASET), fit (of --fit-on), a number for all scores, or "
         "SCORE=T (default: best)",
     )
     scores.add_argument(
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     meta.add_argument(
         "--meta", default="by_image", metavar="HOW", help="by_image, leave_one_out, none or FILE (default: %(default)s)"
     )
-    meta.add_argument("--folds", type=int, default=5, metavar="K", help="of by_image (default: %(default)s)")
+    meta.add_argument("--folds", type=int, default=5, metavar="K", help="folds of by_image (default: %(default)s)")
     meta.add_argument("--fit-on", metavar="DATASET", help="fit on this data set instead")
     meta.add_argument("--features", default="meta_ood", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     meta.add_argument(
@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         default=[1, 1],
         metavar=("PREDICTED", "ACTUAL"),
-        help="smaller components are no segment errors, and are neither fitted on nor judged (default: 1 1)",
+        help="smaller components do not count as segment errors, and are neither fitted on nor judged (default: 1 1)",
     )
     meta.add_argument(
         "--sweep",
@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge; returns the exit status."""
+    """Run the benchmark; returns the exit status."""
     check(args)
     console = command_console(200)
     from trust_seg_ros.datasets.ood_layouts import open_ood_images

@@ -1,4 +1,4 @@
-"""What the options of ``trust-seg benchmark`` mean, and which do not go together."""
+"""Reads and checks the options of ``trust-seg benchmark``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_file(meta: str) -> bool:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     check_out_folder(args.out.expanduser(), AnomalyError)
     if is_file(args.meta) and not args.meta.endswith(".json"):
         raise AnomalyError(f"--meta {args.meta}: expected by_image, leave_one_out, none, or a .json file")
@@ -51,7 +51,7 @@ def check(args: argparse.Namespace) -> None:
 def chosen_look(
     args: argparse.Namespace, network: SegmentationNetwork, model: OodModel | None
 ) -> tuple[Look, list[str]]:
-    """Network and scores; of all scores those that the network can give, and a note of the others."""
+    """Network and scores. With --score all: every score that the network can give, and a note on the others."""
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.ood_judge import check_gradient
@@ -79,7 +79,7 @@ def chosen_look(
 
 
 def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:
-    """How segments are taken and judged; raises AnomalyError for thresholds that cannot be."""
+    """How segments are found and judged; raises AnomalyError for impossible thresholds."""
     from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, OBSTACLE_TRACK, SizeLimits
     from trust_seg_ros.evaluation.anomaly.study import Plan
 
@@ -97,7 +97,7 @@ def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) ->
 
 
 def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) -> dict[str, float | str]:
-    """Score -> number, "best" or "fit"; a later word overrules an earlier one."""
+    """Score -> number, "best" or "fit"; a later word overrides an earlier one."""
     scores = look.scores
     if model is not None:
         from trust_seg_ros.meta.ood_judge import fitted_threshold

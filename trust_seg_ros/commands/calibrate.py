@@ -1,4 +1,4 @@
-"""``trust-seg calibrate``: what labelled data say of a network's scores, as a file for the node."""
+"""``trust-seg calibrate``: learn thresholds for a network's scores from labelled data, as a file for the node."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ EPILOG = """examples:
 The network runs over the images once (twice where standardized_max_logit gets thresholds without --statistics). The
 file holds, for this network: statistics of the largest logit by predicted class, the temperature of the softmax, and
 for every score the whole curves from which the policies {policies} read their thresholds, so that
-recall and alpha stay parameters that can be set while driving. The node loads it as the parameter calibration.
+recall and alpha can still be changed while driving. The node loads the file named by its parameter calibration.
 
 Which images: none that the network was trained on (it is too sure there), none that the meta model was fitted on (for
-the guarantee on segments), and as many different scenes as there are: frames of one drive, seconds apart, are
-hardly more than one image. The guarantee of alpha needs 1/alpha - 1 images. docs/calibrate.md walks through it.
+the guarantee on segments), and as many different scenes as possible: frames of one drive, seconds apart, count for
+little more than one image. The guarantee of alpha needs 1/alpha - 1 images. docs/calibrate.md walks through it.
 """
 
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "trained on",
     )
     add_gradient_arguments(scores)
-    shown = parser.add_argument_group("thresholds shown at the end; the file serves any")
+    shown = parser.add_argument_group("thresholds shown at the end; the file works for any")
     shown.add_argument(
         "--recall",
         type=share,
@@ -78,15 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=alpha,
         nargs="+",
         metavar="A",
-        help="expected shares that may be missed, with a guarantee; one that there are too few images for is an error "
-        f"(default: {words(ALPHAS)}, those that can be had)",
+        help="expected shares that may be missed, with a guarantee; an alpha that needs more images is an error "
+        f"(default: as many of {words(ALPHAS)} as the images allow)",
     )
     segments = parser.add_argument_group("segments")
     segments.add_argument(
         "--meta-model",
         default="auto",
         metavar="FILE",
-        help="of trust-seg fit, for thresholds on P(false positive); auto: the shipped one; none (default: auto)",
+        help="file of trust-seg fit, for thresholds on P(false positive); auto: the shipped one; none (default: auto)",
     )
     segments.add_argument(
         "--ood",
@@ -98,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ood-meta-model",
         default="auto",
         metavar="FILE",
-        help="of trust-seg benchmark --save-meta; auto: the shipped one (default: auto)",
+        help="file of trust-seg benchmark --save-meta; auto: the shipped one (default: auto)",
     )
 
 
@@ -162,7 +162,7 @@ def _passed(
 def _summary(
     args: argparse.Namespace, plan: CalibrationPlan, folders: Sequence[LabelledFolder], unknown: OodImages | None
 ) -> Json:
-    """How the calibration came to be: names and settings, but no places on this machine."""
+    """How the calibration was made: names and settings, but no paths of this machine."""
     from trust_seg_ros.fitting.store_identity import package_version
 
     summary: Json = {

@@ -1,4 +1,4 @@
-"""What the options of ``trust-seg calibrate`` mean, what does not go together, and what to remark in the end."""
+"""Reads and checks the options of ``trust-seg calibrate``; remarks printed at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     from trust_seg_ros.thresholds.calibration import CalibrationError
 
     args.out = args.out.expanduser()
@@ -30,7 +30,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def check_images(alphas: Sequence[float] | None, images: int) -> None:
-    """Refuse an alpha that was asked for and that cannot be had; the default ones just say so in the table."""
+    """Refuse a given alpha that needs more images; for default alphas the table says so instead."""
     from trust_seg_ros.thresholds.curves import TooFewImagesError, images_needed, least_alpha
 
     for alpha in alphas or ():
@@ -62,14 +62,14 @@ def _between(text: str, expected: str, good: Callable[[float], bool]) -> float:
 
 
 def words(values: Sequence[float]) -> str:
-    """Numbers as they are typed."""
+    """Numbers as one types them, separated by spaces."""
     return " ".join(f"{value:g}" for value in values)
 
 
 def chosen_plan(
     args: argparse.Namespace, network: SegmentationNetwork, unknown: OodImages | None
 ) -> tuple[CalibrationPlan, list[str]]:
-    """What is computed of every image, and what cannot be."""
+    """What is computed for every image, and notes on what cannot be."""
     from trust_seg_ros.errors import TrustSegError
     from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
@@ -98,7 +98,7 @@ def chosen_plan(
         if ood_model is None:
             raise CalibrationError(
                 "--ood: expected a meta model of OoD segments to calibrate, there is none for this network; trust-seg "
-                "benchmark --save-meta makes one, name it with --ood-meta-model"
+                "benchmark --save-meta makes one, give it with --ood-meta-model"
             )
         ood_model.check_fits(network.name, network.labels.names, ood_model.score)
     options = {"statistics": statistics, "meta": meta, "ood_model": ood_model, "keep_going": args.keep_going}
@@ -108,7 +108,7 @@ def chosen_plan(
 def _scores(
     wanted: Sequence[str], network: SegmentationNetwork, gradient: GradientSettings
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Scores asked for; of "all" those that the network can give, and why it cannot give the others."""
+    """The requested scores. For "all": every score that the network can give, and why it cannot give the others."""
     from trust_seg_ros.fitting.calibrate_pass import missing_scores
     from trust_seg_ros.thresholds.calibration import CalibrationError
     from trust_seg_ros.uncertainty.score_names import SCORES
@@ -125,7 +125,7 @@ def _scores(
 
 
 def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) -> list[str]:
-    """What somebody who uses the thresholds should know."""
+    """Warnings for whoever uses the thresholds."""
     from trust_seg_ros.uncertainty.score_names import scores_that_need
 
     notes = []
@@ -135,7 +135,7 @@ def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) ->
         both = [split for split in splits if split in on]
         if both and meta.summary.get("data") == found.summary["data"]:
             notes.append(
-                f"the meta model was fitted on {found.summary['data']} {', '.join(both)}, too: it knows these "
+                f"the meta model was fitted on {found.summary['data']} {', '.join(both)}, too: it has seen these "
                 "segments, so the thresholds on P(false positive) promise too much; fit it on other images"
             )
     elif found.scores:

@@ -1,4 +1,4 @@
-"""What ``trust-seg calibrate`` shows in the end: softmax, thresholds, classes."""
+"""Tables that ``trust-seg calibrate`` prints at the end: softmax, thresholds, classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.uncertainty.standardized import LEAST_PIXELS
 
 UNITS = {"p_wrong": ("P(false positive)", "segments"), "p_ood": ("P(OoD)", "objects")}
-"""Probability of segments -> how it is called, and what is counted."""
+"""Probability of segments -> its name, and what is counted."""
 _UNTOUCHED = "no OoD segment touches some of them"
 
 
@@ -30,12 +30,12 @@ def temperature_table(found: Temperature) -> Table:
 
 
 def thresholds_table(calibration: Calibration, recalls: Sequence[float], alphas: Sequence[float]) -> Table:
-    """The threshold that every recall and alpha gives, and what it would flag of the calibration data.
+    """The threshold for every recall and alpha, and what it would flag in the calibration data.
 
     Args:
         calibration: what was learned.
         recalls: in (0, 1], for target_recall.
-        alphas: in (0, 1), for conformal; one that cannot be had says why.
+        alphas: in (0, 1), for conformal; where one is impossible, its row says why.
     """
     table = Table(title="Thresholds: what is at or above is flagged", title_justify="left")
     for name in ("score", "policy", "threshold", "flagged", "found", "note"):
@@ -104,7 +104,7 @@ def _guaranteed(found: ScoreCalibration, alpha: float) -> tuple[str, str, str, s
 
 
 def _effect(found: ScoreCalibration, threshold: float) -> tuple[str, str, str]:
-    """Threshold, share of everything flagged, share of what is wrong that is found."""
+    """Threshold, share of everything that is flagged, share of the mistakes that is found."""
     text = "-inf" if threshold == -math.inf else f"{threshold:.4g}"
     return text, share_above(found.flagged, threshold), share_above(found.recall, threshold)
 

@@ -1,4 +1,4 @@
-"""A bar for collecting: images done, images per second, and when it will be over."""
+"""A progress bar for collecting: images done, images per second, time left."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def collection_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar while images are collected; gives what ``collect`` wants as ``progress``.
+    """A progress bar while images are collected; yields the callback for ``collect``'s ``progress``.
 
     Args:
         console: where it is drawn.
-        text: stands before it.
+        text: label before the bar.
     """
     with bars(console, _Rate()) as bar:
         task = bar.add_task(text, total=None)

@@ -1,4 +1,4 @@
-"""The segment table of fit and evaluate: their options for it, made or gone on with under a bar, or opened as it is."""
+"""The segment table of fit and evaluate: its options; collecting or resuming it under a progress bar; opening it."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: st
     """
     group = parser.add_argument_group("segment table")
     group.add_argument("--table", type=Path, metavar="DIR", help=place)
-    group.add_argument("--fresh", action="store_true", help="remove a table that is there, with all its splits, first")
+    group.add_argument("--fresh", action="store_true", help="first remove an existing table, with all its splits")
     group.add_argument("--workers", type=int, metavar="N", help=workers)
     add_keep_going_argument(group)
 
 
 def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
-    """The table as it is; without --split, the one split of a table that has no other.
+    """The existing table; without --split, its only split.
 
     Raises:
-        StoreError: --fresh, with which there is nothing to open; or as ``SegmentStore.open``.
+        StoreError: --fresh is given, which leaves nothing to open; or as ``SegmentStore.open``.
     """
     from trust_seg_ros.fitting.store import SegmentStore
 
@@ -72,11 +72,12 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     Args:
         args: options of ``trust-seg fit`` or ``evaluate``.
         splits: at least one.
-        table: folder of the table; what holds it is made.
+        table: folder of the table; its parent folders are made.
         console: where the bars are drawn.
 
     Raises:
-        TrustSegError: as ``meta.collect.collect``; a mistake in the metrics or the data set is said before the work.
+        TrustSegError: as ``fitting.collect.collect``; a mistake in the metrics or the data set is found before the
+            work starts.
     """
     from trust_seg_ros.fitting.collect import collect
     from trust_seg_ros.fitting.store_folder import discard
@@ -107,7 +108,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                 )
     except KeyboardInterrupt:
         console.print(
-            f"stopped; what is done is kept in {table}, the same command goes on with the rest", soft_wrap=True
+            f"stopped; finished images are kept in {table}, run the same command again to continue", soft_wrap=True
         )
         raise
     return store

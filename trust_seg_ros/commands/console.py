@@ -1,4 +1,4 @@
-"""Where commands print."""
+"""Consoles that commands print to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 
 def command_console(width: int) -> Console:
-    """A console; ``width`` columns where the output is no terminal, as nobody knows the width of a file."""
+    """A console; ``width`` columns if the output is not a terminal, because a file has no width."""
     console = Console()
     if not console.is_terminal:
         console.width = width
@@ -14,5 +14,5 @@ def command_console(width: int) -> Console:
 
 
 def say(console: Console, text: str) -> None:
-    """A line as it is: no colours for numbers, and no line breaks in paths."""
+    """Print a line unchanged: no colours for numbers, no line breaks in paths."""
     console.print(text, highlight=False, soft_wrap=True)

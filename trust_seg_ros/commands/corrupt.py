@@ -24,8 +24,8 @@ EPILOG = """examples:
   trust-seg corrupt data/camvid --split test --corrupt fog:4 --out data/camvid_fog4
 
 With --out SHEET.png, one image with every corruption at every severity. With --corrupt and --out FOLDER, the whole
-split as images/ and labels/ (PNG; class ids, 255 = none), for programs that cannot corrupt images as they read them;
-the commands of trust-seg that have --corrupt can.
+split as images/ and labels/ (PNG; class ids, 255 = none), for other programs. The commands of trust-seg that have
+--corrupt do not need this: they corrupt images as they read them.
 """
 
 _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="picture or folder to write")
     parser.add_argument("--split", default="test", help="part of the data set (default: %(default)s)")
     parser.add_argument("--labels", default="camvid11", help="label set of its label files (default: %(default)s)")
-    parser.add_argument("--image", metavar="NAME", help="image of the sheet (default: the one in the middle)")
+    parser.add_argument("--image", metavar="NAME", help="image for the sheet (default: the one in the middle)")
     parser.add_argument(
         "--tile", type=int, default=240, metavar="PX", help="width of a picture on the sheet (default: %(default)s)"
     )
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         _write_set(args, wished[0])
     else:
         raise TrustSegError(
-            f"--out {args.out} is no picture ({', '.join(_SHEETS)}); name one for a sheet, or say which corruption "
-            "the data set in that folder shall have, for example --corrupt fog:3"
+            f"--out {args.out} is not a picture ({', '.join(_SHEETS)}); give one for a sheet, or choose the corruption "
+            "of the data set in that folder, for example --corrupt fog:3"
         )
     return 0
 
@@ -74,7 +74,7 @@ def _write_sheet(args: argparse.Namespace, kinds: list[str]) -> None:
 
 
 def _chosen(args: argparse.Namespace) -> tuple[np.ndarray, str]:
-    """The image of the sheet and its name."""
+    """The image for the sheet, and its name."""
     from trust_seg_ros.datasets.folders import read_image
 
     if args.dataset.is_file():
@@ -86,7 +86,7 @@ def _chosen(args: argparse.Namespace) -> tuple[np.ndarray, str]:
         found = [sample for sample in samples if sample.name == args.image]
         if not found:
             raise TrustSegError(
-                f"--image {args.image}: no such image among the {len(samples)}; they are called like {samples[0].name}"
+                f"--image {args.image}: no such image among the {len(samples)}; names look like {samples[0].name}"
             )
         sample = found[0]
     return read_image(sample.image), sample.name
@@ -121,13 +121,13 @@ def _folder(args: argparse.Namespace) -> LabelledFolder:
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:
-    """(H, W, 3) RGB or (H, W) to a file that is whole or not there."""
+    """Write (H, W, 3) RGB or (H, W) to a file, atomically."""
     import cv2
 
     values = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     done, data = cv2.imencode(path.suffix, values)
     if not done:
-        raise TrustSegError(f"{path}: a picture of this kind cannot be written; use .png")
+        raise TrustSegError(f"{path}: pictures of this type cannot be written; use .png")
     part = path.with_name(path.name + ".part")
 
     def put(place: Path) -> None:

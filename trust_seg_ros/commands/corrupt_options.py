@@ -31,26 +31,30 @@ def add_corruption_arguments(parser: argparse.ArgumentParser, *, several: bool =
         type=_corruption,
         metavar="KIND[:SEVERITY]",
         action="append" if several else "store",
-        help=f"corrupt the images as they are read: {', '.join(CORRUPTIONS)}; severity 1 to 5, {DEFAULT_SEVERITY} if "
-        f"not named (docs/corruptions.md){more}",
+        help=f"corrupt the images as they are read: {', '.join(CORRUPTIONS)}; severity 1 to 5, default "
+        f"{DEFAULT_SEVERITY} (docs/corruptions.md){more}",
     )
     group.add_argument(
-        "--corrupt-seed", type=_seed, default=0, metavar="N", help="another noise, another rain (default: %(default)s)"
+        "--corrupt-seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="seed of the noise, rain and so on (default: %(default)s)",
     )
 
 
 def wished_corruptions(args: argparse.Namespace) -> tuple[Corruption, ...]:
-    """What the options name, in their order; () for clean images."""
+    """The corruptions given as options, in order; () for clean images."""
     wished = args.corrupt or []
     wished = wished if isinstance(wished, list) else [wished]
     return tuple(Corruption(one.kind, one.severity, args.corrupt_seed) for one in wished)
 
 
 def corrupted_images(args: argparse.Namespace, folder: LabelledFolder) -> LabelledFolder:
-    """``folder`` as the options want it: itself, or with its images corrupted.
+    """``folder`` itself, or with its images corrupted if the options say so.
 
     Raises:
-        CorruptionError: several corruptions are named; :func:`wished_corruptions` lists them.
+        CorruptionError: several corruptions are given; :func:`wished_corruptions` lists them.
     """
     from trust_seg_ros.datasets.corruptions.folder import corrupted
 

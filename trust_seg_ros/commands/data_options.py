@@ -1,4 +1,4 @@
-"""Options of every subcommand that runs a network, over labelled images or others."""
+"""Options of every subcommand that runs a network, on labelled or other images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.datasets.errors import DatasetError
 
-if TYPE_CHECKING:  # what they need would make every --help wait for torch
+if TYPE_CHECKING:  # importing these would make every --help wait for torch
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.segmentation.labels import LabelSet
     from trust_seg_ros.segmentation.settings import NetworkSettings
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 WHOLE = "all"
-"""What the one split is called of a data set that has none."""
+"""Name of the only split of a data set that has none."""
 _MAX_SIDE = 1 << 14
 
 
@@ -32,13 +32,13 @@ def add_data_arguments(
 ) -> None:
     """DATASET, --split and --ignore, and the options of :func:`add_network_arguments`.
 
-    ``args.split`` is ``WHOLE`` where none was named and DATASET has none.
+    ``args.split`` is ``WHOLE`` if no split was given and DATASET has none.
 
     Args:
         parser: of the subcommand.
         epilog: examples below the options.
         split: default of --split.
-        purpose: what is done with the split, for its help.
+        purpose: what the split is used for, for the help text.
         several: --split may be given several times; ``args.split`` is a list then.
         optional: DATASET may be left out; ``args.dataset`` is None then.
     """
@@ -72,14 +72,14 @@ def add_ignore_argument(group: argparse._ActionsContainer) -> None:
         type=_label_value,
         nargs="*",
         metavar="VALUE",
-        help="values in label files without a class (default: the label set's); 255 never has one",
+        help="values in label files that stand for no class (default: the label set's); 255 always does",
     )
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which network, and how it is run: what :func:`network_settings` reads."""
+    """Options for the network and how it is run; :func:`network_settings` reads them."""
     group = parser.add_argument_group("network")
-    group.add_argument("--model", default="embedded", help="network, as the node's parameter (default: %(default)s)")
+    group.add_argument("--model", default="embedded", help="network, as in the node's parameter (default: %(default)s)")
     group.add_argument("--labels", default="", help="label set: a name or a YAML file (default: the network's own)")
     group.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N (default: a GPU if there is one)"
@@ -91,7 +91,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size",
         type=_input_size,
         metavar="WIDTHxHEIGHT",
-        help="columns x rows that images are stretched to for the network, e.g. 1024x512; 0x0: nothing is stretched "
+        help="columns x rows that images are stretched to for the network, e.g. 1024x512; 0x0: not stretched "
         "(default: the network's own)",
     )
     for name, kind, what in (("mean", _number, "mean"), ("std", _positive, "standard deviation")):
@@ -102,7 +102,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
             metavar=("R", "G", "B"),
             help=f"{what} of red, green and blue in 0..1 that the network expects (default: its own)",
         )
-    group.add_argument("--order", choices=("rgb", "bgr"), help="order of colours it expects (default: its own)")
+    group.add_argument("--order", choices=("rgb", "bgr"), help="colour order it expects (default: its own)")
 
 
 def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
@@ -120,11 +120,11 @@ def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
 
 def add_keep_going_argument(group: argparse._ActionsContainer) -> None:
     """--keep-going, of commands that read labelled images."""
-    group.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and name them")
+    group.add_argument("--keep-going", action="store_true", help="leave out images that cannot be read, and list them")
 
 
 def gradient_settings(args: argparse.Namespace) -> GradientSettings:
-    """What the options of :func:`add_gradient_arguments` say; norms as logarithms.
+    """Gradient settings from the options of :func:`add_gradient_arguments`; norms as logarithms.
 
     Raises:
         SettingError: a norm out of range.
@@ -135,7 +135,7 @@ def gradient_settings(args: argparse.Namespace) -> GradientSettings:
 
 
 def network_settings(args: argparse.Namespace) -> NetworkSettings:
-    """The network that the options of :func:`add_network_arguments` name; loads nothing."""
+    """Network settings from the options of :func:`add_network_arguments`; loads nothing."""
     from trust_seg_ros.segmentation.settings import NetworkSettings
 
     return NetworkSettings(
@@ -151,7 +151,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
 
 
 def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> LabelledFolder:
-    """The labelled images of one split, as the options say.
+    """The labelled images of one split, as given by the options.
 
     Args:
         args: parsed options of :func:`add_data_arguments`.
@@ -159,8 +159,8 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
         labels: classes of the network.
 
     Raises:
-        DatasetError: as ``layouts.open_dataset``; or a split is named where there are none, which would make
-            two names, one to fit on and one to judge on, mean the same images.
+        DatasetError: as ``layouts.open_dataset``; or a split is named where there are none: a split to fit on and
+            another to judge on would then be the same images.
     """
     from trust_seg_ros.datasets.layouts import open_dataset
 
@@ -168,7 +168,7 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
     if whole and split != WHOLE:
         raise DatasetError(
             f"{args.dataset}: no split {split!r}; images/ and labels/ lie in it directly, so it has no splits: leave "
-            f"--split away, or name {WHOLE!r}"
+            f"--split out, or use {WHOLE!r}"
         )
     ignore = None if args.ignore is None else tuple(args.ignore)
     return open_dataset(args.dataset, None if whole else split, labels, ignore)
@@ -188,7 +188,7 @@ class _DataSet(argparse.Action):
 
 
 class _Split(argparse.Action):
-    """--split, once or several times, in the place of the default."""
+    """--split, once or several times; replaces the default."""
 
     def __init__(self, *args: Any, several: bool, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -205,7 +205,7 @@ def _is_whole(root: Path) -> bool:
 
     try:
         return not has_splits(root.expanduser())
-    except OSError:  # opening the data set says it in words
+    except OSError:  # opening the data set gives the error message
         return False
 
 

@@ -1,4 +1,4 @@
-"""``trust-seg demo``: the node at work, in a terminal, a film and a picture."""
+"""``trust-seg demo``: runs the node and shows its results in a terminal, a film and a picture."""
 
 from __future__ import annotations
 
@@ -32,11 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="how long, from the first result; 0 = until Ctrl-C (default: 20)"
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path("out"), help="folder for what is written (default: %(default)s)"
-    )
+    parser.add_argument("--out", type=Path, default=Path("out"), help="output folder (default: %(default)s)")
     add_source_options(parser)
-    parser.set_defaults(seed=3)  # a clear day, so that one sees what is said of it
+    parser.set_defaults(seed=3)  # clear weather, so that the results are easy to see
     parser.add_argument(
         "--loop",
         action=argparse.BooleanOptionalAction,
@@ -62,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
         raise DemoError(f"the parameter file {args.params_file} does not exist")
     wrong = [p for p in args.param if ":=" not in p]
     if wrong:
-        raise DemoError(f"--param {wrong[0]!r} is no NAME:=VALUE, for example thresholds.unreliable:=0.4")
-    source = source_of(args, args.loop)  # mistakes in the source show here, before anything is started
+        raise DemoError(f"--param {wrong[0]!r}: expected NAME:=VALUE, for example thresholds.unreliable:=0.4")
+    source = source_of(args, args.loop)  # a wrong source is found here, before anything is started
     settings = DemoSettings(
         play=source_arguments(args) + (("--loop",) if args.loop else ()),
         title=described(source, args),

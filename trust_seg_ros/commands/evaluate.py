@@ -26,17 +26,17 @@ EPILOG = """examples:
   trust-seg evaluate data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
   trust-seg evaluate --table meta.segments --split val --features all --gradient-boosting --out out/all
 
-arrangements: what the models are fitted on and judged by
+arrangements: which segments the models are fitted on, and which they are judged on
   by_image    half of the images each, drawn anew in every run; an image is never on both sides
   by_segment  each segment on either side with p = 0.5: the published protocol, for comparison with published numbers
   by_drive    judged on one drive, fitted on all others; each drive once
   --fit-on S  fitted on all of split S, judged on all of --split
 
-The folder holds report.md, a CSV file per table and the figures; docs/evaluate.md says how to read them. Segments are
-kept in a table (OUT/segments, or --table), so the network runs once: call again without DATASET to judge otherwise.
-A table of another network or of other data is refused: --fresh begins anew.
+The folder gets report.md, a CSV file per table and the figures; docs/evaluate.md explains them. Segments are kept in a
+table (OUT/segments, or --table), so the network runs only once: call again without DATASET to judge with other options.
+A table of another network or of other data is refused: --fresh starts over.
 
-DATASET comes first, options after it: an option that takes several values would take it for one of them.
+Put DATASET before the options: an option that takes several values would take it as one of them.
 """
 ARRANGEMENTS = ("by_image", "by_segment", "by_drive")
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     judging.add_argument("--fit-on", metavar="SPLIT", help="also: fit on this split, judge on --split")
     judging.add_argument(
-        "--runs", type=int, default=10, metavar="N", help="of by_image and by_segment (default: %(default)s)"
+        "--runs", type=int, default=10, metavar="N", help="draws of by_image and by_segment (default: %(default)s)"
     )
     judging.add_argument(
         "--fit-images",
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="N",
-        help="also by_image fitted on only N images: a row each in the summary, to see what more labels would give",
+        help="also by_image fitted on only N images: one summary row each, to see whether more labels would help",
     )
     judging.add_argument(
         "--variant",
@@ -76,8 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--gradient-boosting", action="store_true", help="judge gradient boosting as well")
     add_table_arguments(
         parser,
-        "its folder, used or made (default: segments in --out)",
-        "processes that run the network, then runs judged at a time (default: one per core; on a GPU one process)",
+        "folder of the table, made if missing (default: segments in --out)",
+        "processes that run the network, later runs judged in parallel (default: one per core; on a GPU one process)",
     )
 
 
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     for name in ("runs", "workers"):
         value = getattr(args, name)
         if value is not None and value < 1:
@@ -120,7 +120,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _splits(args: argparse.Namespace) -> list[str]:
-    """The split to judge on, and that to fit on if there is one."""
+    """The split to judge on, and the split to fit on if one is given."""
     if args.fit_on == args.split:
         raise EvaluationError(f"--fit-on {args.fit_on}: that is the split to judge on; expected another, or by_image")
     return [args.split] if args.fit_on is None else [args.split, args.fit_on]

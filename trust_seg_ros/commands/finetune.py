@@ -1,4 +1,4 @@
-"""``trust-seg finetune``: entropy maximisation, so that a network is unsure where it sees what it never learned."""
+"""``trust-seg finetune``: entropy maximisation, so that a network is unsure of objects it never learned."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EPILOG = """examples:
       --ood synthetic:seeds=10000-10399:kinds=deer,cow,box:rate=4 --ood-rest labelled \\
       --judge val test --judge-ood synthetic:seeds=20000-20099:kinds=dog,sofa:rate=4 --out runs/ood
   torchrun --nproc-per-node 4 -m trust_seg_ros.cli finetune ...       (several GPUs: the same batch, shared)
-  the same command again goes on from the checkpoint in OUT
+  the same command again continues from the checkpoint in OUT
 
 out-of-distribution (OoD) data: a folder with images/ and
   labels/ or labels_masks/   PNG: 0 = not annotated, 1 = OoD, 255 = void
   unknown/                   PNG: above 0 = OoD, as trust-seg synthetic writes it, beside labels/
 LostAndFound, Fishyscapes or RoadAnomaly; or scenes of the synthetic drive,
 synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
-Pixels that are not annotated count nowhere.
+Pixels that are not annotated are ignored.
 
-OUT holds weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; docs/finetune.md tells more.
+OUT gets weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; see docs/finetune.md.
 """
 
 
@@ -55,7 +55,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         **several,
         help="labelled data for this network: Cityscapes, CamVid, images/ and labels/, or synthetic:seeds=FIRST-LAST",
     )
-    data.add_argument("--ood", required=True, **several, help="images of what has no class, see below")
+    data.add_argument("--ood", required=True, **several, help="images of out-of-distribution objects, see below")
     data.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     data.add_argument("--split", default="train", help="part of labelled folders to train on (default: %(default)s)")
     add_ignore_argument(data)
@@ -63,7 +63,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--judge",
         nargs="+",
         metavar="SPLIT",
-        help="splits of the first labelled folder, or synthetic: sets, whose mIoU is told before and after "
+        help="splits of the first labelled folder, or synthetic: sets; their mIoU is reported before and after "
         "(default: val, if there is one)",
     )
     data.add_argument(
@@ -71,7 +71,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DATASET",
-        help="data as for --ood whose AuPRC and FPR95 (of the entropy) are told before and after; label 0 counts as in "
+        help="data as for --ood; AuPRC and FPR95 of the entropy are reported before and after; label 0 counts as in "
         "distribution here",
     )
 
@@ -84,7 +84,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.9,
         metavar="L",
-        help=_help("weight of OoD pixels, 1-L of the others"),
+        help=_help("weight of OoD pixels; the others weigh 1-L"),
     )
     group.add_argument(
         "--normalise",
@@ -113,13 +113,13 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help=_help("share of labelled crops that get an OoD object pasted; the rest keeps its classes"),
+        help=_help("share of labelled crops that get an OoD object pasted in; pixels around it keep their classes"),
     )
     group.add_argument(
         "--ood-rest",
         choices=("ignored", "labelled"),
         default="ignored",
-        help=_help("what surrounds OoD objects counts nowhere, or as in distribution where its class is annotated"),
+        help=_help("pixels around OoD objects: ignored, or in distribution where their class is annotated"),
     )
     group.add_argument(
         "--augment",
@@ -132,7 +132,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help=_help("take the loss on every N-th row and column; 2 saves time on a CPU"),
+        help=_help("compute the loss on every N-th row and column; 2 saves time on a CPU"),
     )
     group.add_argument("--seed", type=int, default=0, help=_help("of everything random"))
 
@@ -142,7 +142,11 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", type=int, default=0, metavar="N", help=_help("CPU threads; 0 = all cores"))
     group.add_argument("--workers", type=int, default=2, metavar="N", help=_help("threads that read and crop"))
     group.add_argument(
-        "--checkpoint-every", type=int, default=200, metavar="STEPS", help=_help("there is also one after every epoch")
+        "--checkpoint-every",
+        type=int,
+        default=200,
+        metavar="STEPS",
+        help=_help("one is also written after every epoch"),
     )
 
 
@@ -175,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(args: argparse.Namespace) -> FineTuneSettings:
-    """What the options say.
+    """Settings from the options.
 
     Raises:
         TrainingError: a value out of its range.
@@ -219,7 +223,7 @@ def settings_of(args: argparse.Namespace) -> FineTuneSettings:
 def _ticks(
     bar: Progress, steps: int, done: int, images: int
 ) -> tuple[Callable[[int, float], None], Callable[[], None]]:
-    """Callbacks for training steps and for judged images; judging shows while it goes on."""
+    """Callbacks for training steps and judged images; the bar for judging shows only while judging."""
     training = bar.add_task("training", total=steps, completed=done, note="")
     judging = bar.add_task("judging", total=images, visible=False, note="")
 
@@ -234,7 +238,7 @@ def _ticks(
 
 
 def _table(before: dict[str, float], after: dict[str, float]) -> Table:
-    table = Table("measure, %", "before", "after", "change", title="what entropy maximisation gave and took")
+    table = Table("measure, %", "before", "after", "change", title="before and after entropy maximisation")
     for name, value in after.items():
         first = before.get(name)
         old, change = ("–", "–") if first is None else (f"{100 * first:.2f}", f"{100 * (value - first):+.2f}")

@@ -27,12 +27,12 @@ EPILOG = """examples:
   trust-seg fit --table meta.segments --features E,D_in,S --out small.json          (again, without the network)
 
 The network runs over the images once; metrics and targets of all segments go into a table beside the model file
-(meta.json: meta.segments/), a Parquet data set that trust-seg evaluate, pandas or duckdb read as well. Whatever ends
-a run, what was done is kept, and the same command does the rest; the table is the same whatever the number of
-workers. A table of another network or of other data is refused: --fresh begins anew.
+(meta.json: meta.segments/), a Parquet data set that trust-seg evaluate, pandas or duckdb read as well. If a run stops
+early, finished images are kept, and the same command does the rest; the table does not depend on the number of
+workers. A table of another network or of other data is refused: --fresh starts over.
 
-The model file is readable JSON: metrics, means, scales, coefficients, ranges, and how it was fitted. The node loads it
-as meta_model. docs/fit.md walks through it.
+The model file is readable JSON: metrics, means, scales, coefficients, ranges, and how it was fitted. The node loads the
+file named by its parameter meta_model. docs/fit.md walks through it.
 """
 SPLIT = "val"
 
@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_metric_arguments(parser)
     add_table_arguments(
         parser,
-        "its folder (default: beside --out; meta.json: meta.segments)",
-        "processes that run the network, each with it in memory (default: one per core, fewer for few images; on a "
+        "folder of the table (default: beside --out; meta.json: meta.segments)",
+        "processes that run the network, each with its own copy (default: one per core, fewer for few images; on a "
         "GPU one)",
     )
 
@@ -85,14 +85,14 @@ def run(args: argparse.Namespace) -> int:
 def _wanted(args: argparse.Namespace) -> list[str]:
     if args.judge in args.split:
         raise MetaModelError(
-            f"--judge {args.judge}: the models are fitted on it, so they know it; expected another split, or none (how "
-            "they do on what they were fitted on is printed anyway). trust-seg evaluate divides one split honestly"
+            f"--judge {args.judge}: the models are fitted on it, so they know it; expected another split, or none "
+            "(scores on fitted data are printed anyway). trust-seg evaluate divides one split honestly"
         )
     return list(dict.fromkeys([*args.split, *([args.judge] if args.judge else [])]))
 
 
 def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
-    """How the model came to be, for the model file: names and settings, but no places on this machine."""
+    """How the model was made, for the model file: names and settings, but no paths of this machine."""
     import numpy as np
     import sklearn
     import torch
@@ -131,7 +131,7 @@ def _check_segments(data: SegmentData, split: str, purpose: str) -> None:
 
 
 def _check(path: Path, workers: int | None) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     if workers is not None and workers < 1:
         raise MetaModelError(f"--workers {workers}; expected at least 1")
     check_out_file(path, "meta.json", MetaModelError)

@@ -1,4 +1,4 @@
-"""What ``trust-seg fit`` prints: the segment table in figures, how the models do, and what they look at."""
+"""What ``trust-seg fit`` prints: numbers of segments, scores of the models, their largest coefficients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.model import MetaModel
 
 _STRONGEST = 12
-_HALF = 10  # width of a bar to either side
+_HALF = 10  # width of a bar on either side
 _SCORES = (("accuracy", "accuracy"), ("majority", "majority"), ("auroc", "AUROC"), ("r2", "R²"), ("sigma", "σ"))
 
 
@@ -35,7 +35,7 @@ def splits_table(store: SegmentStore, parts: Mapping[str, SegmentData]) -> Table
 
 
 def classes_table(data: SegmentData) -> Table:
-    """Segments with an interior by predicted class: how many, how many of them false, how well they fit."""
+    """Segments with an interior by predicted class: their number, how many are false positives, their mean IoU."""
     heads = ("class", "with interior", "false positives", "mean IoU", "mean IoU_adj")
     table = _right(Table(title="predicted classes", title_justify="left"), heads)
     for c, name in enumerate(data.class_names):
@@ -46,7 +46,7 @@ def classes_table(data: SegmentData) -> Table:
 
 
 def skipped_table(store: SegmentStore, splits: Sequence[str]) -> Table | None:
-    """Images that were left out, and why; None when none was."""
+    """Images that were left out, and why; None if there are none."""
     table = Table("split", "image", "why", title="left out", title_justify="left")
     for split in splits:
         for name, reason in store.entry(split).skipped.items():
@@ -55,7 +55,7 @@ def skipped_table(store: SegmentStore, splits: Sequence[str]) -> Table | None:
 
 
 def scores_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """Scores by what they were taken on; see ``meta.fit.scores``."""
+    """Scores by the data they were computed on; see ``fitting.fit.scores``."""
     table = _right(Table(title="meta models", title_justify="left"), ("on", *(head for _, head in _SCORES)))
     for name, scores in rows.items():
         table.add_row(name, *(f"{scores[key]:.3f}" for key, _ in _SCORES))
@@ -63,9 +63,10 @@ def scores_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def coefficients_table(model: MetaModel, strongest: int = _STRONGEST) -> Table:
-    """The features with the largest coefficients, of standardised metrics, in either model.
+    """The features with the largest coefficients (of standardised metrics) in either model.
 
-    Bars to the right: more of the metric, more likely a false positive, or a larger IoU; to the left: less.
+    A bar to the right: the larger the metric, the likelier a false positive, or the larger the IoU; to the left, the
+    opposite.
     """
     wrong, iou = model.classifier.coefficients, model.regressor.coefficients
     strength = np.maximum(*(np.abs(c) / max(np.abs(c).max(initial=0), 1e-300) for c in (wrong, iou)))
@@ -82,7 +83,7 @@ def coefficients_table(model: MetaModel, strongest: int = _STRONGEST) -> Table:
 
 
 def bar(share: float) -> str:
-    """A number in [-1, 1] as a bar of 21 signs that begins in the middle."""
+    """A number in [-1, 1] as a bar, 21 characters wide, that starts in the middle."""
     length = min(_HALF, round(abs(share) * _HALF))
     left, right = ("█" * length, "") if share < 0 else ("", "█" * length)
     return f"{left:>{_HALF}}│{right:<{_HALF}}"

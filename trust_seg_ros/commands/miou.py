@@ -25,9 +25,9 @@ EPILOG = """examples:
   trust-seg miou data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --input-size 1024x512
   trust-seg miou data/mine --model mine.pt2 --labels mine.yaml --ignore 255 --csv miou.csv
 
-The layout of DATASET is found by itself: Cityscapes, CamVid, or images/ with labels/, see docs/datasets.md. IoU is
-taken over all pixels of the split together, at the labels' resolution; pixels without a class do not count, and a class
-that neither occurs nor is predicted (-) does not enter the mean.
+The layout of DATASET is detected: Cityscapes, CamVid, or images/ with labels/, see docs/datasets.md. IoU is computed
+over all pixels of the split together, at the labels' resolution; pixels without a class do not count, and a class that
+neither occurs nor is predicted (-) is left out of the mean.
 """
 Row = tuple[str, float]
 

@@ -1,4 +1,4 @@
-"""Options several subcommands share."""
+"""Options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """Options that shape a source."""
+    """Options of a source: which part of it, how fast, how large."""
     parser.add_argument("--size", type=image_size, metavar="WxH", help="size of the frames (default: the source's own)")
     parser.add_argument(
         "--rate", type=float, metavar="HZ",
-        help="frames per second, evenly, whatever the recording's stamps say (default: paced by its stamps)",
+        help="frames per second, evenly spaced (default: paced by the recording's stamps)",
     )  # fmt: skip
     parser.add_argument(
         "--speed", type=float, default=1.0, metavar="FACTOR",
-        help="how many times as fast, above 0: 0.5 at half, 2 at double speed; gaps of the recording stay gaps, which "
-        "--rate evens out (default: %(default)s)",
+        help="playback speed, above 0: 0.5 is half, 2 is double speed; gaps in the recording are kept, unless --rate "
+        "evens them out (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--start", type=float, default=0.0, metavar="S", help="seconds of the recording to skip (default: %(default)s)"
@@ -36,14 +36,14 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bag-topic", metavar="TOPIC", help="image topic of a bag (default: the first)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the synthetic drive (default: %(default)s)")
-    parser.add_argument("--weather", help="weather of the synthetic drive, e.g. clear (default: as the seed draws it)")
+    parser.add_argument("--weather", help="weather of the synthetic drive, e.g. clear (default: drawn from the seed)")
     parser.add_argument(
         "--number-rate", type=float, metavar="HZ", help="numbers in file names count frames at this rate (CamVid: 30)"
     )
 
 
 def source_of(args: argparse.Namespace, loop: bool, jump: bool = False) -> FrameSource:
-    """The source these options name, see :func:`open_source`; raises SourceError, also for the speed."""
+    """The source given by these options, see :func:`open_source`; raises SourceError, also for a wrong speed."""
     source = open_source(
         args.source,
         size=args.size,
@@ -61,7 +61,7 @@ def source_of(args: argparse.Namespace, loop: bool, jump: bool = False) -> Frame
 
 
 def described(source: FrameSource, args: argparse.Namespace) -> str:
-    """The source, which part of it, and how fast, in one line."""
+    """One line on the source: its name, which part is played, and how fast."""
     section = Section(args.start, args.duration)
     parts = [source.description]
     if not section.whole:
@@ -72,7 +72,7 @@ def described(source: FrameSource, args: argparse.Namespace) -> str:
 
 
 def source_arguments(args: argparse.Namespace) -> tuple[str, ...]:
-    """The options again as command-line words, for a child process."""
+    """The options as command-line arguments for a child process."""
     words = [str(args.source), "--seed", str(args.seed)]
     if args.size is not None:
         words += ["--size", f"{args.size[1]}x{args.size[0]}"]

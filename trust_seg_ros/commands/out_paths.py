@@ -1,4 +1,4 @@
-"""Refuses an --out that cannot be written, before the work and not after it."""
+"""Refuses an --out that cannot be written, before the work starts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def check_out_file(path: Path, example: str, error: type[TrustSegError]) -> None
     """Refuse a file that cannot be made.
 
     Args:
-        path: of the option.
-        example: a name for such a file.
-        error: what is raised.
+        path: value of the option.
+        example: a file name to suggest.
+        error: type of the exception raised.
     """
     if path.is_dir():
         raise error(f"--out {path} is a folder; expected a file, for example {path / example}")
@@ -29,14 +29,14 @@ def check_out_folder(out: Path, error: type[TrustSegError]) -> None:
     """Refuse a folder that cannot be made or written to; leaves nothing behind.
 
     Args:
-        out: of the option.
-        error: what is raised.
+        out: value of the option.
+        error: type of the exception raised.
     """
     if os.path.lexists(out) and not out.is_dir():
         raise error(f"--out {out} is a file; expected a folder, for example {out.parent / 'out'}")
     there = next(path for path in (out, *out.parents, Path()) if os.path.lexists(path))
-    try:  # rights alone do not tell: file systems may refuse folders even from root
+    try:  # checking permissions is not enough: a file system may refuse folders even to root
         tempfile.TemporaryDirectory(prefix=".trust-seg.", dir=there).cleanup()
     except OSError as refused:
         reason = f"{there}: {refused.strerror or refused}"
-        raise error(f"--out {out} cannot be written ({reason}); expected a folder of yours") from refused
+        raise error(f"--out {out} cannot be written ({reason}); expected a folder you may write to") from refused

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
     rows = [p for p in TABLE if args.pattern in p.name]
     if not rows:
-        raise TrustSegError(f"no parameter has {args.pattern!r} in its name; trust-seg params lists them all")
+        raise TrustSegError(f"no parameter has {args.pattern!r} in its name; trust-seg params lists all names")
     table = Table("parameter", "type", "default", "expects", "acts at", "meaning", show_lines=False)
     for p in rows:
         table.add_row(p.name, p.kind, str(p.default), p.expectation, p.applies, p.description)

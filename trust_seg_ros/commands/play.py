@@ -1,4 +1,4 @@
-"""``trust-seg play``: a camera made of a recording."""
+"""``trust-seg play``: publishes a recording as a camera would."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ EPILOG = """examples:
   trust-seg play bags/town --bag-topic /cam0/image_raw --best-effort
   trust-seg play data/camvid/test/images --number-rate 30
 
-Frames are stamped when they are sent, as a camera's are; --keep-stamps keeps the recording's. With --loop, kept stamps
-start again with each round, as those of ros2 bag play --loop: nodes see time jump back, and trust_seg forgets its past.
+Frames are stamped when they are sent, as by a camera; --keep-stamps keeps the recording's stamps. With --loop, kept
+stamps start again in each round, as with ros2 bag play --loop: nodes see time jump back, and trust_seg forgets earlier
+frames.
 
 --start and --duration count seconds of the recording: time of recording in a bag, images at --rate or --number-rate in
-a folder. --speed changes when frames are due, never their stamps; --rate replaces both by even steps, and --speed then
+a folder. --speed changes when frames are sent, never their stamps; --rate spaces both evenly, and --speed then
 multiplies it.
 """
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="publish the recording's time on /clock, for nodes with use_sim_time:=true; keeps the stamps",
     )
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="end after N frames (default: at the end)")
-    parser.add_argument("--wait-for", default="", metavar="NODE", help="wait until a node of this name listens")
+    parser.add_argument("--wait-for", default="", metavar="NODE", help="wait until a node of this name subscribes")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,15 +25,15 @@ EPILOG = """examples:
   trust-seg replay drive/ --out out/drive --report --segments  with the drive report and a table of all segments
   trust-seg replay drive.mcap --image-topic /front/image_raw --image-topic /rear/image_raw --out out/drive
   trust-seg replay images/ --number-rate 30 --out out/drive    a folder of images (CamVid counts frames at 30 Hz)
-  trust-seg replay 'bags/*' --out out/fleet --workers 8        every bag of a folder, into folders of its own
+  trust-seg replay 'bags/*' --out out/fleet --workers 8        every bag of a folder, each into its own folder
   trust-seg replay 'bags/*' --out /shared/fleet --ray auto     the same on a Ray cluster that shares these folders
   trust-seg replay drive/ --out out/strict -p thresholds.pixel:=0.4 --topics segmentation unreliable segments
 
 Every image goes through the same pipeline as in the node, none is dropped, and what the node would have published is
 written with the stamps and frame ids of the images: one rosbag2 for `ros2 bag play`, RViz and Foxglove. Parameters
 are the node's (--params-file, -p). The same recording and settings give the same bag, byte for byte on one kind of
-machine, however many workers took part. The work is done in chunks: stopped, or killed, the same command goes on where
-it was. docs/replay.md tells more.
+machine, for any number of workers. The work is done in chunks: after a stop or crash, the same command continues where
+it was. See docs/replay.md.
 """
 
 
@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NS=]TOPIC",
-        help="images to replay; may be given several times, with the namespace of its outputs (default: the only one)",
+        help="images to replay, with a namespace for the outputs; may be given several times (default: the only one)",
     )
-    source.add_argument("--start", type=float, default=0.0, metavar="S", help="begin S seconds into the recording")
-    source.add_argument("--duration", type=float, metavar="S", help="end after S seconds of it (default: at its end)")
+    source.add_argument("--start", type=float, default=0.0, metavar="S", help="start S seconds into the recording")
+    source.add_argument("--duration", type=float, metavar="S", help="replay S seconds of it (default: to its end)")
     source.add_argument("--rate", type=float, metavar="HZ", help="images per second of a folder (default: 10)")
     source.add_argument(
         "--number-rate", type=float, metavar="HZ", help="numbers in file names count frames at this rate (CamVid: 30)"
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N", help="processes of this machine (default: one per core on a CPU, at most 8)"
     )
     work.add_argument(
-        "--ray", metavar="ADDRESS", help="do it on a Ray cluster: auto, local, or ray://HOST:10001 (needs ray)"
+        "--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, local, or ray://HOST:10001 (needs ray)"
     )
     work.add_argument(
         "--chunk-frames", type=int, default=32, metavar="N", help="frames per chunk and file (default: %(default)s)"
@@ -82,12 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("what is written")
-    out.add_argument("--topics", nargs="+", metavar="NAME", help="outputs to write (default: every one of the node)")
+    out.add_argument("--topics", nargs="+", metavar="NAME", help="outputs to write (default: all outputs of the node)")
     out.add_argument(
         "--keep",
         default="images",
         choices=("images", "all", "none"),
-        help="topics of the recording to copy: those replayed, all, none (default: %(default)s)",
+        help="topics of the recording to copy: the replayed ones, all, none (default: %(default)s)",
     )
     out.add_argument("--storage", default="mcap", choices=("mcap", "sqlite3"), help="(default: %(default)s)")
     out.add_argument("--compression", default="zstd", choices=("zstd", "none"), help="(default: %(default)s)")
@@ -97,14 +97,14 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay; returns the exit status: 0 when every recording is whole, 1 when one is not."""
+    """Replay; returns the exit status: 0 if every recording is complete, 1 if one is not."""
     from trust_seg_ros.commands import replay_report as show
     from trust_seg_ros.recordings.replay.folder_lock import alone_in
     from trust_seg_ros.recordings.replay.run import run_jobs
 
-    args.out = args.out.expanduser().absolute()  # workers elsewhere have another working directory
+    args.out = args.out.expanduser().absolute()  # workers on other machines have another working directory
     console = command_console(160)
-    if args.rerun:  # a library that is missing is said before the work, not after it
+    if args.rerun:  # report a missing library before the work, not after it
         from trust_seg_ros.recordings.export.rerun import load_rerun
 
         load_rerun()
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         if args.force or not job.complete:
             todo.append(job)
         else:
-            job.tidy()  # its replay may have been killed at the last moment
+            job.tidy()  # its replay may have been killed just before the end
     outcomes: list[Outcome] = []
     facts = [("command", "trust-seg " + " ".join(args.words))]
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 outcomes = run_jobs(todo, workers, facts, bar.chunk, bar.finished)
             except KeyboardInterrupt:
-                console.print("stopped; the same command goes on where it was", style="yellow")
+                console.print("stopped; run the same command again to continue", style="yellow")
                 raise
             finally:
                 workers.close()
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[Path, SourceError]]:
-    """What can be done, and what cannot be read."""
+    """Jobs that can be done, and recordings that cannot be read."""
     from trust_seg_ros.bags.errors import SourceError
     from trust_seg_ros.recordings.replay.options import SourceSpec
     from trust_seg_ros.recordings.replay.prepare import make_job, output_folders
@@ -157,7 +157,7 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
             continue
         jobs.append(job)
     if not jobs:
-        raise SourceError(f"none of the {len(refused)} recordings can be read; the reasons stand above")
+        raise SourceError(f"none of the {len(refused)} recordings can be read; see the reasons above")
     return jobs, refused
 
 
@@ -189,7 +189,7 @@ def _options(args: argparse.Namespace) -> ReplayOptions:
 
 
 PICTURES = 120
-"""Frames of a report that are evenly spread."""
+"""Frames to show in a report, evenly spread."""
 
 
 def _topics(words: Sequence[str]) -> dict[str, str]:
@@ -198,7 +198,7 @@ def _topics(words: Sequence[str]) -> dict[str, str]:
 
 
 def _expanded(sources: Sequence[str]) -> list[Path]:
-    """The recordings that are meant; a pattern may have been quoted, and finds other things, too."""
+    """The recordings named or matched by a quoted pattern, which may match other files, too."""
     from trust_seg_ros.bags.errors import NothingThere
 
     found: list[Path] = []
@@ -219,7 +219,7 @@ def _workers(args: argparse.Namespace, jobs: Sequence[Job], tick: Callable[[], N
 
     if args.ray is not None:
         if args.workers is not None:
-            raise ReplayError("--workers counts processes of this machine, --ray takes what the cluster has: give one")
+            raise ReplayError("--workers counts processes of this machine, --ray uses the cluster: give one of them")
         from trust_seg_ros.recordings.replay.ray_workers import RayWorkers
 
         return RayWorkers(args.ray, jobs[0].options)

@@ -1,4 +1,4 @@
-"""The node's parameters for a replay: from the same YAML files, and singly, so that both run with one set."""
+"""The node's parameters for a replay, from the same YAML files and ``-p`` options that the node takes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
 
 
 def replay_parameters(file: Path | None, single: Iterable[str]) -> NodeSettings:
-    """The settings of a parameter file and of single parameters, which win.
+    """Settings from a parameter file and from single parameters, which override the file.
 
     Args:
         file: YAML as ROS 2 takes it with ``--params-file``; None for the defaults.
         single: ``name:=value``, as with ``-p``.
 
     Raises:
-        ParameterError: the file cannot be read, or a name or value that cannot be.
+        ParameterError: the file cannot be read, or a name or value is wrong.
     """
     values = {} if file is None else read_parameters(file)
     for text in single:
@@ -39,10 +39,10 @@ def replay_parameters(file: Path | None, single: Iterable[str]) -> NodeSettings:
 
 
 def read_parameters(file: Path) -> dict[str, Any]:
-    """Name -> value of the node's parameters in a YAML file; those for every node first, then its own.
+    """Name -> value of the node's parameters in a YAML file; first the ones for every node, then the node's own.
 
     Raises:
-        ParameterError: the file cannot be read, or is no parameter file.
+        ParameterError: the file cannot be read, or is not a parameter file.
     """
     try:
         loaded = yaml.safe_load(file.expanduser().read_text("utf-8"))
@@ -57,7 +57,7 @@ def read_parameters(file: Path) -> dict[str, Any]:
             if not isinstance(section, Mapping) or not isinstance(section.get("ros__parameters"), Mapping):
                 raise ParameterError(f"parameter file {file}: {node} has no ros__parameters")
             own = _flat(section["ros__parameters"])
-            # /** speaks to other nodes, too: what resembles none of ours is theirs, what does is a slip of the pen
+            # /** is for other nodes, too: a name unlike any of ours belongs to them, a similar one is a typo
             values.update({n: v for n, v in own.items() if str(node) != "/**" or n in BY_NAME or _alike(n)})
     return {name: value for name, value in values.items() if name.partition(".")[0] not in _NOT_OURS}
 
@@ -76,7 +76,7 @@ def _value(name: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ParameterError(f"parameter {name}: {text!r} is no YAML value: {error}") from error
+        raise ParameterError(f"parameter {name}: {text!r} is not a YAML value: {error}") from error
 
 
 def _alike(name: str, cutoff: float = 0.8) -> list[str]:

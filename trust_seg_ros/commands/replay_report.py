@@ -1,4 +1,4 @@
-"""What ``trust-seg replay`` says: a bar while it works, and what came out of it."""
+"""What ``trust-seg replay`` prints: a progress bar, then a summary of the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEPS = {"read": "reading", "judge": "pipeline", "write": "writing", "gather": 
 
 
 class ReplayBar:
-    """Frames done and to do, of all recordings together."""
+    """Frames done and still to do, over all recordings."""
 
     def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
         self._progress, self._ticked, self._alone = progress, 0, len(jobs) == 1
@@ -34,12 +34,12 @@ class ReplayBar:
         self._task = progress.add_task("replaying", total=total, completed=done)
 
     def tick(self) -> None:
-        """One frame of this process."""
+        """Count one frame of this process."""
         self._ticked += 1
         self._progress.advance(self._task)
 
     def chunk(self, done: Done) -> None:
-        """A chunk has ended; its frames count unless they were ticked."""
+        """Count the frames of a finished chunk, unless they were ticked one by one."""
         self._progress.advance(self._task, max(0, done.frames - self._ticked))
         self._ticked = 0
         said_at_the_end = isinstance(done.error, NoRoomError) or (
@@ -49,14 +49,14 @@ class ReplayBar:
             self._progress.console.print(f"{done.task.job.source.path}: {done.error}", style="red", highlight=False)
 
     def finished(self, outcome: Outcome) -> None:
-        """A recording is whole, or given up."""
+        """Report that a recording is complete, or has failed."""
         if outcome.finished is not None:
             self._progress.console.print(f"{outcome.job.out} is complete", style="green", highlight=False)
 
 
 @contextmanager
 def progress(console: Console, jobs: Sequence[Job]) -> Iterator[ReplayBar]:
-    """The bar, while the work is done."""
+    """Shows the progress bar during the work."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -77,13 +77,13 @@ def conclude(
     outcomes: Sequence[Outcome],
     refused: Mapping[Path, SourceError] = MappingProxyType({}),
 ) -> int:
-    """Say what came out; returns the exit status.
+    """Print the results; returns the exit status.
 
     Args:
-        console: where to.
+        console: where to print.
         out: folder of all outputs.
-        jobs: all that could be begun.
-        outcomes: of those that were not complete before.
+        jobs: all jobs that could be started.
+        outcomes: of the jobs that were not complete before.
         refused: recordings that could not be read, and why.
 
     Raises:
@@ -144,7 +144,7 @@ def _flagged(frames: Mapping[str, np.ndarray]) -> str:
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
-    """One line, which a terminal may wrap and a file keeps whole."""
+    """Print one line, which a terminal may wrap; a file keeps it in one piece."""
     console.print(text, style=style, highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Options that name pixel scores, as the registry has them, and what refuses a wrong name."""
+"""Options that take names of pixel scores from the registry; wrong names are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL = "all"
 
 
 class _LateHelp(argparse.Action):
-    """An option whose help is made when it is shown: the registry loads torch, which takes a second."""
+    """An option whose help text is made only when shown: it needs the registry, which loads torch for a second."""
 
     def __init__(self, *args: Any, text: Callable[[], str], **options: Any) -> None:
         self._text = text
@@ -35,10 +35,10 @@ def add_score_argument(
     """--score, of commands that compute pixel scores.
 
     Args:
-        group: where it is listed.
-        default: names.
-        before: the beginning of its help.
-        passes: whether scores of several passes of the network may be named, too.
+        group: option group that lists it.
+        default: names of the default scores.
+        before: first words of its help.
+        passes: also allow scores that need several passes of the network.
     """
 
     def text() -> str:
@@ -55,12 +55,12 @@ def add_score_argument(
 
 
 def add_file_argument(group: argparse._ActionsContainer, option: str, text: str) -> None:
-    """An option that takes a file which scores need.
+    """An option for a file that some scores need.
 
     Args:
-        group: where it is listed.
+        group: option group that lists it.
         option: for example "--calibration".
-        text: its help, with ``{scores}`` where the scores that need class statistics are named.
+        text: its help; ``{scores}`` is replaced by the scores that need class statistics.
     """
     from pathlib import Path
 
@@ -73,10 +73,10 @@ def add_file_argument(group: argparse._ActionsContainer, option: str, text: str)
 
 
 def check_scores(names: Sequence[str], error: type[TrustSegError]) -> None:
-    """Refuse names that no score of a single pass has; ``all`` is one.
+    """Refuse names other than ``all`` and the scores of a single pass.
 
     Raises:
-        TrustSegError: of the type ``error``; the text lists the names and the nearest.
+        TrustSegError: of the type ``error``; the text lists all names and the nearest ones.
     """
     from trust_seg_ros.support.nearest import did_you_mean
     from trust_seg_ros.uncertainty.score_names import SCORES

@@ -1,4 +1,4 @@
-"""``trust-seg show``: what a network says of images, and how far to trust each segment of it."""
+"""``trust-seg show``: draws what a network predicts for images, and how far to trust each segment."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ EPILOG = """examples:
 
 The picture has four panels, as figure 1 of MetaSeg (Rottmann et al. 2020): ground truth (without it the image),
 predicted classes, predicted IoU_adj of each segment from red (0) to green (1), and entropy. Segments that are probably
-wrong are outlined in white. Of a single image the segments are listed, the most distrusted first.
+wrong are outlined in white. For a single image, its segments are listed, least trusted first.
 
 With ground truth, pixels that it ignores are removed before segments are formed, as in fitting and evaluating. Without
-it, segments are those of the node. docs/show.md explains the picture and the table.
+it, segments are the same as in the node. docs/show.md explains the picture and the table.
 """
 _ROWS = 20
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth",
         type=Path,
         metavar="PATH",
-        help="ground truth: a label image (PNG of class ids), or the folder that holds one of each image's name",
+        help="ground truth: a label image (PNG of class ids), or a folder with a label image named like each image",
     )
     add_ignore_argument(parser)
     add_network_arguments(parser)
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     picture.add_argument(
         "--width", type=int, metavar="PIXELS", help="width of the picture (default: by the image's shape)"
     )
-    table = parser.add_argument_group("table of segments")
+    table = parser.add_argument_group("segment table")
     table.add_argument(
         "--top", type=int, metavar="N", help=f"rows (default: {_ROWS} for one image, none for several; 0: none)"
     )
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="list segments of this size or more (default: those with an interior, as in fitting; 1: all)",
     )
-    table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images into this file")
+    table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images to this file")
 
 
 def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
@@ -92,7 +92,7 @@ def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show; returns the exit status."""
+    """Show the images; returns the exit status."""
     from trust_seg_ros.evaluation.show import files
 
     _check(args)
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Report:
-    """What is written and printed, image by image."""
+    """Writes pictures and prints tables, image by image."""
 
     def __init__(self, console: Console, args: argparse.Namespace, top: int) -> None:
         self.console, self.args, self.top = console, args, top
@@ -147,7 +147,7 @@ class _Report:
         self._note(found, image.name)
 
     def finish(self) -> None:
-        """Write the CSV file, and say what concerns all images."""
+        """Write the CSV file, and print remarks on all images."""
         if self.args.csv is not None:
             from trust_seg_ros.evaluation.show.files import write_file
             from trust_seg_ros.evaluation.show.table import csv_head
@@ -161,7 +161,7 @@ class _Report:
         if found.trust is None and self.args.meta_model == "auto":
             self.notes["none"] = (
                 f"no meta model of network {found.network}: segments are coloured and sorted by their mean entropy, "
-                f"and nothing says P(wrong). Fit one on labelled images (trust-seg fit DATASET --model {found.network} "
+                f"and there is no P(wrong). Fit one on labelled images (trust-seg fit DATASET --model {found.network} "
                 "--out meta.json), then show with --meta-model meta.json"
             )
         if found.beyond:
@@ -169,8 +169,8 @@ class _Report:
             more = f" and {len(found.beyond) - 5} more metrics" if len(found.beyond) > 5 else ""
             self.notes.setdefault(
                 "beyond",
-                f"in {name}, {', '.join(found.beyond[:5])}{more} of some segments lie far beyond all that the meta "
-                f"model was fitted on: do not rely on what it says of them, fit it on images like these "
+                f"in {name}, {', '.join(found.beyond[:5])}{more} of some segments lie far outside what the meta "
+                f"model was fitted on: do not rely on its predictions for them, fit it on images like these "
                 f"({width}x{height})",
             )
 
@@ -179,7 +179,7 @@ class _Report:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     from trust_seg_ros.evaluation.show.files import ShowError
     from trust_seg_ros.evaluation.show.picture import MAX_WIDTH, MIN_WIDTH
 
@@ -193,7 +193,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ShowError(f"--threshold {args.threshold:g}: expected a probability, 0 to 1")
     for name in ("true_iou", "ignore"):
         if getattr(args, name) not in (None, False) and args.truth is None:
-            raise ShowError(f"--{name.replace('_', '-')} needs ground truth; name it with --truth")
+            raise ShowError(f"--{name.replace('_', '-')} needs ground truth; give it with --truth")
     if args.csv is not None and args.csv.expanduser().is_dir():
         raise ShowError(f"--csv {args.csv} is a folder; expected a file")
 
@@ -207,7 +207,7 @@ def _pipeline(args: argparse.Namespace) -> TrustPipeline:
 def _reader(
     args: argparse.Namespace, pipeline: TrustPipeline, images: Sequence[Path], truths: Sequence[Path]
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray | None]]:
-    """Image and ground truth by number; raises DatasetError for what cannot be read."""
+    """Image and ground truth by number; raises DatasetError for a file that cannot be read."""
     from trust_seg_ros.datasets.folders import read_image
     from trust_seg_ros.evaluation.show.files import label_reader
 

@@ -1,7 +1,7 @@
-"""What evaluate, benchmark and trust have in common: a study becomes a folder, and its main tables are printed.
+"""What evaluate, benchmark and trust have in common: writing a study into a folder and printing its main tables.
 
-Each checks its options, makes its passes under bars (``support.bars``), judges (``evaluation.*.study``) and gives the
-contents (``evaluation.*.contents``); the rest is here.
+Each command checks its options, runs its passes under progress bars (``support.bars``), judges (``evaluation.*.study``)
+and makes the contents (``evaluation.*.contents``); the rest is here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_out_argument(parser: argparse.ArgumentParser) -> None:
-    """--out, the folder that :func:`finish` writes."""
+    """--out, the folder that :func:`finish` writes to."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
 
 
@@ -38,11 +38,11 @@ def finish(
 
     Args:
         args: options of the command, with ``words``, the command line.
-        console: where it is printed.
+        console: where to print.
         found: contents of the report.
-        facts: what was judged, for the head of the report: name to value.
-        notes: before those of the contents.
-        rules: a line with the title above every section on the console.
+        facts: what was judged, for the top of the report: name to value.
+        notes: placed before the notes of the contents.
+        rules: print a line with the title above every section.
         below: printed after the notes.
 
     Raises:

@@ -20,7 +20,7 @@ EPILOG = """examples:
   trust-seg synthetic --out known --scenes --frames 400 --unknowns none --size 480x360
 
 Writes images/, labels/ (class ids, 255 = none), unknown/ (number of the unknown object, 0 = none) and sheet.png.
-With --scenes, unknown/ holds 1 for any unknown object, and the pictures are those that trust-seg finetune draws for
+With --scenes, unknown/ holds 1 for any unknown object, and the pictures are the same that trust-seg finetune draws for
 synthetic:seeds=FIRST-LAST with the same kinds, rate and size.
 """
 
@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--every", type=int, default=1, help="write every N-th frame of the drive (default: %(default)s)"
     )
     parser.add_argument("--size", type=image_size, default=(384, 640), metavar="WxH", help="size (default: 640x384)")
-    parser.add_argument("--seed", type=int, default=0, help="which drive (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the drive (default: %(default)s)")
     parser.add_argument(
-        "--scenes", action="store_true", help="frame i is a scene of its own, of seed SEED + i, instead of one drive"
+        "--scenes", action="store_true", help="separate scenes instead of one drive; frame i has seed SEED + i"
     )
     parser.add_argument(
         "--unknowns",
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="expected number of unknown objects between 4 and 50 m ahead (default: %(default)s)",
     )
-    parser.add_argument("--weather", help=f"{', '.join(WEATHERS)} (default: as the seed draws it)")
+    parser.add_argument("--weather", help=f"{', '.join(WEATHERS)} (default: drawn from the seed)")
 
 
 def unknown_kinds(text: str) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def unknown_kinds(text: str) -> tuple[str, ...]:
     foreign = [kind for kind in kinds if kind not in UNKNOWN_KINDS]
     if foreign or not kinds:
         raise argparse.ArgumentTypeError(
-            f"{', '.join(foreign) or 'nothing'} is no kind of unknown object; there are: {', '.join(UNKNOWN_KINDS)}"
+            f"{', '.join(foreign) or 'nothing'} is not a kind of unknown object; there are: {', '.join(UNKNOWN_KINDS)}"
         )
     return kinds
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.frames < 1 or args.every < 1:
         raise TrustSegError(f"--frames {args.frames} --every {args.every}: expected 1 or more of each")
     if args.scenes and args.every > 1:
-        raise TrustSegError(f"--every {args.every}: --scenes has no drive to take every N-th frame of; leave it away")
+        raise TrustSegError(f"--every {args.every}: --scenes has no drive to take every N-th frame of; leave it out")
     folders = {name: args.out / name for name in ("images", "labels", "unknown")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 _Picture = tuple[str, np.ndarray, np.ndarray, np.ndarray]
-"""File name, image, labels, unknown."""
+"""Yields file name, image, labels and unknown objects of every frame."""
 
 
 def _drive(args: argparse.Namespace) -> Iterator[_Picture]:

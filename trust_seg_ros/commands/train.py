@@ -14,10 +14,10 @@ from trust_seg_ros.training.settings import TrainSettings
 
 EPILOG = """examples:
   trust-seg train --camvid data/camvid --out runs/compact
-  trust-seg train --camvid data/camvid --out runs/compact            (again: goes on from the checkpoint)
+  trust-seg train --camvid data/camvid --out runs/compact            (again: continues from the checkpoint)
   trust-seg train --camvid data/camvid --out runs/quick --iterations 600 --batch 4
 
-The weights kept are written to OUT/kept.safetensors, every evaluation to OUT/log.csv.
+The kept weights (see --tolerance) are written to OUT/kept.safetensors, every evaluation to OUT/log.csv.
 """
 
 _HELP = {
@@ -29,14 +29,14 @@ _HELP = {
     "synthetic_scenes": "number of different scenes of the synthetic drive",
     "learning_rate": "peak learning rate of AdamW",
     "weight_decay": "weight decay of the kernels",
-    "lovasz": "factor of the Lovász softmax loss",
-    "evaluate_every": "steps between two evaluations on val",
+    "lovasz": "weight of the Lovász softmax loss",
+    "evaluate_every": "steps between evaluations on val",
     "tolerance": "keep the latest weights whose val mIoU is at most this below the best",
     "patience": "evaluations without gain before stopping, 0 = never",
-    "seed": "seed of everything random",
+    "seed": "seed of all random numbers",
     "threads": "CPU threads",
     "device": "cpu or cuda",
-    "limit": "use only so many images (0 = all)",
+    "limit": "use only this many images (0 = all)",
 }
 
 

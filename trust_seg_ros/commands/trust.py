@@ -38,15 +38,15 @@ EPILOG = """examples:
   trust-seg trust data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
 
 policies: which pixels are flagged (score >= threshold); several, also of one kind. The threshold is
-{policies}  A constant is for scores of the softmax; energy=fixed:-8 for another one.
+{policies}  A constant applies to scores of the softmax; energy=fixed:-8 sets one for another score.
 
-calibration: on which images constants are calibrated; they are judged on others
+calibration: on which images constants are calibrated; they are judged on other images
   half    half of the images, the other half is judged; drawn --runs times. The network runs once
   drive   all drives but one, which is judged; each drive once
   SPLIT   all of another split
 
-The folder holds report.md, a CSV file per table and the figures; docs/trust.md says how to read them.
-DATASET comes first, options after it: an option that takes several values would take it for one of them.
+The folder gets report.md, a CSV file per table and the figures; docs/trust.md explains them.
+Put DATASET before the options: an option that takes several values would take it as one of them.
 """
 
 
@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=Path,
         metavar="DIR",
-        help="keep counts of every pass there: a study that is judged otherwise, or that was stopped, runs the network "
-        "only for what is new",
+        help="keep the counts of every pass there: a study with other options, or continued after a stop, runs the "
+        "network only on new images",
     )
     judging = parser.add_argument_group("scores, policies, calibration")
     add_score_argument(judging, passes=True)
@@ -78,30 +78,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["half"],
         metavar="WHAT",
-        help="half, drive or the name of another split, see below; several: each for itself (default: half)",
+        help="half, drive or the name of another split, see below; several are judged one by one (default: half)",
     )
     judging.add_argument("--runs", type=int, default=10, metavar="N", help="draws of half (default: %(default)s)")
     add_file_argument(
         judging,
         "--calibration",
-        "of trust-seg calibrate, for the class statistics of {scores}; policies calibrate themselves on the images "
+        "file of trust-seg calibrate, for the class statistics of {scores}; policies are calibrated on the images "
         "above",
     )
     add_gradient_arguments(judging)
-    judging.add_argument("--passes", type=int, metavar="K", help="of scores of many passes (default: 8)")
+    judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")
     judging.add_argument("--noise", type=float, metavar="SIGMA", help="of input_noise, in grey levels (default: 4)")
     judging.add_argument(
         "--dropout",
         type=float,
         metavar="RATE",
-        help="of mc_dropout: 0 for the network's own dropout layers (default), else this share of the last layer's "
+        help="for mc_dropout: 0 uses the network's own dropout layers (default), else this share of the last layer's "
         "input is dropped",
     )
     add_shift_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge; returns the exit status."""
+    """Run the study; returns the exit status."""
     check(args)
     console = command_console(200)
     from trust_seg_ros.evaluation.trust.cache import CountsCache

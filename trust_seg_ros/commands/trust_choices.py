@@ -1,4 +1,4 @@
-"""What the options of ``trust-seg trust`` mean, and which do not go together."""
+"""Reads and checks the options of ``trust-seg trust``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Say before the work, not after it, what cannot be done."""
+    """Refuse impossible options before the work starts."""
     from trust_seg_ros.evaluation.trust.perturbed import split_name
     from trust_seg_ros.evaluation.trust.policy_words import parse_policy
     from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
@@ -45,10 +45,10 @@ def check(args: argparse.Namespace) -> None:
 
 
 def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple[Look, list[str]]:
-    """Network, scores and policies; of all scores those that the network can give, and a note of the others.
+    """Network, scores and policies. With --score all: every score the network can give, and a note on the others.
 
     Raises:
-        TrustStudyError: a score that was named cannot be given; the text says why.
+        TrustStudyError: the network cannot give a named score; the text says why.
         CalibrationError: the calibration file is of another network.
     """
     from trust_seg_ros.evaluation.trust.passes import Look, given_scores
@@ -75,7 +75,7 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
 
 
 def chosen_watch(args: argparse.Namespace) -> Watch:
-    """How the shift monitor is tried.
+    """Settings for testing the shift monitor.
 
     Raises:
         ShiftError: a number out of range.
@@ -90,7 +90,7 @@ def chosen_watch(args: argparse.Namespace) -> Watch:
 
 
 def dropped(policies: Sequence[object], scores: Sequence[str]) -> list[str]:
-    """Notes on policies that say nothing about some scores."""
+    """Notes on policies that do not apply to some scores."""
     from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 
     notes = []
@@ -100,6 +100,6 @@ def dropped(policies: Sequence[object], scores: Sequence[str]) -> list[str]:
         if without and not policy.score:
             notes.append(
                 f"{policy.name} is in the unit of the softmax scores and left out for {', '.join(without)}; a constant "
-                f"for one of them is named like {without[0]}={policy.name}"
+                f"for one of them is written like {without[0]}={policy.name}"
             )
     return notes

@@ -20,34 +20,38 @@ ALL = "all"
 
 def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
     """--shifted, --shifted-split, --corrupt and --corrupt-seed."""
-    group = parser.add_argument_group("shifted images", "what thresholds of clean images do on others")
+    group = parser.add_argument_group("shifted images", "thresholds of clean images tried on shifted ones")
     group.add_argument(
         "--shifted",
         action="append",
         default=[],
         metavar="DATASET[:KIND[:SEVERITY]]",
-        help="another labelled data set of the same classes, as it is or corrupted; may be given several times",
+        help="another labelled data set of the same classes, clean or corrupted; may be given several times",
     )
     group.add_argument(
-        "--shifted-split", metavar="SPLIT", help="of --shifted (default: --split, or all where it has none)"
+        "--shifted-split", metavar="SPLIT", help="split of --shifted (default: --split, or all if it has no splits)"
     )
     group.add_argument(
         "--corrupt",
         nargs="+",
         default=[],
         metavar="KIND[:SEVERITY]",
-        help=f"the judged images corrupted: {', '.join(CORRUPTIONS)}; severity 1 to 5, or all: fog:all is fog in five "
-        "severities, all is every kind in all of them (docs/corruptions.md); a pass over the images for each",
+        help=f"the judged images, corrupted: {', '.join(CORRUPTIONS)}; severity 1 to 5, or all: fog:all is fog in five "
+        "severities, all is every kind in all severities (docs/corruptions.md); each takes one pass over the images",
     )
     group.add_argument(
-        "--corrupt-seed", type=int, default=0, metavar="N", help="another noise, another rain (default: %(default)s)"
+        "--corrupt-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of the noise, rain and so on (default: %(default)s)",
     )
     group.add_argument(
         "--window",
         type=int,
         default=30,
         metavar="FRAMES",
-        help="consecutive frames of a drive that the shift monitor is tried on (default: %(default)s)",
+        help="number of consecutive frames of a drive in each test of the shift monitor (default: %(default)s)",
     )
     group.add_argument(
         "--shift-level",
@@ -59,7 +63,7 @@ def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSet) -> list[Condition]:
-    """What the options name; opens folders, reads no image.
+    """The shifted conditions given by the options; opens folders, but reads no image.
 
     Raises:
         TrustSegError: no such corruption or data set.
@@ -82,7 +86,7 @@ def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSe
     names = [condition.name for condition in found]
     twice = next((name for name in names if names.count(name) > 1 or name == args.split), None)
     if twice is not None:
-        raise TrustStudyError(f"--shifted, --corrupt: {twice!r} is named twice; expected different data")
+        raise TrustStudyError(f"--shifted, --corrupt: {twice!r} is given twice; expected different data")
     return found
 
 

@@ -1,4 +1,4 @@
-"""``trust-seg version``: versions of this package and of what it stands on."""
+"""``trust-seg version``: versions of this package and of its dependencies."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_ctrl_c_stops_at_once_and_leaves_what_can_be_gone_on_with(running, bag, 
     os.killpg(run.process.pid, signal.SIGINT)
     code, out, err = run.end()
     assert code == 130, err
-    assert "stopped; the same command goes on where it was" in out
+    assert "stopped; run the same command again to continue" in out
     assert err == ""
     wait_for(lambda: not alive(family))
     assert not list(run.work.glob("*.part*"))
