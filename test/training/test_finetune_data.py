@@ -131,7 +131,7 @@ def test_the_synthetic_drive_is_labelled_only_for_its_own_classes():
     assert CAMVID.names == CLASS_NAMES
     with pytest.raises(DatasetError, match="classes of camvid11"):
         open_labelled("synthetic:seeds=3-4", "train", LabelSet("two", ("a", "b")))
-    with pytest.raises(DatasetError, match="leave kinds away"):
+    with pytest.raises(DatasetError, match="leave kinds out"):
         open_labelled("synthetic:seeds=3-4:kinds=cow", "train", CAMVID)
 
 

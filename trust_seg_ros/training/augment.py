@@ -25,8 +25,8 @@ def random_crop(
         size: (h, w) of the crop.
         rng: source of all randomness.
         scale: range of the zoom, drawn log-uniformly.
-        rare: classes that a share ``rare_share`` of the crops is centred on, where the image holds one.
-        rare_share: see ``rare``.
+        rare: classes to centre some crops on, if the image contains one.
+        rare_share: share of the crops that are centred on a rare class.
 
     Returns:
         (h, w, 3) uint8 and (h, w) uint8; outside the image the labels are 255 and the image is reflected.
@@ -55,7 +55,7 @@ def random_crop(
 
 
 def jitter_colours(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random brightness, contrast, gamma, colour cast, saturation, and now and then blur or noise; uint8 in and out."""
+    """Random brightness, contrast, gamma, colour cast, saturation, sometimes blur or noise; uint8 in and out."""
     levels = np.linspace(0, 1, 256, dtype=np.float32)[:, None] ** np.exp(rng.normal(0, 0.25))
     levels = levels * np.exp(rng.normal(0, 0.08, 3))
     middle = float(levels[int(image[::4, ::4].mean())].mean())

@@ -39,7 +39,7 @@ class Batches:
         s = self.settings
         rng = np.random.default_rng((s.seed, step, slot))
         if slot < s.batch:
-            # every image once per epoch, in an order of the epoch's own
+            # every image once per epoch, shuffled anew in each epoch
             position = step * s.batch + slot
             epoch, index = divmod(position, len(self._items))
             order = np.random.default_rng((s.seed, epoch, 1 << 20)).permutation(len(self._items))
@@ -51,7 +51,7 @@ class Batches:
         return jitter_colours(image, rng), labels
 
     def _synthetic(self, scene: int) -> tuple[np.ndarray, np.ndarray]:
-        """A scene of the synthetic drive; drawn once and kept, for drawing costs more than a training step."""
+        """A scene of the synthetic drive; drawn once and kept, because drawing costs more than a training step."""
         if scene not in self._scenes:
             height, width = self.settings.crop
             seed = self.settings.seed * 1_000_003 + scene
@@ -66,7 +66,7 @@ class Batches:
         return images.float().div_(255).contiguous(memory_format=torch.channels_last), labels.long()
 
     def ahead(self, first: int, last: int) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-        """Batches of steps first..last-1, prepared by a thread; an error in it is raised here."""
+        """Batches of steps first..last-1, prepared by a thread, whose errors are raised here."""
         for step, (images, labels) in made_ahead(self.batch, first, last):
             yield step, images, labels
 

@@ -1,7 +1,8 @@
-"""Checkpoints without pickles: weights and optimiser as safetensors, the rest as JSON, replaced as one.
+"""Checkpoints without pickles: weights and optimiser as safetensors, the rest as JSON, replaced atomically.
 
-``checkpoint.json`` names its two tensor files, which are written first; renaming it into place is what makes a
-checkpoint. Files of earlier ones are deleted afterwards, so whenever a run is killed, a whole checkpoint is there.
+``checkpoint.json`` names its two tensor files. These are written first; the checkpoint becomes valid when
+``checkpoint.json`` is renamed into place. Older files are deleted after that, so a complete checkpoint exists whenever
+a run is killed.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ CHECKPOINT = "checkpoint.json"
 
 @dataclass
 class State:
-    """Where a run stands.
+    """State of a run.
 
     Attributes:
         step: optimiser steps done.
-        settings: what must be the same for a run to be continued, plain JSON values.
+        settings: settings that must not change when a run is continued, plain JSON values.
         before: qualities of the network before the first step, see ``quality``.
     """
 
@@ -57,7 +58,7 @@ def save_checkpoint(folder: Path, state: State, module: nn.Module, optimiser: to
 
 
 def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> State | None:
-    """Put a checkpoint's tensors in place; None where there is none.
+    """Load a checkpoint's tensors into network and optimiser; None if there is no checkpoint.
 
     Raises:
         TrainingError: it is damaged, or of another network; nothing on disk is changed.
@@ -84,10 +85,10 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str] | None = None) -> None:
-    """Tensors as safetensors, replaced at once; tensors that share memory are written twice."""
+    """Write tensors as safetensors, atomically; tensors that share memory are written twice."""
     with whole_file(path) as place:
         save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, str(place), notes)
-        place.chmod(0o644)  # safetensors makes files for their owner only
+        place.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def _flat(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -107,12 +108,12 @@ def _restore(module: nn.Module, optimiser: torch.optim.Optimizer, moments: dict[
         parameter = places[parameter_name]
         if value.ndim and value.shape != parameter.shape:
             raise ValueError(f"{name} is {tuple(value.shape)}, the parameter {tuple(parameter.shape)}")
-        # step counts stay on the CPU, as the optimiser keeps them; the others lie in memory as their parameter does
+        # step counts stay on the CPU, as in the optimiser; the others get their parameter's memory layout
         optimiser.state[parameter][key] = torch.empty_like(parameter.detach()).copy_(value) if value.ndim else value
 
 
 def _differences(mine: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> str:
-    """What differs between two networks' tensors, in a few words; "" when nothing does."""
+    """How two networks' tensors differ, in a few words; "" if they do not."""
     told = []
     for word, names in (("it lacks", mine.keys() - theirs.keys()), ("it has", theirs.keys() - mine.keys())):
         if names:

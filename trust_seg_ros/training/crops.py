@@ -15,20 +15,20 @@ AUGMENTATIONS = ("published", "strong")
 """A random crop, mirrored half of the time; and the same with zoom, a slight turn and other colours."""
 STRONG_ZOOM = (0.75, 1.5)
 SMALLEST_OBJECT = 64
-"""Pixels below which an object is not worth pasting."""
+"""Objects with fewer pixels are not worth pasting."""
 
 Size = tuple[int, int]
 
 
 def crop_size(wished: Size, spec: InputSpec) -> Size:
-    """(h, w) of the crops: as wished, but no larger than the network's input, in multiples of its stride."""
+    """(h, w) of the crops: the wanted size, but no larger than the network's input, in multiples of its stride."""
     limits = spec.size or wished
     height, width = (max(min(w, n) // spec.stride, 1) * spec.stride for w, n in zip(wished, limits, strict=True))
     return height, width
 
 
 def as_seen(image: np.ndarray, codes: np.ndarray, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Image and codes stretched to the network's input where it has a size of its own; as they are otherwise."""
+    """Image and codes, stretched to the network's input if that has a fixed size."""
     if spec.size is None or image.shape[:2] == spec.size:
         return image, codes
     height, width = spec.size
@@ -86,9 +86,9 @@ def cut_object(source: OodImage, rng: np.random.Generator) -> tuple[np.ndarray, 
 def paste(
     image: np.ndarray, codes: np.ndarray, cut: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An object of :func:`cut_object` somewhere in an image, zoomed by 1/2 to 2, at most half as high and wide.
+    """Paste an object of :func:`cut_object` somewhere into an image, zoomed by 1/2 to 2, at most half as high and wide.
 
-    The rest keeps its codes; the object's are ``OOD``. Its edge is blended over about a pixel.
+    The object's pixels get the code ``OOD``, all others keep theirs. Its edge is blended over about a pixel.
     """
     patch, mask = cut
     height, width = codes.shape

@@ -1,7 +1,7 @@
-"""What can go wrong in this room."""
+"""Errors of training."""
 
 from trust_seg_ros.errors import TrustSegError
 
 
 class TrainingError(TrustSegError):
-    """Training that cannot start, resume or go on."""
+    """Training cannot start, resume or continue."""

@@ -1,4 +1,4 @@
-"""Entropy maximisation: a trained network learns to be unsure where nothing it knows is seen.
+"""Entropy maximisation: a trained network learns to be unsure where it sees something it does not know.
 
 Source: Chan, Rottmann, Gottschalk, Entropy Maximization and Meta Classification for Out-of-Distribution Detection in
 Semantic Segmentation, ICCV 2021.
@@ -41,11 +41,11 @@ Report = Callable[[str], None]
 
 
 class FineTuner:
-    """One run; it goes on from the checkpoint in ``settings.out`` when there is one.
+    """One run; it continues from the checkpoint in ``settings.out`` if there is one.
 
     The network stays in evaluation mode: batch normalisation uses the running statistics it came with and dropout is
-    off, while every parameter learns. Statistics of eight crops would be poor ones, and what a process computes must
-    not depend on which crops it happens to hold.
+    off, while every parameter learns. Statistics of eight crops would be poor, and the result must not depend on
+    which process holds which crops.
     """
 
     def __init__(self, settings: FineTuneSettings, team: Team, report: Report = print) -> None:
@@ -54,14 +54,14 @@ class FineTuner:
         Raises:
             TrainingError: nothing to train on, a checkpoint of another run or network, or a batch that the processes
                 cannot share evenly.
-            DatasetError, SyntheticDriveError, ModelError, LabelError: what data or network lack.
+            DatasetError, SyntheticDriveError, ModelError, LabelError: data or network cannot be used.
         """
         self.settings, self.team, self.report = settings, team, report if team.first else lambda text: None
         if settings.mix.batch % team.size:
             raise TrainingError(f"--batch {settings.mix.batch} cannot be shared evenly by {team.size} processes")
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        torch.manual_seed(settings.mix.seed)  # for factories that draw their weights
+        torch.manual_seed(settings.mix.seed)  # for factories with random weights
         self.half = pick_half(settings.network.half, team.device)
         self.network = load_trainable(settings.network, team.device)
         labels = self.network.labels
@@ -78,12 +78,12 @@ class FineTuner:
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
+        """Number of steps of the whole run."""
         return self.settings.epochs * self.mixture.steps_per_epoch
 
     @property
     def images_judged(self) -> int:
-        """Images that one judging looks at."""
+        """Number of images in one round of judging."""
         return sum(len(source) for _, source in self.judged) + sum(len(source) for _, source in self.judged_ood)
 
     def run(
@@ -181,8 +181,8 @@ class FineTuner:
         kept = max(kept, step - step % self.settings.checkpoint_every)
         return (
             f"the {name} became {number} in step {step + 1}, learning rate {self.settings.learning_rate:g}; the "
-            f"checkpoint of step {kept} in {self.settings.out} is whole. Lower --learning-rate, or use --half off, and "
-            "run again: it goes on from there"
+            f"checkpoint of step {kept} in {self.settings.out} is kept. Lower --learning-rate, or use --half off, and "
+            "run again: it continues from there"
         )
 
     def _judged(self) -> list[tuple[str, LabelledSource]]:
@@ -201,7 +201,7 @@ class FineTuner:
             except DatasetError:
                 if s.judge is not None:
                     raise
-                self.report("no split val: the mIoU given up is not told; name splits with --judge")
+                self.report("no split val: the loss of mIoU is not measured; name splits with --judge")
         return found
 
     def _qualities(self, looked: Callable[[], None]) -> dict[str, float]:
@@ -223,7 +223,7 @@ class FineTuner:
         try:
             s.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{s.out}: no folder can be made there ({error.strerror})") from error
+            raise TrainingError(f"{s.out}: the folder cannot be made ({error.strerror})") from error
         state = load_checkpoint(s.out, self.network.module, self.optimiser)
         if state is None:
             return State(settings=s.fixed())
@@ -234,18 +234,18 @@ class FineTuner:
         if changed:
             raise TrainingError(
                 f"{s.out / CHECKPOINT}: of a run with other settings: {'; '.join(changed)}; choose another --out, or "
-                "the settings of then"
+                "the earlier settings"
             )
-        self.report(f"goes on from step {state.step} of {s.out}")
+        self.report(f"continues from step {state.step} of {s.out}")
         return state
 
 
 def warn_of_overlap(ood: Sequence[str], judged: Sequence[str], report: Report) -> None:
-    """Say so where synthetic sets that judge share seeds or kinds of unknown objects with those trained on."""
+    """Warn if synthetic sets for judging share seeds or kinds of unknown objects with the training sets."""
     trained, judges = ([parse_synthetic_set(t) for t in texts if t.startswith(PREFIX)] for texts in (ood, judged))
     for theirs, ours in product(judges, trained):
         kinds = sorted(set(theirs.kinds) & set(ours.kinds))
         if kinds:
-            report(f"{theirs} judges kinds that are trained on, so its numbers flatter: {', '.join(kinds)}")
+            report(f"{theirs} judges kinds that are trained on, so its numbers are too good: {', '.join(kinds)}")
         if theirs.first <= ours.last and ours.first <= theirs.last:
-            report(f"{theirs} judges seeds that are trained on, so its numbers flatter")
+            report(f"{theirs} judges seeds that are trained on, so its numbers are too good")

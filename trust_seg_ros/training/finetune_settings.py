@@ -1,4 +1,4 @@
-"""Everything that can be set in entropy maximisation."""
+"""Settings of entropy maximisation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trust_seg_ros.training.mixing import MixSettings
 from trust_seg_ros.training.ood_losses import NORMALISATIONS, Normalisation
 
 _MAY_CHANGE = ("out", "epochs", "learning_rate", "threads", "workers", "checkpoint_every", "judge", "judge_ood")
-"""What may differ when a run is continued; and so may device and precision."""
+"""Settings that may change when a run is continued, besides device and precision."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class FineTuneSettings:
 
     Attributes:
         in_distribution: labelled data sets, as ``ood_sources.open_labelled`` takes them.
-        ood: data of what has no class, as ``ood_sources.open_ood`` takes them.
+        ood: data with out-of-distribution objects, as ``ood_sources.open_ood`` takes them.
         out: folder of the run.
-        network: which network; its device says where to train, its ``half`` whether in mixed precision (bfloat16).
-        mix: how batches are put together.
+        network: which network; also the device to train on, and whether in mixed precision (``half``: bfloat16).
+        mix: how batches are composed.
         split: part of the labelled data sets to train on.
-        ignore: label values without a class; None = what the label set says.
+        ignore: label values without a class; None = the label set's.
         ood_weight: lambda in [0, 1].
         normalisation: one of ``NORMALISATIONS``, see ``ood_losses.combined_loss``.
         learning_rate: of Adam, constant.
         epochs: passes over the labelled images.
         loss_stride: the loss is taken on every n-th row and column.
-        judge: splits of the first labelled folder, or ``synthetic:`` sets, whose mIoU is told before and after;
-            None = "val" where there is one.
-        judge_ood: data as ``ood`` whose AuPRC and FPR95 are told before and after.
+        judge: splits of the first labelled folder, or ``synthetic:`` sets; their mIoU is reported before and after.
+            None = "val" if there is one.
+        judge_ood: data as ``ood``; their AuPRC and FPR95 are reported before and after.
         threads: CPU threads that compute; 0 = torch's own choice.
         workers: threads that read and crop.
         checkpoint_every: steps between checkpoints; there is also one after every epoch.
@@ -88,7 +88,7 @@ class FineTuneSettings:
                 raise TrainingError(f"{option} is {name!r}; expected one of {', '.join(known)}")
 
     def fixed(self) -> dict[str, Any]:
-        """What must be the same when a run is continued, as flat JSON values."""
+        """Settings that must be the same when a run is continued, as flat JSON values."""
         values = {name: value for name, value in asdict(self).items() if name not in _MAY_CHANGE}
         network, mix = values.pop("network"), values.pop("mix")
         values |= {name: network[name] for name in network if name not in ("device", "half")} | mix

@@ -1,7 +1,7 @@
-"""Batches of fine-tuning: labelled images, images of what has no class, and objects of these pasted into those.
+"""Batches of fine-tuning: labelled images, OoD images, and OoD objects pasted into labelled images.
 
-Everything random follows from (seed, epoch, position in the epoch), so that a resumed run, and one whose batches are
-split over processes, sees the very crops that one uninterrupted process sees.
+Everything random follows from (seed, epoch, position in the epoch), so a resumed run, and one whose batches are split
+over processes, sees the same crops as one uninterrupted process.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Source = TypeVar("Source", LabelledSource, OodSource)
 
 @dataclass(frozen=True)
 class MixSettings:
-    """How batches are put together.
+    """How batches are composed.
 
     Attributes:
         batch: crops per step, over all processes.
-        crop: (height, width) wished; see ``crops.crop_size``.
-        ratio: images of what has no class per labelled image in each epoch.
+        crop: wanted (height, width); see ``crops.crop_size``.
+        ratio: OoD images per labelled image in each epoch.
         paste: share of the labelled crops that get an object pasted, in [0, 1].
-        keep_rest: annotated classes around unknown objects count as in distribution, instead of not at all.
+        keep_rest: annotated classes around unknown objects count as in distribution, instead of being ignored.
         augmentation: one of ``crops.AUGMENTATIONS``.
-        seed: of everything random.
+        seed: of all random numbers.
     """
 
     batch: int = 8
@@ -83,7 +83,7 @@ class Mixture:
         self.labelled, self.ood = Joined(labelled), Joined(ood)
         if settings.keep_rest and not any(source.has_classes for source in ood):
             raise TrainingError(
-                f"--ood-rest labelled, but {self.ood}: no classes of this network around its objects; leave it away"
+                f"--ood-rest labelled, but {self.ood}: no classes of this network around its objects; leave it out"
             )
         self.crop = crop_size(settings.crop, spec)
         self.ood_per_epoch = round(settings.ratio * len(self.labelled))
@@ -96,11 +96,11 @@ class Mixture:
         self._order = lru_cache(2)(self._drawn_order)
 
     def check(self) -> None:
-        """Look for a pixel that has a class and one that has none, until found.
+        """Check that some pixel has a class and some pixel is OoD; stops at the first of each.
 
         Raises:
-            TrainingError: no image of one kind has any.
-            DatasetError: a file that is looked at is wrong.
+            TrainingError: no image has such a pixel.
+            DatasetError: a file that is read is wrong.
         """
         if not any((self._labelled(i)[1] != UNLABELLED).any() for i in range(len(self.labelled))):
             raise TrainingError(
@@ -150,7 +150,7 @@ class Mixture:
         return (jitter_colours(image, rng) if s.augmentation == "strong" else image), codes
 
     def _with_ood(self, index: int) -> OodImage:
-        """Image ``index``, or the next one that does show something out of distribution."""
+        """Image ``index``, or the next one that has out-of-distribution pixels."""
         for step in range(len(self.ood)):
             found = self._ood((index + step) % len(self.ood))
             if (found.truth == 1).any():

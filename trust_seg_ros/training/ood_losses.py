@@ -1,4 +1,4 @@
-"""The loss of entropy maximisation: cross entropy where classes are known, closeness to the uniform where none is.
+"""The loss of entropy maximisation: cross entropy on pixels with a class, closeness to uniform on OoD pixels.
 
 Source: Chan, Rottmann, Gottschalk, Entropy Maximization and Meta Classification for Out-of-Distribution Detection in
 Semantic Segmentation, ICCV 2021, the training objective.
@@ -34,10 +34,10 @@ def pixel_losses(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
     Args:
         logits: (B, q, h, w), upsampled here (bilinear, align_corners=False) to the labels' size, in float32.
-        codes: (B, H, W) int64: class ids, ``OOD``, or 255 = counts nowhere.
+        codes: (B, H, W) int64: class ids, ``OOD``, or 255 = ignored.
 
     Returns:
-        (2,) float32, at least 0; 0 for a part without pixels, and differentiable then, too.
+        (2,) float32, at least 0; 0 (and still differentiable) for a part without pixels.
     """
     logits = F.interpolate(logits.float().contiguous(), size=codes.shape[1:], mode="bilinear", align_corners=False)
     ood = codes == OOD
@@ -56,7 +56,7 @@ def combined_loss(
     number, the expectations as the paper writes them; few out-of-distribution pixels then weigh as much as many.
 
     Args:
-        losses: (2,) sums of :func:`pixel_losses`; those of a part of the batch give that part's share of the loss.
+        losses: (2,) sums of :func:`pixel_losses`; sums over part of the batch give that part's share of the loss.
         counts: (2,) numbers of pixels of the whole batch.
         ood_weight: lambda in [0, 1].
         normalisation: see above.

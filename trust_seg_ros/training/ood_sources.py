@@ -1,4 +1,4 @@
-"""Where fine-tuning takes images from: labelled ones, and ones that show what is out of distribution (OoD)."""
+"""Image sources of fine-tuning: labelled images, and images with out-of-distribution (OoD) objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trust_seg_ros.training.ood_losses import OOD
 from trust_seg_ros.types import UNLABELLED
 
 _KEPT_BYTES = 512 << 20
-"""Memory per synthetic set for scenes drawn already: drawing one costs about as much as training on it."""
+"""Memory per synthetic set for caching scenes: drawing one costs about as much as training on it."""
 
 
 class LabelledSource(Protocol):
@@ -44,7 +44,7 @@ class OodImage:
     Attributes:
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8; 1 = out of distribution, 255 = void, 0 = anything else.
-        classes: (H, W) uint8 class ids of the rest, 255 = no class; None when nobody annotated it.
+        classes: (H, W) uint8 class ids of the other pixels, 255 = no class; None if they are not annotated.
     """
 
     image: np.ndarray
@@ -52,7 +52,7 @@ class OodImage:
     classes: np.ndarray | None = None
 
     def codes(self, keep_rest: bool) -> np.ndarray:
-        """Training codes (H, W) uint8: ``OOD`` where it is, else the class if ``keep_rest``, else 255 = ignored."""
+        """Training codes (H, W) uint8: ``OOD`` on OoD pixels, elsewhere the class if ``keep_rest``, else 255 = ignored."""
         rest = self.classes if keep_rest and self.classes is not None else np.full_like(self.truth, UNLABELLED)
         return np.where(self.truth == 1, np.uint8(OOD), rest)
 
@@ -62,10 +62,10 @@ class OodSource:
     """Images of a folder, or scenes of the synthetic drive.
 
     Attributes:
-        name: what it was asked for by.
+        name: the text that the source was opened with.
         count: number of images.
         read: index -> image; raises DatasetError when a file is wrong.
-        has_classes: the rest of its images has classes of the network.
+        has_classes: pixels around OoD objects have classes of the network.
     """
 
     name: str
@@ -105,7 +105,7 @@ class SyntheticSource:
 
 
 def _kept(scenes: SyntheticSet) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """``scenes.read`` that remembers; what it gives is read-only."""
+    """``scenes.read`` with a cache; the arrays returned are read-only."""
 
     @lru_cache(max(1, _KEPT_BYTES // (4 * scenes.size[0] * scenes.size[1])))
     def read(index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,20 +128,20 @@ def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ..
         return FolderSource(text, open_dataset(Path(text), split, labels, ignore))
     scenes = parse_synthetic_set(text)
     if scenes.kinds:
-        raise DatasetError(f"{text}: kinds={','.join(scenes.kinds)} are out of distribution; leave kinds away here")
+        raise DatasetError(f"{text}: kinds={','.join(scenes.kinds)} are out of distribution; leave kinds out here")
     if labels.names != CLASS_NAMES:
         raise DatasetError(
-            f"{text}: the synthetic drive has the classes of camvid11, the network those of {labels.name!r}; "
+            f"{text}: the synthetic drive has the classes of camvid11, the network has {labels.name!r}; "
             "expected data labelled for this network"
         )
     return SyntheticSource(text, scenes, _kept(scenes))
 
 
 def open_ood(text: str, labels: LabelSet) -> OodSource:
-    """Images with OoD objects, as ``datasets.ood_layouts`` finds them; of LostAndFound the split train.
+    """Images with OoD objects, as ``datasets.ood_layouts`` finds them; for LostAndFound the split train.
 
-    The rest of an image has classes in the synthetic drive, drawn or on disk (``unknown/`` beside ``labels/``), when
-    the network's classes are the drive's.
+    Pixels around the objects have classes only in the synthetic drive, drawn or on disk (``unknown/`` beside
+    ``labels/``), and only if the network has the drive's classes.
 
     Raises:
         DatasetError: no such data, no known layout, or an image of ``labels/`` is missing.

@@ -17,22 +17,22 @@ WEIGHTS, FOLDER = "weights.safetensors", "model"
 
 
 def save_trained(named: NamedModule, spec: str, out: Path, notes: dict[str, str]) -> tuple[Path, str]:
-    """Write the network's weights to ``out``, replacing those of an earlier call.
+    """Write the network's weights to ``out``, replacing the weights of an earlier call.
 
-    The compact network's become one safetensors file, a Hugging Face model a folder; for any other module its
+    The compact network is written as one safetensors file, a Hugging Face model as a folder; for any other module its
     state_dict is written, for the factory to load.
 
     Args:
         named: the network.
-        spec: the text that named it.
+        spec: the ``--model`` text that it was loaded from.
         out: an existing folder.
         notes: text to text, kept in the file's metadata.
 
     Returns:
-        What was written, and how to use it.
+        Path written, and how to use it.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: the weights cannot be written.
     """
     module = named.module
     path = out / WEIGHTS
@@ -52,7 +52,7 @@ class _Pretrained(Protocol):
     """A network of the library transformers."""
 
     def save_pretrained(self, folder: Path, *, safe_serialization: bool) -> None:
-        """Write its weights and its configuration."""
+        """Write weights and configuration into a folder."""
 
 
 def _save_pretrained(module: _Pretrained, named: NamedModule, out: Path) -> Path:

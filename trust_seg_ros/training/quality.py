@@ -1,4 +1,4 @@
-"""What fine-tuning gives and takes: mIoU on known classes, AuPRC and FPR95 of the entropy on unknown objects."""
+"""Gain and cost of fine-tuning: AuPRC and FPR95 of the entropy on unknown objects, mIoU on known classes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def qualities(
     ood: Sequence[tuple[str, OodImages]],
     tick: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """Numbers in [0, 1] by "measure name".
+    """Measure the network: "measure name" -> number in [0, 1].
 
     Args:
         named: the network, on ``device``; it stays in evaluation mode.
-        device: where it is.
-        labelled: (name, images) to take the mIoU on: over all pixels together, at the labels' resolution.
-        ood: (name, images) to take AuPRC and FPR95 on, of the entropy, pooled over all pixels by
+        device: device of the network.
+        labelled: (name, images) to compute the mIoU on: over all pixels together, at the labels' resolution.
+        ood: (name, images) to compute AuPRC and FPR95 of the entropy on, pooled over all pixels by
             a histogram of 2^24 bins.
         tick: called after every image.
 
     Raises:
-        AnomalyError: a set of ``ood`` holds pixels of one kind only.
+        AnomalyError: a set of ``ood`` has no OoD pixel, or no other.
         DatasetError: a file is wrong.
     """
     found: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The log of a run: a CSV file with a row per step, and TensorBoard where it is installed."""
+"""The log of a run: a CSV file with a row per step, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ of both; learning rate; seconds since the step before. The means are empty where
 
 
 class RunLog:
-    """Rows are appended as they come; a continued run drops those after its checkpoint."""
+    """Appends rows as they come; a continued run first drops the rows after its checkpoint."""
 
     def __init__(self, folder: Path, step: int) -> None:
         """Open or begin the log of ``folder``.
@@ -53,7 +53,7 @@ class RunLog:
                     self._board.add_scalar(name, row[name], row["step"])
 
     def add_qualities(self, step: int, qualities: dict[str, float]) -> None:
-        """Qualities of the network at a step, for TensorBoard only."""
+        """Log qualities of the network at a step, to TensorBoard only."""
         if self._board is not None:
             for name, value in qualities.items():
                 self._board.add_scalar(f"quality/{name}", value, step)

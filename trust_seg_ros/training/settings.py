@@ -1,4 +1,4 @@
-"""Everything that can be set in training the embedded network."""
+"""Settings of training the embedded network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Settings of one training run; the model card names those of the shipped weights.
+    """Settings of one training run; the model card lists the settings of the shipped weights.
 
     Attributes:
         camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes).
@@ -22,18 +22,18 @@ class TrainSettings:
         learning_rate: peak of the cosine schedule (AdamW).
         weight_decay: of the convolutions' kernels.
         warm_up: steps of linear warm-up.
-        lovasz: factor of the Lovász softmax beside the weighted cross entropy.
+        lovasz: factor of the Lovász softmax, which is added to the weighted cross entropy.
         rare_share: share of CamVid crops centred on a rare class.
-        average: decay of the exponential moving average of the weights, which is what is kept.
+        average: decay of the exponential moving average of the weights; the averaged weights are kept.
         evaluate_every: steps between two evaluations on val.
         tolerance: the weights kept are the latest whose val mIoU is at most this below the best. CamVid's val is one
             clip of 7 seconds: differences of a point there are noise, and later weights saw a lower learning rate.
         patience: evaluations without a better val mIoU after which training stops (0 = never).
-        seed: of everything random.
+        seed: of all random numbers.
         threads: CPU threads.
         bfloat16: run convolutions in bfloat16.
         device: "cpu" or "cuda".
-        limit: use only so many training and val images (0 = all), for tests.
+        limit: use only this many training and val images (0 = all), for tests.
     """
 
     camvid: Path

@@ -15,7 +15,7 @@ from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.training.errors import TrainingError
 
 _PATIENCE = timedelta(hours=3)
-"""How long processes wait for the first one, which alone judges the network."""
+"""How long the other processes wait while the first one judges the network."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Team:
     """The processes that share a batch.
 
     Attributes:
-        rank: number of this process, from 0; process 0 writes files and talks.
-        size: how many there are.
-        device: where this one computes.
+        rank: number of this process, from 0; process 0 writes files and prints.
+        size: number of processes.
+        device: device of this process.
     """
 
     rank: int
@@ -34,26 +34,26 @@ class Team:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes and talks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
-        """Sum over the processes; the tensor handed in is not changed."""
+        """Sum over the processes; the argument is not changed."""
         values = values.detach().clone()
         if self.size > 1:
             torch.distributed.all_reduce(values)
         return values
 
     def share(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over the processes, and the first one's weights in all of them."""
+        """Wrap the module: gradients are averaged over the processes, all start with the first one's weights."""
         if self.size == 1:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
-        # a static graph lets parameters be that no loss reaches, such as auxiliary heads
+        # a static graph allows parameters that no loss reaches, such as auxiliary heads
         return nn.parallel.DistributedDataParallel(module, device_ids=ids, static_graph=True)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             torch.distributed.barrier()
 
@@ -67,7 +67,7 @@ def joined_team(device: str) -> Iterator[Team]:
 
     Raises:
         DeviceError: no such device.
-        TrainingError: several processes but one named GPU, or the variables are torn.
+        TrainingError: several processes but one named GPU, or some of the variables are missing.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -80,7 +80,7 @@ def joined_team(device: str) -> Iterator[Team]:
             f"WORLD_SIZE is {size} but {error} is not set; start several processes with torchrun"
         ) from None
     if ":" in device:
-        raise TrainingError(f"--device {device} with {size} processes; leave it away: each takes its own GPU")
+        raise TrainingError(f"--device {device} with {size} processes; leave it out: each takes its own GPU")
     where = pick_device(device)
     if where.type == "cuda":
         where = pick_device(f"cuda:{local}")

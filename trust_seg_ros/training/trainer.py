@@ -30,7 +30,7 @@ CHECKPOINT, KEPT, LOG = "checkpoint.pt", "kept.safetensors", "log.csv"
 
 @dataclass
 class Progress:
-    """Where a run stands; kept in the checkpoint."""
+    """State of a run; kept in the checkpoint."""
 
     step: int = 0
     best_miou: float = -1.0
@@ -67,7 +67,7 @@ def _network(device: str) -> CompactNet:
 
 
 class Trainer:
-    """One run. ``run()`` goes on from the checkpoint in ``settings.out`` when there is one."""
+    """One run. ``run()`` continues from the checkpoint in ``settings.out`` if there is one."""
 
     def __init__(self, settings: TrainSettings, report: Callable[[str], None] = print) -> None:
         self.settings, self.report = settings, report
@@ -105,7 +105,7 @@ class Trainer:
         images, labels = normalise(images.to(s.device), self.net), labels.to(s.device)
         with torch.autocast(s.device, torch.bfloat16, enabled=s.bfloat16):
             logits, _ = self.net(images)
-        # the loss at half resolution: a quarter of the cost, and thin poles survive
+        # loss at half resolution: a quarter of the cost, and thin poles are still seen
         loss = segmentation_loss(logits, labels[:, ::2, ::2], self.weights, s.lovasz, 40_000)
         if not torch.isfinite(loss):
             raise TrainingError(f"the loss became {loss.item()} at step {step}; lower --learning-rate and resume")
@@ -190,4 +190,4 @@ class Trainer:
             raise TrainingError(
                 f"{out / CHECKPOINT} does not fit this network ({error}); choose another --out or delete it"
             ) from error
-        self.report(f"goes on from step {self.progress.step} of {out}")
+        self.report(f"continues from step {self.progress.step} of {out}")
