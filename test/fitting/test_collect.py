@@ -45,7 +45,7 @@ def refused(run, match, **given):
 def test_other_weights_under_the_same_name_are_refused(run, weights):
     run()
     weights.write_text("2.0001")
-    refused(run, "'colours_net:Colours' answers otherwise than it did then; its weights have changed")
+    refused(run, "'colours_net:Colours' gives another answer than before; its weights have changed")
     refused(run, "weights have changed", split="another")
 
 

@@ -166,7 +166,7 @@ def test_metrics_that_tell_segments_without_error_are_named(caplog):
     with caplog.at_level(logging.WARNING):
         model = fit(data, ("E", "S", "class_1"))
     assert model.summary["separating"] == ["class_1"]
-    assert "class_1: these metrics tell some segments without error" in caplog.text
+    assert "class_1: these metrics separate some segments without error" in caplog.text
     assert np.abs(model.classifier(model.standardise(data))).max() < 50
     p_wrong, _ = model.predict(data)
     assert p_wrong[data.class_ids == 1].min() > 0.999

@@ -130,7 +130,7 @@ def damaged_manifest(store, change):
         (lambda m: m["splits"]["val"].update(segments="many"), "incomplete or damaged .ValueError"),
         (lambda m: m["splits"]["val"].update(complete="yes"), "complete is 'yes'"),
         (lambda m: m["splits"]["val"].update(skipped=["a_000"]), "incomplete or damaged .ValueError"),
-        (lambda m: m["network"]["class_names"].pop(), "the metrics are not those of 2 classes"),
+        (lambda m: m["network"]["class_names"].pop(), "the metrics are not the ones that this program computes for 2 classes"),
     ],
 )
 def test_a_foreign_or_damaged_manifest_is_refused(store, change, message):
@@ -142,9 +142,9 @@ def test_a_foreign_or_damaged_manifest_is_refused(store, change, message):
 def test_a_manifest_that_does_not_fit_the_parts_is_refused(store, colours, blobs):
     there = store.entry("val").segments
     damaged_manifest(store, lambda m: m["splits"]["val"].update(part_images=8))  # the last part would be left out
-    with pytest.raises(StoreError, match=rf"split=val: \d+ segments, by {MANIFEST} there should be {there}"):
+    with pytest.raises(StoreError, match=rf"split=val: \d+ segments, but {MANIFEST} says {there}"):
         SegmentStore.open(store.path).read("val")
-    with pytest.raises(StoreError, match=rf"part-00000.parquet: holds 4 images, by {MANIFEST} it should be 8"):
+    with pytest.raises(StoreError, match=rf"part-00000.parquet: holds 4 images, but {MANIFEST} says 8"):
         collect(colours, blobs, store.path, "val", workers=1)
     assert all(part.is_file() for part in store.parts("val"))
 
@@ -235,7 +235,7 @@ def test_one_writer_at_a_time(store, colours, blobs):
 
 def test_a_place_where_no_folder_can_be_is_named(colours, blobs, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="file: no folder can be made there"):
+    with pytest.raises(StoreError, match="file: the folder for the segment table cannot be made"):
         collect(colours, blobs, tmp_path / "file", "val", workers=1)
 
 

@@ -1,4 +1,4 @@
-"""Labelled images -> ``Calibration``, image after image."""
+"""Learns a ``Calibration`` from labelled images, one image at a time."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBu
 DEFAULT_SCORES = ("entropy", "margin")
 _SMALL = [2.0**e * (1 + j / 32) for e in range(-20, -5) for j in range(32)]
 SOFTMAX_GRID = np.unique(np.concatenate([UNIT_GRID, _SMALL]))
-"""Thresholds for scores in [0, 1]: even, and finer towards 0, where a network that is too sure has its mistakes."""
+"""Thresholds for scores in [0, 1]: even, and finer towards 0, where an overconfident network has its mistakes."""
 FIRST = 8
-"""Images that are held until their quantiles make the grid of a score without a range."""
+"""Number of images kept in memory until their quantiles give the grid of a score without a range."""
 CLASS_STEP = 8
-"""Curves by class keep every eighth threshold: they are for a handful of recalls, and coarser is only stricter."""
+"""Curves by class keep every eighth threshold: they serve a few recalls, and a coarser grid is only stricter."""
 _TAIL = 64  # thresholds beyond either end of the first images' quantiles
 
 
 @dataclass
 class Calibrator:
-    """Takes image after image; memory grows with them by two numbers per score and two per segment only.
+    """Collects images one at a time; each adds only two numbers per score and two per segment to memory.
 
     Attributes:
         network, class_names: of the network.
         scores: names of the pixel scores to make curves of.
         gradient: of gradient scores.
-        statistics: from other images, for the curves of standardized_max_logit; the calibration holds these then.
-        images: number added that have labelled pixels.
-        unlabelled: number without; what is missed in them is unknown, so that they count for nothing.
+        statistics: from other images, for the curves of standardized_max_logit; then stored in the calibration.
+        images: number of images added that have labelled pixels.
+        unlabelled: number without; mistakes in them are unknown, so they do not count.
     """
 
     network: str
@@ -64,16 +64,16 @@ class Calibrator:
         """Add one labelled image.
 
         Args:
-            answer, maps: of the network for it.
-            truth: (H, W) uint8 class ids, 255 = no class: does not count.
-            place: when it was taken, as its place in the data set; None = after those before. The shift monitor reads
-                from the order of the images how much neighbours are alike.
+            answer, maps: the network's output for it.
+            truth: (H, W) uint8 class ids, 255 = no class, not counted.
+            place: position in the data set, i.e. in order of time; None = after the images added so far. The shift
+                monitor needs the order to learn how similar neighbouring images are.
 
         Returns:
             False for an image without a labelled pixel, which is left out.
 
         Raises:
-            UncertaintyError: the network cannot give a score; the text says why.
+            UncertaintyError: the network cannot give a score; the text gives the reason.
         """
         classes, labelled = maps.classes.numpy(force=True), truth != UNLABELLED
         frame = FrameScores(answer, maps, self.gradient, self.statistics)
@@ -95,7 +95,7 @@ class Calibrator:
         return True
 
     def add_segments(self, p_wrong: np.ndarray, wrong: np.ndarray) -> None:
-        """Add the segments of one labelled image, those of which ground truth says something.
+        """Add the segments of one labelled image that have labelled pixels.
 
         Args:
             p_wrong: (n,) float64 in [0, 1], P(false positive).
@@ -112,10 +112,10 @@ class Calibrator:
         self._objects.add(p_found, np.ones(len(p_found), bool))
 
     def result(self, summary: Json | None = None) -> Calibration:
-        """What was learned.
+        """The calibration learned from the images so far.
 
         Args:
-            summary: where it comes from, for the file.
+            summary: how it was made, for the file.
 
         Raises:
             CalibrationError: no image with a labelled pixel.
@@ -155,7 +155,7 @@ class Calibrator:
 
 
 class _Values:
-    """Probabilities of many images, with the image each comes from."""
+    """Probabilities from many images, with the number of the image for each."""
 
     def __init__(self) -> None:
         self.images = 0
@@ -177,7 +177,7 @@ def _in_unit_range(name: str, classes: int, gradient: GradientSettings) -> bool:
 
 
 class _ScoreCurves:
-    """Curves of one score. Where its range is not known, the first images are kept: their quantiles make the grid."""
+    """Curves of one score. If its range is unknown, the first images are kept: their quantiles give the grid."""
 
     def __init__(self, in_unit_range: bool, classes: int) -> None:
         self._classes = classes
@@ -186,7 +186,7 @@ class _ScoreCurves:
         self._builders = self._builders_of(SOFTMAX_GRID) if in_unit_range else None
 
     def _builders_of(self, grid: np.ndarray) -> tuple[CurveBuilder, CurveBuilder]:
-        """Of the wrong pixels, and of all."""
+        """Scores of the wrong pixels, and of all pixels."""
         return CurveBuilder(grid, self._classes), CurveBuilder(grid)
 
     def add(self, score: np.ndarray, wrong: np.ndarray, labelled: np.ndarray, classes: np.ndarray, place: int) -> None:
@@ -231,14 +231,14 @@ class _ScoreCurves:
 
 
 def open_grid(wrong: np.ndarray, every: np.ndarray) -> np.ndarray:
-    """Thresholds for a score without a range: quantiles of a sample, and beyond both its ends as far again.
+    """Thresholds for a score without a range: quantiles of a sample, and its width again beyond both ends.
 
     Args:
-        wrong: (n,) scores of misclassified pixels of the sample; most thresholds are where there are many of these.
+        wrong: (n,) scores of misclassified pixels of the sample; thresholds are densest where most of these are.
         every: (m,) scores of its labelled pixels, right and wrong.
 
     Returns:
-        (k,) float64 ascending. Scores below all of them are missed by every threshold, which is only stricter.
+        (k,) float64 ascending. Every threshold misses scores below all of them, which is only stricter.
     """
     parts = [
         quantile_grid(values, points) for values, points in ((wrong, 769), (every, 257)) if np.isfinite(values).any()

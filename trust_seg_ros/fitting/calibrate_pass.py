@@ -1,4 +1,4 @@
-"""Passes of a network over labelled images, and over images of unknown objects: what ``Calibrator`` is fed with."""
+"""Runs a network over labelled images and over images of unknown objects, and feeds the results to ``Calibrator``."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CalibrationPlan:
-    """What is computed of every image.
+    """What is computed for every image.
 
     Attributes:
-        network: it answers.
+        network: the network to run.
         scores: names of the pixel scores to make curves of.
-        gradient: of gradient scores.
+        gradient: settings of gradient scores.
         statistics: for the curves of standardized_max_logit; see :func:`class_statistics`.
-        meta: what judges the segments; None = no curves of P(false positive).
-        ood_model: what judges OoD segments; needed for :func:`add_unknown`.
-        ood_min_size: OoD segments below so many pixels do not count, as at run time.
-        keep_going: leave out images that cannot be read; they are named in ``skipped``.
+        meta: meta models of class segments; None = no curves of P(false positive).
+        ood_model: meta model of OoD segments; needed for :func:`add_unknown`.
+        ood_min_size: OoD segments with fewer pixels do not count, as at run time.
+        keep_going: leave out images that cannot be read; they are listed in ``skipped``.
         skipped: name of the image -> why it was left out.
     """
 
@@ -59,13 +59,13 @@ class CalibrationPlan:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def calibrator(self) -> Calibrator:
-        """An empty one for this."""
+        """An empty ``Calibrator`` for this plan."""
         network = self.network
         return Calibrator(network.name, network.labels.names, self.scores, self.gradient, self.statistics)
 
 
 def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> dict[str, str]:
-    """Name -> why the network cannot give it, of all such scores; runs it once. Class statistics can be made."""
+    """Scores the network cannot give -> reason; runs it once. Assumes that class statistics can be made."""
     q = len(network.labels)
     return frame_scores.missing_scores(network, gradient, ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q)))
 
@@ -73,17 +73,17 @@ def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> 
 def add_labelled(
     calibrator: Calibrator, plan: CalibrationPlan, folders: Sequence[LabelledFolder], progress: Progress | None = None
 ) -> None:
-    """Add every image of some folders, with its segments where there is a meta model.
+    """Add every image of some folders, with its segments if there is a meta model.
 
-    Segments are those that the node would find and judge: pixels without ground truth are part of them. One is wrong
-    where it has labelled pixels and none has its class; those without any labelled pixel do not count.
+    Segments are found and judged as in the node, so pixels without ground truth are part of them. A segment is wrong if
+    it has labelled pixels and none of them has its class; segments without labelled pixels do not count.
 
     Args:
-        calibrator: takes the images; in an order that begins with some from everywhere, as the first ones make the
-            grids of scores without a range.
+        calibrator: receives the images. The first ones are spread over the data set, because they determine the grids
+            of scores without a range.
         plan: what is computed.
         folders: labelled with the classes of the network.
-        progress: told (done, total).
+        progress: called with (done, total).
 
     Raises:
         CalibrationError: the numbers of classes differ, or no image could be read.
@@ -111,9 +111,9 @@ def add_labelled(
 def class_statistics(
     plan: CalibrationPlan, folders: Sequence[LabelledFolder], progress: Progress | None = None
 ) -> ClassStatistics:
-    """Statistics of the largest logit alone, for thresholds on standardized_max_logit in a second pass.
+    """Only the statistics of the largest logit, for thresholds on standardized_max_logit in a second pass.
 
-    Args and errors: as :func:`add_labelled`; SettingError where there is nothing to standardise by.
+    Args and errors: as :func:`add_labelled`; SettingError if the largest logit does not vary.
     """
     builder = StatisticsBuilder(len(plan.network.labels))
 
@@ -130,7 +130,7 @@ def add_unknown(
 ) -> None:
     """Add the OoD objects of every image of a set, with the largest P(OoD) of the OoD segments that touch each.
 
-    OoD segments are taken at the threshold that the meta model was fitted at; thresholds on P(OoD) hold for these only.
+    OoD segments are found at the threshold that the meta model was fitted at; thresholds on P(OoD) hold only for them.
 
     Raises:
         CalibrationError: there is no meta model of OoD segments, it does not judge images of this size, or no image
@@ -151,7 +151,7 @@ def add_unknown(
             raise CalibrationError(
                 f"OoD objects of {images.name}, {images.names[index]}: {gap}, and judges none of this size; give "
                 "images of about that size, or fit a model on images like these (trust-seg benchmark --save-meta) and "
-                "name it with --ood-meta-model"
+                "give it with --ood-meta-model"
             )
         answer = plan.network.infer(image)
         maps = uncertainty.uncertainty_maps(answer).host()
@@ -191,7 +191,7 @@ def _run(
     add: Callable[[int, LogitMaps, np.ndarray], None],
     progress: Progress | None,
 ) -> None:
-    """Call ``add`` with place, answer and truth of every image, while the network looks at the next one."""
+    """Call ``add`` with place, answer and truth of every image, while the network already runs on the next one."""
     for folder in folders:
         if folder.classes != len(plan.network.labels):
             raise CalibrationError(
@@ -223,6 +223,6 @@ def _run(
 
 
 def spread_first(number: int, first: int) -> list[int]:
-    """0 .. number - 1, beginning with ``first`` of them (or all) that are spread evenly."""
+    """0 .. number - 1, starting with ``first`` evenly spread ones (or all)."""
     begin = np.unique(np.linspace(0, number - 1, first).round().astype(int)).tolist() if number else []
     return [*begin, *sorted(set(range(number)) - set(begin))]

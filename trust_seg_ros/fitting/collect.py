@@ -1,4 +1,4 @@
-"""Segments of a labelled folder into the segment table: resumable, and the same whatever the number of workers."""
+"""Collects the segments of a labelled folder into the segment table; resumable, same result for any worker count."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.parallel import cores
 
-_WORTHWHILE = 16  # images; what a worker does with them takes as long as its start
+_WORTHWHILE = 16  # images that take a worker about as long as its start
 
 
 def default_workers(settings: NetworkSettings, images: int) -> int:
-    """One per core on a CPU, fewer for few images; one on a GPU, which they would only share."""
+    """One worker per core on a CPU, fewer for few images; one on a GPU, because workers would only share it."""
     return min(cores(), max(1, images // _WORTHWHILE)) if pick_device(settings.device).type == "cpu" else 1
 
 
@@ -40,34 +40,33 @@ def collect(
     part_images: int = PART_IMAGES,
     scores: Sequence[str] = (),
 ) -> SegmentStore:
-    """Run a network over a labelled folder; metrics and targets of every segment go into a table on disk.
+    """Run a network over a labelled folder; write metrics and targets of every segment into a table on disk.
 
     Pixels that ground truth ignores are removed before components are taken (MetaSeg, Rottmann et al., section III).
-    Images that the table holds already are not computed again, but for the first, which tells whether network and data
-    are still the same. Images that were left out before are tried again, and stay out only with ``keep_going``. Torch
-    runs with one thread in every worker, so the table is the same, byte by byte, whatever the number of workers and
-    however often it was begun (on a CPU; a GPU rounds as it likes).
+    Images that the table already holds are not computed again, except the first, to check that network and data are
+    still the same. Images that were left out before are tried again, and stay out only with ``keep_going``. Torch
+    runs with one thread in every worker, so the table is the same, byte by byte, for any number of workers and
+    interruptions (on a CPU; the rounding of a GPU varies).
 
     Args:
-        settings: the network whose mistakes are to be learned.
+        settings: the network whose mistakes the meta models will learn.
         folder: images with ground truth.
-        store: folder of the table; made, or gone on with.
-        split: what the part of the table is called.
+        store: folder of the table; made, or continued.
+        split: name of this part of the table.
         workers: processes that compute; 1 = this one; None = :func:`default_workers`. With more than one, a script
             needs ``if __name__ == "__main__":`` around its main part.
-        keep_going: leave out images that cannot be read, and say so in the manifest; else stop at the first.
+        keep_going: leave out images that cannot be read, and list them in the manifest; else stop at the first.
         progress: called with the number of images done and of all images, at the beginning and after each.
         data_set: name of the data set, for the manifest.
         part_images: images per Parquet file of a new split.
         scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
 
     Returns:
-        The table; ``entries[split].skipped`` names what was left out.
+        The table; ``entries[split].skipped`` names the images left out.
 
     Raises:
         DatasetError: an image cannot be read and ``keep_going`` is False, or the folder has no images.
-        StoreError: the table is of another network or other data, another run writes into it, or the disk does
-            not take it.
+        StoreError: the table is of another network or other data, another run writes into it, or writing fails.
         FeatureError: there is no such score for segments.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
         TrustSegError: the network cannot be loaded, or fails.
@@ -88,7 +87,7 @@ def collect(
         left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)
         results = _results(stack, collector, settings, writer, workers)
-        del collector  # with several workers the network is not needed here any more
+        del collector  # with several workers this process no longer needs the network
         _take(results, writer, folder, keep_going, progress)
         _check_any(writer, folder)
         return writer.finish()
@@ -146,7 +145,7 @@ def _check_classes(collector: Collector) -> None:
 
 
 def _check_first(writer: SplitWriter, collector: Collector, identity: NetworkIdentity) -> None:
-    """The first stored image, computed again, must be what is stored."""
+    """Check that the first stored image, computed again, gives what is stored."""
     stored = writer.stored_rows()
     if stored is None:
         return
@@ -165,7 +164,7 @@ def _check_first(writer: SplitWriter, collector: Collector, identity: NetworkIde
 
 
 def _try_again(writer: SplitWriter, collector: Collector, keep_going: bool) -> None:
-    """Images that were left out before may be readable now; what has not changed leaves the table as it is."""
+    """Try images that were left out before, as they may be readable now; unchanged ones leave the table as it is."""
     again, total = [], len(collector.folder)
     left_out = writer.left_out()
     for index, before in left_out.items():

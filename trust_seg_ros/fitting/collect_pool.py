@@ -1,7 +1,7 @@
-"""Worker processes, each with the network, that make the files of images.
+"""Worker processes, each with its own network, that write one file per image.
 
-Every worker has a pipe of its own and one image at a time: nothing is shared that a worker could take to its grave, and
-no result waits in memory. A worker ends when the other end of its pipe is gone, however the main process ended.
+Every worker has its own pipe and handles one image at a time: a worker that dies cannot damage anything shared, and no
+result waits in memory. A worker ends when the other end of its pipe is closed, however the main process ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 Job = tuple[int, Path]
-"""Position of an image, and where its rows go."""
+"""Position of an image, and the file for its rows."""
 Result = tuple[int, DatasetError | None]
 """Position of an image, and what is wrong with it."""
 _GRACE_S = 5.0
@@ -32,8 +32,8 @@ _GRACE_S = 5.0
 
 @contextmanager
 def _ctrl_c_held_back() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, which reaches the whole group: the main process ends them."""
-    resource_tracker.ensure_running()  # starts with the first process, and would let Ctrl-C through again
+    """Processes started in this context ignore Ctrl-C, which reaches the whole group: the main process ends them."""
+    resource_tracker.ensure_running()  # starts with the first process, and would enable Ctrl-C again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -65,7 +65,7 @@ def serve(
 
 
 class Pool:
-    """Workers for one collection; a context manager, and none is left behind when it is left."""
+    """Workers for one collection; a context manager that ends all workers on exit."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Pool:
                         target=serve, args=(theirs, settings, folder, threads, scores), name=f"collect-{k}", daemon=True
                     )
                     process.start()
-                    theirs.close()  # so that either end notices when the other is gone
+                    theirs.close()  # so that each end notices when the other is closed
                     self._workers[ours] = process
         except BaseException:
             self.close()
@@ -106,11 +106,11 @@ class Pool:
         return tuple(process.pid or 0 for process in self._workers.values())
 
     def results(self, jobs: Sequence[Job]) -> Iterator[Result]:
-        """Do the jobs; yields positions in the order in which they are finished, with what is wrong with the image.
+        """Do the jobs; yields positions as they are finished, with the problem of the image, if any.
 
         Raises:
             CollectError: a worker died.
-            TrustSegError: whatever else a job raises.
+            TrustSegError: any other error of a job.
         """
         waiting = iter(jobs)
         for connection in self._workers:
@@ -118,7 +118,7 @@ class Pool:
         while self._busy:
             sentinels = {c: self._workers[c].sentinel for c in self._busy}
             ready = set(wait([*sentinels, *sentinels.values()]))
-            # an answer may lie in the pipe of a worker that died after it: it is taken first
+            # a worker may have answered before it died: read its answer first
             for connection in [c for c, sentinel in sentinels.items() if c in ready or sentinel in ready]:
                 index, error = self._take(connection)
                 if error is not None and not isinstance(error, DatasetError):
@@ -127,7 +127,7 @@ class Pool:
                 yield index, error
 
     def close(self) -> None:
-        """End the workers; files are renamed when they are whole, so they may be ended at any point."""
+        """End the workers; safe at any point, because files get their name only when they are complete."""
         for process in self._workers.values():
             process.terminate()
         for connection, process in self._workers.items():
@@ -142,7 +142,7 @@ class Pool:
         self._busy.pop(connection, None)
         if job is not None:
             self._busy[connection] = job[0]
-            with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed by waiting for it
+            with suppress(BrokenPipeError, ConnectionResetError):  # wait for it, so that its exit status is known
                 connection.send(job)
 
     def _take(self, connection: Connection) -> tuple[int, Exception | None]:
@@ -159,7 +159,7 @@ class Pool:
         process = self._workers[connection]
         process.join(_GRACE_S)
         code, name = process.exitcode, self._folder.samples[self._busy[connection]].name
-        kept = "finished images are kept, the same command goes on with the rest"
+        kept = "finished images are kept, run the same command again to continue"
         if code is not None and code < 0:
             cause = signal.Signals(-code).name
             return CollectError(
@@ -168,18 +168,18 @@ class Pool:
             )
         if connection not in self._answered:
             return CollectError(
-                f"a worker process could not start (status {code}); its message stands above. A script that collects "
+                f"a worker process could not start (status {code}); see its message above. A script that collects "
                 'with several workers needs  if __name__ == "__main__":  around its main part'
             )
         return CollectError(f"worker process {process.pid} ended by itself (status {code}) at image {name!r}; {kept}")
 
 
 def _picklable(error: Exception) -> Exception:
-    """The error, or its text where it would not come through the pipe."""
+    """The error, or its text if it cannot be sent through the pipe."""
     with suppress(Exception):
         if type(pickle.loads(pickle.dumps(error))) is type(error) and isinstance(error, TrustSegError):
             return error
     traceback.print_exception(type(error), error, error.__traceback__)
     return CollectError(
-        f"worker process {os.getpid()} failed: {type(error).__name__}: {error}; its traceback stands above"
+        f"worker process {os.getpid()} failed: {type(error).__name__}: {error}; see its traceback above"
     )

@@ -1,4 +1,4 @@
-"""One image: what the network says, what ground truth says of it, and the file of its rows."""
+"""Processes one image: runs the network, compares with ground truth, and writes the rows of its segments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOISE_SIZE = (128, 256)
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch with one thread: how a convolution is cut among threads changes its last bits."""
+    """Run torch with one thread, because the last bits of a convolution depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -43,11 +43,10 @@ class Collector:
     """Computes rows of the segment table; to be used inside :func:`one_thread`.
 
     Attributes:
-        network: what predicts.
+        network: the network to run.
         folder: images with ground truth.
-        threads: of the parts that do not depend on their number (maps, sums over segments).
-        scores: pixel scores whose means over segments become metrics, too; gradient scores as the node computes them
-            unless it is set otherwise.
+        threads: number of threads for steps whose results do not depend on it (maps, sums over segments).
+        scores: pixel scores whose means over segments become metrics, too; gradient scores with the node's defaults.
     """
 
     network: SegmentationNetwork
@@ -66,7 +65,7 @@ class Collector:
         return self._rows(sample.name, index, sample.drive, *self.read(sample))
 
     def write(self, index: int, path: Path) -> None:
-        """Rows of one image into their file.
+        """Write the rows of one image to their file.
 
         Raises:
             StoreError: the file cannot be written.
@@ -84,10 +83,10 @@ class Collector:
         return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)), self.scores)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Image and labels as ``LabelledFolder.read``, whose DatasetError stands for whatever OpenCV raises, too."""
+        """Image and labels as from ``LabelledFolder.read``; errors of OpenCV become DatasetError, too."""
         try:
             return self.folder.read(sample)
-        except (cv2.error, OSError) as error:  # OpenCV refuses huge images so
+        except (cv2.error, OSError) as error:  # raised by OpenCV for huge images
             raise DatasetError(f"{sample.image}: cannot be read ({' '.join(str(error).split())[:200]})") from error
 
     def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> pa.Table:
@@ -100,12 +99,12 @@ class Collector:
 
 
 def rows_answer(rows: pa.Table, classes: int) -> Answer:
-    """What the network answered, from the rows of an image."""
+    """The network's answer, computed from the rows of an image."""
     return answer_of(rows["size"].to_numpy(), lambda name: rows[name].to_numpy(), classes)
 
 
 def portable_reason(error: DatasetError, sample: Sample) -> str:
-    """What is wrong with an image, without the folders it lies in."""
+    """The problem with an image, without the names of its folders."""
     text = str(error)
     for path in (sample.image, sample.labels):
         text = text.replace(str(path), path.name).replace(f"{path.parent}/", "")

@@ -1,4 +1,4 @@
-"""Fitting of the linear meta models (MetaSeg, Rottmann et al., IJCNN 2020, section III)."""
+"""Fits the linear meta models (MetaSeg, Rottmann et al., IJCNN 2020, section III)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from trust_seg_ros.meta.model import LinearPart, MetaModel
 from trust_seg_ros.types import Json
 
 RIDGE = 1e-9
-"""Weight of ‖w‖²/2 beside the mean log-loss, for decorrelated metrics. Where metrics tell both kinds apart without
-error the best coefficients are infinite, and it bounds them; elsewhere it is too small to be seen."""
+"""Weight of ‖w‖²/2 beside the mean log-loss, for decorrelated metrics. If metrics separate both kinds without error,
+the best coefficients are infinite, and this bounds them; otherwise it is too small to matter."""
 _SPREAD = 1e-10
-"""Directions with less variance than this, relative to the largest, are taken for rounding."""
+"""Directions with less variance than this, relative to the largest, are treated as rounding noise."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ def fit(
         summary: further entries of the model's summary.
 
     Returns:
-        The model. ``summary["separating"]`` names the metrics that tell some segments without error, if any: their
-        coefficients are as large as they are by :data:`RIDGE` only.
+        The model. ``summary["separating"]`` names the metrics that separate some segments without error, if any: only
+        :data:`RIDGE` limits their coefficients.
 
     Raises:
-        MetaModelError: no segments, or not more than metrics; no false positive or nothing but false positives; metrics
-            or IoU that are not finite; an unknown choice of metrics.
+        MetaModelError: no more segments than metrics; no false positives or nothing else; metrics or IoU that are not
+            finite; an unknown choice of metrics.
     """
     names = chosen_features(features, data.names, class_input) if isinstance(features, str) else tuple(features)
     x = design_matrix(data, names)
@@ -60,8 +60,8 @@ def fit(
     if separating:
         choice["separating"] = separating
         _log.warning(
-            "%s: these metrics tell some segments without error, so their coefficients have no optimum and are merely "
-            "bounded; predictions for such segments are overconfident. More images, or fewer metrics, help",
+            "%s: these metrics separate some segments without error, so their coefficients have no optimum and are "
+            "only bounded; predictions for such segments are overconfident. More images, or fewer metrics, help",
             ", ".join(separating),
         )
     return MetaModel(
@@ -101,7 +101,7 @@ def _check(data: SegmentData, x: np.ndarray, names: Sequence[str]) -> None:
 def statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every column, each (m,); the deviation of a constant column is 1.
 
-    Of the part that is fitted on, never of what is judged (METHODS: standardise with the training part only).
+    Computed on the fitted part only, never on the judged part.
     """
     # the deviation of a constant comes out as rounding noise, not as 0
     constant = np.ptp(x, axis=0) == 0
@@ -111,15 +111,15 @@ def statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fit_logistic(x: np.ndarray, positive: np.ndarray) -> LinearPart:
     """Unpenalised logistic regression; among equally good coefficients the shortest.
 
-    Metrics of segments are collinear (S = S_in + S_bd, the class probabilities sum to 1), so the directions without
-    spread are taken out and the rest is decorrelated: there Newton's method needs a handful of steps.
+    Metrics of segments are collinear (S = S_in + S_bd, the class probabilities sum to 1), so directions without
+    variance are removed and the rest is decorrelated; Newton's method then needs only a few steps.
 
     Args:
         x: (n, m) standardised metrics.
         positive: (n,) bool.
 
     Raises:
-        MetaModelError: all are positive, or none.
+        MetaModelError: all segments are positive, or none is.
     """
     return _Decorrelated(x).logistic(positive)
 
@@ -135,10 +135,10 @@ def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
 
 
 class _Decorrelated:
-    """Metrics turned so that they are uncorrelated with mean 0 and variance 1, without directions of no spread.
+    """Metrics rotated and scaled to be uncorrelated with mean 0 and variance 1, without directions of no variance.
 
     Attributes:
-        columns: (n, r), r the rank of the metrics.
+        columns: (n, r), r = rank of the metrics.
     """
 
     def __init__(self, x: np.ndarray) -> None:
@@ -158,7 +158,7 @@ class _Decorrelated:
             raise MetaModelError(f"{int(np.sum(positive))} of {n} segments are positive; a classifier needs both kinds")
         if not self.columns.shape[1]:
             return self._part(np.zeros(0), np.log(share / (1 - share)))
-        for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest at which Newton's method stays
+        for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest value at which Newton's method converges
             model = LogisticRegression(C=1 / (ridge * n), solver="newton-cholesky", tol=1e-9, max_iter=200)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", ConvergenceWarning)
@@ -172,20 +172,20 @@ class _Decorrelated:
 
         if not self.columns.shape[1]:
             return self._part(np.zeros(0), np.mean(target))
-        # without a penalty this is least squares by normal equations, as good as any where nothing is correlated
+        # without a penalty: least squares by normal equations, accurate because nothing is correlated
         model = Ridge(alpha=0, solver="cholesky").fit(self.columns, target)
         return self._part(model.coef_, model.intercept_)
 
     def separating(self, classifier: LinearPart, x: np.ndarray) -> list[int]:
-        """Positions of metrics along which the log-loss is flat at its minimum, but for :data:`RIDGE`; ascending.
+        """Positions of metrics along which the log-loss is flat at its minimum, apart from :data:`RIDGE`; ascending.
 
-        Flat means that the segments which differ there are told without error. For each such direction the metric is
-        named that correlates with it most.
+        Flat means that segments which differ in this direction are separated without error. For each such direction,
+        the metric that correlates with it most is given.
         """
         rooted = np.column_stack([self.columns, np.ones(len(x))])
         rooted *= (0.5 / np.cosh(np.clip(0.5 * classifier(x), -300, 300)))[:, None]  # the root of p (1 - p)
         curvature, directions = np.linalg.eigh(rooted.T @ rooted / len(x))
-        # where the ridge is what ends the descent, the curvature is about RIDGE · largest |logit|
+        # if the ridge stops the descent, the curvature is about RIDGE · largest |logit|
         flat = self.columns @ directions[:-1, curvature < 100 * RIDGE]
         return sorted({int(np.argmax(np.abs(x.T @ along))) for along in flat.T})
 
@@ -200,12 +200,12 @@ def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
     σ is the root mean square of the residual.
 
     ``majority`` is the accuracy of always answering the more frequent kind. Predicted IoU is clipped to [0, 1], as
-    the node does. NaN: an AUROC of one kind only, an R² of segments that all have one IoU.
+    the node does. NaN: AUROC of segments of one kind only, R² of segments that all have the same IoU.
     """
     from sklearn.metrics import roc_auc_score
 
     x = model.standardise(data)
-    logit, iou = model.classifier(x), np.clip(model.regressor(x), 0.0, 1.0)  # logits, as large P all round to 1
+    logit, iou = model.classifier(x), np.clip(model.regressor(x), 0.0, 1.0)  # logits, because large P all round to 1
     wrong, residual = data.false_positive, data.iou_adj - iou
     total = ((data.iou_adj - data.iou_adj.mean()) ** 2).sum()
     return {

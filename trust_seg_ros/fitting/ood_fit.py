@@ -1,4 +1,4 @@
-"""Fitting of the meta classifier of OoD segments, and judging segments by fits that did not see them.
+"""Fits the meta classifier of OoD segments, and judges segments by fits that did not see them.
 
 Source: Chan, Rottmann, Gottschalk, Entropy Maximization and Meta Classification for Out-of-Distribution Detection in
 Semantic Segmentation, ICCV 2021, section 4.
@@ -55,9 +55,9 @@ def cross_validated(data: OodData, features: str = "meta_ood", folds: int = 5, s
     Args:
         data: the segments.
         features: a choice as in ``meta.features``.
-        folds: the images are divided at random into so many parts, fewer when there are fewer images; each part is
-            judged once, by a classifier fitted on the others.
-        seed: of that division.
+        folds: number of random parts of the images, fewer if there are fewer images; each part is judged once, by a
+            classifier fitted on the others.
+        seed: seed of that division.
 
     Returns:
         (n,) float64 in [0, 1].
@@ -80,12 +80,12 @@ def leave_one_out(
 ) -> np.ndarray:
     """P(false alarm) of every segment, by a classifier fitted on all others: the published protocol.
 
-    Segments of the judged image are among those fitted on, which flatters; :func:`cross_validated` does not.
+    Other segments of the judged image are fitted on, so results are too good; :func:`cross_validated` avoids that.
 
     Args:
-        data: the segments; n fits are made, some milliseconds each.
+        data: the n segments; n fits are made, a few milliseconds each.
         features: a choice as in ``meta.features``.
-        progress: told (done, total).
+        progress: called with (done, total).
 
     Returns:
         (n,) float64 in [0, 1].
@@ -99,7 +99,7 @@ def leave_one_out(
 def _judged_apart(
     data: OodData, features: str, part: np.ndarray, progress: Callable[[int, int], None] | None = None
 ) -> np.ndarray:
-    """Every part judged by a fit on the other parts."""
+    """P(false alarm) of every part, by a fit on the other parts."""
     names = chosen_features(features, data.names)
     x, p, parts = design_matrix(data, names), np.empty(len(data)), np.unique(part)
     for done, number in enumerate(parts, 1):

@@ -1,9 +1,9 @@
 """Guarantees for segments: the share of wrong segments not flagged, and of unknown objects missed, image by image.
 
-What must be found in an image (its wrong segments, its unknown objects) has a value in [0, 1] each: P(false positive),
-or the largest P(OoD) of the OoD segments that touch it. It is found where that is at or above the threshold. An image's
-loss is the share of them that is not found, 0 where there is none; ``RiskCurve.threshold`` then gives the guarantee of
-conformal risk control. Exact: the thresholds are the values themselves, where the loss changes.
+Everything to be found in an image (its wrong segments, its unknown objects) has a value in [0, 1]: P(false positive),
+or the largest P(OoD) of the OoD segments that touch it. It is found if the value is at or above the threshold. An
+image's loss is the share that is not found, 0 if there is nothing to find; ``RiskCurve.threshold`` then gives the
+guarantee of conformal risk control. Exact: the thresholds are the values themselves, where the loss changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.types import UNLABELLED
 
 POINTS = 4097
-"""Thresholds kept of a curve; those left out lie between two whose risks differ by less than a 4,096th."""
+"""Thresholds kept of a curve; omitted ones lie between two whose risks differ by less than a 4,096th."""
 
 
 def segment_risk_curve(
@@ -29,7 +29,7 @@ def segment_risk_curve(
         p_wrong: (n,) float in [0, 1] of the segments of all images; NaN is never flagged.
         wrong: (n,) bool, IoU_adj = 0.
         image: (n,) integer, the image of each, 0 .. images - 1.
-        images: number of images, those without segments included.
+        images: number of images, including images without segments.
         points: largest number of thresholds, >= 2.
 
     Returns:
@@ -50,21 +50,20 @@ def object_risk_curve(
     """Mean share of an image's unknown objects that no OoD segment with P(OoD) at or above the threshold touches.
 
     Objects that no segment touches at all are missed by every threshold: the risk cannot get below their mean share,
-    and an alpha below is refused (``RiskOutOfReachError``); only more sensitive OoD segments can find them. An alpha
-    little above it is refused for some calibration images and not for others, and the promise is then for both cases
-    together: ask for an alpha well above, or for ``discarded``, which can always be promised.
+    and a smaller alpha is refused (``RiskOutOfReachError``); only more sensitive OoD segments can find them. An alpha
+    slightly above it is refused for some calibration images and not for others, and the promise then holds for both
+    cases together: choose an alpha well above it, or ``discarded``, which can always be promised.
 
     Args:
         p_found: (n,) of the objects of all images, from :func:`object_probabilities`.
         image: (n,) integer, the image of each, 0 .. images - 1.
-        images: number of images, those without objects included.
+        images: number of images, including images without objects.
         points: largest number of thresholds, >= 2.
-        discarded: count as missed only the objects that some segment touches, all of which are below the threshold:
-            those that the meta model discards. The share is of all objects of the image.
+        discarded: count an object as missed only if segments touch it and all of these are below the threshold, so
+            that the meta model discards it. The share is of all objects of the image.
 
     Returns:
-        Thresholds in [0, 1], the first 0; -inf before it where there are objects that nothing touches, unless
-        ``discarded``.
+        Thresholds in [0, 1], the first 0; -inf before it if some objects are not touched, unless ``discarded``.
 
     Raises:
         CurveError: shapes or values do not fit.
@@ -95,11 +94,11 @@ def object_probabilities(segment_ids: np.ndarray, p_ood: np.ndarray, unknown: np
 
     Args:
         segment_ids: (H, W) integer, 0 = none, else the number of an OoD segment (``OodSegments.ids``).
-        p_ood: (m,) of segments 1 .. m; NaN = too small to be judged, which touches nothing.
+        p_ood: (m,) of segments 1 .. m; NaN = too small to be judged, counts as touching nothing.
         unknown: (H, W) bool, ground truth; objects are its 8-connected components.
 
     Returns:
-        (n,) float64 in raster order of the objects' first pixels; -inf where no segment touches.
+        (n,) float64 in raster order of the objects' first pixels; -inf for an object that no segment touches.
 
     Raises:
         CurveError: shapes differ, or there are more segments than probabilities.
@@ -119,7 +118,7 @@ def image_losses(values: np.ndarray, image: np.ndarray, images: int, thresholds:
     """(images, k) float64: the share of each image's values below each threshold; 0 for an image without any.
 
     Args:
-        values: (n,) of what must be found; NaN and -inf are found by no threshold.
+        values: (n,) of everything to be found; no threshold finds NaN and -inf.
         image: (n,) integer, 0 .. images - 1.
         images: number of images.
         thresholds: (k,) ascending.
@@ -141,7 +140,7 @@ def _risk_curve(values: np.ndarray, image: np.ndarray, images: int, points: int)
     if ((values > 1.0) | ((values < 0.0) & (values > -math.inf))).any():
         raise CurveError(f"values from {np.nanmin(values):g} to {np.nanmax(values):g}: expected probabilities")
     values = np.where(np.isnan(values), -math.inf, values)
-    weights = 1.0 / np.bincount(image, minlength=images)[image] / images  # of each, in the mean over images
+    weights = 1.0 / np.bincount(image, minlength=images)[image] / images  # weight of each in the mean over images
     order = np.argsort(values, kind="stable")
     values, missed = values[order], np.append(0.0, np.cumsum(weights[order]))
     thresholds = np.unique(np.concatenate([[0.0, 1.0], values[values > -math.inf]]))
@@ -154,7 +153,7 @@ def _risk_curve(values: np.ndarray, image: np.ndarray, images: int, points: int)
 
 
 def _spread(risk: np.ndarray, points: int) -> np.ndarray:
-    """Which thresholds to keep: of each step of the risk the largest, and both ends."""
+    """Which thresholds to keep: the largest of each step of the risk, and both ends."""
     if len(risk) <= points:
         return np.arange(len(risk))
     steps = np.linspace(risk[0], risk[-1], points - 1)

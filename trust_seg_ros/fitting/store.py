@@ -1,12 +1,12 @@
 """The segment table on disk: a partitioned Parquet data set, one part per 64 images, and a manifest.
 
     meta.segments/
-    ├── _manifest.json                    network, classes, metrics; per split: images, drives, what was skipped
+    ├── _manifest.json                    network, classes, metrics; per split: images, drives, skipped images
     ├── split=val/part-00000.parquet …    rows as in ``store_rows``
     └── .work/                            only while a split is being collected
 
-pyarrow.dataset, pandas, polars, duckdb and Spark read the folder as it is: ``split`` is a column, and names that begin
-with ``_`` or ``.`` are no data. ``collect`` writes it; what is read here is whole.
+pyarrow.dataset, pandas, polars, duckdb and Spark read the folder directly: ``split`` is a column, and names that start
+with ``_`` or ``.`` are not data. ``collect`` writes it; this module reads complete tables only.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ WORK = ".work"
 
 @dataclass(frozen=True)
 class SplitEntry:
-    """One split in the manifest.
+    """Manifest entry of one split.
 
     Attributes:
         data_set: name of the data set's folder.
         images: names of the images; their positions number them.
-        drives: of each image, the recording it comes from.
-        ignore: label values without a class, 255 among them.
+        drives: for each image, the recording it comes from.
+        ignore: label values without a class, including 255.
         part_images: images per Parquet file.
         complete: every image is stored or skipped.
         skipped: name of an image -> why it is not in the table.
-        segments, with_interior: rows, and those that meta models use.
+        segments, with_interior: number of rows, and of rows that meta models use.
     """
 
     data_set: str
@@ -60,7 +60,7 @@ class SplitEntry:
 
     @classmethod
     def from_json(cls, data: Json) -> SplitEntry:
-        """Back from the manifest; raises KeyError, TypeError or ValueError."""
+        """Read an entry from the manifest; raises KeyError, TypeError or ValueError."""
         lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
         counts = {name: int(data[name]) for name in ("part_images", "segments", "with_interior")}
         entry = cls(**{**data, **lists, **counts, "skipped": dict(data["skipped"])})
@@ -85,8 +85,8 @@ class SegmentStore:
     Attributes:
         path: its folder.
         identity: the network that predicted.
-        entries: name of a split -> what the manifest says of it, unfinished splits included.
-        package: version of this package that began it.
+        entries: name of a split -> its manifest entry, including unfinished splits.
+        package: version of this package that started it.
 
     Example:
         >>> data = SegmentStore.open("meta.segments").read("val")
@@ -123,8 +123,8 @@ class SegmentStore:
             store = cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
             if tuple(data["metrics"]) != store.names:
                 raise ValueError(
-                    f"the metrics are not those of {len(store.class_names)} classes as this program computes "
-                    "them; collect anew (--fresh)"
+                    f"the metrics are not the ones that this program computes for {len(store.class_names)} "
+                    "classes; collect anew (--fresh)"
                 )
             return store
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -144,7 +144,7 @@ class SegmentStore:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Splits that are there as a whole, sorted."""
+        """Names of complete splits, sorted."""
         return tuple(sorted(name for name, entry in self.entries.items() if entry.complete))
 
     @property
@@ -166,25 +166,25 @@ class SegmentStore:
         """Refuse pixel scores whose means the table does not hold.
 
         Raises:
-            StoreError: the text names them, and those there are.
+            StoreError: the text names the missing scores, and the available ones.
         """
         if absent := [name for name in scores if name not in self.identity.scores]:
             there = ", ".join(self.identity.scores) or "none"
             raise StoreError(
                 f"{self.path}: no metrics of the scores {', '.join(absent)} in this segment table; there are: {there}. "
-                "With DATASET and --fresh they are collected"
+                "Give DATASET and --fresh to collect them"
             )
 
     def folder(self, split: str) -> Path:
-        """Where the parts of a split lie; signs that a file name cannot hold are written as %XX, as readers expect."""
+        """Folder of a split's parts; characters not allowed in file names are written as %XX, as readers expect."""
         return self.path / f"split={quote(split, safe='')}"
 
     def parts(self, split: str) -> list[Path]:
-        """Parquet files of a split, in order; they need not be there yet."""
+        """Parquet files of a split, in order; they need not exist yet."""
         return [self.folder(split) / f"part-{k:05d}.parquet" for k in range(self.entry(split).parts)]
 
     def entry(self, split: str) -> SplitEntry:
-        """What the manifest says of a split.
+        """The manifest entry of a split.
 
         Raises:
             StoreError: there is no such split.
@@ -195,11 +195,11 @@ class SegmentStore:
         return self.entries[split]
 
     def columns(self, split: str, names: Sequence[str], interior_only: bool = False) -> dict[str, np.ndarray]:
-        """Columns of a split, only these are read.
+        """Some columns of a split; no others are read.
 
         Args:
             split: one of ``splits``.
-            names: of the columns, see ``store_rows``.
+            names: names of the columns, see ``store_rows``.
             interior_only: only segments with an interior.
 
         Returns:
@@ -210,7 +210,7 @@ class SegmentStore:
         """
         entry = self.entry(split)
         if not entry.complete:
-            raise StoreError(f"{self.path}: split {split!r} is unfinished; the command that began it goes on with it")
+            raise StoreError(f"{self.path}: split {split!r} is unfinished; run the same command again to finish it")
         import pyarrow as pa
         import pyarrow.dataset as ds
 
@@ -223,8 +223,8 @@ class SegmentStore:
                 )
             if (there := data.count_rows()) != entry.segments:
                 raise StoreError(
-                    f"{self.folder(split)}: {there} segments, by {MANIFEST} there should be {entry.segments}; one of "
-                    "them is damaged; collect anew (--fresh)"
+                    f"{self.folder(split)}: {there} segments, but {MANIFEST} says {entry.segments}; one of the two is "
+                    "damaged; collect anew (--fresh)"
                 )
             rows = data.to_table(list(names), filter=ds.field("interior_size") > 0 if interior_only else None)
         except (pa.ArrowException, OSError) as error:
@@ -240,9 +240,9 @@ class SegmentStore:
 
         Args:
             split: one of ``splits``.
-            names: of the metrics; None = all.
-            interior_only: only segments with an interior, as fitting and judging want.
-            variant: of the adjusted IoU: ``component`` (the paper) or ``released`` (the authors' code).
+            names: names of the metrics; None = all.
+            interior_only: only segments with an interior, as needed for fitting and judging.
+            variant: variant of the adjusted IoU: ``component`` (the paper) or ``released`` (the authors' code).
 
         Raises:
             StoreError: as :meth:`columns`, or an unknown variant.

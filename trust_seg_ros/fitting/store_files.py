@@ -1,4 +1,4 @@
-"""Files of a segment table and of its images: whole, damaged, exchanged."""
+"""Checks files of a segment table and of its images: complete, damaged or replaced."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.types import Json
 
 DAMAGE = (pa.ArrowException, OSError, ValueError)
-"""What reading a damaged file raises."""
+"""Errors that reading a damaged file raises."""
 T = TypeVar("T")
 
 
 def read_or_remove(path: Path, read: Callable[[Path], T]) -> T | None:
-    """What a file holds; None when it is damaged, and then it is removed.
+    """Content of a file; None if it is damaged, and then it is removed.
 
     Raises:
-        StoreError: the disk does not give it (rights, a fault); it is kept.
+        StoreError: the file cannot be read (permissions, a disk error); it is kept.
     """
     try:
         return read(path)
@@ -36,18 +36,18 @@ def read_or_remove(path: Path, read: Callable[[Path], T]) -> T | None:
 
 
 def rows_by_image(path: Path) -> dict[int, pa.Table]:
-    """Rows of a part by the position of their image; images without any are not in it. Raises ``DAMAGE``."""
+    """Rows of a part by position of the image, without images that have no rows. Raises ``DAMAGE``."""
     found = {}
     with pq.ParquetFile(path) as file:
         for k in range(file.num_row_groups):
-            rows = file.read_row_group(k)  # an image is never cut
+            rows = file.read_row_group(k)  # an image is never split
             for index in pc.unique(rows["image_index"]).to_pylist():
                 found[index] = rows.filter(pc.equal(rows["image_index"], index)).combine_chunks()
     return found
 
 
 def file_sizes(sample: Sample) -> list[int]:
-    """Bytes of the image file and of the label file, -1 where there is none: cheap, and tells exchanged files."""
+    """Bytes of the image file and the label file, -1 if missing: a cheap way to notice replaced files."""
     sizes = [-1, -1]
     for k, path in enumerate((sample.image, sample.labels)):
         with suppress(OSError):
@@ -56,13 +56,13 @@ def file_sizes(sample: Sample) -> list[int]:
 
 
 def rows_note(rows: pa.Table, files: list[int]) -> Json:
-    """What is kept beside the rows of an image whose files have these sizes, see ``store_rows.write_image``."""
+    """Note kept with the rows of an image whose files have these sizes, see ``store_rows.write_image``."""
     inside = int((rows["interior_size"].to_numpy() > 0).sum())
     return {"files": files, "segments": len(rows), "with_interior": inside}
 
 
 def first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
-    """Where two sequences that differ do so first, in words; ``what`` names their items."""
+    """The first difference between two sequences, in words; ``what`` names their items."""
     if len(then) != len(now):
         return f"{len(then)} {what} then, {len(now)} now"
     k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)

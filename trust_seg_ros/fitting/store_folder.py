@@ -1,4 +1,4 @@
-"""The folder of a segment table: one writer at a time, and nothing removed that is not ours."""
+"""The folder of a segment table: one writer at a time, and no foreign files are removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a table's folder (made if need be) for one writer; a process that dies lets go of it.
+    """Lock a table's folder (made if needed) for one writer; the lock ends with the process.
 
     Raises:
         StoreError: another process writes into it, or it cannot be made or written to.
@@ -25,24 +25,24 @@ def locked(path: Path) -> Iterator[None]:
     except FolderInUseError:
         raise StoreError(f"{path}: another run writes into this segment table; wait for it, or name another") from None
     except OSError as error:
-        raise StoreError(f"{path}: no folder can be made there for the segment table ({error.strerror})") from error
+        raise StoreError(f"{path}: the folder for the segment table cannot be made ({error.strerror})") from error
     with lock, writing(path):
         yield
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the disk refuses inside is raised as StoreError: it is full, or not ours to write to."""
+    """Turn write errors inside (disk full, no permission) into StoreError."""
     try:
         yield
-    except ConnectionError:  # a pipe that has gone, not a file
+    except ConnectionError:  # a closed pipe, not a file
         raise
     except OSError as error:
-        raise StoreError(f"{path}: the segment table cannot be written ({error}); what is done is kept") from error
+        raise StoreError(f"{path}: the segment table cannot be written ({error}); finished images are kept") from error
 
 
 def discard(path: str | Path) -> None:
-    """Remove a segment table, and nothing else that may lie in its folder; where none is, nothing is done.
+    """Remove a segment table, and no other files in its folder; does nothing if there is none.
 
     Raises:
         StoreError: the folder holds something, but no segment table; or another run writes into it.
@@ -60,17 +60,17 @@ def discard(path: str | Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove the Parquet files of a split, and its folder if nothing else is in it."""
+    """Remove the Parquet files of a split, and its folder if it is then empty."""
     for part in folder.glob("part-*.parquet"):
         part.unlink()
     remove_quietly(folder)
 
 
 def check_ours(path: Path) -> None:
-    """Refuse a folder that holds something else; an empty one is fine.
+    """Refuse a folder with other contents; an empty one is fine.
 
     Raises:
-        StoreError: it does.
+        StoreError: the folder holds something else.
     """
     if not (path / MANIFEST).is_file() and any(file.name != DRAFT for file in path.iterdir()):
         raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")

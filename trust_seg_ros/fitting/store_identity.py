@@ -1,13 +1,13 @@
-"""Is it the same network? By name, classes and input, and by what it answers.
+"""Checks whether a network is the same as before: by name, classes and input, and by its answers.
 
-Weights change under one name, so names do not tell. Two answers are kept and asked for again: that to a picture of
-noise (with the network), and that to the first image of a split (its rows in the table).
+Weights can change under the same name, so names are not enough. Two answers are stored and compared: the answer to a
+picture of noise (with the network), and the answer to the first image of a split (its rows in the table).
 
-On the machine that gave the first answer they must be the same to the last bit: on a CPU with one thread of torch they
-are. Another processor, a GPU or another torch rounds otherwise, and a pixel between two classes may change sides; there
-the means over all pixels of the maps and of the probabilities must agree to ``TOLERANCE``. Measured on the embedded
-network: other convolution routines move the means by 1e-8; another 0.01 % in every weight moves that of the noise's
-entropy by 1.6e-3.
+On the machine that gave the first answer they must be the same to the last bit, as they are on a CPU with one thread of
+torch. Another processor, a GPU or another torch rounds differently, and a pixel between two classes may change its
+class; there the means over all pixels of the maps and of the probabilities must agree to ``TOLERANCE``. Measured on the
+embedded network: other convolution routines change the means by 1e-8; a change of 0.01 % in every weight changes the
+mean entropy of the noise by 1.6e-3.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from trust_seg_ros.support.resumable import changes
 from trust_seg_ros.types import Json
 
 TOLERANCE = 1e-3
-"""Relative difference of mean answers that another machine may make."""
+"""Relative difference of mean answers that is allowed on another machine."""
 
 Answer = dict[str, float]
 """Mean over the pixels of all segments, of the maps E, D, V and of every class's probability."""
@@ -36,14 +36,14 @@ Answer = dict[str, float]
 
 @dataclass(frozen=True)
 class NetworkIdentity:
-    """What tells one network from another; plain values, for the manifest.
+    """Identifies a network; plain values, for the manifest.
 
     Attributes:
-        name: portable, see ``portable_name``.
+        name: portable name, see ``portable_name``.
         class_names: its classes, in order.
         input: its ``InputSpec``.
-        answer: to a picture of noise.
-        machine: what computed the answer; "" = answers are not expected to repeat to the last bit.
+        answer: its answer to a picture of noise.
+        machine: machine that computed the answer; "" = answers are not expected to repeat to the last bit.
         scores: pixel scores whose means over segments are metrics, too.
     """
 
@@ -56,8 +56,8 @@ class NetworkIdentity:
 
     @classmethod
     def of(cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = ()) -> NetworkIdentity:
-        """Identity of a loaded network that gave ``answer`` to the noise."""
-        shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as they come back from a file
+        """Identity of a loaded network whose answer to the noise is ``answer``."""
+        shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as when read from a file
         return cls(
             portable_name(network.name),
             tuple(network.labels.names),
@@ -69,7 +69,7 @@ class NetworkIdentity:
 
     @classmethod
     def from_json(cls, data: Json) -> NetworkIdentity:
-        """Back from the manifest; raises KeyError, TypeError or ValueError."""
+        """Read an identity from the manifest; raises KeyError, TypeError or ValueError."""
         return cls(
             str(data["name"]),
             tuple(str(name) for name in data["class_names"]),
@@ -80,16 +80,16 @@ class NetworkIdentity:
         )
 
     def to_json(self) -> Json:
-        """For the manifest; scores stand in it only where there are some, as in tables of before there were any."""
+        """Values for the manifest; scores are written only if there are any, to match tables of earlier versions."""
         data = asdict(self)
         return data if self.scores else {name: value for name, value in data.items() if name != "scores"}
 
     def repeats(self, other: NetworkIdentity) -> bool:
-        """Whether both were computed where answers are the same to the last bit."""
+        """Whether both were computed on the same machine, where answers are equal to the last bit."""
         return bool(self.machine) and self.machine == other.machine
 
     def differences(self, now: NetworkIdentity) -> list[str]:
-        """What is not the same in ``now``, in words; empty for the same network."""
+        """Differences to ``now``, in words; empty for the same network."""
         found = []
         if self.name != now.name:
             found.append(f"it is of network {self.name!r}, now it is {now.name!r}")
@@ -99,14 +99,14 @@ class NetworkIdentity:
             found.append(f"the network's input had {key} {then}, now it has {this}")
         if self.scores != now.scores:
             a, b = (", ".join(scores) or "none" for scores in (self.scores, now.scores))
-            found.append(f"it has metrics of the scores {a}, now they are to be of {b}")
+            found.append(f"it has metrics of the scores {a}, wanted now: {b}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):
-            found.append(f"the network {self.name!r} answers otherwise than it did then; its weights have changed")
+            found.append(f"the network {self.name!r} gives another answer than before; its weights have changed")
         return found
 
 
 def answer_of(sizes: np.ndarray, column: Callable[[str], np.ndarray], classes: int) -> Answer:
-    """The answer of a network to one image, from the segments of it.
+    """The answer of a network to one image, computed from its segments.
 
     Args:
         sizes: (n,) pixels of every segment.
@@ -119,7 +119,7 @@ def answer_of(sizes: np.ndarray, column: Callable[[str], np.ndarray], classes: i
 
 
 def agree(then: Answer, now: Answer, exactly: bool) -> bool:
-    """Whether two answers are of the same network, see the top of this file."""
+    """Whether two answers come from the same network, see the top of this file."""
     if exactly or then.keys() != now.keys():
         return then == now
     a, b = (np.array([answer[name] for name in then]) for answer in (then, now))
@@ -127,7 +127,7 @@ def agree(then: Answer, now: Answer, exactly: bool) -> bool:
 
 
 def machine_name(device: torch.device) -> str:
-    """What a network's answers on the CPU depend on beside itself: processor and versions; "" for a GPU."""
+    """Processor and versions, on which a network's answers on the CPU depend; "" for a GPU."""
     if device.type != "cpu":
         return ""
     model = platform.processor() or platform.machine()

@@ -1,11 +1,11 @@
 """Rows of the segment table on disk: their columns, one image's rows, and parts of many images.
 
-Columns, in order; the metrics that follow are those of the feature set ``all``, float64:
+Columns, in order; after them the metrics of the feature set ``all``, float64:
 
 ====================  =======  ================================================================================
 ``image``             string   name of the image
 ``image_index``       int32    its position in the split, from 0
-``drive``             string   recording it comes from ("" when the data set does not tell)
+``drive``             string   recording it comes from ("" if unknown)
 ``segment``           int32    number of the segment in its image, 1..n in raster order of the first pixel
 ``class_id``          uint8    predicted class
 ``left`` … ``bottom``  int32   box in pixels, right and bottom exclusive
@@ -33,7 +33,7 @@ from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.types import Json, SegmentTable
 
 FEATURES = "all"
-"""The feature set that is stored: a superset of the others."""
+"""The stored feature set: a superset of all others."""
 TARGETS = {"component": "iou_adj", "released": "iou_adj_released"}
 """Variant of the adjusted IoU -> its column."""
 _FIXED = (
@@ -53,7 +53,7 @@ _FIXED = (
     ("iou_adj_released", pa.float64()),
 )
 _KEY = b"trust_seg_ros"
-_GROUP_ROWS = 16384  # rows that are in memory at once when a part is written, give or take an image
+_GROUP_ROWS = 16384  # rows in memory at once when a part is written, up to one image more
 
 
 def metric_names(classes: int, scores: Sequence[str] = ()) -> tuple[str, ...]:
@@ -77,9 +77,9 @@ def image_rows(
     """Rows of one image, one per segment.
 
     Args:
-        name, index, drive: of the image.
+        name, index, drive: name, position and recording of the image.
         table: its segments with the feature set ``all``.
-        component, released: their targets in both variants.
+        component, released: the segments' targets in both variants.
     """
     n, boxes = len(table), np.asarray(table.boxes).reshape(-1, 4)
     columns = [
@@ -102,10 +102,10 @@ def image_rows(
 
 
 def note_of(schema: pa.Schema) -> Json:
-    """What was written beside the rows, see :func:`write_image` and :func:`write_part`.
+    """The note stored with the rows, see :func:`write_image` and :func:`write_part`.
 
     Raises:
-        ValueError: nothing was, so that the file is not ours.
+        ValueError: there is none, so this package did not write the file.
     """
     note = json.loads((schema.metadata or {}).get(_KEY, b"null"))
     if not isinstance(note, dict):
@@ -118,7 +118,7 @@ def _metadata(note: Json) -> dict[bytes, bytes]:
 
 
 def write_image(path: Path, rows: pa.Table, note: Json) -> None:
-    """One image's rows in a file of their own, under its name only when it is whole."""
+    """Write the rows of one image to a file, atomically."""
     rows = rows.replace_schema_metadata(_metadata(note))
     with (
         whole_file(path) as place,
@@ -129,7 +129,7 @@ def write_image(path: Path, rows: pa.Table, note: Json) -> None:
 
 
 def read_image(path: Path) -> pa.Table:
-    """Rows of one image; raises ``pa.ArrowException``, ``OSError`` or ``ValueError`` when the file is damaged."""
+    """Rows of one image; raises ``pa.ArrowException``, ``OSError`` or ``ValueError`` if the file is damaged."""
     with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as reader:
         table = reader.read_all()
     note_of(table.schema)
@@ -143,11 +143,11 @@ def image_note(path: Path) -> Json:
 
 
 def write_part(path: Path, draft: Path, images: Iterable[Path], schema: pa.Schema, note: Json) -> None:
-    """Join the files of some images to one Parquet file; the bytes depend on the rows and the note only.
+    """Join the files of some images into one Parquet file; its bytes depend only on the rows and the note.
 
     Args:
-        path: where it is put when it is whole.
-        draft: where it is written; on the same file system.
+        path: final place of the complete file.
+        draft: where it is written first; on the same file system.
         images: files of :func:`write_image`, in order.
         schema: of the rows.
         note: kept in the file's metadata.
@@ -172,6 +172,6 @@ def part_note(path: Path) -> Json:
 
 
 def remove_quietly(path: Path) -> None:
-    """Remove a file, or an empty folder, that may not be there."""
+    """Remove a file or an empty folder, if it exists."""
     with suppress(OSError):
         path.rmdir() if path.is_dir() else path.unlink()

@@ -1,8 +1,8 @@
-"""Writing a segment table image by image, so that a run that is killed loses the images in the making only.
+"""Writes a segment table image by image, so that a killed run loses only the images in progress.
 
-Each image's rows become a file of their own in ``.work/``; when the 64 of a part are there they are joined to its
-Parquet file, and removed. Every file gets its name when it is whole (rename). So what is on disk is at any time the
-beginning of the table, and which runs and which workers made it does not show.
+Each image's rows are first written to a separate file in ``.work/``; when all 64 of a part exist, they are joined into
+its Parquet file and removed. A file gets its final name (rename) only when it is complete. So at any time the disk
+holds the start of the table, and it does not depend on how many runs and workers wrote it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WAY_OUT = "collect anew with --fresh, which removes this table, or into another 
 
 
 class SplitWriter:
-    """One split of a table in the making. Use inside :func:`locked`.
+    """Writes one split of a table. Use inside :func:`locked`.
 
     Attributes:
         store: the table.
@@ -57,15 +57,15 @@ class SplitWriter:
         data_set: str = "",
         part_images: int = PART_IMAGES,
     ) -> None:
-        """Begin a split, or go on with it.
+        """Start a split, or continue it.
 
         Args:
             path: folder of the table.
             identity: the network.
             folder: images and labels of the split.
-            split: its name.
+            split: name of the split.
             data_set: name of the data set.
-            part_images: images per Parquet file, if the split is new.
+            part_images: images per Parquet file of a new split.
 
         Raises:
             StoreError: the folder holds something else, or a table of another network or other data.
@@ -76,7 +76,7 @@ class SplitWriter:
         self._work = path / WORK / quote(split, safe="")
         self._work.mkdir(parents=True, exist_ok=True)
         self._schema = row_schema(metric_names(len(identity.class_names), identity.scores))
-        self._notes: dict[int, Json] = {}  # of finished parts
+        self._notes: dict[int, Json] = {}  # notes of finished parts
         self._bad: dict[int, str] = {}  # skipped images of unfinished parts
         self._done: set[int] = set()
         self._find_done()
@@ -89,27 +89,27 @@ class SplitWriter:
 
     @property
     def skipped(self) -> dict[str, str]:
-        """See above; in order of the images."""
+        """Name -> reason of every image left out so far, in order of the images."""
         names = self._entry.images
         unfinished = {names[k]: reason for k, reason in sorted(self._bad.items())}
         return {**{n: r for part in sorted(self._notes) for n, r in self._notes[part]["skipped"].items()}, **unfinished}
 
     def image_file(self, index: int) -> Path:
-        """Where the rows of an image are to be written (``store_rows.write_image``)."""
+        """File for the rows of an image (``store_rows.write_image``)."""
         return self._work / f"{index:06d}.arrow"
 
     def done(self, index: int) -> None:
-        """The rows of an image are written."""
+        """Record that the rows of an image are written."""
         self._done.add(index)
         self._join_if_whole(index // self._entry.part_images)
 
     def skip(self, index: int, reason: str) -> None:
-        """An image cannot be read and is left out."""
+        """Record that an image cannot be read and is left out."""
         self._bad[index] = reason
         self.done(index)
 
     def left_out(self) -> dict[int, str]:
-        """Position -> reason of every image that an earlier run has left out; "" where its files have changed since."""
+        """Position -> reason of every image that an earlier run left out; "" if its files have changed since."""
         found = {}
         for part, note in sorted(self._notes.items()):
             for place, index in enumerate(self._images_of(part)):
@@ -120,7 +120,7 @@ class SplitWriter:
         return found
 
     def reopen(self, indices: Iterable[int]) -> None:
-        """Take back into ``todo`` images of ``left_out``, with all others left out of the same parts.
+        """Put images of ``left_out`` back into ``todo``, with all others left out of the same parts.
 
         Raises:
             StoreError: a part is damaged.
@@ -135,7 +135,7 @@ class SplitWriter:
         self.todo = sorted({*self.todo, *again})
 
     def stored_rows(self) -> tuple[int, pa.Table] | None:
-        """Position and rows of the first stored image that has any; None when there is none.
+        """Position and rows of the first stored image that has rows; None if there is none.
 
         Raises:
             StoreError: a part is damaged.
@@ -150,7 +150,7 @@ class SplitWriter:
             if part in self._notes:
                 with pq.ParquetFile(self.store.parts(self._split)[part]) as file:
                     if file.metadata.num_rows:
-                        rows = file.read_row_group(0)  # an image is never cut
+                        rows = file.read_row_group(0)  # an image is never split
                         first = rows["image_index"][0].as_py()
                         return first, rows.filter(pc.equal(rows["image_index"], first))
         for index in sorted(self._done - self._bad.keys()):
@@ -159,10 +159,10 @@ class SplitWriter:
         return None
 
     def finish(self) -> SegmentStore:
-        """Say in the manifest that the split is whole.
+        """Mark the split as complete in the manifest.
 
         Raises:
-            StoreError: it is not.
+            StoreError: it is not complete.
         """
         if len(self._notes) < self._entry.parts:
             raise StoreError(f"split {self._split!r}: {len(self._notes)} of {self._entry.parts} parts are written")
@@ -174,7 +174,7 @@ class SplitWriter:
         return self.store
 
     def drop(self) -> None:
-        """Take the split out of the table again."""
+        """Remove the split from the table."""
         rest = {name: entry for name, entry in self.store.entries.items() if name != self._split}
         remove_parts(self.store.folder(self._split))
         shutil.rmtree(self._work, ignore_errors=True)
@@ -213,7 +213,7 @@ class SplitWriter:
         self.store.save_manifest()
 
     def _find_done(self) -> None:
-        """What earlier runs have left; what is damaged or half-written is removed."""
+        """Read what earlier runs wrote; damaged or half-written files are removed."""
         for part, path in enumerate(self.store.parts(self._split)):
             if path.is_file():
                 note = read_or_remove(path, part_note)
@@ -230,13 +230,13 @@ class SplitWriter:
     def _fitting(self, note: Json, part: int) -> Json:
         if (there := len(note["files"])) != (expected := len(self._images_of(part))):
             raise StoreError(
-                f"{self.store.parts(self._split)[part]}: holds {there} images, by {MANIFEST} it should be {expected}; "
-                f"one of them is damaged; {WAY_OUT}"
+                f"{self.store.parts(self._split)[part]}: holds {there} images, but {MANIFEST} says {expected}; "
+                f"one of the two is damaged; {WAY_OUT}"
             )
         return note
 
     def _check_files(self) -> None:
-        """Files of stored images must have the sizes they had; those of images left out may have been repaired."""
+        """Check that files of stored images have kept their sizes; files of images left out may have been repaired."""
         changed = []
         for index in sorted(self._done - self.left_out().keys()):
             part, place = divmod(index, self._entry.part_images)
@@ -274,7 +274,7 @@ class SplitWriter:
             remove_quietly(self.image_file(index))
 
     def _divide(self, part: int, without: set[int]) -> None:
-        """The contrary of joining: a part back into a file per image; it goes when these are there."""
+        """The opposite of joining: split a part into one file per image, then remove it."""
         note, path = self._notes[part], self.store.parts(self._split)[part]
         try:
             rows = rows_by_image(path)
