@@ -52,7 +52,7 @@ class OodImage:
     classes: np.ndarray | None = None
 
     def codes(self, keep_rest: bool) -> np.ndarray:
-        """Training codes (H, W) uint8: ``OOD`` on OoD pixels, elsewhere the class if ``keep_rest``, else 255 = ignored."""
+        """Training codes (H, W) uint8: ``OOD`` on OoD pixels, else the class if ``keep_rest``, else 255 = ignored."""
         rest = self.classes if keep_rest and self.classes is not None else np.full_like(self.truth, UNLABELLED)
         return np.where(self.truth == 1, np.uint8(OOD), rest)
 
