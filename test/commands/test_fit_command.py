@@ -221,9 +221,7 @@ def test_scores_and_metrics_that_are_not_there_are_refused_with_the_nearest(word
     assert not (tmp_path / "meta.segments").exists()
     assert main(words()) == 0
     assert main(words("--segment-scores", "energy")) == 2
-    assert "it has metrics of the scores none, wanted now: energy" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    assert "it has metrics of the scores none, wanted now: energy" in " ".join(capsys.readouterr().err.split())
     stored = ("--table", str(tmp_path / "meta.segments"), "--segment-scores", "energy")
     assert main(words(*stored, dataset=None)) == 2
     assert "no metrics of the scores energy in this segment table" in " ".join(capsys.readouterr().err.split())

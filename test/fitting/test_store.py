@@ -130,7 +130,10 @@ def damaged_manifest(store, change):
         (lambda m: m["splits"]["val"].update(segments="many"), "incomplete or damaged .ValueError"),
         (lambda m: m["splits"]["val"].update(complete="yes"), "complete is 'yes'"),
         (lambda m: m["splits"]["val"].update(skipped=["a_000"]), "incomplete or damaged .ValueError"),
-        (lambda m: m["network"]["class_names"].pop(), "the metrics are not the ones that this program computes for 2 classes"),
+        (
+            lambda m: m["network"]["class_names"].pop(),
+            "the metrics are not the ones that this program computes for 2 classes",
+        ),
     ],
 )
 def test_a_foreign_or_damaged_manifest_is_refused(store, change, message):
