@@ -86,7 +86,7 @@ def test_the_picture_may_not_lie_upon_its_image(drive, capsys):
     image = str(drive / "images" / "s0.png")
     assert main(["show", image, "--out", image]) == 2
     assert main(["show", image, "--csv", image]) == 2
-    assert capsys.readouterr().err.count("is to be read, and would be written") == 2
+    assert capsys.readouterr().err.count("is an input file, and would be overwritten") == 2
     assert (drive / "images" / "s0.png").read_bytes() == before
 
 

@@ -186,7 +186,7 @@ def test_images_without_or_with_nothing_but_errors(tmp_path, change, wrong):
     words = ("--score", "entropy", "--policy", "otsu", "target_recall:0.9", "conformal:0.4", "--runs", "2")
     assert trust(tmp_path / "data", tmp_path / "out", *words) == 0
     page = (tmp_path / "out" / "report.md").read_text()
-    assert f"{wrong} is misclassified; AUROC, AuPRC and FPR95 cannot be told" in page
+    assert f"{wrong} is misclassified; AUROC, AuPRC and FPR95 are undefined" in page
     assert not (tmp_path / "out" / "roc.png").exists()
     row = table(tmp_path / "out", "scores")[0]
     assert (row["AUROC"], float(row["AURC"])) == ("-", pytest.approx(float(wrong == "every pixel")))

@@ -1,1 +1,1 @@
-"""Tables, curves and pictures of what the pipeline says."""
+"""Tables, curves and pictures that judge the pipeline's results."""

@@ -10,7 +10,7 @@ from trust_seg_ros.types import UNLABELLED
 class ConfusionMatrix:
     """Counts of (true class, predicted class) over a data set.
 
-    A pixel without ground truth is left out; a pixel predicted as unlabelled counts as a miss of its true class.
+    Pixels without ground truth are left out; a pixel predicted as unlabelled counts as a miss of its true class.
 
     Attributes:
         counts: (q, q + 1) int64, rows = truth, columns = prediction, the last column = unlabelled.

@@ -25,10 +25,10 @@ def corruption_sheet(
 
     Args:
         image: (H, W, 3) uint8 RGB, at least 16x16.
-        name: of the image: decides what is random.
+        name: name of the image, part of the random seed.
         kinds: rows of the sheet.
         seed: see ``corrupt``.
-        width: of a tile in pixels.
+        width: width of a tile in pixels.
 
     Returns:
         (h, w, 3) uint8 RGB: a title row, then a row per kind with its name on the left.

@@ -1,4 +1,4 @@
-"""What goes wrong when something is judged on labelled data."""
+"""Errors of judging on labelled data."""
 
 from trust_seg_ros.errors import TrustSegError
 

@@ -1,4 +1,4 @@
-"""The scores of an image and what each took."""
+"""Computes the scores of an image, and the time that each takes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 ScoreOf = Callable[[np.ndarray, LogitMaps, UncertaintyMaps], np.ndarray]
-"""A further score: of the image, the network's answer and its maps."""
+"""A further score, computed from the image, the network's answer and its maps."""
 
 
 @dataclass(frozen=True)
 class TimedScores:
-    """What a network says of one image.
+    """A network's answer for one image, with its scores.
 
     Attributes:
-        answer, maps: of the network; the maps are on the host.
+        answer, maps: the network's output; the maps are on the host.
         planes: score -> (H, W) float32.
-        milliseconds: score -> time it took; those of the softmax are made together and share one time. "network" too.
+        milliseconds: score, and "network" -> time; softmax scores are computed together and share one time.
     """
 
     answer: LogitMaps
@@ -48,11 +48,11 @@ def timed_scores(
     """Run the network and compute scores, one by one.
 
     Args:
-        network: it answers.
+        network: the network to run.
         image: (H, W, 3) uint8 RGB.
         scores: names, as in ``uncertainty.score_names``, or of ``more``.
-        gradient: of the gradient scores.
-        statistics: of the network, for standardized_max_logit.
+        gradient: settings of the gradient scores.
+        statistics: the network's class statistics, for standardized_max_logit.
         more: further scores by name.
 
     Raises:

@@ -81,7 +81,7 @@ def test_places_that_cannot_be_are_refused(folder):
         places([folder / "a.JPG"], folder / "x.jpg")
     with pytest.raises(ShowError, match="one file for 2 images"):
         places([folder / "a.JPG", folder / "b.png"], folder / "x.png")
-    with pytest.raises(ShowError, match="both to be shown in"):
+    with pytest.raises(ShowError, match="would both be written to"):
         places([folder / "a.JPG", folder / "labels" / "a.png"], None)
     (folder / "plain").write_text("")
     with pytest.raises(ShowError, match="is a file; expected a folder"):

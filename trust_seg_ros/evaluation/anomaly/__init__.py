@@ -1,1 +1,1 @@
-"""Measures of anomaly segmentation: how well a score map finds what the network never learned."""
+"""Measures of anomaly segmentation: how well a score map finds objects the network never learned."""

@@ -1,4 +1,4 @@
-"""What the benchmark reports of one score: pixels, objects and segment errors, with and without meta classification."""
+"""Results of the benchmark for one score: pixels, objects and segment errors, with and without meta classification."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PixelMeasures:
 
     Attributes:
         auprc, auroc, fpr95: shares in [0, 1].
-        uncertain: how far AuPRC may be from that of unbinned scores; 0 when exact.
-        best_threshold, best_f1: where F1 over pixels is best.
+        uncertain: largest possible error of AuPRC due to binning; 0 if exact.
+        best_threshold, best_f1: threshold with the best F1 over pixels, and that F1.
         counts: the curves.
     """
 
@@ -62,12 +62,12 @@ class Segments:
 
 @dataclass(frozen=True)
 class MetaJudgement:
-    """What meta classification does.
+    """Effect of meta classification.
 
     Attributes:
-        segments: what is left after discarding.
-        discarded: (n,) bool, of ``Cut.data``.
-        accuracy, auroc: of telling false alarms; NaN where it cannot be told.
+        segments: results after discarding.
+        discarded: (n,) bool, rows of ``Cut.data``.
+        accuracy, auroc: of detecting false alarms; NaN where undefined.
     """
 
     segments: Segments
@@ -78,19 +78,19 @@ class MetaJudgement:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """All of one score.
+    """All results of one score.
 
     Attributes:
         score: its name.
         milliseconds: median time per image.
-        pixels: curves and what is read off them.
-        threshold: in force for segments: score >= threshold.
-        cut: the segments at it.
-        plain: all of them.
-        meta: after discarding; None when there is no meta classification.
+        pixels: curves and the measures read off them.
+        threshold: threshold used for segments: score >= threshold.
+        cut: the segments at that threshold.
+        plain: results of all segments.
+        meta: results after discarding; None without meta classification.
         actual: ground-truth components that count for segment errors.
         fewest: (threshold, errors) of the threshold with the fewest segment errors without meta classification; None
-            when no others were tried.
+            if no other thresholds were tried.
     """
 
     score: str
@@ -105,7 +105,7 @@ class ScoreResult:
 
     @property
     def best(self) -> Segments:
-        """What is left in the end."""
+        """Results after meta classification, if there is one, else of all segments."""
         return self.plain if self.meta is None else self.meta.segments
 
 
@@ -125,14 +125,14 @@ def judge(
     limits: SizeLimits,
     segment_limits: SizeLimits,
 ) -> ScoreResult:
-    """Everything of one score.
+    """All results of one score.
 
     Args:
         score: its name.
         milliseconds: median time per image.
         pixels: from :func:`pixel_measures`.
-        found: the segments at the threshold in force.
-        p_false_alarm: (n,) of the rows of ``found.data``; None = no meta classification.
+        found: the segments at the chosen threshold.
+        p_false_alarm: (n,) for the rows of ``found.data``; None = no meta classification.
         limits: of components for sIoU, PPV and F1*.
         segment_limits: of components for segment errors.
     """
@@ -160,9 +160,9 @@ def sweep_grid(counts: Counts, number: int) -> np.ndarray:
 
 
 def image_f1(result: ScoreResult) -> np.ndarray:
-    """F1 over the pixels of each image (in the order of ``cut.overlaps``), to rank images by; never averaged.
+    """F1 over the pixels of each image (in the order of ``cut.overlaps``), only for ranking images; never averaged.
 
-    NaN where nothing is there and nothing was found.
+    NaN if an image has no anomaly and nothing was found.
     """
     discarded = None if result.meta is None else result.meta.discarded
     values = []

@@ -1,4 +1,4 @@
-"""What the report of the benchmark holds: tables, figures and notes."""
+"""Contents of the benchmark's report: tables, figures and notes."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def errors(results: Sequence[ScoreResult]) -> Table:
 
 
 def classifiers(results: Sequence[ScoreResult]) -> tuple[Table, ...]:
-    """How well false alarms are told; nothing where there is no meta classification."""
+    """How well false alarms are detected; empty without meta classification."""
     rows = []
     for r in results:
         if r.meta is not None:

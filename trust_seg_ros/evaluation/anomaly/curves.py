@@ -18,11 +18,11 @@ class Counts:
     """Pixels at or above each threshold, over a whole data set.
 
     Attributes:
-        thresholds: (k,) float64, strictly falling; a pixel is called an anomaly when score >= threshold.
+        thresholds: (k,) float64, strictly falling; a pixel counts as an anomaly if score >= threshold.
         true_positives, false_positives: (k,) int64, not falling; the last are all positives and all negatives.
 
     Raises:
-        AnomalyError: no positive or no negative pixel; no curve is defined then.
+        AnomalyError: no positive or no negative pixel, so that no curve is defined.
     """
 
     thresholds: np.ndarray
@@ -58,7 +58,7 @@ class Counts:
 
     @property
     def precision(self) -> np.ndarray:
-        """(k,); 1 where nothing is called an anomaly."""
+        """(k,) precision; 1 where no pixel counts as an anomaly."""
         called = self.true_positives + self.false_positives
         return np.where(called > 0, self.true_positives / np.maximum(called, 1), 1.0)
 
@@ -69,7 +69,7 @@ def average_precision(counts: Counts) -> float:
 
 
 def average_precision_bounds(counts: Counts) -> tuple[float, float]:
-    """Lowest and highest average precision that scores before binning can have had.
+    """Lowest and highest average precision that the scores may have had before binning.
 
     Binning loses the order inside a bin. At worst all negatives of a bin come before its positives, one by one:
     the sum of (T+j)/(T+j+F) for j = 1..p, written with the digamma function. At best they come after them, and the
@@ -91,7 +91,7 @@ def auroc(counts: Counts) -> float:
 
 def fpr_at_tpr(counts: Counts, tpr: float = 0.95) -> float:
     """False positive rate at the highest threshold that reaches a true positive rate of ``tpr``."""
-    # a whole number of pixels decides: 19 of 20 is 95 % whatever 19/20 rounds to
+    # compare whole numbers of pixels: 19 of 20 is 95 %, however 19/20 is rounded
     reached = counts.true_positives >= np.ceil(tpr * counts.positives - 1e-9)
     return float(counts.false_positive_rate[int(np.argmax(reached))])
 

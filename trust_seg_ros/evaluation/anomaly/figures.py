@@ -14,7 +14,7 @@ _POINTS = 2000
 
 
 def pr(results: Sequence[ScoreResult], path: Path) -> bool:
-    """Precision against recall of every score; a circle marks the threshold in force."""
+    """Precision against recall of every score; a circle marks the threshold used."""
     with figure(str(path), 8.6) as drawn:
         axes = drawn.subplots()
         for result, colour in zip(results, STRONG, strict=False):
@@ -26,7 +26,7 @@ def pr(results: Sequence[ScoreResult], path: Path) -> bool:
                 axes.plot(counts.recall[here], counts.precision[here], "o", color=colour, markersize=8)
         share = counts.positives / (counts.positives + counts.negatives)
         axes.axhline(share, color=GREY, ls="--", lw=1.4, label=f"chance: {100 * share:.2f} %")
-        title = "Anomalous pixels (circle: threshold in force)"
+        title = "Anomalous pixels (circle: threshold used)"
         axes.set(xlim=(0, 1), ylim=(0, 1.005), xlabel="recall", ylabel="precision", title=title)
         axes.legend(loc="upper right")
     return True
@@ -42,7 +42,7 @@ def roc(results: Sequence[ScoreResult], path: Path) -> bool:
             label = f"{result.score}: AUROC {100 * result.pixels.auroc:.1f} %, FPR95 {100 * result.pixels.fpr95:.1f} %"
             x, y = (np.append(0.0, rate[rows]) for rate in (counts.false_positive_rate, counts.recall))
             axes.plot(x, y, color=colour, label=label)
-        chance = np.linspace(0, 1, 201)  # a straight line no longer, on this scale
+        chance = np.linspace(0, 1, 201)  # not a straight line on this scale
         axes.plot(chance, chance, color=GREY, ls="--", lw=1.4, label="chance")
         axes.axhline(0.95, color=GREY, ls=":", lw=1.4)
         axes.set_xscale("function", functions=(np.sqrt, np.square))
@@ -54,13 +54,13 @@ def roc(results: Sequence[ScoreResult], path: Path) -> bool:
 
 
 def _thinned(rate: np.ndarray) -> np.ndarray:
-    """Positions of points enough for a curve: evenly in rank at first, then wherever the rate has moved."""
+    """Positions of enough points to draw a curve: evenly by rank at first, then wherever the rate changes."""
     first = np.arange(min(len(rate), _POINTS))
     steps = np.searchsorted(rate, np.linspace(0, 1, _POINTS)).clip(max=len(rate) - 1)
     return np.unique(np.concatenate([first, steps, [len(rate) - 1]]))
 
 
 def _at(result: ScoreResult) -> int | None:
-    """Position of the threshold in force on the curve; None when no pixel reaches it."""
+    """Position of the threshold used on the curve; None if no pixel reaches it."""
     reached = int((result.pixels.counts.thresholds >= result.threshold).sum())
     return reached - 1 if reached else None

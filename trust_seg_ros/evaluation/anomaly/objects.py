@@ -50,8 +50,8 @@ class ObjectMatches:
     ppv: np.ndarray
 
     def f1(self, tau: float) -> float:
-        """2 TP / (2 TP + FN + FP); 1 when nothing is there and nothing predicted."""
-        # a hair of tolerance: 0.30 is 0.25 + 0.05 only up to rounding
+        """2 TP / (2 TP + FN + FP); 1 if there are neither true nor predicted components."""
+        # a small tolerance: 0.30 is 0.25 + 0.05 only up to rounding
         tp = int((self.siou >= tau - 1e-12).sum())
         wrong = len(self.siou) - tp + int((self.ppv < tau - 1e-12).sum())
         return 2 * tp / (2 * tp + wrong) if tp + wrong else 1.0
@@ -63,18 +63,18 @@ class ObjectMatches:
 
     @property
     def mean_siou(self) -> float:
-        """Mean sIoU; without ground-truth components 1 when nothing was predicted, else 0."""
+        """Mean sIoU; without ground-truth components 1 if nothing was predicted, else 0."""
         return float(self.siou.mean()) if len(self.siou) else float(not len(self.ppv))
 
     @property
     def mean_ppv(self) -> float:
-        """Mean PPV; without predicted components 1 when nothing was there, else 0."""
+        """Mean PPV; without predicted components 1 if there are no ground-truth components, else 0."""
         return float(self.ppv.mean()) if len(self.ppv) else float(not len(self.siou))
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Predicted and ground-truth components of one image, without void: all that the measures need of them.
+    """Sizes and overlaps of predicted and ground-truth components of one image, without void.
 
     Attributes:
         found: (p,) int64 pixels of every predicted component.
@@ -90,7 +90,7 @@ class Overlaps:
 
     @property
     def false_alarms(self) -> np.ndarray:
-        """(p,) bool, no pixel of the predicted component is an anomaly."""
+        """(p,) bool, True for predicted components without an anomalous pixel."""
         return np.bincount(self.pairs[:, 0], minlength=len(self.found)) == 0
 
     def errors(self, kept: np.ndarray | None = None, limits: SizeLimits = NO_LIMITS) -> tuple[int, int]:
@@ -123,7 +123,7 @@ class Overlaps:
         p, g, shared = p[both], g[both], self.shared[both]
         on_any = np.bincount(p, shared, len(self.found))  # pixels of each predicted component on any anomaly
         hit = np.bincount(g, shared, len(self.there))
-        # of the predicted components that meet g: their pixels in all, less those on other ground-truth components
+        # over predicted components that meet g: all their pixels minus the pixels on other ground-truth components
         charged = np.bincount(g, counted[p] - (on_any[p] - shared), len(self.there))
         called = alive & (counted > 0)
         return ObjectMatches((hit / (self.there + charged - hit))[large], on_any[called] / counted[called])
@@ -134,7 +134,7 @@ class Overlaps:
 
 
 def overlaps(found: np.ndarray, truth: np.ndarray) -> Overlaps:
-    """How predicted components meet those of the ground truth (8-connected).
+    """How predicted components overlap with ground-truth components (8-connected).
 
     Args:
         found: (H, W) int component numbers 1..p, 0 = none, as ``segments.labelling`` gives them; void pixels are 0.
@@ -154,7 +154,7 @@ def match_objects(predicted: np.ndarray, truth: np.ndarray, limits: SizeLimits =
     """sIoU and PPV of the components of one image.
 
     Void is removed from the prediction first, then 8-connected components are taken, small predicted ones dropped, and
-    small ground-truth ones made void; predicted pixels on these no longer count, sizes are not looked at again.
+    small ground-truth ones made void; predicted pixels on these no longer count, sizes are not checked again.
 
     Args:
         predicted: (H, W) bool, score > threshold.

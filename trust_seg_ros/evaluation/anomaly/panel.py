@@ -21,12 +21,12 @@ _CAPTIONS = ("image", "ground truth: anomaly cyan, void dark", "score", "kept cy
 
 @dataclass(frozen=True)
 class Panel:
-    """The images one score does best and worst on.
+    """The best and worst images of one score.
 
     Attributes:
-        look, images: to see them once more.
-        result: of the score that is shown.
-        number: images of either kind, at most.
+        look, images: to compute the images again.
+        result: results of the score that is shown.
+        number: at most so many best and so many worst images.
     """
 
     look: Look
@@ -43,7 +43,7 @@ class Panel:
         )
 
     def draw(self, path: Path) -> bool:
-        """Write the picture; False when no image has an anomaly or a segment."""
+        """Write the picture; False if no image has an anomaly or a segment."""
         shown = self.chosen()
         if not shown:
             return False

@@ -1,7 +1,7 @@
-"""Two passes over images with anomalies: pixels into pooled counts, then segments at the thresholds these gave.
+"""Two passes over images with anomalies: pool the pixels into counts, then find segments at the resulting thresholds.
 
-The network answers every image again in the second pass, as score maps of a data set neither fit into memory nor are
-worth a disk. What is kept of an image are its segments' metrics and how they overlap with ground truth.
+The network runs on every image again in the second pass, because the score maps of a data set are too large to keep.
+Only the metrics of an image's segments and their overlaps with ground truth are kept.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 EXACT_VALUES = 12_000_000
-"""Scores of pixels that are kept exactly, all score maps together; beyond, histograms."""
+"""Number of pixel scores kept exactly, over all score maps; beyond it, histograms are used."""
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is computed of every image.
+    """What is computed for every image.
 
     Attributes:
-        network: it answers.
+        network: the network to run.
         scores: names of the score maps, as in ``uncertainty.score_names``.
-        gradient: of the gradient scores.
-        keep_going: leave out images that cannot be read; they are named in ``skipped``.
-        statistics: of the network, for standardized_max_logit.
+        gradient: settings of the gradient scores.
+        keep_going: leave out images that cannot be read; they are listed in ``skipped``.
+        statistics: the network's class statistics, for standardized_max_logit.
         skipped: name of the image -> why it was left out.
     """
 
@@ -55,15 +55,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Seen:
-    """One image, its truth and what was computed of it.
+    """One image with its ground truth and its scores.
 
     Attributes:
         index: position in the data set.
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8: 0 in distribution, 1 anomaly, 255 void.
-        answer, maps: of the network; the maps are on the host.
+        answer, maps: the network's output; the maps are on the host.
         planes: score -> (H, W) float32.
-        milliseconds: score -> time it took; those of the softmax are made together and share one time. "network" too.
+        milliseconds: score, and "network" -> time; softmax scores are computed together and share one time.
     """
 
     index: int
@@ -83,7 +83,7 @@ class Pixels:
         counts: score -> pooled counts.
         exact: score -> whether no pixel was rounded into a bin.
         milliseconds: score, and "network" -> median time per image.
-        images, inside, anomalous: images seen, and pixels of either kind, void left out.
+        images, inside, anomalous: number of images, of in-distribution pixels and of anomalous pixels, without void.
     """
 
     counts: dict[str, Counts]
@@ -99,11 +99,11 @@ class Cut:
     """Segments of a data set: components of {score >= threshold}, void left out.
 
     Attributes:
-        data: metrics of the segments that are not below the limit; no metrics when none were asked for.
-        indices: the images seen, as positions in the data set.
-        overlaps: of each image, all its segments.
-        large: of each image, (p,) bool, segments not below the limit: the rows of ``data``, in order.
-        sweep: (k, 3) float64, further thresholds with the false positives and negatives they give.
+        data: metrics of the segments that are not below the limit; no metrics if none were asked for.
+        indices: positions of the images in the data set.
+        overlaps: for each image, overlaps of all its segments.
+        large: for each image, (p,) bool, segments not below the limit: the rows of ``data``, in order.
+        sweep: (k, 3) float64, further thresholds with their false positives and false negatives.
     """
 
     data: OodData
@@ -113,7 +113,7 @@ class Cut:
     sweep: np.ndarray
 
     def kept(self, discarded: np.ndarray | None) -> list[np.ndarray]:
-        """Of each image, (p,) bool: large and not discarded.
+        """For each image, (p,) bool: segments that are large and not discarded.
 
         Args:
             discarded: (n,) bool for the rows of ``data``; None = none.
@@ -164,8 +164,8 @@ def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pix
     if not seen_images:
         raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
     exact = {score: pooled.exact for score, pooled in pools.items()}
-    counts = {score: pools.pop(score).counts() for score in look.scores}  # pixels are let go as soon as they can
-    # the first image may wait for compilation
+    counts = {score: pools.pop(score).counts() for score in look.scores}  # free pixels as soon as possible
+    # the first image may include compilation time
     medians = {name: float(np.median(values[1:] or values)) for name, values in times.items()}
     return Pixels(counts, exact, medians, seen_images, *kinds.tolist())
 
@@ -180,15 +180,15 @@ def cut(
     sweeps: Mapping[str, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Cut]:
-    """Second pass: the segments of every score, with what ground truth says of them.
+    """Second pass: the segments of every score, compared with ground truth.
 
     Args:
         look, images: as in the first pass.
         thresholds: score -> threshold.
         metrics: measure the segments for meta classification.
-        limits: smaller segments are no errors, and are neither fitted on nor judged.
+        limits: smaller segments do not count as errors, and are neither fitted on nor judged.
         sweeps: score -> further thresholds (k,) whose segment errors are counted as well.
-        progress: told (done, total).
+        progress: called with (done, total).
     """
     parts: dict[str, list[_Part]] = {score: [] for score in look.scores}
     grids = {score: np.asarray((sweeps or {}).get(score, ()), np.float64) for score in look.scores}

@@ -1,4 +1,4 @@
-"""The benchmark from images to results: which passes are made, at which thresholds, and who judges the segments."""
+"""The benchmark from images to results: passes, thresholds, and the meta classifier of the segments."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 BEST, FIT = "best", "fit"
 PROTOCOLS = ("by_image", "leave_one_out", "none")
 Announce = Callable[[str], Progress]
-"""What is about to be done -> where to tell (done, total)."""
+"""Title of the next step -> callback for its (done, total)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the segments are taken and judged.
+    """How segments are found and judged.
 
     Attributes:
         thresholds: score -> number, ``"best"`` (best F1 over the pixels judged) or ``"fit"`` (of the data set fitted
-            on); a score that is not there: ``"best"``.
-        meta: one of ``PROTOCOLS``; of no effect with a data set to fit on, or a model.
+            on); ``"best"`` for scores not listed.
+        meta: one of ``PROTOCOLS``; ignored if there is a data set to fit on, or a model.
         model: a fitted meta classifier to judge with; its threshold is used, in the unit of the score here.
         features: choice of metrics for fitting.
-        folds: of ``by_image``.
+        folds: number of folds for ``by_image``.
         limits: of components for sIoU, PPV and F1*.
         segment_limits: of components for segment errors and for fitting.
         sweep: further thresholds at which segment errors are counted.
@@ -55,14 +55,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Study:
-    """What a benchmark found.
+    """Results of a benchmark.
 
     Attributes:
-        results: one per score, in the order asked for.
-        pixels: of the data set judged.
-        fitted: score -> segments that a model to be saved is fitted on.
+        results: one per score, in the requested order.
+        pixels: pixel counts of the judged data set.
+        fitted: score -> segments to fit a saved model on.
         skipped: name of the data set -> name of the image -> why it was left out.
-        notes: what could not be told, and why.
+        notes: results that are missing, and why.
     """
 
     results: tuple[ScoreResult, ...]
@@ -75,7 +75,7 @@ class Study:
 def study(
     look: Look, images: OodImages, plan: Plan, fit_images: OodImages | None = None, announce: Announce | None = None
 ) -> Study:
-    """Make the passes over the images, classify the segments and judge everything.
+    """Run the passes over the images, classify the segments and judge everything.
 
     Args:
         look: network and scores.
@@ -85,7 +85,7 @@ def study(
         announce: for progress bars.
 
     Raises:
-        AnomalyError: a data set without anomalies or without anything else; a threshold of a data set that is missing.
+        AnomalyError: a data set without anomalies or without other pixels; ``"fit"`` without a data set to fit on.
         TrustSegError: an image cannot be read, the network fails or cannot give a score.
     """
     announce = announce or (lambda _: lambda _done, _total: None)
@@ -120,7 +120,7 @@ def study(
 
 
 def protocol(plan: Plan, fit_images: OodImages | None, gradient: GradientSettings = IN_LOGARITHMS) -> str:
-    """Who judges the segments, in words; thresholds of gradient scores in the unit of these settings."""
+    """Which classifier judges the segments, in words; thresholds of gradient scores in the unit of these settings."""
     if plan.model is not None:
         at = fitted_threshold(plan.model, gradient)
         return f"by the stored model, segments of {plan.model.score} at {at:g}"
@@ -141,7 +141,7 @@ def _threshold(score: str, plan: Plan, gradient: GradientSettings, pixels: Pixel
         return best_f1(pixels.counts[score])[0]
     if wanted == FIT:
         if fit_pixels is None:
-            raise AnomalyError(f"the threshold of {score} is to be that of the data set fitted on; expected one")
+            raise AnomalyError(f"the threshold of {score} is to come from the data set fitted on; expected one")
         return best_f1(fit_pixels.counts[score])[0]
     return float(wanted)
 

@@ -1,1 +1,1 @@
-"""Judging of meta classification and meta regression: the tables and figures of MetaSeg for any data set."""
+"""Judges meta classification and meta regression: the tables and figures of MetaSeg for any data set."""

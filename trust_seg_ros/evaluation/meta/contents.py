@@ -1,4 +1,4 @@
-"""What a report holds: its sections, their tables and figures."""
+"""Contents of the report: its sections, their tables and figures."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PICTURES = (
 
 
 def contents(studies: Sequence[Study], judged: SegmentData, names: Sequence[str]) -> Contents:
-    """Tables, figures and notes on some arrangements.
+    """Tables, figures and notes for some arrangements.
 
     Args:
         studies: one per arrangement.
-        judged: the segments of the split that is judged, for the correlations.
+        judged: the segments of the judged split, for the correlations.
         names: the metrics used.
     """
     sections = (
@@ -48,7 +48,7 @@ def contents(studies: Sequence[Study], judged: SegmentData, names: Sequence[str]
 
 
 def counts(data: SegmentData) -> str:
-    """How many segments, and how many of them are wrong, in words."""
+    """Number of segments and of false positives, in words."""
     n, wrong, images = len(data), int(data.false_positive.sum()), len(np.unique(data.image))
     share = f" ({100 * wrong / n:.2f} %)" if n else ""
     return (
@@ -74,7 +74,7 @@ def _section(study: Study) -> Section:
 
 
 def _notes(studies: Sequence[Study]) -> list[str]:
-    """What could not be told, and why."""
+    """Notes on results that are undefined, and why."""
     notes = []
     for study in studies:
         runs, wrong = study.arrangement.runs, study.data.false_positive
@@ -84,5 +84,5 @@ def _notes(studies: Sequence[Study]) -> list[str]:
                 found = [name for name, there in kinds.items() if there == {kind}]
                 if found:
                     where = f"{study.arrangement.label}: {what} among the {part} segments of {', '.join(found)}"
-                    notes.append(f"{where}; {lost} cannot be told there")
+                    notes.append(f"{where}; {lost} are undefined there")
     return notes

@@ -22,14 +22,14 @@ from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.features import design_matrix
 
 BARS = 30
-"""Bars in the figure of correlations, at most."""
+"""Largest number of bars in the figure of correlations."""
 
 
 def lasso(s: Study, path: Path) -> bool:
     """Coefficients, ACC and AUROC of the L1-penalised classifier against λ, means over runs; falls to the right.
 
     Returns:
-        False, and no file, when no run has a path.
+        False, and no file, if no run has a path.
     """
     paths = [outcome.path for outcome in s.outcomes if outcome.path is not None]
     if not paths:
@@ -86,13 +86,13 @@ def scatter(s: Study, path: Path) -> bool:
             title=f"Meta regression: R² = {_percent(r2)} ({len(rows):,} judged segments, {which})",
         )
         bar = drawn.colorbar(points, ax=axes, label="pixels of the segment", pad=0.01)
-        assert bar.solids is not None  # they are there once the bar is drawn
+        assert bar.solids is not None  # they exist once the bar is drawn
         bar.solids.set_alpha(1)
     return True
 
 
 def roc(s: Study, path: Path) -> bool:
-    """ROC of the classifier and of the entropy baseline, means over runs; False when none can be told."""
+    """ROC of the classifier and of the entropy baseline, means over runs; False if none is defined."""
     rates = np.linspace(0, 1, 201)
     with figure(str(path), 8.6) as drawn:
         axes = drawn.subplots()

@@ -34,7 +34,7 @@ ACC, AUROC, SIGMA, R2 = "ACC", "AUROC", "σ", "R²"
 
 
 class Cell(NamedTuple):
-    """What a score is of: target, model, part (fitted or judged) and measure."""
+    """Identifies a score: target, model, part (fitted or judged) and measure."""
 
     target: str
     model: str
@@ -50,7 +50,7 @@ class Problem:
         x: (n, m) metrics, not standardised.
         entropy: (n,) mean entropy, the baseline's only metric.
         iou, iou_adj: (n,) in [0, 1].
-        units: (n,) what the inner division never tears apart.
+        units: (n,) units that the inner division never splits.
         lambdas: (k,) penalties of the LASSO path, of the mean log-loss.
         boosting: also fit gradient boosting.
     """
@@ -87,15 +87,15 @@ class Path:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gave.
+    """Results of one run.
 
     Attributes:
-        name: of the run.
-        scores: those that could be told.
-        path: None where the fitted part has one kind of segment only.
+        name: name of the run.
+        scores: all scores that are defined.
+        path: None if the fitted part has one kind of segment only.
         rows: (j,) positions of the judged segments.
         logit, entropy_logit: (j,) log-odds of being a false positive, of all metrics unpenalised and of the baseline;
-            NaN where the fitted part has one kind only.
+            NaN if the fitted part has one kind only.
         iou_adj: (j,) predicted by all metrics, not clipped.
     """
 
@@ -140,7 +140,7 @@ def judge(problem: Problem, run: Run) -> Outcome:
 
 
 def standardised(x: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """Metrics with mean 0 and variance 1 on the fitted rows; one that is constant there becomes 0 on them.
+    """Metrics scaled to mean 0 and variance 1 on the fitted rows; a metric that is constant there becomes 0 on them.
 
     Args:
         x: (n, m).
@@ -156,7 +156,7 @@ def choose_penalty(x: np.ndarray, wrong: np.ndarray, units: np.ndarray, lambdas:
     Args:
         x: (n, m) metrics of the fitted part, in any scale.
         wrong: (n,) bool.
-        units: (n,) what is never torn apart.
+        units: (n,) units that are never split.
         lambdas: (k,).
     """
     half = halves(units)
@@ -182,7 +182,7 @@ def _both_kinds(wrong: np.ndarray) -> bool:
 def _classifiers(
     problem: Problem, fitted: np.ndarray, x: np.ndarray, e: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[LassoPath, int] | None]:
-    """Log-odds of every model for all segments; none when the fitted part has one kind only."""
+    """Log-odds of every model for all segments; empty if the fitted part has one kind only."""
     wrong = problem.wrong[fitted]
     if not _both_kinds(wrong):
         return {}, None

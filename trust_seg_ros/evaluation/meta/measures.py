@@ -1,6 +1,6 @@
 """How well predictions fit: accuracy, AUROC, σ, R² and Pearson's ρ, as MetaSeg (section IV) reports them.
 
-What cannot be told (one kind only, nothing that varies) is NaN; tables show it as ``-``.
+Undefined values (one kind only, nothing that varies) are NaN; tables show ``-``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def majority(positive: np.ndarray) -> float:
 def sigma(predicted: np.ndarray, true: np.ndarray) -> float:
     """Standard deviation of the residual about zero, i.e. its root mean square.
 
-    The authors' code reports this too; a prediction that is off on the whole is not excused.
+    The authors' code reports this too; unlike a standard deviation it includes a constant bias.
     """
     return float(np.sqrt(np.mean((true - predicted) ** 2))) if len(true) else np.nan
 

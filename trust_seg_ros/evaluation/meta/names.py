@@ -1,4 +1,4 @@
-"""Metrics as people read them: in mathematical notation for figures, and the class they are of."""
+"""Readable names of metrics: mathematical notation for figures, and the class a metric belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WORDS = {"row": "centroid row", "column": "centroid column"}
 
 
 def class_of(metric: str, class_names: Sequence[str]) -> str:
-    """Name of the class a metric is of; "" for one of all classes.
+    """Name of the class a metric belongs to; "" for a metric of all classes.
 
     >>> class_of("cprob_1", ("road", "sky"))
     'sky'

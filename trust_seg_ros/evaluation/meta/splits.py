@@ -1,9 +1,9 @@
-"""Which segments a meta model is fitted on and which it is judged by, by the name of the arrangement.
+"""Arrangements: which segments a meta model is fitted on, and which it is judged on.
 
 ``by_image``    half of the images to fit, the other half to judge; an image never on both sides. The honest default.
 ``by_segment``  each segment to fit or to judge with p = 0.5 (the published protocol: MetaSeg, section III). Segments of
                 one image lie on both sides, so it is for comparison with published numbers only.
-``by_drive``    judged on one drive, fitted on all others; each drive once. How it does where it has never been.
+``by_drive``    judged on one drive, fitted on all others; each drive once. Shows how it does in new places.
 ``fit_on``      fitted on one split of a data set, judged on another.
 
 Run r of ``by_image`` and ``by_segment`` is drawn with seed r.
@@ -25,7 +25,7 @@ class Run:
     """One division of segments.
 
     Attributes:
-        name: what is judged, for tables: "run 3", "drive 0001TP".
+        name: name for tables: "run 3", "drive 0001TP".
         fitted, judged: (n,) bool; no segment is in both.
     """
 
@@ -40,11 +40,11 @@ class Arrangement:
 
     Attributes:
         name: ``by_image``, ``by_segment``, ``by_drive`` or ``fit_on``; with fewer images to fit, their number, too.
-        text: one sentence on what it does, for the report.
+        text: one sentence that describes it, for the report.
         data: the segments the runs divide.
         runs: at least one.
-        units: (n,) what is never torn apart when a part is divided once more: the image, or the segment itself.
-        brief: only a row in the summary, no section of its own.
+        units: (n,) units that are never split when a part is divided again: the image, or the segment itself.
+        brief: only a row in the summary, no separate section.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Arrangement:
 
     @property
     def label(self) -> str:
-        """Name for tables: of one split to another these two."""
+        """Name for tables; for ``fit_on`` the two splits."""
         return self.runs[0].name if self.name == "fit_on" else self.name
 
 
@@ -66,8 +66,8 @@ def by_image(data: SegmentData, runs: int = 10, fit_images: int | None = None) -
     Args:
         data: the segments.
         runs: number of draws.
-        fit_images: fit on so many images of the first half only, judge on the same second half: what more labelled
-            images would give. None = all of it.
+        fit_images: fit on only so many images of the first half, judge on the same second half, to see whether more
+            labelled images would help. None = all of it.
 
     Raises:
         EvaluationError: fewer than two images have a segment, or ``fit_images`` is more than half of them.
@@ -140,11 +140,11 @@ def fit_on(fitted: SegmentData, judged: SegmentData, fitted_name: str, judged_na
 
 
 def halves(units: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Divide segments once more, for what is chosen inside the fitted part.
+    """Divide segments again, to choose parameters inside the fitted part.
 
     Args:
-        units: (n,) what is never torn apart; if all are of one unit, the segments themselves are divided.
-        seed: of the draw.
+        units: (n,) units that are never split; if there is only one unit, the segments themselves are divided.
+        seed: seed of the draw.
 
     Returns:
         (n,) bool, True for the units of one half.
@@ -161,7 +161,7 @@ ARRANGEMENTS: dict[str, Callable[[SegmentData, int], Arrangement]] = {
     "by_segment": by_segment,
     "by_drive": by_drive,
 }
-"""Name -> arrangement of one split, from its segments and the number of runs."""
+"""Name -> function that makes the arrangement of one split from its segments and the number of runs."""
 
 
 def _times(runs: int) -> str:

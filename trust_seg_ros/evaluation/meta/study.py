@@ -1,4 +1,4 @@
-"""All runs of an arrangement, and what they say together: means over runs, judged segments by class, size, drive."""
+"""All runs of an arrangement and their joint results: means over runs; judged segments by class, size, drive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float] | np.ndarray) -> Spread:
-        """Of the runs where the value could be told; the deviation of a single run is NaN."""
+        """Mean and deviation over the runs where the value is defined; the deviation of a single run is NaN."""
         known = np.asarray(values, np.float64)
         known = known[np.isfinite(known)]
         return cls(
@@ -45,11 +45,11 @@ class Group(NamedTuple):
 
     Attributes:
         name: what they have in common.
-        segments: how many different ones.
+        segments: number of different segments.
         wrong: share of false positives.
         accuracy, auroc, entropy_auroc: of the classifier of all metrics (unpenalised), and of the entropy baseline.
         sigma, r_squared: of the regression of IoU_adj on all metrics.
-        iou_adj: their mean.
+        iou_adj: their mean IoU_adj.
     """
 
     name: str
@@ -85,16 +85,16 @@ class Study:
         return self.arrangement.data
 
     def values(self, cell: Cell) -> np.ndarray:
-        """(runs,) one score in every run; NaN where it could not be told."""
+        """(runs,) one score in every run; NaN where undefined."""
         return np.array([outcome.scores.get(cell, np.nan) for outcome in self.outcomes])
 
     def spread(self, target: str, model: str, part: str, measure: str) -> Spread:
-        """One score over the runs."""
+        """Mean and deviation of one score over the runs."""
         return Spread.of(self.values(Cell(target, model, part, measure)))
 
     @cached_property
     def pooled(self) -> dict[str, np.ndarray]:
-        """Judged segments of all runs in one row: ``rows``, ``logit``, ``entropy_logit``, ``iou_adj`` (predicted)."""
+        """Judged segments of all runs, joined: ``rows``, ``logit``, ``entropy_logit``, ``iou_adj`` (predicted)."""
         what = ("rows", "logit", "entropy_logit", "iou_adj")
         return {name: np.concatenate([getattr(outcome, name) for outcome in self.outcomes]) for name in what}
 
@@ -103,7 +103,7 @@ class Study:
 
         Args:
             labels: (n,) group of every segment, a position in ``names``.
-            names: of the groups; those without a judged segment are left out.
+            names: names of the groups; groups without a judged segment are left out.
         """
         of_row = labels[self.pooled["rows"]]
         members = ((name, of_row == k) for k, name in enumerate(names))
@@ -141,10 +141,10 @@ def study(
 
     Args:
         arrangements: what is divided, and how.
-        names: the metrics to use, see ``meta.features``; ``E`` must be among those of the data, for the baseline.
+        names: the metrics to use, see ``meta.features``; the data must contain ``E``, for the baseline.
         lambdas: (k,) penalties of the LASSO path, falling.
         boosting: also fit gradient boosting.
-        workers: runs at the same time; None = one per core.
+        workers: number of runs at the same time; None = one per core.
         progress: called with the number of runs done and of all, at the beginning and after each.
 
     Raises:
@@ -157,7 +157,7 @@ def study(
     problems = [_problem(arrangement, names, lambdas, boosting) for arrangement in arrangements]
     total = sum(len(arrangement.runs) for arrangement in arrangements)
     progress(0, total)
-    # one thread of BLAS and OpenMP per run: sums are added up in one order, and runs share the cores instead
+    # one thread of BLAS and OpenMP per run: sums keep their order, and the runs share the cores instead
     with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
         futures = [
             [pool.submit(judge, problem, run) for run in arrangement.runs]
@@ -188,7 +188,7 @@ def column(data: SegmentData, name: str) -> np.ndarray:
         EvaluationError: the data lack it.
     """
     if name not in data.names:
-        raise EvaluationError(f"no metric {name!r} among those of the segments: {', '.join(data.names)}")
+        raise EvaluationError(f"no metric {name!r} of the segments; there are: {', '.join(data.names)}")
     return data.metrics[:, data.names.index(name)]
 
 

@@ -1,4 +1,4 @@
-"""The tables of MetaSeg for any data set, and those that show where meta models fail.
+"""The tables of MetaSeg for any data set, and tables that show where meta models fail.
 
 Table I: :func:`correlation`. Tables II and III: :func:`classification`, :func:`regression`. Fig. 4 in numbers:
 :func:`metrics_of_path`, :func:`path`.
@@ -45,7 +45,7 @@ SIZES = (30, 100, 300, 1000, 10_000)
 
 
 def summary(studies: Sequence[Study]) -> Table:
-    """One row per arrangement: what the metrics bring over the entropy baseline."""
+    """One row per arrangement: gain of the metrics over the entropy baseline."""
     columns = (
         Column("arrangement", "text"),
         Column("runs", "count"),
@@ -112,7 +112,7 @@ def regression(s: Study) -> Table:
 
 
 def runs(s: Study) -> Table:
-    """The main scores of every run by itself; by drive these are the drives."""
+    """The main scores of every single run; for ``by_drive``, of every drive."""
     wanted = (
         (FALSE_POSITIVE, MAJORITY, ACC),
         (FALSE_POSITIVE, ALL, ACC),

@@ -1,1 +1,1 @@
-"""Tables, figures and pages that every study writes."""
+"""Tables, figures and pages used by every study."""

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def best_and_worst(order: Sequence[int], number: int) -> list[int]:
-    """The first and the last ``number`` of some images that stand best first; none twice."""
+    """The first and the last ``number`` of some images sorted best first; none twice."""
     return [*order[:number], *order[number:][-number:]]
 
 
@@ -20,5 +20,5 @@ def scaled(plane: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def write_rows(path: Path, head: np.ndarray, rows: Sequence[np.ndarray]) -> bool:
-    """Write a picture of RGB rows of one width below each other; False where it cannot be written."""
+    """Write a picture of RGB rows of equal width, one below the other; False if it cannot be written."""
     return cv2.imwrite(str(path), cv2.cvtColor(np.vstack([head, *rows]), cv2.COLOR_RGB2BGR))

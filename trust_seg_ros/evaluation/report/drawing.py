@@ -1,4 +1,4 @@
-"""What the figures share: size, fonts, a palette that colour-blind readers can tell apart, labels that keep apart."""
+"""Shared parts of the figures: size, fonts, a palette for colour-blind readers, labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLUE, ORANGE, GREEN, RED, SKY, PURPLE, BLACK = (
 
 GREY = "#8A8A8A"
 STRONG = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, "#7F6000")
-"""For lines that are named, the most important first."""
+"""Colours of named lines, the most important first."""
 
 _DPI = 150
 
@@ -59,7 +59,7 @@ def figure(path: str, height: float, width: float = 10.0) -> Iterator[Figure]:
         canvas = FigureCanvasAgg(drawn)
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        # a palette is a third of the size, and nobody sees the difference
+        # a palette takes a third of the size, without a visible difference
         picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, "png", optimize=True)
 
 
@@ -90,7 +90,7 @@ def label_ends(axes: Axes, x: float, ends: Sequence[float], texts: Sequence[str]
     """Names of lines, written right of their ends at ``x``, apart from each other."""
     low, high = axes.get_ylim()
     drawn = axes.figure
-    assert isinstance(drawn, Figure)  # not a part of one
+    assert isinstance(drawn, Figure)  # not a SubFigure
     height = drawn.get_size_inches()[1] * 72 * axes.get_position().height
     gap = 19 / height * (high - low)
     for y, end, text, colour in zip(spread_out(ends, gap, low, high), ends, texts, colours, strict=True):

@@ -23,9 +23,9 @@ class Picture:
     """One figure.
 
     Attributes:
-        name: of its file, without the suffix.
+        name: file name without the suffix.
         caption: one line.
-        draw: writes it to a path; False = there is nothing to draw.
+        draw: writes it to a path; returns False if there is nothing to draw.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Section:
     Attributes:
         title: the heading.
         text: a paragraph below it.
-        tables: with their notes.
-        pictures: after the tables.
-        prefix: of the file names.
+        tables: tables with their notes.
+        pictures: shown after the tables.
+        prefix: prefix of the file names.
     """
 
     title: str
@@ -54,11 +54,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a study found, as it is written.
+    """Results of a study, ready to be written.
 
     Attributes:
-        title: of the page.
-        sections: in order.
+        title: title of the page.
+        sections: sections in order.
         notes: what a reader must know before the numbers.
     """
 
@@ -69,14 +69,14 @@ class Contents:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is written: the contents below a head that says how they came to be.
+    """The whole report: the contents, and above them how they were made.
 
     Attributes:
-        title: of the page.
-        command: the command line as it was typed.
+        title: title of the page.
+        command: the command line as typed.
         facts: what was judged: name and value.
         notes: what a reader must know before the numbers.
-        sections: in order.
+        sections: sections in order.
     """
 
     title: str
@@ -91,18 +91,18 @@ class Report:
 
         Args:
             found: its contents.
-            words: of the command line, after ``trust-seg``.
+            words: the command line after ``trust-seg``.
             facts: what was judged: name to value.
-            notes: before those of the contents.
+            notes: placed before the notes of the contents.
         """
         command = shlex.join(("trust-seg", *words))
         return cls(found.title, command, tuple(facts.items()), (*notes, *found.notes), found.sections)
 
 
 def write(report: Report, out: Path) -> list[Path]:
-    """Write a report into a folder; files of an earlier report there that are not written again are removed.
+    """Write a report into a folder; files of an earlier report that are not written again are removed.
 
-    All is written into a hidden folder first and then moved, the page last: a run that breaks leaves what was there.
+    Everything is written into a hidden folder first and then moved, the page last: a failed run leaves the old report.
 
     Returns:
         The files, the page first.
@@ -112,7 +112,7 @@ def write(report: Report, out: Path) -> list[Path]:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        place = out if out.is_dir() else out.parent  # a mounted folder is another file system than its parent
+        place = out if out.is_dir() else out.parent  # a mounted folder is on another file system than its parent
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=place) as draft:
             names = _fill(report, Path(draft))
             out.mkdir(exist_ok=True)
@@ -127,7 +127,7 @@ def write(report: Report, out: Path) -> list[Path]:
 
 
 def versions() -> str:
-    """Versions of this package and of what its numbers depend on, in one line."""
+    """Versions of this package and of the libraries its numbers depend on, in one line."""
     found = [f"{name} {installed_version(name)}" for name in _STANDS_ON]
     return ", ".join([found[0], f"Python {platform.python_version()}", *found[1:]])
 
@@ -168,7 +168,7 @@ def _head(report: Report) -> list[str]:
 
 
 def _files_of(page: Path) -> set[str]:
-    """Names of the tables and figures that a report links to and that lie beside it."""
+    """Names of the tables and figures beside a report that it links to."""
     if not page.is_file():
         return set()
     return set(re.findall(r"\]\(([^/()\s]+\.(?:csv|png))\)", page.read_text(encoding="utf-8", errors="replace")))

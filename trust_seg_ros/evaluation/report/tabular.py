@@ -1,4 +1,4 @@
-"""Tables: their columns and rows as values, and how these look in a terminal, in Markdown and in a CSV file."""
+"""Tables: columns and rows of values, and their form in a terminal, in Markdown and in a CSV file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trust_seg_ros.evaluation.meta.study import Spread
 Value = str | int | float | Spread
 IN_FILE, IN_REPORT, ON_SCREEN = range(3)
 NOTHING = "-"
-"""What cannot be told: one kind of segment only, a metric that does not vary, a single run's deviation."""
+"""Shown for undefined values: one kind of segment only, a metric that does not vary, a single run's deviation."""
 
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
@@ -32,7 +32,7 @@ class Column:
     """One column.
 
     Attributes:
-        title: with its unit.
+        title: title with the unit.
         form: "text", "count", "percent" (values are shares), "number" or "power" (of ten).
     """
 
@@ -40,7 +40,7 @@ class Column:
     form: str = "percent"
 
     def text(self, value: Value) -> str:
-        """A value as people read it."""
+        """A value as text for readers."""
         if isinstance(value, Spread):
             mean = self.text(value.mean)
             return mean if np.isnan(value.std) else f"{mean} ± {self.text(value.std)}"
@@ -55,13 +55,13 @@ class Table:
     """One table.
 
     Attributes:
-        name: of its CSV file, without the suffix.
-        title: above it.
-        columns: the first names the row.
+        name: name of its CSV file, without the suffix.
+        title: title above it.
+        columns: columns; the first names the row.
         rows: one value per column.
         note: how to read it, a sentence or two.
-        place: where it is shown beside its CSV file: ``ON_SCREEN`` and in the report, ``IN_REPORT`` only, or nowhere
-            else (``IN_FILE``).
+        place: where it is shown besides its CSV file: on screen and in the report (``ON_SCREEN``), only in the report
+            (``IN_REPORT``), or nowhere else (``IN_FILE``).
     """
 
     name: str

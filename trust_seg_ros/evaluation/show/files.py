@@ -1,4 +1,4 @@
-"""Which images are shown, the ground truth of each, and where the pictures go."""
+"""Files of ``trust-seg show``: images, their ground truth, and the pictures to write."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ShowError(TrustSegError):
 
 
 def find_images(given: Sequence[Path]) -> list[Path]:
-    """The images that are named, and those that lie in named folders, without pictures of this command.
+    """The named images and the images in named folders, without pictures written by this command.
 
     Raises:
-        DatasetError: a file or folder that is not there, or a folder without images.
+        DatasetError: a file or folder does not exist, or a folder has no images.
     """
     found: list[Path] = []
     for path in given:
@@ -52,10 +52,10 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def find_truth(images: Sequence[Path], truth: Path) -> list[Path]:
-    """The label file of each image: ``truth`` itself, or the one of the image's name in the folder ``truth``.
+    """The label file of each image: ``truth`` itself, or the file in the folder ``truth`` named like the image.
 
     Raises:
-        DatasetError: there is none, or one file for several images.
+        DatasetError: an image has no label file, or ``truth`` is one file for several images.
     """
     if truth.is_dir():
         return [_truth_in(truth, image) for image in images]
@@ -78,10 +78,10 @@ def _truth_in(folder: Path, image: Path) -> Path:
 
 
 def label_reader(image: Path, truth: Path, classes: int, ignore: tuple[int, ...]) -> LabelledFolder:
-    """What reads an image with its ground truth; label ids of Cityscapes become its 19 classes.
+    """Reader for an image with its ground truth; label ids of Cityscapes become its 19 classes.
 
     Raises:
-        DatasetError: an ignored value is a class, or label ids of Cityscapes for other than its 19 classes.
+        DatasetError: an ignored value is a class, or label ids of Cityscapes for a network with other classes.
     """
     table: tuple[int, ...] = ()
     if truth.stem.endswith(_CITYSCAPES_TRUTH[1]):
@@ -92,10 +92,10 @@ def label_reader(image: Path, truth: Path, classes: int, ignore: tuple[int, ...]
 
 
 def places(images: Sequence[Path], out: Path | None) -> list[Path]:
-    """Where the picture of each image goes: NAME.trust.png in a folder, made if need be, or the file ``out`` itself.
+    """Path of each image's picture: NAME.trust.png in a folder, made if needed, or the file ``out`` itself.
 
     Raises:
-        ShowError: two pictures would lie at one place; one file for several images; a file of another kind.
+        ShowError: two pictures would have the same path; one file for several images; a file of another type.
     """
     if out is not None and out.suffix and not out.is_dir():
         if out.suffix.lower() != ".png":
@@ -110,25 +110,25 @@ def places(images: Sequence[Path], out: Path | None) -> list[Path]:
     taken: dict[Path, Path] = {}
     for image, place in zip(images, found, strict=True):
         if place in taken:
-            raise ShowError(f"{taken[place]} and {image} are both to be shown in {place}; show one at a time")
+            raise ShowError(f"{taken[place]} and {image} would both be written to {place}; show one at a time")
         taken[place] = image
     return found
 
 
 def keep_inputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
-    """Refuse to write upon what is to be read.
+    """Refuse to overwrite input files.
 
     Raises:
-        ShowError: a file is among both.
+        ShowError: a file would be both read and written.
     """
     read = {path.resolve() for path in inputs}
     for path in outputs:
         if path.resolve() in read:
-            raise ShowError(f"{path} is to be read, and would be written; name another place")
+            raise ShowError(f"{path} is an input file, and would be overwritten; choose another output path")
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder of a file that is to be written.
+    """Make the folder for an output file.
 
     Raises:
         ShowError: it cannot be made.
@@ -140,7 +140,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 RGB as PNG; atomic rename.
+    """Write (H, W, 3) uint8 RGB as PNG, atomically.
 
     Raises:
         ShowError: it cannot be written.
@@ -150,7 +150,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file; atomic rename.
+    """Write a file, atomically.
 
     Raises:
         ShowError: it cannot be written.

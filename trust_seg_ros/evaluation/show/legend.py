@@ -1,4 +1,4 @@
-"""What stands above and below a picture's panels: titles, swatches with words, colour bars."""
+"""Titles above a picture's panels, and legends below them: colour swatches with text, colour bars."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Entry:
-    """A swatch and what it means.
+    """A colour swatch and its meaning.
 
     Attributes:
-        text: ASCII.
-        swatch: (h, w, 3) uint8 RGB; None for words alone.
+        text: its meaning, ASCII.
+        swatch: (h, w, 3) uint8 RGB; None for text alone.
     """
 
     text: str
@@ -32,7 +32,7 @@ def strip(height: int, width: int) -> np.ndarray:
 
 
 def title(text: str, width: int, height: int, colour: Colour = INK) -> np.ndarray:
-    """One line above a panel, made smaller where it is too long."""
+    """One line above a panel, in smaller letters if it is too long."""
     line = height
     while line > 8 and text_mask(text, line).shape[1] > width:
         line -= 1
@@ -42,12 +42,12 @@ def title(text: str, width: int, height: int, colour: Colour = INK) -> np.ndarra
 
 
 def swatch_size(height: int) -> tuple[int, int]:
-    """(rows, columns) of a swatch beside lettering of a height."""
+    """(rows, columns) of a swatch beside text of a given height."""
     return max(4, round(0.72 * height)), max(8, round(1.4 * height))
 
 
 def flow(entries: Sequence[Entry], width: int, height: int, max_rows: int) -> np.ndarray:
-    """Swatches and words, from left to right in as many lines as needed; what does not fit is counted at the end."""
+    """Swatches with text, left to right in as many lines as needed; entries that do not fit are counted at the end."""
     lines: list[list[tuple[int, Entry]]] = [[]]
     left = 0
     for index, entry in enumerate(entries):
@@ -87,13 +87,13 @@ def _draw(picture: np.ndarray, entry: Entry, left: int, top: int, height: int) -
 
 
 def bar(colours: np.ndarray, ticks: Sequence[tuple[float, str]], width: int, height: int) -> np.ndarray:
-    """A colour bar with words below it.
+    """A colour bar with text below it.
 
     Args:
         colours: (k, 3) uint8 RGB from 0 to 1.
-        ticks: position in [0, 1] and text, which is left out where there is no room.
-        width: of the bar, in pixels.
-        height: of the lettering.
+        ticks: position in [0, 1] and text, which is left out if there is no room.
+        width: width of the bar, in pixels.
+        height: height of the text, in pixels.
     """
     thick, tick = round(0.8 * height), max(2, height // 5)
     below = thick + tick + height // 5

@@ -1,7 +1,7 @@
 """The picture of MetaSeg for one image: ground truth, prediction, IoU per segment in red to green, entropy.
 
-After Rottmann et al., MetaSeg, IJCNN 2020, figure 1. Lightness rises from red to green, so that readers who do not tell
-the two apart still see the order; numbers in the segments and outlines say the rest.
+After Rottmann et al., MetaSeg, IJCNN 2020, figure 1. Lightness rises from red to green, so that readers who cannot
+distinguish the two still see the order; numbers in the segments and outlines show the rest.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from trust_seg_ros.evaluation.show.show import Findings
 from trust_seg_ros.types import UNLABELLED
 
 MIN_WIDTH, MAX_WIDTH = 600, 8000
-"""Of a picture, in pixels."""
+"""Smallest and largest width of a picture, in pixels."""
 _TILE = {2: (660, 1200), 3: (540, 960)}
-"""By panels in a row: rows and columns that one fills at most when no width is asked for."""
-_NARROWEST = 520  # columns that legends need
+"""Panels in a row -> largest (rows, columns) of one panel if no width is given."""
+_NARROWEST = 520  # width in pixels that legends need
 _QUARTERS = tuple((k / 4, f"{k / 4:g}") for k in range(5))
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """One of the pictures side by side; ``legend`` are strips of the column's width."""
+    """One of the pictures side by side; ``legend`` holds strips as wide as the column."""
 
     heading: str
     tile: np.ndarray
@@ -43,9 +43,9 @@ def picture(findings: Findings, name: str = "", *, width: int | None = None, tru
     threshold are outlined; pixels that ground truth ignores are striped.
 
     Args:
-        findings: what there is to show, see :func:`trust_seg_ros.evaluation.show.show.examine`.
-        name: what the image is called, for the heading.
-        width: of the picture in pixels; None = wide enough for every detail that a screen shows.
+        findings: results to show, see :func:`trust_seg_ros.evaluation.show.show.examine`.
+        name: name of the image, for the heading.
+        width: width of the picture in pixels; None = wide enough for every detail that a screen shows.
         true_iou: six panels: also the image, and the true IoU_adj of each segment.
 
     Returns:
@@ -167,7 +167,7 @@ class _Painter:
         return tile
 
     def _boxes(self) -> np.ndarray:
-        """Of the segments, in pixels of a panel."""
+        """Boxes of the segments, in pixels of a panel."""
         rows, columns = np.array(self.size) / self.findings.image.shape[:2]
         boxes = self.findings.segments.boxes * np.array([columns, rows] * 2)
         return np.hstack([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])]).astype(int)
@@ -176,7 +176,7 @@ class _Painter:
         return label_picture(self._scaled(classes), self.findings.labels.palette)
 
     def _class_legend(self, classes: np.ndarray, more: Sequence[Entry]) -> np.ndarray:
-        """Classes there are, the largest first."""
+        """Classes that occur, the largest first."""
         labels = self.findings.labels
         counts = np.bincount(classes.ravel(), minlength=256)[: len(labels)]
         order = [c for c in np.argsort(-counts, kind="stable").tolist() if counts[c]]
@@ -209,13 +209,13 @@ class _Painter:
 
 
 def _heat(values: np.ndarray | None = None) -> np.ndarray:
-    """Colours of an entropy, (n,) -> (n, 3); of all from 0 to 1 by default."""
+    """Colours of entropies, (n,) -> (n, 3); by default of the whole range 0 to 1."""
     values = np.linspace(0, 1, 256) if values is None else values
     return colour_map(values[None].astype(np.float32))[0] if len(values) else np.zeros((0, 3), np.uint8)
 
 
 def _letters(column: int) -> tuple[int, int]:
-    """Height of the lettering and width of the margins that go with a column."""
+    """Height of the text and width of the margins for a column."""
     letters = min(max(round(column / 40), 11), 26)
     return letters, round(0.7 * letters)
 
@@ -227,7 +227,7 @@ def _sizes(image: tuple[int, int], columns: int, width: int | None) -> tuple[tup
         scale = min(_TILE[columns][0] / high, _TILE[columns][1] / wide)
         column = max(round(scale * wide), _NARROWEST)
     else:
-        _, margin = _letters(width // columns)  # of a narrower column they are the same or less
+        _, margin = _letters(width // columns)  # for a narrower column they are the same or smaller
         column = (width - margin * (columns + 1)) // columns
         scale = min(column / wide, 1.5 * _TILE[columns][0] / high)
     return (max(round(scale * high), 8), max(round(scale * wide), 8)), column

@@ -1,4 +1,4 @@
-"""Segments painted by a value of each: colours from red to green, edges, outlines, hatching, numbers."""
+"""Paints segments by their values: colours from red to green, edges, outlines, hatching, numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RED_GREEN = (
     (0.75, (206, 214, 84)),
     (1.0, (112, 246, 128)),
 )
-"""Value -> RGB, linear in between. Lightness rises all the way: the order shows without telling red from green."""
+"""Value -> RGB, linear in between. Lightness always rises, so the order shows to those who see red and green alike."""
 
 _LINE, _LINE_EDGE = (255, 255, 255), (0, 0, 0)
 _COVERED = 0.7  # share of a segment
@@ -52,7 +52,7 @@ def paint_segments(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:
 def outline(picture: np.ndarray, ids: np.ndarray, flagged: np.ndarray) -> None:
     """Draw a white line with a black edge around each flagged segment, in place; neighbours stay apart.
 
-    The line lies inside the segment; around one that it would cover, outside.
+    The line is inside the segment; if it would cover the segment, it is outside.
 
     Args:
         picture: (H, W, 3) uint8 RGB, changed.
@@ -71,8 +71,8 @@ def outline(picture: np.ndarray, ids: np.ndarray, flagged: np.ndarray) -> None:
 
 
 def _edges(ids: np.ndarray, radius: int) -> np.ndarray:
-    """(H, W) bool, pixels that have another number, or the edge of the image, within a radius."""
-    # beyond 2**24 numbers neighbours might look alike; there are no such images
+    """(H, W) bool, pixels with another number or the image edge within a radius."""
+    # with more than 2**24 segments neighbours might get equal numbers; no image has so many
     numbers = np.minimum(ids, _EXACT_FLOAT).astype(np.float32)
     padded = cv2.copyMakeBorder(numbers, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=-1.0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
@@ -84,7 +84,7 @@ def _grown(where: np.ndarray) -> np.ndarray:
 
 
 def hatch(picture: np.ndarray, where: np.ndarray) -> None:
-    """Stripe pixels black and white, in place: what ground truth ignores.
+    """Stripe pixels black and white, in place, to mark pixels that ground truth ignores.
 
     Args:
         picture: (H, W, 3) uint8 RGB, changed.
@@ -100,17 +100,17 @@ def hatch(picture: np.ndarray, where: np.ndarray) -> None:
 def write_numbers(
     picture: np.ndarray, ids: np.ndarray, boxes: np.ndarray, texts: Sequence[str], heights: Sequence[int]
 ) -> int:
-    """Write a text inside every segment that has room for it, in place, where it is farthest from the edge.
+    """Write a text into every segment that has room for it, in place, as far from the segment's edge as possible.
 
     Args:
         picture: (H, W, 3) uint8 RGB, changed.
         ids: (H, W) int32, 0 = none, else 1..n.
-        boxes: (n, 4) left, top, right, bottom (exclusive), all of each segment or more.
-        texts: of each segment, ASCII.
-        heights: heights of lettering in pixels, the preferred one first.
+        boxes: (n, 4) left, top, right, bottom (exclusive) that contain each segment.
+        texts: text of each segment, ASCII.
+        heights: text heights in pixels, the preferred one first.
 
     Returns:
-        How many were written.
+        Number of texts written.
     """
     sides = boxes[:, 2:] - boxes[:, :2]
     written = 0
@@ -128,7 +128,7 @@ def _write_inside(spot: np.ndarray, inside: np.ndarray, text: str, heights: Sequ
         rows, columns = mask.shape[0], mask.shape[1] + 6
         if rows > inside.shape[0] or columns > inside.shape[1]:
             continue
-        # the lower left corner of the sums is the place of a whole rectangle of the text's size
+        # the box sum at a pixel covers a whole rectangle of the text's size whose corner is there
         whole = cv2.integral(inside)
         room = whole[rows:, columns:] - whole[:-rows, columns:] - whole[rows:, :-columns] + whole[:-rows, :-columns]
         free = room == rows * columns

@@ -1,6 +1,6 @@
-"""What a network and its meta models say of one image, and what ground truth says of that.
+"""Judges one image with a network and its meta models, and compares with ground truth.
 
-The picture of it is in ``show_picture``, the table in ``show_table``, the command in ``show_command``.
+The picture is made in ``picture``, the table in ``table``, the command is ``commands.show``.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Findings:
         image: (H, W, 3) uint8 RGB.
         labels: names and colours of the q classes.
         network: name of the network.
-        classes: (H, W) uint8 predicted class of every pixel, where ground truth ignores it, too; 255 = none.
+        classes: (H, W) uint8 predicted class of every pixel, also where ground truth ignores it; 255 = none.
         entropy: (H, W) float32 in [0, 1].
-        segments: n segments; with ground truth, of the class map without the pixels that it ignores.
+        segments: n segments; with ground truth, taken from the class map without the pixels that it ignores.
         threshold: P(wrong) from which a segment counts as unreliable.
-        trust: what the meta models say of the segments; None without meta models.
+        trust: the meta models' predictions for the segments; None without meta models.
         truth: (H, W) uint8 ground truth, 255 = ignored; or None.
         targets: IoU and IoU_adj of the segments; None without ground truth.
-        beyond: metrics of segments that lie far from all that the meta models were fitted on, see ``beyond_fitting``.
+        beyond: metrics by which segments lie far outside the meta models' fitting data, see ``beyond_fitting``.
     """
 
     image: np.ndarray
@@ -62,12 +62,12 @@ class Findings:
 
     @property
     def distrust(self) -> np.ndarray:
-        """(n,) float64 in [0, 1], what segments are sorted by: P(wrong), or without meta models the mean entropy."""
+        """(n,) float64 in [0, 1], sort key of segments: P(wrong), or without meta models the mean entropy."""
         return self.mean_entropy if self.trust is None else self.trust.p_wrong
 
     @property
     def unreliable(self) -> np.ndarray:
-        """(n,) bool, P(wrong) at or above the threshold; nowhere without meta models."""
+        """(n,) bool, P(wrong) at or above the threshold; all False without meta models."""
         return np.zeros(len(self.segments), bool) if self.trust is None else self.trust.unreliable
 
 
@@ -77,7 +77,7 @@ def examine(
     """Predict one image and judge its segments.
 
     With ground truth, pixels that it ignores are removed before components are taken, as in fitting and evaluating, so
-    that predicted and true IoU_adj speak of the same segments. Without, segments are those of the node.
+    that predicted and true IoU_adj are of the same segments. Without it, segments are the same as in the node.
 
     Args:
         pipeline: the network and its meta models.
@@ -116,10 +116,10 @@ def examine(
 
 
 def beyond_fitting(meta: MetaModel, segments: SegmentTable) -> tuple[str, ...]:
-    """Names of the metrics by which a segment lies far outside of what a meta model has seen in fitting.
+    """Names of the metrics by which a segment lies far outside the range that a meta model was fitted on.
 
-    Far is more than the width of the range seen below or above it: sizes, in much larger images. What a linear model
-    says there means nothing.
+    Far means below or above that range by more than its width, e.g. sizes in much larger images. There the predictions
+    of a linear model mean nothing.
     """
     values = design_matrix(segments, meta.features)
     low, high = meta.ranges.T

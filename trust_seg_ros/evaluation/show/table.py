@@ -1,4 +1,4 @@
-"""The segments of one image as rows, the most distrusted first: for a terminal and for a CSV file."""
+"""The segments of one image as rows, least trusted first: for a terminal and for a CSV file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CSV_COLUMNS = (
     *("image", "segment", "class_id", "class", "p_wrong", "unreliable", "predicted_iou_adj", "iou", "iou_adj"),
     *("size", "interior_size", "left", "top", "right", "bottom", "entropy"),
 )
-"""Names as in the segment table of ``trust-seg fit``, where it has the same; box right and bottom exclusive."""
+"""Column names, where possible the same as in the segment table of ``trust-seg fit``; right and bottom exclusive."""
 
 
 def distrust_order(findings: Findings, min_size: int | None = None) -> np.ndarray:
-    """Positions of the segments of at least ``min_size`` pixels, the most distrusted first; ties by number.
+    """Positions of the segments of at least ``min_size`` pixels, least trusted first; ties by number.
 
-    None means those with an interior: what meta models are fitted on and judged by.
+    None means segments with an interior, which meta models are fitted on and judged by.
     """
     segments = findings.segments
     order = np.argsort(-findings.distrust, kind="stable")
@@ -32,13 +32,13 @@ def distrust_order(findings: Findings, min_size: int | None = None) -> np.ndarra
 
 
 def segments_table(findings: Findings, name: str, *, top: int = 20, min_size: int | None = None) -> Table:
-    """The most distrusted segments.
+    """The least trusted segments as a table.
 
     Args:
         findings: see ``show.examine``.
-        name: of the image, for the title.
-        top: how many rows at most.
-        min_size: smallest segment in pixels; None = those with an interior.
+        name: name of the image, for the title.
+        top: largest number of rows.
+        min_size: smallest segment in pixels; None = segments with an interior.
     """
     order = distrust_order(findings, min_size)
     shown, total = order[:top], len(findings.segments)
@@ -96,7 +96,7 @@ def csv_head() -> str:
 
 
 def csv_rows(name: str, findings: Findings) -> str:
-    """All segments of an image as lines of CSV, see ``CSV_COLUMNS``; what is not known is empty."""
+    """All segments of an image as lines of CSV, see ``CSV_COLUMNS``; unknown values are empty."""
     return _csv_lines([_csv_row(name, findings, k) for k in distrust_order(findings, 1).tolist()])
 
 

@@ -1,4 +1,4 @@
-"""Counts kept in files, so that a study that is judged otherwise, or goes on, need not run the network again."""
+"""Counts kept in files, so that repeating or continuing a study need not run the network again."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ _PROBE = (48, 64)
 
 @dataclass
 class CountsCache:
-    """A folder of counts, each file called by what it was made from.
+    """A folder of counts; file names are hashes of everything the counts were made from.
 
-    Whether the network is the same is told by what it answers for one fixed image; whether the images are, by their
-    names, sizes and times.
+    The network is recognised by its answer to one fixed image; the images by their names, sizes and times.
 
     Attributes:
-        folder: made when the first file is written; None = nothing is kept.
+        folder: made when the first file is written; None = keep nothing.
         look: network, scores and policies.
     """
 
@@ -75,7 +74,7 @@ class CountsCache:
                 progress(len(images), len(images))
             return _unpacked(stored, name, self.look.network.labels.names)
         made = count(self.look, images, name, grids, progress)
-        if not made.skipped:  # a file that could not be read may be mended
+        if not made.skipped:  # an unreadable file may be repaired later
             _write(path, _packed(made))
         return made
 
@@ -104,7 +103,7 @@ def _probe() -> np.ndarray:
 
 
 def _corruption(images: LabelledImages) -> str:
-    """What is done to the images as they are read, and to one fixed image: formulas may change."""
+    """The corruption of the images, with its effect on one fixed image, because formulas may change."""
     wish = getattr(images, "corruption", None)
     if wish is None:
         return ""
@@ -112,7 +111,7 @@ def _corruption(images: LabelledImages) -> str:
 
 
 def _answer(look: Look) -> str:
-    """What the network answers for a fixed image, rounded: threads may change last digits."""
+    """The network's answer to a fixed image, rounded because threads may change the last digits."""
     logits = look.network.infer(_probe()).logits.float().numpy(force=True)
     return hashlib.sha256(np.round(logits, 2).tobytes()).hexdigest()
 
@@ -120,7 +119,7 @@ def _answer(look: Look) -> str:
 def _state(path: Path) -> tuple[str, int, int]:
     try:
         found = path.stat()
-    except OSError:  # reading it tells what is wrong
+    except OSError:  # reading it will raise a proper error
         return str(path), -1, -1
     return str(path.resolve()), found.st_size, found.st_mtime_ns
 
@@ -158,7 +157,7 @@ def _unpacked(arrays: dict[str, np.ndarray], name: str, classes: tuple[str, ...]
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a file; None where it is missing or damaged: it is made anew then."""
+    """The arrays of a file; None if it is missing or damaged, so that it is made again."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
@@ -174,5 +173,5 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise TrustStudyError(
-            f"--cache {path.parent}: cannot be written ({error}); expected a folder of yours"
+            f"--cache {path.parent}: cannot be written ({error}); expected a folder you may write to"
         ) from error

@@ -1,4 +1,4 @@
-"""Figures of a calibration: the reliability diagram, and what every threshold finds and misses."""
+"""Figures of a calibration: the reliability diagram, and the share that every threshold finds and misses."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SEGMENTS = {
     "p_ood": ("P(OoD)", "OoD objects"),
 }
 
-_LEAST = 30  # pixels in a bin, from which its accuracy is drawn
+_LEAST = 30  # the accuracy of a bin with fewer pixels is not drawn
 
 
 def write_figures(calibration: Calibration, folder: str | Path, alphas: tuple[float, ...] = (0.1,)) -> list[Path]:
-    """Draw what a calibration holds: ``reliability.png``, and ``NAME.png`` of every score and segment probability.
+    """Draw a calibration: ``reliability.png``, and ``NAME.png`` of every score and segment probability.
 
     Args:
-        calibration: what is drawn; parts that it lacks are left out.
-        folder: is made if need be; figures that are there are replaced.
-        alphas: at these the conformal thresholds are marked, where there are enough images.
+        calibration: the calibration; missing parts are left out.
+        folder: made if needed; existing figures are replaced.
+        alphas: mark the conformal thresholds for these alphas, if there are enough images.
 
     Returns:
         The files written.
@@ -52,7 +52,7 @@ def write_figures(calibration: Calibration, folder: str | Path, alphas: tuple[fl
 
 
 def _reliability(found: Temperature, path: Path) -> Path:
-    """Accuracy against confidence, and how many pixels have it (Guo et al. 2017, figure 1)."""
+    """Accuracy against confidence, and the share of pixels per bin (Guo et al. 2017, figure 1)."""
     rows = (
         ("as it is", found.bins_before, found.ece_before, RED),
         (f"T = {found.value:.3g}", found.bins_after, found.ece_after, BLUE),

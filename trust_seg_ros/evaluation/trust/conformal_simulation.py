@@ -1,8 +1,8 @@
-"""Is the promise of conformal risk control kept? Random splits of images into calibration and test, and what comes out.
+"""Tests whether conformal risk control keeps its promise, on random splits of images into calibration and test.
 
 With the images held fixed and the split drawn at random, a test image and the calibration images are exchangeable,
 whatever the images: the expectation over splits of the mean test loss is at most alpha, exactly. So the mean over many
-splits may pass alpha by no more than its own standard error allows, and one that does shows a mistake in the method.
+splits may exceed alpha by no more than its standard error allows; if it does, the method has a bug.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from trust_seg_ros.thresholds.curves import CurveError, check_images, controlled
 
 @dataclass(frozen=True, eq=False)
 class SimulatedRisk:
-    """What one alpha led to in every split.
+    """Results of one alpha in every split.
 
     Attributes:
-        alpha: what was wished.
-        thresholds: (s,) float64, of each split; -inf: everything is flagged; NaN: no threshold was good enough, it
-            was refused.
-        risk: (s,) float64, mean loss of the test images; NaN where it was refused.
-        cost: (s,) float64, mean of what flagging costs (the share of the image that is flagged); NaN where that was
-            not given, or refused.
+        alpha: the requested risk.
+        thresholds: (s,) float64, of each split; -inf: everything is flagged; NaN: refused, because no threshold was
+            good enough.
+        risk: (s,) float64, mean loss of the test images; NaN where refused.
+        cost: (s,) float64, mean cost of flagging (the share of the image that is flagged); NaN where not given, or
+            refused.
     """
 
     alpha: float
@@ -46,22 +46,22 @@ class SimulatedRisk:
 
     @property
     def promised(self) -> float:
-        """Mean over all splits, where a refused one loses nothing: what is at most alpha whatever the data.
+        """Mean over all splits, counting a refused split as 0: at most alpha for any data.
 
-        The mean over the other splits alone (``mean``) is the same unless some were refused. It may pass alpha then:
-        the splits that get a threshold are those whose calibration images were lucky.
+        The mean over the other splits alone (``mean``) is the same unless some were refused. Then it may exceed alpha:
+        only the splits with lucky calibration images get a threshold.
         """
         return float(np.nan_to_num(self.risk).mean())
 
     @property
     def standard_error(self) -> float:
-        """Of ``promised``, from the scatter of the splits; NaN with one split."""
+        """Standard error of ``promised``, from the scatter of the splits; NaN with one split."""
         risk = np.nan_to_num(self.risk)
         return float(risk.std(ddof=1) / math.sqrt(len(risk))) if len(risk) > 1 else math.nan
 
     @property
     def excess(self) -> float:
-        """By how many standard errors ``promised`` is above alpha; negative below."""
+        """Number of standard errors by which ``promised`` exceeds alpha; negative below."""
         distance = self.promised - self.alpha
         return distance / self.standard_error if self.standard_error > 0 else math.copysign(math.inf, distance)
 
@@ -88,13 +88,13 @@ def conformal_simulation(
         losses: (n, k) float64 in [0, 1], of each image at each threshold, rising with it.
         thresholds: (k,) ascending. As in ``RiskCurve``, a first one of -inf holds the loss with everything flagged,
             which else is 0.
-        alphas: wished risks, in (0, 1).
+        alphas: requested risks, in (0, 1).
         splits: how many, >= 1.
         n_calibration: images of the calibration part, 1 .. n - 1; None: half of them.
         seed: of the splits; all alphas see the same.
         cost: (n, k) of each image at each threshold, falling with it, e.g. the share that is flagged; where -inf is not
             among the thresholds, everything flagged costs 1.
-        corrected: False to leave the correction of conformal risk control out, as one would in a hurry.
+        corrected: False to leave out the correction of conformal risk control, to show what it is good for.
 
     Returns:
         One for each alpha.

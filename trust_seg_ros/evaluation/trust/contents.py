@@ -1,4 +1,4 @@
-"""What the report of the study holds: sections, tables, figures and notes."""
+"""Contents of the study's report: sections, tables, figures and notes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def contents(s: Study, panel: Panel, watch: Watch) -> Contents:
     """Tables, figures and notes.
 
     Args:
-        s: what the study found.
+        s: results of the study.
         panel: best and worst images.
-        watch: how the shift monitor is tried.
+        watch: how the shift monitor is tested.
     """
     pictures = tuple(Picture(name, caption, partial(draw, s)) for name, caption, draw in figures.DRAWN)
     sections = [
@@ -59,19 +59,19 @@ def _shift(s: Study, arrangement: Arrangement, monitor: Table) -> Section:
 
 
 def _prefix(s: Study, arrangement: Arrangement) -> str:
-    """File names tell arrangements apart where there are several."""
+    """Prefix of file names, to distinguish several arrangements."""
     if len(s.arrangements) == 1:
         return ""
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in arrangement.name) + "_"
 
 
 def _notes(s: Study) -> list[str]:
-    """What could not be told, and why; and promises that were broken."""
+    """Notes on undefined results, and on broken promises."""
     notes = []
     for judged in (s.clean, *s.shifted):
         if judged.wrong in (0.0, 1.0):
             what = "no pixel" if judged.wrong == 0.0 else "every pixel"
-            notes.append(f"{judged.name}: {what} is misclassified; AUROC, AuPRC and FPR95 cannot be told")
+            notes.append(f"{judged.name}: {what} is misclassified; AUROC, AuPRC and FPR95 are undefined")
         if judged.skipped:
             notes.append(left_out(judged.name, judged.skipped))
     said = set()
@@ -86,6 +86,6 @@ def _notes(s: Study) -> list[str]:
         for policy, conditions in by_policy.items():
             notes.append(
                 f"{policy} on {s.best_score}, calibrated on {arrangement.name}: the guarantee does not hold under "
-                f"{', '.join(conditions)}; it is given for images like those of the calibration only"
+                f"{', '.join(conditions)}; it is given only for images like the calibration images"
             )
     return notes

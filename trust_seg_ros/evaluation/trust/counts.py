@@ -1,4 +1,4 @@
-"""What is kept of the pixels of a data set: counts, never the pixels themselves."""
+"""Counts of the pixels of a data set; the pixels themselves are not kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trust_seg_ros.evaluation.trust.measures import Reliability
 
 @dataclass(frozen=True)
 class Flagged:
-    """What one policy that needs no calibration flags.
+    """Pixels flagged by one policy that needs no calibration.
 
     Attributes:
         thresholds: (n,) float64, of each image.
@@ -30,11 +30,11 @@ class ScoreCounts:
     """One score over n images.
 
     Attributes:
-        edges: (k,) float64, rising, from -inf to +inf: lower ends of the bins, thresholds that lose nothing by binning.
+        edges: (k,) float64, rising, from -inf to +inf: lower ends of the bins; counts at these thresholds are exact.
         right, wrong: (n, k) uint32, pixels of each image by bin.
         groups: (g, 2, k) int64, right and wrong pixels of each group over all images: see ``Groups``.
-        flagged: name of the policy -> what it flags.
-        means: (n,) float64, mean of the finite scores of each image, pixels without a true class among them.
+        flagged: name of the policy -> pixels it flags.
+        means: (n,) float64, mean of the finite scores of each image, including pixels without a true class.
         milliseconds: (n,) float64, time to compute the score.
     """
 
@@ -80,15 +80,15 @@ class ScoreCounts:
 
 @dataclass(frozen=True)
 class DataCounts:
-    """All that one pass over a data set gives.
+    """Results of one pass over a data set.
 
     Attributes:
-        name: of the data set, for tables.
-        images, drives: (n,) names of the images seen, and of the recordings they come from.
+        name: name of the data set, for tables.
+        images, drives: (n,) names of the images read, and of the recordings they come from.
         places: (n,) int64, their positions in the data set.
         classes: class names, q of them.
         scores: score -> counts.
-        reliability: of the softmax confidence.
+        reliability: reliability diagram of the softmax confidence.
         skipped: image left out -> why.
         network_ms: median time of the network.
     """

@@ -11,11 +11,11 @@ NAMES = ("0-1", "2-3", "4-7", "8-15", "16 and more")
 
 
 def boundary_distance(classes: np.ndarray) -> np.ndarray:
-    """Chessboard distance to the nearest boundary pixel; that of a boundary pixel is 0.
+    """Chessboard distance to the nearest boundary pixel; 0 on a boundary pixel.
 
     A boundary pixel has a neighbour, of eight, of another class inside the image (Rottmann et al., MetaSeg, section 3).
-    As components of one class never touch, the boundaries of classes are those of segments. Without any boundary, all
-    pixels are as far as the image is large.
+    As components of one class never touch, class boundaries are segment boundaries. Without any boundary, the distance
+    is the size of the image.
 
     Args:
         classes: (H, W) uint8; 255 counts as a class.
@@ -37,7 +37,7 @@ def ranges(classes: np.ndarray) -> np.ndarray:
 
 
 def boundary_distance_reference(classes: np.ndarray) -> np.ndarray:
-    """As :func:`boundary_distance`, from the definition; quadratic in the number of pixels."""
+    """Same as :func:`boundary_distance`, by the definition; quadratic in the number of pixels."""
     height, width = classes.shape
     grid = np.argwhere(np.ones(classes.shape, bool))
     boundary = []

@@ -1,10 +1,10 @@
-"""Which images thresholds are calibrated on, and which they are judged by.
+"""Draws: which images thresholds are calibrated on, and which they are judged on.
 
-``half``   half of the images each, drawn anew in every run: images alike, as conformal prediction assumes.
+``half``   half of the images each, drawn anew in every run: similar images, as conformal prediction assumes.
 ``drive``  judged on one drive, calibrated on all others; each drive once: images of another place and time.
 SPLIT      calibrated on all of another split, judged on all images.
 
-All draws read the counts of one pass: the network runs once, whatever their number. Run r of ``half`` has seed r.
+All draws use the counts of one pass: the network runs once for any number of draws. Run r of ``half`` has seed r.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Draw:
     """One division of images.
 
     Attributes:
-        name: for tables: "run 3", "drive 0001TP".
-        calibrated: (m,) bool, of the images of the calibration data.
-        judged: (n,) bool, of the images of the judged data.
+        name: name for tables: "run 3", "drive 0001TP".
+        calibrated: (m,) bool, images of the calibration data that are calibrated on.
+        judged: (n,) bool, images of the judged data that are judged.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Arrangement:
         name: ``half``, ``drive`` or the split calibrated on.
         text: one sentence for the report.
         calibration: counts of the images that thresholds are calibrated on.
-        judged: counts of the clean images that they are judged by; often the same.
+        judged: counts of the clean images that are judged; often the same.
         draws: at least one.
     """
 
@@ -53,10 +53,10 @@ class Arrangement:
     draws: tuple[Draw, ...]
 
     def rows(self, draw: Draw, images: tuple[str, ...]) -> np.ndarray:
-        """Which images of some data, clean or shifted, a draw is judged by, (n,) bool.
+        """Which images of some data, clean or shifted, are judged in a draw, (n,) bool.
 
-        Shifted images that show what clean ones show count where the clean ones do: never where their clean version was
-        calibrated on. Of other images, all count.
+        A shifted version of a clean image is judged only where the clean image is, so never where its clean version
+        was calibrated on. Other images are always judged.
         """
         chosen = {name for name, judged in zip(self.judged.images, draw.judged, strict=True) if judged}
         if set(images) <= set(self.judged.images) | set(self.judged.skipped):

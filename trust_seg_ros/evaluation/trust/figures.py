@@ -1,4 +1,4 @@
-"""Figures of the study of clean images, shifted ones beside them where there are few."""
+"""Figures of the study: clean images, with a few shifted conditions beside them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from trust_seg_ros.evaluation.trust.measures import falling_counts, risk_coverag
 from trust_seg_ros.evaluation.trust.study import Judged, Study
 
 BESIDE = 3
-"""Shifted conditions that are drawn beside the clean images, at most."""
-_FIRST_RECALL = 1e-3  # precision over a handful of pixels jumps up and down
+"""Largest number of shifted conditions drawn beside the clean images."""
+_FIRST_RECALL = 1e-3  # precision over only a few pixels is noisy
 Curve = tuple[np.ndarray, np.ndarray]
 
 
 def roc(s: Study, path: Path) -> bool:
-    """True against false positive rate; False when no curve can be told."""
+    """True against false positive rate; False if no curve is defined."""
     chance = np.linspace(0, 1, 201)
     with figure(str(path), 8.6, _width(s)) as drawn:
         for axes, judged in _panels(drawn, s):
@@ -38,7 +38,7 @@ def roc(s: Study, path: Path) -> bool:
 
 
 def precision_recall(s: Study, path: Path) -> bool:
-    """Precision against recall; False when no curve can be told."""
+    """Precision against recall; False if no curve is defined."""
     with figure(str(path), 8.6, _width(s)) as drawn:
         for axes, judged in _panels(drawn, s):
             if not _curves(axes, s, judged, _pr_curve, "AuPRC", lambda o: o.auprc):
@@ -51,7 +51,7 @@ def precision_recall(s: Study, path: Path) -> bool:
 
 
 def risk(s: Study, path: Path) -> bool:
-    """Error rate of the pixels kept against the share kept, the most trusted first."""
+    """Error rate of the pixels kept against the share kept, most trusted first."""
     with figure(str(path), 8.6, _width(s)) as drawn:
         for axes, judged in _panels(drawn, s):
             _curves(axes, s, judged, _risk_curve, "AURC", lambda o: o.aurc)
@@ -65,7 +65,7 @@ def risk(s: Study, path: Path) -> bool:
 
 
 def reliability(s: Study, path: Path) -> bool:
-    """Accuracy against confidence, and how many pixels have it."""
+    """Accuracy against confidence, and the share of pixels per bin."""
     shown = (s.clean, *_beside(s))
     with figure(str(path), 9.6) as drawn:
         top, bottom = drawn.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
@@ -86,7 +86,7 @@ def reliability(s: Study, path: Path) -> bool:
 
 
 def trade(s: Study, arrangement: Arrangement, path: Path) -> bool:
-    """Recall against the share flagged: the curve of the best score, and where each policy puts its threshold."""
+    """Recall against the share flagged: the curve of the best score, and the point of each policy."""
     right, wrong = s.clean.curves[s.best_score]
     try:
         counts = falling_counts(np.arange(len(right), dtype=np.float64), wrong, right)
@@ -144,7 +144,7 @@ def distance(s: Study, path: Path) -> bool:
 
 
 def _beside(s: Study) -> tuple[Judged, ...]:
-    """Shifted conditions that are drawn: all if they are few, else of the first corruption its first, middle, last."""
+    """Shifted conditions to draw: all if there are few, else the first, middle and last of the first corruption."""
     if len(s.shifted) <= BESIDE:
         return s.shifted
     first = [judged for judged in s.shifted if judged.kind == s.shifted[0].kind]
@@ -152,7 +152,7 @@ def _beside(s: Study) -> tuple[Judged, ...]:
 
 
 def _panels(drawn: Figure, s: Study) -> list[tuple[Axes, Judged]]:
-    """One for clean images, one for the last shifted condition that is drawn."""
+    """One panel for clean images, one for the last shifted condition drawn."""
     shown = (s.clean, *_beside(s)[-1:])
     axes = np.atleast_1d(drawn.subplots(1, len(shown), squeeze=True))
     return list(zip(axes.tolist(), shown, strict=True))
@@ -165,7 +165,7 @@ def _width(s: Study) -> float:
 def _curves(
     axes: Axes, s: Study, judged: Judged, curve: Callable[..., Curve], measure: str, value: Callable[..., float]
 ) -> bool:
-    """One line for every score, the best named first; False when there is none."""
+    """One line for every score, best first in the legend; False if there is none."""
     order = sorted(judged.orderings, key=lambda score: -np.nan_to_num(s.clean.orderings[score].auroc))
     colours = dict(zip(s.clean.orderings, [*STRONG, "#4B4B9B", "#9B4B4B", "#4B9B9B", "#777777"], strict=False))
     for score in order:

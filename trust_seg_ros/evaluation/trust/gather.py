@@ -1,4 +1,4 @@
-"""Image after image into counts."""
+"""Turns images into counts, one image at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ScoreGatherer:
         score: its name, for errors.
         edges: (k,) float32, see ``grid.score_grid``.
         classes: number q of classes.
-        policies: those that need no calibration are counted at the thresholds they give each image.
+        policies: policies without calibration are counted at their threshold for each image.
     """
 
     def __init__(self, score: str, edges: np.ndarray, classes: int, policies: Sequence[NamedPolicy] = ()) -> None:
@@ -52,7 +52,7 @@ class ScoreGatherer:
             plane: (H, W) float32 score.
             predicted, truth: (H, W) uint8 class ids, 255 = none.
             distance: (H, W) uint8, see ``distance.ranges``.
-            milliseconds: what the score took.
+            milliseconds: time to compute the score.
 
         Raises:
             TrustStudyError: a score is not a number.

@@ -18,7 +18,7 @@ _RECALL = (
 
 
 def group_tables(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
-    """By predicted class, by true class, by distance: of the best score for the page, of all scores in files."""
+    """Tables by predicted class, by true class and by distance: the best score on the page, all scores in files."""
     q = len(s.counts.classes)
     kinds = (
         ("predicted", "predicted class", (*s.counts.classes, "none (faulty)"), 0),
@@ -32,7 +32,7 @@ def group_tables(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
         columns = (first, Column("pixels", "count"), Column("wrong, %"), *ORDERING)
         by_score = {score: _orderings(s, score, names, start) for score in s.clean.orderings}
         every = tuple((score, *row) for score, rows in by_score.items() for row in rows)
-        note = "Each group for itself: how well the score orders its pixels by being misclassified."
+        note = "Within each group: how well the score ranks misclassified pixels above the others."
         best = tuple(by_score[s.best_score])
         tables.append(Table(f"by_{name}", f"By {title}, {s.best_score}", columns, best, note, IN_REPORT))
         tables += _flags(s, arrangement, name, first, names, start)

@@ -1,7 +1,7 @@
-"""How well a score orders pixels by being misclassified, from counts by bin; risk against coverage.
+"""How well a score ranks misclassified pixels above the others, from counts by bin; risk against coverage.
 
-Positive = misclassified. Pixels of equal score are one step of ROC and precision-recall. What cannot be told (no
-misclassified pixel, or no other) is NaN.
+Positive = misclassified. Pixels of equal score are one step of ROC and precision-recall. Undefined values (no
+misclassified pixel, or no other) are NaN.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Ordering:
     """Measures of a score that need no threshold.
 
     Attributes:
-        pixels: how many have a true class.
-        wrong: share of them that are misclassified.
+        pixels: number of pixels with a true class.
+        wrong: share of them that is misclassified.
         auroc, auprc, fpr95: shares in [0, 1].
         aurc: area under the risk-coverage curve, see :func:`aurc`.
-        excess: ``aurc`` beyond that of the best possible order (E-AURC).
-        blur: how far, at most, AuPRC or AUROC may be from that of scores before binning.
+        excess: ``aurc`` minus the value of the best possible order (E-AURC).
+        blur: largest possible error of AuPRC or AUROC due to binning.
     """
 
     pixels: int
@@ -103,7 +103,7 @@ def aurc(wrong: np.ndarray, right: np.ndarray) -> float:
 
 
 def best_aurc(errors: int, total: int) -> float:
-    """The area of an order that trusts every misclassified pixel less than every other."""
+    """The area of the best possible order, which trusts every misclassified pixel less than every other."""
     if not total:
         return math.nan
     right = total - errors

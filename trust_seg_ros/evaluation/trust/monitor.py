@@ -1,4 +1,4 @@
-"""Does the shift monitor see the shift? Windows of consecutive frames, clean and shifted, against the calibration."""
+"""Tests whether the shift monitor detects shifts, on windows of consecutive clean and shifted frames."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Watch:
     """How windows are tested.
 
     Attributes:
-        frames: of a window; consecutive judged images of one drive.
-        settings: level and independent observations, as of the node's monitor; a window is tested as it is, without
+        frames: frames per window, consecutive judged images of one drive.
+        settings: level and independent observations, as in the node's monitor; a window is tested at once, without
             the time that the node waits.
     """
 
@@ -32,19 +32,19 @@ class Watch:
 
     @property
     def step(self) -> int:
-        """Frames from the start of a window to that of the next."""
+        """Frames from the start of one window to the start of the next."""
         return max(1, self.frames // 4)
 
 
 def windows(means: np.ndarray, drives: Sequence[str], chosen: np.ndarray, watch: Watch) -> list[np.ndarray]:
     """Frame means of each window.
 
-    A drive with fewer frames than a window is one window, if it has as many as the monitor needs at least.
+    A drive shorter than a window is one window, if it has the minimum number of frames that the monitor needs.
 
     Args:
-        means: (n,) in order.
-        drives: (n,).
-        chosen: (n,) bool, the judged ones.
+        means: (n,) frame means, in order of time.
+        drives: (n,) drive of each frame.
+        chosen: (n,) bool, judged frames.
         watch: length of windows.
     """
     found = []
@@ -61,7 +61,7 @@ def alarms(s: Study, arrangement: Arrangement, judged: Judged, score: str, watch
     """Share of windows in which the monitor would fire.
 
     Returns:
-        (d,) of every draw, NaN without a window; and why there are none, "" where there are.
+        (d,) share in every draw, NaN without a window; and the reason if no draw has one, else "".
     """
     rates, reason = [], ""
     for draw in arrangement.draws:
@@ -79,7 +79,7 @@ def alarms(s: Study, arrangement: Arrangement, judged: Judged, score: str, watch
 
 
 def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Table, list[str]]:
-    """Detection rate under every condition, with the false-alarm rate on clean images first; and notes."""
+    """Detection rate under every condition, after the false-alarm rate on clean images; and notes."""
     scores = list(s.clean.orderings)
     lost: dict[str, list[str]] = {}
     for policy, condition in broken(s, arrangement):
@@ -102,7 +102,7 @@ def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Tab
     settings = watch.settings
     note = (
         f"Share of windows of {watch.frames} consecutive judged frames of a drive whose frame means do not resemble "
-        f"those of the calibration images (p < {settings.level:g}, {settings.independent} independent observations at "
+        f"the calibration images' (p < {settings.level:g}, {settings.independent} independent observations at "
         "most). On clean data these are false alarms. Guarantee broken: conformal policies on "
         f"{s.best_score} whose mean risk exceeds alpha."
     )

@@ -1,4 +1,4 @@
-"""What policies flag, draw by draw."""
+"""Pixels that policies flag, in every draw."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Outcome:
 
     Attributes:
         score: name of the score.
-        policy: what gave the thresholds.
-        thresholds: (d,) float64, of each draw; the mean over the judged images for a policy that follows the image.
+        policy: policy that gave the thresholds.
+        thresholds: (d,) float64, of each draw; for a per-image policy the mean over the judged images.
         recall: (d,) share of the misclassified pixels that are flagged.
         precision: (d,) share of the flagged pixels that are misclassified; NaN where nothing is flagged.
         flagged: (d,) share of all pixels that are flagged.
@@ -31,7 +31,7 @@ class Outcome:
             without any: the risk that conformal risk control bounds.
         left: (d,) error rate of the pixels that are not flagged; NaN where all are.
         groups: (g, 2) float64, right and wrong pixels flagged of each group over all images, mean over draws.
-        reason: why there are no numbers; "" where there are.
+        reason: why there are no numbers; "" if there are.
     """
 
     score: str
@@ -47,10 +47,10 @@ class Outcome:
 
     @property
     def kept(self) -> float:
-        """Share of the draws in which what the policy promises came true; NaN where it promises nothing.
+        """Share of the draws in which the policy kept its promise; NaN if it promises nothing.
 
-        target_recall promises a recall over all pixels together, conformal a mean share missed per image; conformal's
-        promise is for the mean over draws, so that single draws may well miss it.
+        target_recall promises a recall over all pixels together, conformal a mean share missed per image. Conformal
+        promises only the mean over draws, so single draws may miss it.
         """
         policy = self.policy.policy
         if self.reason or not isinstance(policy, CalibratedPolicy):
@@ -96,8 +96,8 @@ def judge(
     """Judge a policy on some data, clean or shifted.
 
     Args:
-        policy, score: what is judged.
-        arrangement: who is judged in which draw.
+        policy, score: the policy and score to judge.
+        arrangement: which images are judged in which draw.
         data: ``arrangement.judged``, or shifted data.
         calibrated: thresholds, for a calibrated policy.
     """
@@ -120,7 +120,7 @@ def judge(
 
 
 def _curves(policy: NamedPolicy, counts: ScoreCounts, missed: np.ndarray | None, chosen: np.ndarray) -> Curves | None:
-    """The one curve that the policy reads; None where no pixel is misclassified and it needs one."""
+    """The curve that the policy needs; None if it needs a misclassified pixel and there is none."""
     if missed is not None:
         risk = missed[chosen].mean(0)
         return Curves(risk=RiskCurve(counts.edges, risk, int(chosen.sum())))
@@ -131,7 +131,7 @@ def _curves(policy: NamedPolicy, counts: ScoreCounts, missed: np.ndarray | None,
 
 
 def _shares(flagged: np.ndarray, totals: np.ndarray) -> tuple[float, float, float, float, float]:
-    """Recall, precision, flagged, missed, left of some images (n, 2): right and wrong pixels."""
+    """Recall, precision, flagged, missed, left of some images, from (n, 2) right and wrong pixels."""
     (right, wrong), (all_right, all_wrong) = flagged.sum(0).tolist(), totals.sum(0).tolist()
     errors = totals[:, 1]
     missed = (errors - flagged[:, 1]) / np.maximum(errors, 1)

@@ -1,4 +1,4 @@
-"""Best and worst images: image, prediction, score, and each pixel by whether it is wrong and whether it is flagged."""
+"""Best and worst images: image, prediction, score, and which pixels are wrong and which are flagged."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Panel:
     """The images where one policy on one score does best and worst.
 
     Attributes:
-        look, images: to see them once more.
-        study: with the thresholds.
-        arrangement: of its draws the first is shown: only images judged there.
-        policy: what flags.
-        number: images of either kind, at most.
+        look, images: to compute the images again.
+        study: holds the thresholds.
+        arrangement: its first draw is shown, so only images judged there.
+        policy: the policy that flags.
+        number: at most so many best and so many worst images.
     """
 
     look: Look
@@ -60,7 +60,7 @@ class Panel:
         )
 
     def draw(self, path: Path) -> bool:
-        """Write the picture; False when no image has a misclassified pixel or the policy has no threshold."""
+        """Write the picture; False if no image has a misclassified pixel or the policy has no threshold."""
         chosen = self.chosen()
         if not chosen:
             return False
@@ -119,14 +119,14 @@ class Panel:
 
 
 def shown_policy(s: Study, arrangement: Arrangement) -> NamedPolicy:
-    """The policy with the best F1 on the best score: it flags neither hardly anything nor almost everything."""
+    """The policy with the best F1 on the best score, so one that flags neither almost nothing nor almost everything."""
     found = [o for o in s.clean.outcomes[arrangement.name] if o.score == s.best_score]
     f1 = [np.nan_to_num(np.mean(2 * o.recall * o.precision / np.maximum(o.recall + o.precision, 1e-9))) for o in found]
     return found[int(np.argmax(f1))].policy
 
 
 def judgement(image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """The image in dim grey, with ``CAUGHT``, ``MISSED`` and ``NEEDLESS`` pixels in these colours, void black.
+    """The image in dim grey, with pixels coloured as ``CAUGHT``, ``MISSED`` and ``NEEDLESS``, void black.
 
     Args:
         image: (H, W, 3) uint8 RGB.

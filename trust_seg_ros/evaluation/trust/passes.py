@@ -26,8 +26,8 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SAMPLED = 8
-"""Images from which the bins are made."""
-_PIXELS = 50_000  # of either kind from each, at least
+"""Number of images from which the bins are made."""
+_PIXELS = 50_000  # at least so many pixels of either kind from each image
 Progress = Callable[[int, int], None]
 
 
@@ -42,15 +42,15 @@ class LabelledImages(Protocol):
 
 @dataclass(frozen=True)
 class Look:
-    """What is computed of every image.
+    """What is computed for every image.
 
     Attributes:
-        network: it answers.
+        network: the network to run.
         scores: names of pixel scores.
-        policies: those that need no calibration are counted in the pass.
-        gradient: of the gradient scores.
+        policies: policies without calibration are counted in the pass.
+        gradient: settings of the gradient scores.
         keep_going: leave out images that cannot be read.
-        statistics: of the network, for standardized_max_logit.
+        statistics: the network's class statistics, for standardized_max_logit.
         more: further scores beyond ``score_names.SCORES``: name -> function of the image, the network's answer and its
             maps.
     """
@@ -66,14 +66,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Seen:
-    """One image, its truth and what was computed of it.
+    """One image with its ground truth and its scores.
 
     Attributes:
         place: position in the data set.
-        sample: which image.
+        sample: the image's entry in the data set.
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8 class ids, 255 = void.
-        maps: on the host.
+        maps: uncertainty maps, on the host.
         planes: score -> (H, W) float32.
         milliseconds: score, and "network" -> time.
     """
@@ -99,9 +99,9 @@ def walk(
 
     Args:
         look: network and scores.
-        images: they are read one by one.
-        places: positions; None = all.
-        skipped: where images left out are noted: name -> why.
+        images: the data set.
+        places: positions of the images; None = all.
+        skipped: receives the images left out: name -> why.
 
     Raises:
         DatasetError: an image or its labels cannot be read, and ``look.keep_going`` is off.
@@ -150,9 +150,9 @@ def count(
     Args:
         look: network, scores and policies.
         images: the data set.
-        name: what it is called in tables.
-        grids: score -> bins, from :func:`score_grids`; one for all data sets that are compared.
-        progress: told (done, total).
+        name: name for tables.
+        grids: score -> bins, from :func:`score_grids`; the same for all data sets that are compared.
+        progress: called with (done, total).
 
     Raises:
         TrustStudyError: no image could be read, or no pixel has a class.
@@ -168,7 +168,7 @@ def count(
         waiting: Future[None] | None = None
         for seen in walk(look, images, skipped=skipped):
             if waiting is not None:
-                waiting.result()  # one image is counted while the network looks at the next
+                waiting.result()  # count one image while the network runs on the next
             waiting = counter.submit(_add, seen, scores, reliable)
             samples.append(seen.sample)
             places.append(seen.place)
@@ -201,7 +201,7 @@ def count(
 
 
 def given_scores(look: Look, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Of some scores those that the network can give, and why it cannot give the others; runs it once."""
+    """The scores that the network can give, and why it cannot give the others; runs it once."""
     missing = missing_scores(look.network, look.gradient, look.statistics)
     return tuple(s for s in wanted if s not in missing), {s: missing[s] for s in wanted if s in missing}
 

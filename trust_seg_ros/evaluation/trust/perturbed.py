@@ -18,12 +18,12 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 @dataclass
 class Passes:
-    """The perturbed passes of one kind, made once for an image whatever the number of statistics.
+    """The perturbed passes of one kind, run once per image for all statistics.
 
     Attributes:
-        network: it is asked.
+        network: the network to run.
         settings: kind, number of passes and strength.
-        statistics: those that are wanted.
+        statistics: statistics to compute.
     """
 
     network: SegmentationNetwork
@@ -33,7 +33,7 @@ class Passes:
     _found: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def get(self, image: np.ndarray, answer: LogitMaps, statistic: str) -> np.ndarray:
-        """(H, W) float32 in [0, 1]; the last image is remembered."""
+        """(H, W) float32 in [0, 1]; results of the last image are cached."""
         if self._image is not image:
             maps = perturbation_maps(self.network, image, self.settings, self.statistics, answer=answer)
             self._found = {name: values.numpy(force=True) for name, values in maps.statistics.items()}
@@ -78,15 +78,15 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def perturbed_scores(names: Sequence[str], network: SegmentationNetwork, **options: float) -> dict[str, PerturbedScore]:
-    """Score for each name; tries each kind on a small picture.
+    """Score for each name; tests each kind on a small picture.
 
     Args:
-        names: as of :func:`split_name`.
-        network: it is asked several times for every image and kind.
-        options: of ``PerturbationSettings``, e.g. ``passes=8``.
+        names: names as :func:`split_name` takes them.
+        network: runs several times for every image and kind.
+        options: fields of ``PerturbationSettings``, e.g. ``passes=8``.
 
     Raises:
-        PerturbationUnavailableError: the network cannot be perturbed so.
+        PerturbationUnavailableError: the network cannot be perturbed in this way.
         SettingError: a number out of range.
     """
     wanted: dict[str, dict[str, str]] = {}

@@ -13,7 +13,7 @@ from trust_seg_ros.thresholds.policies.registry import POLICIES
 
 
 def main_parameter(policy: type[Policy]) -> str:
-    """The parameter that a word gives, the first number of a policy; "" where it has none."""
+    """Name of the parameter given in a word, i.e. the first number of a policy; "" if it has none."""
     return next((name for name, declared in policy.declared().items() if not declared.switch), "")
 
 
@@ -29,11 +29,11 @@ def _judged(policy: type[Policy]) -> tuple[str, ...]:
 
 
 DEFAULTS = tuple(word for policy in POLICIES.values() for word in _judged(policy))
-"""Policies judged where none is named: the node's defaults, and for some a parameter that flags more, or less."""
+"""Policies judged by default: the node's defaults, and some with a parameter that flags more or less."""
 
 
 def policy_lines() -> str:
-    """Every policy and what its threshold is, a line each, for --help."""
+    """Every policy with its threshold, one line each, for --help."""
     words = {
         policy: name + (f":{main_parameter(policy).upper()}" if name in _WITH_NUMBER else "")
         for name, policy in POLICIES.items()
@@ -44,12 +44,12 @@ def policy_lines() -> str:
 
 @dataclass(frozen=True)
 class NamedPolicy:
-    """A policy and how it is called in tables.
+    """A policy and its name in tables.
 
     Attributes:
-        name: as typed, e.g. ``quantile:0.95``; ``SCORE=fixed:V`` is called ``fixed:V``.
-        policy: of ``thresholds.policies``.
-        score: the one score it is for; "" = all.
+        name: as typed, e.g. ``quantile:0.95``; ``SCORE=fixed:V`` is named ``fixed:V``.
+        policy: a policy of ``thresholds.policies``.
+        score: the only score it applies to; "" = all.
     """
 
     name: str
@@ -62,9 +62,9 @@ class NamedPolicy:
         return isinstance(self.policy, Calibrated)
 
     def fits(self, score: str) -> bool:
-        """Whether it says anything about this score: a constant belongs to the unit of one score.
+        """Whether it applies to this score: a constant is in the unit of one score.
 
-        A constant named without a score is for those of the softmax, which share the range [0, 1].
+        A constant named without a score applies to the softmax scores, which share the range [0, 1].
         """
         if self.score:
             return self.score == score
@@ -76,7 +76,7 @@ class NamedPolicy:
 
 
 def parse_policy(word: str) -> NamedPolicy:
-    """``otsu``, ``KIND:PARAMETER`` or ``SCORE=fixed:VALUE``.
+    """Parse ``otsu``, ``KIND:PARAMETER`` or ``SCORE=fixed:VALUE``.
 
     Raises:
         TrustStudyError: another word, or a parameter out of its range.
@@ -99,10 +99,10 @@ def parse_policy(word: str) -> NamedPolicy:
 
 
 def parse_policies(words: Sequence[str], scores: Sequence[str]) -> tuple[NamedPolicy, ...]:
-    """Several, none twice.
+    """Parse several policies; duplicates are dropped.
 
     Raises:
-        TrustStudyError: as :func:`parse_policy`, or one is for a score that is not judged.
+        TrustStudyError: as :func:`parse_policy`, or a policy is for a score that is not judged.
     """
     found = tuple(dict.fromkeys(parse_policy(word) for word in words))
     for policy in found:

@@ -1,4 +1,4 @@
-"""The measures from their definitions, over all pixels at once: what the streaming counts are tested against."""
+"""The measures by their definitions, over all pixels at once; the streaming counts are tested against them."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def fpr95(score: np.ndarray, wrong: np.ndarray) -> float:
 
 
 def aurc(score: np.ndarray, wrong: np.ndarray) -> float:
-    """Mean over k of the expected error rate of the k least scores, equal ones in random order."""
+    """Mean over k of the expected error rate of the k lowest scores, equal ones in random order."""
     order = np.argsort(score, kind="stable")
     ranked, errors = score[order], wrong[order].astype(float)
     for value in np.unique(ranked):
         same = ranked == value
-        errors[same] = errors[same].mean()  # the expectation under a random order of the equal ones
+        errors[same] = errors[same].mean()  # expectation under a random order of equal scores
     return float(np.mean(np.cumsum(errors) / np.arange(1, len(errors) + 1))) if len(errors) else math.nan
 
 

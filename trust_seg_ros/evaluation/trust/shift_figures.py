@@ -1,4 +1,4 @@
-"""What happens to promises under shift, as figures."""
+"""Figures that show whether promises are kept under shift."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def promises(s: Study, arrangement: Arrangement, path: Path) -> bool:
 
 
 def _chosen(s: Study) -> list[NamedPolicy]:
-    """Calibrated policies first, then those that follow the image."""
+    """Calibrated policies first, then per-image policies."""
     own = [policy for policy in s.policies if policy.fits(s.best_score)]
     calibrated = [policy for policy in own if policy.calibrated]
     return [*calibrated, *(p for p in own if isinstance(p.policy, Quantile)), *own][:_SHOWN]

@@ -16,7 +16,7 @@ _MANY = 12
 
 
 def overview(s: Study) -> Table:
-    """What the shift does to the network and to the best score; the file has all scores."""
+    """Effect of the shift on the network and on the best score; the file has all scores."""
     columns = (
         DATA,
         Column("images", "count"),
@@ -59,7 +59,7 @@ def matrix(s: Study) -> tuple[Table, ...]:
 
 
 def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
-    """What thresholds of clean images do on shifted ones: of the best score for the page, of all in the file."""
+    """Thresholds of clean images applied to shifted ones: the best score on the page, all scores in the file."""
     best: list[tuple[Value, ...]] = []
     everything: list[tuple[Value, ...]] = []
     for judged in (s.clean, *s.shifted):
@@ -69,7 +69,7 @@ def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
                 best.append((o.policy.name, judged.name, *shares(o)))
     order = [policy.name for policy in s.policies]
     best.sort(key=lambda row: order.index(str(row[0])))  # stable: conditions stay in their order
-    note = "Thresholds are those of clean calibration images; a policy that follows the image makes its own."
+    note = "Thresholds come from clean calibration images; per-image policies compute their own."
     title = f"Policies under shift, {s.best_score}, calibrated on {arrangement.name}"
     place = IN_REPORT if len(s.shifted) <= _MANY else IN_FILE
     return (
@@ -85,7 +85,7 @@ def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
 
 
 def guarantee(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
-    """Whether the promise of conformal, and of target_recall, outlives the shift."""
+    """Whether conformal and target_recall keep their promises under the shift."""
     promising = [p for p in s.policies if p.calibrated]
     if not promising:
         return ()
@@ -103,7 +103,7 @@ def guarantee(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
         rows.append(tuple(cells))
     note = (
         "Missed: mean over images of the share of misclassified pixels that is not flagged; conformal promises at most "
-        "alpha in the mean over draws, for images like those of the calibration. Kept: share of the draws in which it "
+        "alpha in the mean over draws, for images like the calibration images. Kept: share of the draws in which it "
         "held."
     )
     title = f"Is the promise kept under shift? {s.best_score}, calibrated on {arrangement.name}"
@@ -111,7 +111,7 @@ def guarantee(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
 
 
 def broken(s: Study, arrangement: Arrangement) -> list[tuple[str, str]]:
-    """(policy, condition) where the mean risk over draws exceeds the promise, of the best score."""
+    """(policy, condition) pairs whose mean risk over draws exceeds the promise, for the best score."""
     found = []
     for policy in s.policies:
         if isinstance(policy.policy, Calibrated) and policy.policy.needs == "risk":

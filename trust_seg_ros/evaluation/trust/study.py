@@ -16,17 +16,17 @@ from trust_seg_ros.evaluation.trust.passes import LabelledImages, Progress
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
 
 Announce = Callable[[str], Progress]
-"""What is about to be done -> where to tell (done, total)."""
+"""Title of the next step -> callback for its (done, total)."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Shifted images that thresholds of clean ones are tried on.
+    """Shifted images on which thresholds of clean images are tried.
 
     Attributes:
-        name: for tables, e.g. ``fog:3``.
-        images: they are read when their turn comes.
-        kind, severity: of a corruption; "" and 0 otherwise.
+        name: name for tables, e.g. ``fog:3``.
+        images: read only when needed.
+        kind, severity: kind and severity of a corruption; "" and 0 otherwise.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is kept of one data set, clean or shifted, when its images have been counted.
+    """Results of one data set, clean or shifted, after its images have been counted.
 
     Attributes:
         name, kind, severity: as in ``Condition``.
         images: (n,) their names.
         orderings: score -> measures that need no threshold.
         curves: score -> (2, k) int64, right and wrong pixels by bin, for figures.
-        reliability: of the softmax confidence.
+        reliability: reliability diagram of the softmax confidence.
         outcomes: name of the arrangement -> one per score and policy.
         means: score -> (n,) frame means of the score.
         drives: (n,) recordings that the images come from.
@@ -69,7 +69,7 @@ class Judged:
         return next(iter(self.orderings.values())).wrong
 
     def outcome(self, arrangement: str, score: str, policy: str) -> Outcome:
-        """The one of these names; KeyError if there is none."""
+        """The outcome with these names; KeyError if there is none."""
         for found in self.outcomes[arrangement]:
             if (found.score, found.policy.name) == (score, policy):
                 return found
@@ -78,14 +78,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Study:
-    """What the study found.
+    """Results of the study.
 
     Attributes:
-        counts: of the clean images.
+        counts: counts of the clean images.
         arrangements: how calibration and judged images were divided.
-        clean: judged clean images.
-        shifted: judged shifted images.
-        policies: all, in the order asked for.
+        clean: results on clean images.
+        shifted: results on shifted images.
+        policies: all policies, in the requested order.
         thresholds: (arrangement, score, policy) -> thresholds in each draw.
     """
 
@@ -98,7 +98,7 @@ class Study:
 
     @property
     def best_score(self) -> str:
-        """The score that orders the clean pixels best, by AUROC; the first where none can be told."""
+        """The score with the highest AUROC on clean images; the first if none is defined."""
         found = self.clean.orderings
         return max(found, key=lambda score: np.nan_to_num(found[score].auroc))
 
@@ -112,15 +112,15 @@ def study(
     grids: dict[str, np.ndarray] | None = None,
     announce: Announce | None = None,
 ) -> Study:
-    """Judge every score and policy on clean images, then make a pass over every shifted condition.
+    """Judge every score and policy on clean images, then run a pass over every shifted condition.
 
     Args:
         cache: network and scores, and where counts are kept.
-        counts: of the clean images, from ``CountsCache.counts``.
-        arrangements: of those images.
-        policies: to judge.
+        counts: counts of the clean images, from ``CountsCache.counts``.
+        arrangements: arrangements of those images.
+        policies: policies to judge.
         conditions: shifted data.
-        grids: those that ``counts`` was made with; needed with conditions.
+        grids: the grids that ``counts`` was made with; needed with conditions.
         announce: for progress bars.
 
     Raises:

@@ -21,12 +21,12 @@ OUTCOME = (
 _HOW = (
     "Recall, precision: of misclassified pixels. Missed per image: mean over images of the share of their misclassified"
     " pixels that is not flagged, which conformal keeps at alpha or below in the mean. Error left: error rate of the "
-    "pixels that are not flagged. Promise kept: share of the draws in which the wished recall, or alpha, held."
+    "pixels that are not flagged. Promise kept: share of the draws in which the promised recall, or alpha, held."
 )
 
 
 def scores(s: Study) -> Table:
-    """What needs no threshold, of every score."""
+    """Measures of every score that need no threshold."""
     columns = (SCORE, *ORDERING, Column("time, ms", "number"))
     rows: list[tuple[Value, ...]] = []
     for score, found in s.clean.orderings.items():
@@ -61,7 +61,7 @@ def reliability(s: Study) -> Table:
 
 
 def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
-    """Of the best score for the page, of all scores for the file."""
+    """Policies: the best score on the page, all scores in the file."""
     found = s.clean.outcomes[arrangement.name]
     best = tuple((o.policy.name, *shares(o)) for o in found if o.score == s.best_score)
     everything = tuple((o.score, o.policy.name, *shares(o)) for o in found)
@@ -75,7 +75,7 @@ def policies(s: Study, arrangement: Arrangement) -> tuple[Table, Table]:
 
 
 def cost(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
-    """What the calibrated policies cost with every score: the share of the image that they flag."""
+    """Cost of the calibrated policies with every score: the share of the image that they flag."""
     names = [p.name for p in s.policies if p.calibrated]
     if not names or len(s.clean.orderings) < 2:
         return ()
@@ -88,13 +88,13 @@ def cost(s: Study, arrangement: Arrangement) -> tuple[Table, ...]:
             found = s.clean.outcome(arrangement.name, score, name)
             row += [Spread.of(found.recall), Spread.of(found.flagged)]
         rows.append(tuple(row))
-    note = "At the recall or risk that is wished, the score that flags least is the best."
+    note = "At the promised recall or risk, the score that flags least is the best."
     title = f"What calibrated policies cost, calibrated on {arrangement.name}"
     return (Table("cost", title, tuple(columns), tuple(rows), note, IN_REPORT),)
 
 
 def draws(s: Study, arrangement: Arrangement) -> Table:
-    """Every draw by itself, of every score and policy."""
+    """Every single draw, for every score and policy."""
     rows = []
     for o in s.clean.outcomes[arrangement.name]:
         values = (o.thresholds, o.recall, o.precision, o.flagged, o.missed, o.left)
