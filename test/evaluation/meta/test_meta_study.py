@@ -190,7 +190,7 @@ def test_without_false_positives_regression_is_judged_all_the_same(tmp_path):
     found = study([by_image(data, 2)], names, lambdas=LAMBDAS)
     report = Report.of(contents(found, data, names), ["evaluate"], {"test": counts(data)})
     assert (
-        "no false positive among the fitted segments of run 0, run 1; the classifiers are undefined there" in report.notes[0]
+        "no false positive among the fitted segments of run 0, run 1; the classifiers are undefined" in report.notes[0]
     )
     page = write(report, tmp_path / "out")[0].read_text()
     assert "| all metrics | - | - | - | - |" in page

@@ -91,7 +91,7 @@ def test_places_that_cannot_be_are_refused(folder):
 def test_what_is_read_is_never_written(folder, monkeypatch):
     monkeypatch.chdir(folder)
     keep_inputs([folder / "a.JPG"], [Path("a.trust.png")])
-    with pytest.raises(ShowError, match=r"b\.png is to be read"):
+    with pytest.raises(ShowError, match=r"b\.png is an input file"):
         keep_inputs([folder / "b.png"], [Path("labels/../b.png")])
 
 

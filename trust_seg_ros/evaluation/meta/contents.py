@@ -78,11 +78,11 @@ def _notes(studies: Sequence[Study]) -> list[str]:
     notes = []
     for study in studies:
         runs, wrong = study.arrangement.runs, study.data.false_positive
-        for part, lost in (("fitted", "the classifiers"), ("judged", "AUROC")):
+        for part, lost in (("fitted", "the classifiers are"), ("judged", "AUROC is")):
             kinds = {run.name: set(wrong[getattr(run, part)].tolist()) for run in runs}
             for kind, what in ((False, "no false positive"), (True, "nothing but false positives")):
                 found = [name for name, there in kinds.items() if there == {kind}]
                 if found:
                     where = f"{study.arrangement.label}: {what} among the {part} segments of {', '.join(found)}"
-                    notes.append(f"{where}; {lost} are undefined there")
+                    notes.append(f"{where}; {lost} undefined there")
     return notes

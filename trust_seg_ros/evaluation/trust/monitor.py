@@ -101,8 +101,8 @@ def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Tab
     )
     settings = watch.settings
     note = (
-        f"Share of windows of {watch.frames} consecutive judged frames of a drive whose frame means do not resemble "
-        f"the calibration images' (p < {settings.level:g}, {settings.independent} independent observations at "
+        f"Share of windows of {watch.frames} consecutive judged frames of a drive whose frame means differ from the "
+        f"calibration images' means (p < {settings.level:g}, {settings.independent} independent observations at "
         "most). On clean data these are false alarms. Guarantee broken: conformal policies on "
         f"{s.best_score} whose mean risk exceeds alpha."
     )
