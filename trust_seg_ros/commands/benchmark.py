@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder in any layout of docs/benchmark_ood.md, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
     )
     add_out_argument(parser)
-    parser.add_argument("--split", default="test", help="of LostAndFound (default: %(default)s)")
+    parser.add_argument("--split", default="test", help="split of LostAndFound (default: %(default)s)")
     add_keep_going_argument(parser)
     scores = parser.add_argument_group("scores")
     add_score_argument(scores)

@@ -93,7 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET",
         help="images of unknown objects, in a layout of trust-seg benchmark, for thresholds on P(OoD) (default: none)",
     )
-    segments.add_argument("--ood-split", default="test", metavar="SPLIT", help="of LostAndFound (default: %(default)s)")
+    segments.add_argument(
+        "--ood-split", default="test", metavar="SPLIT", help="split of LostAndFound (default: %(default)s)"
+    )
     segments.add_argument(
         "--ood-meta-model",
         default="auto",

@@ -38,7 +38,7 @@ def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: st
     """--table, --fresh, --workers and --keep-going.
 
     Args:
-        parser: of the subcommand.
+        parser: parser of the subcommand.
         place: help of --table, with its default.
         workers: help of --workers, with its default.
     """

@@ -21,7 +21,7 @@ def add_corruption_arguments(parser: argparse.ArgumentParser, *, several: bool =
     """--corrupt KIND[:SEVERITY] and --corrupt-seed, for :func:`wished_corruptions` and :func:`corrupted_images`.
 
     Args:
-        parser: of the subcommand.
+        parser: parser of the subcommand.
         several: --corrupt may be given several times.
     """
     group = parser.add_argument_group("shifted images")

@@ -35,7 +35,7 @@ def add_data_arguments(
     ``args.split`` is ``WHOLE`` if no split was given and DATASET has none.
 
     Args:
-        parser: of the subcommand.
+        parser: parser of the subcommand.
         epilog: examples below the options.
         split: default of --split.
         purpose: what the split is used for, for the help text.
@@ -114,7 +114,7 @@ def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
         "--gradient-variant",
         choices=("exact", "published"),
         default="exact",
-        help="of gradient scores (default: %(default)s)",
+        help="formula of gradient scores (default: %(default)s)",
     )
 
 

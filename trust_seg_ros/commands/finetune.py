@@ -94,7 +94,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
             "joint: a pixel weighs 1-L or L; each: the means over known and over unknown pixels weigh 1-L and L"
         ),
     )
-    group.add_argument("--learning-rate", type=float, default=1e-5, metavar="RATE", help=_help("of Adam, constant"))
+    group.add_argument("--learning-rate", type=float, default=1e-5, metavar="RATE", help=_help("Adam, constant"))
     group.add_argument("--batch", type=int, default=8, metavar="N", help=_help("crops per step, over all processes"))
     group.add_argument(
         "--crop",
@@ -134,7 +134,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=_help("compute the loss on every N-th row and column; 2 saves time on a CPU"),
     )
-    group.add_argument("--seed", type=int, default=0, help=_help("of everything random"))
+    group.add_argument("--seed", type=int, default=0, help=_help("of all random numbers"))
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="keep the counts of every pass there: a study with other options, or continued after a stop, runs the "
-        "network only on new images",
+        "network only for what is new",
     )
     judging = parser.add_argument_group("scores, policies, calibration")
     add_score_argument(judging, passes=True)
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_gradient_arguments(judging)
     judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")
-    judging.add_argument("--noise", type=float, metavar="SIGMA", help="of input_noise, in grey levels (default: 4)")
+    judging.add_argument("--noise", type=float, metavar="SIGMA", help="sigma of input_noise, grey levels (default: 4)")
     judging.add_argument(
         "--dropout",
         type=float,

@@ -35,9 +35,9 @@ class Calibrator:
     """Collects images one at a time; each adds only two numbers per score and two per segment to memory.
 
     Attributes:
-        network, class_names: of the network.
+        network, class_names: name of the network, names of its classes.
         scores: names of the pixel scores to make curves of.
-        gradient: of gradient scores.
+        gradient: settings of gradient scores.
         statistics: from other images, for the curves of standardized_max_logit; then stored in the calibration.
         images: number of images added that have labelled pixels.
         unlabelled: number without; mistakes in them are unknown, so they do not count.
