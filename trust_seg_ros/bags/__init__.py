@@ -1,1 +1,1 @@
-"""Bag files in: rosbag2 (MCAP, SQLite) and ROS 1, whole, cut off or damaged."""
+"""Reading of bags: rosbag2 (MCAP, SQLite) and ROS 1; intact, cut off or damaged."""

@@ -21,7 +21,7 @@ Convert = Callable[[bytes], bytes]
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where a chunk lies and what the file says is in it.
+    """Position of a chunk in the file, and its content as the file states it.
 
     Attributes:
         start_ns: time of its first message.
@@ -40,7 +40,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Channel:
-    """Messages of one publisher or type: what a message record refers to by number.
+    """Topic and type of messages; a message record refers to a channel by its number.
 
     Attributes:
         topic: name of the topic.
@@ -55,7 +55,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Contents:
-    """What an index, or a walk through all of the file, tells of it.
+    """Content of a file, from its index or from a scan of the whole file.
 
     Attributes:
         topics: its topics.
@@ -63,7 +63,7 @@ class Contents:
         chunks: in order of the file.
         start_ns: time of the first message, 0 without messages.
         end_ns: time of the last message + 1.
-        remarks: what was lost.
+        remarks: sentences about lost data.
     """
 
     topics: tuple[BagTopic, ...]
@@ -76,7 +76,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class LooseMessages:
-    """Messages outside of chunks, by arrays in order of the file.
+    """Messages outside of chunks, as arrays in file order.
 
     Attributes:
         times: (n,) uint64 times of recording in nanoseconds.
@@ -92,7 +92,7 @@ class LooseMessages:
 
 
 class ChunkedFile:
-    """A :class:`~trust_seg_ros.bags.types.Storage` of chunks."""
+    """A :class:`~trust_seg_ros.bags.types.Storage` that keeps its messages in chunks."""
 
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path, self._contents = path, contents
@@ -107,12 +107,12 @@ class ChunkedFile:
         """All messages of a chunk as they are stored.
 
         Raises:
-            DamagedBag: the chunk is not whole; of a chunk marked ``cut``, only if nothing can be read.
+            DamagedBag: the chunk is incomplete; for a chunk marked ``cut``, only if nothing can be read.
         """
         raise NotImplementedError
 
     def loose_parts(self, file: BinaryIO, wanted: Collection[int], start_ns: int, stop_ns: int) -> list[Part]:
-        """Messages that lie outside of chunks."""
+        """Messages outside of chunks."""
         return []
 
     def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
@@ -150,7 +150,7 @@ class ChunkedFile:
                 yield message
 
     def message(self, recorded_ns: int, number: int, data: bytes | memoryview) -> BagMessage | None:
-        """A stored message as one for the reader; None with a remark where its bytes cannot be converted."""
+        """Convert a stored message for the reader; None, with a remark, if its bytes cannot be converted."""
         channel = self._contents.channels[number]
         try:
             return BagMessage(channel.topic, recorded_ns, channel.convert(bytes(data)))
@@ -163,7 +163,7 @@ class ChunkedFile:
     def _checked(self, file: BinaryIO, chunk: Chunk) -> list[Entry]:
         entries = self.load(file, chunk)
         for recorded_ns, number, _ in entries:
-            # A time outside the stated span would come out of order; it means that the index or the chunk is wrong.
+            # A time outside the stated span would come out of order; the index or the chunk is wrong.
             if not chunk.start_ns <= recorded_ns <= chunk.last_ns:
                 raise DamagedBag("it holds messages from outside this time")
             if number not in self._contents.channels:

@@ -33,7 +33,7 @@ NO_DEFINITION = MessageDefinition(MessageDefinitionFormat.NONE, "")
 def describe_topic(
     name: str, type_name: str, messages: int, definition: MessageDefinition, digest: str, qos: Sequence[Qos]
 ) -> BagTopic:
-    """A topic with whatever of its definition and digest the storage leaves open, where the type is known."""
+    """The topic with its definition and digest filled in where the storage lacks them and the type is known."""
     text, found = _complete(type_name, definition, digest)
     return BagTopic(name, type_name, messages, text, found, tuple(qos))
 
@@ -44,7 +44,7 @@ def _complete(type_name: str, definition: MessageDefinition, digest: str) -> tup
         return _from_distributions(type_name, digest)
     text = definition.data
     if definition.format == MessageDefinitionFormat.IDL and not text.startswith(f"{_IDL_LINE}IDL: "):
-        text = f"{_IDL_LINE}IDL: {type_name}\n{text}"  # by this line writers tell IDL from msg
+        text = f"{_IDL_LINE}IDL: {type_name}\n{text}"  # writers mark IDL definitions with this line
     return text, digest or _hash(type_name, definition)
 
 
@@ -69,7 +69,7 @@ def _hash(type_name: str, definition: MessageDefinition) -> str:
         store = get_typestore(Stores.EMPTY)
         store.register(types)
         return store.hash_rihs01(type_name)
-    except Exception:  # a definition nobody can parse is one without a hash, whatever the parser raises
+    except Exception:  # a definition that cannot be parsed has no hash, whatever the parser raises
         return ""
 
 
@@ -79,15 +79,15 @@ def _store(name: Stores) -> Typestore:
 
 
 def qos_profiles(profiles: list[QosDict] | str | None) -> tuple[Qos, ...]:
-    """The QoS profiles of a topic from what a recorder wrote (YAML text or its content); () where that is not one."""
+    """QoS profiles of a topic as a recorder wrote them (YAML text, or its parsed content); () if not valid."""
     try:
         return tuple(parse_qos(profiles or []))
-    except Exception:  # of free text: whatever the YAML parser or a missing key raises
+    except Exception:  # the text may be anything: catch whatever the YAML parser or a missing key raises
         return ()
 
 
 def as_recorded(data: bytes) -> bytes:
-    """CDR of a message that may be compressed on its own (rosbag2's ``--compression-mode message``).
+    """CDR of a message that may be compressed by itself (rosbag2's ``--compression-mode message``).
 
     CDR begins with a zero byte, so the first bytes of a Zstandard frame cannot be mistaken.
 
@@ -103,7 +103,7 @@ def as_recorded(data: bytes) -> bytes:
 
 
 def ros1_type_name(type_name: str) -> str:
-    """The name ROS 2 gives a type of ROS 1, e.g. "sensor_msgs/Image" → "sensor_msgs/msg/Image"."""
+    """Name in ROS 2 of a ROS 1 type, e.g. "sensor_msgs/Image" → "sensor_msgs/msg/Image"."""
     package, _, name = type_name.partition("/")
     full = type_name if name.startswith("msg/") else f"{package}/msg/{name}"
     return STATIC_MSGTYPE_RENAMES.get(full, full)
@@ -111,10 +111,10 @@ def ros1_type_name(type_name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def from_ros1(type_name: str, definition: str) -> tuple[MessageDefinition, Callable[[bytes], bytes]]:
-    """The ROS 2 definition of a ROS 1 type, and what converts its messages to CDR.
+    """The ROS 2 definition of a ROS 1 type, and a function that converts its messages to CDR.
 
-    Where ROS 2 has a type of this name with the same fields in the same order, its definition is taken (its field
-    names may differ in case); other types keep their own.
+    If ROS 2 has a type of this name with the same fields in the same order, its definition is used (field names may
+    differ in case); other types keep their own definition.
 
     Args:
         type_name: name in ROS 2, see :func:`ros1_type_name`.
@@ -122,7 +122,7 @@ def from_ros1(type_name: str, definition: str) -> tuple[MessageDefinition, Calla
 
     Returns:
         The definition (of format NONE where the text cannot be parsed), and a function that raises ValueError for
-        bytes that are no such message. An empty message stays empty.
+        bytes that are not such a message. An empty message stays empty.
     """
     humble = _store(Stores.ROS2_HUMBLE)
     try:
@@ -132,7 +132,7 @@ def from_ros1(type_name: str, definition: str) -> tuple[MessageDefinition, Calla
             text = humble.generate_msgdef(type_name, ros_version=2)[0]
         else:
             text = store.generate_msgdef(type_name, ros_version=2)[0]
-    except Exception as error:  # whatever the parser raises for a definition that is none
+    except Exception as error:  # whatever the parser raises for an invalid definition
         return NO_DEFINITION, _refuse(f"its definition cannot be read: {error!r}")
     return MessageDefinition(MessageDefinitionFormat.MSG, text), _converter(store, type_name)
 
@@ -150,7 +150,7 @@ def _converter(store: Typestore, type_name: str) -> Callable[[bytes], bytes]:
             return b""
         try:
             return bytes(store.ros1_to_cdr(data, type_name))
-        except Exception as error:  # generated code: whatever a slice or an unpacking of wrong bytes raises
+        except Exception as error:  # generated code: may raise anything that slicing or unpacking wrong bytes raises
             raise ValueError(f"its {len(data)} bytes are not a {type_name}: {error}") from error
 
     return convert

@@ -1,4 +1,4 @@
-"""What can go wrong with a recording."""
+"""Errors of reading a recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which storage files make up a bag, and what its ``metadata.yaml`` says of it."""
+"""The storage files of a bag, and its ``metadata.yaml``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _METADATA = "metadata.yaml"
 
 @dataclass(frozen=True)
 class StatedTopic:
-    """What metadata.yaml says of a topic: its type, number of messages, RIHS01 hash and QoS profiles."""
+    """A topic as metadata.yaml lists it: type, number of messages, RIHS01 hash and QoS profiles."""
 
     type_name: str
     messages: int
@@ -31,11 +31,11 @@ class StatedTopic:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What metadata.yaml says of a bag.
+    """Content of metadata.yaml.
 
     Attributes:
         files: names of its storage files.
-        messages: how many it holds.
+        messages: number of messages in the bag.
         topics: by name.
     """
 
@@ -45,13 +45,13 @@ class Metadata:
 
 
 def storage_files(folder: Path) -> list[Path]:
-    """The storage files of a rosbag2 folder, sorted as people count (drive_2 before drive_10)."""
+    """The storage files of a rosbag2 folder, in natural order (drive_2 before drive_10)."""
     found = [path for path in folder.iterdir() if path.name.endswith(STORAGE_SUFFIXES) and path.is_file()]
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts numbers within names by value."""
+    """Sort key: numbers within names count by value."""
     return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"([0-9]+)", name)]
 
 
@@ -59,7 +59,7 @@ def read_metadata(folder: Path) -> Metadata:
     """Read metadata.yaml.
 
     Raises:
-        DamagedBag: it is missing, or not what rosbag2 writes; the text says what.
+        DamagedBag: the file is missing, or is not what rosbag2 writes; the text says which.
     """
     path = folder / _METADATA
     if not path.is_file():
@@ -80,7 +80,7 @@ def read_metadata(folder: Path) -> Metadata:
 
 
 def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:
-    """Open a storage file by its first bytes, whatever its name.
+    """Open a storage file; its kind is recognised by its first bytes, not by its name.
 
     Args:
         path: the file; one compressed as a whole is unpacked first.

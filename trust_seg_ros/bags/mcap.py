@@ -1,4 +1,4 @@
-"""MCAP files: by the index at their end, or without one by a walk through all of their records.
+"""MCAP files, read through the index at their end, or by a scan of all records if there is none.
 
 ``rosbags`` reads intact files, too, but drops chunks without message indexes, refuses chunkless files that are out of
 order, and cannot read files without a footer.
@@ -42,10 +42,10 @@ _STATISTICS = struct.Struct("<QHIIIIQQ")
 
 
 def read_index(file: BinaryIO) -> Contents | None:
-    """The contents as the summary at the end of the file tells them; None where it has none that is complete.
+    """The contents according to the summary at the end of the file; None if there is no complete summary.
 
     Raises:
-        DamagedBag: the file does not end as it should, or the summary does not agree with itself.
+        DamagedBag: the file does not end as it should, or the summary contradicts itself.
     """
     size = file.seek(0, 2)
     file.seek(max(size - _FOOTER_BYTES, 0))
@@ -81,7 +81,7 @@ def _from_summary(summary: bytes) -> Contents | None:
     if statistics is None:
         return None
     messages, schemas, channels, _, _, chunk_count, start_ns, last_ns = statistics
-    # A writer may leave out any of these; what lies outside of chunks has no index at all.
+    # A writer may leave out any of these; messages outside of chunks have no index at all.
     there = (len(registry.schemas), len(registry.channels), len(chunks))
     if there != (schemas, channels, chunk_count) or (messages and not chunks):
         return None
@@ -96,7 +96,7 @@ def _from_summary(summary: bytes) -> Contents | None:
 def _chunk_index(fields: Fields) -> Chunk:
     start_ns, last_ns, offset, _ = fields.unpack(_CHUNK_INDEX_HEAD)
     indexed = frozenset(number for number, _ in struct.iter_unpack("<HQ", fields.block()))
-    # Without message indexes, which a writer may leave out, nothing says which channels are in the chunk, except that
+    # Message indexes are optional. Without them the channels of a chunk are unknown, except that
     # a chunk of rosbags without messages ends before it starts.
     return Chunk(start_ns, last_ns, offset, indexed if indexed or start_ns > last_ns else None)
 
@@ -142,7 +142,7 @@ class McapFile(ChunkedFile):
 
 
 def open_mcap(path: Path) -> McapFile:
-    """Open an MCAP file by the index at its end, or without one by a walk through all of it.
+    """Open an MCAP file through the index at its end, or by a scan of the whole file if it has none.
 
     Raises:
         DamagedBag: nothing in it can be read.

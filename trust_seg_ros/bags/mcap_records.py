@@ -26,7 +26,7 @@ from trust_seg_ros.bags.types import BagTopic, DamagedBag
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, STATISTICS, DATA_END = 1, 2, 3, 4, 5, 6, 8, 11, 15
 LARGEST_CHUNK = 1 << 30
-"""Bytes of the largest chunk that is believed; a length above is damage, not a reason to fill the memory."""
+"""Largest plausible chunk in bytes; a greater length is treated as damage instead of filling the memory."""
 
 _FORMATS = {
     "ros2msg": MessageDefinitionFormat.MSG,
@@ -40,17 +40,17 @@ _CHUNK_HEAD = struct.Struct("<QQQI")
 
 
 class Fields:
-    """The fields of a record one after the other; DamagedBag where it ends too early."""
+    """Reads the fields of a record one after another; raises DamagedBag if the record ends too early."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data, self.at = memoryview(data), 0
 
     def unpack(self, layout: struct.Struct) -> tuple[int, ...]:
-        """Numbers in a row."""
+        """Several numbers in ``struct`` format."""
         return layout.unpack(self.take(layout.size))
 
     def number(self, size: int) -> int:
-        """An unsigned number of so many bytes."""
+        """An unsigned integer of ``size`` bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def take(self, size: int) -> memoryview:
@@ -61,15 +61,15 @@ class Fields:
         return self.data[start : self.at]
 
     def block(self) -> memoryview:
-        """Bytes after their length."""
+        """Length-prefixed bytes."""
         return self.take(self.number(4))
 
     def text(self) -> str:
-        """Text after its length."""
+        """Length-prefixed text."""
         return bytes(self.block()).decode("utf-8", "replace")
 
     def pairs(self) -> dict[str, str]:
-        """A map of texts after its length in bytes."""
+        """A map from text to text, prefixed by its length in bytes."""
         inner, found = Fields(self.block()), {}
         while inner.at < len(inner.data):
             key = inner.text()
@@ -78,7 +78,7 @@ class Fields:
 
 
 def records(data: memoryview, cut: bool = False) -> Iterator[tuple[int, memoryview]]:
-    """Operation code and content of the records that follow each other in a buffer.
+    """Operation code and content of consecutive records in a buffer.
 
     Raises:
         DamagedBag: the buffer ends inside a record, unless it is known to be ``cut``.
@@ -98,7 +98,7 @@ def records(data: memoryview, cut: bool = False) -> Iterator[tuple[int, memoryvi
 
 @dataclass
 class Registry:
-    """Schemas and channels as they are met, and the messages counted for each channel."""
+    """Schemas and channels found so far, with the number of messages of each channel."""
 
     schemas: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Registry:
     _described: dict[int, tuple[str, MessageDefinition, Mapping[str, str]]] = field(default_factory=dict)
 
     def add(self, op: int, content: memoryview) -> None:
-        """Take in a schema or channel record; the first of a number stays."""
+        """Add a schema or channel record; the first record of a number is kept."""
         fields = Fields(content)
         number = fields.number(2)
         if op == SCHEMA:
@@ -125,7 +125,7 @@ class Registry:
             self._described[number] = (name, definition, fields.pairs())
 
     def topics(self) -> tuple[BagTopic, ...]:
-        """What the channels are, several of one topic and type as one."""
+        """The topics; channels of the same topic and type count as one."""
         found: dict[tuple[str, str], BagTopic] = {}
         for number, (name, definition, metadata) in sorted(self._described.items()):
             topic = self.channels[number].topic
@@ -138,7 +138,7 @@ class Registry:
 
 
 def read_chunk(content: bytes, cut: bool = False) -> memoryview:
-    """The records of a chunk record, decompressed and checked; of a ``cut`` one, as far as they go.
+    """The records in a chunk, decompressed and checked; for a ``cut`` chunk, those that can be read.
 
     Raises:
         DamagedBag: wrong sizes, checksum or compression.
@@ -167,7 +167,7 @@ def read_chunk(content: bytes, cut: bool = False) -> memoryview:
 
 
 def _prefix(compression: str, packed: bytes) -> bytes:
-    """What can be decompressed of the beginning of a compressed buffer."""
+    """Decompress as much of the beginning of a buffer as possible."""
     if not compression:
         return packed
     if compression not in ("zstd", "lz4"):

@@ -1,6 +1,6 @@
-"""Messages of several parts in order of time, each part opened only when its time comes.
+"""Merge messages of several parts in order of time; each part is opened only when its time comes.
 
-``heapq.merge`` opens every part at once, which for the chunks of a drive is all of its data.
+``heapq.merge`` would open every part at once: for the chunks of a drive, all of its data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Part:
 
     Attributes:
         start_ns: no message of the part is older.
-        open: gives its messages in order of time.
+        open: returns its messages in order of time.
     """
 
     start_ns: int
@@ -28,7 +28,7 @@ class Part:
 def merge_by_time(parts: Iterable[Part]) -> Iterator[BagMessage]:
     """The messages of all parts in order of time; at equal times, in order of the parts.
 
-    Parts may overlap in time; as many are open at once as overlap.
+    Parts may overlap in time; only parts that overlap are open at once.
     """
     waiting = sorted(((part.start_ns, index, part) for index, part in enumerate(parts)), key=lambda w: w[:2])
     waiting.reverse()

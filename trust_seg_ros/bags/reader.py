@@ -34,16 +34,15 @@ _BEGINNING, _END = -(1 << 63), (1 << 63) - 1
 
 
 class BagReader:
-    """The messages of a bag in order of time, wherever they are stored.
+    """Reads the messages of a bag in order of time, whatever its storage.
 
-    Messages come in order of their time of recording; those of one time in order of the storage files (as listed in
-    metadata.yaml, else as people count), then of their place in the file. Memory stays flat: what is held at once are
-    the chunks that overlap in time. Opening an intact bag reads its index only; one without a usable index is walked
-    through once.
+    Messages come in order of recording time; at equal times in order of the storage files (as listed in metadata.yaml,
+    else in natural order), then of their position in the file. Memory stays flat: only chunks that overlap in time are
+    held at once. Opening an intact bag reads only its index; a bag without a usable index is scanned once.
 
     Attributes:
         path: the bag.
-        topics: by name; of several types recorded under one name, the first that holds images, else the first.
+        topics: by name; if one name was recorded with several types, the first that holds images, else the first.
         start_ns: time of the first message, nanoseconds since the epoch; 0 without messages.
         end_ns: time of the last message + 1; 0 without messages.
     """
@@ -68,8 +67,8 @@ class BagReader:
         """Open a bag.
 
         Args:
-            path: a rosbag2 folder, one of its storage files, or a ROS 1 bag. A folder without a usable metadata.yaml
-                is read by the storage files in it.
+            path: a rosbag2 folder, one of its storage files, or a ROS 1 bag. Without a usable metadata.yaml,
+                all storage files in the folder are read.
 
         Raises:
             MissingLibrary: ``rosbags`` is not installed.
@@ -89,9 +88,9 @@ class BagReader:
 
     @property
     def damage(self) -> str:
-        """What was lost, and up to where the bag can be read; "" for an intact bag.
+        """What was lost, and how far the bag can be read; "" for an intact bag.
 
-        Damage inside an indexed bag shows only when its place is read, so ask again after the last message.
+        Damage inside an indexed bag is noticed only when that place is read: ask again after the last message.
         """
         return "; ".join([*self._remarks, *(text for storage in self._storages for text in storage.remarks)])
 
@@ -100,7 +99,7 @@ class BagReader:
         return tuple(sorted(name for name, topic in self.topics.items() if topic.type_name in IMAGE_TYPES))
 
     def camera_topics(self) -> tuple[str, ...]:
-        """The image topics without what nodes of this package said of them; all where that leaves none."""
+        """Image topics except outputs of this package; all of them if nothing else is left."""
         images = self.image_topics()
         return tuple(name for name in images if not is_node_output(name)) or images
 
@@ -108,7 +107,7 @@ class BagReader:
         """Check that topics hold images.
 
         Args:
-            topics: their names; none asks for the only camera there is.
+            topics: their names; none selects the only camera in the bag.
 
         Returns:
             The names in the order given, without repetitions.
@@ -143,13 +142,13 @@ class BagReader:
         """Messages recorded in [start, stop), in order of time; several iterations may run at once.
 
         Args:
-            topics: names; None takes every topic.
-            start_ns: None starts at the first message.
-            stop_ns: None goes on to the last.
+            topics: names; None for every topic.
+            start_ns: None for the first message.
+            stop_ns: None to read to the end.
 
         Raises:
             NoImageTopic: the bag has no topic of such a name.
-            SourceError: a file cannot be read any more, although it could when the bag was opened.
+            SourceError: a file that could be read when the bag was opened cannot be read any more.
         """
         chosen = frozenset(self.topics if topics is None else topics)
         missing = ", ".join(sorted(chosen - self.topics.keys()))
@@ -178,7 +177,7 @@ class BagReader:
         return ", ".join(f"{t.name} ({t.type_name}, {t.messages} messages)" for t in _by_name(self.topics)) or "none"
 
     def close(self) -> None:
-        """Remove what was unpacked; messages cannot be read any more."""
+        """Delete the unpacked files; messages cannot be read afterwards."""
         self._scratch.close()
 
     def __enter__(self) -> BagReader:
@@ -198,7 +197,7 @@ def _require_library(path: Path) -> None:
     try:
         for name in ("rosbags.rosbag2", "apsw", "backports.zstd", "lz4.frame", "ruamel.yaml"):
             importlib.import_module(name)
-    except ImportError as error:  # rosbags before 0.11 does not bring all of them
+    except ImportError as error:  # rosbags before 0.11 does not install all of them
         raise MissingLibrary(
             f"reading the bag {path} needs the library rosbags with all it brings ({error}); install it: "
             f"{how_to_install('rosbags')}"
@@ -206,7 +205,7 @@ def _require_library(path: Path) -> None:
 
 
 def _files_of_folder(folder: Path, remarks: Remarks) -> tuple[list[Path], Metadata | None]:
-    """Storage files of a folder in the order in which they are read, and its metadata where they can be used."""
+    """Storage files of a folder in reading order, and its metadata if usable."""
     from trust_seg_ros.bags.folder import read_metadata, storage_files
 
     present = storage_files(folder)

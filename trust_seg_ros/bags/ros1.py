@@ -1,6 +1,6 @@
-"""ROS 1 bags (version 2.0), by the index at their end.
+"""ROS 1 bags (version 2.0), read through the index at their end.
 
-``rosbags``' own reader needs an index that is whole and keeps all of it in memory.
+The reader of ``rosbags`` needs a complete index and keeps all of it in memory.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from trust_seg_ros.bags.types import DamagedBag
 
 
 def read_index(file: BinaryIO) -> Contents:
-    """The contents as the index at the end of the file tells them.
+    """The contents according to the index at the end of the file.
 
     Raises:
-        DamagedBag: the file was not closed, or the index is not whole.
+        DamagedBag: the file was not closed, or the index is incomplete.
     """
     size_of_file = file.seek(0, 2)
     file.seek(len(MAGIC))
@@ -91,7 +91,7 @@ class Ros1File(ChunkedFile):
 
 
 def open_ros1(path: Path) -> Ros1File:
-    """Open a bag by the index at its end, or without one by a walk through all of it.
+    """Open a bag through the index at its end, or by a scan of the whole file if it has none.
 
     Raises:
         DamagedBag: nothing in it can be read.

@@ -1,6 +1,6 @@
-"""The records of a ROS 1 bag (version 2.0), which the index and a walk through a damaged file both read.
+"""Records of a ROS 1 bag (version 2.0), used by the index and by the scan of a damaged file.
 
-Format: https://wiki.ros.org/Bags/Format/2.0. Headers are read by ``rosbags``.
+Format: https://wiki.ros.org/Bags/Format/2.0. ``rosbags`` reads the headers.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from trust_seg_ros.bags.types import BagTopic, DamagedBag
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG_HEADER, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 5, 6, 7
 LARGEST_CHUNK = 1 << 30
-"""Bytes of the largest chunk that is believed; a length above is damage, not a reason to fill the memory."""
+"""Largest plausible chunk in bytes; a greater length is treated as damage instead of filling the memory."""
 
 _LENGTH = struct.Struct("<I")
 
 
 def record_head(file: BinaryIO) -> tuple[Header, int]:
-    """Header of the record at the place of the file, and the length of the data behind it.
+    """Header of the record at the current position of the file, and the length of the data after it.
 
     Raises:
-        DamagedBag: there is no record.
+        DamagedBag: there is no record here.
     """
     try:
         at = file.tell()
@@ -48,14 +48,14 @@ def record_head(file: BinaryIO) -> tuple[Header, int]:
 
 @dataclass
 class Registry:
-    """Connections as they are met, and the messages counted for each."""
+    """Connections found so far, with the number of messages of each."""
 
     channels: dict[int, Channel] = field(default_factory=dict)
     counts: Counter[int] = field(default_factory=Counter)
     _described: dict[int, tuple[str, MessageDefinition, bool]] = field(default_factory=dict)
 
     def add(self, head: Header, data: bytes) -> None:
-        """Take in a connection record; the first of a number stays.
+        """Add a connection record; the first record of a number is kept.
 
         Raises:
             DamagedBag: a field is missing.
@@ -74,7 +74,7 @@ class Registry:
         self._described[number] = (name, definition, inner.get("latching") == b"1")
 
     def topics(self) -> tuple[BagTopic, ...]:
-        """What the connections are, several of one topic and type as one."""
+        """The topics; connections of the same topic and type count as one."""
         found: dict[tuple[str, str], BagTopic] = {}
         for number, (name, definition, latched) in sorted(self._described.items()):
             topic = self.channels[number].topic
@@ -89,7 +89,7 @@ def expect(file: BinaryIO, op: int) -> tuple[Header, int]:
     """Header of the next record of the index, and the length of its data.
 
     Raises:
-        DamagedBag: it is not of kind ``op``, or too long to be believed.
+        DamagedBag: the record is not of kind ``op``, or implausibly long.
     """
     head, size = record_head(file)
     if head.get_uint8("op") != op or size > LARGEST_CHUNK:
@@ -98,7 +98,7 @@ def expect(file: BinaryIO, op: int) -> tuple[Header, int]:
 
 
 def read_chunk(head: Header, data: bytes, cut: bool = False) -> BytesIO:
-    """The records of a chunk, decompressed; of a ``cut`` one, as far as they go.
+    """The records in a chunk, decompressed; for a ``cut`` chunk, those that can be read.
 
     Raises:
         DamagedBag: wrong size or compression.
@@ -119,7 +119,7 @@ def read_chunk(head: Header, data: bytes, cut: bool = False) -> BytesIO:
 
 
 def _prefix(compression: str, data: bytes) -> bytes:
-    """What can be decompressed of the beginning of a compressed buffer."""
+    """Decompress as much of the beginning of a buffer as possible."""
     if compression == "none":
         return data
     decompressor = bz2.BZ2Decompressor() if compression == "bz2" else lz4.frame.LZ4FrameDecompressor()
@@ -133,7 +133,7 @@ def _prefix(compression: str, data: bytes) -> bytes:
 
 
 def entries(chunk: BytesIO, registry: Registry | None = None, cut: bool = False) -> Iterator[Entry]:
-    """The messages among the records of a chunk; connections are told to the registry.
+    """The messages among the records of a chunk; connections are added to the registry.
 
     Raises:
         DamagedBag: the records do not fill the chunk, unless it is known to be ``cut``.

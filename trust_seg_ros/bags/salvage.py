@@ -1,4 +1,4 @@
-"""What walks through storage files that were not closed or are damaged have in common."""
+"""Shared parts of scanning storage files that were not closed or are damaged."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable
 from trust_seg_ros.bags.chunks import Chunk, Entry
 
 FoundChunk = tuple[Chunk, Counter[int]]
-"""A chunk that can be read, and how many messages of which channel it holds."""
+"""A readable chunk, with the number of its messages by channel."""
 
 
 def found_chunk(at: int, entries: Iterable[Entry], cut: bool) -> FoundChunk:
-    """Go through the messages of the chunk at byte ``at``; only their times and channels are kept."""
+    """Read the messages of the chunk at byte ``at``; only their times and channels are kept."""
     start_ns, last_ns = 1 << 64, -1
     counts: Counter[int] = Counter()
     for time_ns, number, _ in entries:
@@ -24,7 +24,7 @@ def found_chunk(at: int, entries: Iterable[Entry], cut: bool) -> FoundChunk:
 def settle(
     name: str, found: Iterable[FoundChunk], channels: Collection[int], total: Counter[int], remarks: list[str]
 ) -> list[Chunk]:
-    """Keep the chunks that hold messages, all of channels that are described somewhere in the file; count them."""
+    """Keep the chunks that hold messages and whose channels are all described in the file; count the messages."""
     kept = []
     for chunk, counts in found:
         unknown = sorted(number for number in counts if number not in channels)
@@ -40,12 +40,12 @@ def settle(
 
 
 def ended_early(name: str, reason: str, messages: int, seconds: float) -> str:
-    """One clause on a file that was walked through because it has no usable index.
+    """One clause about a file that was scanned because it has no usable index.
 
     Args:
         name: of the file.
         reason: where it ends, or what is wrong with its index.
-        messages: how many can be read.
-        seconds: time of the last one after the first.
+        messages: number that can be read.
+        seconds: from the first message to the last.
     """
     return f"{name}: {reason}: {messages} messages, its first {seconds:.1f} s, can be read"

@@ -1,6 +1,6 @@
-"""MCAP files without a usable index: what a walk through all of their records finds.
+"""Scan of MCAP files without a usable index, record by record.
 
-Offsets are remembered, not data. Every chunk is decompressed and checked once, so that what is announced can be read.
+Offsets are remembered, not data. Every chunk is decompressed and checked once, so every message counted can be read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FIRST_PRIVATE, _LAST_KNOWN = 0x80, DATA_END
 
 @dataclass
 class _Walk:
-    """What was met so far."""
+    """State of a scan."""
 
     name: str
     size: int
@@ -51,12 +51,12 @@ class _Walk:
 
 
 def walk_mcap(name: str, file: BinaryIO, reason: str) -> tuple[Contents, LooseMessages | None]:
-    """Walk through the records of a file.
+    """Scan the records of a file.
 
     Args:
         name: of the file, for remarks.
         file: opened for reading.
-        reason: why its index is not used; "" if it is fine not to have one.
+        reason: why its index is not used; "" if a missing index is no fault.
 
     Returns:
         Its contents, with remarks where something was lost, and its messages outside of chunks.
@@ -81,7 +81,7 @@ def walk_mcap(name: str, file: BinaryIO, reason: str) -> tuple[Contents, LooseMe
 
 
 def _records_of_file(walk: _Walk, file: BinaryIO) -> str:
-    """Walk to the end of the data; says where they end too early, "" where they are complete."""
+    """Scan to the end of the data; returns where they end too early, or "" if they are complete."""
     at = len(MAGIC)
     while True:
         file.seek(at)

@@ -1,4 +1,4 @@
-"""ROS 1 bags without a usable index: what a walk through all of their chunks finds."""
+"""Scan of ROS 1 bags without a usable index, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trust_seg_ros.bags.types import DamagedBag
 
 
 def walk_ros1(name: str, file: BinaryIO, reason: str) -> Contents:
-    """Walk through the records of a bag; every chunk is decompressed once, none is kept.
+    """Scan the records of a bag; every chunk is decompressed once, none is kept.
 
     Args:
         name: of the file, for remarks.
@@ -28,7 +28,7 @@ def walk_ros1(name: str, file: BinaryIO, reason: str) -> Contents:
         reason: why its index is not used.
 
     Returns:
-        Its contents, with remarks on what was lost.
+        Its contents, with remarks about lost data.
     """
     size, at = file.seek(0, 2), len(MAGIC)
     ending = f"its data are complete, but {reason}"

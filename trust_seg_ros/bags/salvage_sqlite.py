@@ -1,4 +1,4 @@
-"""Rows of an SQLite storage file that is cut off or damaged: each is read once, those that can be are remembered."""
+"""Scan of an SQLite storage file that is cut off or damaged: each row is read once; readable ones are noted."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import numpy as np
 
 _PAGE_SIZE_AT = 16
 _LARGEST_GAP, _STEPS = 1 << 16, 40
-"""Missing rows that are tried one by one; doublings of the step that looks for what follows them."""
+"""Gaps below this many rows are tried row by row; doublings of the step in the search for the next readable row."""
 
 DAMAGE = (apsw.Error, ValueError, TypeError, OverflowError)
-"""What SQLite, and its texts and numbers of the wrong kind, raise where a file is damaged."""
+"""Raised for a damaged file by SQLite itself, or by texts and numbers of the wrong kind."""
 
 _NEXT_ROW = "SELECT rowid FROM messages NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1"
 _QUERY = "SELECT timestamp, rowid, topic_id, length(data), data FROM messages NOT INDEXED WHERE rowid {} ORDER BY rowid"
 
 
 class Rows:
-    """Where messages are: their times, row numbers and topics."""
+    """Times, row numbers and topics of the readable messages."""
 
     def __init__(self) -> None:
         self._times, self._rows, self._topics = array("q"), array("q"), array("q")
 
     def add(self, time_ns: int, row: int, topic: int) -> None:
-        """Remember a row."""
+        """Add a row."""
         self._times.append(time_ns)
         self._rows.append(row)
         self._topics.append(topic)
@@ -57,7 +57,7 @@ class Rows:
 
 
 def page_bytes(path: Path) -> int:
-    """Size of the pages of a file by its header; 1 where it is too short for one."""
+    """Page size according to the file's header; 1 if the file is too short for a header."""
     with path.open("rb") as file:
         file.seek(_PAGE_SIZE_AT)
         stated = int.from_bytes(file.read(2), "big")
@@ -65,7 +65,7 @@ def page_bytes(path: Path) -> int:
 
 
 class _WholePages(apsw.VFS):
-    """Shows a file without the piece of a page at its end, which SQLite would fill up with zeros."""
+    """Hides an incomplete last page of a file, which SQLite would fill up with zeros."""
 
     NAME = "trust_seg_whole_pages"
 
@@ -90,17 +90,17 @@ _vfs: list[_WholePages] = []
 
 
 def tolerant_connection(path: Path) -> apsw.Connection:
-    """A connection to a file that may end early: pages that are missing are met only by who needs them."""
+    """A connection to a file that may end early: only reads of the missing pages fail."""
     if not _vfs:
-        _vfs.append(_WholePages())  # SQLite knows it by name for as long as the object lives
+        _vfs.append(_WholePages())  # registered with SQLite by name as long as the object lives
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     storage = apsw.Connection(path.absolute().as_uri() + "?immutable=1", flags=flags, vfs=_WholePages.NAME)
-    storage.execute("PRAGMA writable_schema = ON")  # else a file shorter than its header says is refused as a whole
+    storage.execute("PRAGMA writable_schema = ON")  # else a file shorter than its header states is refused
     return storage
 
 
 def salvage_rows(path: Path) -> Rows:
-    """The rows of the table of messages that can be read with their data; flat memory, one pass.
+    """The rows of the messages table whose data can be read; flat memory, one pass.
 
     Raises:
         apsw.Error, ValueError, TypeError: the tables cannot be read.
@@ -120,7 +120,7 @@ def salvage_rows(path: Path) -> Rows:
 
 
 def _readable_beyond(storage: apsw.Connection, reached: int) -> tuple[int, bool]:
-    """A row above ``reached`` whose page can be read, found by ever longer steps; whether the table ends before it."""
+    """A readable row above ``reached``, searched with growing steps; and whether the table ends before it."""
     for power in range(_STEPS):
         row = reached + (1 << power)
         try:
@@ -134,7 +134,7 @@ def _readable_beyond(storage: apsw.Connection, reached: int) -> tuple[int, bool]
 def _follow(
     storage: apsw.Connection, condition: str, reached: int, known: Collection[int], rows: Rows
 ) -> tuple[int, bool]:
-    """Add rows above ``reached`` until damage; the last row met, and whether the table ended there."""
+    """Add rows above ``reached`` up to damage; returns the last row seen, and whether the table ended there."""
     try:
         for time_ns, row, topic, size, data in storage.execute(_QUERY.format(condition)):
             if row <= reached:

@@ -1,7 +1,7 @@
-"""SQLite storage files of rosbag2: messages by the index on their time.
+"""SQLite storage files of rosbag2, read through the index on time.
 
-``rosbags`` reads them, too, but opens them without their write-ahead log, which after a killed recorder holds the last
-messages, counts by a join, and gives messages of one time in no defined order.
+``rosbags`` reads them, too, but ignores the write-ahead log, which holds the last messages after a recorder was killed;
+it also counts by a join, and returns messages of equal time in no defined order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trust_seg_ros.bags.types import BagMessage, BagTopic, DamagedBag, Remarks
 MAGIC = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
 _COUNTS = "SELECT topic_id, count(*) FROM messages GROUP BY topic_id"
-# each by an index of its own where there is one; in one query SQLite would visit the rows
+# each value uses its own index if there is one; a single query would visit the rows
 _EXTENT = (
     "SELECT (SELECT count(*) FROM messages), (SELECT min(timestamp) FROM messages), "
     "(SELECT max(timestamp) FROM messages)"
@@ -33,10 +33,10 @@ _ROW = "SELECT timestamp, rowid, topic_id, data FROM messages WHERE rowid = ?"
 
 @dataclass(frozen=True)
 class _Table:
-    """The tables besides the messages.
+    """The tables other than the messages.
 
     Attributes:
-        topics: topic id → the topic, without messages counted; several ids may be of one topic.
+        topics: topic id → the topic, without message counts; several ids may belong to one topic.
         indexed: whether messages can be found by their time.
     """
 
@@ -45,7 +45,7 @@ class _Table:
 
 
 class SqliteFile:
-    """A :class:`~trust_seg_ros.bags.types.Storage` of SQLite; see :func:`open_sqlite`."""
+    """A :class:`~trust_seg_ros.bags.types.Storage` in SQLite; see :func:`open_sqlite`."""
 
     def __init__(self, path: Path, table: _Table, total: int, span: tuple[int, int]) -> None:
         self.path, self.remarks = path, Remarks()
@@ -56,7 +56,7 @@ class SqliteFile:
 
     @cached_property
     def topics(self) -> tuple[BagTopic, ...]:
-        """The topics with their messages counted, which visits every row (but not its data)."""
+        """The topics with message counts; visits every row, but not its data."""
         if self._rows is None:
             try:
                 with closing(connection(self.path)) as storage:
@@ -68,7 +68,7 @@ class SqliteFile:
 
     @classmethod
     def salvaged(cls, path: Path, table: _Table, rows: Rows, reason: str) -> SqliteFile:
-        """A file of which only these rows can be read."""
+        """A file in which only these rows can be read."""
         storage = cls(path, table, len(rows), rows.span())
         storage._take(rows, reason)
         return storage
@@ -100,7 +100,7 @@ class SqliteFile:
         with closing(connection(self.path)) as storage:
             if self._table.indexed:
                 marks = ",".join("?" * len(wanted))
-                # Entries of an index end with the row's id: this order is the index's own, nothing is sorted.
+                # Index entries end with the row's id, so this is the order of the index: nothing is sorted.
                 found = storage.execute(
                     f"SELECT timestamp, rowid, topic_id, data FROM messages WHERE topic_id IN ({marks}) "
                     "AND timestamp >= ? AND timestamp < ? ORDER BY timestamp, rowid",
@@ -114,7 +114,7 @@ class SqliteFile:
     def _sorted_here(
         self, storage: apsw.Connection, wanted: set[int], start_ns: int, stop_ns: int
     ) -> Iterator[tuple[int, int, int, bytes | str | None]]:
-        """Without an index only the times are sorted: SQLite would sort the images with them, by way of the disk."""
+        """Without an index: sort only the times here, since SQLite would sort the images along with them, on disk."""
         rows = Rows()
         for entry in storage.execute("SELECT timestamp, rowid, topic_id FROM messages"):
             rows.add(*entry)
@@ -164,7 +164,7 @@ class SqliteFile:
 
 
 def open_sqlite(path: Path) -> SqliteFile:
-    """Open a storage file; one that is damaged by a walk through its rows.
+    """Open a storage file; a damaged one is scanned row by row.
 
     Raises:
         DamagedBag: nothing in it can be read.
@@ -175,7 +175,7 @@ def open_sqlite(path: Path) -> SqliteFile:
             raise DamagedBag("it does not begin like an SQLite file")
     size, page = path.stat().st_size, page_bytes(path)
     try:
-        if size % page:  # SQLite would take zeros for what is missing of the last page
+        if size % page:  # SQLite would read zeros for the missing part of the last page
             raise apsw.CorruptError(f"it ends after {size} bytes, inside a page of {page}")
         with closing(connection(path)) as storage:
             table = _read_tables(storage)
@@ -195,9 +195,9 @@ def open_sqlite(path: Path) -> SqliteFile:
 
 
 def connection(path: Path) -> apsw.Connection:
-    """A connection that only reads, with the write-ahead log of a recorder that did not finish."""
+    """A read-only connection, including the write-ahead log of a recorder that did not finish."""
     log = path.with_name(path.name + "-wal")
-    # "immutable" reads a file in a folder that cannot be written to, but without the log beside it.
+    # "immutable" reads a file in a folder that cannot be written to, but ignores the log beside it.
     logged = log.is_file() and log.stat().st_size > 0
     uri = path.absolute().as_uri() + ("?mode=ro" if logged else "?immutable=1")
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)

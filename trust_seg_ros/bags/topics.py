@@ -1,4 +1,4 @@
-"""Topics of a bag: what its storage files declare, counted, and what only metadata.yaml knows."""
+"""Topics of a bag, from its storage files and metadata.yaml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def topics_of(storages: Sequence[Storage], metadata: Metadata | None, remarks: Remarks) -> dict[str, BagTopic]:
-    """Topics of all files by name; messages are counted only where metadata.yaml does not agree with the files."""
+    """Topics of all files by name; messages are counted unless metadata.yaml agrees with the files."""
     there = sum(storage.total for storage in storages)
     if metadata is None:
         return _by_files([storage.topics for storage in storages], remarks)
@@ -52,7 +52,7 @@ def _by_files(files: Sequence[Sequence[BagTopic]], remarks: Remarks) -> dict[str
 
 
 def _with_metadata(topics: dict[str, BagTopic], metadata: Metadata) -> dict[str, BagTopic]:
-    """Topics with the hashes, QoS profiles and silent topics that only metadata.yaml knows."""
+    """The topics, completed by the hashes, QoS profiles and topics without messages that only metadata.yaml lists."""
     from trust_seg_ros.bags.definitions import NO_DEFINITION, describe_topic
 
     found = dict(topics)

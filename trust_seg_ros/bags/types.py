@@ -1,4 +1,4 @@
-"""What a bag holds, whatever its storage: topics, messages, and what every kind of storage file offers."""
+"""Topics and messages of a bag, and the interface of every kind of storage file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
 
 
 def is_node_output(topic: str) -> bool:
-    """Whether a topic is what a node of this package publishes, by its usual name: no camera."""
+    """Whether a topic is an output of this package's node, judged by its usual name; such a topic is no camera."""
     return "/trust_seg/" in topic and not topic.endswith("/trust_seg/image")
 
 
 class DamagedBag(SourceError):  # noqa: N818  (reads as what it means)
-    """A storage file, or a part of it, does not hold what its format demands; the text says what, without the path."""
+    """A storage file, or a part of it, violates its format; the text says how, without the path."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class BagTopic:
     Attributes:
         name: as recorded, e.g. "/camera/image_raw".
         type_name: its message type in the spelling of ROS 2 ("sensor_msgs/msg/Image"), for ROS 1 bags too.
-        messages: how many, as the bag states it; of a salvaged bag, how many can be read.
-        definition: text of the message definition, as ``rosbags.rosbag2.Writer.add_connection(msgdef=)`` takes it;
+        messages: number the bag states; in a salvaged bag, the number that can be read.
+        definition: text of the message definition, for ``rosbags.rosbag2.Writer.add_connection(msgdef=)``;
             "" when unknown.
-        digest: RIHS01 hash of the type, as ``add_connection(rihs01=)`` takes it; "" when unknown.
+        digest: RIHS01 hash of the type, for ``add_connection(rihs01=)``; "" when unknown.
         qos: the QoS profiles its publishers offered; () when unknown.
     """
 
@@ -68,12 +68,12 @@ class Storage(Protocol):
 
     Attributes:
         path: the file.
-        declared: its topics, those of one name and type as one; their messages need not be counted.
-        topics: the same with messages counted, for which a file may have to be walked through.
+        declared: its topics, one entry per name and type; message counts may be missing.
+        topics: the same with message counts, which may need a scan of the file.
         total: number of messages of all topics.
         start_ns: time of its first message; 0 without messages.
         end_ns: time of its last message + 1; 0 without messages.
-        remarks: what was found damaged, by place; grows while messages are read.
+        remarks: damage found, by place; grows while messages are read.
     """
 
     path: Path
@@ -88,7 +88,7 @@ class Storage(Protocol):
         """See above."""
 
     def messages(self, topics: Collection[tuple[str, str]], start_ns: int, stop_ns: int) -> Iterator[BagMessage]:
-        """Messages of topics (name, type) recorded in [start, stop), in order of time, then of their place."""
+        """Messages of these topics (name, type) recorded in [start, stop), in order of time, then of position."""
 
 
 @dataclass
