@@ -1,7 +1,7 @@
-"""The synthetic drive: an endless street in perspective with exact truth for classes and unknown objects.
+"""The synthetic drive: an endless street in perspective with exact ground truth for classes and unknown objects.
 
-The 11 classes are CamVid's; grass and hedges count as Tree there, and so they do here, and lane marks
-are Road. Nothing is read from disk; every picture follows from a seed.
+The 11 classes are CamVid's; as there, grass and hedges are Tree and lane marks are Road. Nothing is read from disk:
+every picture is made from a seed.
 """
 
 from trust_seg_ros.synthetic.drive import SyntheticDrive, training_sample

@@ -1,4 +1,4 @@
-"""What closes the street in the distance: a strip of trees and houses, drawn once per stretch."""
+"""Backdrop at the far end of the street: a strip of trees and houses, drawn once per stretch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHAPES = 24
 
 @lru_cache(maxsize=SHAPES)
 def _strip(variant: int) -> tuple[Sprite, np.ndarray]:
-    """The cut-out of a strip, and its class ids where it is opaque."""
+    """The sprite of a strip, and its class ids where it is opaque."""
     dice = Dice(61, variant)
     canvas = Canvas(int(HEIGHT_M * PER_METRE), int(2 * HALF_WIDTH_M * PER_METRE))
     canvas.truth[:, :, 0] = 255
@@ -47,7 +47,7 @@ def _strip(variant: int) -> tuple[Sprite, np.ndarray]:
 
 
 def draw_backdrop(canvas: Canvas, camera: Camera, street: Street, s: float) -> None:
-    """Stand the strip ``FAR_M`` metres ahead."""
+    """Draw the strip ``FAR_M`` metres ahead."""
     sprite, labels = _strip(Dice(street.seed, 3, int((s + FAR_M) // DISTRICT_M)).integer(SHAPES))
     column, row = (float(v) for v in camera.project(np.array([[0.0, 0.0, FAR_M]]))[0])
     scale = camera.focal / FAR_M

@@ -1,4 +1,4 @@
-"""The camera: where a point of the street lands in the picture."""
+"""The camera: projects points of the street into the picture."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Camera:
 
 
 def depth_code(z: float) -> int:
-    """Distance in metres -> 0..255, 255 near, 0 far; looked up again by the weather."""
+    """Distance in metres -> depth code 0..255, 255 near, 0 far; the weather turns it back into a distance."""
     return int(255.0 * np.exp(-max(z, 0.0) / DEPTH_SCALE_M) + 0.5)
 
 

@@ -1,4 +1,4 @@
-"""A picture and, pixel for pixel, its truth: everything drawn is drawn into both."""
+"""A picture and its ground truth per pixel; everything is drawn into both."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ONE = 1 << SHIFT
 
 @dataclass(frozen=True)
 class Sprite:
-    """A flat cut-out, stored with all its halvings.
+    """A flat cut-out, stored at full size and repeatedly halved.
 
     Attributes:
         colours: per level (h, w, 3) uint8, multiplied by the opacity.
-        clears: per level (h, w, 3) uint8, 255 minus the opacity.
+        clears: per level (h, w, 3) uint8 transparency: 255 minus the opacity.
         per_metre: pixels per metre at level 0.
-        foot: row and column (level 0) that stand on the ground point.
+        foot: row and column (level 0) of the point that touches the ground.
     """
 
     colours: tuple[np.ndarray, ...]
@@ -31,7 +31,7 @@ class Sprite:
 def make_sprite(
     colour: np.ndarray, alpha: np.ndarray, per_metre: float, foot: tuple[float, float] | None = None
 ) -> Sprite:
-    """Sprite of (h, w, 3) colour and (h, w) opacity, both uint8; stands on its bottom centre unless ``foot``."""
+    """Sprite of (h, w, 3) colour and (h, w) opacity, both uint8; ``foot`` is the bottom centre by default."""
     colour = cv2.multiply(colour, cv2.merge([alpha] * 3), scale=1 / 255)
     colours, clears = [colour], [cv2.merge([255 - alpha] * 3)]
     while min(colours[-1].shape[:2]) > 6:
@@ -43,7 +43,7 @@ def make_sprite(
 
 
 def mip_chain(texture: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A texture and its halvings down to 8 pixels."""
+    """A texture and its halved versions down to 8 pixels."""
     chain = [texture]
     while min(chain[-1].shape[:2]) > 8:
         h, w = chain[-1].shape[:2]
@@ -52,7 +52,7 @@ def mip_chain(texture: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 class Canvas:
-    """The picture under construction.
+    """The picture being drawn.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
@@ -67,7 +67,7 @@ class Canvas:
     def polygon(
         self, points: np.ndarray, colour: tuple[float, ...], truth: tuple[int, int, int] | None, convex: bool = True
     ) -> None:
-        """Fill the (N, 2) pixel polygon; without ``truth`` only the picture is painted."""
+        """Fill the (N, 2) pixel polygon; without ``truth`` only into the picture."""
         fixed = (points * ONE).astype(np.int32)
         if convex:
             cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, SHIFT)
@@ -114,7 +114,7 @@ class Canvas:
         truth: tuple[int, int, int] | None,
         gain: float = 1.0,
     ) -> None:
-        """As ``textured`` for a texture with holes (``clears`` as in :class:`Sprite`)."""
+        """Like ``textured``, for a texture with holes (``clears`` as in :class:`Sprite`)."""
         box = self._clip(*corners.min(0), *corners.max(0))
         if box is None:
             return
@@ -141,7 +141,7 @@ class Canvas:
         flip: bool = False,
         gain: float = 1.0,
     ) -> None:
-        """Stand a sprite on pixel (row, column) at ``per_metre`` pixels per metre."""
+        """Draw a sprite with its foot on pixel (row, column) at ``per_metre`` pixels per metre."""
         scale = per_metre / sprite.per_metre
         level = min(len(sprite.colours) - 1, max(0, int(np.log2(max(1.0 / max(scale, 1e-6), 1.0)) + 0.25)))
         h, w = sprite.colours[level].shape[:2]
@@ -196,7 +196,7 @@ class Canvas:
         cv2.multiply(roi, softened, roi, 1 / 255)
 
     def shine_on(self, shine: np.ndarray, bounds: tuple[float, float, float, float], truth: tuple[int, int]) -> None:
-        """Multiply by ``shine`` / 128, stretched over ``bounds``, wherever class and depth code are ``truth``."""
+        """Multiply by ``shine`` / 128, stretched over ``bounds``, where class and depth code equal ``truth``."""
         box = self._clip(*bounds)
         if box is None:
             return

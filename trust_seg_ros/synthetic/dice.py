@@ -1,4 +1,4 @@
-"""Cheap reproducible chance: a few draws for each of very many things."""
+"""Fast reproducible random numbers: a few draws for each of very many things."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MASK = (1 << 64) - 1
 
 
 class Dice:
-    """SplitMix64 (Steele, Lea & Flood 2014), keyed by integers; ten times as quick to make as NumPy's generators."""
+    """SplitMix64 (Steele, Lea & Flood 2014), seeded by integers; ten times as fast to create as NumPy's generators."""
 
     def __init__(self, *keys: int) -> None:
         self._state = 0x243F6A8885A308D3

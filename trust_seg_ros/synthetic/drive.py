@@ -1,4 +1,4 @@
-"""The drive: frame i of a seed, always the same; and single random samples for training."""
+"""The drive: reproducible frames by seed and index; and single random samples for training."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class SyntheticDrive:
             index += 1
 
     def position(self, time_s: float) -> float:
-        """Metres along the street at a time; the speed swings around the mean."""
+        """Position along the street in metres at a time; the speed varies around the mean."""
         v, p = self.settings.speed, self._phases
         return float(self._start + v * time_s + 0.8 * v * (np.sin(0.35 * time_s + p[0]) - np.sin(p[0])))
 
     def camera(self, time_s: float, s: float) -> Camera:
-        """The camera at a time: it keeps its lane, steers gently and bobs."""
+        """The camera at a time; it keeps its lane, steers gently and bobs."""
         height, width = self.settings.size
         p, street = self._phases, self.street
         half = street.half_at(s)
@@ -67,7 +67,7 @@ class SyntheticDrive:
         )
 
     def frame(self, index: int) -> DriveFrame:
-        """Frame ``index`` >= 0; the same whatever was asked before.
+        """Frame ``index`` >= 0; independent of earlier calls.
 
         Raises:
             SyntheticDriveError: if ``index`` is not an integer >= 0.
@@ -101,13 +101,13 @@ class SyntheticDrive:
             and 0 <= y < canvas.height
             and canvas.truth[y, x, 1] > depth_code(lamp.z - 1.5) + 2
         ):
-            return  # something nearer stands before it
+            return  # something nearer covers it
         strength = 0.5 if self.weather in ("rain", "fog") else 0.9
         glow(canvas, lamp.column, lamp.row, max(lamp.radius * 1.3, 2.0), tuple(c * strength for c in lamp.colour))
 
 
 def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:
-    """Renumber the map in place so that only objects with visible pixels count; answers their kinds."""
+    """Renumber the map in place, leaving out objects without visible pixels; returns the kinds of the others."""
     if not kinds:
         return ()
     seen = np.flatnonzero(np.bincount(unknown.ravel(), minlength=len(kinds) + 1)[1:]) + 1

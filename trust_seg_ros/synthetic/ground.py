@@ -16,7 +16,7 @@ _LABELS = np.array([ROAD, PAVEMENT, PAVEMENT, TREE], np.uint8)
 
 
 def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: float) -> None:
-    """Paint the ground from the horizon down, and its truth."""
+    """Paint the ground from the horizon down, and its ground truth."""
     first = int(np.clip(np.floor(camera.horizon + camera.focal * camera.height / FAR_M), 0, canvas.height - 2))
     z, x = camera.ground(first)
     at = s + z[:, 0].astype(np.float64)
@@ -43,7 +43,7 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
 
 
 def _colours(districts: list[District], material: np.ndarray, row_district: np.ndarray, wet: float) -> np.ndarray:
-    """RGB of every pixel, (h, W, 3) uint8: each row takes the colours of its own district."""
+    """RGB of every pixel, (h, W, 3) uint8: each row has the colours of its district."""
     palette = np.array([(d.road_rgb, d.pave_rgb, d.kerb_rgb, d.grass_rgb) for d in districts], np.float32)
     palette[:, :3] *= 1 - 0.35 * wet
     code = material + (4 * row_district[:, None]).astype(np.uint8)
@@ -76,12 +76,12 @@ def _sample(tile: np.ndarray, x: np.ndarray, along: np.ndarray, per_metre: float
     across -= np.floor(across)
     across *= np.float32(size)
     down = np.broadcast_to(along * np.float32(per_metre) % np.float32(size), x.shape)
-    # coordinates inside the tile, which repeats its first row and column, take OpenCV's quick way
+    # coordinates stay inside the tile, which repeats its first row and column, so OpenCV takes its fast path
     return cv2.remap(tile, across, np.ascontiguousarray(down), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _fade(detail: np.ndarray, z: np.ndarray, start: float, end: float) -> None:
-    """Let the detail fade into its mean between two distances, where it would only flicker."""
+    """Fade the detail into its mean between two distances; farther away it would only flicker."""
     stop = int(np.searchsorted(-z[:, 0], -start))
     keep = np.clip((end - z[:stop]) / (end - start), 0, 1)
     detail[:stop] = (128 + (detail[:stop].astype(np.float32) - 128) * keep).astype(np.uint8)
@@ -93,7 +93,7 @@ def _strip(
     z0 = max(z0, camera.near)
     if z1 <= z0:
         return
-    # a long strip follows the bend: cut it so that every piece is about as tall as the others on screen
+    # a long strip follows the bend: cut it into pieces of about equal height in the picture
     cuts = 1 / np.linspace(1 / z0, 1 / z1, 2 if z1 - z0 < 8 else 7)
     left = camera.project(np.stack([np.full_like(cuts, x0), np.zeros_like(cuts), cuts], 1))
     right = camera.project(np.stack([np.full_like(cuts, x1), np.zeros_like(cuts), cuts], 1))
@@ -101,7 +101,7 @@ def _strip(
 
 
 def _marks(canvas: Canvas, camera: Camera, street: Street, s: float) -> None:
-    """Lane marks: painted on the road, and road they are."""
+    """Lane marks, which belong to the class Road."""
     for number in range(int(s // DISTRICT_M), int((s + 100) // DISTRICT_M) + 1):
         d = street.district(number)
         start, end = number * DISTRICT_M + JUNCTION_M - s, (number + 1) * DISTRICT_M - s

@@ -27,7 +27,7 @@ def draw_house(canvas: Canvas, camera: Camera, house: House, s: float) -> None:
 
 
 def _gable(canvas: Canvas, camera: Camera, house: House, z: float) -> None:
-    """The end that faces the camera; with windows where no neighbour stands before it."""
+    """The end that faces the camera; with windows where no neighbour covers it."""
     side, h = np.sign(house.x), house.height
     chain, _, _ = textures.facade(house.variant, True)
     back = house.x + side * DEPTH_M
@@ -46,13 +46,13 @@ def _front(canvas: Canvas, camera: Camera, house: House, s: float) -> None:
     z0, z1, h = house.s - s, house.end - s, house.height
     near = max(z0, camera.near)
     cut = (near - z0) / (z1 - z0)
-    if cut > 0:  # what is behind the camera is cut off the texture
+    if cut > 0:  # the part behind the camera is cut off the texture
         chain = tuple(t[:, int(cut * t.shape[1]) :] for t in chain if int(cut * t.shape[1]) < t.shape[1] - 1)
     if not chain:
         return
     corners = np.array([[house.x, h, near], [house.x, h, z1], [house.x, 0, z1], [house.x, 0, near]])
     canvas.textured(chain, camera.project(corners))
-    # the depth code is constant over a piece, so near walls are cut in pieces of equal width on screen
+    # the depth code is constant over a piece, so near walls are cut into pieces of equal width in the picture
     count = 2 if near > 50 else 5
     z = 1 / np.linspace(1 / near, 1 / z1, count)
     top = camera.project(np.stack([np.full(count, house.x), np.full(count, h), z], 1))
@@ -63,7 +63,7 @@ def _front(canvas: Canvas, camera: Camera, house: House, s: float) -> None:
 
 
 def sun_shadows(canvas: Canvas, camera: Camera, street: Street, s: float, strength: float) -> None:
-    """Shadows that the houses on the sunny side cast over the ground."""
+    """Shadows of the houses on the sunny side."""
     if strength <= 0:
         return
     mask = np.full((canvas.height, canvas.width), 255, np.uint8)

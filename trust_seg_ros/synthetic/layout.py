@@ -1,4 +1,4 @@
-"""What stands where along the street: a pure function of the seed and the place."""
+"""Things along the street and their places: a pure function of seed and place."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STYLES = ("terrace", "commercial", "suburb", "park", "mixed")
 
 @dataclass(frozen=True)
 class Thing:
-    """Something that stands on the street.
+    """A thing beside or on the street.
 
     Attributes:
         kind: tree, pole, lamp, sign, light, fence, hedge, vehicle, post.
-        x, s: where, metres right of the centre line and along the street.
-        variant: which of its looks.
-        size: its height or scale, metres or factor.
-        end: for fence and hedge, where it ends along the street.
+        x, s: position in metres, right of the centre line and along the street.
+        variant: number of its look.
+        size: height in metres, or a scale factor.
+        end: for fence and hedge, position of its end along the street.
         vehicle: for vehicles.
-        outer: stands behind the pavement as seen from the road.
+        outer: whether it is behind the pavement, seen from the road.
     """
 
     kind: str
@@ -42,13 +42,13 @@ class Thing:
 
     @property
     def last(self) -> float:
-        """Where it ends along the street."""
+        """Position of its end along the street."""
         return max(self.end, self.s + (self.vehicle.length if self.vehicle else 0.0))
 
 
 @dataclass(frozen=True)
 class House:
-    """A building: its front runs along the street at ``x`` from ``s`` to ``end``; ``free`` where its near end shows."""
+    """A building: its front runs along the street at ``x`` from ``s`` to ``end``; ``free`` if its near end shows."""
 
     x: float
     s: float
@@ -84,7 +84,7 @@ class District:
 
 
 class Street:
-    """The street of one seed, made district by district when first looked at."""
+    """The street of one seed; each district is made at first use."""
 
     def __init__(self, seed: int, traffic: float) -> None:
         self.seed, self.traffic = seed, traffic
@@ -96,7 +96,7 @@ class Street:
         self._districts: dict[int, District] = {}
 
     def bend_at(self, s: float) -> float:
-        """Curvature seen from ``s``, 1/m."""
+        """Curvature at ``s``, 1/m."""
         size, length, phase = self.bend
         return float(size * np.sin(s / length + phase))
 
@@ -111,7 +111,7 @@ class Street:
         return before + (here - before) * t * t * (3 - 2 * t)
 
     def district(self, number: int) -> District:
-        """District ``number`` covers [number, number + 1) * DISTRICT_M along the street."""
+        """District ``number``, which covers [number, number + 1) * DISTRICT_M along the street."""
         if number not in self._districts:
             if len(self._districts) > 12:
                 self._districts.clear()
@@ -250,7 +250,7 @@ def _parked(d: District, dice: Dice, side: float, start: float, traffic: float, 
 
 
 def random_paint(dice: Dice) -> tuple[float, float, float]:
-    """RGB of a vehicle."""
+    """RGB of a vehicle's paint."""
     colour = np.clip(np.array(PAINTS[dice.integer(len(PAINTS))]) * dice.uniform(0.85, 1.15), 10, 235)
     return float(colour[0]), float(colour[1]), float(colour[2])
 

@@ -1,4 +1,4 @@
-"""Everything that moves, and the unknown objects: a pure function of seed, place and time."""
+"""Moving things and the unknown objects: a pure function of seed, place and time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def vehicles(street: Street, s: float, time_s: float, speed: float) -> list[Vehi
             if family == 0:
                 found.append(Vehicle(-lane, at, body, random_paint(dice), False))
                 continue
-            clear = float(np.clip((at - s - 7.0) / 9.0, 0, 1))  # one that overtakes returns to the lane ahead
+            clear = float(np.clip((at - s - 7.0) / 9.0, 0, 1))  # an overtaking vehicle returns to its lane ahead
             x = lane - street.side * 3.0 * (1 - clear)
             if at - s > 4:
                 found.append(Vehicle(x, at, body, random_paint(dice), True, dice.random() < 0.3))
@@ -97,7 +97,7 @@ def _crosser(dice: Dice, reach: float, at: float, time_s: float) -> Walker:
 
 
 def unknown_things(street: Street, s: float, time_s: float, kinds: tuple[str, ...], rate: float) -> list[Walker]:
-    """Unknown objects from 2.5 to 70 metres ahead: on the road mostly, some on its edge or the pavement."""
+    """Unknown objects from 2.5 to 70 metres ahead: mostly on the road, some on its edge or the pavement."""
     found: list[Walker] = []
     if not kinds or rate <= 0:
         return found

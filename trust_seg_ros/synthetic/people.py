@@ -21,7 +21,7 @@ _CLOTH = (
 
 
 class Figure:
-    """Draws body parts in metres (x right, y up from the feet) with soft shading added at the end."""
+    """Draws body parts in metres (x right, y up from the feet); soft shading is added at the end."""
 
     def __init__(self, width_m: float, height_m: float, per_metre: float = PM) -> None:
         self.pm = per_metre
@@ -73,7 +73,7 @@ def _pick(rng: np.random.Generator, table: tuple[tuple[int, ...], ...]) -> tuple
 
 @cache
 def person(variant: int, step: int) -> Sprite:
-    """A pedestrian of 1.3 to 1.9 metres at one of ``STEPS`` moments of a stride."""
+    """A pedestrian 1.3 to 1.9 metres tall at one of ``STEPS`` moments of a stride."""
     rng = np.random.default_rng([31, variant])
     tall = float(rng.uniform(1.55, 1.9)) if variant % 6 else 1.25
     f, k = Figure(1.3, tall + 0.12), tall / 1.75
@@ -154,7 +154,7 @@ _RED, _WHITE, _BLUE, _INK = (186.0, 26.0, 32.0), (236.0, 236.0, 232.0), (24.0, 7
 
 @cache
 def sign(variant: int) -> Sprite:
-    """The plate of a traffic sign, a board, or the head of a traffic light; stands on its lower edge."""
+    """The plate of a traffic sign, a board, or the head of a traffic light; its foot is the lower edge."""
     rng = np.random.default_rng([33, variant])
     style = variant % 6
     if style == 0:

@@ -16,7 +16,7 @@ _GREENS = ((58, 82, 34), (74, 92, 44), (44, 66, 36), (92, 98, 46), (110, 92, 44)
 
 @cache
 def tree(variant: int) -> Sprite:
-    """A tree of 4 to 11 metres: in leaf, or bare, as in winter."""
+    """A tree 4 to 11 metres tall: in leaf, or bare as in winter."""
     rng = np.random.default_rng([21, variant])
     height = float(rng.uniform(4.5, 11))
     per_metre = 300.0 / height
@@ -80,7 +80,7 @@ def _crown(colour: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> N
 
 
 def _main_part(solid: np.ndarray) -> np.ndarray:
-    """The largest connected part and its fringe, (h, w) bool: leaves do not float beside a tree."""
+    """The largest connected part and its fringe, (h, w) bool, so that no leaves float beside the tree."""
     _, numbers, table, _ = cv2.connectedComponentsWithStats(solid.view(np.uint8), connectivity=4)
     largest = numbers == 1 + int(np.argmax(table[1:, cv2.CC_STAT_AREA]))
     return cv2.dilate(largest.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -88,7 +88,7 @@ def _main_part(solid: np.ndarray) -> np.ndarray:
 
 @cache
 def hedge(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Six metres of hedge: chains of colour (premultiplied) and clearness."""
+    """Six metres of hedge: chains of colour (premultiplied) and transparency."""
     rng = np.random.default_rng([22, variant])
     green = np.array(_GREENS[rng.integers(len(_GREENS))], np.float32) * rng.uniform(0.7, 1.1)
     leaves = fractal(96, 512, 8, 3, rng)
@@ -103,7 +103,7 @@ def hedge(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]
 
 @cache
 def fence(variant: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], float]:
-    """Six metres of fence or wall: chains of colour and clearness, and its height in metres."""
+    """Six metres of fence or wall: chains of colour and transparency, and its height in metres."""
     rng = np.random.default_rng([23, variant])
     colour = np.zeros((128, 512, 3), np.float32)
     alpha = np.zeros((128, 512), np.uint8)

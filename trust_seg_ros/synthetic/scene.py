@@ -28,10 +28,10 @@ VIEW_M = 140.0
 
 
 class Scene:
-    """Draws into a canvas what the camera sees at place ``s`` and time ``time_s``.
+    """Draws the camera's view at place ``s`` and time ``time_s`` into a canvas.
 
     Attributes:
-        kinds: kind of the unknown objects drawn; number i in the truth is ``kinds[i - 1]``.
+        kinds: kinds of the unknown objects drawn; number i in the truth is ``kinds[i - 1]``.
         lights: burning lamps in view.
     """
 
@@ -50,7 +50,7 @@ class Scene:
         queue: list[tuple[float, Callable[[], None]]] = []
         for house in (h for d in districts for h in d.houses):
             if self.s + 1 < house.end and house.s < self.s + VIEW_M:
-                # by its far end and a fence's length: what stands before the wall comes later
+                # sorted by its far end and a fence's length, so that things in front of the wall are drawn later
                 queue.append((house.end + 6.0 - self.s, partial(draw_house, self.canvas, self.camera, house, self.s)))
         for thing in (t for d in districts for t in d.things):
             if thing.last - self.s > 1.5 and thing.s - self.s < VIEW_M:

@@ -1,4 +1,4 @@
-"""Sets of random scenes of the synthetic drive, one per seed, named by one text: nothing is read from disk."""
+"""Sets of random scenes of the synthetic drive, one per seed, selected by one text; nothing is read from disk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FORM = "synthetic:seeds=FIRST-LAST[:kinds=KIND,KIND][:rate=N][:size=WIDTHxHEIGHT
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """Scenes of the seeds first..last, as ``training_sample`` draws them.
+    """Scenes of the seeds first..last, drawn by ``training_sample``.
 
     Attributes:
         first, last: seeds, both included, 0 <= first <= last.
         kinds: kinds of unknown objects that may appear, out of ``UNKNOWN_KINDS``.
         rate: expected number of them between 4 and 50 metres ahead, in [0, 20].
         size: (height, width).
-        weather: one of ``WEATHERS``, or None: drawn for each scene.
+        weather: one of ``WEATHERS``, or None to draw one for each scene.
 
     Raises:
         SyntheticDriveError: a value out of these ranges.
@@ -60,7 +60,7 @@ class SyntheticSet:
 
 
 def parse_synthetic_set(text: str) -> SyntheticSet:
-    """The set that a text of ``FORM`` names; ``kinds`` may be "all", ";" may stand for ":".
+    """Parse a text of ``FORM``; ``kinds`` may be "all", ";" may replace ":".
 
     Raises:
         SyntheticDriveError: another form, an unknown word or a value out of range.

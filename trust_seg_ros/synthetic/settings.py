@@ -1,4 +1,4 @@
-"""What a drive can be asked for, and what one frame of it holds."""
+"""Settings of a drive, and one frame of it."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ MIN_SIDE, MAX_SIDE = 32, 8192
 
 
 class SyntheticDriveError(TrustSegError, ValueError):
-    """A drive was asked for something it cannot draw."""
+    """Settings or a request that the drive cannot draw."""
 
 
 @dataclass(frozen=True)
 class DriveSettings:
-    """Everything that decides what a drive shows.
+    """Settings that determine a drive completely.
 
     Attributes:
         size: (height, width) in pixels, each in [32, 8192].
-        seed: any integer >= 0; another seed is another street.
+        seed: any integer >= 0; another seed gives another street.
         fps: frames per second, > 0; frame i is at i / fps seconds.
         weather: one of ``WEATHERS``; None draws one from the seed.
         unknowns: kinds of unknown objects, out of ``UNKNOWN_KINDS``; None = all of them, () = none.
@@ -72,7 +72,7 @@ class DriveSettings:
         speed: mean speed of the camera in m/s, in [0, 40].
 
     Raises:
-        SyntheticDriveError: if a value is outside what is said above.
+        SyntheticDriveError: a value is outside these ranges.
     """
 
     size: tuple[int, int] = (384, 640)
@@ -112,7 +112,7 @@ class DriveSettings:
 
 @dataclass(frozen=True)
 class DriveFrame:
-    """One picture of the drive and the truth about it.
+    """One picture of the drive and its ground truth.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.

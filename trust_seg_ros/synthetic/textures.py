@@ -1,4 +1,4 @@
-"""Pictures of materials, made once per process: noise, asphalt, paving, facades, clouds."""
+"""Textures, made once per process: noise, asphalt, paving, facades, clouds."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Colour = tuple[float, ...]
 
 @cache
 def unknown(kind: str, variant: int) -> Sprite:
-    """The cut-out of one of ``UNKNOWN_KINDS`` in one of ``VARIANTS`` looks."""
+    """The sprite of one of ``UNKNOWN_KINDS`` in one of ``VARIANTS`` looks."""
     seed = int.from_bytes(kind.encode()[:8], "little")
     rng = np.random.default_rng([41, seed, variant])
     return _DRAW[kind](rng)

@@ -1,4 +1,4 @@
-"""The shape of a vehicle: its side profile drawn out to its width, as faces to fill from far to near."""
+"""The shape of a vehicle: its side profile extruded to its width, as faces to fill from far to near."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ SHADOW, PLAIN, STRIP = 0, 1, 2
 
 @dataclass(frozen=True)
 class Paint:
-    """A colour that is the vehicle's own paint times ``gain`` plus ``add``."""
+    """A colour: the vehicle's paint times ``gain`` plus ``add``."""
 
     gain: float
     add: float = 0.0
 
 
 LAMP = Paint(-1.0)
-"""The colour of its lamps on the end that shows."""
+"""The colour of the lamps on its visible end."""
 
 Tone = tuple[float, float, float] | Paint
 Line = list[tuple[float, float]]
@@ -49,7 +49,7 @@ Line = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Face:
-    """Corners ``start`` to ``stop`` of the mesh; a STRIP is seen only from above, a SHADOW only darkens."""
+    """Corners ``start`` to ``stop`` of the mesh; a STRIP is visible only from above, a SHADOW only darkens."""
 
     start: int
     stop: int

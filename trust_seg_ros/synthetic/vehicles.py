@@ -26,12 +26,12 @@ class Vehicle:
     """One vehicle on the street.
 
     Attributes:
-        x: its middle, metres right of the centre line.
-        s: its end nearest the start of the street, metres along it.
+        x: position of its middle, metres right of the centre line.
+        s: position of the end nearest the start of the street, metres along the street.
         body: one of ``BODY_NAMES``.
         paint: RGB.
-        away: True when it heads the way the street runs.
-        braking: rear lights lit.
+        away: True if it drives in the direction of the street.
+        braking: True if the rear lights are lit.
     """
 
     x: float
@@ -59,7 +59,7 @@ class Lamp:
 
 
 def draw_vehicle(canvas: Canvas, camera: Camera, vehicle: Vehicle, s_camera: float, lit: bool) -> list[Lamp]:
-    """Draw it; answers its burning lamps."""
+    """Draw it; returns its burning lamps."""
     z0 = vehicle.s - s_camera
     if z0 + vehicle.length < camera.near + 0.4:
         return []
@@ -99,7 +99,7 @@ def _colour(tone: Tone, vehicle: Vehicle) -> tuple[float, ...]:
 
 @cache
 def gloss(variant: int) -> np.ndarray:
-    """What paint and glass mirror, as brightness around 128, (96, 128) uint8."""
+    """Reflections on paint and glass as brightness around 128, (96, 128) uint8."""
     rng = np.random.default_rng([51, variant])
     soft = 15 * fractal(96, 128, 32, 3, rng) + 3 * fractal(96, 128, 4, 1, rng)
     return np.clip(128 + soft + 14 * np.linspace(1, -1.2, 96)[:, None], 60, 200).astype(np.uint8)

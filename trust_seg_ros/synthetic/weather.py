@@ -1,4 +1,4 @@
-"""Sky, light, haze and what the camera makes of them."""
+"""Sky, light, haze, and the effects of the camera."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CLOUD_VARIANTS = 10
 
 @dataclass(frozen=True)
 class Look:
-    """How the light is: colours are RGB in 0..255.
+    """Sky and light of a scene; colours are RGB in 0..255.
 
     Attributes:
         zenith, low, cloud: colours of the sky above, at the horizon, and of its clouds.
-        cover: how much cloud there is, in [0, 1].
+        cover: amount of cloud, in [0, 1].
         light: gain of every lit surface per colour.
-        haze: colour that distance fades into; visibility: metres over which it does by a factor e.
+        haze: colour that distant things fade into; visibility: metres over which they fade by a factor e.
         sun: strength of cast shadows, in [0, 1].
-        lamps: True when lights are on.
+        lamps: True if lights are on.
         headlights: gain of the camera's own headlights.
         rain: strength of the rain, in [0, 1].
         grain: gain of the sensor's noise; blur: deviation in pixels at a width of 640.
@@ -55,7 +55,7 @@ def _clear(rng: np.random.Generator, tint: np.ndarray) -> Look:
     u = rng.uniform
     light = u(0.85, 1.25) * tint * _rgb(1.04, 1.0, 0.94)
     zenith, low = _rgb(92, 142, 206) * u(0.85, 1.15), _rgb(206, 224, 242) * u(0.9, 1.05)
-    if rng.random() < 0.4:  # a camera that exposes for the street burns the sky out
+    if rng.random() < 0.4:  # exposed for the street, the sky is burnt out
         zenith = low = _rgb(246, 250, 252)
     sun = u(0.35, 0.6)
     return Look(zenith, low, _rgb(250, 250, 250), u(0, 0.7), light, low * 0.95, u(250, 600), sun=sun, grain=0.7)
@@ -104,7 +104,7 @@ def draw_look(name: str, rng: np.random.Generator) -> Look:
 
 
 def paint_sky(canvas: Canvas, camera: Camera, look: Look, variant: int, heading: float) -> None:
-    """Fill the rows above the horizon; truth there stays class 0, depth code 0."""
+    """Fill the rows above the horizon; the ground truth there stays class 0, depth code 0."""
     rows = int(np.clip(np.ceil(camera.horizon) + 3, 1, canvas.height))
     span = max(8, min(128, rows))
     up = (1 - np.arange(span, dtype=np.float32) / span)[:, None]
@@ -134,7 +134,7 @@ def light_and_haze(canvas: Canvas, look: Look) -> None:
 
 
 def reflect(canvas: Canvas, camera: Camera, strength: float) -> None:
-    """Wet ground mirrors what stands on it, weakly and blurred."""
+    """Add weak, blurred reflections on wet ground."""
     top = int(camera.horizon)
     if not 4 <= top <= canvas.height - 4:
         return
