@@ -191,4 +191,4 @@ def test_foreign_data_is_refused(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((40, 60, 3), np.uint8))
     cv2.imwrite(str(tmp_path / "labels" / "a.png"), np.full((40, 60), 11, np.uint8))
     assert main(["benchmark", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "label values [11]; expected those of SegmentMeIfYouCan" in capsys.readouterr().err
+    assert "label values [11]; expected the values of SegmentMeIfYouCan" in capsys.readouterr().err

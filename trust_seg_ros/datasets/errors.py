@@ -1,4 +1,4 @@
-"""What can be wrong with a data set."""
+"""Errors of data sets."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from trust_seg_ros.errors import TrustSegError
 
 
 class DatasetError(TrustSegError):
-    """A data set that is missing, empty, or holds what its layout does not allow."""
+    """A data set is missing, empty, or violates its layout."""

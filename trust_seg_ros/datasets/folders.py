@@ -1,4 +1,4 @@
-"""What a data set is made of, the one place that reads it, and ``images/`` beside ``labels/``."""
+"""Samples of a data set and how they are read, and the layout ``images/`` beside ``labels/``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from trust_seg_ros.types import UNLABELLED
 __all__ = ["IMAGE_SUFFIXES", "DatasetError", "LabelledFolder", "Sample", "camvid", "paired_folder", "read_image"]
 
 LABEL_ENDINGS = ("", "_label", "_labels", "_labelTrainIds", "_train_id", "_gt", "_mask")
-"""A label file is called like its image, plus one of these."""
-_FOREIGN = 254  # not a class: label sets have at most 254
+"""A label file has the name of its image plus one of these endings."""
+_FOREIGN = 254  # never a class: label sets have at most 254
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Sample:
     Attributes:
         image: path of the image.
         labels: path of the label image, one class id per pixel.
-        drive: name of the recording the image comes from ("" when the layout does not tell).
-        name: what the image is called, unique in its split; by default the file name without suffix.
+        drive: name of the recording the image comes from ("" if the layout does not say).
+        name: name of the image, unique in its split; by default the file name without suffix.
     """
 
     image: Path
@@ -44,12 +44,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """Samples of one split, and how their label values become class ids.
+    """Samples of one split, and the mapping from label values to class ids.
 
     Attributes:
         samples: the images, in order of their names.
         classes: number of classes q; ids 0..q-1.
-        ignore: values in label files that mean "no class"; they are read as 255, as is 255 itself.
+        ignore: values in label files that mean "no class"; they are read as 255. 255 itself always means that.
         table: class id of every value in label files, 255 = no class; () = values are class ids.
 
     Raises:
@@ -67,7 +67,7 @@ class LabelledFolder:
         if wrong:
             raise DatasetError(
                 f"ignored label values {wrong}: {self._known()}; "
-                "expected values without a class. Leave ignore away to ignore what the label set says"
+                "expected values without a class. Without ignore, the label set's own value is ignored"
             )
         name, count = next(iter(Counter(sample.name for sample in self.samples).most_common(1)), ("", 0))
         if count > 1:
@@ -133,14 +133,14 @@ def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLE
 
 
 def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
-    """Every image below one folder with the label file that lies in the same place below another.
+    """Pair every image below one folder with the label file at the same place below another.
 
-    Images in sub-folders are called by their path below ``images``, and their first sub-folder is the drive; the drive
-    of others is their name up to the first underscore.
+    An image in a sub-folder is named by its path below ``images``, and its first sub-folder is the drive; the drive of
+    other images is their name up to the first underscore.
 
     Args:
         images: folder with files of ``IMAGE_SUFFIXES``.
-        labels: folder with PNG files, called like the images, plus one of ``LABEL_ENDINGS``.
+        labels: folder with PNG files, named like the images plus one of ``LABEL_ENDINGS``.
 
     Raises:
         DatasetError: no images, an image without labels, or a folder that cannot be listed.
@@ -181,7 +181,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def camvid(root: Path, split: str) -> LabelledFolder:
-    """CamVid in the 480x360, 11-class arrangement: ``root/<split>/images`` and ``labels``, 11 = void.
+    """CamVid at 480x360 with 11 classes: ``root/<split>/images`` and ``labels``, 11 = void.
 
     Source: Brostow, Fauqueur, Cipolla, Pattern Recognition Letters 2009; split of the SegNet tutorial.
     """

@@ -1,4 +1,4 @@
-"""Image files and label files, whole or refused: a decoder may fill what is missing of a broken file with grey."""
+"""Reads image and label files; incomplete files are refused, since decoders may fill the missing part with grey."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def read_image(path: str | Path) -> np.ndarray:
     """An image file as (H, W, 3) uint8 RGB.
 
     Raises:
-        DatasetError: there is none, it is no image, or a part of it is missing.
+        DatasetError: the file is missing, incomplete, or not an image.
     """
     path = Path(path)
     data = _content(path, "image")
     # a JPEG without its end decodes without an error in some versions of OpenCV; scans hold no unescaped end marker
     if data.startswith(_JPEG) and data.find(_JPEG_END, data.rfind(_JPEG_SCAN)) < 0:
         raise DatasetError(f"{path}: not a readable image (a JPEG file without its end; was it copied in full?)")
-    # labels know nothing of the orientation that EXIF tells
+    # label files have no EXIF orientation
     image = _decoded(path, data, "image", cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -36,7 +36,7 @@ def read_values(path: Path) -> np.ndarray:
     """A label file (PNG of one channel, 8 or 16 bits) as (H, W) uint8 or uint16, as stored.
 
     Raises:
-        DatasetError: there is none, it cannot be read, or it is another kind of image.
+        DatasetError: the file is missing, cannot be read, or is another kind of image.
     """
     data = _content(path, "label image")
     if not data.startswith(_PNG):
@@ -66,7 +66,7 @@ def _content(path: Path, what: str) -> bytes:
 def _decoded(path: Path, data: bytes, what: str, flags: int) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:  # OpenCV refuses huge images so
+    except cv2.error as error:  # OpenCV's refusal of huge images
         reason = " ".join(str(error).split())[:200]
         raise DatasetError(f"{path}: not a readable {what} ({reason})") from error
     if image is None:

@@ -1,4 +1,4 @@
-"""How data sets lie on disk: Cityscapes, CamVid, and any ``images/`` with ``labels/``, found without being told which.
+"""Layouts of data sets on disk: Cityscapes, CamVid, and any ``images/`` with ``labels/``; detected automatically.
 
 Sources: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016, and the ids of its
 public scripts; Brostow, Fauqueur, Cipolla, "Semantic object classes in video", Pattern Recognition Letters 2009.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _JUDGED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 CITYSCAPES_TRAIN_IDS = tuple(_JUDGED_IDS.index(value) if value in _JUDGED_IDS else UNLABELLED for value in range(34))
-"""Train id (0 road … 18 bicycle) of the label ids 0..33 of Cityscapes; 255 for those that are not judged."""
+"""Train id (0 road … 18 bicycle) of the label ids 0..33 of Cityscapes; 255 for ids that are not evaluated."""
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _IMAGE_ENDING = "_leftImg8bit"
 _LISTED = 12
@@ -30,15 +30,15 @@ Ignore = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One way a data set lies on disk.
+    """One layout of data sets on disk.
 
     Attributes:
-        name: for people.
-        images, labels: their folders below the data set's, with ``{split}`` where its name stands; a layout without it
-            has no splits.
-        text: which files, one line of Markdown.
-        open: folders of images and of labels, label set, label values without a class -> the labelled images; raises
-            DatasetError. None: every image has a label file that is called like it.
+        name: shown to users.
+        images, labels: folders below the data set's, with ``{split}`` in place of the split's name; a layout without
+            ``{split}`` has no splits.
+        text: the files, in one line of Markdown.
+        open: folder of images, folder of labels, label set, label values without a class -> the labelled images; raises
+            DatasetError. None: every image has a label file of the same name.
     """
 
     name: str
@@ -49,16 +49,16 @@ class Layout:
 
     @property
     def by_split(self) -> bool:
-        """Whether the folders are those of one split."""
+        """Whether the layout has splits."""
         return _SPLIT in self.images
 
     def folders(self, root: Path, split: str | None) -> tuple[Path, Path]:
-        """Where images and labels lie."""
+        """Folders of images and labels."""
         images, labels = (place.replace(_SPLIT, split or "") for place in (self.images, self.labels))
         return root / images, root / labels
 
     def read(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
-        """The labelled images of two folders that are there; raises DatasetError."""
+        """The labelled images of two existing folders; raises DatasetError."""
         if self.open is not None:
             return self.open(images, truth, labels, ignore)
         return LabelledFolder(pair_up(images, truth), len(labels), ignore)
@@ -67,16 +67,16 @@ class Layout:
 def open_dataset(
     root: str | Path, split: str | None, labels: LabelSet, ignore: tuple[int, ...] | None = None
 ) -> LabelledFolder:
-    """One split of a data set in any of the layouts of docs/datasets.md.
+    """Open one split of a data set in any of the layouts of docs/datasets.md.
 
     Args:
         root: folder of the data set.
-        split: name of the split; of no effect where there are none (:func:`has_splits`), None or "" there too.
-        labels: what the values in label files mean.
-        ignore: values in label files without a class; None = what ``labels`` says. 255 never has a class.
+        split: name of the split; ignored if the data set has no splits (:func:`has_splits`), where None or "" do, too.
+        labels: label set that gives the meaning of the values in label files.
+        ignore: values in label files without a class; None = as in ``labels``. 255 never has a class.
 
     Raises:
-        DatasetError: no layout fits (the text tells what was looked for and what is there), there are no images, an
+        DatasetError: no layout fits (the text says what was looked for and what was found), there are no images, an
             image has no labels, an ignored value is a class, or Cityscapes is read with other than 19 classes.
     """
     root = Path(root).expanduser()
@@ -95,7 +95,7 @@ def open_dataset(
 
 
 def has_splits(root: Path) -> bool:
-    """False where images/ and labels/ lie in ``root`` and images/ holds no folder called like a split."""
+    """False if ``root`` holds images/ and labels/ and images/ has no folder named like a split."""
     for layout in LAYOUTS:
         images, labels = layout.folders(root, None)
         there = not layout.by_split and images.is_dir() and labels.is_dir()
@@ -105,7 +105,7 @@ def has_splits(root: Path) -> bool:
 
 
 def layout_table() -> str:
-    """The layouts as a table of docs/datasets.md."""
+    """The table of layouts in docs/datasets.md."""
     rows = ["| layout | images | labels | files |", "|---|---|---|---|"]
     for row in LAYOUTS:
         images, labels = (place.replace(_SPLIT, "SPLIT") for place in (row.images, row.labels))
@@ -117,7 +117,7 @@ _Place = tuple[Layout, Path, Path]
 
 
 def _places(root: Path, split: str | None) -> list[_Place]:
-    """Where images and labels may lie, in the order of ``LAYOUTS``."""
+    """Candidate folders of images and labels, in the order of ``LAYOUTS``."""
     whole = split is None or not has_splits(root)
     rows = [row for row in LAYOUTS if (whole if not row.by_split else split is not None)]
     return [(row, *row.folders(root, split)) for row in rows]
@@ -153,7 +153,7 @@ def _cityscapes_sample(image: Path, truth: Path, kind: str) -> Sample:
 
 
 def _nothing(root: Path, split: str | None, places: list[_Place]) -> str:
-    """What was looked for, and what is there."""
+    """Error text: what was looked for, and what was found."""
     looked = []
     for _, images, truth in places:
         missing = [path for path in (images, truth) if not path.is_dir()]
@@ -169,7 +169,7 @@ def _nothing(root: Path, split: str | None, places: list[_Place]) -> str:
 
 
 def _splits(root: Path) -> list[str]:
-    """Names for which images and labels are there."""
+    """Names of splits that have images and labels."""
     above = {root / row.images.partition(_SPLIT)[0] for row in LAYOUTS if row.by_split}
     folders = [folder for folder in above if folder.is_dir()]
     names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()} - {"images", "labels"}
@@ -184,9 +184,9 @@ LAYOUTS: tuple[Layout, ...] = (
         text="`CITY/NAME_leftImg8bit.png`, `CITY/NAME_gtFine_labelTrainIds.png` or `…_labelIds.png`",
         open=_cityscapes,
     ),
-    Layout(name="split by split", images="{split}/images", labels="{split}/labels", text="files called alike"),
-    Layout(name="images and labels", images="images/{split}", labels="labels/{split}", text="files called alike"),
-    Layout(name="CamVid", images="{split}", labels="{split}annot", text="as the SegNet tutorial has it"),
-    Layout(name="no splits", images="images", labels="labels", text="files called alike"),
+    Layout(name="split by split", images="{split}/images", labels="{split}/labels", text="files of the same name"),
+    Layout(name="images and labels", images="images/{split}", labels="labels/{split}", text="files of the same name"),
+    Layout(name="CamVid", images="{split}", labels="{split}annot", text="as in the SegNet tutorial"),
+    Layout(name="no splits", images="images", labels="labels", text="files of the same name"),
 )
-"""Every layout; the first one whose folders are there is taken."""
+"""Every layout; the first whose folders exist is used."""

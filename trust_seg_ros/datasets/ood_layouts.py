@@ -1,6 +1,6 @@
-"""Where out-of-distribution (OoD) objects are marked: the layouts of the public benchmarks, and our own.
+"""Data sets with marked out-of-distribution (OoD) objects: layouts of the public benchmarks, and our own.
 
-The rows of ``OOD_LAYOUTS`` say where each has its files.
+The rows of ``OOD_LAYOUTS`` say where the files of each layout are.
 
 Sources: Chan et al., SegmentMeIfYouCan, NeurIPS 2021; Blum et al., Fishyscapes, IJCV 2021; Pinggera et al., Lost and
 Found, IROS 2016; Lis et al., Detecting the Unexpected via Image Resynthesis, ICCV 2019.
@@ -25,12 +25,12 @@ _CAMERA, _FISHY = "_leftImg8bit", "_labels"
 
 @dataclass(frozen=True)
 class Coding:
-    """What the values of a label file mean; a value that is nowhere is refused.
+    """Meaning of the values in a label file; other values are refused.
 
     Attributes:
-        layout: whose values they are, for people.
-        inside, void: values in distribution, and without a meaning.
-        ood: out of distribution.
+        layout: name of the layout that uses these values, for messages.
+        inside, void: values in distribution, and values that are ignored.
+        ood: values out of distribution.
     """
 
     layout: str
@@ -42,7 +42,7 @@ class Coding:
         """(H, W) uint8: 0 in distribution, 1 OoD, 255 void.
 
         Raises:
-            DatasetError: other values.
+            DatasetError: there are other values.
         """
         table = np.full(1 << (8 * values.dtype.itemsize), 2, np.uint8)
         table[list(self.inside)], table[self.ood.start : self.ood.stop], table[list(self.void)] = 0, 1, UNLABELLED
@@ -51,13 +51,13 @@ class Coding:
             foreign = np.unique(values[truth == 2])
             raise DatasetError(
                 f"{path}: label values {foreign[:10].tolist()}{' and more' if len(foreign) > 10 else ''}; expected "
-                f"those of {self.layout}: {self.words}. Class ids and other codes must be rewritten to these"
+                f"the values of {self.layout}: {self.words}. Class ids and other codes must be rewritten to these"
             )
         return truth
 
     @property
     def words(self) -> str:
-        """The values, for people."""
+        """The values in words."""
         ood = str(self.ood.start) if len(self.ood) == 1 else f"{self.ood.start}..{self.ood.stop - 1}"
         inside, void = (", ".join(map(str, values)) for values in (self.inside, self.void))
         return f"{inside} in distribution, {ood} out of it, {void or 'none'} void"
@@ -75,11 +75,11 @@ class OodImages:
 
     Attributes:
         name: of the data set.
-        layout: how it lies on disk.
-        names: of the images, one each.
+        layout: name of its layout on disk.
+        names: one per image.
         read: index -> image (H, W, 3) uint8 RGB and truth (H, W) uint8: 0 in distribution, 1 OoD, 255 void; raises
-            DatasetError when a file is wrong.
-        without: number of images that were left out as they have no labels (public benchmarks keep some back).
+            DatasetError if a file is wrong.
+        without: number of images left out because they have no labels (public benchmarks keep some back).
     """
 
     name: str
@@ -93,11 +93,11 @@ class OodImages:
 
 
 def open_ood_images(text: str, split: str = "test") -> OodImages:
-    """Images with OoD objects: a folder in one of the layouts above, or ``synthetic:seeds=...:kinds=...``.
+    """Open images with OoD objects: a folder in one of the layouts above, or ``synthetic:seeds=...:kinds=...``.
 
     Args:
         text: what the user typed; ``~`` is the home directory.
-        split: of LostAndFound; of no effect elsewhere.
+        split: split of LostAndFound; ignored for other layouts.
 
     Raises:
         DatasetError: no such folder, no known layout, no labelled image; the text lists the layouts.
@@ -120,19 +120,19 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
 
 
 Pairs = tuple[list[tuple[str, Path, Path]], int]
-"""(name, image, labels) of what is labelled, and how many images are not."""
+"""(name, image, labels) of every labelled image, and the number of images without labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OodLayout:
-    """One way images with OoD objects lie on disk.
+    """One layout of images with OoD objects on disk.
 
     Attributes:
-        name: for people.
-        images, labels: which files, for people, in Markdown.
-        find: folder of the data set, name of a split -> what is there, or None where it is another layout; raises
-            DatasetError where a part is missing.
-        coding: what the values in the label files mean.
+        name: shown to users.
+        images, labels: the files, in Markdown.
+        find: folder of the data set, name of a split -> the files, or None if it is another layout; raises
+            DatasetError if a part is missing.
+        coding: meaning of the values in the label files.
     """
 
     name: str
@@ -143,13 +143,13 @@ class OodLayout:
 
 
 def known_layouts() -> str:
-    """Every layout in words, for messages."""
+    """All layouts in words, for messages."""
     words = [f"{row.images} with {row.labels} ({row.name})".replace("`", "") for row in OOD_LAYOUTS]
     return f"{', '.join(words)}, or {PREFIX}seeds=FIRST-LAST:kinds=all"
 
 
 def ood_layout_table() -> str:
-    """The layouts as a table of docs/benchmark_ood.md."""
+    """The table of layouts in docs/benchmark_ood.md."""
     rows = ["| layout | images | labels | OoD |", "|---|---|---|---|"]
     rows += [f"| {row.name} | {row.images} | {row.labels} | {row.coding.words} |" for row in OOD_LAYOUTS]
     return "\n".join(rows) + "\n"
@@ -188,7 +188,7 @@ def _images(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def _paired(images: list[Path], labels_of: Callable[[Path], list[Path]], cut: str = "") -> Pairs:
-    """Images with the first of their possible label files that is there."""
+    """Pair images with the first of their possible label files that exists."""
     found = [(file, next((p for p in labels_of(file) if p.is_file()), None)) for file in images]
     pairs = [(file.stem.removesuffix(cut), file, labels) for file, labels in found if labels is not None]
     return pairs, len(images) - len(pairs)
@@ -221,7 +221,7 @@ def _fishyscapes(root: Path, _: str) -> Pairs | None:
         name = labels.stem.removesuffix(_FISHY).partition("_")[2]  # NNNN_NAME_labels
         photo = photos.get(name + _CAMERA)
         if photo is None:
-            raise DatasetError(f"{labels}: no image {name}{_CAMERA}.png below {cameras[0]}; take that of LostAndFound")
+            raise DatasetError(f"{labels}: no image {name}{_CAMERA}.png below {cameras[0]}; copy it from LostAndFound")
         pairs.append((labels.stem.removesuffix(_FISHY), photo, labels))
     return pairs, without
 
@@ -300,4 +300,4 @@ OOD_LAYOUTS: tuple[OodLayout, ...] = (
         coding=MASKS,
     ),
 )
-"""Every layout; the first one that finds something is taken."""
+"""Every layout; the first that finds something is used."""

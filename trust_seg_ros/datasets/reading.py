@@ -1,4 +1,4 @@
-"""Reading images of a data set where some may be damaged."""
+"""Reading images of a data set in which some may be damaged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item", contravariant=True)
 
 
 class Readable(Protocol[Item]):
-    """Images with labels: a labelled folder, or a set of images with anomalies."""
+    """Images with labels: a labelled folder, or a set of images with OoD objects."""
 
     def read(self, item: Item, /) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W, 3) uint8 RGB and labels (H, W) uint8; raises DatasetError."""
@@ -21,13 +21,13 @@ class Readable(Protocol[Item]):
 def read_or_skip(
     images: Readable[Item], item: Item, name: str, keep_going: bool, skipped: dict[str, str]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Image and labels; None where they cannot be read and the work goes on without them.
+    """Read image and labels; None if they cannot be read and ``keep_going`` is on.
 
     Args:
-        images, item: what ``images.read(item)`` reads.
-        name: of the image.
-        keep_going: leave out what cannot be read.
-        skipped: takes name -> why, of an image that is left out.
+        images, item: ``images.read(item)`` is called.
+        name: name of the image.
+        keep_going: leave out images that cannot be read.
+        skipped: receives name -> reason of an image that is left out.
 
     Raises:
         DatasetError: it cannot be read, and ``keep_going`` is off.

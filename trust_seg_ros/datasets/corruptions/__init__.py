@@ -1,4 +1,4 @@
-"""Corruptions that turn clean labelled images into a shifted set: weather, light and optics in five severities."""
+"""Corruptions that turn clean labelled images into a shifted set: weather, light and optics at five severities."""
 
 from trust_seg_ros.datasets.corruptions.names import (
     CORRUPTIONS,

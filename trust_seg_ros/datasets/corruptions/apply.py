@@ -34,8 +34,8 @@ LEAST_SIDE = 16
 def corrupt(image: np.ndarray, kind: str, severity: int = 3, seed: int = 0, name: str = "") -> np.ndarray:
     """A corrupted copy of an image; docs/corruptions.md has formulas and parameters.
 
-    What is random (noise, fog banks, streaks, directions) depends on seed, kind and name alone: the five severities of
-    an image show the same rain falling harder, and other images other rain.
+    Everything random (noise, fog banks, streaks, directions) depends only on seed, kind and name: the five severities
+    of an image show the same rain falling harder, and other images show other rain.
 
     Args:
         image: (H, W, 3) uint8 RGB, both sides at least 16; may be strided and read-only.
@@ -48,7 +48,7 @@ def corrupt(image: np.ndarray, kind: str, severity: int = 3, seed: int = 0, name
         (H, W, 3) uint8 RGB, a new array; the same bytes for the same arguments.
 
     Raises:
-        CorruptionError: no such kind or severity, or not such an image.
+        CorruptionError: unknown kind or severity, or an image of another shape, type or size.
     """
     wish = Corruption(kind, severity, seed)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

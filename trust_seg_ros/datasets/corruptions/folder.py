@@ -13,10 +13,10 @@ from trust_seg_ros.datasets.folders import LabelledFolder, Sample
 
 @dataclass(frozen=True)
 class CorruptedFolder(LabelledFolder):
-    """A ``LabelledFolder`` of the same samples and labels, whose images come out corrupted; nothing is written.
+    """A ``LabelledFolder`` with the same samples and labels that returns corrupted images; nothing is written.
 
     Attributes:
-        corruption: kind, severity and seed; None is refused.
+        corruption: kind, severity and seed; must not be None.
     """
 
     corruption: Corruption | None = None
@@ -27,7 +27,7 @@ class CorruptedFolder(LabelledFolder):
             raise CorruptionError("a corrupted data set needs a corruption, for example Corruption('fog', 3)")
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Corrupted image (H, W, 3) uint8 RGB, and the labels (H, W) uint8 of the clean one.
+        """Corrupted image (H, W, 3) uint8 RGB, and the unchanged labels (H, W) uint8.
 
         Raises:
             DatasetError: as ``LabelledFolder.read``.
@@ -40,10 +40,10 @@ class CorruptedFolder(LabelledFolder):
 
 
 def corrupted(folder: LabelledFolder, corruption: Corruption | None) -> LabelledFolder:
-    """``folder`` with ``corruption`` over its images; ``folder`` itself where there is none.
+    """``folder`` with ``corruption`` applied to its images; ``folder`` itself if ``corruption`` is None.
 
     Raises:
-        CorruptionError: the folder is corrupted already.
+        CorruptionError: the folder already has a corruption.
     """
     if corruption is None:
         return folder

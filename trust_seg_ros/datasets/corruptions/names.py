@@ -1,4 +1,4 @@
-"""What corruptions are called and which severities they have; needs neither NumPy nor OpenCV."""
+"""Names and severities of the corruptions; needs neither NumPy nor OpenCV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CORRUPTIONS: dict[str, str] = {
     "low_contrast": "all values drawn towards the mean of the image",
     "over_exposure": "too much light: clipped highlights that bleed into their surroundings",
 }
-"""Name -> what it does, in words."""
+"""Name -> description."""
 SEVERITIES = (1, 2, 3, 4, 5)
 """From hardly noticeable to severe."""
 DEFAULT_SEVERITY = 3
@@ -24,7 +24,7 @@ _SPELLING = re.compile(r"\s*([A-Za-z][A-Za-z _-]*?)\s*(?::\s*([^:]*?)\s*)?")
 
 
 class CorruptionError(DatasetError):
-    """A corruption that does not exist, or an image that cannot be corrupted."""
+    """An unknown corruption, or an image that cannot be corrupted."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Corruption:
     Attributes:
         kind: one of ``CORRUPTIONS``.
         severity: one of ``SEVERITIES``.
-        seed: which noise, which rain, which direction; any whole number from 0.
+        seed: selects the noise, the rain, the direction; any whole number from 0.
 
     Raises:
         CorruptionError: a value out of these ranges.
@@ -60,7 +60,7 @@ class Corruption:
 
 
 def parse_corruption(text: str, seed: int = 0) -> Corruption:
-    """``fog:3`` or ``fog`` as a corruption; spaces and hyphens in the name count as underscores.
+    """Parse ``fog:3`` or ``fog``; spaces and hyphens in the name count as underscores.
 
     Args:
         text: KIND or KIND:SEVERITY; without a severity, ``DEFAULT_SEVERITY``.

@@ -9,10 +9,10 @@ from trust_seg_ros.datasets.corruptions.pixels import luma, to_bytes, to_unit
 GAMMA = (1.15, 1.3, 1.45, 1.6, 1.8)
 GAIN = (0.80, 0.66, 0.54, 0.45, 0.38)
 COLOUR = (0.90, 0.80, 0.70, 0.60, 0.50)
-"""Share of the colour that is left."""
+"""Share of the colour that is left, by severity."""
 NOISE = (0.020, 0.030, 0.042, 0.056, 0.072)
-"""Standard deviation of the noise at value 1."""
-_FLOOR = 0.08  # noise of the read-out: there is some in black, too
+"""Standard deviation of the noise at value 1, by severity."""
+_FLOOR = 0.08  # read-out noise: black pixels have some, too
 
 
 def night(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""What the corruptions share: values as floats, light, lengths in pixels, smooth noise, filters.
+"""Helpers of the corruptions: values as floats, light, lengths in pixels, smooth noise, filters.
 
-Pictures are encoded values, roughly the square root of the light that fell on the sensor. Blur and exposure happen to
-the light, so they are computed there: a lamp out of focus becomes a bright disc, as in a camera.
+Image values are encoded: roughly the square root of the light that fell on the sensor. Blur and exposure act on the
+light, so they are computed on light: a lamp out of focus becomes a bright disc, as in a camera.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 REFERENCE_HEIGHT = 360
-"""Lengths in pixels are meant for images of this height and grow with it."""
+"""Image height for which lengths are given in pixels; they scale with the height."""
 _GAMMA = 2.2
 _LIGHT = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -22,7 +22,7 @@ def to_unit(image: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
-    """0..1 as uint8, what lies outside clipped."""
+    """Values in 0..1 as uint8; others are clipped."""
     return (np.clip(values, 0.0, 1.0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
@@ -32,7 +32,7 @@ def to_light(image: np.ndarray) -> np.ndarray:
 
 
 def from_light(light: np.ndarray) -> np.ndarray:
-    """Light as uint8, what lies outside 0..1 clipped."""
+    """Light as uint8; values outside 0..1 are clipped."""
     return to_bytes(cv2.pow(np.clip(light, 0.0, 1.0), 1 / _GAMMA))
 
 
@@ -42,15 +42,15 @@ def luma(values: np.ndarray) -> np.ndarray:
 
 
 def scaled(pixels: float, image: np.ndarray) -> float:
-    """A length given for ``REFERENCE_HEIGHT``, in pixels of ``image``."""
+    """A length for ``REFERENCE_HEIGHT``, scaled to pixels of ``image``."""
     return pixels * image.shape[0] / REFERENCE_HEIGHT
 
 
 def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cells: tuple[int, ...]) -> np.ndarray:
-    """Cloudy noise: random grids, enlarged; each finer one counts half as much as the one before.
+    """Cloudy noise: a sum of enlarged random grids; each finer grid has half the weight of the one before.
 
     Args:
-        rng: draws ``sum(c * c)`` numbers whatever the size.
+        rng: draws ``sum(c * c)`` numbers, whatever the size.
         size: (H, W).
         cells: squares along each side of the grids, coarse to fine.
 
@@ -69,7 +69,7 @@ def line_kernel(length: float, angle: float) -> np.ndarray:
     """A straight line as a filter that sums to 1, with soft ends and edges.
 
     Args:
-        length: in pixels; below 1, less than a pixel is smeared.
+        length: in pixels; may be below 1.
         angle: in radians from the direction of rows, counted downwards.
     """
     half = max(length, 1e-3) / 2
@@ -77,7 +77,7 @@ def line_kernel(length: float, angle: float) -> np.ndarray:
     rows, columns = steps * np.sin(angle), steps * np.cos(angle)
     radius = int(np.ceil(half)) + 1
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
-    for dy in (0, 1):  # every point of the line is shared among its four pixels
+    for dy in (0, 1):  # every point of the line is shared among the four pixels around it
         for dx in (0, 1):
             y, x = np.floor(rows).astype(int) + dy, np.floor(columns).astype(int) + dx
             share = (1 - np.abs(rows - y)) * (1 - np.abs(columns - x))
@@ -86,7 +86,7 @@ def line_kernel(length: float, angle: float) -> np.ndarray:
 
 
 def disc_kernel(radius: float) -> np.ndarray:
-    """A disc as a filter that sums to 1; ``radius`` in pixels, its edge cuts pixels in parts."""
+    """A disc as a filter that sums to 1; ``radius`` in pixels; pixels on the edge count in part."""
     reach, fine = int(np.ceil(radius + 0.5)), 8
     axis = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - reach - 0.5
     inside = (axis[:, None] ** 2 + axis[None] ** 2 <= max(radius, 0.05) ** 2).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Rain: bright streaks in two layers, long ones near and short ones far away, and a grey veil."""
+"""Rain: bright streaks in two layers, long ones nearby and short ones far away, and a grey veil."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ DROPS = (0.7, 1.2, 1.8, 2.5, 3.3)
 """Near streaks per 1000 pixels of an image of the reference height; three times as many far ones."""
 OPACITY = (0.40, 0.46, 0.52, 0.58, 0.64)
 VEIL = (0.06, 0.12, 0.19, 0.27, 0.36)
-"""Share of the image that is replaced by grey."""
+"""Share of grey mixed into the image, by severity."""
 _NEAR, _FAR = (20.0, 1.2, 1.0, 1.0), (9.0, 0.8, 3.0, 0.6)  # length, width, density, brightness
-_SLANT = np.radians(20)  # from the vertical, at most
+_SLANT = np.radians(20)  # largest angle from the vertical
 _STREAK = 0.92
 
 
@@ -33,8 +33,8 @@ def rain(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
 def _streaks(
     image: np.ndarray, rng: np.random.Generator, slant: float, length: float, width: float, per_thousand: float
 ) -> np.ndarray:
-    """(H, W) float32 coverage from 0; drops of a lower severity are among those of a higher one."""
-    area = scaled(1.0, image) ** 2  # so that a larger image shows the same number of larger streaks
+    """(H, W) float32 coverage from 0; a higher severity contains all drops of a lower one."""
+    area = scaled(1.0, image) ** 2  # a larger image shows the same number of larger streaks
     draw = rng.random(image.shape[:2], np.float32)
     strength = rng.uniform(0.4, 1.0, image.shape[:2]).astype(np.float32)
     drops = np.where(draw < per_thousand / 1000 / area, strength, np.float32(0.0))
