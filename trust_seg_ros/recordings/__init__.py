@@ -1,1 +1,1 @@
-"""Recordings in and out: the synthetic drive, folders, videos, bags and cameras as streams of frames."""
+"""Recordings: the synthetic drive, folders, videos, bags and cameras as frames; replay, reports and exports."""

@@ -18,7 +18,7 @@ from trust_seg_ros.types import Frame
 BAG_SUFFIXES = (*STORAGE_SUFFIXES, ".bag", ".bag.active")
 _COMPRESSED = IMAGE_TYPES[1]
 _MAX_PIXELS = 1 << 30
-"""As much as OpenCV decodes; the node's limit guards it from strangers, a recording was chosen by its user."""
+"""OpenCV's own limit; the node's lower one protects it from unknown senders, but users choose their recordings."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def is_bag(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class BagSource:
-    """The images of one topic of a bag, stamped by their headers (by the recorder where a header has no stamp).
+    """The images of one topic of a bag, with the stamps of their headers (recorder's time if a header has none).
 
     Attributes:
         path: the bag.
@@ -40,9 +40,9 @@ class BagSource:
         type_name: its message type, Image or CompressedImage.
         rate: mean frames per second over the recording, 10 for a single frame.
         frames: number of messages of the topic in the whole bag.
-        start_s: seconds of recorded time after the bag's beginning where playing begins.
+        start_s: where playing begins, in seconds of recorded time after the bag's beginning.
         duration_s: seconds of recorded time that are played; None plays to the end.
-        damage: what of the bag cannot be read; "" if nothing is known to be lost.
+        damage: which parts of the bag cannot be read; "" if no loss is known.
     """
 
     path: Path
@@ -63,13 +63,13 @@ class BagSource:
 
         Args:
             path: the bag.
-            topic: its name; None takes the first image topic in order of names.
+            topic: its name; None selects the first image topic by name.
             start_s: see the class.
             duration_s: see the class.
 
         Raises:
             MissingLibrary: ``rosbags`` is not installed.
-            NoImageTopic: no such topic, or none with images; lists the topics there are.
+            NoImageTopic: no such topic, or none with images; the text lists the bag's topics.
             SourceError: the bag cannot be read, or ends before ``start_s``.
         """
         Section(start_s, duration_s)  # checks the numbers
@@ -86,7 +86,7 @@ class BagSource:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         damaged = f"; damaged: {self.damage}" if self.damage else ""
         return f"{self.topic} of {self.path} ({self.frames} frames, about {self.rate:.3g} Hz{damaged})"
 

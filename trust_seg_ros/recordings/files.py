@@ -31,10 +31,10 @@ class FolderSource:
 
     Attributes:
         folder: the folder, or one image.
-        rate: frames per second of the stamps; with ``number_rate`` only for names without a number.
+        rate: frames per second of the stamps; with ``number_rate``, used only for names without a number.
         number_rate: the last number of each name counts frames at this rate, so stamps keep a recording's gaps
             (CamVid: 30). A name that does not continue the same recording follows one period later.
-        section: which part of it, by these stamps.
+        section: the part to play, by these stamps.
     """
 
     folder: Path
@@ -45,14 +45,14 @@ class FolderSource:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         return f"{len(self.paths())} images of {self.folder} at {self.rate:g} Hz"
 
     def paths(self) -> list[Path]:
         """The images in order.
 
         Raises:
-            NothingThere: no file with an image's suffix.
+            NothingThere: no file with an image suffix.
         """
         if self.folder.is_file():
             return [self.folder]
@@ -67,11 +67,11 @@ class FolderSource:
         return sorted(found, key=lambda p: natural_key(p.name))
 
     def chosen(self) -> list[tuple[Path, int]]:
-        """Images of the section and their stamps (ns); no image is read for it.
+        """Images of the section and their stamps (ns); reads no image.
 
         Raises:
             SourceError: the section begins beyond the last image.
-            NothingThere: no file with an image's suffix, or none in the section.
+            NothingThere: no file with an image suffix, or none in the section.
         """
         paths = self.paths()
         stamps = self._stamps(paths)
@@ -111,13 +111,13 @@ def _split_number(stem: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class VideoSource:
-    """A video file, decoded by OpenCV, evenly stamped from 0 on.
+    """A video file, decoded by OpenCV, with even stamps from 0.
 
     Attributes:
         path: the file.
-        rate: frames per second as the file states (25 where it states none).
+        rate: frames per second as the file states (25 if it states none).
         frames: number of frames as the file states, 0 if it states none.
-        section: which part of it.
+        section: the part to play.
     """
 
     path: Path
@@ -146,14 +146,14 @@ class VideoSource:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         return f"{self.path} ({self.frames} frames at {self.rate:g} Hz)"
 
     def __iter__(self) -> Iterator[Frame]:
         capture = _capture(self.path)
         index = sent = 0
         try:
-            # Every frame is grabbed, none is sought: containers with B-frames or a varying rate seek to a neighbour.
+            # Grab every frame instead of seeking: with B-frames or a varying rate, a seek may miss by a frame.
             while capture.grab():
                 stamp = round(index * NANOSECONDS / self.rate)
                 if self.section.after(stamp):
@@ -176,7 +176,7 @@ class VideoSource:
 
 
 class VideoReel:
-    """A video file that is decoded once, from its beginning to its end, however many sections are asked for in order.
+    """A video file decoded once from beginning to end, however many consecutive sections are read.
 
     Attributes:
         index: number of the next frame.
@@ -188,18 +188,18 @@ class VideoReel:
         self.index, self.ended = 0, False
 
     def skip(self) -> bool:
-        """Go on by a frame; False where there is none."""
+        """Advance by one frame; False at the end."""
         self.ended = self.ended or not self._open.grab()
         self.index += not self.ended
         return not self.ended
 
     def pixels(self) -> np.ndarray | None:
-        """(H, W, 3) uint8 RGB of the frame that was gone on by last; None where it cannot be decoded."""
+        """(H, W, 3) uint8 RGB of the current frame; None if it cannot be decoded."""
         readable, image = self._open.retrieve()
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if readable else None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._open.release()
 
 
@@ -215,12 +215,12 @@ def _capture(path: Path) -> cv2.VideoCapture:
 
 @dataclass(frozen=True)
 class CameraSource:
-    """A camera of this machine (Video4Linux), stamped when each frame is read.
+    """A camera of this machine (Video4Linux); frames are stamped when they are read.
 
     Attributes:
         device: ``/dev/videoN``.
-        rate: frames per second asked of the camera; it may deliver another.
-        size: (height, width) asked of the camera, or None for its own default.
+        rate: frames per second requested from the camera; it may deliver another.
+        size: (height, width) requested from the camera, or None for its default.
     """
 
     device: Path
@@ -230,7 +230,7 @@ class CameraSource:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         return f"camera {self.device}"
 
     def __iter__(self) -> Iterator[Frame]:
@@ -242,7 +242,7 @@ class CameraSource:
                     "(group video)?"
                 )
             capture.set(cv2.CAP_PROP_FPS, self.rate)
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a stale frame is worth less than a dropped one
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # better to drop a frame than to deliver a stale one
             if self.size is not None:
                 capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.size[0])
                 capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.size[1])

@@ -1,4 +1,4 @@
-"""A part of a recording: where to begin, and for how long."""
+"""A part of a recording: start and duration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trust_seg_ros.bags.errors import NothingThere, SourceError
 
 _ROUNDING_NS = 1000
-"""Times are typed in decimals and stamps counted in nanoseconds: 0.3 s shall hold the frame at 0.3 s."""
+"""Tolerance, since times are typed as decimals but stamps are in nanoseconds: 0.3 s must include the frame at 0.3 s."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ class Section:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is cut off."""
+        """Whether it is the whole recording."""
         return self.start_s == 0 and self.duration_s is None
 
     @property
     def end_s(self) -> float:
-        """Seconds of the recording, infinite where it goes to the end."""
+        """End in seconds of the recording; infinite without a duration."""
         return math.inf if self.duration_s is None else self.start_s + self.duration_s
 
     def before(self, offset_ns: int) -> bool:
-        """Whether a frame so long after the first comes before the section."""
+        """Whether a frame at this time after the first lies before the section."""
         return offset_ns < round(self.start_s * 1e9) - _ROUNDING_NS
 
     def after(self, offset_ns: int) -> bool:
-        """Whether a frame so long after the first comes after the section."""
+        """Whether a frame at this time after the first lies after the section."""
         return self.duration_s is not None and offset_ns >= round(self.end_s * 1e9) - _ROUNDING_NS
 
     def check_start(self, last_ns: int, what: object) -> None:
@@ -55,7 +55,7 @@ class Section:
 
         Args:
             last_ns: nanoseconds from the recording's first frame to its last.
-            what: the recording, for people.
+            what: the recording, for the error text.
 
         Raises:
             SourceError: the section begins after the last frame; the text names the length.
@@ -67,7 +67,7 @@ class Section:
             )
 
     def nothing(self, what: object) -> NothingThere:
-        """The error of a section that falls into a gap."""
+        """The error for a section without frames."""
         return NothingThere(
             f"{what} has no frame from {self.start_s:g} s to {self.end_s:g} s; choose a longer duration or another "
             "start"

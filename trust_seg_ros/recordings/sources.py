@@ -1,4 +1,4 @@
-"""One door for everything that can play the camera: the synthetic drive, folders, videos, bags, cameras."""
+"""Opens every kind of frame source: the synthetic drive, folders, videos, bags, cameras."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpe
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """A stream of frames with increasing stamps. Iterating again starts again.
+    """A stream of frames with increasing stamps. Each iteration starts from the beginning.
 
     Attributes:
         rate: nominal frames per second.
@@ -40,20 +40,20 @@ class FrameSource(Protocol):
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
 
 @dataclass(frozen=True)
 class SyntheticSource:
-    """The embedded synthetic drive, without end.
+    """The embedded synthetic drive, which has no end.
 
     Attributes:
         size: (height, width).
-        seed: which drive.
+        seed: selects the drive.
         rate: frames per second.
-        weather: one of the drive's weathers, or None for the one the seed draws.
+        weather: one of the drive's weathers, or None to let the seed draw one.
     """
 
     size: tuple[int, int] = (360, 480)
@@ -64,7 +64,7 @@ class SyntheticSource:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         weather = f", {self.weather}" if self.weather else ""
         return f"synthetic drive {self.size[1]}x{self.size[0]}, seed {self.seed}{weather}, at {self.rate:g} Hz"
 
@@ -80,7 +80,7 @@ class SyntheticSource:
 
 @dataclass(frozen=True)
 class Derived:
-    """Another source, changed in one respect; what is not said anew is the other's."""
+    """A source derived from another by one change; everything else is as in the other source."""
 
     source: FrameSource
 
@@ -96,12 +96,12 @@ class Derived:
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """One line for users."""
         return f"{self.source.description}, {self.change}"
 
     @property
     def change(self) -> str:
-        """What is changed, in words."""
+        """The change, in words."""
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[Frame]:
@@ -116,7 +116,7 @@ class Resized(Derived):
 
     @property
     def change(self) -> str:
-        """What is changed, in words."""
+        """The change, in words."""
         return f"resized to {self.size[1]}x{self.size[0]}"
 
     def __iter__(self) -> Iterator[Frame]:
@@ -133,19 +133,19 @@ class Resized(Derived):
 
 @dataclass(frozen=True)
 class Looped(Derived):
-    """Another source over and over.
+    """Repeats another source for ever.
 
     Attributes:
-        source: the other.
-        jump: stamps start again with each round, so that time jumps back, as in ``ros2 bag play --loop``; otherwise
-            they go on increasing, each round one period after the last.
+        source: the source to repeat.
+        jump: stamps start again with each round, so time jumps back, as in ``ros2 bag play --loop``; otherwise they
+            keep increasing, and each round starts one period after the last.
     """
 
     jump: bool = False
 
     @property
     def change(self) -> str:
-        """What is changed, in words."""
+        """The change, in words."""
         return "looped"
 
     def __iter__(self) -> Iterator[Frame]:
@@ -164,7 +164,7 @@ class Looped(Derived):
 
 @dataclass(frozen=True)
 class Restamped(Derived):
-    """Another source's frames, stamped evenly from 0 on at ``hertz`` frames per second."""
+    """Another source's frames with even stamps from 0 at ``hertz`` frames per second."""
 
     hertz: float
 
@@ -175,7 +175,7 @@ class Restamped(Derived):
 
     @property
     def change(self) -> str:
-        """What is changed, in words."""
+        """The change, in words."""
         return f"played at {self.hertz:g} Hz"
 
     def __iter__(self) -> Iterator[Frame]:
@@ -184,7 +184,7 @@ class Restamped(Derived):
 
 
 def check_speed(speed: float, source: FrameSource) -> float:
-    """``speed``, if the source can be played that many times as fast as it was recorded.
+    """Check and return ``speed``: how many times as fast as recorded the source is to be played.
 
     Raises:
         SourceError: zero, negative, not finite; or the source is a camera, which sets its own pace.
@@ -209,7 +209,7 @@ def open_source(
     section: Section = WHOLE,
     jump: bool = False,
 ) -> FrameSource:
-    """Open whatever ``spec`` names; headers are read here, so most mistakes show before the first frame.
+    """Open the source named by ``spec``; headers are read here, so most mistakes show before the first frame.
 
     Args:
         spec: "synthetic", a folder of images, one image, a video file, a rosbag2 folder or storage file, or a camera
@@ -217,12 +217,12 @@ def open_source(
         size: (height, width) of the frames; None keeps the source's own.
         rate: frames per second; None keeps the recording's own (10 for folders, 15 for the synthetic drive).
         loop: start again at the end.
-        topic: image topic of a bag; None takes the first.
+        topic: image topic of a bag; None selects the first.
         seed: seed of the synthetic drive.
-        weather: weather of the synthetic drive, None = as the seed draws it.
+        weather: weather of the synthetic drive; None lets the seed draw it.
         number_rate: folders only, see :class:`FolderSource`.
-        section: part of a recording to play; with ``loop``, over and over. A bag's is in time of recording, that of
-            others by their own stamps, before ``rate`` changes them.
+        section: part of a recording to play; with ``loop``, repeatedly. In a bag it counts recording time, in other
+            sources their stamps before ``rate`` changes them.
         jump: with ``loop``, stamps start again with each round, see :class:`Looped`.
 
     Returns:
@@ -230,7 +230,7 @@ def open_source(
 
     Raises:
         SourceError: a value is out of range, the path is missing, empty or of an unknown kind, a library is missing,
-            the section begins beyond the end, or is one of what has neither beginning nor end.
+            the section begins beyond the end, or the source has neither beginning nor end.
     """
     if size is not None and min(size) < 1:
         raise SourceError(f"the size is {size[1]}x{size[0]}; expected width and height above zero")

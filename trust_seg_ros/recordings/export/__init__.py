@@ -1,1 +1,1 @@
-"""Recordings for other programs' viewers."""
+"""Exports for viewers of other programs."""

@@ -1,4 +1,4 @@
-"""Which topics of a bag are cameras, and which are outputs of a node of this package."""
+"""Finds the cameras and the outputs of this package's nodes among the topics of a bag."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_HEADERS = 1000
 
 @dataclass(frozen=True)
 class BagTopics:
-    """The topics of a bag by what they are.
+    """The topics of a bag by kind.
 
     Attributes:
         outputs: topic -> (node, output), for the outputs of every node; node is its full name, "/front/trust_seg".
@@ -37,7 +37,7 @@ class BagTopics:
 
 
 def sort_topics(types: Mapping[str, str]) -> BagTopics:
-    """Tell the topics apart by their names and types.
+    """Sort the topics into kinds by their names and types.
 
     Args:
         types: topic -> message type, such as "sensor_msgs/msg/Image".
@@ -62,22 +62,22 @@ class CameraFinder:
     _told: dict[str, str] = field(default_factory=dict)
 
     def saw(self, source: str, stamp_ns: int, frame_id: str) -> None:
-        """Note a header; one without a stamp tells nothing.
+        """Add a header; one without a stamp is ignored.
 
         Args:
             source: name of a node, or topic of a camera.
-            stamp_ns, frame_id: of the header.
+            stamp_ns, frame_id: stamp and frame of the header.
         """
         seen = self._headers.setdefault(source, set())
         if stamp_ns and len(seen) < _MOST_HEADERS:
             seen.add((stamp_ns, frame_id))
 
     def told(self, node: str, camera: str) -> None:
-        """Note what the node itself says of its camera."""
+        """Set the camera that a node names itself."""
         self._told[node] = camera
 
     def camera_of(self, node: str, cameras: tuple[str, ...]) -> str | None:
-        """The camera with the most headers of a node; None where none shares any."""
+        """The camera that shares the most headers with a node; None if none shares any."""
         if self._told.get(node) in cameras:
             return self._told[node]
         own = self._headers.get(node, set())

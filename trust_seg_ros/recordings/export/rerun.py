@@ -1,4 +1,4 @@
-"""A bag as a recording for the Rerun viewer (``rerun FILE.rrd``). Nothing is sent anywhere, no viewer is started."""
+"""Export of a bag for the Rerun viewer (``rerun FILE.rrd``). Nothing is sent anywhere, no viewer is started."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trust_seg_ros.recordings.export.rerun_entities import Entity
 
 STAMP, RECORDED = "stamp", "recorded"
-"""Timelines: when the camera took the image (where there is no stamp, as the other), and when it was recorded."""
+"""Timelines: when the camera took the image (recording time if it has no stamp), and when it was recorded."""
 
 
 class ExportError(TrustSegError):
@@ -30,20 +30,20 @@ class ExportError(TrustSegError):
 
 
 def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Write what a bag holds of cameras and of nodes of this package as a Rerun recording.
+    """Write camera images and outputs of this package's nodes in a bag as a Rerun recording.
 
     Entities are named as the topics: camera images, and below each node its overlay, classes (with names and colours),
     entropy, flags as masks, flagged segments as labelled boxes, and under ``numbers`` curves of the mean entropy, the
-    flagged shares of the image, the numbers of segments and the thresholds. Times are those of the headers (``stamp``)
-    and of the recorder (``recorded``). An image that cannot be read becomes a line of text at its topic.
+    flagged shares of the image, the numbers of segments and the thresholds. Times are header stamps (``stamp``)
+    and recording times (``recorded``). An image that cannot be read becomes a line of text at its topic.
 
     Args:
         bag: with outputs of ``trust-seg replay`` or of the node.
-        out: the file, ending in .rrd; it has its name only once it is whole.
-        progress: called after every message with the number of messages done so far, of :func:`count_messages`.
+        out: the file, ending in .rrd; it gets this name only when it is complete.
+        progress: called after every message with the number of messages done so far, out of :func:`count_messages`.
 
     Returns:
-        What was lost of a damaged bag, which is shown as far as it can be read; "" for an intact one.
+        What a damaged bag has lost (the readable part is exported); "" for an intact one.
 
     Raises:
         ExportError: rerun-sdk is not installed, or the file cannot be written.
@@ -58,7 +58,7 @@ def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = Non
             raise ExportError("Rerun is switched off by the environment variable RERUN; unset it to write a recording")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            part.touch()  # Rerun only warns where it cannot write
+            part.touch()  # Rerun itself only warns if it cannot write
             stream.set_log_time_enabled(False)
             stream.set_log_tick_enabled(False)
             stream.save(part)
@@ -75,7 +75,7 @@ def write_rrd(bag: Path, out: Path, progress: Callable[[int], None] | None = Non
 
 
 def count_messages(bag: Path) -> int:
-    """How many messages of a bag :func:`write_rrd` looks at.
+    """Number of messages in a bag that :func:`write_rrd` reads.
 
     Raises:
         SourceError: the bag cannot be read, or holds neither images nor outputs.
@@ -95,7 +95,7 @@ class _Export:
         self._shown: set[str] = set()
 
     def run(self, progress: Callable[[int], None] | None) -> None:
-        """Log all messages, then how to arrange them."""
+        """Log all messages, then the layout of the viewer."""
         for node in self._topics.nodes:
             for entity in self._entities.fixed_entities(node):
                 self._stream.log(entity.path, entity.what, static=True, strict=True)
@@ -137,7 +137,7 @@ class _Export:
     def _log(self, entities: list[Entity], header: HeaderFields, recorded_ns: int) -> None:
         self._stream.reset_time()
         self._stream.set_time(RECORDED, timestamp=np.datetime64(recorded_ns, "ns"))
-        # on a timeline of its own a message would be missing in views of the other
+        # a message on one timeline only would be missing in views of the other
         self._stream.set_time(STAMP, timestamp=np.datetime64(header.stamp_ns or recorded_ns, "ns"))
         for entity in entities:
             self._shown.add(entity.path)
@@ -152,10 +152,10 @@ class _Export:
 
 
 def load_rerun() -> Any:
-    """The library.
+    """The module ``rerun``.
 
     Raises:
-        ExportError: it is not installed.
+        ExportError: rerun-sdk is not installed.
     """
     try:
         import rerun
@@ -186,7 +186,7 @@ def _wanted(topics: BagTopics) -> set[str]:
 def _deserialise(topic: str, type_name: str, data: bytes) -> Any:
     try:
         return type_store().deserialize_cdr(data, type_name)
-    except Exception as error:  # generated code: whatever a slice or an unpacking of wrong bytes raises
+    except Exception as error:  # generated code: may raise anything that slicing or unpacking wrong bytes raises
         raise ImageError(f"message refused: {len(data)} bytes of {topic} are not a {type_name}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Messages of a bag → what the Rerun viewer shows of them; needs rerun-sdk."""
+"""Converts messages of a bag to Rerun entities; needs rerun-sdk."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from trust_seg_ros.segmentation.labels import load_labels, made_up_palette
 from trust_seg_ros.support.paths import label_names
 
 NUMBERS = "numbers"
-"""Below the node: ``share`` (0..1), ``count`` and ``threshold`` hold its curves."""
+"""Path below the node; ``share`` (0..1), ``count`` and ``threshold`` hold its curves."""
 SHOWN = ("overlay", "segmentation", "entropy", "margin", "gradient", "unreliable", "ood", "segments", "label_info")
-"""Outputs that are shown; the others hold the same again, or numbers that only programs read."""
+"""Outputs that are shown; the others repeat the same content, or hold numbers for programs."""
 _QUALITY = 90
 _MAX_PIXELS = 100_000_000
 _MAGIC = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
@@ -38,9 +38,9 @@ class Entity:
     """One thing to log.
 
     Attributes:
-        path: where, such as "/front/trust_seg/entropy".
-        what: a Rerun archetype.
-        static: holds for all times.
+        path: entity path, such as "/front/trust_seg/entropy".
+        what: the Rerun archetype to log.
+        static: whether it is valid for all times.
     """
 
     path: str
@@ -52,7 +52,7 @@ def camera_entities(topic: str, type_name: str, data: bytes) -> tuple[HeaderFiel
     """An image of a camera; JPEG and PNG pass through, others become JPEG.
 
     Raises:
-        ImageError: the bytes are no such message, or pixels that nobody can read.
+        ImageError: the bytes are not such a message, or the pixels cannot be read.
     """
     if type_name == COMPRESSED:
         raw = read_compressed(data)
@@ -66,7 +66,7 @@ def camera_entities(topic: str, type_name: str, data: bytes) -> tuple[HeaderFiel
 
 
 def output_entities(node: str, output: str, data: bytes) -> tuple[HeaderFields, list[Entity]]:
-    """An image that a node sent, and the numbers that follow from it.
+    """An image output of a node, and the curves derived from it.
 
     Raises:
         ImageError: as :func:`camera_entities`.
@@ -76,7 +76,7 @@ def output_entities(node: str, output: str, data: bytes) -> tuple[HeaderFields, 
 
 
 def detection_entities(node: str, message: Any) -> list[Entity]:
-    """A Detection2DArray: boxes, and how many there are of each kind.
+    """A Detection2DArray: boxes, and the number of boxes of each kind.
 
     A detection without P(false positive) and IoU is an out-of-distribution segment; without a meta model, so are the
     class segments that lie on one.
@@ -99,7 +99,7 @@ def detection_entities(node: str, message: Any) -> list[Entity]:
 
 
 def label_entities(node: str, message: Any) -> list[Entity]:
-    """A LabelInfo: names and colours of the classes, and the pixel threshold where it says one."""
+    """A LabelInfo: names and colours of the classes, and the pixel threshold if it has one."""
     ids = [entry.class_id for entry in message.class_map]
     names = tuple(entry.class_name for entry in message.class_map)
     colours = class_colours(names).tolist()
@@ -111,7 +111,7 @@ def label_entities(node: str, message: Any) -> list[Entity]:
 
 
 def diagnostic_entities(message: Any, nodes: tuple[str, ...]) -> tuple[list[Entity], dict[str, str]]:
-    """A DiagnosticArray: thresholds in force of these nodes; and node -> topic of its camera."""
+    """A DiagnosticArray: current thresholds of these nodes; and node -> topic of its camera."""
     found, cameras = [], {}
     for status in message.status:
         name, _, part = status.name.rpartition(": ")
@@ -125,7 +125,7 @@ def diagnostic_entities(message: Any, nodes: tuple[str, ...]) -> tuple[list[Enti
 
 
 def fixed_entities(node: str) -> list[Entity]:
-    """What holds for a node throughout: the meaning of its masks."""
+    """Static entities of a node: the meaning of the values in its masks."""
     return [
         Entity(
             f"{node}/{output}",
@@ -140,12 +140,12 @@ def fixed_entities(node: str) -> list[Entity]:
 
 
 def refusal(topic: str, error: ImageError) -> Entity:
-    """A message that cannot be shown, in words."""
+    """The reason why a message cannot be shown, as text."""
     return Entity(f"{topic}/refused", rr.TextLog(str(error), level=rr.TextLogLevel.WARN))
 
 
 def class_colours(names: tuple[str, ...]) -> np.ndarray:
-    """(q, 3) uint8 RGB of classes: of the shipped label set with these names, or made up."""
+    """(q, 3) uint8 RGB of the classes: from the shipped label set with these names, or generated."""
     for name in label_names():
         labels = load_labels(name)
         if labels.names == names:
@@ -162,7 +162,7 @@ def _classes(path: str, _: str, image: RawImage) -> Iterator[Entity]:
 
 
 def _heat(path: str, _: str, image: RawImage) -> Iterator[Entity]:
-    """As a depth image: coloured, and its values can be read off. Bytes are 255ths."""
+    """A map as a depth image: coloured, with readable values. Bytes are 255ths."""
     plane = _plane(image)
     if plane.dtype == np.uint8:
         yield Entity(path, rr.DepthImage(plane, meter=255.0, colormap="inferno", depth_range=(0, 255)))
@@ -204,7 +204,7 @@ _BY_OUTPUT: Mapping[str, Callable[[str, str, RawImage], Iterator[Entity]]] = {
 
 
 def _plane(image: RawImage) -> np.ndarray:
-    """(H, W) of one channel, as it was sent."""
+    """(H, W) pixels of a one-channel image, as sent."""
     kinds = {"mono8": "u1", "32FC1": ">f4" if image.is_bigendian else "<f4"}
     if image.encoding not in kinds:
         raise ImageError(f"image refused: encoding {image.encoding!r}, expected one of {', '.join(kinds)}")
@@ -227,7 +227,7 @@ def _jpeg(image: RawImage) -> Any:
 
 
 def _label(scores: Mapping[str, float]) -> str:
-    """Such as "Car, P(wrong) 0.73, IoU 0.21" or "Road, P(OoD) 0.91"."""
+    """Label of a box, such as "Car, P(wrong) 0.73, IoU 0.21" or "Road, P(OoD) 0.91"."""
     words = {"unreliable": "P(wrong)", OOD: "P(OoD)", OOD_SCORE: "OoD score", "iou": "IoU"}
     named = [name for name in scores if name not in words]
     return ", ".join([*named, *(f"{words[name]} {score:.2f}" for name, score in scores.items() if name in words)])

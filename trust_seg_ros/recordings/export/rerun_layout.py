@@ -1,4 +1,4 @@
-"""How the Rerun viewer arranges a recording: one tab per node; needs rerun-sdk."""
+"""Layout of a recording in the Rerun viewer: one tab per node; needs rerun-sdk."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def layout(cameras: Mapping[str, str | None], others: Collection[str], shown: Co
     """The blueprint.
 
     Args:
-        cameras: node -> topic of its camera; None where the bag does not hold it.
-        others: topics of cameras that no node has.
-        shown: paths of the entities that there are.
-        timeline: the one to begin with.
+        cameras: node -> topic of its camera; None if it is not in the bag.
+        others: topics of cameras that belong to no node.
+        shown: paths of the logged entities.
+        timeline: the timeline shown first.
     """
     tabs: list[rrb.Vertical | rrb.Grid] = [_of_node(node, camera, shown) for node, camera in sorted(cameras.items())]
     if others:

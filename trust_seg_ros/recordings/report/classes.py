@@ -1,4 +1,4 @@
-"""Reliability by predicted class: means from the sums that the replay has kept."""
+"""Reliability by predicted class, from the sums kept by the replay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trust_seg_ros.recordings.report import formats, summary
 
 
 def add(sums: Iterable[ClassSums], classes: int) -> ClassSums:
-    """The sums of several cameras together; zeros (q,) for none."""
+    """The sums over several cameras; zeros (q,) for no camera."""
     names = ClassSums.__dataclass_fields__
     total = {name: np.zeros(classes, np.float64) for name in names}
     for one in sums:
@@ -22,7 +22,7 @@ def add(sums: Iterable[ClassSums], classes: int) -> ClassSums:
 
 
 def class_means(sums: ClassSums) -> dict[str, np.ndarray]:
-    """What the sums come to, each (q,) float64; NaN where a class has nothing to average over.
+    """Means and shares by class, each (q,) float64; NaN where a class has nothing to average over.
 
     Returns:
         ``pixels``: share of all pixels, 0..1; ``entropy``: mean normalised entropy of its pixels, 0..1; ``segments``:
@@ -45,7 +45,7 @@ def _over(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def classes_data(drive: Drive) -> dict[str, Any]:
-    """Rows of the class table: of all cameras, then of each; classes that were never predicted are only named."""
+    """Rows of the class table: for all cameras, then for each; never predicted classes have only their name."""
     q = len(drive.class_names)
     tables = [add(drive.classes.values(), q)]
     tables += [add([drive.classes[c]] if c in drive.classes else [], q) for c in summary.cameras(drive)]

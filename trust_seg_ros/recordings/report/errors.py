@@ -1,4 +1,4 @@
-"""What can go wrong with a report."""
+"""Errors of the drive report."""
 
 from trust_seg_ros.errors import TrustSegError
 

@@ -1,4 +1,4 @@
-"""Numbers, times and texts as the page shows them; everything that came from a file is escaped here."""
+"""Formats numbers, times and texts for the page, and escapes everything that comes from a file."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 import numpy as np
 
 NOTHING = "–"
-"""Shown for a number that there is not."""
+"""Shown for a missing number."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def text(value: object) -> str:
-    """Any text for HTML, also inside a quoted attribute."""
+    """Escape a text for HTML, also inside a quoted attribute."""
     return html.escape(str(value), quote=True)
 
 
 def json_text(data: Any) -> str:
-    """JSON for a ``<script type="application/json">``: compact, ASCII, and without a character that HTML reads.
+    """JSON for a ``<script type="application/json">``: compact, ASCII, without characters special in HTML.
 
     Raises:
-        ValueError: a number is not finite; say None instead (see :func:`rounded`).
+        ValueError: a number is not finite; use None instead (see :func:`rounded`).
     """
     return json.dumps(data, separators=(",", ":"), allow_nan=False).translate(_IN_SCRIPTS)
 
 
 def rounded(values: Iterable[float], digits: int = 4) -> list[float | int | None]:
-    """Numbers with so many significant digits, whole ones as int; None where a number is not finite."""
+    """Numbers rounded to ``digits`` significant digits, whole ones as int; None where a number is not finite."""
     return [_shortest(float(value), digits) for value in np.asarray(values, np.float64)]
 
 
@@ -45,12 +45,12 @@ def _shortest(value: float, digits: int) -> float | int | None:
 
 
 def seconds(values: Iterable[float]) -> list[float | None]:
-    """Times in seconds with the milliseconds; None where a time is not finite."""
+    """Times in seconds, rounded to milliseconds; None where a time is not finite."""
     return [round(float(value), 3) if math.isfinite(value) else None for value in np.asarray(values, np.float64)]
 
 
 def number(value: float, digits: int = 3, unit: str = "") -> str:
-    """A number with so many significant digits and its unit; ``NOTHING`` for NaN, infinity in words."""
+    """A number rounded to ``digits`` significant digits, with its unit; ``NOTHING`` for NaN, infinity in words."""
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -65,7 +65,7 @@ def whole(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0..1 in percent; ``NOTHING`` for NaN."""
+    """A share in 0..1 as percent; ``NOTHING`` for NaN."""
     return f"{number(100.0 * share)} %" if math.isfinite(share) else NOTHING
 
 
@@ -84,12 +84,12 @@ def clock(value: float) -> str:
 
 
 def start_offset(value: float) -> str:
-    """Seconds for ``ros2 bag play --start-offset``, rounded down to milliseconds, so that the frame is still played."""
+    """Seconds for ``ros2 bag play --start-offset``, rounded down to milliseconds, so that the frame is played."""
     return f"{max(math.floor(value * 1000 + 1e-6), 0) / 1000:.3f}"
 
 
 def length(value: float) -> str:
-    """How long something takes, e.g. ``12.3 s``, ``4:05 min``, ``1:02:03 h``."""
+    """A duration, e.g. ``12.3 s``, ``4:05 min``, ``1:02:03 h``."""
     if not math.isfinite(value):
         return NOTHING
     return f"{value:.1f} s" if value < 60 else f"{clock(value)} {'min' if value < 3600 else 'h'}"
@@ -119,7 +119,7 @@ def colour(rgb: Sequence[int]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", numbers_from: int = 1) -> str:
-    """An HTML table; every cell is escaped, columns from ``numbers_from`` on are set flush right."""
+    """An HTML table; every cell is escaped, columns from ``numbers_from`` on are right-aligned."""
     if not head:
         lines = [f'<tr><th scope="row">{text(row[0])}</th>' + _cells(row[1:], numbers_from) + "</tr>" for row in rows]
         return f'<table class="facts">{_caption(caption)}<tbody>{"".join(lines)}</tbody></table>'

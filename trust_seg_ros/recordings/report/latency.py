@@ -1,4 +1,4 @@
-"""How long things took: latency of topics that were recorded live, and the time per frame of the replay."""
+"""Latency of topics that were recorded live, and the time per frame of the replay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PERCENTILES = (5, 50, 95, 99)
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
-    """``n`` (finite values), ``p5`` … ``p99`` (linear between ranks) and ``max``; NaN where there are none."""
+    """``n`` (finite values), ``p5`` … ``p99`` (linear between ranks) and ``max``; NaN without values."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return {"n": 0, **{f"p{p}": np.nan for p in PERCENTILES}, "max": np.nan}
@@ -23,7 +23,7 @@ def percentiles(values: np.ndarray) -> dict[str, float]:
 
 
 def latency_data(drive: Drive) -> list[dict[str, Any]]:
-    """Points of the plot of every topic that was recorded live."""
+    """Plot points of every topic that was recorded live."""
     return [
         {"topic": one.topic, "time": formats.seconds(one.offset_s), "ms": formats.rounded(one.latency_ms)}
         for one in drive.latency
@@ -32,7 +32,7 @@ def latency_data(drive: Drive) -> list[dict[str, Any]]:
 
 
 def latency_html(drive: Drive) -> str:
-    """The section's tables; "" when nothing was measured."""
+    """The section's tables; "" if nothing was measured."""
     live = [(one.topic, np.asarray(one.latency_ms, np.float64)) for one in drive.latency]
     steps = (("a frame, from decoding to its last message", "processing_ms"), ("the network", "network_ms"))
     here = [(said, summary.column(drive, name)[summary.judged(drive)]) for said, name in steps]

@@ -1,4 +1,4 @@
-"""Out-of-distribution segments of consecutive frames, put together to objects, and their cards on the page."""
+"""Groups out-of-distribution segments of consecutive frames into objects, and makes their cards on the page."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from trust_seg_ros.recordings.report import formats, summary
 MIN_IOU = 0.3
 MAX_GAP_S = 1.0
 MOST = 200
-"""At most so many cards are on the page."""
+"""Most cards on the page."""
 
 
 @dataclass(frozen=True)
 class OodTrack:
-    """OoD segments that are taken for one object.
+    """OoD segments that count as one object.
 
     Attributes:
-        segments: one per frame, in the order of time; of one camera.
+        segments: at most one per frame, in order of time, from one camera.
     """
 
     segments: tuple[OodObject, ...]
 
     @property
     def first(self) -> OodObject:
-        """The segment it was first seen by."""
+        """Its earliest segment."""
         return self.segments[0]
 
     @property
     def last(self) -> OodObject:
-        """The segment it was last seen by."""
+        """Its latest segment."""
         return self.segments[-1]
 
     @property
@@ -46,18 +46,18 @@ class OodTrack:
 
     @property
     def crop(self) -> bytes:
-        """Picture of the most certain segment that has one; b"" where none has."""
+        """Picture of the most certain segment that has one; b"" if none has."""
         return max((s for s in self.segments if s.crop), key=certainty, default=self.best).crop
 
     @property
     def class_name(self) -> str:
-        """The class it was most often taken for; "" where that was never measured."""
+        """The class most often predicted for it; "" if that was never measured."""
         names = Counter(s.class_name for s in self.segments if s.class_name)
         return min(names, key=lambda name: (-names[name], name), default="")
 
 
 def certainty(segment: OodObject) -> tuple[float, float, int]:
-    """Sorts segments: by P(OoD), those without one last; then score, then size."""
+    """Sort key of segments: P(OoD), missing ones last; then score, then size."""
     p = segment.p_ood if np.isfinite(segment.p_ood) else -1.0
     return p, -np.inf if np.isnan(segment.score) else segment.score, segment.size
 
@@ -67,7 +67,7 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Args:
         a: (m, 4) left, top, right, bottom, right and bottom exclusive.
-        b: (n, 4) likewise.
+        b: (n, 4), the same.
 
     Returns:
         (m, n) float64 in [0, 1]; 0 where both boxes are empty.
@@ -82,18 +82,18 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def group_objects(
     segments: Sequence[OodObject], min_iou: float = MIN_IOU, max_gap_s: float = MAX_GAP_S
 ) -> list[OodTrack]:
-    """Segments of one camera that overlap from frame to frame, as objects.
+    """Join segments of one camera that overlap from frame to frame into objects.
 
-    Frame by frame in the order of time, pairs of an object's last segment and a segment of the frame are joined
-    greedily, the largest IoU of their boxes first; every object takes at most one segment of a frame.
+    In order of time, the segments of each frame are joined greedily to the last segments of the objects, pairs with
+    the largest IoU of their boxes first; every object gets at most one segment of a frame.
 
     Args:
         segments: in any order, of any cameras.
-        min_iou: least IoU of two boxes that are joined.
-        max_gap_s: most seconds between them, by ``recorded_ns``.
+        min_iou: smallest IoU of boxes that are joined.
+        max_gap_s: longest time between them in seconds, by ``recorded_ns``.
 
     Returns:
-        Objects in the order of the time they were first seen, then camera, then their first segment in raster order.
+        Objects in order of the time they were first seen, then of camera, then of their first segment in raster order.
     """
     done: list[list[OodObject]] = []
     order = sorted(segments, key=lambda s: (s.camera, s.recorded_ns, s.box[1], s.box[0]))
@@ -109,7 +109,7 @@ def group_objects(
 
 
 def _join(active: list[list[OodObject]], frame: list[OodObject], min_iou: float) -> list[list[OodObject]]:
-    """Add a frame's segments to the objects they overlap; the others begin new ones, which are returned."""
+    """Add a frame's segments to the objects they overlap; the others start new objects, which are returned."""
     if not active:
         return [[segment] for segment in frame]
     iou = box_iou(np.array([track[-1].box for track in active]), np.array([segment.box for segment in frame]))
@@ -124,13 +124,13 @@ def _join(active: list[list[OodObject]], frame: list[OodObject], min_iou: float)
 
 
 def most_certain(tracks: Sequence[OodTrack], most: int = MOST) -> list[OodTrack]:
-    """At most so many objects, the most certain ones, in the order in which they came."""
+    """The most certain objects, at most ``most``, in their original order."""
     best = sorted(range(len(tracks)), key=lambda i: certainty(tracks[i].best), reverse=True)[:most]
     return [tracks[i] for i in sorted(best)]
 
 
 def objects_html(drive: Drive) -> str:
-    """The section's text and cards; in words where there is nothing to show."""
+    """The section's text and cards; a sentence if there is nothing to show."""
     if not drive.objects:
         looked = np.isfinite(summary.summarise(drive).ood_segments)
         said = "No OoD segments in this drive." if looked else "OoD segments were not looked for in this drive."

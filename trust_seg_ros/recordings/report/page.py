@@ -1,7 +1,7 @@
-"""The page: everything of a drive in one HTML file that needs no network.
+"""The page: the whole report in one HTML file that needs no network.
 
-The page forbids itself every connection (Content-Security-Policy), and runs no scripts but those named there by hash,
-so that nothing that came from a recording can act.
+Its Content-Security-Policy forbids every connection and every script except the page's own, which are listed by hash,
+so nothing in a recording can run code.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
 
 SCRIPTS = ("plots.js", "timeline.js", "viewer.js", "classes.js", "report.js")
-"""The page's own scripts, in the order in which they run."""
+"""The page's own scripts, in running order."""
 
 
 def write_report(path: Path, drive: Drive) -> None:
-    """Write the report of a drive, under its name only when it is whole.
+    """Write the report of a drive; the file gets its name only when it is complete.
 
-    Equal drives make equal bytes.
+    Equal drives give equal bytes.
 
     Raises:
         ReportError: plotly is not installed, or the file cannot be written.
@@ -70,7 +70,7 @@ def report_html(drive: Drive) -> str:
 
 
 def page_data(drive: Drive) -> dict[str, Any]:
-    """What the page's scripts draw from, without the pictures themselves."""
+    """Data for the page's scripts, without the pictures themselves."""
     return {
         "cameras": list(summary.cameras(drive)),
         "pixelScore": drive.pixel_score,
@@ -84,7 +84,7 @@ def page_data(drive: Drive) -> dict[str, Any]:
 
 
 def as_script(source: str) -> str:
-    """JavaScript that can stand inside a ``<script>``: without the character sequences that HTML reads there."""
+    """Escape JavaScript for a ``<script>`` element: no character sequences that HTML interprets there."""
     return source.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -1,4 +1,4 @@
-"""The frames to look at: their pictures, each in a block of its own that is decoded when shown, and their numbers."""
+"""Pictures and numbers of the frames to look at; each picture is in its own block, decoded when shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trust_seg_ros.recordings.report import formats, summary
 
 
 def pictures_data(drive: Drive) -> list[dict[str, Any]]:
-    """Of every picture, in the order of time: its camera, offset in seconds, place among the worst, what to say."""
+    """For every picture, in order of time: camera, offset in seconds, rank among the worst, texts."""
     number = {topic: i for i, topic in enumerate(summary.cameras(drive))}
     rows: dict[tuple[str, int], int] = {}
     for at, (camera, when) in enumerate(zip(drive.frames["camera"], drive.frames["recorded_ns"], strict=True)):
@@ -42,7 +42,7 @@ def _when(recorded_ns: int, offset: float) -> list[tuple[str, str]]:
 
 
 def _numbers(drive: Drive, row: int) -> list[tuple[str, str]]:
-    """(name, value with unit) of one frame; what it does not have is left out."""
+    """(name, value with unit) of one frame; missing values are left out."""
 
     def value(name: str) -> float:
         return float(np.asarray(drive.frames[name][row], np.float64))
@@ -61,7 +61,7 @@ def _numbers(drive: Drive, row: int) -> list[tuple[str, str]]:
         ("Threshold, P(OoD)", number(value("threshold_ood_meta"))),
         ("Shift", _shift(drive, row, value)),
         ("Faulty pixels", whole(value("faulty_pixels")) if value("faulty_pixels") > 0 else ""),
-        ("Time", "went back: the past was forgotten" if drive.frames["time_jump"][row] else ""),
+        ("Time", "went back: earlier frames were forgotten" if drive.frames["time_jump"][row] else ""),
         ("Refused", str(drive.frames["refused"][row])),
     ]
     return [(name, said) for name, said in lines if said and said != formats.NOTHING]
@@ -101,7 +101,7 @@ def _base64(jpeg: bytes) -> str:
 
 
 def worst_html(drive: Drive) -> str:
-    """Buttons of the worst moments, the worst first; their pictures are filled in by the page."""
+    """Buttons of the worst moments, worst first; the page fills in their pictures."""
     place = {(p.camera, int(p.recorded_ns)): i for i, p in reversed([*enumerate(drive.pictures)])}
     data = pictures_data(drive)
     known = [place[camera, int(when)] for camera, when in drive.worst if (camera, int(when)) in place]

@@ -1,4 +1,4 @@
-"""The numbers at the head of the report, each from its definition over the frames of a drive."""
+"""Summary numbers at the top of the report, computed over the frames of a drive."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from trust_seg_ros.recordings.report import formats
 
 @dataclass(frozen=True)
 class Summary:
-    """What the frames of a drive, or of one camera, come to. Means are over judged frames, NaN where there is none.
+    """Numbers of a drive or of one camera. Means are over judged frames; NaN without any.
 
     Attributes:
-        frames: number of frames, judged and refused.
-        judged: of those with a result.
-        refused: of those without.
-        time_jumps: how often the time went back.
+        frames: number of frames, judged or refused.
+        judged: number of frames with a result.
+        refused: number of frames without.
+        time_jumps: number of times the stamps went back.
         flagged: mean share of pixels at or above the pixel threshold, 0..1.
         entropy: mean normalised entropy, 0..1.
         segments: number of segments.
@@ -42,7 +42,7 @@ class Summary:
 
 
 def cameras(drive: Drive) -> tuple[str, ...]:
-    """Topics of the images in order of their names, those with no judged frame included."""
+    """Image topics sorted by name, including those without a judged frame."""
     more = (item.camera for items in (drive.pictures, drive.objects) for item in items)
     return tuple(sorted({*drive.cameras, *(str(name) for name in drive.frames["camera"]), *more}))
 
@@ -63,7 +63,7 @@ def judged(drive: Drive) -> np.ndarray:
 
 
 def summarise(drive: Drive, camera: str | None = None) -> Summary:
-    """The numbers of a drive, or those of one camera."""
+    """The numbers of a drive, or of one camera."""
     mine = np.array([camera is None or str(name) == camera for name in drive.frames["camera"]], dtype=bool)
     good = mine & judged(drive)
     segments = np.nansum(column(drive, "segments")[good])
@@ -88,13 +88,13 @@ def summarise(drive: Drive, camera: str | None = None) -> Summary:
 
 
 def mean(values: np.ndarray) -> float:
-    """Mean of the finite values; NaN where there is none."""
+    """Mean of the finite values; NaN without any."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else np.nan
 
 
 def tiles(drive: Drive) -> list[tuple[str, str, str]]:
-    """(name, value, remark) of every tile at the head of the page."""
+    """(name, value, remark) of every tile at the top of the page."""
     s = summarise(drive)
     return [
         ("Frames judged", formats.whole(s.judged), f"of {formats.whole(s.frames)}"),
@@ -112,12 +112,12 @@ def tiles(drive: Drive) -> list[tuple[str, str, str]]:
             f"kept, by {drive.ood_score}" if np.isfinite(s.ood_segments) else "not looked for",
         ),
         ("Shift", *shift_verdict(drive, s)),
-        ("Time jumps", formats.whole(s.time_jumps), "the past was forgotten" if s.time_jumps else "none"),
+        ("Time jumps", formats.whole(s.time_jumps), "earlier frames were forgotten" if s.time_jumps else "none"),
     ]
 
 
 def shift_verdict(drive: Drive, s: Summary) -> tuple[str, str]:
-    """What the shift monitor says of the drive, and a remark."""
+    """State of the shift monitor over the drive, and a remark."""
     if not s.judged:
         return formats.NOTHING, "no frame was judged"
     if drive.shift:
@@ -149,7 +149,7 @@ def head_html(drive: Drive) -> str:
 
 
 def cameras_html(drive: Drive) -> str:
-    """A table with a line per camera; "" for a single one, whose numbers are those of the tiles."""
+    """A table with a line per camera; "" for a single camera, whose numbers are in the tiles."""
     topics = cameras(drive)
     if len(topics) < 2:
         return ""
@@ -164,7 +164,7 @@ def cameras_html(drive: Drive) -> str:
 
 
 def facts_html(drive: Drive) -> str:
-    """What the drive was judged with, as a table."""
+    """Table of the network, its models and settings."""
     if not drive.facts:
         return '<p class="empty">Nothing was noted about the network and its settings.</p>'
     return f'<div class="wide">{formats.table((), drive.facts, numbers_from=2)}</div>'

@@ -1,4 +1,4 @@
-"""The time line's data: a few columns of the frames, rounded, and what stands out among them."""
+"""Data of the time line: some frame columns, rounded, and the marks on them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PLOTTED = (
 
 
 def timeline_data(drive: Drive) -> dict[str, Any]:
-    """Columns of all frames for the page's plots; what refused frames and drives do not have is null.
+    """Columns of all frames for the page's plots; missing values are null.
 
-    A column without a single number is left out, so that its plot can say so in words.
+    A column without any number is left out; its plot then says so.
     """
     topics = summary.cameras(drive)
     number = {topic: i for i, topic in enumerate(topics)}

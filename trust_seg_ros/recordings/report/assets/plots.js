@@ -1,14 +1,14 @@
 "use strict";
-// What the parts of the page share: its data, what is chosen, and how plots look.
+// Shared by all parts of the page: its data, the selection, and the look of plots.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const wide = data.cameras.length > 1;
 
-/** What is chosen: camera (-1 = all), picture shown (-1 = none). */
+/** The selection: camera (-1 = all), picture shown (-1 = none). */
 const state = { camera: -1, picture: -1 };
 
-/** Plotly reads tags and entities in texts; names of topics and classes are to stand there as they are. */
+/** Escapes names of topics and classes, since Plotly interprets tags and entities in texts. */
 function plain(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
@@ -41,9 +41,9 @@ function layout(more) {
 const CONFIG = {
   responsive: true,
   displaylogo: false,
-  // a first click draws the frame it means, which takes time of its own on a slow machine
+  // the first click of a double click draws a frame, which takes time on a slow machine
   doubleClickDelay: 600,
-  // named one by one: some of the others would open pages of plotly's in the network
+  // listed one by one: some of the others would open pages of plotly on the network
   modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]],
   toImageButtonOptions: { filename: "drive" },
 };
@@ -55,8 +55,8 @@ function title(text, yref) {
 }
 
 /**
- * The lowest and the highest value of every bucket of neighbours, in order: looks like all of them, where there are
- * more than pixels. rows: which of xs and ys, in the order of time; null = no value.
+ * The lowest and the highest value of every bucket of neighbours, in order: looks like all values when there are
+ * more values than pixels. rows: indices into xs and ys, in order of time; null = no value.
  */
 function thin(rows, ys, from, to, buckets, out) {
   const each = Math.max(1, Math.ceil((to - from) / buckets));

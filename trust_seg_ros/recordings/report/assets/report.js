@@ -26,7 +26,7 @@ function drawLatency() {
   }), CONFIG);
 }
 
-/** Cards of other cameras are hidden; a list that has none left says so. */
+/** Hides cards of other cameras; a list without cards left says so. */
 function filterCards() {
   for (const list of document.querySelectorAll("ul.cards")) {
     let left = 0;

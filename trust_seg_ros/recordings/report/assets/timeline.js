@@ -14,7 +14,7 @@ const MARKS = ["time jump", "refused", "pictured", "worst"];
 const DASHES = { threshold_unreliable: "dash", threshold_ood: "dot", threshold_ood_meta: "dashdot" };
 const rowsOf = data.cameras.map(() => []);
 frames.camera.forEach((camera, row) => rowsOf[camera].push(row));
-/** Lines of which there is anything to draw. */
+/** Lines that have values to draw. */
 const drawn = LINES.filter((line) => Object.keys(line.columns).some((name) => frames.columns[name]));
 let zoomed = null;
 
@@ -23,7 +23,7 @@ function thresholdLines() {
   const probabilities = { threshold_unreliable: "threshold on P(false positive)", threshold_ood_meta: "threshold on P(OoD)" };
   const pixel = { threshold_pixel: "threshold on pixels" }, ood = { threshold_ood: "threshold of OoD" };
   const small = ["threshold_pixel", "threshold_ood"].every((name) => (frames.columns[name] || []).every((v) => v >= 0 && v <= 1));
-  if (small) return [{ title: "Thresholds in force", step: true, columns: { ...pixel, ...probabilities, ...ood } }];
+  if (small) return [{ title: "Thresholds", step: true, columns: { ...pixel, ...probabilities, ...ood } }];
   return [
     { title: `Threshold on pixels (${plain(data.pixelScore)})`, step: true, columns: pixel },
     { title: `Threshold of OoD (${plain(data.oodScore)})`, step: true, columns: ood },
@@ -67,7 +67,7 @@ function lineTraces() {
   return traces;
 }
 
-/** Which marks to draw: one that would lie on the one before, on any screen, is left out. */
+/** The marks to draw: a mark that would cover the one before on any screen is left out. */
 function apart(times) {
   const span = zoomed ? zoomed[1] - zoomed[0] : data.duration;
   let last = -Infinity;
@@ -180,7 +180,7 @@ function drawTimeline() {
   return Plotly.react(timeline, withLegend([...markTraces(), ...lineTraces()]), { ...timelineLayout(), ...more }, CONFIG);
 }
 
-/** Move the mark to the moment shown; a moment outside the window brings the window along. */
+/** Move the mark to the moment shown; the window follows if the moment is outside. */
 function markMoment() {
   if (!timeline.layout) return;
   const moment = data.pictures[state.picture].time;
@@ -197,13 +197,13 @@ function zoomTo(window) {
 
 let waiting = 0;
 
-/** The finer points come once the hand rests: a window that is dragged changes with every move of the mouse. */
+/** Draws the finer points once the mouse rests: a dragged window changes with every move. */
 function zoomLater(window) {
   clearTimeout(waiting);
   waiting = setTimeout(() => zoomTo(window), 100);
 }
 
-/** Which of the points under the mouse is meant: the one nearest to it. */
+/** The point under the mouse: the nearest one. */
 function nearestPoint(event) {
   const top = timeline.getBoundingClientRect().top;
   const away = (p) => Math.abs(p.yaxis._offset + p.yaxis.d2p(p.y) + top - event.event.clientY);

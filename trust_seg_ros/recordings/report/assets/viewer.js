@@ -1,14 +1,14 @@
-// The frame shown: its pictures and numbers, and the ways from one to the next.
+// The frame shown: its pictures and numbers, and the controls to step to others.
 
 const JPEG = "data:image/jpeg;base64,";
 
-/** Addresses of the pictures of a frame; read from its block when wanted, as there may be many. */
+/** Addresses of the pictures of a frame; read from its block on demand, as there may be many. */
 function picture(number) {
   const both = JSON.parse(byId(`picture-${number}`).textContent);
   return { overlay: JPEG + both.overlay, entropy: JPEG + both.entropy };
 }
 
-/** Number of the picture nearest in time, of a camera (-1: of any that is chosen); -1 = there is none. */
+/** Number of the picture of a camera (-1: of any selected camera) nearest in time; -1 = none. */
 function nearest(time, camera) {
   let best = -1;
   data.pictures.forEach((p, n) => {
@@ -27,7 +27,7 @@ function showNearest(time, camera) {
   show(number, data.pictures[number].time - time);
 }
 
-/** Show a picture; away: by how many seconds it misses the moment that was asked for. */
+/** Show a picture; away: seconds between it and the requested moment. */
 function show(number, away = 0) {
   state.picture = number;
   const frame = data.pictures[number];
