@@ -1,4 +1,4 @@
-"""Writing beside the work: compression and the disk keep no frame waiting, and the order stays as it was."""
+"""Writes in the background, in order, so that no frame waits for compression or the disk."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.recordings.replay.bag_parts import PartWriter
 
 _AHEAD_BYTES = 64 << 20
-"""That may wait to be written; beyond, the work waits for the disk."""
+"""Most bytes waiting to be written; beyond that, the caller waits for the disk."""
 
 _Item = tuple[BagTopic, int, "bytes | bytearray"]
 
 
 class BackgroundWriter:
-    """A part that is written by a thread of its own, in the order in which messages are handed over.
+    """Writes a part in its own thread, in the order of the calls to ``write``.
 
     Args:
-        opened: makes the part; called in that thread, since SQLite serves only the thread that opened it.
+        opened: opens the part; called in that thread, since SQLite serves only the thread that opened it.
     """
 
     def __init__(self, opened: Callable[[], PartWriter]) -> None:
@@ -35,10 +35,10 @@ class BackgroundWriter:
         self._thread.start()
 
     def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
-        """Hand a message over; it must not be changed afterwards.
+        """Queue a message; its data must not be changed afterwards.
 
         Raises:
-            OSError: an earlier one could not be written.
+            OSError: an earlier message could not be written.
         """
         with self._room:
             while self._waiting > _AHEAD_BYTES and self._failure is None:
@@ -48,10 +48,10 @@ class BackgroundWriter:
         self._items.put((topic, recorded_ns, data))
 
     def close(self) -> Path:
-        """Write what waits, finish the file, and return it.
+        """Write the waiting messages, finish the file, and return its path.
 
         Raises:
-            OSError: it could not be written.
+            OSError: the file could not be written.
         """
         self._stop()
         self.check()
@@ -59,13 +59,13 @@ class BackgroundWriter:
         return self._file
 
     def abort(self) -> None:
-        """Leave the file unfinished; what waits is dropped."""
+        """Leave the file unfinished; waiting messages are dropped."""
         with self._room:
             self._failure = self._failure or InterruptedError("given up")
         self._stop()
 
     def check(self) -> None:
-        """Raise what went wrong with what was handed over, if anything."""
+        """Raise the error of an earlier message, if there was one."""
         if self._failure is not None:
             raise self._failure
 
@@ -86,10 +86,10 @@ class BackgroundWriter:
                     self._room.notify_all()
             if self._failure is None:
                 self._file = part.close()
-        except BaseException as error:  # handed to the thread that waits
+        except BaseException as error:  # re-raised in the thread that waits
             with self._room:
                 self._failure = self._failure or error
                 self._room.notify_all()
         if part is not None and self._failure is not None:
-            with suppress(Exception):  # it says again what is known: the file stays unfinished
+            with suppress(Exception):  # the error is known already; the file stays unfinished
                 part.abort()

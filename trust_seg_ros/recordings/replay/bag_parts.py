@@ -1,4 +1,4 @@
-"""A rosbag2 of several files: each is written by itself, and ``metadata.yaml`` over all of them comes last."""
+"""A rosbag2 of several files: each is written separately, and ``metadata.yaml`` for all of them comes last."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from trust_seg_ros.recordings.replay.message_types import type_store
 NAME = "trust_seg"
 SUFFIX = {"mcap": ".mcap", "sqlite3": ".db3"}
 _VERSION: Final = 8
-"""Of the metadata: the newest that Humble, Jazzy and Kilted read alike."""
+"""Version of the metadata: the newest that Humble, Jazzy and Kilted all read."""
 _FASTEST = 1
-"""Level of zstd. Masks and maps shrink to a third; higher levels take several times as long for a tenth less."""
+"""zstd level. Masks and maps shrink to a third; higher levels take several times as long for a tenth less."""
 
 Metadata = dict[str, Any]
 
 
 def file_name(index: int, storage: str) -> str:
-    """Of one part; rosbag2 numbers the files of a split bag like this."""
+    """File name of one part; rosbag2 numbers the files of a split bag like this."""
     return f"{NAME}_{index}{SUFFIX[storage]}"
 
 
 def can_declare(topic: BagTopic) -> bool:
-    """Whether a bag can hold a topic: its type is defined in the recording, or known here."""
+    """Whether a bag can hold a topic, that is whether its type is defined in the recording or known here."""
     return bool(topic.definition and topic.digest) or topic.type_name in type_store().fielddefs
 
 
 class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C where there is one
-    """Scalars as YAML 1.2 has them, and as rosbags writes them: "no" is a text. In C, since every chunk needs it."""
+    """YAML loader with the scalars of YAML 1.2, as rosbags writes them: "no" is a text. In C, as each chunk uses it."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
@@ -52,13 +52,13 @@ class PartWriter:
     """One file of the bag.
 
     Args:
-        folder: an existing folder; the file appears in a folder of its own below it.
+        folder: an existing folder; the file is made in its own folder below it.
         index: number of the part.
         storage: ``mcap`` or ``sqlite3``.
         compression: ``zstd`` or ``none``.
 
     Raises:
-        OSError: by every method: the disk is full, or cannot be written to, whatever the storage says of it.
+        OSError: by every method: the disk is full or cannot be written to, whatever error the storage library raises.
     """
 
     def __init__(self, folder: Path, index: int, storage: str, compression: str) -> None:
@@ -76,7 +76,7 @@ class PartWriter:
         self._connections: dict[str, Any] = {}
 
     def write(self, topic: BagTopic, recorded_ns: int, data: bytes | bytearray) -> None:
-        """Add a message; the topic is declared with its first one."""
+        """Add a message; a topic is declared with its first message."""
         with _as_system_errors():
             connection = self._connections.get(topic.name)
             if connection is None:
@@ -84,13 +84,13 @@ class PartWriter:
             self._writer.write(connection, recorded_ns, memoryview(data))
 
     def close(self) -> Path:
-        """Finish the file; returns it."""
+        """Finish the file and return its path."""
         with _as_system_errors():
             self._writer.close()
         return next(p for p in self.path.iterdir() if p.suffix in SUFFIX.values())
 
     def abort(self) -> None:
-        """Leave it unfinished."""
+        """Leave the file unfinished."""
         self._writer.abort()
 
     def _declare(self, topic: BagTopic) -> Any:
@@ -102,7 +102,7 @@ class PartWriter:
 
 @contextmanager
 def _as_system_errors() -> Iterator[None]:
-    """SQLite's errors as the file system has them; Python 3.10 knows them by their texts only."""
+    """Turn SQLite's errors into OSError; in Python 3.10 only their texts tell them apart."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -111,17 +111,17 @@ def _as_system_errors() -> Iterator[None]:
 
 
 def part_metadata(folder: Path) -> Metadata:
-    """What was written about a finished part."""
+    """Metadata of a finished part."""
     loaded = yaml.load((folder / "metadata.yaml").read_bytes(), _Yaml12)
     return loaded["rosbag2_bagfile_information"]
 
 
 def join_metadata(parts: Sequence[Metadata], custom: dict[str, str]) -> str:
-    """``metadata.yaml`` of the bag that these parts make up, in their order.
+    """``metadata.yaml`` of the bag made of these parts, in their order.
 
     Args:
-        parts: of finished parts with at least one message; at least one.
-        custom: facts of one's own.
+        parts: metadata of finished parts with at least one message each; at least one part.
+        custom: additional facts to store.
     """
     starts = [part["starting_time"]["nanoseconds_since_epoch"] for part in parts]
     ends = [start + part["duration"]["nanoseconds"] for start, part in zip(starts, parts, strict=True)]

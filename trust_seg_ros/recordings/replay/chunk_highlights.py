@@ -1,4 +1,4 @@
-"""What a chunk keeps for the report: sums by class, OoD objects, pictures."""
+"""Material that a chunk keeps for the report: sums by class, OoD objects, pictures."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
 
 WORST = 12
-"""Worst moments that a report shows."""
+"""Number of worst moments in a report."""
 _OBJECTS = 64
-"""Most OoD objects that a chunk keeps: the most certain."""
+"""Most OoD objects that a chunk keeps; the most certain ones."""
 _APART_S = 3.0
 
 
 def worst_frames(job: Job) -> WorstFrames:
-    """An empty choice of worst moments; the longer the drive, the further apart."""
+    """An empty selection of worst moments; the longer the drive, the further apart they are."""
     seconds = (job.stop_ns - job.first_ns) * 1e-9
     return WorstFrames(WORST if job.options.pictures else 0, max(_APART_S, seconds / (8 * WORST)))
 
 
 def picture_cell(job: Job, recorded_ns: int) -> int:
-    """Which of the equal pieces of the time that is replayed a frame lies in; a report shows the first of each."""
+    """Number of the time slot of a frame; slots are of equal length, and a report shows the first frame of each."""
     return (recorded_ns - job.first_ns) // max(1, (job.stop_ns - job.first_ns) // max(1, job.options.pictures))
 
 
 class Evidence:
-    """Gathers from frame to frame; does nothing where no report is wanted.
+    """Collects the material frame by frame; does nothing if no report is requested.
 
     Args:
-        job: that the frames belong to.
-        names: of the classes, index = class id.
+        job: the job of the frames.
+        names: class names, index = class id.
     """
 
     def __init__(self, job: Job, names: Sequence[str]) -> None:
@@ -58,11 +58,11 @@ class Evidence:
 
     @property
     def objects(self) -> list[OodObject]:
-        """The most certain ones, in the order of time."""
+        """The most certain OoD objects, in order of time."""
         return sorted((kept for *_, kept in self._kept), key=lambda o: (o.recorded_ns, o.camera, o.box))
 
     def add(self, judged: Judged, camera: str, recorded_ns: int) -> None:
-        """Take in one frame."""
+        """Add one frame."""
         if not self._wanted:
             return
         sums = class_sums(judged.result, len(self._names))
@@ -87,7 +87,7 @@ class Evidence:
         fresh: dict[int, int] = {}  # place in the chunk -> number of the segment
         for number, one in zip(numbers, found, strict=True):
             certainty = one.p_ood if one.p_ood == one.p_ood else one.score
-            # the place settles every tie: cameras that were recorded at one time may be certain alike
+            # the place breaks ties: frames of two cameras may have equal times and certainties
             key, place = (certainty, -recorded_ns), self.objects_total
             fresh[place] = number
             self.objects_total += 1
@@ -95,7 +95,7 @@ class Evidence:
                 heapq.heappush(self._kept, (key, -place, one))
             else:
                 heapq.heappushpop(self._kept, (key, -place, one))
-        # crops of those only that are kept; their order in the heap stays
+        # cut crops only for the objects that are kept; the order in the heap stays
         self._kept = [
             (key, place, replace(one, crop=object_crop(judged.result, fresh[-place])) if -place in fresh else one)
             for key, place, one in self._kept

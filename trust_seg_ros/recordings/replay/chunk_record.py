@@ -1,4 +1,4 @@
-"""What is remembered of a finished chunk besides its messages, as JSON."""
+"""Record of a finished chunk besides its messages, as JSON."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class ChunkRecord:
     """One finished chunk.
 
     Attributes:
-        file: its file of the bag; "" where it holds no message.
-        metadata: of that file, as rosbag2 has it.
-        frames: rows of the frame table, without what needs the frames before.
+        file: its file of the bag; "" if it holds no message.
+        metadata: rosbag2's metadata of that file.
+        frames: rows of the frame table, without the columns that need earlier frames.
         classes: camera -> sums by class.
-        objects: OoD objects that are kept for the report.
-        objects_total: how many there were.
-        spread: pictures of frames evenly spread over the drive.
-        worst: badness and picture of what may be among the worst of the drive.
+        objects: OoD objects kept for the report.
+        objects_total: number of all its OoD objects.
+        spread: pictures of frames spread evenly over the drive.
+        worst: badness and picture of frames that may be among the worst of the drive.
         latency: topic -> (recorded_ns, ms) of messages recorded live.
-        memory: camera -> what its past leaves for the next chunk.
+        memory: camera -> state for the next chunk.
         seconds: name of the step -> seconds spent in it.
-        notes: what a reader must know.
-        names, palette: of the classes.
+        notes: remarks for the reader of the report.
+        names, palette: names and colours of the classes.
         facts: (name, value) about the network and its models.
     """
 
@@ -58,12 +58,12 @@ class ChunkRecord:
     facts: list[tuple[str, str]] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """As a JSON file."""
+        """Write it to a JSON file."""
         path.write_text(json.dumps(_plain(vars(self))), "utf-8")
 
     @classmethod
     def read(cls, path: Path) -> ChunkRecord:
-        """What :meth:`write` wrote."""
+        """Read a file written by :meth:`write`."""
         d = json.loads(path.read_text("utf-8"))
         return cls(
             file=d["file"],

@@ -1,4 +1,4 @@
-"""One chunk of a recording from end to end: read, judge, write. What every worker does, here or on another machine."""
+"""The work on one chunk of a recording: read, judge, write. Every worker does this, here or on another machine."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ChunkWork:
     """The work on one chunk.
 
     Args:
-        job: that it belongs to.
-        chunk: which.
-        recording: opened.
-        pipeline: loaded with the job's settings, and warm.
-        memory: camera -> its past.
+        job: the job of the chunk.
+        chunk: the chunk to do.
+        recording: the opened recording.
+        pipeline: loaded with the job's settings, and warmed up.
+        memory: camera -> state left by the chunk before.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class ChunkWork:
         self._frames: list[Row] = []
         self._latency: dict[str, list[tuple[int, float]]] = {}
         self._evidence = Evidence(job, pipeline.labels.names)
-        # what a worker met in other chunks is theirs to tell, whoever does them; the first tells what showed at opening
+        # damage found in other chunks is reported by those chunks; damage found at opening by the first chunk
         self._known_damage = frozenset(_remarks(recording)) if chunk.index else frozenset()
 
     def _choose_copied(self) -> set[str]:
-        """Input topics that the output holds, too; not those of a node that ran live, whose names are taken."""
+        """Input topics to copy, without outputs of a node that ran live, because the new outputs use their names."""
         keep = self._job.options.keep
         chosen = {"all": set(self._recording.topics), "images": set(self._cameras), "none": set()}[keep]
         chosen -= {topic.name for outputs in self._outputs.values() for topic in outputs.values()}
@@ -76,7 +76,7 @@ class ChunkWork:
         return chosen.difference(unknown)
 
     def run(self, folder: Path, tick: Callable[[], None] = lambda: None) -> ChunkRecord:
-        """Do it, into an empty folder.
+        """Do the chunk, writing into an empty folder.
 
         Args:
             folder: for the file of the bag and the tables.
@@ -108,7 +108,7 @@ class ChunkWork:
         return self._record(file.name if metadata["message_count"] else "", metadata)
 
     def _messages(self) -> Iterator[BagMessage]:
-        """Of the topics concerned; the time that reading takes is counted."""
+        """Messages of the topics needed; measures the time that reading takes."""
         options, kept = self._job.options, self._recording.topics
         topics = set(self._cameras) | (self._copied if options.keep == "all" else set())
         topics |= {name for name, topic in kept.items() if _is_live_output(topic)} if options.pictures else set()
@@ -143,7 +143,7 @@ class ChunkWork:
             judged = self._work[topic.name](message, write)
         except _EVERYTHING_BUT_A_FRAME:
             raise
-        except Exception as error:  # one frame that a network chokes on must not end a drive
+        except Exception as error:  # one frame that the network fails on must not end a drive
             writer.check()
             if is_out_of_memory(error):
                 raise NoMemoryError(
@@ -183,7 +183,7 @@ class ChunkWork:
 
     def _all_notes(self) -> list[str]:
         found = [text for text in _remarks(self._recording) if text not in self._known_damage]
-        # of this chunk's images alone: which chunks a worker did before must not show
+        # only from this chunk's images: the chunks a worker did before must not have an influence
         sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
         return [*found, *self._notes, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
 
@@ -213,7 +213,7 @@ class ChunkWork:
 
 
 def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
-    """What a report says of the models."""
+    """Facts about the network and its models for the report."""
     return {
         "network": f"{pipeline.network.name}, {len(pipeline.labels.names)} classes ({pipeline.labels.name})",
         "meta model": "none" if pipeline.meta is None else "loaded",
@@ -224,7 +224,7 @@ def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
 
 
 def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None] = lambda: None) -> ChunkRecord:
-    """Run a chunk in a folder beside its own, which it takes when everything is written.
+    """Run a chunk in a temporary folder beside its own, which is renamed when everything is written.
 
     Raises:
         ReplayError, SourceError: as :meth:`ChunkWork.run`.
@@ -237,7 +237,7 @@ def finish_chunk(work: ChunkWork, job: Job, index: int, tick: Callable[[], None]
 
 
 def _remarks(recording: Recording) -> list[str]:
-    """What is known to be lost, thing by thing; grows while a recording is read."""
+    """Known damage, one text each; grows while a recording is read."""
     return [text for text in recording.damage.split("; ") if text]
 
 

@@ -1,4 +1,4 @@
-"""Finished chunks → one drive: the frame table in the order of time, and everything that the report shows."""
+"""Joins finished chunks into one drive: the frame table in order of time, and the content of the report."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _REMARKS = 24
 
 
 class DriveBuilder:
-    """Takes in chunk after chunk, in the order of time; memory grows by less than a kilobyte per frame.
+    """Collects chunk after chunk in order of time; memory grows by less than a kilobyte per frame.
 
     Args:
-        job: that the chunks belong to.
+        job: the job of the chunks.
     """
 
     def __init__(self, job: Job) -> None:
@@ -47,13 +47,13 @@ class DriveBuilder:
         self.seconds: Counter[str] = Counter()
 
     def add(self, record: ChunkRecord) -> None:
-        """Take in one chunk."""
-        self._tables.append(frame_table(record.frames))  # as columns, a tenth of what the rows take
+        """Add one chunk."""
+        self._tables.append(frame_table(record.frames))  # columns take a tenth of the memory of rows
         for camera, sums in record.classes.items():
             self._classes[camera] = add_class_sums(self._classes[camera], sums) if camera in self._classes else sums
         self._objects_total += record.objects_total
         self._objects = _most_certain([*self._objects, *record.objects])
-        for picture in record.spread:  # a chunk cannot know whether the one before has shown this moment
+        for picture in record.spread:  # a chunk cannot know whether the chunk before has a picture of this slot
             self._spread.setdefault((picture.camera, picture_cell(self._job, picture.recorded_ns)), picture)
         for bad, picture in record.worst:
             self._worst.add(bad, picture)
@@ -73,10 +73,10 @@ class DriveBuilder:
         return {**table, **shift_columns(self._job, table)}
 
     def drive(self, frames: dict[str, np.ndarray], facts: Sequence[tuple[str, str]]) -> Drive:
-        """All that the report shows.
+        """The content of the report.
 
         Args:
-            frames: of :meth:`frames`.
+            frames: result of :meth:`frames`.
             facts: about the settings and the command.
         """
         assert self._last is not None
@@ -109,13 +109,13 @@ class DriveBuilder:
 
 
 def _first(notes: list[str]) -> list[str]:
-    """As many as are read."""
+    """The notes, cut to a number that people read."""
     rest = len(notes) - _REMARKS
     return notes if rest <= 0 else [*notes[:_REMARKS], f"and {rest} more remarks of this kind"]
 
 
 def _section(job: Job) -> list[tuple[str, str]]:
-    """Which part of the recording was replayed; nothing where it was all of it."""
+    """The part of the recording that was replayed; empty if it was the whole recording."""
     if (job.first_ns, job.stop_ns) == (job.start_ns, job.end_ns):
         return []
     first, stop, end = ((at - job.start_ns) * 1e-9 for at in (job.first_ns, job.stop_ns, job.end_ns))
@@ -123,7 +123,7 @@ def _section(job: Job) -> list[tuple[str, str]]:
 
 
 def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
-    """What the frame table says that a reader must know."""
+    """Notes for the reader that follow from the frame table."""
     notes = []
     reasons = Counter(str(reason) for reason in frames["refused"] if reason)
     if reasons:
@@ -141,7 +141,7 @@ def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
             notes.append(f"{camera} changes its size: {text}")
     jumps = int(frames["time_jump"].sum())
     if jumps:
-        notes.append(f"time jumped back {jumps} times; the past was forgotten each time")
+        notes.append(f"time jumped back {jumps} times; earlier frames were forgotten each time")
     unstamped = int((frames["stamp_ns"][judged] == 0).sum())
     if unstamped:
         notes.append(f"{unstamped} images carry no stamp (0); their outputs carry none either")
@@ -152,7 +152,7 @@ def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
 
 
 def _count_and_jump(table: dict[str, np.ndarray]) -> None:
-    """Fill in the columns that need the frames before."""
+    """Fill in the columns that need earlier frames."""
     counts: Counter[str] = Counter()
     last: dict[str, int] = {}
     for row, (camera, stamp) in enumerate(zip(table["camera"], table["stamp_ns"].tolist(), strict=True)):

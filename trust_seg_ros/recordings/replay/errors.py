@@ -1,4 +1,4 @@
-"""What can go wrong with a replay."""
+"""Errors of a replay."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ReplayError(TrustSegError):
-    """A replay cannot begin, or cannot go on."""
+    """A replay cannot start or continue."""
 
 
 class OutputExistsError(ReplayError):
-    """The output folder holds something else."""
+    """The output folder holds something other than this replay."""
 
 
 class NoRoomError(ReplayError):
-    """The disk is full; finished chunks are kept, and the same command goes on from there."""
+    """The disk is full; finished chunks are kept, and the same command continues from there."""
 
 
 class NoMemoryError(ReplayError):
-    """A frame does not fit into what memory is free; it says nothing of the frame, which another time may fit."""
+    """Not enough free memory for a frame; this is no fault of the frame, which may fit at another time."""
 
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Insufficient memory", "bad_alloc")
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory was what a frame lacked; torch and OpenCV say so in the texts of their errors only."""
+    """Whether an error means that memory ran out; torch and OpenCV say so only in the texts of their errors."""
     return isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY)
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Errors of the file system while writing to ``path``, in words; those that another error was made of, too."""
+    """Explain errors of the file system while writing to ``path``, also if they are the cause of another error."""
     try:
         yield
     except OSError as error:

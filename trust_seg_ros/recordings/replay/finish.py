@@ -1,4 +1,4 @@
-"""All chunks are done: their files become one bag, their rows tables, their evidence a report."""
+"""Joins finished chunks: their files into one bag, their rows into tables, their highlights into a report."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from trust_seg_ros.version import installed_version
 
 @dataclass(frozen=True)
 class Finished:
-    """What a replay came to.
+    """Result of a replay.
 
     Attributes:
         out: the output folder.
-        frames: images, refused ones included.
-        refused: of them.
-        drive: all that is known of it.
-        seconds: name of the step -> seconds that all workers together spent in it.
-        products: what lies in the output folder, by name.
+        frames: number of images, including refused ones.
+        refused: number of refused images.
+        drive: the content of the report.
+        seconds: name of the step -> seconds spent in it by all workers together.
+        products: files in the output folder, by name.
     """
 
     out: Path
@@ -41,12 +41,12 @@ class Finished:
 
 
 def finish(job: Job, facts: Sequence[tuple[str, str]] = ()) -> Finished:
-    """Put the output together; may be called again where it was interrupted.
+    """Put the output together; may be called again after an interruption.
 
-    ``metadata.yaml`` comes last: the bag is whole once it is there.
+    ``metadata.yaml`` comes last: once it exists, the bag is complete.
 
     Args:
-        job: all of its chunks are done.
+        job: a job whose chunks are all done.
         facts: about the settings and the command, for the report.
 
     Raises:
@@ -95,7 +95,7 @@ def _nothing(job: Job, refused: np.ndarray) -> str:
 
 
 def _take_out(job: Job, index: int) -> None:
-    """A finished file moves to its final place, unless it lies there already."""
+    """Move a finished file to its final place, unless it is there already."""
     final = job.bag_file(index)
     made = job.chunk_folder(index) / final.stem / final.name
     if made.is_file():

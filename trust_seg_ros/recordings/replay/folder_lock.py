@@ -12,14 +12,14 @@ from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other replays from an output folder, as long as this lasts or this process lives; makes the folder.
+    """Lock an output folder against other replays while the context lasts or this process lives; makes the folder.
 
     Raises:
         OutputExistsError: another process is writing to it.
-        ReplayError: it cannot be made.
+        ReplayError: the folder cannot be made.
     """
     if folder.exists() and not folder.is_dir():
-        yield  # whoever wants to write there says what is wrong with it
+        yield  # the code that writes there explains the error
         return
     try:
         with explained(folder):

@@ -1,4 +1,4 @@
-"""What a report shows of a frame: pictures, its out-of-distribution objects, and which frames are the worst."""
+"""Frames in the report: pictures, out-of-distribution objects, and the selection of the worst frames."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from trust_seg_ros.recordings.replay.records import FramePicture, OodObject
 from trust_seg_ros.types import UNLABELLED, OodSegments, TrustFrame
 
 _QUALITY = 85
-_SURROUNDINGS = 0.6  # of the longer side of the box, added on every side
-_LEAST_SIDE = 32  # pixels of the image that a crop shows, so that a speck is seen in its place
+_SURROUNDINGS = 0.6  # share of the longer side of the box, added on every side
+_LEAST_SIDE = 32  # least image pixels in a crop, so that even a speck is shown in its surroundings
 _BAD = ("flagged_pixels", "unreliable_pixels", "ood_pixels")
 
 
 def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 480) -> FramePicture:
-    """The overlay and the entropy in colours, made smaller where they are wider than ``width`` columns.
+    """The overlay and the entropy in colours, reduced if wider than ``width`` columns.
 
     Args:
-        view: the frame, with its segments and pixel flags; what it has rendered already is not made again.
+        view: the frame, with its segments and pixel flags; images already rendered are reused.
         camera: topic of the images.
         recorded_ns: when the recorder received the frame.
-        width: columns of the pictures at most, >= 1.
+        width: largest width of the pictures in columns, >= 1.
 
     Raises:
         MessageError: the frame was computed without its segments.
@@ -44,16 +44,16 @@ def ood_objects(
     crop_side: int = 128,
     with_crop: bool = True,
 ) -> list[OodObject]:
-    """The kept OoD segments of a frame, in the order of their numbers.
+    """The kept OoD segments of a frame, in order of their numbers.
 
     Args:
-        result: of the pipeline; without OoD segments there are none.
-        names: of the classes, index = class id.
+        result: result of the pipeline; without OoD segments, nothing is returned.
+        names: class names, index = class id.
         camera: topic of the images.
         recorded_ns: when the recorder received the frame.
         start_ns: beginning of the recording.
-        crop_side: pixels of the longer side of a crop; small objects are enlarged to it.
-        with_crop: whether to cut the crops, which takes longer than all the rest.
+        crop_side: longer side of a crop in pixels; small objects are enlarged.
+        with_crop: whether to cut the crops, which takes longer than everything else.
     """
     ood = result.ood
     if ood is None:
@@ -77,7 +77,7 @@ def ood_objects(
 
 
 def object_crop(result: TrustFrame, k: int, side: int = 128) -> bytes:
-    """JPEG of :func:`ood_crop` of the OoD segment ``k`` of a frame that has some."""
+    """JPEG of :func:`ood_crop` for OoD segment ``k``; the frame must have OoD segments."""
     assert result.ood is not None
     return _jpeg(ood_crop(result.frame.image, result.ood, k, side))
 
@@ -88,7 +88,7 @@ def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarr
     Args:
         image: (H, W, 3) uint8 RGB.
         ood: the OoD segments of the frame.
-        k: which, from 0.
+        k: index of the segment, from 0.
         side: pixels of the longer side.
 
     Returns:
@@ -99,7 +99,7 @@ def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarr
     scale = side / max(cut.shape[:2])
     size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
     crop = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    # a line of one pixel around it, so that it hides nothing of a small object
+    # a line one pixel wide around it, so that it hides nothing of a small object
     shape = cv2.resize(mask.view(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR) >= 128
     ring, edge = (cv2.dilate(shape.view(np.uint8), np.ones((n, n), np.uint8)) > 0 for n in (3, 5))
     crop[edge & ~shape] = 0
@@ -108,12 +108,12 @@ def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarr
 
 
 def badness(numbers: Mapping[str, float | int | bool]) -> float:
-    """How little of a frame can be trusted: the worse, the higher, 0..3.
+    """How untrustworthy a frame is, 0..3; higher is worse.
 
     The share of the pixels that are flagged, plus the share on unreliable segments, plus the share on kept OoD
-    segments. Each is what a user's own threshold says must not be relied on, in the same unit: the area of the image. A
-    pixel that fails two tests counts twice: where they agree, less is in doubt about it. Means of scores are left out:
-    they have other units, and are high all over a dim frame in which nothing is wrong.
+    segments. All three come from the user's thresholds and have the same unit, the area of the image. A pixel that
+    fails two tests counts twice, since two tests agree on it. Means of scores are left out: they have other units,
+    and are high throughout a dim frame in which nothing is wrong.
 
     Args:
         numbers: of ``frame_numbers``; shares that are missing or NaN count as 0.
@@ -123,19 +123,19 @@ def badness(numbers: Mapping[str, float | int | bool]) -> float:
 
 
 class WorstFrames:
-    """Keeps the worst frames of a drive, no two closer than ``apart_s`` seconds. Of a choice between cameras or chunks
-    of a drive, :meth:`merge` makes the choice among all their frames.
+    """Keeps the worst frames of a drive, no two closer than ``apart_s`` seconds. :meth:`merge` joins the selections of
+    several cameras or chunks of a drive.
 
-    The rule: time is cut into slots of ``apart_s`` from the epoch on, the worst frame of each slot stands for it, and
-    of these the worst are taken one after the other, leaving out any that lies within ``apart_s`` of one taken. Ties go
-    to the earlier frame, then to the camera whose name comes first. A frame taken rules out at most those of the two
-    slots beside its own, so the 3 · count worst slots hold all that can be chosen; no more are kept. These are the same
-    slots whether they are found in the whole drive, or in the slots that each of its pieces has kept. Frames of no
-    badness are never worst.
+    The rule: time is cut into slots of ``apart_s`` from the epoch, each represented by its worst frame. Of these
+    frames, the worst are taken one after another, skipping any within ``apart_s`` of one already taken. Ties go to the
+    earlier frame, then to the camera whose name comes first. A frame taken excludes at most the frames of the two
+    neighbouring slots, so the 3 · count worst slots contain every frame that can be chosen, and only they are kept.
+    They are the same slots whether found in the whole drive or among the slots kept by its pieces. Frames with badness
+    0 are never chosen.
 
     Args:
-        count: frames to choose, >= 0.
-        apart_s: least seconds between two of them, > 0.
+        count: number of frames to choose, >= 0.
+        apart_s: shortest time between two of them in seconds, > 0.
 
     Example:
         >>> worst = WorstFrames(6)
@@ -158,7 +158,7 @@ class WorstFrames:
         return len(self._slots) < 3 * self.count or key < max(kept for kept, _ in self._slots.values())
 
     def add(self, bad: float, picture: FramePicture) -> None:
-        """Show it a frame; what it does not want it forgets."""
+        """Offer a frame; it is dropped if it is not among the worst."""
         if not self.wants(bad, picture.camera, picture.recorded_ns):
             return
         slot = picture.recorded_ns // self.apart_ns
@@ -167,17 +167,17 @@ class WorstFrames:
             del self._slots[max(self._slots, key=lambda slot: self._slots[slot][0])]
 
     def kept(self) -> list[tuple[float, FramePicture]]:
-        """Badness and picture of every frame that is kept, to be shown to another: more than are chosen."""
+        """Badness and picture of every frame kept, for :meth:`merge`: more frames than are finally chosen."""
         return [(-minus_bad, picture) for (minus_bad, _, _), picture in self._slots.values()]
 
     def merge(self, others: Iterable[WorstFrames]) -> None:
-        """Take in what others have kept, which were made with the same numbers."""
+        """Add frames kept by another instance made with the same ``count`` and ``apart_s``."""
         for other in others:
             for (minus_bad, _, _), picture in other._slots.values():
                 self.add(-minus_bad, picture)
 
     def chosen(self) -> list[tuple[float, FramePicture]]:
-        """Badness and picture of the frames, the worst first; at most ``count``."""
+        """Badness and picture of the worst frames, worst first; at most ``count``."""
         taken: list[tuple[float, FramePicture]] = []
         for (minus_bad, at, _), picture in sorted(self._slots.values(), key=lambda kept: kept[0]):
             if len(taken) < self.count and all(abs(at - one.recorded_ns) >= self.apart_ns for _, one in taken):
@@ -189,7 +189,7 @@ _Key = tuple[float, int, str]
 
 
 def _window(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of a square around a box, moved into the image, cut where it is larger."""
+    """Top, bottom, left, right of a square around a box, moved into the image, and cut if larger than the image."""
     left, top, right, bottom = box
     longer = max(right - left, bottom - top)
     side = max(_LEAST_SIDE, round(longer * (1 + 2 * _SURROUNDINGS)))

@@ -1,4 +1,4 @@
-"""What a frame comes to in numbers: its row of the frame table, and sums over its segments by class."""
+"""Numbers of a frame: its row of the frame table, and sums over its segments by class."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _NONE = math.nan
 
 
 def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[str, float | int | bool]:
-    """The columns of ``FRAME_COLUMNS`` that follow from what the pipeline said of a frame.
+    """The columns of ``FRAME_COLUMNS`` that are computed from a frame's result.
 
-    Sums over segments stand in for passes over the maps: every pixel with a class lies in exactly one segment, and one
-    without has entropy 1.
+    Sums over segments replace passes over the maps: every pixel with a class lies in exactly one segment, and a pixel
+    without a class has entropy 1.
 
     Args:
-        result: of the pipeline; parts nobody asked for give 0 segments and shares of NaN.
-        pixel_score: (H, W) float32 map that the pixel threshold acts on; None = not known. Its mean is over the finite
+        result: result of the pipeline; parts that were not computed give 0 segments and NaN shares.
+        pixel_score: (H, W) float32 map that the pixel threshold acts on; None = unknown. Its mean is over the finite
             scores.
 
     Returns:
-        Column -> number; shares in 0..1, NaN where the frame does not have it.
+        Column -> number; shares in 0..1, NaN if the frame does not have it.
     """
     pixels = max(1, math.prod(result.maps.classes.shape))
     flags, table, trust, ood = result.pixel_flags, result.segments, result.trust, result.ood
@@ -63,7 +63,7 @@ def frame_table(frames: Iterable[Mapping[str, object]]) -> dict[str, np.ndarray]
     """Rows of the frame table as columns.
 
     Args:
-        frames: rows; what one lacks is "" (text), false, 0 (whole numbers) or NaN.
+        frames: rows; missing values become "" (text), false, 0 (whole numbers) or NaN.
 
     Returns:
         Every column of ``FRAME_COLUMNS`` -> (n,) array of object, bool, int64 or float64.
@@ -95,12 +95,12 @@ def class_sums(result: TrustFrame, q: int) -> ClassSums:
 
 
 def no_class_sums(q: int) -> ClassSums:
-    """The sums of no segment."""
+    """The sums over no segments: all 0."""
     return ClassSums(*(np.zeros(q) for _ in range(7)))
 
 
 def add_class_sums(a: ClassSums, b: ClassSums) -> ClassSums:
-    """The sums over the segments of both."""
+    """The sum of two sums."""
     return ClassSums(**{name: value + getattr(b, name) for name, value in vars(a).items()})
 
 

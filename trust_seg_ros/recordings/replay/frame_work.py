@@ -1,4 +1,4 @@
-"""One recorded image → everything that is written and remembered of it: the node's path, without a node."""
+"""Work on one recorded image: judges it, writes its outputs and computes its table row, as the node does."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
 Write = Callable[[str, bytes | bytearray], None]
-"""Takes an output's name and its bytes."""
+"""Called with the name of an output and its bytes."""
 
 
 @dataclass(frozen=True)
 class CameraMemory:
-    """What a camera's past leaves for its next frame.
+    """State of a camera between frames.
 
     Attributes:
-        last_stamp: of the last stamped frame; None before the first.
-        thresholds: what they remember; None before the first frame.
+        last_stamp: stamp of the last stamped frame; None before the first.
+        thresholds: state of the thresholds; None before the first frame.
     """
 
     last_stamp: int | None = None
@@ -46,7 +46,7 @@ class Judged:
     """A frame that has been through the pipeline.
 
     Attributes:
-        view: its result on the way into messages.
+        view: its result, ready to be rendered into messages.
         numbers: its columns of the frame table.
     """
 
@@ -55,7 +55,7 @@ class Judged:
 
     @property
     def result(self) -> TrustFrame:
-        """Of the pipeline."""
+        """Result of the pipeline."""
         return self.view.frame
 
 
@@ -63,19 +63,19 @@ def read_frame(raw: bytes, type_name: str, max_pixels: int) -> tuple[HeaderField
     """A recorded message as header and RGB frame.
 
     Raises:
-        ImageError: it cannot be used; the text says why.
+        ImageError: the message cannot be used; the text says why.
     """
     return frame_of(read_compressed(raw) if type_name == COMPRESSED else read_image(raw), max_pixels)
 
 
 class FrameWork:
-    """The frames of one camera, one after the other.
+    """Works on the frames of one camera, one after another.
 
     Args:
-        pipeline: loaded; may serve several cameras.
-        options: of the replay.
+        pipeline: the loaded pipeline; may serve several cameras.
+        options: options of the replay.
         type_name: type of the camera's messages.
-        memory: of its past; looked at where thresholds remember.
+        memory: its state after earlier frames; used if thresholds remember earlier frames.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class FrameWork:
 
     @property
     def memory(self) -> CameraMemory:
-        """Of what was before the next frame."""
+        """State for the next frame."""
         return self._memory
 
     def __call__(self, message: BagMessage, write: Write) -> Judged:
@@ -129,7 +129,7 @@ class FrameWork:
         return Judged(view, numbers)
 
     def _keep_time(self, stamp: int) -> None:
-        """As the node does, before a frame is read: time that jumps back forgets the past, 0 says nothing of it."""
+        """Check the stamp before a frame is read, as in the node: a jump back forgets earlier frames; 0 is ignored."""
         past = self._memory
         if self._options.sequential and past.thresholds is not None:
             self._pipeline.load_state(self._options.thresholds, past.thresholds)
@@ -150,13 +150,13 @@ class FrameWork:
 
 
 def refusal(error: Exception) -> str:
-    """Why a frame has no result, as the table says it."""
+    """Why a frame has no result, as text for the table."""
     if isinstance(error, TrustSegError):
         return str(error)
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
 
 
 def score_map(result: TrustFrame, name: str) -> np.ndarray | None:
-    """(H, W) float32 map of a pixel score, where it was computed."""
+    """(H, W) float32 map of a pixel score, if it was computed."""
     plane = result.scores.get(name, getattr(result.maps, name, None))
     return None if plane is None else plane.numpy(force=True)

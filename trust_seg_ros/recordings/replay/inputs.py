@@ -1,4 +1,4 @@
-"""Every kind of recording as a bag: bags are read as they are, folders and videos look like one."""
+"""Reads every kind of recording like a bag: bags directly, folders and videos through the same interface."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from trust_seg_ros.recordings.replay.serialise import compressed_cdr, image_cdr
 from trust_seg_ros.recordings.sources import open_source
 
 TOPIC, FRAME_ID = "/camera/image", "camera"
-"""What the images of a folder or a video are published as."""
+"""Topic of the images of a folder or a video."""
 BEGIN_NS = NANOSECONDS
-"""Stamp of their first image: one second after the epoch, since a stamp of 0 says that there is none."""
+"""Stamp of their first image: one second after the epoch, since 0 means "no stamp"."""
 _COMPRESSED = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 
 
 class Recording(Protocol):
-    """What a replay reads, as :class:`~trust_seg_ros.bags.reader.BagReader` has it."""
+    """Input of a replay; the interface of :class:`~trust_seg_ros.bags.reader.BagReader`."""
 
     path: Path
     start_ns: int
@@ -36,18 +36,18 @@ class Recording(Protocol):
 
     @property
     def damage(self) -> str:
-        """Where it ends and what is lost; "" where it is whole."""
+        """Where the recording ends early and what is lost; "" if it is complete."""
 
     def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
-        """The image topics asked for, checked; of none the only one there is."""
+        """Check the requested image topics; without a request, the only image topic."""
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[BagMessage]:
-        """In the order of their times, those received in [start, stop)."""
+        """Messages received in [start, stop), in order of time."""
 
     def close(self) -> None:
-        """Let go of files."""
+        """Close open files."""
 
 
 def open_recording(spec: SourceSpec) -> Recording:
@@ -70,11 +70,11 @@ def open_recording(spec: SourceSpec) -> Recording:
 
 
 class _OneCamera:
-    """What folders and videos have in common."""
+    """Shared parts of folders and videos."""
 
     @property
     def damage(self) -> str:
-        """Nothing is known to be lost."""
+        """No loss is known."""
         return ""
 
     def __init__(self, path: Path, type_name: str, frames: int, length_ns: int) -> None:
@@ -82,17 +82,17 @@ class _OneCamera:
         self.topics = {TOPIC: BagTopic(TOPIC, type_name, frames)}
 
     def require_images(self, topics: Sequence[str]) -> tuple[str, ...]:
-        """The one topic there is."""
+        """The only topic."""
         if any(topic != TOPIC for topic in topics):
             raise NoImageTopic(f"{self.path} is no bag: its images are {TOPIC}, expected no other topic")
         return (TOPIC,)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
 class FolderRecording(_OneCamera):
-    """A folder of images. Files that are JPEG or PNG are handed on as they are, others as rgb8."""
+    """A folder of images. If all files are JPEG or PNG, they become messages unchanged; otherwise all become rgb8."""
 
     def __init__(self, source: FolderSource) -> None:
         self._chosen = source.chosen()
@@ -103,13 +103,13 @@ class FolderRecording(_OneCamera):
 
     @property
     def damage(self) -> str:
-        """Which files could not be read; grows while they are."""
+        """Files that could not be read; grows while reading."""
         return "; ".join(f"{path.name} cannot be read: {text}" for path, text in self._unreadable.items())
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[BagMessage]:
-        """In the order of their stamps."""
+        """Messages in order of their stamps."""
         first, stop = start_ns or 0, self.end_ns if stop_ns is None else stop_ns
         for path, stamp in self._chosen if topics is None or TOPIC in topics else ():
             at = BEGIN_NS + stamp
@@ -117,7 +117,7 @@ class FolderRecording(_OneCamera):
                 yield BagMessage(TOPIC, at, self._read(path, HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)))
 
     def _read(self, path: Path, header: HeaderFields) -> bytes:
-        """The message of one image; an empty one, which is refused, where the file cannot be read."""
+        """The message of one image; if the file cannot be read, an empty message, which is refused later."""
         try:
             if self._as_they_are:
                 return bytes(compressed_cdr(path.read_bytes(), _COMPRESSED[path.suffix.lower()], header))
@@ -144,7 +144,7 @@ class VideoRecording(_OneCamera):
 
     @property
     def damage(self) -> str:
-        """Where it ends, if before the end that it states; known once it was reached."""
+        """Where the video ends, if earlier than its header states; known once the end was reached."""
         if self._decoded is None:
             return ""
         return f"{self.path.name} ends after {self._decoded} frames, although it states {self.topics[TOPIC].messages}"
@@ -152,11 +152,11 @@ class VideoRecording(_OneCamera):
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[BagMessage]:
-        """In order. Sections asked for one after the other cost one pass: from the beginning each, a pass per chunk."""
+        """Messages in order. Consecutive sections share one decoding pass; each need not start at the beginning."""
         if topics is not None and TOPIC not in topics:
             return
         first, stop = max(start_ns or 0, BEGIN_NS) - BEGIN_NS, (stop_ns or self.end_ns) - BEGIN_NS
-        reel, self._reel = self._reel, None  # an iteration at the same time opens its own
+        reel, self._reel = self._reel, None  # a second iteration at the same time opens its own
         if reel is not None and reel.index and self._stamp(reel.index - 1) >= first:
             reel.close()
             reel = None
@@ -183,7 +183,7 @@ class VideoRecording(_OneCamera):
 
     @staticmethod
     def _message(reel: VideoReel, at: int) -> BagMessage:
-        """The frame that was gone on by last; empty, and refused for it, where it cannot be decoded."""
+        """The current frame; if it cannot be decoded, an empty message, which is refused later."""
         pixels = reel.pixels()
         header = HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)
         return BagMessage(TOPIC, at, b"" if pixels is None else bytes(image_cdr(ImageFields("rgb8", pixels), header)))

@@ -1,7 +1,7 @@
-"""One recording and its output folder: what is to be done, what is done, and where everything lies.
+"""One recording and its output folder: chunks to do, chunks done, and the paths of all files.
 
-While a replay runs, ``OUT/.replay`` holds ``job.json`` and a folder per finished chunk. A folder has its final name
-only once it is whole, so that a process that is killed costs the chunk in work and nothing else.
+While a replay runs, ``OUT/.replay`` holds ``job.json`` and a folder per finished chunk. A folder gets its final name
+only when it is complete, so a killed process loses only the chunk it was working on.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _OPTION = {"pictures": "--report", "segments": "--segments"}
 
 @dataclass(frozen=True)
 class Job:
-    """One recording on its way into one output folder; plain data, so that other processes can take part.
+    """The replay of one recording into one output folder; plain data, so that other processes can take part.
 
     Attributes:
         source: the recording.
         out: folder of the output bag.
-        cameras: whose images are replayed.
-        options: how.
-        chunks: all of them, in the order of time.
-        start_ns, end_ns: of the whole recording, whatever section is replayed.
-        frames: images in it, as the recording states.
+        cameras: cameras to replay.
+        options: options of the replay.
+        chunks: all chunks, in order of time.
+        start_ns, end_ns: start and end of the whole recording, whatever section is replayed.
+        frames: number of images the recording states.
         input_id: fingerprint of the recording's files.
     """
 
@@ -60,29 +60,29 @@ class Job:
 
     @property
     def work(self) -> Path:
-        """Folder of what is in the making."""
+        """Folder for unfinished work."""
         return self.out / WORK
 
     @property
     def first_ns(self) -> int:
-        """Beginning of the section that is replayed."""
+        """Start of the replayed section."""
         return self.chunks[0].start_ns
 
     @property
     def stop_ns(self) -> int:
-        """End of the section that is replayed, exclusive."""
+        """End of the replayed section, exclusive."""
         return self.chunks[-1].stop_ns
 
     def chunk_folder(self, index: int) -> Path:
-        """Of one finished chunk."""
+        """Folder of one finished chunk."""
         return self.work / f"chunk_{index:06d}"
 
     def bag_file(self, index: int) -> Path:
-        """Of the output bag, in its final place."""
+        """Final path of a file of the output bag."""
         return self.out / file_name(index, self.options.storage)
 
     def identity(self) -> dict[str, Any]:
-        """Everything that the output depends on, as JSON."""
+        """Everything the output depends on, as JSON."""
         return {
             "version": installed_version(),
             "input": self.input_id,
@@ -99,15 +99,15 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        """Whether the output is whole."""
+        """Whether the output is complete."""
         return (self.out / METADATA).is_file() and self._recorded() == self.identity()
 
     def prepare(self, force: bool = False) -> None:
-        """Make the output folder ready: new, or where the same job was left.
+        """Prepare the output folder: new, or where the same job stopped.
 
         Raises:
-            OutputExistsError: it holds something else, and ``force`` is not set.
-            ReplayError: it cannot be written.
+            OutputExistsError: the folder holds something else, and ``force`` is not set.
+            ReplayError: the folder cannot be written.
         """
         if self.out.exists() and not self.out.is_dir():
             raise OutputExistsError(
@@ -125,19 +125,19 @@ class Job:
             write_text(self.work / JOB, json.dumps(self.identity()), self.work / _JOB_NEW)
 
     def sweep(self) -> None:
-        """Remove chunks that were never finished."""
+        """Remove unfinished chunks."""
         for unfinished in self.work.glob("*.part*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def tidy(self) -> None:
-        """Remove what only the way to a complete output needed."""
+        """Remove the working files that a complete output does not need."""
         for folder in self.work.glob("chunk_*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self) -> None:
-        """Remove what a replay has written here, and nothing else; what says that it did so goes last."""
+        """Remove files that a replay has written here, and nothing else; the file that identifies them goes last."""
         with explained(self.out):
-            for done in self.work.glob(f"*/{DONE}"):  # first: broken off here, no chunk counts whose files are gone
+            for done in self.work.glob(f"*/{DONE}"):  # first: if interrupted, no chunk without files is "done"
                 done.unlink()
             for path in self._results():
                 path.unlink(missing_ok=True)
@@ -150,9 +150,9 @@ class Job:
                 shutil.rmtree(self.work)
 
     def abandon(self) -> None:
-        """Leave nothing of a replay that came to nothing, so that other settings find its place free."""
+        """Remove everything of a replay without a result, so that other settings can use the folder."""
         self.clear()
-        with suppress(OSError):  # others' files
+        with suppress(OSError):  # it holds other files
             self.out.rmdir()
 
     @property
@@ -161,7 +161,7 @@ class Job:
         return any(self.is_done(chunk.index) for chunk in self.chunks)
 
     def _results(self) -> list[Path]:
-        """Files outside the work folder that have the names of a replay's."""
+        """Files outside the work folder with names that a replay uses."""
         named = [self.out / name for name in _PRODUCTS]
         beside = [path.with_name(f"{dot}{path.name}.part") for path in named for dot in (".", "")]
         numbered = [path for path in self.out.glob(f"{NAME}_*") if _PART.fullmatch(path.name)]
@@ -180,7 +180,7 @@ class Job:
         before, now = self._recorded(), json.loads(json.dumps(self.identity()))
         if before is None and any(path.is_file() and path.name != _JOB_NEW for path in self.out.rglob("*")):
             raise OutputExistsError(
-                f"{self.out} exists and holds no replay of this tool that could be gone on with: choose another --out"
+                f"{self.out} exists and holds no replay that this command can continue: choose another --out"
             )
         if before is not None and before != now and self._has_results():
             raise OutputExistsError(
@@ -199,7 +199,7 @@ class Job:
 
 
 def fingerprint_of(path: Path) -> str:
-    """Of a recording: names, sizes, and beginnings and ends of its files; a copy elsewhere has the same.
+    """Fingerprint of a recording: names, sizes, beginnings and ends of its files; a copy elsewhere has the same.
 
     Raises:
         SourceError: a file cannot be read.
@@ -211,7 +211,7 @@ def fingerprint_of(path: Path) -> str:
 
 
 def _named_files(options: ReplayOptions) -> dict[str, str]:
-    """Fingerprints of the model and calibration files that the settings name: another content is another result."""
+    """Fingerprints of the model and calibration files in the settings, whose content changes the result."""
     p = options.pipeline
     names = (str(p.model), str(p.labels), p.meta_model, p.ood_meta_model, p.calibration)
     files = {name: Path(name).expanduser() for name in names if name}
@@ -219,7 +219,7 @@ def _named_files(options: ReplayOptions) -> dict[str, str]:
 
 
 def _differences(before: object, now: Mapping[str, object]) -> list[str]:
-    """Names of the settings that differ, as a user knows them; ``before`` may be any JSON value, if damaged."""
+    """Names of the settings that differ, for users; ``before`` may be any JSON value if the file is damaged."""
     if not isinstance(before, dict):
         return [""]
     names = [change.name.removeprefix("options.") for change in changes(before, now)]

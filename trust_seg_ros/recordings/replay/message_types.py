@@ -1,4 +1,4 @@
-"""The types of the messages that are written: from rosbags where it has them, ``vision_msgs`` from here."""
+"""Types of the written messages: from rosbags if it has them; ``vision_msgs`` is defined here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPRESSED = "sensor_msgs/msg/CompressedImage"
 DETECTIONS = "vision_msgs/msg/Detection2DArray"
 LABELS = "vision_msgs/msg/LabelInfo"
 
-# Field for field those of vision_msgs 4.1, as in interfaces/vision_msgs; a test compares their hashes.
+# Same fields as in vision_msgs 4.1 (see interfaces/vision_msgs); a test compares their hashes.
 _VISION = {
     "Detection2DArray": "std_msgs/Header header\nvision_msgs/Detection2D[] detections\n",
     "Detection2D": (
@@ -35,7 +35,7 @@ _VISION = {
 
 @lru_cache(maxsize=1)
 def type_store() -> Typestore:
-    """Every type that a replay reads or writes.
+    """All types that a replay reads or writes.
 
     Raises:
         MissingLibrary: ``rosbags`` is not installed.

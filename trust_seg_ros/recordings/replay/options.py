@@ -1,4 +1,4 @@
-"""What is replayed and what is written: the settings of a replay, fixed before its first frame."""
+"""Settings of a replay: its input and its outputs, fixed before the first frame."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ COMPRESSIONS = ("zstd", "none")
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """How to replay.
+    """Settings of a replay.
 
     Attributes:
         pipeline: the network and its models.
-        thresholds: their policies, the same for every frame.
+        thresholds: threshold settings, the same for every frame.
         topics: outputs to write, keys of ``rendering.OUTPUTS``; ``label_info`` is always written.
         entropy_encoding, gradient_label, every_segment, overlay_alpha: as in ``MessageOptions``.
         max_pixels: larger images are refused.
-        keep: topics of the input that are copied: ``images`` (those replayed), ``all``, ``none``.
+        keep: topics of the input to copy: ``images`` (the replayed ones), ``all``, ``none``.
         storage: ``mcap`` or ``sqlite3``.
         compression: ``zstd`` (MCAP: its chunks; sqlite3: each message) or ``none``.
-        chunk_frames: frames of a chunk on average, >= 1: each is a file of the bag, and what a crash may cost.
-        segments: whether the segments are gathered for a table.
-        pictures: frames that are kept as pictures for the report, evenly spread; 0 = no evidence for a report.
+        chunk_frames: mean number of frames in a chunk, >= 1; each is a file of the bag, and what a crash may cost.
+        segments: whether to write a table of the segments.
+        pictures: number of evenly spread frames kept as pictures for the report; 0 = no material for a report.
         start_s, duration_s: section of the recording in seconds; None = to its end.
 
     Raises:
-        ReplayError: a value out of its range; the text names it and what was expected.
+        ReplayError: a value is out of range; the text names it and what was expected.
     """
 
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
@@ -80,11 +80,11 @@ class ReplayOptions:
 
     @property
     def sequential(self) -> bool:
-        """Whether the chunks of a recording must follow each other: thresholds remember earlier frames."""
+        """Whether the chunks of a recording must be done in order, because thresholds remember earlier frames."""
         return self.thresholds.remembers
 
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that the output depends on, as JSON."""
+        """Everything the output depends on, as JSON."""
         return _plain(asdict(self))
 
 
@@ -95,7 +95,7 @@ class SourceSpec:
     Attributes:
         path: bag, folder of images, or video.
         rate: images per second of a folder without numbers.
-        number_rate: numbers in the names of a folder's images count frames at this rate.
+        number_rate: rate at which the numbers in a folder's image names count frames.
     """
 
     path: Path
@@ -108,8 +108,8 @@ class CameraTopic:
     """One camera of a recording.
 
     Attributes:
-        topic: of its images.
-        namespace: what its outputs' names begin with: "" or "/front".
+        topic: topic of its images.
+        namespace: prefix of its outputs' names, "" or "/front".
     """
 
     topic: str
@@ -121,17 +121,17 @@ class CameraTopic:
 
 
 def cameras_of(topics: tuple[str, ...], chosen: Mapping[str, str] | None = None) -> tuple[CameraTopic, ...]:
-    """Cameras with namespaces of their own: none for a single one, else what distinguishes their topics.
+    """Cameras with their namespaces: "" for a single camera, otherwise the part that distinguishes their topics.
 
     ``/front/image_raw`` and ``/rear/image_raw`` become ``/front`` and ``/rear``; where that is not unique, the whole
     topic is the namespace.
 
     Args:
-        topics: of the images.
-        chosen: topic -> namespace that the user wants.
+        topics: image topics.
+        chosen: topic -> namespace chosen by the user.
 
     Raises:
-        ReplayError: two share a namespace, or one is no name in ROS.
+        ReplayError: two cameras share a namespace, or a namespace is not a valid ROS name.
     """
     wanted = chosen or {}
     above = {topic: "" if len(topics) == 1 else topic.rpartition("/")[0] for topic in topics}

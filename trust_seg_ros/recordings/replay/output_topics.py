@@ -1,4 +1,4 @@
-"""The topics of the output bag: what a node would publish, with its quality of service."""
+"""Topics of the output bag: the node's topics with the same quality of service."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Qos
 
 LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS}
-"""Outputs that tell the latency of a node that ran while the bag was recorded: last part of the name -> type."""
+"""Outputs used to measure the latency of a node that ran during recording: last part of the name -> type."""
 
 
-@lru_cache(maxsize=256)  # every chunk asks, and types take milliseconds to describe
+@lru_cache(maxsize=256)  # called for every chunk, and describing types takes milliseconds
 def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
     """Name of the output -> its topic in the bag of one camera."""
     types = {name: output.type for name, output in OUTPUTS.items()} | {LABELS_TOPIC: LABELS}
@@ -37,7 +37,7 @@ def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
 
 
 def _qos(latched: bool) -> Qos:
-    """As node/qos.py has it: outputs are reliable; ``label_info`` is kept for those who come late."""
+    """As in node/qos.py: outputs are reliable; ``label_info`` is kept for late subscribers."""
     from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 
     forever = QosTime(9223372036, 854775807)  # what rosbag2 writes for "no limit"

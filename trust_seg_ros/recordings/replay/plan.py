@@ -1,4 +1,4 @@
-"""A recording cut into chunks: by its own time, so that the cuts do not depend on who works on them."""
+"""Cuts a recording into chunks by its own time, so that the cuts do not depend on the workers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Chunks(Sequence[Chunk]):
-    """Pieces of equal length, worked out when asked for: every task carries them, and there may be 30,000.
+    """Chunks of equal length, computed on demand, since every task carries them and there may be 30,000.
 
     Attributes:
-        start_ns, stop_ns: of all of them, nanoseconds since the epoch.
-        number: how many.
+        start_ns, stop_ns: start and end of all chunks together, nanoseconds since the epoch.
+        number: number of chunks.
     """
 
     start_ns: int
@@ -57,21 +57,21 @@ class Chunks(Sequence[Chunk]):
 
 
 def plan_chunks(start_ns: int, end_ns: int, frames: int, chunk_frames: int) -> Chunks:
-    """Pieces of equal length, of about ``chunk_frames`` frames each.
+    """Chunks of equal length, of about ``chunk_frames`` frames each.
 
     Args:
-        start_ns, end_ns: of the recording, [start, end).
-        frames: how many it holds.
+        start_ns, end_ns: the recording, [start, end).
+        frames: number of frames in it.
         chunk_frames: >= 1.
     """
     return Chunks(start_ns, end_ns, max(1, min(math.ceil(frames / chunk_frames), end_ns - start_ns)))
 
 
 def section(start_ns: int, end_ns: int, start_s: float, duration_s: float | None) -> tuple[int, int]:
-    """The [start, end) of a part of a recording, in nanoseconds.
+    """Part of a recording as [start, end) in nanoseconds.
 
     Raises:
-        ReplayError: it begins beyond the end.
+        ReplayError: the part begins beyond the end of the recording.
     """
     first = start_ns + round(start_s * 1e9)
     if first >= end_ns:

@@ -1,4 +1,4 @@
-"""From what a user asks for to jobs: the recording is opened, its cameras chosen, its time cut into chunks."""
+"""Makes jobs from the user's request: opens the recordings, chooses cameras and cuts the time into chunks."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from trust_seg_ros.recordings.replay.plan import plan_chunks, section
 
 
 def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: ReplayOptions) -> Job:
-    """The job of one recording.
+    """Make the job of one recording.
 
     Args:
         source: the recording.
-        topics: image topic -> namespace of its outputs, "" = as :func:`cameras_of` chooses; none = the only one.
+        topics: image topic -> namespace of its outputs, "" = chosen by :func:`cameras_of`; empty = the only topic.
         out: folder of the output.
-        options: how.
+        options: options of the replay.
 
     Raises:
-        SourceError: the recording cannot be read, or has no such topic, or no message of it.
+        SourceError: the recording cannot be read, or has no such topic, or no message on it.
         ReplayError: the section begins beyond its end, or the storage cannot hold its times.
     """
     recording = open_recording(source)
@@ -57,11 +57,11 @@ def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: 
 
 
 def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Recording -> folder of its output: ``out`` for one, folders below it named after them for several.
+    """Recording -> folder of its output: ``out`` for one recording, folders below it with their names for several.
 
     Raises:
-        ReplayError: one is named twice, or lies in the output folder, or the other way round, or no text file can
-            hold its name.
+        ReplayError: a recording is given twice, is in the output folder or contains it, or its name cannot be written
+            to a text file.
     """
     named = [path.expanduser().absolute() for path in paths]
     for path in (*named, out):

@@ -1,6 +1,6 @@
-"""The door to a Ray cluster: one of this machine's own, or one that is there already; failures in words, and soon.
+"""Connects to a Ray cluster: a new one on this machine, or an existing one; failures are reported early and explained.
 
-Only Ray's public interface is used, with one exception that is marked. Ray is an optional extra.
+Only Ray's public interface is used, with one marked exception. Ray is an optional extra.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ _HOW = "expected local, auto (a cluster that this machine is part of), HOST:PORT
 
 
 class ClusterError(ReplayError):
-    """There is no such cluster, or it cannot do the work."""
+    """The cluster does not exist, or cannot do the work."""
 
 
 def connect(address: str) -> tuple[ModuleType, bool]:
-    """Ray, connected.
+    """Connect to Ray.
 
     Args:
-        address: ``local`` starts a cluster of this machine, which ends with the program; ``auto``, ``HOST:PORT`` and
-            ``ray://HOST:PORT`` join one. A program that is connected already stays connected as it is.
+        address: ``local`` starts a cluster on this machine, which ends with the program; ``auto``, ``HOST:PORT`` and
+            ``ray://HOST:PORT`` join one. A program that is already connected keeps its connection.
 
     Returns:
-        the module, and whether the connection is new and thus the caller's to end.
+        The module, and whether the connection is new, so that the caller must end it.
 
     Raises:
-        ClusterError: Ray is not installed, the address is of no known form, or nobody answers there.
+        ClusterError: Ray is not installed, the address has an unknown form, or there is no answer.
     """
     if importlib.util.find_spec("ray") is None:
         raise ClusterError(
-            f"--ray {address}: Ray is not installed; install it: {how_to_install('ray')} (--workers N goes without)"
+            f"--ray {address}: Ray is not installed; install it: {how_to_install('ray')} (--workers N needs none)"
         )
-    address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself understands it
+    address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself interprets it
     host = _host(address)
-    if address == f"{CLIENT}{host and host[0]}":  # Ray itself would take another port
+    if address == f"{CLIENT}{host and host[0]}":  # Ray itself would use another port
         address = f"{address}:{CLIENT_PORT}"
     import ray
 
@@ -79,11 +79,11 @@ def _host(address: str) -> tuple[str, int] | None:
 
 
 def _environment(local: bool) -> dict[str, Any]:
-    """What workers are started with."""
+    """Environment of the workers."""
     # Ray would limit the libraries of a worker to as many threads as its task has CPUs, and the last digits of a result
     # may depend on them: workers get as many as a process of this machine has
     variables = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(cores()))}
-    if local:  # factories of networks are found wherever this process finds them
+    if local:  # workers find network factories in the same places as this process
         variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     elif os.environ.get("PYTHONPATH"):
         variables["PYTHONPATH"] = os.environ["PYTHONPATH"] + os.pathsep + "${PYTHONPATH}"
@@ -133,7 +133,7 @@ def _join(ray: ModuleType, address: str, host: tuple[str, int] | None) -> None:
 
 
 def _try_in_another_process(address: str) -> None:
-    """Whoever joins what is no Ray, or one that is gone, waits for minutes and is then ended by the library."""
+    """Try to join in another process: without a live Ray at the address, the library waits for minutes, then exits."""
     command = [sys.executable, "-c", _JOIN, address]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=JOIN_S, check=False)
@@ -151,7 +151,7 @@ def _unreachable(address: str, reason: str) -> ClusterError:
 
 
 def _quieten() -> None:
-    """Ray prints a paragraph when a worker dies, on top of the line that the runner has for it."""
+    """Silence the paragraph that Ray prints when a worker dies; the runner reports it in one line."""
     with suppress(ImportError, AttributeError):  # not public
         from ray._private.ray_logging import global_worker_stdstream_dispatcher
 
@@ -159,32 +159,32 @@ def _quieten() -> None:
 
 
 def last_line(error: object) -> str:
-    """What an error says, without the paragraphs around it."""
+    """The last line of an error's text, without the paragraphs around it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
 def capacity(ray: ModuleType, need: Mapping[str, float]) -> int:
-    """How many tasks with such needs the machines of the cluster can do at once, whoever uses them now.
+    """Number of tasks with these needs that the whole cluster can run at once, ignoring its current load.
 
     Args:
-        ray: connected.
-        need: resource -> how much of it a task takes.
+        ray: the connected module.
+        need: resource -> amount per task.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return sum(min(int(has.get(name, 0) / amount) for name, amount in need.items()) for has in nodes)
 
 
 def needs(ray: ModuleType, device: str, threads: int) -> dict[str, float]:
-    """What a task takes of its machine.
+    """Resources that a task needs.
 
     Args:
-        ray: connected.
-        device: of the network: ``cpu``, ``cuda``, or ``auto``, which is a GPU where the cluster has one.
-        threads: of the network; 0 = as many as this machine has cores.
+        ray: the connected module.
+        device: device of the network: ``cpu``, ``cuda``, or ``auto``, which is a GPU if the cluster has one.
+        threads: threads of the network; 0 = as many as this machine has cores.
 
     Raises:
-        ClusterError: no machine of the cluster can do it.
+        ClusterError: no machine of the cluster has these resources.
     """
     gpus = sum(node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"])
     if device.startswith("cuda:"):

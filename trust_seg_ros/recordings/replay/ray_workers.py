@@ -1,4 +1,4 @@
-"""Chunks on a Ray cluster: each worker process keeps its network, and the folders must be shared by all machines."""
+"""Works on chunks on a Ray cluster: each worker keeps its network; all machines must share the folders."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class NotSharedError(ReplayError):
 
 
 class RemoteFailure(Exception):  # noqa: N818  (only ever a cause)
-    """The traceback of another process, as text; the cause of its error here."""
+    """The traceback of another process as text; used as the cause of its error here."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker sends back: of the chunk, or of what went wrong with it."""
+    """Answer of a worker: the result of the chunk, or its error."""
 
     frames: int = 0
     error: Exception | None = None
@@ -47,17 +47,17 @@ class Answer:
 
 
 class RayWorkers:
-    """The processes of a Ray cluster.
+    """Workers on a Ray cluster.
 
-    Ray itself tries nothing again: a worker that dies is the runner's to count. A few more tasks are handed over than
-    can be done at once, so that nobody waits for the next one, and a cluster that grows on demand sees the demand.
+    Ray itself retries nothing, since the runner counts the workers that die. A few more tasks are submitted than can be
+    done at once, so that no worker waits for the next one, and a cluster that grows on demand sees the demand.
 
     Args:
         address: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``, as in :func:`ray_cluster.connect`.
-        options: of the replay.
+        options: options of the replay.
 
     Raises:
-        ClusterError: there is no such cluster, or no machine in it can do the work.
+        ClusterError: the cluster does not exist, or no machine in it can do the work.
     """
 
     def __init__(self, address: str, options: ReplayOptions) -> None:
@@ -77,16 +77,16 @@ class RayWorkers:
 
     @property
     def slots(self) -> int:
-        """What the cluster can do at once and two more; looked at again every ten seconds, for clusters grow."""
+        """Number of tasks the cluster can do at once, plus two; updated every ten seconds, since clusters grow."""
         if time.monotonic() - self._looked > _LOOK_AGAIN_S:
             self._capacity, self._looked = capacity(self._ray, self._need), time.monotonic()
         return self._capacity + _IN_STORE
 
     def submit(self, task: Task) -> None:
-        """Hand it to the cluster.
+        """Submit a task to the cluster.
 
         Raises:
-            NotSharedError: the first time: a machine does not see the folders, or has another version of this package.
+            NotSharedError: at the first task: a machine does not see the folders, or has another version of this package.
         """
         self._mark(task.job)
         if not self._checked:
@@ -95,10 +95,10 @@ class RayWorkers:
         self._tasks[self._function.remote(task, self._token)] = task
 
     def wait(self) -> list[Done]:
-        """Those that ended.
+        """Tasks that ended.
 
         Raises:
-            ClusterError: no machine that can do the work has been there for five minutes.
+            ClusterError: for five minutes no machine was able to do the work.
         """
         references, last = list(self._tasks), time.monotonic()
         while not self._ray.wait(references, num_returns=1, timeout=_LOOK_AGAIN_S)[0]:
@@ -113,11 +113,11 @@ class RayWorkers:
         return [self._ended(reference) for reference in ready]
 
     def close(self) -> None:
-        """Give up what is in work, and leave the cluster; one of this machine's own ends."""
+        """Cancel running tasks and leave the cluster; a cluster started here ends."""
         left = list(getattr(self, "_tasks", ()))
         for reference in left:
             self._ray.cancel(reference, force=True)
-        if left:  # or the next run would meet their files
+        if left:  # otherwise the next run could find files of theirs
             self._ray.wait(left, num_returns=len(left), timeout=_GONE_WITHIN_S)
             self._tasks.clear()
         for path in getattr(self, "_tokens", ()):
@@ -131,11 +131,11 @@ class RayWorkers:
         return self._ray.remote(max_retries=0, max_calls=0, **options)(function)
 
     def _mark(self, job: Job) -> None:
-        """Leave a file in the job's folder by which a worker knows that it is this one and no namesake."""
+        """Put a file into the job's folder, by which workers tell it from another folder of the same name."""
         path = job.work / self._token
         if path not in self._tokens:
             with explained(path):
-                for old in job.work.glob("run_*"):  # of a run that was killed
+                for old in job.work.glob("run_*"):  # left by a killed run
                     old.unlink()
                 path.touch()
             self._tokens.append(path)
@@ -168,7 +168,7 @@ class RayWorkers:
 
         try:
             return self._ray.get(reference, timeout=timeout)
-        except exceptions.RayTaskError as error:  # before our own code could begin
+        except exceptions.RayTaskError as error:  # before our own code started
             return Answer(
                 error=ClusterError(
                     f"{machine} cannot run this package ({last_line(error)}); expected trust_seg_ros "
@@ -184,7 +184,7 @@ class RayWorkers:
 
 
 def do_on_ray(task: Task, token: str) -> Answer:
-    """One chunk, in a worker's process; what goes wrong comes back as it is."""
+    """Do one chunk in a worker process; errors are returned."""
     try:
         check_shared(task.job, token)
         return Answer(do_in_worker(task))
@@ -202,7 +202,7 @@ def look(job: Job, token: str) -> Answer:
 
 
 def failed(error: Exception) -> Answer:
-    """An error as it can travel; one that cannot be taken apart and put together again is told in its words."""
+    """An error that can be sent to another process; if it cannot be pickled, an error with the same text."""
     trace = (
         ""
         if isinstance(error, TrustSegError)
@@ -220,14 +220,14 @@ _known: set[tuple[Path, str]] = set()
 
 
 def check_shared(job: Job, token: str) -> None:
-    """Whether this machine sees the same files as the one that runs the replay; each job is looked at once.
+    """Check that this machine sees the same files as the machine that runs the replay; once per job.
 
     Args:
-        job: prepared there.
-        token: name of a file that lies in its work folder for this run only.
+        job: the job as prepared there.
+        token: name of a file in its work folder that exists during this run only.
 
     Raises:
-        NotSharedError: it does not see the output folder, the recording, or a model, or they are others.
+        NotSharedError: the output folder, the recording or a model is missing here, or is a different one.
     """
     machine, must = socket.gethostname(), "expected a folder that all machines share under one name"
     if not (job.work / token).is_file():
@@ -257,7 +257,7 @@ def _plain(identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unseen(task: Task) -> ReplayError | None:
-    """Wait until this machine sees what another has written: network file systems take their time."""
+    """Wait until this machine sees the files another has written, since network file systems may be slow."""
     until, job = time.monotonic() + _SEEN_WITHIN_S, task.job
     while not job.is_done(task.index):
         if time.monotonic() > until:
@@ -267,5 +267,5 @@ def _unseen(task: Task) -> ReplayError | None:
             )
         time.sleep(0.2)
         with suppress(OSError):
-            list(job.work.iterdir())  # makes a network file system look again
+            list(job.work.iterdir())  # makes a network file system refresh the folder
     return None

@@ -1,4 +1,4 @@
-"""What is remembered of a drive besides its messages: plain data that the replay gathers and the report shows."""
+"""Data of a drive besides its messages: collected by the replay, shown by the report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 FRAME_COLUMNS: Mapping[str, str] = {
     "camera": "topic of the images",
-    "index": "number of the frame among those of its camera, from 0",
+    "index": "number of the frame of its camera, from 0",
     "recorded_ns": "when the recorder received it, nanoseconds since the epoch",
     "stamp_ns": "when the camera took it, nanoseconds since the epoch; 0 = not stamped",
     "offset_s": "seconds of recorded_ns after the beginning of the recording, as `ros2 bag play --start-offset` counts",
@@ -17,25 +17,25 @@ FRAME_COLUMNS: Mapping[str, str] = {
     "width": "columns of the image, 0 where it was refused",
     "height": "rows of the image, 0 where it was refused",
     "refused": "why there is no result; empty where there is one",
-    "time_jump": "true where the stamp lies before that of the frame before, so that the past was forgotten",
+    "time_jump": "true if the stamp is earlier than that of the previous frame, so that earlier frames were forgotten",
     "faulty_pixels": "pixels whose logits were not finite",
     "entropy_mean": "mean normalised entropy, 0..1",
-    "score_mean": "mean of the pixel score in force, in its own unit",
+    "score_mean": "mean of the pixel score, in its own unit",
     "flagged_pixels": "share of the pixels at or above the pixel threshold, 0..1",
     "segments": "number of segments",
     "unreliable_segments": "number of segments at or above the threshold on P(false positive)",
     "unreliable_pixels": "share of the pixels that lie on those, 0..1",
     "ood_segments": "number of out-of-distribution segments that were kept",
     "ood_pixels": "share of the pixels that lie on those, 0..1",
-    "threshold_pixel": "pixel threshold in force, in the unit of the pixel score",
-    "threshold_unreliable": "threshold on P(false positive) in force",
-    "threshold_ood": "threshold of the OoD score in force",
-    "threshold_ood_meta": "threshold on P(OoD) in force",
-    "shift_statistic": "mean of the last seconds' scores against the calibration data, in its standard deviations",
+    "threshold_pixel": "pixel threshold of the frame, in the unit of the pixel score",
+    "threshold_unreliable": "threshold on P(false positive) of the frame",
+    "threshold_ood": "threshold of the OoD score of the frame",
+    "threshold_ood_meta": "threshold on P(OoD) of the frame",
+    "shift_statistic": "last seconds' mean score minus the calibration mean, in standard deviations of the calibration",
     "shift_p_value": "p-value of the shift monitor",
     "shift_fired": "true while the shift monitor has fired",
-    "processing_ms": "milliseconds that the frame took here, from decoding to its last message",
-    "network_ms": "milliseconds of them in the network",
+    "processing_ms": "milliseconds the replay spent on the frame, from decoding to its last message",
+    "network_ms": "of these, milliseconds in the network",
 }
 """Columns of ``Drive.frames`` and of ``frames.parquet``. Numbers that a frame does not have are NaN."""
 
@@ -65,7 +65,7 @@ class ClassSums:
         unreliable: segments flagged unreliable.
         p_wrong: sum of P(false positive) over the segments, 0 without a meta model.
         iou: sum of the predicted IoU, 0 without a meta model.
-        judged: segments that a meta model has judged.
+        judged: segments judged by a meta model.
     """
 
     pixels: np.ndarray
@@ -79,17 +79,17 @@ class ClassSums:
 
 @dataclass(frozen=True)
 class OodObject:
-    """One kept out-of-distribution segment of one frame.
+    """A kept out-of-distribution segment of one frame.
 
     Attributes:
         camera: topic of the images.
-        recorded_ns, stamp_ns, offset_s: of its frame, as in ``FRAME_COLUMNS``.
+        recorded_ns, stamp_ns, offset_s: times of its frame, as in ``FRAME_COLUMNS``.
         box: left, top, right, bottom in pixels, right and bottom exclusive.
         size: pixels.
         score: mean OoD score, in its own unit.
         p_ood: P(OoD) in 0..1, NaN without an OoD meta model.
-        class_name: the class that the network would give it; "" where that was not measured.
-        crop: JPEG of its surroundings with the segment outlined; b"" where none was kept.
+        class_name: the class the network would give it; "" if that was not measured.
+        crop: JPEG of its surroundings with the segment outlined; b"" if none was kept.
     """
 
     camera: str
@@ -110,8 +110,8 @@ class FramePicture:
 
     Attributes:
         camera: topic of the images.
-        recorded_ns: of its frame.
-        overlay: JPEG of the image tinted by class, with what is flagged marked.
+        recorded_ns: recording time of its frame.
+        overlay: JPEG of the image tinted by class, with flagged pixels and segments marked.
         entropy: JPEG of the entropy in colours, of the same size.
     """
 
@@ -138,7 +138,7 @@ class LiveLatency:
 
 @dataclass(frozen=True)
 class Drive:
-    """All that the report shows.
+    """The content of the report.
 
     Attributes:
         title: name of the recording.
@@ -148,16 +148,16 @@ class Drive:
         class_names: name of every class, index = class id.
         palette: (q, 3) uint8 RGB.
         classes: camera -> sums by predicted class.
-        objects: kept OoD segments in the order of time (only the most certain of a long drive).
-        objects_total: how many there were.
-        pictures: frames to look at: evenly spread, and the worst; in the order of time.
-        worst: (camera, recorded_ns) of the worst moments, the worst first; each has a picture.
-        pixel_score: name of the pixel score in force.
-        ood_score: name of the OoD score in force.
+        objects: kept OoD segments in order of time (in a long drive only the most certain).
+        objects_total: number of all kept OoD segments.
+        pictures: evenly spread frames and the worst ones, in order of time.
+        worst: (camera, recorded_ns) of the worst moments, worst first; each has a picture.
+        pixel_score: name of the pixel score.
+        ood_score: name of the OoD score.
         facts: (name, value) lines about the network, its models, the settings and the command.
-        notes: what a reader must know, each one sentence: where a bag ended early, what was refused, mixed sizes, …
-        shift: why the shift monitor says nothing; "" where it speaks.
-        latency: of topics recorded live.
+        notes: remarks for the reader, one sentence each: where a bag ended early, refused images, mixed sizes, …
+        shift: why the shift monitor is silent; "" if it was active.
+        latency: latencies of topics recorded live.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Jobs and workers: which chunk is next, what is tried again, and when a recording is whole."""
+"""Distributes the chunks of jobs to workers, retries after a worker died, and finishes complete recordings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from trust_seg_ros.recordings.replay.job import DONE, Job
 from trust_seg_ros.recordings.replay.workers import Done, Task, WorkerDiedError, Workers
 
 TRIES = 3
-"""Times that a chunk is tried whose worker died."""
+"""Most attempts at a chunk whose worker dies."""
 
 
 @dataclass
 class Outcome:
-    """What became of one recording.
+    """Result of the replay of one recording.
 
     Attributes:
-        job: what was to be done.
-        finished: the output; None while it is not whole.
-        error: why it never will be; None where nothing is wrong.
-        retried: what went wrong at first, and was done again.
-        resumed: number of chunks that an earlier run had done.
-        seconds: from the first chunk's beginning to the output.
+        job: its job.
+        finished: the output; None if incomplete.
+        error: why it failed; None without a failure.
+        retried: errors after which a chunk was done again.
+        resumed: number of chunks done by an earlier run.
+        seconds: from the start of the first chunk to the output.
     """
 
     job: Job
@@ -41,7 +41,7 @@ class Outcome:
 
 
 class _Queue:
-    """The chunks of one job that are still to do."""
+    """The remaining chunks of one job."""
 
     def __init__(self, job: Job) -> None:
         self.outcome = Outcome(job)
@@ -52,7 +52,7 @@ class _Queue:
         self.waiting, self.in_work = deque(todo), 0
 
     def next(self) -> Task | None:
-        """A chunk that can be done now."""
+        """The next chunk that can be done now; None if there is none."""
         job = self.outcome.job
         if not self.waiting or self.outcome.error is not None or (job.options.sequential and self.in_work):
             return None
@@ -63,7 +63,7 @@ class _Queue:
         return Task(job, index, _memory(job, index))
 
     def ended(self, done: Done) -> None:
-        """One is done, or failed; what a dead worker left is tried again."""
+        """Handle a task that ended; the chunk of a dead worker is tried again."""
         self.in_work -= 1
         if done.error is None:
             return
@@ -76,7 +76,7 @@ class _Queue:
 
     @property
     def over(self) -> bool:
-        """Nothing is left to do or to wait for."""
+        """Whether nothing is left to do or to wait for."""
         return not self.in_work and (not self.waiting or self.outcome.error is not None)
 
 
@@ -87,20 +87,20 @@ def run_jobs(
     on_chunk: Callable[[Done], None] = lambda _: None,
     on_finished: Callable[[Outcome], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Do all chunks of all jobs, and put every output together as soon as it can be.
+    """Do all chunks of all jobs, and finish every output as soon as its chunks are done.
 
     Args:
-        jobs: prepared.
-        workers: who does them; closed by the caller.
-        facts: for the reports.
-        on_chunk: told of every chunk that ended.
-        on_finished: told of every recording that is whole or given up.
+        jobs: the prepared jobs.
+        workers: the workers; closed by the caller.
+        facts: (name, value) lines for the reports.
+        on_chunk: called for every chunk that ended.
+        on_finished: called for every recording that is complete or has failed.
 
     Returns:
-        One outcome per job, in their order. A job that fails does not keep others from going on.
+        One outcome per job, in order. A job that fails does not stop the others.
 
     Raises:
-        NoRoomError: the disk is full: nothing can go on.
+        NoRoomError: the disk is full, so that nothing can continue.
     """
     queues = [_Queue(job) for job in jobs]
     by_folder = {queue.outcome.job.out: queue for queue in queues}

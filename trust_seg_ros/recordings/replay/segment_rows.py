@@ -1,4 +1,4 @@
-"""One row per segment of a frame: everything that the pipeline measured, for mining a drive afterwards."""
+"""One row per segment of a frame with everything the pipeline measured, for later analysis of a drive."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SEGMENT_COLUMNS: Mapping[str, str] = {
     "right": "column after the last of its box, pixels",
     "bottom": "row after the last of its box, pixels",
     "size": "number of its pixels",
-    "interior_size": "number of those whose 8 neighbours belong to it too; 0 for ood, where it is not measured",
+    "interior_size": "number of its pixels whose 8 neighbours belong to it too; 0 for ood, where it is not measured",
     "p_wrong": "P(false positive) in 0..1 by the meta model; NaN without one and for ood",
-    "predicted_iou": "IoU in 0..1 as the meta model predicts it; NaN without one and for ood",
-    "unreliable": "true where p_wrong reached the threshold in force",
+    "predicted_iou": "IoU in 0..1 predicted by the meta model; NaN without one and for ood",
+    "unreliable": "true if p_wrong reached its threshold",
     "ood_score": "mean OoD score over it, in its own unit; NaN for class",
     "p_ood": "P(OoD) in 0..1 by the OoD meta model; NaN without one, where too small to be judged, and for class",
     "p_class": "for ood, mean probability of class_id over it, 0..1; NaN where it was not measured and for class",
@@ -41,11 +41,11 @@ SEGMENT_COLUMNS: Mapping[str, str] = {
 def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded_ns: int) -> dict[str, np.ndarray]:
     """Every segment of a frame, then every OoD segment, kept or not.
 
-    Numbers above 65534 are not in the 16-bit images, here they are.
+    Numbers above 65534, which the 16-bit images cannot hold, are included.
 
     Args:
-        result: with its segments; without its OoD segments there are no rows of them.
-        names: of the classes, index = class id.
+        result: a frame with segments; if it has no OoD segments, there are no rows of kind ood.
+        names: class names, index = class id.
         camera: topic of the images.
         recorded_ns: when the recorder received the frame.
 

@@ -1,6 +1,6 @@
-"""Tables of a replay as Parquet: written as the rows come, and joined from parts, with memory that does not grow.
+"""Parquet tables of a replay: written row by row and joined from parts, with constant memory.
 
-The same rows give the same bytes, however they were handed over: they are cut into row groups of ``GROUP_ROWS``.
+The same rows give the same bytes, however they are split among calls, since row groups always have ``GROUP_ROWS`` rows.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import pyarrow.parquet as pq
 from trust_seg_ros.errors import TrustSegError
 
 GROUP_ROWS = 16384
-"""Rows of every row group but the last: as many are in memory at once, and one frame's."""
+"""Rows of every row group except the last; memory holds one group and the rows of one frame."""
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 class TableError(TrustSegError):
-    """A table cannot be written, or rows do not fit those before."""
+    """A table cannot be written, or rows do not match earlier ones."""
 
 
 class SegmentTableWriter:
-    """Writes rows to a Parquet file, which has its name only once it is whole.
+    """Writes rows to a Parquet file, which gets its name only when it is complete.
 
-    As a context manager it closes at the end of the block, and leaves nothing when the block fails.
+    As a context manager, it closes the file at the end of the block, and leaves no file if the block fails.
 
     Args:
-        path: the file; its folder is made.
-        metadata: texts kept in the file, as ``pyarrow.parquet.read_schema(path).metadata``.
+        path: the file; its folder is made if missing.
+        metadata: texts stored in the file, read by ``pyarrow.parquet.read_schema(path).metadata``.
 
     Raises:
-        TableError: it cannot be written there.
+        TableError: the file cannot be written there.
 
     Example:
         >>> with SegmentTableWriter(Path("segments.parquet"), {"network": "embedded"}) as table:
@@ -48,11 +48,11 @@ class SegmentTableWriter:
         self._count = 0
 
     def add(self, rows: Mapping[str, np.ndarray]) -> None:
-        """Append rows; the first, of which there may be none, fix the columns.
+        """Append rows; the first call, which may have no rows, fixes the columns.
 
         Args:
-            rows: column -> (n,) array of bool, integers, floats or text (object or str); not copied, leave them as
-                they are.
+            rows: column -> (n,) array of bool, integers, floats or text (object or str); not copied, so do not
+                change them afterwards.
 
         Raises:
             TableError: other columns than before, or columns of different lengths.
@@ -122,14 +122,14 @@ class SegmentTableWriter:
 
 
 def merge_tables(parts: Sequence[Path], out: Path) -> None:
-    """Join tables in their order into one; the file is the one that a single writer would have made of all the rows.
+    """Join tables in order into one file, equal to the file a single writer would have made of all the rows.
 
-    Parts to which nothing was ever added have no columns, and count only where all are so. The texts kept in the file
-    are those of the first part.
+    Parts without any rows added have no columns, and are skipped unless all parts are like that. The stored texts are
+    taken from the first part.
 
     Args:
         parts: files of :class:`SegmentTableWriter`, one at least, with the same columns.
-        out: the file; may not be one of the parts.
+        out: the file; must not be one of the parts.
 
     Raises:
         TableError: no parts, one that cannot be read, or columns that differ; the text names the part.
@@ -157,7 +157,7 @@ def merge_tables(parts: Sequence[Path], out: Path) -> None:
 
 
 class _GroupFile:
-    """A Parquet file written in row groups of ``GROUP_ROWS``, whatever the tables handed over."""
+    """A Parquet file written in row groups of ``GROUP_ROWS``, whatever the sizes of the tables added."""
 
     def __init__(self, path: Path, metadata: dict[str, str]) -> None:
         self.path, self._metadata = path, metadata
@@ -168,7 +168,7 @@ class _GroupFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._part.touch()
-        except OSError as error:  # said before the work, not after it
+        except OSError as error:  # fail before the work, not after it
             raise TableError(f"{path}: the table cannot be written there ({error.strerror})") from error
 
     def write(self, table: pa.Table) -> None:
@@ -200,7 +200,7 @@ class _GroupFile:
         """Leave no file."""
         self._waiting = []
         if self._writer is not None:
-            with suppress(OSError, pa.ArrowException):  # it writes its footer, which may fail as what was before
+            with suppress(OSError, pa.ArrowException):  # closing writes the footer, which may fail, too
                 self._writer.close()
         self._part.unlink(missing_ok=True)
 
@@ -214,7 +214,7 @@ class _GroupFile:
         return self._writer
 
     def _group(self, rows: pa.Table) -> None:
-        """Words are numbered anew in each row group, so that its bytes do not depend on the rows before."""
+        """Number the words anew in each row group, so that its bytes do not depend on earlier rows."""
         arrays = [column.combine_chunks() for column in rows.columns]
         arrays = [a.cast(pa.string()).dictionary_encode() if a.type == _TEXT else a for a in arrays]
         try:

@@ -1,4 +1,4 @@
-"""Message fields → the bytes (CDR) that a bag holds: the same that the node would have put on the wire."""
+"""Serialises message fields to CDR for a bag: the same bytes that the node would send."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STAMP = struct.Struct("=iI")
 
 
 def image_cdr(fields: ImageFields, header: HeaderFields) -> bytearray:
-    """A sensor_msgs/Image. The pixels are copied once, which a general serialiser does not manage."""
+    """A sensor_msgs/Image. The pixels are copied only once, unlike in a general serialiser."""
     head = bytearray(_ENCAPSULATION)
     _add_header(head, header)
     head += _WORD.pack(fields.height) + _WORD.pack(fields.width)
@@ -97,5 +97,5 @@ def _add_text(buffer: bytearray, text: str) -> None:
 
 
 def _align(buffer: bytearray) -> None:
-    """Numbers of four bytes are aligned, counted from the end of the encapsulation."""
+    """Align to four bytes, counted from the end of the encapsulation header."""
     buffer += bytes(-len(buffer) % 4)

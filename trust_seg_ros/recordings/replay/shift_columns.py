@@ -1,4 +1,4 @@
-"""What the shift monitor says along a drive, from the means of its frames: chunks need not be done in order for it."""
+"""Runs the shift monitor over a finished drive, from the means of its frames, so chunks may be done in any order."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class _Columns:
 
 
 def shift_columns(job: Job, frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The columns ``shift_statistic``, ``shift_p_value`` and ``shift_fired`` of a frame table in the order of time.
+    """The columns ``shift_statistic``, ``shift_p_value`` and ``shift_fired`` of a frame table in order of time.
 
     Args:
-        job: its settings name the calibration and the pixel score.
-        frames: with the columns camera, stamp_ns, score_mean and time_jump.
+        job: job whose settings name the calibration and the pixel score.
+        frames: frame table with the columns camera, stamp_ns, score_mean and time_jump.
     """
     count = len(frames["camera"])
     columns = _Columns(np.full(count, math.nan), np.full(count, math.nan), np.zeros(count, bool))

@@ -1,4 +1,4 @@
-"""Who does the chunks: this process, or several. Each keeps its network and its open recordings from chunk to chunk."""
+"""Workers in this process or in several. Each keeps its network and its open recordings from chunk to chunk."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from trust_seg_ros.support.parallel import cores
 
 _WARM_SIZE = (64, 96)
 _OPEN_RECORDINGS = 4
-_WORTH_A_WORKER = 64  # frames that it must get: it takes seconds to start
+_WORTH_A_WORKER = 64  # a process takes seconds to start, so it must get at least this many frames
 _MOST_WORKERS = 8  # each holds a network and its libraries: about 1 GB
 
 
 class WorkerDiedError(ReplayError):
-    """A worker's process ended in the middle of a chunk; the chunk can be tried again."""
+    """A worker process ended in the middle of a chunk; the chunk can be tried again."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Task:
     """One chunk to do.
 
     Attributes:
-        job: that it belongs to.
-        index: of the chunk.
-        memory: camera -> what the chunk before left; empty where chunks do not depend on each other.
+        job: the job of the chunk.
+        index: index of the chunk.
+        memory: camera -> state left by the chunk before; empty if chunks do not depend on each other.
     """
 
     job: Job
@@ -47,7 +47,7 @@ class Task:
 
 
 class Bench:
-    """What a worker keeps from chunk to chunk."""
+    """Network and recordings that a worker keeps from chunk to chunk."""
 
     def __init__(self) -> None:
         self._settings: PipelineSettings | None = None
@@ -55,7 +55,7 @@ class Bench:
         self._recordings: dict[SourceSpec, Recording] = {}
 
     def do(self, task: Task, tick: Callable[[], None] = lambda: None) -> int:
-        """One chunk; its record and its file of the bag lie in the job's folder afterwards.
+        """Do one chunk; afterwards its record and its file of the bag are in the job's folder.
 
         Returns:
             Number of its frames, refused ones included.
@@ -69,7 +69,7 @@ class Bench:
         return len(finish_chunk(work, job, task.index, tick).frames)
 
     def close(self) -> None:
-        """Let go of the recordings."""
+        """Close the recordings."""
         for recording in self._recordings.values():
             recording.close()
         self._recordings.clear()
@@ -97,9 +97,9 @@ class Done:
     """A task that has ended.
 
     Attributes:
-        task: which.
-        frames: how many it handled.
-        error: what went wrong, or None.
+        task: the task.
+        frames: number of frames it handled.
+        error: the error, or None.
     """
 
     task: Task
@@ -108,24 +108,24 @@ class Done:
 
 
 class Workers(Protocol):
-    """Takes tasks and tells when they are done."""
+    """Accepts tasks and reports when they are done."""
 
     @property
     def slots(self) -> int:
-        """How many tasks it works on at once."""
+        """Number of tasks it works on at once."""
 
     def submit(self, task: Task) -> None:
-        """Take one more."""
+        """Accept a task."""
 
     def wait(self) -> list[Done]:
-        """Block until a task has ended; those that have."""
+        """Block until a task has ended; returns all tasks that have."""
 
     def close(self) -> None:
-        """End; what is in work is given up."""
+        """Stop, abandoning running tasks."""
 
 
 class OwnProcess:
-    """This process, one chunk at a time.
+    """Works in this process, one chunk at a time.
 
     Args:
         tick: called after every frame.
@@ -138,15 +138,15 @@ class OwnProcess:
         self._waiting: list[Task] = []
 
     def submit(self, task: Task) -> None:
-        """Take it; it is done in ``wait``."""
+        """Accept a task; it is done in ``wait``."""
         self._waiting.append(task)
 
     def wait(self) -> list[Done]:
-        """Do the first."""
+        """Do the first waiting task."""
         task = self._waiting.pop(0)
         try:
             return [Done(task, self._bench.do(task, self._tick))]
-        except Exception as error:  # as from another process: what is no TrustSegError is tried again, then listed
+        except Exception as error:  # as in other processes: any error but a TrustSegError is tried again, then listed
             return [Done(task, error=error)]
 
     def close(self) -> None:
@@ -155,10 +155,10 @@ class OwnProcess:
 
 
 class Processes:
-    """Several processes of this machine, each a pool of its own: one that dies takes no other's chunk with it.
+    """Works in several processes of this machine, each in its own pool, so a dying process affects no other chunk.
 
     Args:
-        count: how many.
+        count: number of processes.
     """
 
     def __init__(self, count: int) -> None:
@@ -167,9 +167,9 @@ class Processes:
         self._busy: dict[Future[int], tuple[Task, ProcessPoolExecutor]] = {}
 
     def submit(self, task: Task) -> None:
-        """Hand it to a free process; there are as many as ``slots``."""
+        """Give a task to a free process; there are ``slots`` processes."""
         pool = self._free.pop()
-        # Ctrl-C reaches every process of a terminal; it is the parent's to decide: workers inherit the blocked signal
+        # Ctrl-C reaches every process of a terminal, but the parent decides: workers inherit the blocked signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             future = pool.submit(do_in_worker, task)
@@ -181,7 +181,7 @@ class Processes:
         self._busy[future] = task, pool
 
     def wait(self) -> list[Done]:
-        """Those that ended."""
+        """Tasks that ended."""
         ended, _ = wait(self._busy, return_when=FIRST_COMPLETED)
         taken = [(future, *self._busy.pop(future)) for future in ended]
         self._free += [pool for _, _, pool in taken]
@@ -192,25 +192,25 @@ class Processes:
         pools = [*self._free, *(pool for _, pool in self._busy.values())]
         for pool in pools:
             for process in list((pool._processes or {}).values()):
-                process.terminate()  # a chunk in work is left unfinished, as after kill -9
+                process.terminate()  # a running chunk is left unfinished, as after kill -9
         for pool in pools:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start() -> ProcessPoolExecutor:
-    # spawned: a fork of a process with torch's threads hangs sooner or later
+    # spawned, since a fork of a process with torch's threads may hang
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_the_parent)
 
 
 def _end_with_the_parent() -> None:
-    """A worker whose parent was killed would wait for its next task for ever."""
+    """Make a worker exit with its parent; otherwise it would wait for its next task for ever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
 
     def watch() -> None:
         parent.join()
-        os._exit(1)  # as after kill -9: what is unfinished is done again
+        os._exit(1)  # as after kill -9: unfinished chunks are done again
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
@@ -219,7 +219,7 @@ _bench: Bench | None = None
 
 
 def do_in_worker(task: Task) -> int:
-    """One chunk in a process that only does chunks; returns the number of its frames."""
+    """Do one chunk in a worker process; returns the number of its frames."""
     global _bench
     _bench = _bench or Bench()
     return _bench.do(task)
@@ -238,9 +238,9 @@ def _ended(task: Task, future: Future[int]) -> Done:
 
 
 def with_threads(settings: PipelineSettings, sequential: bool) -> PipelineSettings:
-    """The settings with a number of threads that does not depend on the workers, since results could depend on it.
+    """The settings with a number of threads that is the same for any number of workers, since results may depend on it.
 
-    Chunks that may be done at once get a thread each; where they follow each other, all cores serve one.
+    Chunks that may be done at the same time get one thread each; chunks that must be done in order get all cores.
     """
     if settings.threads or sequential:
         return settings
@@ -248,12 +248,12 @@ def with_threads(settings: PipelineSettings, sequential: bool) -> PipelineSettin
 
 
 def default_workers(jobs: Sequence[Job]) -> int:
-    """Processes that suit this machine: one per core, and no more than there is work for; one for a GPU."""
+    """Number of processes that suits this machine: one per core, but no more than the work needs; one for a GPU."""
     import torch
 
     device = jobs[0].options.pipeline.device
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
-        return 1  # the network already fills it
+        return 1  # one network already fills it
     at_once = sum(1 if job.options.sequential else len(job.chunks) for job in jobs)
     threads = max(1, jobs[0].options.pipeline.threads)
     worth_it = sum(job.frames for job in jobs) // _WORTH_A_WORKER
