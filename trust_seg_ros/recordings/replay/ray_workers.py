@@ -86,7 +86,7 @@ class RayWorkers:
         """Submit a task to the cluster.
 
         Raises:
-            NotSharedError: at the first task: a machine does not see the folders, or has another version of this package.
+            NotSharedError: at the first task: a machine lacks the folders, or has another version of this package.
         """
         self._mark(task.job)
         if not self._checked:
