@@ -189,7 +189,7 @@ def test_a_frame_that_never_ends_is_left_behind_and_the_node_can_be_configured_a
     bench.until(lambda: "blocking" in node.said(), "the network to block", each=lambda: bench.send(white))
     assert not bench.change("deactivate")
     assert bench.state() == "unconfigured", "neither active nor half active"
-    assert bench.says("model", "the frame in hand has not ended").level == b"\x02"
+    assert bench.says("model", "the current frame has not finished").level == b"\x02"
     bench.says("camera", "not listening: the node is unconfigured")
     assert bench.change("configure")
     assert bench.change("activate")

@@ -174,7 +174,10 @@ def test_images_of_another_size_than_fitted_on_are_not_judged_and_it_is_said(ben
 def test_a_threshold_other_than_the_fitted_one_is_told(bench):
     try:
         assert bench.set("ood.threshold", 0.6).successful
-        bench.until(lambda: "at 0.7, in force is 0.6" in bench.value("thresholds", "ood meta model"), "the difference")
+        bench.until(
+            lambda: "at 0.7, the current threshold is 0.6" in bench.value("thresholds", "ood meta model"),
+            "the difference",
+        )
         assert bench.statuses["thresholds"].level == b"\x00"
     finally:
         put_back(bench, "ood.threshold")

@@ -13,7 +13,7 @@ from trust_seg_ros.uncertainty.perturbation import overhead_ms, pass_cost, predi
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 _FRAMES = 50
-"""That the median looks back on."""
+"""Number of recent frames in the median."""
 _FEWEST = 2
 
 
@@ -22,10 +22,10 @@ class PassesRefusedError(TrustSegError):
 
 
 class FrameBudget:
-    """Remembers how long frames took, and refuses passes that cannot be done in time. Safe between threads.
+    """Remembers how long frames took, and refuses perturbed passes that do not fit in time. Thread-safe.
 
-    What is predicted is a frame's own time, from taking it up to its last message: how long it waited, or travelled, is
-    not in it. On GPUs that are faster with batches the prediction is an upper limit.
+    It predicts the processing time of a frame, from taking it out of the queue to its last message; waiting and
+    transport are not included. On GPUs that are faster with batches the prediction is an upper limit.
     """
 
     def __init__(self, network: SegmentationNetwork) -> None:
@@ -34,7 +34,7 @@ class FrameBudget:
         self._recent: tuple[tuple[int, int], deque[tuple[float, float]]] | None = None
 
     def frame_done(self, processing_ms: float, result: TrustFrame) -> None:
-        """A frame took so long, messages and all. Frames of another size than before are remembered alone."""
+        """Record how long a frame took, messages included. A frame of another size starts a new record."""
         height, width = result.frame.image.shape[:2]
         network = result.timings_ms["network"]
         rest = max(0.0, processing_ms - network - result.timings_ms.get("perturbation", 0.0))
@@ -43,18 +43,18 @@ class FrameBudget:
         self._recent = (height, width), deque((*past, (network, rest)), maxlen=_FRAMES)
 
     def forget(self) -> None:
-        """What was measured so far does not count."""
+        """Discard all measurements."""
         self._recent = None
 
     def check(self, settings: NodeSettings, before: NodeSettings | None = None) -> None:
         """Refuse settings whose perturbed passes take longer than ``max_age_ms``. 0 ms = no limit.
 
         Args:
-            settings: wished for.
-            before: in force. What is in force stays, even where frames have become slower since.
+            settings: the settings to check.
+            before: current settings; a setting in use is never refused, even if frames got slower.
 
         Raises:
-            PassesRefusedError: they do.
+            PassesRefusedError: the passes take longer.
             PerturbationUnavailableError: mc_dropout of a network without dropout.
         """
         perturbed, limit = settings.thresholds.perturbed, settings.max_age_ms
@@ -75,14 +75,14 @@ class FrameBudget:
         )
 
     def _predicted(self, perturbed: PerturbationSettings, passes: int) -> float:
-        """Milliseconds of a frame with so many passes."""
+        """Predicted milliseconds of a frame with this many passes."""
         assert self._recent is not None
         size, times = self._recent
         network = statistics.median(of_network for of_network, _ in times)
         rest = statistics.median(of_rest for _, of_rest in times)
         if passes == 0:
             return network + rest
-        # the scales of input_scale, and so its cost, depend on how many there are
+        # the scales of input_scale, and so its cost, depend on the number of passes
         chosen = PerturbationSettings(perturbed.kind, passes, dropout=perturbed.dropout)
         sums = overhead_ms(chosen, size, len(self._network.labels))
         return rest + predicted_ms(network, passes, cost=pass_cost(self._network, chosen), sums_ms=sums)

@@ -25,14 +25,14 @@ _HAS_MATCHED = "matched" in inspect.signature(SubscriptionEventCallbacks.__init_
 
 @dataclass(frozen=True)
 class CameraView:
-    """What the graph says of the camera at one moment.
+    """State of the camera topic in the ROS graph at one moment.
 
     Attributes:
         topic: resolved name.
         wanted_type: type the node subscribes to.
         types: types that publishers of the topic offer, sorted.
-        publishers: how many there are.
-        reliability: what the subscription asks for; "" while there is none.
+        publishers: number of publishers.
+        reliability: reliability requested by the subscription; "" while there is none.
         incompatible: why no publisher can reach the subscription, or "".
     """
 
@@ -54,7 +54,7 @@ class Camera:
 
     def __init__(self, node: Node, on_frame: Callable[[bytes], None]) -> None:
         self._node, self._on_frame = node, on_frame
-        # An event of the subscription must not destroy it; the guard condition runs the review right after the event.
+        # An event callback must not destroy its own subscription; the guard condition runs the review right after it.
         self._guard = node.create_guard_condition(self.review)
         self._settings: NodeSettings | None = None
         self._subscription: Any = None
@@ -62,11 +62,11 @@ class Camera:
 
     @property
     def is_open(self) -> bool:
-        """Whether frames are asked for."""
+        """Whether the camera is subscribed to."""
         return self._subscription is not None
 
     def open(self, settings: NodeSettings) -> None:
-        """Subscribe as these settings say."""
+        """Subscribe with these settings."""
         self.close()
         self._settings = settings
         self._subscribe(self._wanted_qos(settings))
@@ -78,11 +78,11 @@ class Camera:
         self._subscription, self._settings, self._qos = None, None, None
 
     def review(self) -> None:
-        """Subscribe anew when the publishers there are now call for another reliability."""
+        """Subscribe again if the current publishers call for another reliability."""
         if self._settings is None or self._qos is None:
             return
         if not self._node.get_publishers_info_by_topic(self.topic):
-            return  # nobody to suit; the next publisher raises an event, as a match or as a mismatch
+            return  # no publisher; the next one raises a "matched" or an "incompatible QoS" event
         qos = self._wanted_qos(self._settings)
         if qos.reliability != self._qos.reliability:
             self._node.get_logger().info(
@@ -100,7 +100,7 @@ class Camera:
         return self._node.resolve_topic_name(TOPIC)
 
     def view(self, message_type: str) -> CameraView:
-        """What the graph says; ``message_type`` (``raw`` or ``compressed``) counts while nothing is subscribed to."""
+        """State of the camera topic; ``message_type`` (``raw`` or ``compressed``) is used only while not subscribed."""
         topic = self.topic
         message_type = message_type if self._settings is None else self._settings.input
         infos = self._node.get_publishers_info_by_topic(topic)

@@ -1,4 +1,4 @@
-"""Everything that configure loads and cleanup lets go of, as one object."""
+"""Everything that configure loads and cleanup releases, as one object."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from trust_seg_ros.pipeline import TrustPipeline
 
 @dataclass(eq=False)
 class Configured:
-    """What a configured node has; there is none before configure has succeeded, and none after cleanup.
+    """The loaded parts of a configured node; exists from a successful configure until cleanup.
 
     Attributes:
-        worker: the thread that everything was loaded in, and that works on frames.
-        pipeline: loaded and warm.
+        worker: the thread that everything was loaded in, and that processes frames.
+        pipeline: loaded and warmed up.
         outputs: the open topics.
         watch: the current thresholds and the label info.
-        budget: what recent frames took.
-        processor: of the newest activation; None before the first.
+        budget: how long recent frames took.
+        processor: the processor of the latest activation; None before the first.
     """
 
     worker: Worker[bytes]
@@ -47,18 +47,18 @@ class Configured:
         around: Surroundings,
         send_labels: Callable[[LabelFields], None],
     ) -> Configured:
-        """Load the model, open the topics, compile and warm everything; after a failure nothing is left open.
+        """Load the model, open the topics, compile and warm up everything; after a failure nothing is left open.
 
         Args:
-            node: what publishes.
-            settings: the parameters at this moment.
+            node: creates the publishers.
+            settings: the current parameters.
             statistics: counts the frames.
-            around: what a frame needs from the node.
+            around: what frame processing needs from the node.
             send_labels: publishes the label info.
 
         Raises:
-            TrustSegError: a file is missing, corrupt or does not fit the rest; a QoS override or a threshold that
-                cannot be; perturbed passes that take longer than ``max_age_ms``.
+            TrustSegError: a file is missing, corrupt or does not fit the others; a QoS override or a threshold is
+                invalid; perturbed passes take longer than ``max_age_ms``.
         """
         worker: Worker[bytes] = Worker()
         outputs: Outputs | None = None
@@ -70,7 +70,7 @@ class Configured:
             configured = cls(worker, pipeline, outputs, watch, budget)
             processor = configured.make_processor(settings.input, statistics, around)
             processor.rehearse_all(settings.warm_up_size, budget)
-            pipeline.reset()  # a made-up image is no earlier frame
+            pipeline.reset()  # a warm-up image must not count as an earlier frame
             return configured
 
         try:
@@ -84,12 +84,12 @@ class Configured:
             raise
 
     def make_processor(self, message_type: str, statistics: Statistics, around: Surroundings) -> FrameProcessor:
-        """A processor of messages of this type (``raw`` or ``compressed``), whose frames watch and budget follow."""
+        """Create a processor for messages of this type (``raw`` or ``compressed``); it reports to watch and budget."""
         around = replace(around, judged=self.watch.frame_done, timed=self.budget.frame_done)
         return FrameProcessor(self.pipeline, self.outputs, statistics, around, message_type)
 
     def release(self) -> bool:
-        """Let go of everything without waiting; False when a frame in hand never ended and its thread is left."""
+        """Release everything without waiting; False if the current frame never ended and its thread is abandoned."""
         if self.processor is not None:
             self.processor.retire()
         ended = self.worker.stop(0.0)

@@ -1,6 +1,6 @@
 """Serialised image messages → fields → RGB pixels.
 
-Plain CDR is read in place, any other representation of the middleware through rclpy; ``cv_bridge`` helps with encodings
+Plain CDR is read in place, any other representation of the middleware through rclpy; ``cv_bridge`` converts encodings
 outside the table of ``image_pixels``.
 """
 
@@ -18,10 +18,10 @@ from trust_seg_ros.messages.image_pixels import ENCODINGS, UnknownEncodingError
 
 
 def read_image(buffer: bytes) -> RawImage:
-    """A serialised sensor_msgs/Image.
+    """Read a serialised sensor_msgs/Image.
 
     Raises:
-        ImageError: the bytes are not one.
+        ImageError: the bytes are not an Image message.
     """
     if is_plain(buffer):
         return image_bytes.read_image(buffer)
@@ -33,10 +33,10 @@ def read_image(buffer: bytes) -> RawImage:
 
 
 def read_compressed(buffer: bytes) -> RawCompressed:
-    """A serialised sensor_msgs/CompressedImage.
+    """Read a serialised sensor_msgs/CompressedImage.
 
     Raises:
-        ImageError: the bytes are not one.
+        ImageError: the bytes are not a CompressedImage message.
     """
     if is_plain(buffer):
         return image_bytes.read_compressed(buffer)
@@ -60,10 +60,10 @@ def _header(msg: Any) -> HeaderFields:
 
 
 def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
-    """The pixels of an image message, by ``image_pixels.to_rgb`` where it can; cv_bridge is never required.
+    """Convert an image message to RGB pixels: by ``image_pixels.to_rgb``, or by cv_bridge where that is installed.
 
     Raises:
-        ImageError: a field that cannot be; the text names it and what was expected.
+        ImageError: a field is invalid; the text names it and what was expected.
     """
     try:
         return image_pixels.to_rgb(image, max_pixels)
@@ -73,7 +73,7 @@ def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _cv_bridge() -> Any | None:
-    """The one bridge, or None: a failing import is not tried again with every frame."""
+    """The bridge, or None without cv_bridge; cached, so that a failing import is not repeated with every frame."""
     try:
         from cv_bridge import CvBridge
 

@@ -1,4 +1,4 @@
-"""What /diagnostics says, from plain values."""
+"""Builds the statuses of /diagnostics from plain values."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 @dataclass(frozen=True)
 class NodeView:
-    """What the reports speak of.
+    """Input of one diagnostics report.
 
     Attributes:
         name: fully qualified name of the node.
-        state: of the lifecycle.
-        enabled: whether frames are wanted, as ``~/enable`` last said.
-        settings: the parameters in force.
-        camera: what the graph says of the camera.
+        state: lifecycle state.
+        enabled: whether the node listens to the camera, as last set by ``~/enable``.
+        settings: the current parameters.
+        camera: state of the camera topic in the ROS graph.
         summary: counters and times.
         open_s: seconds since the camera was subscribed to; None while it is not.
         model: facts about the loaded model; empty while there is none.
-        ood_meta: what judges out-of-distribution segments, in words.
-        remarks: what to warn of in the thresholds in force.
-        in_force: thresholds in force; None while there is no model, and then constants are told as they are set.
-        working: whether the worker takes frames; counts while the node is active.
+        ood_meta: which model judges out-of-distribution segments, in words.
+        remarks: warnings about the current thresholds.
+        in_force: current thresholds; None without a model, and then constants are reported as set.
+        working: whether the worker accepts frames; only looked at while the node is active.
         problem: why the last transition failed, or "".
-        before: counters at the last report, to tell what is new.
+        before: counters at the last report, to detect new events.
     """
 
     name: str
@@ -73,7 +73,7 @@ def with_model(view: NodeView, pipeline: TrustPipeline, in_force: InForce) -> No
 
 
 def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
-    """Key -> value."""
+    """Facts about the loaded model, key -> value."""
     network, meta = pipeline.network, pipeline.meta
     gradient = pipeline.gradient
     return {
@@ -89,7 +89,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
 
 
 def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> str:
-    """What judges OoD segments under these thresholds, and at which threshold it was fitted where that differs."""
+    """Which model judges OoD segments under these thresholds, and the threshold it was fitted at if that differs."""
     model, fitted = pipeline.ood_model, pipeline.ood_fitted_at
     if model is None or fitted is None:
         return "none: no P(OoD)"
@@ -102,7 +102,7 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> st
     if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):
         return text
     other = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
-    return f"{text}, in force is {other}: P(OoD) is less certain"
+    return f"{text}, the current threshold is {other}: P(OoD) is less certain"
 
 
 def report(view: NodeView) -> list[DiagnosticStatus]:
@@ -111,7 +111,7 @@ def report(view: NodeView) -> list[DiagnosticStatus]:
 
 
 def camera_state(view: NodeView) -> tuple[bytes, str]:
-    """Level and words for the camera."""
+    """Level and message of the camera's status."""
     camera, summary = view.camera, view.summary
     if view.state != "active":
         return OK, f"not listening: the node is {view.state}"

@@ -1,4 +1,4 @@
-"""The executable: one node in one process."""
+"""The executable ``trust_seg_node``: runs one node in one process."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def _run(args: Sequence[str] | None) -> int:
     except implementation.UnknownROSArgsError as error:
         return _cannot_start(f"unknown ROS arguments: {error}")
     except (TrustSegError, implementation.RCLError) as error:
-        if node is None:  # else the middleware was shut down in the middle of a call
+        if node is None:  # otherwise the middleware was shut down in the middle of a call
             return _cannot_start(str(error))
     finally:
         if node is not None:
             ended = node.close()
             node.destroy_node()
         rclpy.try_shutdown()
-        if not ended:  # Python's end waits for every thread, and a frame that never ends cannot be stopped
+        if not ended:  # Python waits for every thread at exit, and a frame that never ends cannot be stopped
             sys.stderr.flush()
             sys.stdout.flush()
             os._exit(0)
@@ -67,7 +67,7 @@ def _run(args: Sequence[str] | None) -> int:
 
 
 def _spin(node: TrustSegNode) -> None:
-    """Serve until shutdown. An unexpected error in one callback must not take the node off the vehicle."""
+    """Spin until shutdown. An unexpected error in one callback must not take the node off the vehicle."""
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
     executor = SingleThreadedExecutor()

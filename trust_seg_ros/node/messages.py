@@ -14,7 +14,7 @@ from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFi
 
 
 def header_message(fields: HeaderFields) -> Header:
-    """The header, field by field."""
+    """The header of a message."""
     header = Header(frame_id=fields.frame_id)
     header.stamp.sec, header.stamp.nanosec = fields.sec, fields.nanosec
     return header
@@ -47,6 +47,6 @@ def _detection(fields: DetectionFields, header: Header) -> Detection2D:
 
 
 def labels_message(fields: LabelFields, header: HeaderFields) -> LabelInfo:
-    """What the class ids mean."""
+    """The label info: class names and the confidence threshold."""
     classes = [VisionClass(class_id=class_id, class_name=name) for class_id, name in fields.classes]
     return LabelInfo(header=header_message(header), class_map=classes, threshold=fields.threshold)

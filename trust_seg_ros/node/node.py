@@ -1,4 +1,4 @@
-"""The lifecycle node: it wires the rooms together and knows no algorithm."""
+"""The lifecycle node: connects parameters, camera, pipeline and outputs; contains no algorithm."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
 from trust_seg_ros.node.worker import Worker
 
 _STOP_S = 5.0
-"""Seconds that a frame in hand may take to end; the executor waits meanwhile."""
+"""Seconds to wait for the current frame to finish; the executor is blocked meanwhile."""
 
 
 class TrustSegNode(LifecycleNode):
-    """Camera images in, segmentation and how far to trust it out."""
+    """Subscribes to camera images, publishes their segmentation and how far to trust it."""
 
     def __init__(self, name: str = "trust_seg", **options: Any) -> None:
-        """Declare everything that exists in every state; ``options`` go to the LifecycleNode.
+        """Create everything that exists in every lifecycle state; ``options`` are passed to LifecycleNode.
 
         Raises:
-            ParameterError: a start value its parameter cannot have.
+            ParameterError: an initial parameter value is invalid.
         """
         super().__init__(name, **options)
         self.problem = ""
@@ -57,7 +57,8 @@ class TrustSegNode(LifecycleNode):
         self._counts_before: dict[str, int] = {}
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
-        # A steady clock: a paused bag or a dead camera is still reported. Not a lifecycle publisher: every state is.
+        # A steady clock, so that a paused bag or a dead camera is still reported; a plain publisher instead of a
+        # lifecycle one, so that every state is reported.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period_s, self._report, clock=self._steady)
@@ -66,14 +67,14 @@ class TrustSegNode(LifecycleNode):
 
     @property
     def settings(self) -> NodeSettings:
-        """The parameters in force."""
+        """The current parameters."""
         return self._parameter_server.settings
 
     # --- lifecycle ---
 
     @guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model, compile and warm everything, open the topics."""
+        """Load the model, compile and warm up everything, open the topics."""
         settings, started = self.settings, time.monotonic()
         try:
             loaded = Configured.load(self, settings, self._statistics, self._surroundings, self._send_labels)
@@ -81,7 +82,7 @@ class TrustSegNode(LifecycleNode):
             self._release()
             raise
         self._configured = loaded
-        # What was loaded lives until cleanup: keeping it out of the collector's sight avoids pauses of 50 ms and more.
+        # Everything loaded lives until cleanup; freezing it avoids garbage-collection pauses of 50 ms and more.
         gc.collect()
         gc.freeze()
         self.phase = "inactive"
@@ -93,7 +94,7 @@ class TrustSegNode(LifecycleNode):
 
     @guarded
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Begin to listen and to publish."""
+        """Subscribe to the camera and start to publish."""
         settings, loaded = self.settings, self._configured
         if loaded is None:
             raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
@@ -114,31 +115,31 @@ class TrustSegNode(LifecycleNode):
 
     @guarded
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening, let the frame in hand end, fall silent."""
+        """Unsubscribe from the camera, finish the current frame, stop publishing."""
         if not self._quieten():
             raise UnfinishedError(
-                f"the frame in hand has not ended after {_STOP_S:.0f} s, expected milliseconds: it is left behind and "
-                "the node cleaned up; look at the model or its device, then configure again"
+                f"the current frame has not finished after {_STOP_S:.0f} s, expected milliseconds: it is abandoned and "
+                "the node cleaned up; check the model and its device, then configure again"
             )
         return super().on_deactivate(state)
 
     @guarded
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the model and the topics."""
+        """Release the model and the topics."""
         self._release()
         return super().on_cleanup(state)
 
     @guarded
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of everything, whatever the state."""
+        """Release everything, from any state."""
         self._quieten()
         self._release()
         self.phase = "finalized"
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Back to unconfigured after an unexpected error, so that one may try again."""
-        self._release()  # without waiting: whatever is stuck had its time
+        """Return to unconfigured after an unexpected error, so that configure can be tried again."""
+        self._release()  # without waiting: a stuck frame has already had its time to finish
         return SUCCESS
 
     def note_failure(self, transition: str, text: str) -> None:
@@ -151,7 +152,7 @@ class TrustSegNode(LifecycleNode):
         """Stop the worker before the node is destroyed; safe in every state and more than once.
 
         Returns:
-            False when a thread of this node never ended, so that Python's own end would wait for it forever.
+            False if a thread of this node never ended; Python would wait for it forever at exit.
         """
         self._quieten()
         self._release()
@@ -167,7 +168,7 @@ class TrustSegNode(LifecycleNode):
             self.trigger_activate()
 
     def _quieten(self) -> bool:
-        """Close the camera and end the frame in hand; False when it would not end."""
+        """Close the camera and wait for the current frame; False if it did not finish in time."""
         self._camera.close()
         self._opened_at = None
         ended = self._configured is None or self._configured.worker.close(_STOP_S)
@@ -201,7 +202,7 @@ class TrustSegNode(LifecycleNode):
             return response
         word = "enabled" if request.data else "disabled"
         response.success = True
-        response.message = word if self.phase == "active" else f"{word}; it counts once the node is active"
+        response.message = word if self.phase == "active" else f"{word}; it takes effect once the node is active"
         return response
 
     def _apply_enabled(self) -> None:
@@ -221,11 +222,11 @@ class TrustSegNode(LifecycleNode):
         response.message = f"nothing to reset: the node is {self.phase}"
         if processor is not None:
             processor.ask_reset()
-            response.message = "the past is forgotten before the next frame"
+            response.message = "earlier frames are forgotten before the next frame"
         return response
 
     def _check_thresholds(self, settings: NodeSettings) -> None:
-        if self._configured is not None:  # before, nobody knows what the network can give, and what is calibrated
+        if self._configured is not None:  # before, neither the network's scores nor the calibration are known
             self._configured.pipeline.check(settings.thresholds)
             self._configured.budget.check(settings, self.settings)
 
@@ -234,7 +235,7 @@ class TrustSegNode(LifecycleNode):
             self._configured.watch.settings_changed(after.thresholds)
 
     def _send_labels(self, fields: LabelFields) -> None:
-        loaded = self._configured  # read once: the worker calls this while the executor may let go of it
+        loaded = self._configured  # read once: the worker calls this, and the executor may release it meanwhile
         if loaded is not None and self.context.ok():
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
             loaded.outputs.publish_labels(fields, HeaderFields(sec, nanosec))

@@ -1,4 +1,4 @@
-"""The output topics: their publishers, who listens, and filling one."""
+"""The output topics: publishers, which of them have subscribers, and filling messages."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from trust_seg_ros.node import messages, qos
 
 
 class Outputs:
-    """Lifecycle publishers of every output; silent until the node is active.
+    """Lifecycle publishers of every output; they publish only while the node is active.
 
     Raises:
-        ParameterError: a QoS override has a value it cannot have.
+        ParameterError: a QoS override has an invalid value.
     """
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        # All are checked before the first is opened, so that a refusal leaves none behind.
+        # All profiles are checked before the first publisher is created, so that an error leaves none open.
         profiles = {name: qos.output_qos(node, node.resolve_topic_name(f"~/{name}")) for name in OUTPUTS}
         self._publishers = {name: self._create(name, profile) for name, profile in profiles.items()}
         self._labels = node.create_lifecycle_publisher(LabelInfo, "~/label_info", qos.latched_qos())
@@ -34,11 +34,11 @@ class Outputs:
         return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
 
     def watched(self) -> tuple[str, ...]:
-        """Names of the outputs that somebody subscribes to at this moment."""
+        """Names of the outputs that have subscribers at this moment."""
         return tuple(name for name, publisher in self._publishers.items() if publisher.get_subscription_count() > 0)
 
     def publish(self, name: str, view: Rendering, header: HeaderFields) -> None:
-        """Fill one output and send it."""
+        """Fill one output and publish it."""
         self._publishers[name].publish(self.fill(name, view, header))
 
     @staticmethod
@@ -50,11 +50,11 @@ class Outputs:
         return messages.detections_message(fields, header)
 
     def publish_labels(self, fields: LabelFields, header: HeaderFields) -> None:
-        """Send the label info; the middleware keeps it for late subscribers."""
+        """Publish the label info; the middleware keeps it for late subscribers."""
         self._labels.publish(messages.labels_message(fields, header))
 
     def destroy(self) -> None:
-        """Take the topics away."""
+        """Destroy all publishers."""
         for publisher in (*self._publishers.values(), self._labels):
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers = {}

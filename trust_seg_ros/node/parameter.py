@@ -1,4 +1,4 @@
-"""One parameter of the node: its name, default, range and meaning, and the check of a value. Nothing imports rclpy."""
+"""One parameter of the node: name, default, range, meaning, and the check of values. Does not import rclpy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS = {bool: "bool", int: "integer", float: "double", str: "string", list: "d
 
 
 class ParameterError(TrustSegError, ValueError):
-    """A parameter has a value it cannot have; the text names both and what was expected."""
+    """A parameter has an invalid value; the text names the parameter, the value and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Parameter:
     """One row of the table.
 
     Attributes:
-        name: as ROS knows it; dots group.
-        default: also fixes the type.
+        name: ROS name; dots separate groups.
+        default: default value; its type is the parameter's type.
         description: one or two sentences.
-        applies: ``start`` (read-only), or the next moment a changed value is looked at.
+        applies: when a changed value takes effect; ``start``: read-only.
         low: smallest value, for numbers.
         high: largest value, for numbers.
-        choices: the values there are, for text.
+        choices: allowed values, for text.
         length: number of elements, for arrays.
     """
 
@@ -57,7 +57,7 @@ class Parameter:
 
     @property
     def expectation(self) -> str:
-        """What a value must be, in words."""
+        """The valid values in words, for example ``a number from 0 to 1``."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         span = f" from {_number(self.low)} to {_number(self.high)}" if self.low is not None else ""
@@ -68,12 +68,12 @@ class Parameter:
         )
 
     def check(self, value: Any) -> Value:
-        """The value in the parameter's own type.
+        """Check a value and convert it to the parameter's type.
 
-        Integers pass for doubles, and YAML's on / off (which arrive as booleans) for such choices.
+        Integers are accepted for doubles, and booleans for the choices ``on`` and ``off``, as YAML reads these.
 
         Raises:
-            ParameterError: the type or the range does not fit.
+            ParameterError: wrong type or out of range.
         """
         converted = self._convert(value)
         if converted is None or not self._in_range(converted):

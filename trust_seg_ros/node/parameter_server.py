@@ -1,4 +1,4 @@
-"""The parameter table on a ROS node: declared, described, checked, and applied as one snapshot."""
+"""Declares the parameter table on a ROS node, checks changes and applies them as one snapshot."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from trust_seg_ros.node.parameters import AT_ACTIVATE, AT_CONFIGURE, BY_NAME, TA
 from trust_seg_ros.node.settings import NodeSettings, settings_from
 
 Listener = Callable[[NodeSettings, NodeSettings], None]
-"""Told of the settings before and after a change."""
+"""Called with the settings before and after a change."""
 
 Check = Callable[[NodeSettings], None]
-"""Raises a TrustSegError where settings cannot be taken for a reason that the table does not know."""
+"""Raises a TrustSegError for settings that are within the table's ranges but cannot be used."""
 
 
 class ParameterServer:
-    """Declares every parameter of the table on ``node`` and keeps the snapshot in force.
+    """Declares every parameter of the table on ``node`` and keeps the current settings.
 
-    Types are checked here and not by rclpy, whose refusal names neither the parameter nor the value; so an integer
-    does for a double, too. ``check`` is asked of every change, not of the start values.
+    Types are checked here, because rclpy's error names neither the parameter nor the value; an integer is accepted
+    for a double. ``check`` is called for every change, but not for the initial values.
 
     Raises:
-        ParameterError: a start value its parameter cannot have.
+        ParameterError: an initial value is invalid.
     """
 
     def __init__(self, node: Node, on_change: Listener, check: Check = lambda _: None) -> None:
@@ -37,15 +37,15 @@ class ParameterServer:
             _declare(node, parameter)
         self._settings = settings_from(self._values())
         node.add_on_set_parameters_callback(self._on_set)
-        # Since Iron a change can be taken over once it is certain; before, a check that passes is as good as a change,
-        # because nobody else refuses parameters of this node.
+        # Since Iron a change is applied after ROS has stored it. Earlier releases have no such callback: there a
+        # change is applied as soon as it passes the check, since nothing else refuses parameters of this node.
         self._has_post_set = hasattr(node, "add_post_set_parameters_callback")
         if self._has_post_set:
             node.add_post_set_parameters_callback(self._apply_stored)
 
     @property
     def settings(self) -> NodeSettings:
-        """The snapshot in force; immutable, replaced as a whole."""
+        """The current settings; immutable, replaced as a whole."""
         return self._settings
 
     def _values(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class ParameterServer:
 
 
 def descriptor_fields(parameter: Parameter) -> Mapping[str, Any]:
-    """What a ParameterDescriptor says of one row of the table."""
+    """Fields of the ParameterDescriptor for one row of the table."""
     fields: dict[str, Any] = {
         "description": f"{parameter.description} Type: {parameter.kind}.",
         "additional_constraints": parameter.expectation,

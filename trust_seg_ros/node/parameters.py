@@ -1,7 +1,7 @@
-"""Every parameter of the node, once: name, default, range, meaning, and when it takes effect.
+"""The table of all node parameters: name, default, range, meaning, and when a change takes effect.
 
-Declaration, descriptors, validation, ``config/trust_seg.yaml`` and ``docs/parameters.md`` are all made from ``TABLE``.
-Nothing here imports rclpy.
+Declaration, descriptors, validation, ``config/trust_seg.yaml`` and ``docs/parameters.md`` are all generated from
+``TABLE``. Nothing here imports rclpy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _CALIBRATED = " and ".join(f"`{name}`" for name in CALIBRATED)
 
 
 TABLE: tuple[Parameter, ...] = (
-    Parameter("autostart", True, "Configure and activate at once instead of waiting for a manager.", AT_START),
+    Parameter(
+        "autostart", True, "Configure and activate at start instead of waiting for a lifecycle manager.", AT_START
+    ),
     Parameter(
         "model",
         "embedded",
@@ -43,7 +45,8 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "meta_model",
         "auto",
-        "What judges segments: `auto` (the shipped one for the embedded network, none for others), `none`, or a file.",
+        "Meta model that judges segments: `auto` (the shipped one for the embedded network, none for others), `none`, "
+        "or a file.",
         AT_CONFIGURE,
     ),
     Parameter(
@@ -57,14 +60,14 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "half",
         "auto",
-        "Half precision. `auto`: only on a GPU; `on`: on a CPU, too, as bfloat16 where it has that.",
+        "Half precision. `auto`: only on a GPU; `on`: also on a CPU, as bfloat16 if the CPU supports it.",
         AT_CONFIGURE,
         choices=("auto", "on", "off"),
     ),
     Parameter(
         "threads",
         0,
-        "CPU threads of the network, for the whole process; 0: one per core. Pixel maps and segments do not obey it.",
+        "CPU threads of the network, for the whole process; 0: one per core. Pixel maps and segments ignore it.",
         AT_CONFIGURE,
         low=0,
         high=256,
@@ -72,7 +75,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model_input.width",
         0,
-        "Columns the network sees; 0, or height 0: as the model says.",
+        "Width of the network's input in pixels; with width or height 0 the model's own size is used.",
         AT_CONFIGURE,
         low=0,
         high=_MAX_SIDE,
@@ -80,7 +83,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model_input.height",
         0,
-        "Rows the network sees; 0, or width 0: as the model says.",
+        "Height of the network's input in pixels; with width or height 0 the model's own size is used.",
         AT_CONFIGURE,
         low=0,
         high=_MAX_SIDE,
@@ -88,7 +91,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model_input.order",
         "auto",
-        "Channel order the network wants; `auto`: as the model says.",
+        "Channel order that the network expects; `auto`: the model's own.",
         AT_CONFIGURE,
         choices=("auto", "rgb", "bgr"),
     ),
@@ -119,26 +122,26 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "warm_up.width",
         640,
-        "Columns of the image that everything is compiled and warmed with; best the camera's.",
+        "Width in pixels of the image used to compile and warm up everything; best the camera's.",
         AT_CONFIGURE,
         low=16,
         high=_MAX_SIDE,
     ),
-    Parameter("warm_up.height", 480, "Rows of that image.", AT_CONFIGURE, low=16, high=_MAX_SIDE),
+    Parameter("warm_up.height", 480, "Height in pixels of that image.", AT_CONFIGURE, low=16, high=_MAX_SIDE),
     Parameter(
         "input", "raw", "Type of `~/image`: Image or CompressedImage.", AT_ACTIVATE, choices=("raw", "compressed")
     ),
     Parameter(
         "mode",
         "latest",
-        "`latest`: the newest frame, older ones are overwritten; `every`: a queue of `queue_size` frames.",
+        "`latest`: process the newest frame, older ones are overwritten; `every`: queue up to `queue_size` frames.",
         AT_ACTIVATE,
         choices=("latest", "every"),
     ),
     Parameter(
         "queue_size",
         10,
-        "Frames waiting in mode `every`, of 512 MiB together at most; beyond, the oldest is dropped.",
+        "Frames that may wait in mode `every`, at most 512 MiB together; when it is full, the oldest is dropped.",
         AT_ACTIVATE,
         low=1,
         high=1000,
@@ -146,16 +149,16 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "image_reliability",
         "auto",
-        "`auto`: reliable when every publisher of the image offers it, looked at again when publishers come or go.",
+        "`auto`: reliable if every publisher of the image offers it, checked again when publishers come or go.",
         AT_ACTIVATE,
         choices=("auto", "best_effort", "reliable"),
     ),
-    Parameter("max_image_pixels", 40_000_000, "Larger images are refused.", low=1, high=1 << 30),
+    Parameter("max_image_pixels", 40_000_000, "Images with more pixels are refused.", low=1, high=1 << 30),
     Parameter(
         "max_age_ms",
         0.0,
-        "Diagnostics warn when results are older than this on publication, and perturbed passes that would take longer "
-        "are refused; 0: never.",
+        "Diagnostics warn when results are older than this at publication, and perturbed passes that would take longer "
+        "are refused; 0: no limit.",
         low=0.0,
         high=1e6,
     ),
@@ -163,7 +166,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "gradient.p",
         0.5,
-        "The p of the gradient scores' norm.",
+        "Order p of the norm in gradient scores.",
         AT_CONFIGURE,
         low=SMALLEST_P,
         high=LARGEST_P,
@@ -171,7 +174,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "gradient.variant",
         "exact",
-        "`exact`: softmax minus label, times the features; `published`: what the authors' code has in its place.",
+        "`exact`: softmax minus label, times the features; `published`: as the authors' code computes it.",
         AT_CONFIGURE,
         choices=get_args(Variant),
     ),
@@ -184,15 +187,17 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "entropy_encoding",
         "mono8",
-        "Encoding of `~/entropy`, `~/margin` and `~/gradient`: 0 to 255, or floats: 0 to 1; logarithms for gradients.",
+        "Encoding of `~/entropy`, `~/margin` and `~/gradient`: 0 to 255, or floats (0 to 1; logarithms for gradients).",
         choices=("mono8", "32FC1"),
     ),
-    Parameter("publish_all_segments", False, "One detection in `~/segments` per segment, not only per flagged one."),
+    Parameter(
+        "publish_all_segments", False, "Publish a detection in `~/segments` for every segment, not only flagged ones."
+    ),
     Parameter("overlay.alpha", 0.5, "Share of the class colour in `~/overlay`.", low=0.0, high=1.0),
     Parameter(
         "diagnostics.period_s", 1.0, "Seconds between two reports on /diagnostics.", AT_START, low=0.1, high=60.0
     ),
 )
-"""All parameters; those of one group lie together."""
+"""All parameters; the parameters of a group follow each other."""
 
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in TABLE}

@@ -12,7 +12,7 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCO
 
 
 def _policy(target: str, text: str) -> Parameter:
-    """The parameter that chooses the policy of a target."""
+    """The parameter that chooses a target's policy."""
     name = TARGETS[target].parameter("policy")
     return Parameter(name, "fixed", text, choices=TARGET_POLICIES[target])
 
@@ -34,16 +34,16 @@ _OOD_CONSTANT, *_OOD_PARAMETERS = _declared("ood")
 _PIXEL = (
     _policy(
         "pixel",
-        "What gives the threshold of `~/unreliable`'s single pixels: a number, each image itself, or the calibration "
-        "(docs/thresholds.md). Refused where the calibration it needs is missing.",
+        "Policy for the pixel threshold of `~/unreliable`: fixed, computed per image, or calibrated "
+        "(docs/thresholds.md). A policy whose calibration is missing is refused.",
     ),
     _PIXEL_CONSTANT,
     Parameter(
         "thresholds.pixel_score",
         "entropy",
-        "Score that the pixel threshold acts on; one that the configured network cannot give is refused. "
-        f"{listed(PERTURBATION_SCORES)} ask the network `perturbation.passes` times more. `~/label_info` holds the "
-        "threshold on `~/confidence`, which is 1 - entropy: 0 for any other score.",
+        "Score that the pixel threshold acts on; a score that the configured network cannot give is refused. "
+        f"{listed(PERTURBATION_SCORES)} run the network `perturbation.passes` more times. `~/label_info` holds the "
+        "threshold on `~/confidence`, which is 1 - entropy; for any other score it is 0.",
         choices=PIXEL_SCORES,
     ),
     *_PIXEL_PARAMETERS,
@@ -53,15 +53,15 @@ _PERTURBATION = (
     Parameter(
         "perturbation.passes",
         PerturbationSettings.passes,
-        "With a `thresholds.pixel_score` of perturbed passes: how often the network is asked again. Refused where "
-        "`max_age_ms` leaves no time for it; the answer names the largest number that fits.",
+        "With a `thresholds.pixel_score` of perturbed passes: number of further passes of the network. Refused if "
+        "`max_age_ms` leaves no time for them; the error names the largest number that fits.",
         low=2,
         high=64,
     ),
     Parameter(
         "perturbation.statistic",
         PerturbationSettings.statistic,
-        "What is taken from the passes (docs/methods/perturbation.md).",
+        "Statistic computed from the passes (docs/methods/perturbation.md).",
         choices=STATISTICS,
     ),
     Parameter(
@@ -81,7 +81,7 @@ _PERTURBATION = (
 )
 
 _UNRELIABLE = (
-    _policy("unreliable", "What gives the threshold on P(false positive) of segments."),
+    _policy("unreliable", "Policy for the threshold on P(false positive) of segments."),
     *_declared("unreliable"),
 )
 
@@ -89,25 +89,26 @@ _OOD = (
     Parameter(
         "ood.score",
         "entropy",
-        "Score that out-of-distribution segments are made from, connected pixels at or above the threshold; gradient "
-        "scores are logarithms of norms. One that the configured network cannot give is refused.",
+        "Score that finds out-of-distribution segments: connected pixels at or above the threshold. Gradient scores "
+        "are logarithms of norms. A score that the configured network cannot give is refused.",
         choices=SCORES,
     ),
     _policy(
-        "ood", "What gives the threshold on `ood.score`; none is calibrated, as labelled data hold no unknown objects."
+        "ood",
+        "Policy for the threshold on `ood.score`. None is calibrated, as labelled data contain no unknown objects.",
     ),
     _OOD_CONSTANT,
     *_OOD_PARAMETERS,
-    Parameter("ood.min_size", 50, "Smallest out-of-distribution segment in pixels.", low=1, high=1 << 30),
+    Parameter("ood.min_size", 50, "Smallest out-of-distribution segment that is kept, in pixels.", low=1, high=1 << 30),
     Parameter(
         "ood.meta_model",
         "auto",
-        "What tells false alarms among out-of-distribution segments: `auto` (the shipped one for the embedded network, "
-        "none for others), `none`, or a file of `trust-seg benchmark --save-meta`. It judges images of about the size "
-        "that its file names (within a tenth); segments of others are kept unjudged.",
+        "Meta model that recognises false alarms among out-of-distribution segments: `auto` (the shipped one for the "
+        "embedded network, none for others), `none`, or a file of `trust-seg benchmark --save-meta`. It judges images "
+        "of about the size named in its file (within a tenth); in other images segments are kept unjudged.",
         AT_CONFIGURE,
     ),
-    _policy("ood_meta", "What gives the threshold on P(OoD) of out-of-distribution segments."),
+    _policy("ood_meta", "Policy for the threshold on P(OoD) of out-of-distribution segments."),
     *_declared("ood_meta"),
 )
 
@@ -117,8 +118,8 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "thresholds.smoothing_s",
         0.0,
-        "Time constant in seconds of thresholds that `quantile`, `mean_std` and `otsu` take from the image, in message "
-        "time; 0: none.",
+        "Time constant in seconds of message time for smoothing the thresholds that `quantile`, `mean_std` and `otsu` "
+        "compute from the image; 0: no smoothing.",
         low=0.0,
         high=3600.0,
     ),
@@ -127,8 +128,8 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "on_shift",
         "warn",
-        "When the shift monitor fires: `warn`, or `conservative`, too: constant thresholds on pixels and on P(false "
-        "positive) give way to the image's quantile where that is stricter.",
+        "What to do while the shift monitor fires. `warn`: warn in the diagnostics; `conservative`: also replace "
+        "constant thresholds on pixels and on P(false positive) by the image's quantile where that is stricter.",
         choices=ON_SHIFT,
     ),
     Parameter(
@@ -141,9 +142,9 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "shift.level",
         ShiftSettings.level,
-        "The p-value below which it fires: the share of false alarms among windows that are not shifted.",
+        "The p-value below which the shift monitor fires: the share of false alarms among windows without a shift.",
         low=1e-9,
         high=0.5,
     ),
 )
-"""In the order of the documents."""
+"""The rows for thresholds, in the order of docs/parameters.md."""

@@ -1,4 +1,4 @@
-"""One frame from the slot to its messages; runs in the worker."""
+"""Processes one frame, from the serialised message to the published outputs; runs in the worker thread."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from trust_seg_ros.types import Frame, TrustFrame
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a frame needs from the node.
+    """What frame processing needs from the node.
 
     Attributes:
-        settings: the snapshot in force at this moment.
-        now_ns: the node's clock; 0 while simulated time has not begun.
-        warn: say something at most every few seconds; the first argument tells the kinds apart.
-        alive: False once the node is going down, when nothing may be published any more.
-        judged: told of every finished frame's settings and result.
-        timed: told of every finished frame's milliseconds and result.
+        settings: returns the current settings.
+        now_ns: returns the node's time in nanoseconds; 0 before simulated time starts.
+        warn: logs a warning, given its kind and text; at most one of each kind every few seconds.
+        alive: returns False once the node is shutting down, when nothing may be published any more.
+        judged: called with the threshold settings and the result of every finished frame.
+        timed: called with the milliseconds and the result of every finished frame.
     """
 
     settings: Callable[[], NodeSettings]
@@ -46,17 +46,17 @@ class Surroundings:
 
 
 def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
-    """A serialised message as header and RGB frame.
+    """Convert a serialised message to header and RGB frame.
 
     Raises:
-        ImageError: it cannot be used; the text says why.
+        ImageError: the image cannot be used; the text says why.
     """
     read = read_compressed if message_type == "compressed" else read_image
     return frame_of(read(raw), max_pixels, to_rgb)
 
 
 class FrameProcessor:
-    """Reads, judges and publishes one frame after the other; nothing is done that nobody listens to."""
+    """Reads, judges and publishes one frame at a time; computes only what subscribers need."""
 
     def __init__(
         self,
@@ -72,15 +72,15 @@ class FrameProcessor:
         self._reset_asked = self._retired = False
 
     def ask_reset(self) -> None:
-        """Forget the past before the next frame; may be called from any thread."""
+        """Forget earlier frames before the next one; may be called from any thread."""
         self._reset_asked = True
 
     def retire(self) -> None:
-        """Publish and count nothing from now on, whatever the frame in hand comes to; may be called from any thread."""
+        """Publish and count nothing from now on, not even the current frame; may be called from any thread."""
         self._retired = True
 
     def __call__(self, raw: bytes) -> None:
-        """Handle one serialised message. Refused frames are counted and explained, not raised."""
+        """Process one serialised message. Refused frames are counted and logged; no exception is raised for them."""
         started = time.perf_counter()
         settings = self._around.settings()
         try:
@@ -103,22 +103,22 @@ class FrameProcessor:
             self._finish(started, header, result, settings)
 
     def failed(self, error: BaseException) -> None:
-        """A frame ended in an exception: count it, say it, go on."""
+        """Count and log a frame that ended in an exception."""
         expected = isinstance(error, TrustSegError)
         text = str(error) if expected else f"{type(error).__name__}: {error}"
         if not self._alive():
-            return  # publishing while everything goes down ends like this
+            return  # publishing during a shutdown may raise
         self._statistics.count("failed", text)
         self._around.warn("failed", f"frame lost: {text}")
 
     def rehearse_all(self, size: tuple[int, int], budget: FrameBudget) -> None:
-        """Run made-up images of ``size`` (H, W) through everything but the sending, before the first frame comes.
+        """Warm up: run noise images of ``size`` (H, W) through everything except publishing.
 
         Raises:
-            PassesRefusedError: the perturbed passes that are set do not fit into the budget.
+            PassesRefusedError: the configured perturbed passes do not fit into the budget.
         """
         for _ in range(2):
-            budget.forget()  # the first is slow
+            budget.forget()  # the first run is slow and must not count
             self._rehearse(size)
         settings = self._around.settings()
         budget.check(settings)
@@ -146,7 +146,7 @@ class FrameProcessor:
         return MessageOptions.of(labels.names, labels.palette, settings)
 
     def _possible(self, topics: tuple[str, ...], settings: NodeSettings) -> tuple[str, ...]:
-        """The topics without those that this network cannot fill: the others go on, and it is said why."""
+        """The topics that this network can fill; for the others the reason is counted and logged."""
         lacking = unfillable(topics, self._pipeline.unavailable, settings.gradient_label)
         for name, reason in lacking.items():
             text = f"~/{name} stays empty: {reason}"
@@ -155,14 +155,14 @@ class FrameProcessor:
         return tuple(name for name in topics if name not in lacking)
 
     def _keep_time(self, raw: bytes) -> None:
-        """Forget the past when time jumped back (a bag was restarted), or somebody asked for it."""
+        """Forget earlier frames if time jumped back (a bag was restarted) or a reset was requested."""
         # an unstamped frame (0) says nothing about time
         stamp = (peek_header(raw).stamp_ns or None) if is_plain(raw) else None
         back_ns = 0 if stamp is None or self._last_stamp is None else self._last_stamp - stamp
         jumped = back_ns > 0
         if jumped:
             self._statistics.count("time_jumps")
-            self._around.warn("time", f"time jumped back by {back_ns / 1e9:.3f} s: the past is forgotten")
+            self._around.warn("time", f"time jumped back by {back_ns / 1e9:.3f} s: earlier frames are forgotten")
         if jumped or self._reset_asked:
             self._reset_asked = False
             self._pipeline.reset()
@@ -190,7 +190,7 @@ class FrameProcessor:
 
     def _finish(self, started: float, header: HeaderFields, result: TrustFrame, settings: NodeSettings) -> None:
         now = self._around.now_ns()
-        # a camera that does not stamp says 0, and so does a clock that has not begun: no age can be told then
+        # the stamp is 0 if the camera sets none, the time is 0 before simulated time starts: the age is then unknown
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
         processing = (time.perf_counter() - started) * 1e3
         self._statistics.finished(processing, latency, result.timings_ms)
@@ -204,5 +204,5 @@ class FrameProcessor:
 
 
 def _share(flags: np.ndarray | None) -> float | None:
-    """Of what could be flagged; None where there was nothing."""
+    """Share of flags that are set, 0 to 1; None if there are no flags."""
     return None if flags is None or not flags.size else np.count_nonzero(flags) / flags.size

@@ -1,4 +1,4 @@
-"""Quality of service of every topic, and what a camera offers."""
+"""Quality of service of every topic, and whether a camera's offer is compatible."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _MAX_DEPTH = 1000
 
 
 def output_qos(node: Node, topic: str) -> QoSProfile:
-    """Per-frame outputs: reliable, since large best-effort images lose fragments.
+    """QoS of per-frame outputs: reliable, since large best-effort images lose fragments.
 
-    The standard ``qos_overrides.<topic>.publisher.*`` parameters go on top. They are read here and not by rclpy, whose
-    refusals name neither the parameter nor what was expected.
+    The standard ``qos_overrides.<topic>.publisher.*`` parameters override it. They are read here, because rclpy's
+    errors name neither the parameter nor what was expected.
 
     Raises:
-        ParameterError: an override has a value it cannot have.
+        ParameterError: an override has an invalid value.
     """
     overrides = f"qos_overrides.{topic}.publisher."
     return QoSProfile(
@@ -44,7 +44,7 @@ def output_qos(node: Node, topic: str) -> QoSProfile:
 
 
 def latched_qos() -> QoSProfile:
-    """Late subscribers get the last one."""
+    """QoS of ``~/label_info``: late subscribers get the last message."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1,
@@ -54,7 +54,7 @@ def latched_qos() -> QoSProfile:
 
 
 def choose_reliability(setting: str, publishers: Sequence[Any]) -> ReliabilityPolicy:
-    """The reliability to ask a camera for.
+    """The reliability to request from a camera.
 
     Args:
         setting: ``auto``, ``best_effort`` or ``reliable``.
@@ -72,13 +72,13 @@ def choose_reliability(setting: str, publishers: Sequence[Any]) -> ReliabilityPo
 
 
 def camera_qos(node: Node, topic: str, reliability: ReliabilityPolicy, depth: int) -> QoSProfile:
-    """Sensor data of this depth, with the standard ``qos_overrides.<topic>.subscription.*`` parameters on top.
+    """QoS of the camera: sensor data of this depth, overridden by ``qos_overrides.<topic>.subscription.*`` parameters.
 
     rclpy's own overriding options would freeze the first automatic choice as the parameter's value; here an unset
     override stays unset.
 
     Raises:
-        ParameterError: an override has a value it cannot have.
+        ParameterError: an override has an invalid value.
     """
     overrides = f"qos_overrides.{topic}.subscription."
     return QoSProfile(
@@ -109,14 +109,14 @@ def _chosen(node: Node, name: str, choices: Mapping[str, Any], unset: Any) -> An
 
 def _declared(node: Node, name: str, unset: Any, description: str) -> Any:
     if not node.has_parameter(name):
-        # The type is checked by the caller: rclpy's refusal is no TrustSegError and does not say what was expected.
+        # The caller checks the type: rclpy's error is no TrustSegError and does not say what was expected.
         descriptor = ParameterDescriptor(read_only=True, description=description, dynamic_typing=True)
         node.declare_parameter(name, unset, descriptor)
     return node.get_parameter(name).value
 
 
 def incompatibility(publishers: Sequence[Any], wanted: QoSProfile) -> str:
-    """Why none of the publishers can reach a subscription; "" when one can, or when there is none."""
+    """Why no publisher is compatible with a subscription; "" if one is, or if there is no publisher."""
     reasons = []
     for info in publishers:
         compatible, reason = qos_check_compatible(info.qos_profile, wanted)

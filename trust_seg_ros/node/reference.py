@@ -1,6 +1,6 @@
-"""``config/trust_seg.yaml``, ``docs/parameters.md``, and tables of scores and policies in other documents.
+"""Generates ``config/trust_seg.yaml``, ``docs/parameters.md``, and tables of scores and policies in other documents.
 
-``python -m trust_seg_ros.node.reference`` writes them all; tests compare.
+``python -m trust_seg_ros.node.reference`` writes all of them; tests compare.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEEDS: dict[Need, str] = {
     "raw logits": "raw logits",
     "features": "features: a network whose last layer is a plain convolution",
     "calibration": "a `calibration` file",
-    "passes": "K further passes of the network; flags pixels only",
+    "passes": "K further passes of the network; for pixel flags only",
 }
 _WHEN = {
     AT_START: "fixed at start",
@@ -43,7 +43,7 @@ _WHEN = {
 
 
 def yaml_text() -> str:
-    """The parameter file with every default, its meaning and its range as comments."""
+    """The parameter file: every default, with its meaning and range as comments."""
     lines = [
         f"# Every parameter with its default. Made by `{COMMAND}`; see docs/parameters.md.",
         "/**:",
@@ -63,7 +63,7 @@ def yaml_text() -> str:
 
 
 def markdown_table() -> str:
-    """The table alone, for other documents to embed."""
+    """The table of parameters alone, for use in other documents."""
     rows = ["| parameter | type | default | range | takes effect | meaning |", "|---|---|---|---|---|---|"]
     for p in TABLE:
         span = p.expectation if p.low is not None or p.choices else ""
@@ -74,25 +74,24 @@ def markdown_table() -> str:
 
 
 def markdown_text() -> str:
-    """The whole page."""
+    """The whole page ``docs/parameters.md``."""
     return (
         "# Parameters\n\n"
-        f"Made from the table in `trust_seg_ros/node/parameters.py` by `{COMMAND}`; do not edit.\n\n"
-        "Every parameter but those fixed at start can be set at any time. A value out of range or of the wrong type\n"
-        "is refused with a reason and the old one stays. *Takes effect* says when a new value is first looked at:\n"
-        "*next configure* means `cleanup` and `configure` of the lifecycle, *next activate* `deactivate` and\n"
-        "`activate`.\n\n"
+        f"Generated from the table in `trust_seg_ros/node/parameters.py` by `{COMMAND}`; do not edit.\n\n"
+        "Every parameter not fixed at start can be set at any time. A value out of range or of the wrong type is\n"
+        "refused with a reason and the old one stays. *Takes effect* says when a new value is first used: *next\n"
+        "configure* means `cleanup` and `configure` of the lifecycle, *next activate* `deactivate` and `activate`.\n\n"
         f"{markdown_table()}\n"
         "## Quality of service\n\n"
         "`qos_overrides.<topic>.subscription.reliability` (wins over `image_reliability`), `.durability` and `.depth`\n"
         "for the camera, and `qos_overrides.<topic>.publisher.reliability`, `.history` and `.depth` for every output\n"
-        "except `~/label_info`, are fixed at start. `<topic>` is the name after remapping. A value that cannot be is\n"
-        "named in the log and in `/diagnostics`, and the node stays in its state.\n"
+        "except `~/label_info`, are fixed at start. `<topic>` is the name after remapping. An invalid value is named\n"
+        "in the log and in `/diagnostics`, and the node stays in its state.\n"
     )
 
 
 def score_table() -> str:
-    """What each pixel score is, its range as the node computes it, and what it takes."""
+    """The table of pixel scores: meaning, range as the node computes it, and requirements."""
     rows = ["| score | what it is | range | needs |", "|---|---|---|---|"]
     for score in SCORE_ROWS:
         needs = " and ".join(_NEEDS[need] for need in score.needs)
@@ -101,12 +100,12 @@ def score_table() -> str:
 
 
 def scores_text(text: str) -> str:
-    """docs/topics.md with the table of scores between its two marks made anew."""
+    """The text of docs/topics.md with its table of scores generated anew."""
     return _between(text, SCORES_BEGIN, score_table(), SCORES_END)
 
 
 def policies_table() -> str:
-    """Every threshold policy: its parameters, what its threshold is, when to choose it, what to beware of."""
+    """The table of threshold policies: parameters, what the threshold is, when to choose it, what to beware of."""
     rows = ["| policy | parameter | the threshold is | choose it when | beware |", "|---|---|---|---|---|"]
     for name, policy in POLICIES.items():
         numbers = [f"`{field}`, {d.default:g}" for field, d in policy.declared().items() if not d.switch]
@@ -118,7 +117,7 @@ def policies_table() -> str:
 
 
 def served_table() -> str:
-    """Which policies each threshold can have, and the node's parameters of them."""
+    """The table of thresholds: which policies each can have, and the node parameters for them."""
     rows = ["| threshold on | policy | its parameters |", "|---|---|---|"]
     for target, policies in TARGET_POLICIES.items():
         name = TARGETS[target].parameter
@@ -129,13 +128,13 @@ def served_table() -> str:
 
 
 def thresholds_text(text: str) -> str:
-    """docs/thresholds.md with both tables of policies between their marks made anew."""
+    """The text of docs/thresholds.md with both tables of policies generated anew."""
     text = _between(text, POLICIES_BEGIN, policies_table(), POLICIES_END)
     return _between(text, SERVED_BEGIN, served_table(), SERVED_END)
 
 
 def write(root: Path) -> None:
-    """Write them all below the repository's root."""
+    """Write all files and tables below the repository's root."""
     topics = root / "docs" / "topics.md"
     topics.write_text(scores_text(topics.read_text("utf-8")), "utf-8")
     thresholds = root / "docs" / "thresholds.md"

@@ -18,7 +18,7 @@ from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """All parameters at one moment. The worker reads it once per frame, so a frame never sees half a change."""
+    """All parameters at one moment. The worker reads it once per frame, so a frame never sees a half-applied change."""
 
     autostart: bool
     pipeline: PipelineSettings
@@ -43,10 +43,10 @@ class NodeSettings:
 
 
 def settings_from(values: Mapping[str, Any]) -> NodeSettings:
-    """The settings of these parameter values; missing ones have their default, unknown ones are not looked at.
+    """Build the settings from parameter values; missing ones get their default, unknown ones are ignored.
 
     Raises:
-        ParameterError: a value its parameter cannot have.
+        ParameterError: a value is invalid.
     """
     v: dict[str, Any] = {p.name: p.check(values.get(p.name, p.default)) for p in TABLE}
     return NodeSettings(
@@ -69,7 +69,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
 
 
 def _policy(v: Mapping[str, Any], target: str, **shared: Any) -> PolicySettings:
-    """Policy of one target and the parameters that the node has for it."""
+    """The policy settings of one target, from its parameters."""
     name = TARGETS[target].parameter
     own = {field: v[name(field)] for field in parameters_of(target)}
     return PolicySettings(v[name("policy")], **own, **shared)

@@ -1,4 +1,4 @@
-"""Where frames wait between the executor and the worker."""
+"""The queue of frames between the executor and the worker."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections import deque
 from typing import Generic, TypeVar
 
 MAX_BYTES = 1 << 29
-"""What waits may be this large together: 86 frames of 1920 x 1080 rgb8. A queue of 1000 would be 6 GB."""
+"""Largest total size of the waiting items: 86 frames of 1920 x 1080 rgb8. A queue of 1000 would be 6 GB."""
 
 _Item = TypeVar("_Item")
 
 
 class FrameSlot(Generic[_Item]):
-    """A bounded waiting place that never blocks the one who brings: when full, the oldest item is given up.
+    """A bounded queue whose ``put`` never blocks: when it is full, the oldest item is dropped.
 
     With capacity 1 it holds the newest frame, which keeps the age of results under two processing times however
     slow the processing is.
 
     Args:
         capacity: how many items may wait.
-        max_bytes: how large items of bytes may be together; the newest is kept whatever its size.
+        max_bytes: largest total size of items of bytes; the newest is kept whatever its size.
     """
 
     def __init__(self, capacity: int = 1, max_bytes: int = MAX_BYTES) -> None:
@@ -31,7 +31,7 @@ class FrameSlot(Generic[_Item]):
         self._closed = False
 
     def put(self, item: _Item) -> int:
-        """Leave an item; returns how many older ones were given up for it."""
+        """Add an item; returns how many older ones were dropped for it."""
         with self._changed:
             if self._closed:
                 return 0
@@ -46,7 +46,7 @@ class FrameSlot(Generic[_Item]):
             return overwritten
 
     def take(self, timeout: float | None = None) -> _Item | None:
-        """The oldest item, waiting for one; None when closed, or after ``timeout`` seconds."""
+        """Wait for the oldest item and remove it; None when closed, or after ``timeout`` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed, timeout)
             if self._closed or not self._items:
@@ -56,7 +56,7 @@ class FrameSlot(Generic[_Item]):
             return item
 
     def close(self) -> None:
-        """Give up everything that waits and wake the worker."""
+        """Drop all waiting items and wake the worker."""
         with self._changed:
             self._closed = True
             self._items.clear()

@@ -1,4 +1,4 @@
-"""What the node counts and times; the worker writes, the diagnostics read."""
+"""Counters and times of the node; written by the worker, read by the diagnostics."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 WINDOW = 200
-"""Frames that averages and percentiles look back on."""
+"""Number of recent frames in averages and percentiles."""
 
 RATE_WINDOW_S = 5.0
-"""Seconds that frame rates look back on."""
+"""Length of the window for frame rates in seconds."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Middle and tail of recent values in milliseconds; None before the first one."""
+    """Median and 99th percentile of recent values in milliseconds."""
 
     p50: float
     p99: float
@@ -27,22 +27,22 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """One look at the counters.
+    """Snapshot of the counters and times.
 
     Attributes:
         counts: received, overwritten, processed, unwatched, refused, failed, faulty, unfilled, late, time_jumps.
-        input_rate: frames/s that arrived lately.
-        output_rate: frames/s that were finished lately.
+        input_rate: frames/s that arrived recently.
+        output_rate: frames/s that were finished recently.
         silent_s: seconds since the last frame arrived; None before the first.
-        processing: milliseconds from taking a frame to its last message.
+        processing: milliseconds from taking a frame to its last message; None before the first.
         latency: milliseconds from the stamp to the last message; None when the clock does not run.
         steps: name -> median milliseconds of each step of the pipeline.
-        flagged_pixels: mean share of an image flagged by the pixel threshold lately; None where nobody asked.
-        flagged_segments: the same of its segments.
+        flagged_pixels: mean share of pixels flagged in recent frames; None if it was not computed.
+        flagged_segments: the same for segments.
         last_refusal: why the last refused frame was refused, or "".
         last_failure: what went wrong with the last failed frame, or "".
         last_fault: what was wrong with the last faulty result, or "".
-        last_unfilled: why a topic that somebody listens to was not filled lately, or "".
+        last_unfilled: why a subscribed topic could not be filled last time, or "".
     """
 
     counts: Mapping[str, int]
@@ -61,7 +61,7 @@ class Summary:
 
 
 class Statistics:
-    """Counters and recent times, safe between threads."""
+    """Counters and recent times. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -76,7 +76,7 @@ class Statistics:
         self._last_arrival: float | None = None
 
     def arrived(self, overwritten: int) -> None:
-        """A frame arrived and pushed out so many older ones."""
+        """Count a received frame, and the older frames that it overwrote."""
         with self._lock:
             self._counts["received"] += 1
             self._counts["overwritten"] += overwritten
@@ -91,7 +91,7 @@ class Statistics:
                 self._last[name] = why
 
     def finished(self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float]) -> None:
-        """A frame's messages are out."""
+        """Record the times of a frame whose messages are published."""
         with self._lock:
             self._counts["processed"] += 1
             self._finishes.append(time.monotonic())
@@ -101,20 +101,20 @@ class Statistics:
             self._steps.append(steps)
 
     def flagged(self, pixels: float | None, segments: float | None) -> None:
-        """Shares of a frame, 0 to 1, that were flagged; None counts for nothing."""
+        """Record the shares of a frame that were flagged, 0 to 1; None is ignored."""
         with self._lock:
             for part, share in (("pixels", pixels), ("segments", segments)):
                 if share is not None:
                     self._flagged[part].append(share)
 
     def forget_flagged(self) -> None:
-        """Other thresholds: shares of before say nothing of them."""
+        """Discard the flagged shares, which belong to earlier thresholds."""
         with self._lock:
             for window in self._flagged.values():
                 window.clear()
 
     def forget_times(self) -> None:
-        """A new activation: rates, times, shares and the camera's silence start afresh; the counters go on."""
+        """Restart rates, times, shares and the camera's silence, for a new activation; the counters continue."""
         self.forget_flagged()
         with self._lock:
             for window in (self._arrivals, self._finishes, self._processing, self._latency, self._steps):
@@ -122,7 +122,7 @@ class Statistics:
             self._last_arrival = None
 
     def summary(self) -> Summary:
-        """Everything at this moment."""
+        """Snapshot of everything."""
         now = time.monotonic()
         with self._lock:
             return Summary(

@@ -17,13 +17,13 @@ from trust_seg_ros.types import ShiftState, TrustFrame
 
 @dataclass(frozen=True)
 class InForce:
-    """What the diagnostics tell of thresholds besides the settings.
+    """The current thresholds and the state of the shift monitor, for the diagnostics.
 
     Attributes:
-        numbers: name -> threshold in force; those that follow the image are of the last frame, and absent before it.
-        shift: what the shift monitor says.
+        numbers: name -> current threshold; one that follows the image is from the last frame, and absent before it.
+        shift: state of the shift monitor, in words.
         fired: the score and by how much it has moved, while the monitor has fired; else "".
-        guarantee: whether that of conformal thresholds holds now.
+        guarantee: whether the guarantee of conformal thresholds holds now, in words.
     """
 
     numbers: Mapping[str, float]
@@ -33,11 +33,11 @@ class InForce:
 
 
 class ThresholdWatch:
-    """Remembers the last frame's thresholds and sends the label info. Safe between threads.
+    """Remembers the last frame's thresholds and sends the label info. Thread-safe.
 
     Args:
-        pipeline: loaded, and its calibration serves the settings in force.
-        statistics: shares of what is flagged start afresh with other settings.
+        pipeline: loaded, with a calibration that serves the current settings.
+        statistics: its flagged shares are discarded when the settings change.
         send: publishes the label info.
     """
 
@@ -48,18 +48,18 @@ class ThresholdWatch:
         self._shift: ShiftState | None = None
 
     def settings_changed(self, settings: ThresholdSettings) -> None:
-        """Other settings are in force from the next frame on."""
+        """Take new settings, which apply from the next frame on."""
         self._statistics.forget_flagged()
         self._labels.settings_changed(settings, self._pipeline.constants(settings).get("pixel"))
 
     def frame_done(self, settings: ThresholdSettings, result: TrustFrame) -> None:
-        """A frame has been judged by these settings."""
+        """Record a frame that was judged with these settings."""
         self._last = settings, result.thresholds
         self._shift = result.shift
         self._labels.frame_done(settings, result.thresholds.get("pixel"))
 
     def view(self, settings: ThresholdSettings) -> InForce:
-        """Everything at this moment."""
+        """The current thresholds and the state of the shift monitor."""
         state, score = self._shift, settings.pixel_score
         if state is not None and state.score != score:
             state = None
@@ -83,10 +83,10 @@ def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: 
     """Whether the guarantee of conformal thresholds holds now, in words.
 
     Args:
-        settings: in force.
-        state: what the shift monitor says of the pixel score.
-        unwatched: why it says nothing, where it never will.
-        gap: why there is none on P(OoD) although its threshold is conformal.
+        settings: current settings.
+        state: state of the shift monitor for the pixel score.
+        unwatched: why the pixel score is not monitored; "" if it is.
+        gap: why there is no guarantee on P(OoD) although its threshold is conformal.
     """
     conformal = {t: policy for t, policy in settings.policies.items() if policy.chosen.needs == "risk"}
     promised = [

@@ -1,4 +1,4 @@
-"""Warnings that may come with every frame, said every few seconds."""
+"""Logs warnings that may occur with every frame only every few seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PERIOD_S = 5.0
 
 
 class Logger(Protocol):
-    """What is needed of a logger."""
+    """The part of a logger that is used here."""
 
     def warning(self, message: str) -> object:
         """Log at level warning."""
@@ -18,7 +18,7 @@ class Logger(Protocol):
 
 
 class Throttle:
-    """Passes on one warning of each kind per period and says how many it kept back. Safe between threads."""
+    """Logs one warning of each kind per period, with the number of suppressed ones. Thread-safe."""
 
     def __init__(self, logger: Logger, period_s: float = PERIOD_S) -> None:
         self._logger, self._period_s = logger, period_s

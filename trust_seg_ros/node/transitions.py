@@ -19,7 +19,7 @@ SUCCESS, FAILURE, ERROR = (
 
 
 class UnfinishedError(TrustSegError):
-    """Work that cannot be stopped stands in the way: the node must be cleaned up before one may try again."""
+    """Work that cannot be stopped is still running: the node must be cleaned up before another attempt."""
 
 
 class Explaining(Protocol):
@@ -36,10 +36,10 @@ class Explaining(Protocol):
 def guarded(
     transition: Callable[[Any, LifecycleState], TransitionCallbackReturn],
 ) -> Callable[[Any, LifecycleState], TransitionCallbackReturn]:
-    """rclpy swallows what a transition raises; this logs it and answers.
+    """Log an exception of a transition and turn it into a return code; rclpy would swallow it.
 
-    An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and one may try again. Anything
-    else, and ``UnfinishedError``, is an ERROR, after which ``on_error`` cleans up.
+    An error raised on purpose (a missing model file, …) is a FAILURE: the state stays and the transition can be
+    repeated. Anything else, and ``UnfinishedError``, is an ERROR, after which ``on_error`` cleans up.
     """
 
     @wraps(transition)

@@ -1,4 +1,4 @@
-"""The one thread that works on frames, so that the executor stays free for services and the next frame."""
+"""The thread that processes frames, so that the executor stays free for services and the next frame."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _Result = TypeVar("_Result")
 class Worker(Generic[_Item]):
     """One thread from configure to cleanup.
 
-    Loading and warming run in it too (``call``), because much of what is warmed belongs to a thread: a thread that
-    starts with activation would pay for it again on the first frame.
+    Loading and warming up also run in it (``call``), because much of what is warmed up belongs to a thread: a thread
+    started at activation would pay for it again on the first frame.
 
-    The thread cannot be killed. A worker whose item never ends can only be left behind: it touches nothing but what
+    The thread cannot be killed. A worker whose item never finishes can only be abandoned; it uses nothing but what
     ``open`` gave it.
     """
 
@@ -29,32 +29,32 @@ class Worker(Generic[_Item]):
         self._serving: Future[None] | None = None
 
     def call(self, function: Callable[[], _Result]) -> _Result:
-        """Run something in the worker's thread and wait for it; its exception is raised here."""
+        """Run a function in the worker's thread and wait for its result; its exception is raised here."""
         return self._thread.submit(function).result()
 
     @property
     def is_serving(self) -> bool:
-        """Whether items are taken, or one is in hand."""
+        """Whether items are accepted, or one is still being processed."""
         return self._serving is not None and not self._serving.done()
 
     def open(self, capacity: int, handle: Callable[[_Item], None], on_error: Callable[[BaseException], None]) -> None:
-        """Begin to handle items.
+        """Start to process items.
 
         Args:
-            capacity: how many may wait.
-            handle: what to do with one item.
-            on_error: told of an exception out of ``handle``; the worker goes on with the next item, even when
-                this raises, too.
+            capacity: how many items may wait.
+            handle: processes one item.
+            on_error: called with an exception raised by ``handle``; the worker continues with the next item, even
+                if this raises too.
         """
         self._slot = FrameSlot(capacity)
         self._serving = self._thread.submit(_serve, self._slot, handle, on_error)
 
     def put(self, item: _Item) -> int:
-        """Leave an item without ever waiting; returns how many older ones were given up for it."""
+        """Add an item without ever waiting; returns how many older ones were dropped for it."""
         return 0 if self._slot is None else self._slot.put(item)
 
     def close(self, timeout: float) -> bool:
-        """Give up what waits and let the item in hand end; False when it has not ended after ``timeout`` seconds."""
+        """Drop waiting items and wait for the current one; False if it has not finished after ``timeout`` seconds."""
         if self._slot is None or self._serving is None:
             return True
         self._slot.close()
@@ -64,7 +64,7 @@ class Worker(Generic[_Item]):
         return True
 
     def stop(self, timeout: float) -> bool:
-        """Close and end the thread; False when the item in hand has not ended after ``timeout`` seconds."""
+        """Close and end the thread; False if the current item has not finished after ``timeout`` seconds."""
         ended = self.close(timeout)
         self._thread.shutdown(wait=ended)
         return ended
@@ -74,7 +74,7 @@ def _serve(slot: FrameSlot[_Item], handle: Callable[[_Item], None], on_error: Ca
     while (item := slot.take()) is not None:
         try:
             handle(item)
-        except BaseException as error:  # a network may raise SystemExit; nobody would see the thread end
+        except BaseException as error:  # a network may raise SystemExit, which would end the thread unnoticed
             _tell(on_error, error)
 
 

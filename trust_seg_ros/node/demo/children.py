@@ -1,4 +1,4 @@
-"""Child processes that never outlive the demo: own process groups, logs kept, ended in steps."""
+"""Child processes that never outlive the demo, each with its own process group and log file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Child:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
-            # A demo in the background of a script ignores interrupts, and its children would ignore those of `stop`.
+            # A demo in the background of a script ignores SIGINT; its children would inherit that and ignore `stop`.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         with log.open("wb") as output:
@@ -73,13 +73,13 @@ class Child:
         return self.process.poll()
 
     def tail(self, lines: int = 25) -> str:
-        """The last lines it wrote."""
+        """The last lines of its log."""
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         return ""
 
     def reason(self) -> str:
-        """Why it is gone, with the end of its log."""
+        """How the process ended, with the end of its log."""
         code = self.code
         if code is None:
             how = "is still running"

@@ -1,4 +1,4 @@
-"""The environment the demo's processes run in: ROS found, alone in its domain, large images over shared memory."""
+"""Environment of the demo's processes: where ROS is, a ROS domain of its own, shared memory for large images."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LAST_SAFE_DOMAIN = 101  # above, DDS ports overlap Linux's range for outgoing c
 
 @dataclass(frozen=True)
 class DemoEnvironment:
-    """What the demo adds to a user's environment.
+    """What the demo adds to the user's environment.
 
     Attributes:
-        variables: name -> value of what is added; nothing a user has set is in it.
-        notes: lines worth telling, e.g. why shared memory is not used.
+        variables: variables to add, name -> value; variables that the user has set are left out.
+        notes: lines to show the user, e.g. why shared memory is not used.
     """
 
     variables: Mapping[str, str]
@@ -37,7 +37,7 @@ def demo_environment(
     """Variables the demo's processes need and the user has not set.
 
     Args:
-        user: the environment as it is.
+        user: the current environment.
         shared_memory: where the system keeps shared memory; too small (containers: 64 MB) means default transports.
         prefix: prefix of the Python environment, where pip puts ROS.
     """

@@ -1,4 +1,4 @@
-"""The time of a recording while it is played: when frames are due, and what a clock shows in between."""
+"""Playback time of a recording: when frames are due, and the clock's time in between."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CLOCK_PERIOD_S = 0.025
 
 
 class Pace:
-    """When frames are due, by their stamps; one that is late shifts all later ones, so that none come in a burst.
+    """Computes when frames are due from their stamps; a late frame shifts all later ones, which avoids bursts.
 
-    A stamp that does not go on (a loop that starts again) is due one period after the frame before it.
+    A frame whose stamp does not increase (a loop starts again) is due one period after the frame before it.
 
     Args:
         speed: how many times as fast as recorded.
-        period_s: seconds of the recording from one frame to the next where stamps do not tell.
+        period_s: seconds of the recording from one frame to the next where stamps do not increase.
         slack: how late a frame may be, in seconds of a steady clock, before later ones are shifted.
     """
 
@@ -40,7 +40,7 @@ class Pace:
         return max(0.0, self._due(stamp_ns) - now)
 
     def at(self, now: float) -> int | None:
-        """Nanoseconds of the recording at ``now``, never beyond the frame waited for; None before the first frame."""
+        """Time of the recording at ``now`` in nanoseconds, at most the next frame's; None before the first frame."""
         if self._anchor is None:
             return None
         stamp, due = self._anchor
@@ -55,11 +55,11 @@ class Pace:
 class ClockPublisher:
     """Publishes the recording's time on ``/clock``.
 
-    It goes back where a round starts again, and at no other time: what follows clocks forgets its past when they do.
+    The time goes back only when the recording starts again, since nodes that follow the clock then reset their state.
 
     Args:
-        node: publishes.
-        pace: knows the time.
+        node: creates the publisher.
+        pace: gives the time.
     """
 
     def __init__(self, node: Node, pace: Pace) -> None:
@@ -68,13 +68,13 @@ class ClockPublisher:
         self._pace, self._shown_ns = pace, 0
 
     def tick(self, now: float) -> None:
-        """Tell the time at ``now`` (seconds of a steady clock) while a frame is waited for."""
+        """Publish the time at ``now`` (seconds of a steady clock), while waiting for a frame."""
         time_ns = self._pace.at(now)
         if time_ns is not None and time_ns > self._shown_ns:
             self.publish(time_ns)
 
     def publish(self, time_ns: int) -> None:
-        """Tell this time, in nanoseconds."""
+        """Publish this time, in nanoseconds."""
         message = Clock()
         message.clock.sec, message.clock.nanosec = divmod(time_ns, NANOSECONDS)
         self._publisher.publish(message)

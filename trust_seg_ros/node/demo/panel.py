@@ -48,7 +48,7 @@ class DemoPanel:
 
         Args:
             status: what the watcher saw.
-            phase: what is going on, e.g. "starting".
+            phase: what the demo is doing, e.g. "starting".
             elapsed: seconds in that phase.
         """
         if self._live is not None:
@@ -84,7 +84,7 @@ def line(status: Status, phase: str, elapsed: float) -> str:
 
 
 def summary(status: Status, recording: Recording | None) -> RenderableType:
-    """What was published per topic and written, for the end."""
+    """The summary at the end: what was published on each topic, and which files were written."""
     table = Table(title="published", title_justify="left", title_style="bold")
     for name in ("topic", "messages", "rate", "mean size"):
         table.add_column(name, justify="left" if name == "topic" else "right")

@@ -1,4 +1,4 @@
-"""A camera made of a recording: publishes the frames of any source as ``sensor_msgs/Image``, in their own time."""
+"""A simulated camera: publishes the frames of any source as ``sensor_msgs/Image``, at the pace of the recording."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AHEAD_BYTES = 96 << 20
 
 @dataclass(frozen=True)
 class PlayerSettings:
-    """How to play.
+    """Settings of the simulated camera.
 
     Attributes:
         topic: name of the topic.
@@ -77,7 +77,7 @@ class ReadAhead:
             yield item
 
     def stop(self) -> None:
-        """End the thread, waiting for a frame in the making."""
+        """End the thread, after the frame that is being read."""
         self._stopped.set()
         if self._thread.ident is not None:
             # A thread that Python cuts off at exit inside C++ code takes the process down with std::terminate.
@@ -106,7 +106,7 @@ class ReadAhead:
 
 
 class CameraPlayer(Node):
-    """The publisher.
+    """The node that publishes the frames.
 
     Args:
         source: where the frames come from.
@@ -147,7 +147,7 @@ class CameraPlayer(Node):
                     break
             if frame is None:
                 raise NothingThere(f"{self.source.description} has no frame to play")
-            if self.sent and rclpy.ok():  # a publisher that goes at once takes its last frames with it
+            if self.sent and rclpy.ok():  # destroying the publisher at once would lose the last frames
                 self._publisher.wait_for_all_acked(Duration(seconds=2))
         finally:
             ahead.stop()
@@ -160,15 +160,15 @@ class CameraPlayer(Node):
         }:
             if not self._wait(0.1):
                 return False
-        # the graph may name it before the two ends have met, and what is sent in between is lost
+        # the graph may list the subscriber before the two are connected, and messages sent in between are lost
         while name and not self._publisher.get_subscription_count():
             if not self._wait(0.01):
                 return False
-        # the other end learns of it a moment later, and so do the listeners of what it publishes
+        # the subscriber's side connects a moment later, and so do the subscribers of its outputs
         return self._wait(_MEETING_S if name else 0.0)
 
     def _wait_until_due(self, frame: Frame) -> bool:
-        """Whether ROS still runs when the frame is due."""
+        """Wait until the frame is due; returns whether ROS still runs then."""
         stamp_ns = stamp_of(frame)
         seconds = 0.0 if self.source.live else self._pace.delay(stamp_ns, time.monotonic())
         running = self._wait(seconds, self._clock_publisher)
@@ -177,7 +177,7 @@ class CameraPlayer(Node):
         return running
 
     def _wait(self, seconds: float, clock: ClockPublisher | None = None) -> bool:
-        """Sleep, in pieces short enough to notice a shutdown, and to tell the time; whether ROS still runs."""
+        """Sleep in steps short enough to notice a shutdown and to publish the clock; returns whether ROS still runs."""
         end = time.monotonic() + seconds
         while rclpy.ok():
             left = end - time.monotonic()
@@ -222,7 +222,7 @@ def play(source: FrameSource, settings: PlayerSettings) -> int:
         player.play()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except RuntimeError:  # rclpy's errors derive from it; a publish into a context that a signal has just shut down
+    except RuntimeError:  # rclpy's errors derive from it: publishing after a signal has shut down the context
         if rclpy.ok():
             raise
     finally:

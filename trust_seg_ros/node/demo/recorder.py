@@ -1,4 +1,4 @@
-"""Turns matched results into panels, a film and the most telling picture, in a thread of low priority."""
+"""Draws matched results as panels, a film and one picture, in a thread of low priority."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class Recording:
 class Recorder:
     """Writes ``demo.mp4`` and ``demo.png``.
 
-    Frames stand in the film as long as they were apart in time; results that come while it is busy are left out.
+    The film keeps the time between frames; results that arrive while the recorder is busy are left out.
 
     Args:
         folder: where to write.
         rate: frames per second of the film.
-        names: asked for the class names once the first result is there; empty means not known yet.
-        threshold: asked with every frame for the threshold in force, for the legend.
+        names: returns the class names, called after the first result; empty means not known yet.
+        threshold: returns the current threshold for the legend, called with every frame.
         width: width of the panels in pixels.
     """
 
@@ -89,17 +89,17 @@ class Recorder:
         self._thread.start()
 
     def offer(self, frames: FrameSet) -> None:
-        """Hand over a result; never waits."""
+        """Add a result; never waits."""
         self._left_out += self._slot.put(frames)
 
     def close(self, patience: float = 60.0) -> Recording:
-        """Finish the film with what was handed over, write the picture.
+        """Finish the film with the results added so far, and write the picture.
 
         Args:
-            patience: seconds to wait for the frames in hand.
+            patience: seconds to wait for the remaining frames.
 
         Raises:
-            RecorderError: they could not be written, or not in that time; what there is of the film then stays in
+            RecorderError: they could not be written, or not in that time; the unfinished film then stays in
                 ``demo.partial.mp4``.
         """
         self._left_out += self._slot.put(_END)
@@ -197,9 +197,9 @@ class Recorder:
 
 
 def interest(content: PanelContent) -> float:
-    """How much a frame has to show: flagged segments of some size, near the middle, in a scene otherwise trusted.
+    """Score for choosing the picture: flagged segments of some size, near the middle, in a scene otherwise trusted.
 
-    Best are segments of both kinds: wrong classes and unknown objects.
+    Frames with both kinds of segments, wrong classes and unknown objects, score highest.
     """
     flags = content.unreliable if content.ood is None else cv2.max(content.unreliable, content.ood)
     flagged = (flags == SEGMENT_FLAG).astype(np.float32)
@@ -219,12 +219,12 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
 
     Args:
         message: the detections.
-        threshold: P(wrong) from which a segment is flagged; one below it is there because it lies on an
-            out-of-distribution segment, which has a detection of its own.
+        threshold: P(wrong) from which a segment is flagged. Segments below it were published because they lie on an
+            out-of-distribution segment; they get no label, since that segment has its own detection.
 
     Returns:
-        "not class P(wrong)" or, of out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Where no
-        meta model judges it, "unknown, score" and the mean score.
+        "not class P(wrong)" or, for out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Without
+        a meta model it is "unknown, score" and the mean score.
     """
     found = []
     for detection in message.detections:

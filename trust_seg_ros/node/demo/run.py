@@ -1,4 +1,4 @@
-"""The demo: the node and a camera in processes of their own, watched, filmed, and ended without leftovers."""
+"""Runs the demo: the node and a camera as child processes, watched, filmed, and ended without leftovers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _COMPILING_S = 10.0
 
 
 class DemoError(TrustSegError):
-    """The demo did not get to show anything."""
+    """The demo could not show any result."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class DemoSettings:
 
     Attributes:
         play: options of ``trust-seg play`` that choose and shape the source, e.g. ("synthetic", "--rate", "15").
-        title: what is played, for people.
+        title: what is played, for display.
         rate: nominal frames per second of the source; the film has this rate, within 5 to 30.
         seconds: how long to play, counted from the first result; 0 = until Ctrl-C.
         out: folder for demo.mp4, demo.png and the logs.
@@ -149,7 +149,7 @@ def _play(
 
 
 def starting(status: Status, elapsed: float) -> str:
-    """What is going on before the first result, in words."""
+    """What happens before the first result, in words."""
     if status.state == "active":
         return "waiting for the first result"
     if status.state in ("inactive", "activating"):
@@ -160,7 +160,7 @@ def starting(status: Status, elapsed: float) -> str:
 
 
 def _drained(watcher: Watcher, patience: float) -> Status:
-    """The status once what is under way has arrived; a demo of one or two frames may have to wait for the first."""
+    """The status after the last messages have arrived; a demo of one or two frames may have to wait for the first."""
     time.sleep(_DRAIN_S)
     end = time.monotonic() + patience
     while not (status := watcher.status()).complete and status.topics[CAMERA_TOPIC][0] and time.monotonic() < end:

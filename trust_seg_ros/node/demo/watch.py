@@ -1,4 +1,4 @@
-"""The demo's eyes: subscribes to the camera and to everything the node publishes, counts, times, matches by stamp."""
+"""Subscribes to the camera and to all outputs of the node; counts and times messages, and matches them by stamp."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trust_seg_ros.messages.outputs import DETECTIONS, OUTPUTS
 
 CAMERA = "camera"
 SHOWN = (CAMERA, "segmentation", "entropy", "unreliable", "ood", "segments")
-"""What one panel is made of."""
+"""The messages that one panel is drawn from."""
 
 _RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -42,13 +42,13 @@ class FrameSet:
     raw: Mapping[str, bytes]
 
     def __len__(self) -> int:
-        """Bytes, as a :class:`FrameSlot` counts them."""
+        """Total size of the messages in bytes."""
         return sum(map(len, self.raw.values()))
 
 
 @dataclass
 class TopicCount:
-    """What came over one topic."""
+    """Number, size and times of the messages of one topic."""
 
     messages: int = 0
     total_bytes: int = 0
@@ -57,7 +57,7 @@ class TopicCount:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=512))
 
     def add(self, size: int, now: float) -> None:
-        """One message more."""
+        """Count one message."""
         self.first = self.first if self.messages else now
         self.messages += 1
         self.total_bytes += size
@@ -66,11 +66,11 @@ class TopicCount:
 
     @property
     def rate(self) -> float:
-        """Mean messages per second from the first to the last."""
+        """Mean messages per second, from the first to the last message."""
         return (self.messages - 1) / (self.last - self.first) if self.last > self.first else 0.0
 
     def recent_rate(self, now: float) -> float:
-        """Messages per second lately."""
+        """Recent messages per second."""
         times = [t for t in self.recent if now - t < _RECENT_S]
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
 
@@ -86,17 +86,17 @@ class Report:
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the demo, for the panel and the summary.
+    """Snapshot of the demo, for the panel and the summary.
 
     Attributes:
         state: the node's lifecycle state, "" before the first transition.
-        camera_rate: frames per second from the camera lately.
-        rate: results per second lately.
+        camera_rate: recent frames per second from the camera.
+        rate: recent results per second.
         p50: median of now - stamp on arrival of the class map over recent frames, in ms; None before the first.
         p99: 99th percentile of the same.
         results: frames answered.
-        complete: of these, frames of which everything shown has arrived.
-        drops: frames that were overtaken by the answer to a later one, from the first answer on.
+        complete: answered frames for which every message of the panel has arrived.
+        drops: frames without an answer although a later frame has one; counted from the first answer on.
         flagged: flagged segments of the newest frame.
         flagged_mean: their mean over all frames.
         latencies: recent latencies in ms, oldest first.
@@ -156,7 +156,7 @@ class Watcher(Node):
         self.create_subscription(kind, topic, partial(self._on_message, topic, name), _RELIABLE, raw=True)
 
     def _hear(self, topic: str, kind: type, heed: Callable[[Any], bool], qos: QoSProfile) -> None:
-        """Count the messages of a small topic that ``heed`` says are the node's."""
+        """Subscribe to a small topic and count the messages for which ``heed`` returns True: those from the node."""
         self._counts[topic] = TopicCount()
 
         def heard(raw: bytes) -> None:
@@ -167,7 +167,7 @@ class Watcher(Node):
         self.create_subscription(kind, topic, heard, qos, raw=True)
 
     def status(self) -> Status:
-        """Everything at this moment; any thread may ask."""
+        """The current status; may be called from any thread."""
         now = time.monotonic()
         with self._lock:
             latencies = tuple(self._latencies)
