@@ -1,1 +1,1 @@
-"""Fields of every message: image bytes in, maps and detections out. No ROS here; node/ makes messages of the fields."""
+"""Message contents as plain data: image bytes in, maps and detections out. No ROS here; ``node/`` makes messages."""

@@ -15,7 +15,7 @@ OOD_SHARE = 0.5
 """A segment counts as out of distribution when at least this share of its pixels lies on kept OoD segments."""
 
 OOD, OOD_SCORE = "ood", "ood_score"
-"""Names of a result: P(OoD) where an OoD meta model gives it, else the mean score in the score's own unit."""
+"""Names of results: P(OoD) if an OoD meta model gives it, else the mean score in the score's own unit."""
 
 _Results = tuple[tuple[str, float], ...]
 
@@ -29,8 +29,8 @@ def detections(view: Rendering) -> tuple[DetectionFields, ...]:
     predicted IoU. Without a meta model the class carries its mean softmax, and ``unreliable`` and ``iou`` are left out.
 
     An OoD segment has its dominant class with P(correct) = 1 - P(OoD), and ``ood`` with P(OoD). Without an OoD meta
-    model of the score in force there is no P(OoD): ``ood_score`` with the mean score stands in the place of ``ood``,
-    and the dominant class carries its mean softmax over the segment.
+    model for the current score there is no P(OoD): ``ood_score`` with the mean score replaces ``ood``, and the dominant
+    class carries its mean softmax over the segment.
     """
     return _of_segments(view) + _of_ood(view)
 
@@ -39,7 +39,7 @@ def ood_cover(view: Rendering) -> tuple[np.ndarray, np.ndarray]:
     """Per segment: share of its pixels on kept OoD segments, and the mean P(OoD), or mean score, over these pixels.
 
     Returns:
-        (n,) float64 in [0, 1] and (n,) float64; both 0 where no pixel is, or when the frame has no OoD part.
+        (n,) float64 in [0, 1] and (n,) float64; both 0 for segments without such pixels, or without an OoD part.
     """
     count, ood = len(view.segments), view.frame.ood
     if ood is None or not ood.kept.any():
@@ -49,7 +49,7 @@ def ood_cover(view: Rendering) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _judgement(ood: OodSegments) -> tuple[str, np.ndarray]:
-    """Name of the result and (m,) float64 values."""
+    """Name of the result and its (m,) float64 values."""
     return (OOD_SCORE, ood.score) if ood.p_ood is None else (OOD, ood.p_ood)
 
 
@@ -104,7 +104,7 @@ def _detection(number: int, box: Sequence[int] | np.ndarray, results: _Results) 
 
 
 def _mean_softmax(table: SegmentTable) -> np.ndarray:
-    """(n,) mean probability of the predicted class over each segment; 0 where the table does not hold it."""
+    """(n,) mean probability of the predicted class over each segment; 0 if the table does not contain it."""
     result = np.zeros(len(table))
     for class_id in np.unique(table.class_ids).tolist():
         name = f"cprob_{class_id}"

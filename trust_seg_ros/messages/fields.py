@@ -1,7 +1,7 @@
-"""The fields of the messages that leave, as plain data: no middleware, no computation.
+"""Fields of the published messages as plain data: no middleware, no computation.
 
-``rendering.py`` makes them from a TrustFrame. ``node/messages.py`` copies them into rclpy messages; a bag writer copies
-the same fields into its own types.
+``render.py`` and ``detections.py`` make them from a TrustFrame. ``node/messages.py`` copies them into rclpy messages; a
+bag writer copies the same fields into its own types.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trust_seg_ros.types import Frame
 
 @dataclass(frozen=True)
 class HeaderFields:
-    """std_msgs/Header exactly as it came: every output carries it unchanged."""
+    """std_msgs/Header of the input; every output carries it unchanged."""
 
     sec: int = 0
     nanosec: int = 0
@@ -60,7 +60,7 @@ class ImageFields:
 
     @property
     def step(self) -> int:
-        """Bytes per row, as sent: without padding. Not the stride, which is anything for an array of one row."""
+        """Bytes per row, as sent: without padding. Not the array's stride, which is arbitrary for a single row."""
         return math.prod(self.data.shape[1:]) * self.data.itemsize
 
 
@@ -69,7 +69,7 @@ class DetectionFields:
     """vision_msgs/Detection2D without its header.
 
     Attributes:
-        id: value of its pixels in ``segment_ids`` or, of an out-of-distribution segment, in ``ood_ids``, as text.
+        id: value of its pixels in ``segment_ids`` or, for an out-of-distribution segment, in ``ood_ids``, as text.
         centre: x, y of the box in pixels, where pixel column 0 spans x = 0 to 1.
         size: width, height of the box in pixels.
         results: (class_id, score) in the order of the contract: predicted class with P(correct), then ``unreliable``,
@@ -88,9 +88,9 @@ class LabelFields:
 
     Attributes:
         classes: (class id, name).
-        threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold; 0 where
-            that threshold acts on another map or is one for each class, since no value of ``confidence`` then tells
-            what is flagged.
+        threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold; 0 if that
+            threshold acts on another map, or if each class has its own, since ``confidence`` then does not decide what
+            is flagged.
     """
 
     classes: tuple[tuple[int, str], ...]
@@ -98,7 +98,7 @@ class LabelFields:
 
 
 class Shown(Protocol):
-    """What a user chooses of the messages; the node's settings and those of a replay have it.
+    """The user's options for message contents; the settings of the node and of a replay have them.
 
     Attributes:
         entropy_encoding, gradient_label, every_segment, overlay_alpha: as in :class:`MessageOptions`.
@@ -116,7 +116,7 @@ class Shown(Protocol):
 
 @dataclass(frozen=True)
 class MessageOptions:
-    """What the topics' content depends on besides the TrustFrame.
+    """Options that decide the contents of the topics, besides the TrustFrame.
 
     Attributes:
         names: name of every class, index = class id.
@@ -137,20 +137,20 @@ class MessageOptions:
 
     @classmethod
     def of(cls, names: tuple[str, ...], palette: np.ndarray, shown: Shown) -> MessageOptions:
-        """A network's classes and colours, and what the user chose."""
+        """Options from a network's classes and colours, and from the user's choices."""
         chosen = (shown.entropy_encoding, shown.gradient_label, shown.every_segment, shown.overlay_alpha)
         return cls(names, palette, *chosen)
 
 
 def label_fields(names: Iterable[str], pixel_threshold: float | None, pixel_score: str = "entropy") -> LabelFields:
-    """What ``label_info`` says: every class, and the threshold in force on ``confidence`` (0..1), which is 1 - E.
+    """Contents of ``label_info``: every class, and the current threshold on ``confidence`` (0..1), which is 1 - E.
 
     Args:
-        names: of the classes, index = class id.
-        pixel_threshold: score from which a pixel is flagged; where it lies outside [0, 1], so does the threshold on
+        names: names of the classes, index = class id.
+        pixel_threshold: score from which a pixel is flagged. If it lies outside [0, 1], so does the threshold on
             ``confidence``, and everything or nothing is flagged; infinite ones become -1 and 2. None: not known yet, or
-            one for each class; 0.
-        pixel_score: the map it acts on; for any but ``entropy`` the threshold on ``confidence`` is 0.
+            one for each class; the threshold on ``confidence`` is then 0.
+        pixel_score: the score it acts on; for any except ``entropy`` the threshold on ``confidence`` is 0.
     """
     threshold = 0.0
     if pixel_score == "entropy" and pixel_threshold is not None:

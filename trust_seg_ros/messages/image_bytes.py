@@ -85,12 +85,12 @@ class _Reader:
         sec, nanosec, frame_id = self.word(signed=True), self.word(), bytes(self.block()).rstrip(b"\0")
         try:
             return HeaderFields(sec, nanosec, frame_id.decode("utf-8"))
-        except UnicodeDecodeError:  # outputs carry it unchanged or not at all
+        except UnicodeDecodeError:  # outputs must carry it unchanged, which is impossible here
             raise ImageError(f"image refused: frame_id is {frame_id!r}, expected UTF-8") from None
 
 
 def is_plain(buffer: bytes) -> bool:
-    """Whether the message is in the representation that is read in place."""
+    """Whether the message is plain CDR, which can be read in place."""
     return len(buffer) >= 4 and int.from_bytes(buffer[:2], "big") in _BIG | _LITTLE
 
 
@@ -105,20 +105,20 @@ def peek_header(buffer: bytes) -> HeaderFields:
 
 
 def read_image(buffer: bytes) -> RawImage:
-    """A serialised sensor_msgs/Image.
+    """Read a serialised sensor_msgs/Image.
 
     Raises:
-        ImageError: the bytes are not one.
+        ImageError: the bytes are not an Image message.
     """
     _require_plain(buffer)
     return _guard(buffer, _image)
 
 
 def read_compressed(buffer: bytes) -> RawCompressed:
-    """A serialised sensor_msgs/CompressedImage.
+    """Read a serialised sensor_msgs/CompressedImage.
 
     Raises:
-        ImageError: the bytes are not one.
+        ImageError: the bytes are not a CompressedImage message.
     """
     _require_plain(buffer)
     return _guard(buffer, _compressed)

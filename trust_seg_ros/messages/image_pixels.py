@@ -27,11 +27,11 @@ class UnknownEncodingError(ImageError):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How one encoding lies in memory.
+    """Memory layout of one encoding.
 
     Attributes:
         pixel_bytes: bytes per pixel in a row.
-        to_rgb: the (H, W) / (H, W, C) array of the message → (H, W, 3) uint8 RGB.
+        to_rgb: converts the (H, W) / (H, W, C) array of the message to (H, W, 3) uint8 RGB.
         channels: length of the last axis; 1 = no such axis.
         dtype: type of an element.
         even: width (and height, for ``rows`` other than 1) must be even.
@@ -85,11 +85,11 @@ ENCODINGS: dict[str, Encoding] = {
     "bayer_gbrg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GR2RGB), smallest=3),
     "bayer_grbg8": Encoding(1, _cvt(cv2.COLOR_BAYER_GB2RGB), smallest=3),
 }
-"""The encodings read without help. ``8UC3`` is taken as BGR, OpenCV's order; 16-bit greys keep their upper 8 bits."""
+"""Encodings read without cv_bridge. ``8UC3`` is taken as BGR, OpenCV's order; 16-bit greys keep their upper 8 bits."""
 
 
 def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
-    """The pixels of an image message.
+    """Convert an image message to RGB pixels.
 
     Args:
         image: the message; its fields are checked here.
@@ -100,7 +100,7 @@ def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
 
     Raises:
         UnknownEncodingError: an encoding outside the table.
-        ImageError: a field that cannot be; the text names it and what was expected.
+        ImageError: a field is invalid; the text names it and what was expected.
     """
     _check_size(image.width, image.height, max_pixels)
     encoding = ENCODINGS.get(image.encoding)
@@ -121,15 +121,15 @@ def to_rgb(image: RawImage, max_pixels: int) -> np.ndarray:
 def frame_of(
     message: RawImage | RawCompressed, max_pixels: int, convert: Callable[[RawImage, int], np.ndarray] = to_rgb
 ) -> tuple[HeaderFields, Frame]:
-    """An image message as header and RGB frame.
+    """Convert an image message to header and RGB frame.
 
     Args:
-        message: read, its fields not yet checked.
+        message: the message; its fields are checked here.
         max_pixels: largest height · width accepted.
-        convert: what makes pixels of one that is not compressed.
+        convert: converts an uncompressed message to pixels.
 
     Raises:
-        ImageError: it cannot be used; the text says why.
+        ImageError: the image cannot be used; the text says why.
     """
     pixels = decompress(message, max_pixels) if isinstance(message, RawCompressed) else convert(message, max_pixels)
     return message.header, Frame(pixels, message.header.stamp_ns, message.header.frame_id)
@@ -181,7 +181,7 @@ def _check_layout(image: RawImage, encoding: Encoding) -> None:
 
 
 def decompress(image: RawCompressed, max_pixels: int) -> np.ndarray:
-    """The pixels of a compressed image message (JPEG or PNG).
+    """Decode a compressed image message (JPEG or PNG) to RGB pixels.
 
     The size is read from the file's own header before anything is decoded, so a small message cannot ask for gigabytes;
     a file cut short is refused, which OpenCV would silently fill with grey.
@@ -224,9 +224,9 @@ def _decode(data: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _ends_with(data: np.ndarray, marker: bytes) -> bool:
-    """Whether the marker closes the file, give or take the zeros that drivers pad their buffers with."""
+    """Whether the file ends with the marker, ignoring the zeros that drivers pad their buffers with."""
     end, block = data.size, 1 << 16
-    while end > 0:  # backwards, as padding may be long and pictures are longer
+    while end > 0:  # block by block from the end: padding may be long, and images are longer still
         start = max(0, end - block)
         filled = np.flatnonzero(data[start:end])
         if filled.size:

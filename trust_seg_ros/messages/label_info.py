@@ -1,4 +1,4 @@
-"""When ``~/label_info`` is sent again: its threshold is the one in force on pixels."""
+"""Decides when ``~/label_info``, which holds the current pixel threshold, is sent again."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from trust_seg_ros.messages.fields import LabelFields, label_fields
 from trust_seg_ros.thresholds import ThresholdSettings
 
 PERIOD_S = 1.0
-"""Least seconds between two messages for thresholds that follow the image."""
+"""Shortest time in seconds between two messages, for thresholds that follow the image."""
 VISIBLE = 1.0 / 255.0
-"""Change that a threshold on ``confidence`` (mono8) must have made to be sent: one of its steps."""
+"""Smallest change of the threshold on ``confidence`` that is sent: one step of mono8."""
 
 
 class LabelInfo:
-    """Sends the label info when the settings change, and when the image moves the threshold. Safe between threads.
+    """Sends the label info when the settings change, and when the image moves the threshold. Thread-safe.
 
     Args:
-        names: of the classes, index = class id.
-        send: publishes it.
-        clock: seconds; of a recording, its own time.
+        names: names of the classes, index = class id.
+        send: publishes the label info.
+        clock: returns the time in seconds; for a recording, the recording's time.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class LabelInfo:
         """Send at once what is known before the next frame.
 
         Args:
-            settings: now in force.
-            constant: the pixel threshold where it does not depend on the image.
+            settings: the new settings.
+            constant: the pixel threshold if it does not depend on the image, else None.
         """
         with self._lock:
             before, self._settings = self._settings, settings
             if constant is None and before is not None and _same_pixels(before, settings):
-                return  # what the last frame said still holds
-            self._at = -math.inf  # the first frame under new settings need not wait
+                return  # the threshold of the last frame still holds
+            self._at = -math.inf  # the first frame with new settings need not wait
             self._tell(None if _by_class(settings) else constant)
 
     def frame_done(self, settings: ThresholdSettings, threshold: float | None) -> None:
-        """Send again where the threshold has moved visibly, at most every ``PERIOD_S``.
+        """Send again if the threshold has moved by at least ``VISIBLE``, at most once per ``PERIOD_S``.
 
         Args:
             settings: used for this frame; ignored if they are no longer current.
-            threshold: the pixel threshold of the frame; None where nobody asked for it.
+            threshold: the pixel threshold of the frame; None if it was not computed.
         """
         if threshold is None or _by_class(settings):
             return

@@ -1,4 +1,4 @@
-"""The output topics: what each needs of a TrustFrame, and what fills it. The node and the recordings share it."""
+"""The output topics: what each needs from a TrustFrame, and what fills it. Used by the node and for recordings."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Output:
     """One per-frame output topic.
 
     Attributes:
-        build: the fields, from a rendering; an image, or detections.
-        text: what it holds, one line of Markdown.
-        encoding: of the image, for people; "" for detections.
-        needs: the parts of a TrustFrame it cannot do without: ``segments``, ``ood``, ``pixel_flags``, names of pixel
-            scores, and ``GRADIENT`` for the gradient score of the current label. Where the network cannot give a score
+        build: makes the fields from a rendering: an image, or detections.
+        text: what it contains, one line of Markdown.
+        encoding: encoding of the image, for documentation; "" for detections.
+        needs: the parts of a TrustFrame that it requires: ``segments``, ``ood``, ``pixel_flags``, names of pixel
+            scores, and ``GRADIENT`` for the gradient score of the current label. If the network cannot give a score,
             the topic stays empty.
         type: ``IMAGE`` or ``DETECTIONS``.
     """
@@ -53,7 +53,7 @@ OUTPUTS: Mapping[str, Output] = {
     "segmentation": Output(build=segmentation, text="class id, 255 = unlabelled, at the input's resolution"),
     "confidence": Output(
         build=confidence,
-        text="255 · (1 − entropy); with the neighbours above and below, what Nav2's semantic layer reads",
+        text="255 · (1 − entropy); Nav2's semantic layer reads it with `~/segmentation` and `~/label_info`",
     ),
     "entropy": Output(build=entropy, text="normalised entropy, 0 to 255 or 0 to 1", encoding="mono8 or 32FC1"),
     "margin": Output(
@@ -68,14 +68,14 @@ OUTPUTS: Mapping[str, Output] = {
     ),
     "ood": Output(
         build=ood,
-        text="255 on out-of-distribution segments (connected, `ood.score` at or above `ood.threshold`), 128 on those "
-        "discarded as too small or as false alarms, 0 elsewhere",
+        text="255 on out-of-distribution segments (connected, `ood.score` at or above `ood.threshold`), 128 on "
+        "segments discarded as too small or as false alarms, 0 elsewhere",
         needs=frozenset({"ood"}),
     ),
     "gradient": Output(
         build=gradient,
-        text="gradient score: the logarithm of the norm with its sign, or 0 to 255 from the frame's least value to its "
-        "largest",
+        text="gradient score: the logarithm of the norm with its sign, or 0 to 255 from the frame's smallest to its "
+        "largest value",
         encoding="mono8 or 32FC1",
         needs=frozenset({GRADIENT}),
     ),
@@ -90,23 +90,23 @@ OUTPUTS: Mapping[str, Output] = {
     ),
     "segment_ids": Output(
         build=segment_ids,
-        text="which pixels belong to which segment, numbers from 1",
+        text="number of each pixel's segment, from 1",
         encoding="16UC1",
         needs=frozenset({"segments"}),
     ),
     "ood_ids": Output(
         build=ood_ids,
-        text="which pixels belong to which out-of-distribution segment; numbers go on after those of `~/segment_ids`",
+        text="number of each pixel's out-of-distribution segment; numbers continue after those in `~/segment_ids`",
         encoding="16UC1",
         needs=frozenset({"segments", "ood"}),
     ),
     "overlay": Output(
         build=overlay,
-        text="for people: the camera image tinted by class, flagged segments marked",
+        text="for viewing: the camera image tinted by class, flagged segments marked",
         encoding="rgb8",
         needs=frozenset({"segments", "pixel_flags"}),
     ),
-    "entropy_color": Output(build=entropy_color, text="for people: entropy as a heat map", encoding="rgb8"),
+    "entropy_color": Output(build=entropy_color, text="for viewing: entropy as a heat map", encoding="rgb8"),
 }
 """Name of the topic, relative to the node -> how to fill it. ``segments`` is a Detection2DArray, the rest images."""
 
@@ -133,11 +133,11 @@ def needed_scores(topic: str, gradient_label: str = "onehot") -> tuple[str, ...]
 def unfillable(
     topics: Iterable[str], unavailable: Callable[[str], str | None], gradient_label: str = "onehot"
 ) -> dict[str, str]:
-    """Topic -> why a network cannot fill it, of those that it cannot.
+    """The topics that a network cannot fill, topic -> reason.
 
     Args:
         topics: keys of ``OUTPUTS``.
-        unavailable: name of a score -> why the network cannot give it, or None, as ``TrustPipeline.unavailable``.
+        unavailable: returns why the network cannot give a score, or None, like ``TrustPipeline.unavailable``.
         gradient_label: as in ``MessageOptions``.
     """
     reasons = {}

@@ -1,4 +1,4 @@
-"""TrustFrame → the pixels of every image topic; the node and the recordings share it.
+"""TrustFrame → the pixels of every image topic; used by the node and for recordings.
 
 Intermediate maps that several topics need are made once per frame, and only when a topic asks for them.
 """
@@ -25,11 +25,11 @@ _Part = TypeVar("_Part")
 
 
 class MessageError(TrustSegError):
-    """A topic was asked for that this TrustFrame cannot fill."""
+    """This TrustFrame lacks a part that the requested topic needs."""
 
 
 class Rendering:
-    """One TrustFrame on its way into messages; everything is made on first use and kept for the next topic."""
+    """What the topics need from one TrustFrame; everything is computed on first use and kept for the next topic."""
 
     def __init__(self, trust_frame: TrustFrame, options: MessageOptions) -> None:
         self.frame = trust_frame
@@ -57,7 +57,7 @@ class Rendering:
 
     @property
     def trust(self) -> SegmentTrust | None:
-        """What the meta models say of them; None without a meta model, and then no segment is unreliable."""
+        """The meta models' results for the segments; None without a meta model, and then no segment is unreliable."""
         return self.frame.trust
 
     @cached_property
@@ -79,17 +79,17 @@ class Rendering:
 
     @cached_property
     def ood_numbers(self) -> np.ndarray:
-        """(m,) int64 number of every OoD segment: those kept go on after the frame's n segments, 0 for the others."""
+        """(m,) int64 number of every OoD segment: kept ones are numbered from n + 1 on, after the frame's n; else 0."""
         kept = self.ood_segments.kept
         return np.where(kept, len(self.segments) + np.cumsum(kept), 0)
 
     @cached_property
     def gradient(self) -> np.ndarray:
-        """(H, W) float32, the gradient score of the label that the options name."""
+        """(H, W) float32, the gradient score for the label chosen in the options."""
         return self.score(f"gradient_{self.options.gradient_label}")
 
     def score(self, name: str) -> np.ndarray:
-        """(H, W) float32, a pixel score that the topic's row names among its needs."""
+        """(H, W) float32, a pixel score, which must be among the needs in the topic's row."""
         return np.ascontiguousarray(_array(_present(self.frame.scores.get(name), name)))
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
@@ -110,14 +110,14 @@ def confidence(view: Rendering) -> ImageFields:
 
 
 def entropy(view: Rendering) -> ImageFields:
-    """Normalised entropy, in the encoding the options name."""
+    """Normalised entropy, in the encoding chosen in the options."""
     if view.options.entropy_encoding == "32FC1":
         return ImageFields("32FC1", view.entropy)
     return ImageFields("mono8", view.entropy_bytes)
 
 
 def margin(view: Rendering) -> ImageFields:
-    """Probability margin as a dispersion, in the encoding the options name."""
+    """Probability margin as a dispersion, in the encoding chosen in the options."""
     values = np.ascontiguousarray(_array(view.frame.maps.margin))
     if view.options.entropy_encoding == "32FC1":
         return ImageFields("32FC1", values)
@@ -125,14 +125,14 @@ def margin(view: Rendering) -> ImageFields:
 
 
 def unreliable(view: Rendering) -> ImageFields:
-    """Pixels of unreliable segments 255, single pixels over the threshold 128."""
+    """255 on unreliable segments, 128 on single pixels at or above the threshold."""
     return ImageFields("mono8", view.unreliable)
 
 
 def ood(view: Rendering) -> ImageFields:
-    """Pixels of kept out-of-distribution segments 255, of discarded ones (too small, a false alarm) 128.
+    """255 on kept out-of-distribution segments, 128 on discarded ones (too small, or a false alarm).
 
-    Every pixel whose score reaches ``ood.threshold`` lies in one or the other; ``thresholds.pixel`` plays no part.
+    Every pixel whose score reaches ``ood.threshold`` lies in one or the other; ``thresholds.pixel`` has no effect.
     """
     return ImageFields("mono8", view.ood)
 
@@ -153,7 +153,7 @@ def ood_ids(view: Rendering) -> ImageFields:
 
 
 def gradient(view: Rendering) -> ImageFields:
-    """Gradient score: its own value as 32FC1, else linear from the frame's least finite value (0) to its largest (255).
+    """Gradient score: its value as 32FC1, else linear from the frame's smallest finite value (0) to its largest (255).
 
     Norms have no natural range, so bytes of different frames do not compare. Faulty pixels are +inf, and 255.
     """
@@ -164,7 +164,7 @@ def gradient(view: Rendering) -> ImageFields:
 
 
 def stretched(values: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: linear from the least finite value, 0, to the largest, 255; what is not finite is 255."""
+    """(H, W) uint8: linear from the smallest finite value, 0, to the largest, 255; non-finite values become 255."""
     finite = np.isfinite(values)
     seen = values if finite.all() else values[finite]
     if not seen.size:
@@ -185,7 +185,7 @@ def overlay(view: Rendering) -> ImageFields:
 
 
 def entropy_color(view: Rendering) -> ImageFields:
-    """Entropy as a heat map for people."""
+    """Entropy as a heat map for viewing."""
     return ImageFields("rgb8", pictures.colour_map(view.entropy_bytes))
 
 
