@@ -1,1 +1,1 @@
-"""Pictures for people: overlays, heat maps, lettering, panels."""
+"""Pictures for viewing: overlays, heat maps, lettering, panels."""

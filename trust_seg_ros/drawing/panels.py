@@ -38,7 +38,7 @@ class PanelContent:
         classes: (H, W) uint8 class ids, 255 = none.
         entropy: (H, W) uint8 (0..255) or float in [0, 1].
         unreliable: (H, W) bool, or uint8 with 255 = segment and 128 = pixel.
-        labels: what to write beside flagged segments, most important first; boxes in pixels of ``image``.
+        labels: labels of flagged segments, most important first; boxes in pixels of ``image``.
         notes: lines under the camera tile, e.g. time and latency.
         threshold: P(wrong) from which a segment is flagged, for the legend; None leaves it out.
         ood: out-of-distribution segments, like ``unreliable``; None when there is no such map.
@@ -114,7 +114,7 @@ class PanelPainter:
         return canvas
 
     def _background(self, threshold: float | None) -> np.ndarray:
-        """Everything that stays the same from frame to frame; lettering is the dear part of a panel."""
+        """Everything that stays the same from frame to frame; cached, since lettering takes most of a panel's time."""
         if self._cached is None or self._cached[0] != threshold:
             canvas = np.full((*self.size, 3), BACKGROUND, dtype=np.uint8)
             for index, caption in enumerate(_CAPTIONS):
@@ -179,7 +179,7 @@ class PanelPainter:
 
 
 def panel(content: PanelContent, palette: np.ndarray, names: Sequence[str], width: int = 1600) -> np.ndarray:
-    """One panel of its own; see :class:`PanelPainter` for films.
+    """Paint a single panel; see :class:`PanelPainter` for films.
 
     Args:
         content: the frame and its maps.

@@ -1,4 +1,4 @@
-"""Pictures for people: class masks, heat maps, overlays and flagged segments as RGB images.
+"""Pictures for viewing: class masks, heat maps, overlays and flagged segments as RGB images.
 
 Everything here is (H, W, 3) uint8 in RGB order; inputs are NumPy arrays on the host. Built from OpenCV's table look-ups
 and saturating arithmetic, so that each picture costs a small part of a camera period (see ``benchmarks/``).
@@ -18,10 +18,10 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.types import UNLABELLED
 
 SIGNAL = (255, 190, 0)
-"""RGB of everything that is flagged: amber, which street palettes leave free and colour-blind readers see as bright."""
+"""RGB of flagged segments: amber, which street palettes do not use and colour-blind readers see as bright."""
 
 UNKNOWN = (0, 205, 255)
-"""RGB of what is flagged as out of distribution: cyan, told from ``SIGNAL`` by every reader."""
+"""RGB of out-of-distribution segments: cyan, which every reader can distinguish from ``SIGNAL``."""
 
 NEUTRAL = (40, 40, 40)
 """RGB of pixels without a class."""
@@ -30,7 +30,7 @@ SEGMENT_FLAG = 255
 """Value of a pixel of an unreliable segment in an 8-bit mask, as ``~/unreliable`` publishes it."""
 
 PIXEL_FLAG = 128
-"""Value of a pixel where only the pixel threshold fires; in ``~/ood``, of one whose segment was discarded."""
+"""Value of a pixel where only the pixel threshold fires; in ``~/ood``, of a pixel whose segment was discarded."""
 
 COLOUR_MAPS = {
     "inferno": cv2.COLORMAP_INFERNO,
@@ -39,21 +39,21 @@ COLOUR_MAPS = {
     "cividis": cv2.COLORMAP_CIVIDIS,
     "turbo": cv2.COLORMAP_TURBO,
 }
-"""Names :func:`colour_map` knows; all but ``turbo`` are perceptually uniform."""
+"""Names for :func:`colour_map`; all except ``turbo`` are perceptually uniform."""
 
 
 class PictureError(TrustSegError):
-    """A picture cannot be drawn from these arrays."""
+    """The given arrays cannot be drawn as a picture."""
 
 
 @dataclass(frozen=True)
 class FlagLabel:
-    """What to write beside one flagged segment.
+    """The label of one flagged segment.
 
     Attributes:
         box: left, top, right, bottom in pixels of the image, right and bottom exclusive.
         text: a few words, ASCII.
-        colour: RGB of its ground.
+        colour: RGB of its background.
     """
 
     box: tuple[int, int, int, int]
@@ -131,7 +131,7 @@ def mark(picture: np.ndarray, unreliable: np.ndarray, colour: tuple[int, int, in
 
 
 def colour_map(values: np.ndarray, name: str = "inferno") -> np.ndarray:
-    """A map of values as a heat map.
+    """Draw a map of values as a heat map.
 
     Args:
         values: (H, W) floating point in [0, 1] (values outside are clipped, NaN shows as 1, the least trustworthy), or
@@ -177,7 +177,7 @@ def spotlight(
     Args:
         image: (H, W, 3) uint8 RGB.
         unreliable: (H, W) bool or uint8 (255 segment, 128 pixel); segments hatched in ``SIGNAL``.
-        labels: what to write beside segments, most important first; one that would cover an earlier one is left out.
+        labels: labels of segments, most important first; one that would cover an earlier one is left out.
         ood: (H, W) of the same kind: out-of-distribution segments, tinted and outlined in ``UNKNOWN``.
 
     Returns:
@@ -214,7 +214,7 @@ def _tint(picture: np.ndarray, image: np.ndarray, where: np.ndarray, colour: tup
 
 
 def _outline(picture: np.ndarray, segments: np.ndarray, colour: tuple[int, int, int]) -> None:
-    """A line inside the segments' edge, with a dark one outside that keeps it visible on any ground."""
+    """A line inside the segments' edge, with a dark line outside that keeps it visible on any background."""
     width = max(1, round(segments.shape[0] / 360))
     _paint(picture, (0, 0, 0), cv2.subtract(cv2.dilate(segments, _disc(width)), segments))
     _paint(picture, colour, cv2.subtract(segments, cv2.erode(segments, _disc(width), borderValue=0)))

@@ -11,7 +11,7 @@ from trust_seg_ros.drawing.lettering import write
 from trust_seg_ros.drawing.panels import BACKGROUND, FAINT, INK
 
 TILE, GAP = 440, 8
-"""Width of a picture and of what is between two, in pixels."""
+"""Width of a picture and of the gap between two, in pixels."""
 _COLUMNS, _HEAD, _LINE = 4, 34, 26
 
 
