@@ -1,1 +1,1 @@
-"""What every part may use: compiled kernels, threads, paths, JSON files, progress bars."""
+"""Helpers that every part may use: compiled kernels, threads, paths, JSON files, progress bars."""

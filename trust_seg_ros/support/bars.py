@@ -10,14 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 
 
 def bars(console: Console, *more: ProgressColumn) -> Progress:
-    """Bars with a text, how many are done of all, ``more``, and the time that is left; used as ``with bars(...)``."""
+    """Bars with a text, the number done and the total, ``more``, and the time left; used as ``with bars(...)``."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn())
     return Progress(*columns, console=console)
 
 
 @contextmanager
 def stage_bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """One bar for every stage: what this gives takes the text before a bar, and returns what is told (done, total)."""
+    """One bar for every stage: yields a function that starts a bar with a text and returns its update(done, total)."""
     with bars(console) as bar:
 
         def announce(text: str) -> Callable[[int, int], None]:

@@ -1,4 +1,4 @@
-"""What meta models and calibrations have in common: a JSON file with format and version, made for one network."""
+"""Files of meta models and calibrations: JSON with a format and a version, made for one network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def raised_as(kind: type[TrustSegError]) -> Iterator[None]:
 
 
 def portable_name(network: str) -> str:
-    """What a network is called wherever it lies: ``/models/net.pt2`` and ``./net.pt2`` are both ``net.pt2``.
+    """Name of a network without its location: ``/models/net.pt2`` and ``./net.pt2`` are both ``net.pt2``.
 
     ``embedded``, ``embedded:NAME``, ``hf:organisation/name`` and ``package.module:callable`` stay as they are.
     """
@@ -39,7 +39,7 @@ def portable_name(network: str) -> str:
 
 
 def fingerprint(features: Sequence[str], *numbers: np.ndarray | float) -> str:
-    """Twelve characters that tell one model's content from another's, whatever the file is called."""
+    """Twelve characters that identify a model's content, independent of the file's name."""
     content = hashlib.sha256("\n".join(features).encode())
     for part in numbers:
         content.update(np.asarray(part, np.float64).tobytes())
@@ -49,13 +49,15 @@ def fingerprint(features: Sequence[str], *numbers: np.ndarray | float) -> str:
 def check_network(
     fitted: tuple[str, tuple[str, ...]], running: tuple[str, tuple[str, ...]], what: str, way_out: str
 ) -> None:
-    """Refuse a model of another network; a file or folder may have moved, and a file may have been exported again.
+    """Refuse a model that was fitted for another network.
+
+    The network's file or folder may have moved, and a file may have been exported again.
 
     Args:
         fitted: name and classes of the network the model was fitted for.
-        running: those of the network it is to judge.
-        what: the model, for people.
-        way_out: what to do.
+        running: name and classes of the network it is used with.
+        what: the model, for the error text.
+        way_out: what to do, for the error text.
 
     Raises:
         JsonError: names or classes differ.
@@ -70,16 +72,16 @@ def check_network(
 
 
 def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool = False) -> None:
-    """Write a model file; atomic rename, so a broken run leaves nothing half-written.
+    """Write a model file; atomic rename, so an interrupted run leaves nothing half-written.
 
     Args:
         content: plain values.
         path: the file.
-        what: it is, for people.
+        what: kind of file, for the error text.
         short_lists: lists of numbers on one line each.
 
     Raises:
-        JsonError: it cannot be written there.
+        JsonError: the file cannot be written.
     """
     path = Path(path).expanduser()
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
@@ -92,13 +94,13 @@ def write_json(content: Json, path: str | Path, what: str, *, short_lists: bool 
 
 
 def read_json(path: Path, form: str, version: int, what: str, remedy: str) -> Json:
-    """The content of a model file of one format.
+    """Read a model file of one format.
 
     Args:
         path: the file.
-        form, version: what its entries "format" and "version" must be.
-        what: such a file, for people.
-        remedy: what to do when there is none.
+        form, version: required values of its entries "format" and "version".
+        what: kind of file, for error texts.
+        remedy: what to do if the file is missing, for the error text.
 
     Raises:
         JsonError: missing, not JSON, of another format or version.

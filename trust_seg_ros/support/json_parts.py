@@ -1,4 +1,4 @@
-"""Entries of JSON objects that strangers may have written: each is what it should be, or the error says what it is."""
+"""Checked entries of JSON objects from untrusted files; errors name the entry, its value and what was expected."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _KINDS = {dict: "an object", list: "a list", str: "a text"}
 
 
 class JsonError(TrustSegError):
-    """A JSON file that is missing, damaged or of another format, or an entry that is not what it should be."""
+    """A JSON file is missing, damaged or of another format, or an entry is invalid."""
 
 
 def part(content: Any, key: str, kind: type[T]) -> T:
-    """An object, list or text; raises JsonError."""
+    """The entry as an object, list or text; raises JsonError."""
     value = content.get(key) if isinstance(content, dict) else None
     if not isinstance(value, kind):
         raise JsonError(f"{key}: {_short(value)}, expected {_KINDS[kind]}")
@@ -27,12 +27,12 @@ def part(content: Any, key: str, kind: type[T]) -> T:
 
 
 def number(content: Any, key: str) -> float:
-    """A finite number; raises JsonError."""
+    """The entry as a finite number; raises JsonError."""
     return _finite(content.get(key) if isinstance(content, dict) else None, key)
 
 
 def pair(content: Any, key: str) -> list[float]:
-    """Two finite numbers, the first not above the second; raises JsonError."""
+    """The entry as two finite numbers, the first not above the second; raises JsonError."""
     value = part(content, key, list)
     found = [_finite(end, key) for end in value]
     if len(found) != 2 or found[0] > found[1]:
@@ -41,7 +41,7 @@ def pair(content: Any, key: str) -> list[float]:
 
 
 def texts(content: Any, key: str) -> tuple[str, ...]:
-    """A list of texts; raises JsonError."""
+    """The entry as a list of texts; raises JsonError."""
     value = part(content, key, list)
     if not all(isinstance(text, str) for text in value):
         raise JsonError(f"{key}: {_short(value)}, expected texts")
@@ -49,7 +49,7 @@ def texts(content: Any, key: str) -> tuple[str, ...]:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: NumPy's numbers as Python's, and null for what is not finite."""
+    """Convert to values that JSON can hold: NumPy's numbers to Python's, non-finite numbers to null."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, np.ndarray)):

@@ -9,7 +9,7 @@ class LapClock:
     """Milliseconds from lap to lap.
 
     Attributes:
-        laps: name -> milliseconds since the lap before, or since the clock was made.
+        laps: name -> milliseconds since the previous lap, or since the clock was created.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class LapClock:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """A step has ended."""
+        """Record the end of a step."""
         now = time.perf_counter()
         self.laps[name] = (now - self._last) * 1e3
         self._last = now

@@ -1,4 +1,4 @@
-"""Optional libraries: which pip line brings one that is missing."""
+"""Optional libraries: which pip command installs a missing one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PIP: dict[str, tuple[str, str]] = {
 
 
 def how_to_install(name: str) -> str:
-    """The pip line for a library, and the one for everything that its command needs.
+    """The pip command for a library, and the one for everything that its command needs.
 
     Args:
-        name: of the import, one of :data:`PIP`.
+        name: name of the import, one of :data:`PIP`.
 
     Raises:
-        KeyError: no such optional library.
+        KeyError: it is not an optional library.
 
     >>> how_to_install("ray")
     'python -m pip install "ray>=2.9", or in a checkout of this package: python -m pip install ".[ray]"'
@@ -37,7 +37,7 @@ def how_to_install(name: str) -> str:
 
 
 def missing_library(error: ImportError) -> str | None:
-    """A sentence on the optional library whose absence caused an error, None for any other import."""
+    """A sentence about the optional library whose absence caused an error; None for any other import."""
     name = (error.name or "").partition(".")[0]
     if name not in PIP:
         return None

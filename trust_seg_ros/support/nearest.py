@@ -1,4 +1,4 @@
-"""What to say of a name that nothing has: the names there are, and the nearest of them."""
+"""Error texts for unknown names: the known names, and the nearest of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
 
     Args:
         what: the kind of thing, in the singular, for example "score".
-        name: what was given.
-        known: the names there are.
+        name: the given name.
+        known: the known names.
 
     Example:
         >>> unknown("score", "enrgy", ("entropy", "energy"))

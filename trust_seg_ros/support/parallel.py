@@ -1,4 +1,4 @@
-"""Threads that outlive the call, for kernels that release the GIL.
+"""A thread pool kept between calls, for kernels that release the GIL.
 
 numba's own parallel loops are not used: their default threading layer aborts the process when two threads enter it at
 once, and the others compete with torch's OpenMP threads. Several nodes may share one process, and all share this pool.
@@ -23,12 +23,12 @@ def cores() -> int:
 def work_together(take: Callable[[], None], threads: int) -> None:
     """Run ``take`` in this thread and in up to ``threads`` - 1 helpers; it takes pieces of work until none is left.
 
-    The caller never waits for a helper that has not begun, so that a busy pool, a pool that shuts down with the
-    interpreter, or many callers at once only mean fewer helpers. An exception of any of them is raised here, after all
-    have stopped.
+    The caller never waits for a helper that has not started, so that a busy pool, a pool that shuts down with the
+    interpreter, or many callers at once only mean fewer helpers. An exception of a helper is raised here after all have
+    stopped.
 
     Args:
-        take: takes one piece after the other from a place that all share; must release the GIL to gain anything.
+        take: takes pieces of work from a shared place, one after the other; must release the GIL to gain anything.
         threads: threads that work, the caller included, >= 1.
     """
     helpers = [helper for _ in range(threads - 1) if (helper := _submit(take)) is not None]

@@ -1,7 +1,7 @@
-"""Where the package's files lie: in a checkout, a colcon install, or a pip install.
+"""Where the package's files are: in a checkout, a colcon install, or a pip install.
 
-One question, three layouts. A checkout (also reached through a symlink or editable install) is asked first, so
-that an edited label file acts at once; an installation keeps the same folders in ``share/trust_seg_ros``.
+A checkout (also reached through a symlink or editable install) is searched first, so that an edited label file takes
+effect at once; an installation keeps the same folders in ``share/trust_seg_ros``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _HERE = Path(__file__).resolve()
 
 
 class PathsError(TrustSegError):
-    """A file or folder of the package was not found where an installation keeps it."""
+    """A file or folder of the package was not found."""
 
 
 def config_dir() -> Path:
     """Folder of the parameter files, label files, RViz layout and Fast DDS profile.
 
     Raises:
-        PathsError: no such folder; the text lists every place looked at.
+        PathsError: no such folder; the text lists every place searched.
     """
     return _package_folder("config")
 
@@ -40,7 +40,7 @@ def config_file(name: str) -> Path:
     """One file of :func:`config_dir`, e.g. ``fastdds_shm.xml``.
 
     Raises:
-        PathsError: there is no such file; the text lists those there are.
+        PathsError: there is no such file; the text lists the existing ones.
     """
     folder = config_dir()
     path = folder / name
@@ -51,7 +51,7 @@ def config_file(name: str) -> Path:
 
 
 def label_names() -> tuple[str, ...]:
-    """Names of the label sets that are shipped, sorted; empty when none is."""
+    """Names of the shipped label sets, sorted; empty if there are none."""
     return tuple(sorted(p.stem for p in (config_dir() / "labels").glob("*.yaml")))
 
 
@@ -59,7 +59,7 @@ def label_file(name: str | Path) -> Path:
     """The YAML file of a label set.
 
     Args:
-        name: a shipped label set (``camvid11``), or the path of one's own file.
+        name: a shipped label set (``camvid11``), or the path of another file.
 
     Raises:
         PathsError: neither a shipped name nor an existing file; the text lists the shipped names.
@@ -79,10 +79,10 @@ def label_file(name: str | Path) -> Path:
 
 
 def cache_dir(*parts: str) -> Path:
-    """A folder for files that can be made again, created; works for read-only installations.
+    """Create a folder for files that can be regenerated; works for read-only installations too.
 
     ``$XDG_CACHE_HOME/trust_seg_ros`` (``~/.cache/trust_seg_ros``), or a folder of this user below the system's
-    temporary folder where the home directory cannot be written (service accounts, containers).
+    temporary folder if the home directory is not writable (service accounts, containers).
 
     Args:
         parts: names of folders below it.
@@ -111,7 +111,7 @@ def _writable(folder: Path) -> Path:
 
 
 def _private_temporary() -> Path:
-    """A folder below the temporary folder that only this user can have made (compiled code is loaded from it)."""
+    """A folder below the temporary folder that only this user can write (compiled code is loaded from it)."""
     folder = Path(tempfile.gettempdir()) / f"{PACKAGE}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -1,13 +1,13 @@
-"""What a run needs that may be killed and called again: a folder of its own, whole files, and proof of the same job.
+"""Tools for runs that can be killed and resumed: locked folders, complete files, and a check that the job is the same.
 
-Segment tables, replays, the counts of a study and checkpoints stand on it. Three things each:
+Used for segment tables, replays, the counts of a study and checkpoints:
 
-- one run at a time writes into a folder: :class:`FolderLock`;
-- a file or folder gets its name when it is whole: :func:`whole_file`, :func:`whole_folder`;
-- what was made is used again only if everything that decides its content is the same: :func:`fingerprint` and
-  :func:`fingerprint_of_files` tell whether it is, :func:`changes` names what is not.
+- only one run at a time writes into a folder: :class:`FolderLock`;
+- a file or folder gets its name only once it is complete: :func:`whole_file`, :func:`whole_folder`;
+- earlier results are used again only if everything that decides their content is the same: :func:`fingerprint` and
+  :func:`fingerprint_of_files` show whether it is, :func:`changes` names the differences.
 
-A process may be killed at any instruction. Power that fails is another matter: nothing is flushed to the disk here.
+The process may be killed at any instruction. A power failure is not covered: nothing is flushed to the disk here.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _SAMPLE = 1 << 16
 
 
 class FolderInUseError(TrustSegError):
-    """Another run holds the folder."""
+    """Another run has locked the folder."""
 
 
 class FolderLock:
-    """Holds a folder for one run, until it is closed or its process ends, however that happens.
+    """Locks a folder for one run, until the lock is closed or its process ends in any way.
 
-    On file systems without locks nothing is held, and nothing refused.
+    On file systems without locks it has no effect.
 
     Example:
         >>> with FolderLock(Path("out")):
@@ -44,11 +44,11 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder; it is made if need be.
+        """Lock the folder; it is created if it does not exist.
 
         Raises:
-            FolderInUseError: another run holds it, in this process or another.
-            OSError: it cannot be made or opened.
+            FolderInUseError: another run has locked it, in this process or another.
+            OSError: it cannot be created or opened.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(folder, os.O_RDONLY)
@@ -61,7 +61,7 @@ class FolderLock:
             pass
 
     def close(self) -> None:
-        """Let go of the folder; a second call does nothing."""
+        """Unlock the folder; a second call does nothing."""
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
@@ -77,14 +77,14 @@ class FolderLock:
 
 @contextmanager
 def whole_file(path: Path, draft: Path | None = None) -> Iterator[Path]:
-    """A place to write a file at. The file takes its name when the block ends; an error leaves what was there.
+    """Yields a path to write to, which is renamed to ``path`` when the block ends; an error keeps the old file.
 
     Args:
         path: the file.
-        draft: the place, on the same file system (default: ``NAME.part`` beside the file).
+        draft: the path to write to, on the same file system (default: ``NAME.part`` beside the file).
 
     Raises:
-        OSError: the file cannot take its name.
+        OSError: the file cannot be renamed.
     """
     draft = path.with_name(path.name + PART) if draft is None else draft
     try:
@@ -97,21 +97,21 @@ def whole_file(path: Path, draft: Path | None = None) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, draft: Path | None = None) -> None:
-    """Write a UTF-8 text file that is there as a whole or not at all, see :func:`whole_file`."""
+    """Write a UTF-8 text file completely or not at all, see :func:`whole_file`."""
     with whole_file(path, draft) as place:
         place.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def whole_folder(path: Path, draft: Path) -> Iterator[Path]:
-    """A new folder to fill. It takes the place of ``path`` when the block ends; an error leaves what was there.
+    """Yields a new folder to fill, which replaces ``path`` when the block ends; an error keeps the old folder.
 
     Args:
         path: the folder.
-        draft: where it is filled, on the same file system; what lies there is removed.
+        draft: the new folder, on the same file system; an existing one is removed first.
 
     Raises:
-        OSError: a folder cannot be made or removed.
+        OSError: a folder cannot be created or removed.
     """
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -125,15 +125,15 @@ def whole_folder(path: Path, draft: Path) -> Iterator[Path]:
 
 
 def fingerprint(content: object) -> str:
-    """64 hexadecimal digits that differ where plain JSON values do; the order of keys does not count."""
+    """64 hexadecimal digits that differ if plain JSON values differ; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint_of_files(path: Path) -> str:
     """64 hexadecimal digits of a file, or of the files in a folder: names, sizes, beginnings and ends.
 
-    A copy elsewhere has the same. Reads at most 128 KiB of each file; a change in the middle of a large one that
-    leaves its size is not seen.
+    A copy elsewhere has the same fingerprint. Reads at most 128 KiB of each file; a change in the middle of a large
+    file that keeps its size is not noticed.
 
     Raises:
         OSError: a file cannot be read.
@@ -150,7 +150,7 @@ def fingerprint_of_files(path: Path) -> str:
 
 
 class Change(NamedTuple):
-    """One entry of two descriptions that differs: its name, ``a.b`` where maps are nested, and both values."""
+    """An entry that differs between two descriptions: its name, ``a.b`` in nested maps, and both values."""
 
     name: str
     before: object
@@ -158,7 +158,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Mapping[str, object], now: Mapping[str, object]) -> list[Change]:
-    """Where two descriptions of a job differ, by name; an entry that is missing counts as None."""
+    """The entries that differ between two descriptions of a job, by name; a missing entry counts as None."""
     found: list[Change] = []
     for key in sorted(before.keys() | now.keys()):
         one, other = before.get(key), now.get(key)

@@ -1,4 +1,4 @@
-"""Threads of torch in this process."""
+"""Number of torch's threads in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _threads_before: int | None = None  # torch's number before a pipeline changed i
 
 
 def set_threads(wanted: int) -> None:
-    """Threads of torch in this process; 0 takes back what an earlier call has set, and touches nothing else."""
+    """Set torch's number of threads in this process; 0 undoes earlier calls, and does nothing without them."""
     global _threads_before
     if wanted:
         _threads_before = _threads_before or torch.get_num_threads()
