@@ -22,7 +22,7 @@ def parse_cameras(text: str) -> dict[str, str]:
     """Namespace -> image topic.
 
     Raises:
-        ValueError: nothing given, a name that ROS refuses as a namespace, an empty topic, or a name given twice.
+        ValueError: no camera, an invalid namespace, an empty topic, or a namespace given twice.
     """
     cameras: dict[str, str] = {}
     for entry in text.replace(",", " ").split():
@@ -40,7 +40,7 @@ def parse_cameras(text: str) -> dict[str, str]:
 
 
 def one_node_each(context: LaunchContext) -> list[Action]:
-    """Include the launch file of one camera for each; the group keeps their arguments apart."""
+    """Include the launch file of one camera for each camera; a group keeps its arguments separate."""
     cameras = parse_cameras(LaunchConfiguration("cameras").perform(context))
     shared = {name: LaunchConfiguration(name) for name in [*PASSED_ON, "log_level"]}
     return [
@@ -57,7 +57,7 @@ def one_node_each(context: LaunchContext) -> list[Action]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` asks for."""
+    """Entry point for `ros2 launch`."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("cameras", description="namespace=topic …, separated by blanks or commas"),

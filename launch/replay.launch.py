@@ -1,7 +1,7 @@
 """Play a bag through one trust_seg node: `ros2 launch trust_seg_ros replay.launch.py bag:=bags/town`.
 
-All of them follow the recording's clock. Node and RViz come up first; playing begins when the node is active, so that
-it sees the first frame, and everything ends a moment after the recording, or with the node.
+Node and RViz follow the recording's clock and start first. Playing begins when the node is active, so that it gets the
+first frame; everything ends a moment after the recording, or with the node.
 """
 
 import math
@@ -43,7 +43,7 @@ def number(name: str, text: str, least: float, above: bool = False) -> str:
     """``text``, if it is a number of at least (or ``above``) ``least``; "" stays "".
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not.
     """
     if not text:
         return text
@@ -57,7 +57,7 @@ def number(name: str, text: str, least: float, above: bool = False) -> str:
 
 
 def recorded_topics(bag: Path) -> dict[str, str]:
-    """Topic -> type, of all topics of a rosbag2 folder; empty for a storage file, which has no metadata beside it.
+    """All topics of a rosbag2 folder, topic -> type; empty for a storage file, which has no metadata beside it.
 
     Raises:
         FileNotFoundError: there is no such bag, or a folder without metadata.yaml.
@@ -80,10 +80,11 @@ def recorded_topics(bag: Path) -> dict[str, str]:
 
 
 def image_topic(topics: dict[str, str], wanted: str, bag: Path) -> tuple[str, str]:
-    """Topic that holds the images, and the node's ``input`` for it ("" where the bag does not tell).
+    """The image topic, and the node's ``input`` for it ("" if the bag has no metadata).
 
     Raises:
-        ValueError: no such topic, one of another type, or none named and not exactly one there; lists what there is.
+        ValueError: no such topic, a topic of another type, or no name given and not exactly one image topic; the text
+            lists the topics.
     """
     present = ", ".join(f"{name} ({kind})" for name, kind in sorted(topics.items())) or "none"
     if wanted and not topics:  # a storage file without metadata
@@ -94,7 +95,7 @@ def image_topic(topics: dict[str, str], wanted: str, bag: Path) -> tuple[str, st
             why = "is not in" if kind is None else f"holds {kind} in"
             raise ValueError(f"image:={wanted} {why} {bag}, expected a topic of images; its topics: {present}")
         return absolute(wanted), INPUT_OF[kind]
-    # what a node of this package said while the bag was recorded, or replayed, is no camera
+    # recorded outputs of a node of this package are not camera images
     images = [name for name, kind in topics.items() if kind in INPUT_OF and not is_output(name)]
     if len(images) != 1:
         count = f"{len(images)} topics" if images else "no topic"
@@ -103,12 +104,12 @@ def image_topic(topics: dict[str, str], wanted: str, bag: Path) -> tuple[str, st
 
 
 def is_output(topic: str) -> bool:
-    """Whether a topic is what a node of this package says, and not the camera it listens to."""
+    """Whether a topic is an output of a node of this package; its input ``image`` is not."""
     return f"/{NAME}/" in topic and not topic.endswith(f"/{NAME}/image")
 
 
 def absolute(topic: str) -> str:
-    """A topic as bags name it."""
+    """The topic's name with a leading slash, as in bags."""
     return topic if topic.startswith("/") else f"/{topic}"
 
 
@@ -125,7 +126,7 @@ def play_command(bag: Path, loop: bool = False, only: tuple[str, ...] = (), **op
         bag: the bag.
         loop: start again at the end.
         only: topics to play; all when empty.
-        options: further ones of ``ros2 bag play``, with _ for -; one that is "" is left out.
+        options: further options of ``ros2 bag play``, with _ for -; empty ones are left out.
     """
     command = ["ros2", "bag", "play", str(bag), "--clock", CLOCK_HZ, *(["--loop"] if loop else [])]
     for name, value in options.items():
@@ -134,7 +135,7 @@ def play_command(bag: Path, loop: bool = False, only: tuple[str, ...] = (), **op
 
 
 def worth_playing(topics: dict[str, str], image: str, node: str) -> tuple[str, ...]:
-    """The topics of a bag without its clock and what an earlier run of the node said; () where that leaves out none."""
+    """The topics of a bag except its clock and outputs of an earlier run of the node; () if there are none of these."""
     judged = [name for name in topics if name.startswith(f"{node}/") and name != image]
     left_out = {"/clock", *judged, *(["/diagnostics"] if judged else [])}
     rest = tuple(name for name in topics if name not in left_out)
@@ -142,13 +143,13 @@ def worth_playing(topics: dict[str, str], image: str, node: str) -> tuple[str, .
 
 
 def waiting_for(node: str) -> list[str]:
-    """The command that ends when the node is active; a bag played earlier loses its first seconds."""
+    """The command that ends when the node is active; a bag played before that loses its first seconds."""
     look = f"ros2 lifecycle get {shlex.quote(node)} 2>/dev/null | grep -q '^active'"
     return ["sh", "-c", f"until {look}; do sleep 0.2; done"]
 
 
 def replay(context: LaunchContext) -> list[Action]:
-    """Node and RViz, and behind them the bag."""
+    """Start node and RViz, then play the bag."""
     bag = Path(argument(context, "bag")).expanduser()
     topics = recorded_topics(bag)
     image, kind = image_topic(topics, argument(context, "image"), bag)
@@ -178,7 +179,7 @@ def replay(context: LaunchContext) -> list[Action]:
 
 
 def last_results(event: Any, context: LaunchContext) -> list[Action]:
-    """End everything once the last results are out; at once when Ctrl-C has ended the recording."""
+    """Shut down once the last results are out; do nothing if Ctrl-C already shuts everything down."""
     if context.is_shutdown:
         return []
     how = "has been played" if event.returncode == 0 else f"could not be played (exit code {event.returncode})"
@@ -186,25 +187,25 @@ def last_results(event: Any, context: LaunchContext) -> list[Action]:
 
 
 def playing_after(playing: Action) -> Any:
-    """What to do when waiting is over: play, unless it was ended rather than answered."""
+    """The handler for the end of waiting: play if the node became active, not if waiting was interrupted."""
     return lambda event, _: [playing] if event.returncode == 0 else []
 
 
 def end_with_node(event: Any, _: LaunchContext) -> list[Action]:
-    """End everything when it was the node that ended."""
+    """Shut everything down if the process that ended was the node."""
     ended = any(Path(word).name == EXECUTABLE for word in event.cmd[:1])
     return [Shutdown(reason=f"the node ended with {event.returncode}")] if ended else []
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` asks for."""
+    """Entry point for `ros2 launch`."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("bag", description="rosbag2 folder, or one of its storage files"),
             DeclareLaunchArgument(
-                "image", default_value="", description="image topic in the bag; empty: the only one there is"
+                "image", default_value="", description="image topic in the bag; empty: its only image topic"
             ),
-            DeclareLaunchArgument("rate", default_value="1.0", description="how many times as fast, above 0"),
+            DeclareLaunchArgument("rate", default_value="1.0", description="playback speed as a factor, above 0"),
             DeclareLaunchArgument("start", default_value="", description="seconds of the recording to skip"),
             DeclareLaunchArgument(
                 "duration", default_value="", description="seconds of the recording to play; empty: to its end"

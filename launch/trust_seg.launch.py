@@ -1,6 +1,6 @@
 """Start one trust_seg node: `ros2 launch trust_seg_ros trust_seg.launch.py image:=/camera/image_raw`.
 
-An argument left empty leaves the matter to params_file, and that to the node's defaults.
+An empty argument is not set: the value then comes from params_file, or else from the node's defaults.
 """
 
 import os
@@ -30,13 +30,13 @@ def argument(context: LaunchContext, name: str) -> str:
 
 
 def flags(context: LaunchContext, names: tuple[str, ...]) -> dict[str, bool]:
-    """Those of the true-or-false arguments that are given."""
+    """The true-or-false arguments that are given, name -> value."""
     given = {name: argument(context, name) for name in names}
     return {name: value.lower() == "true" for name, value in given.items() if value}
 
 
 def shared_memory_for_images(_: LaunchContext) -> list[Action]:
-    """Give Fast DDS room for whole images (its defaults lose most of them), unless the user has a profile."""
+    """Let Fast DDS hold whole images in shared memory (its defaults lose most), unless the user has a profile."""
     names = ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"]
     profile = CONFIG / "fastdds_shm.xml"
     own = any(os.environ.get(name) for name in names) or Path("DEFAULT_FASTDDS_PROFILES.xml").is_file()
@@ -51,7 +51,7 @@ def shared_memory_for_images(_: LaunchContext) -> list[Action]:
 
 
 def segmentation_node(context: LaunchContext) -> list[Action]:
-    """Build the node's action from the arguments; empty ones are left out."""
+    """The action that starts the node, with the given arguments; empty ones are left out."""
     parameters = []
     if params_file := argument(context, "params_file"):
         if not Path(params_file).expanduser().is_file():
@@ -59,7 +59,7 @@ def segmentation_node(context: LaunchContext) -> list[Action]:
         parameters.append(str(Path(params_file).expanduser()))
     given = {name: argument(context, name) for name in ("model", "input") if argument(context, name)}
     values = {name: ParameterValue(value, value_type=str) for name, value in given.items()} | flags(context, FLAGS)
-    if values:  # they win over the file, so that what is not given must not be here
+    if values:  # they override the file, so only arguments that are given may be here
         parameters.append(values)
     image = argument(context, "image")
     return [
@@ -98,7 +98,7 @@ def viewer(context: LaunchContext) -> list[Action]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` asks for."""
+    """Entry point for `ros2 launch`."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("namespace", default_value="", description="namespace of the node, e.g. front"),
@@ -115,7 +115,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "use_sim_time", default_value="", choices=["", *BOOLEAN], description="true: take the time from /clock"
             ),
-            DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="open RViz, too"),
+            DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="also open RViz"),
             DeclareLaunchArgument(
                 "autostart",
                 default_value="",
