@@ -186,7 +186,8 @@ def test_mistakes_are_one_clear_line(tmp_path, capsys, options, message):
 def test_foreign_data_is_refused(tmp_path, capsys):
     (tmp_path / "images").mkdir()
     assert main(["benchmark", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "no known layout; expected images/NAME.* with labels_masks/NAME_labels_semantic.png" in capsys.readouterr().err
+    first = "images/NAME.* with labels_masks/NAME_labels_semantic.png (SegmentMeIfYouCan), "
+    assert f"no known layout; expected {first}" in capsys.readouterr().err
     (tmp_path / "labels").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((40, 60, 3), np.uint8))
     cv2.imwrite(str(tmp_path / "labels" / "a.png"), np.full((40, 60), 11, np.uint8))
