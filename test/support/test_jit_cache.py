@@ -1,6 +1,8 @@
 """Where compiled kernels are kept, and that nothing depends on them being kept."""
 
+import json
 import os
+import select
 import subprocess
 import sys
 
@@ -32,11 +34,57 @@ if __name__ == "__main__":
 """
 
 
+# A process that has numba loaded, but nothing of this package, and runs a file in a copy of itself: loading numba and
+# its compiler takes longer than all that is tested here.
+COPIES = """
+import json, os, runpy, sys, tempfile
+import numba
+numba.njit(lambda x: x + 1)(1)
+for line in sys.stdin:
+    asked = json.loads(line)
+    pid = os.fork()
+    if pid:
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        continue
+    for number, name in ((1, "output"), (2, "errors")):
+        os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.chdir(asked["folder"])
+    os.environ.update(asked["environment"])
+    tempfile.tempdir = None  # looked up again
+    sys.path[:0] = asked["paths"]
+    runpy.run_path("caller.py", run_name="__main__")
+    sys.exit()
+"""
+
+
+class Copies:
+    """Runs ``caller.py`` of a folder in a process of its own."""
+
+    def __init__(self, process, folder):
+        self.process, self.files = process, {name: folder / name for name in ("output", "errors")}
+
+    def run(self, folder, environment):
+        asked = {"folder": str(folder), "environment": environment, "paths": [str(folder), str(ROOT)]}
+        print(json.dumps(asked | {k: str(v) for k, v in self.files.items()}), file=self.process.stdin, flush=True)
+        assert select.select([self.process.stdout], [], [], 120)[0], "it takes too long"
+        assert self.process.stdout.readline() == "0\n", self.files["errors"].read_text()
+        return self.files["output"].read_text()
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory):
+    command = [sys.executable, "-c", COPIES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Copies(process, tmp_path_factory.mktemp("said"))
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
 class Project:
     """Two modules with a kernel each, run in a process of their own."""
 
-    def __init__(self, path):
-        self.path, self.home = path, path / "cache"
+    def __init__(self, path, copies):
+        self.path, self.home, self.copies = path, path / "cache", copies
         (path / "caller.py").write_text(CALLER)
         self.write(2)
 
@@ -44,26 +92,15 @@ class Project:
         (self.path / "callee.py").write_text(CALLEE.format(factor=factor))
 
     def run(self, **environment):
-        environment = {"XDG_CACHE_HOME": str(self.home), **environment}
-        paths = [str(self.path), str(ROOT)]
-        done = subprocess.run(
-            [sys.executable, "caller.py"],
-            cwd=self.path,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()
+        return self.copies.run(self.path, {"XDG_CACHE_HOME": str(self.home), **environment}).split()
 
     def files(self, ending):
         return sorted((self.home / "trust_seg_ros" / "numba").rglob(f"*.{ending}"))
 
 
 @pytest.fixture
-def project(tmp_path):
-    return Project(tmp_path)
+def project(tmp_path, copies):
+    return Project(tmp_path, copies)
 
 
 def test_a_second_process_loads_what_the_first_compiled(project):
