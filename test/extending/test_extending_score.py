@@ -10,23 +10,26 @@ HEADING = "Add a pixel score"
 NAME = "surprisal"
 
 
-def run(code, folder):
-    done = guide.run_extended(HEADING, code, folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+RUN_PARTS = """
+import contextlib, io, json, traceback
+from pathlib import Path
 
-
-def test_it_takes_one_file_one_row_and_at_most_fifteen_lines():
-    files = guide.changed_files(HEADING)
-    assert sorted(files) == ["trust_seg_ros/uncertainty/registry.py", f"trust_seg_ros/uncertainty/{NAME}.py"]
-    blocks = re.findall(r"^```python\n# trust_seg_ros.*?\n(.*?)^```", guide.section(HEADING), re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
-    assert len(blocks) == 3
-    assert len(lines) <= 15
-
-
-def test_parameters_options_and_documents_know_it(tmp_path):
-    code = """
+done = {{}}
+for name, code in {parts!r}.items():
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            exec(compile(code, name, "exec"), {{}})
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        except Exception:
+            traceback.print_exc()
+            status = 1
+    done[name] = (status, out.getvalue(), err.getvalue())
+Path("done.json").write_text(json.dumps(done))
+"""
+KNOWN = """
 from trust_seg_ros.cli import main
 from trust_seg_ros.node import reference
 from trust_seg_ros.node.parameters import BY_NAME
@@ -41,20 +44,7 @@ for command in ("benchmark", "calibrate", "trust"):
     except SystemExit:
         pass
 """
-    found = run(code, tmp_path)
-    lines = found.splitlines()
-    assert lines[0].split()[-4:] == [NAME, "mc_dropout", "input_noise", "input_scale"]
-    assert (lines[1].split()[-1], lines[2]) == (NAME, NAME)
-    row = f"| `{NAME}` | minus the logarithm of the largest probability | 0 to 2.94 with 19 classes (nats) |  |"
-    assert row in lines
-    assert len([line for line in lines if line.startswith("| `") and f"gradient_uniform, {NAME}" in line]) == 2
-    assert len([line for line in lines if line.startswith("      # ") and NAME in line]) == 2, "the parameter file"
-    helps = found[found.index("usage: trust-seg benchmark") :]
-    assert len(re.findall(rf"gradient_uniform,\s+{NAME},\s+or\s+all", helps)) == 3
-
-
-def test_the_pipeline_flags_by_it_and_warns_of_its_range(tmp_path):
-    code = """
+FLAGS = """
 import json, math
 import numpy as np, torch
 from trust_seg_ros import Frame, PipelineSettings, ThresholdSettings, TrustPipeline
@@ -75,7 +65,63 @@ print(json.dumps({
     "remarks": remarks(pipeline, ThresholdSettings.constants(pixel_score="surprisal", pixel=9.0)),
 }))
 """
-    found = json.loads(run(code, tmp_path).splitlines()[-1])
+CALIBRATED = """
+import sys
+from pathlib import Path
+import cv2
+from trust_seg_ros.cli import main
+from trust_seg_ros.synthetic import training_sample
+for kind in ("images", "labels"):
+    Path("drive/val", kind).mkdir(parents=True, exist_ok=True)
+for seed in range(4):
+    image, labels = training_sample(seed, (96, 128))
+    cv2.imwrite(f"drive/val/images/s_{seed}.png", image[..., ::-1])
+    cv2.imwrite(f"drive/val/labels/s_{seed}.png", labels)
+sys.exit(main(["calibrate", "drive", "--out", "c.json", "--score", "entropy", "surprisal"]))
+"""
+MISSPELT = CALIBRATED.replace('"surprisal"', '"surprisl"')
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """(exit status, output, errors) of every part, one after the other in one process; and their folder."""
+    folder = tmp_path_factory.mktemp("extended")
+    parts = {"known": KNOWN, "flags": FLAGS, "misspelt": MISSPELT, "calibrated": CALIBRATED}
+    run = guide.run_extended(HEADING, RUN_PARTS.format(parts=parts), folder)
+    assert run.returncode == 0, run.stderr
+    return {**json.loads((folder / "done.json").read_text()), "folder": folder}
+
+
+def said(done, part):
+    status, out, err = done[part]
+    assert status == 0, err
+    return out
+
+
+def test_it_takes_one_file_one_row_and_at_most_fifteen_lines():
+    files = guide.changed_files(HEADING)
+    assert sorted(files) == ["trust_seg_ros/uncertainty/registry.py", f"trust_seg_ros/uncertainty/{NAME}.py"]
+    blocks = re.findall(r"^```python\n# trust_seg_ros.*?\n(.*?)^```", guide.section(HEADING), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    assert len(blocks) == 3
+    assert len(lines) <= 15
+
+
+def test_parameters_options_and_documents_know_it(done):
+    found = said(done, "known")
+    lines = found.splitlines()
+    assert lines[0].split()[-4:] == [NAME, "mc_dropout", "input_noise", "input_scale"]
+    assert (lines[1].split()[-1], lines[2]) == (NAME, NAME)
+    row = f"| `{NAME}` | minus the logarithm of the largest probability | 0 to 2.94 with 19 classes (nats) |  |"
+    assert row in lines
+    assert len([line for line in lines if line.startswith("| `") and f"gradient_uniform, {NAME}" in line]) == 2
+    assert len([line for line in lines if line.startswith("      # ") and NAME in line]) == 2, "the parameter file"
+    helps = found[found.index("usage: trust-seg benchmark") :]
+    assert len(re.findall(rf"gradient_uniform,\s+{NAME},\s+or\s+all", helps)) == 3
+
+
+def test_the_pipeline_flags_by_it_and_warns_of_its_range(done):
+    found = json.loads(said(done, "flags").splitlines()[-1])
     assert (found["flags"], found["ood"], found["missing"]) == (True, True, None)
     assert 0 < found["flagged"] < 1
     assert 0 < found["largest"] <= 1
@@ -83,29 +129,14 @@ print(json.dumps({
     assert "9 is above all values of surprisal (0 to 2.39" in remark
 
 
-@pytest.mark.parametrize("wrong", [False, True], ids=["named", "misspelt"])
-def test_it_is_calibrated_by_name(wrong, tmp_path):
-    code = f"""
-import sys
-from pathlib import Path
-import cv2
-from trust_seg_ros.cli import main
-from trust_seg_ros.synthetic import training_sample
-for kind in ("images", "labels"):
-    Path("drive/val", kind).mkdir(parents=True)
-for seed in range(4):
-    image, labels = training_sample(seed, (96, 128))
-    cv2.imwrite(f"drive/val/images/s_{{seed}}.png", image[..., ::-1])
-    cv2.imwrite(f"drive/val/labels/s_{{seed}}.png", labels)
-name = "surprisl" if {wrong} else "surprisal"
-sys.exit(main(["calibrate", "drive", "--out", "c.json", "--score", "entropy", name]))
-"""
-    done = guide.run_extended(HEADING, code, tmp_path)
-    if wrong:
-        assert done.returncode == 2
-        assert "--score surprisl: choose from entropy, margin" in done.stderr
-        assert done.stderr.rstrip().endswith("did you mean surprisal?")
-        return
-    assert done.returncode == 0, done.stderr
-    made = json.loads((tmp_path / "c.json").read_text("utf-8"))
+def test_it_is_calibrated_by_name(done):
+    said(done, "calibrated")
+    made = json.loads((done["folder"] / "c.json").read_text("utf-8"))
     assert list(made["scores"]) == ["entropy", NAME]
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest(done):
+    status, _, errors = done["misspelt"]
+    assert status == 2
+    assert "--score surprisl: choose from entropy, margin" in errors
+    assert errors.rstrip().endswith("did you mean surprisal?")
