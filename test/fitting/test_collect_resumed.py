@@ -17,6 +17,7 @@ from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.fitting.collect_pool import Pool
 from trust_seg_ros.fitting.store import WORK
 from trust_seg_ros.meta.errors import CollectError
+from trust_seg_ros.segmentation.errors import ModelError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.synthetic import training_sample
 
@@ -73,23 +74,29 @@ def collecting(settings, folder, store, workers, images):
             process.kill()
 
 
-@pytest.fixture
-def drive(tmp_path):
-    """Seven frames of the synthetic drive: enough for the embedded network to be at work for a while."""
-    for kind in ("images", "labels"):
-        (tmp_path / "drive" / kind).mkdir(parents=True)
-    for seed in range(7):
-        image, labels = training_sample(seed, (120, 160))
-        cv2.imwrite(str(tmp_path / "drive" / "images" / f"s_{seed}.png"), image[..., ::-1])
-        cv2.imwrite(str(tmp_path / "drive" / "labels" / f"s_{seed}.png"), labels)
-    return paired_folder(tmp_path / "drive", 11, (11, 255))
-
-
 EMBEDDED = NetworkSettings(device="cpu")
 
 
-def test_the_table_is_the_same_for_any_workers_and_after_any_end(drive, tmp_path):
-    whole = content(collect(EMBEDDED, drive, tmp_path / "one", "val", workers=1, part_images=4).path)
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory):
+    """Seven frames of the synthetic drive: enough for the embedded network to be at work for a while."""
+    root = tmp_path_factory.mktemp("drive")
+    for kind in ("images", "labels"):
+        (root / kind).mkdir()
+    for seed in range(7):
+        image, labels = training_sample(seed, (120, 160))
+        cv2.imwrite(str(root / "images" / f"s_{seed}.png"), image[..., ::-1])
+        cv2.imwrite(str(root / "labels" / f"s_{seed}.png"), labels)
+    return paired_folder(root, 11, (11, 255))
+
+
+@pytest.fixture(scope="module")
+def whole(drive, tmp_path_factory):
+    """The table of the drive by a run of one process that nothing ended."""
+    return content(collect(EMBEDDED, drive, tmp_path_factory.mktemp("one") / "t", "val", workers=1, part_images=4).path)
+
+
+def test_the_table_is_the_same_for_any_workers_and_after_any_end(drive, whole, tmp_path):
     two = collect(EMBEDDED, drive, tmp_path / "two", "val", workers=2, part_images=4)
     assert content(two.path) == whole
     with collecting(EMBEDDED, drive, tmp_path / "killed", 1, 2) as process:
@@ -134,17 +141,16 @@ def test_ctrl_c_ends_everything_and_keeps_what_is_done(drive, tmp_path):
     assert 1 <= seen[0] < 7
 
 
-def test_a_killed_worker_is_a_clear_error(drive, tmp_path):
+def test_a_killed_worker_is_a_clear_error(drive, whole, tmp_path):
     def kill_one(done, _):
         if done == 1:
             os.kill(next(p for p in children(os.getpid()) if p not in {*before, *trackers()}), signal.SIGKILL)
 
     before = children(os.getpid())
     with pytest.raises(CollectError, match=r"worker process \d+ was ended by SIGKILL at image 's_\d'.*--workers"):
-        collect(EMBEDDED, drive, tmp_path / "t", "val", workers=2, progress=kill_one)
+        collect(EMBEDDED, drive, tmp_path / "t", "val", workers=2, progress=kill_one, part_images=4)
     assert set(children(os.getpid())) <= {*before, *trackers()}
-    whole = collect(EMBEDDED, drive, tmp_path / "whole", "val", workers=1)
-    assert content(collect(EMBEDDED, drive, tmp_path / "t", "val", workers=1).path) == content(whole.path)
+    assert content(collect(EMBEDDED, drive, tmp_path / "t", "val", workers=1, part_images=4).path) == whole
 
 
 def trackers():
@@ -152,16 +158,11 @@ def trackers():
     return [p for p in children(os.getpid()) if b"resource_tracker" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
-def test_a_network_that_fails_in_a_worker_says_why(colours, blobs, tmp_path):
-    from trust_seg_ros.segmentation.errors import ModelError
-
+def test_a_network_that_fails_in_a_worker_says_why_and_a_pool_that_is_left_has_no_workers(colours, blobs, tmp_path):
     (tmp_path / "net" / "colours_net.weights").unlink()
-    with Pool(colours, blobs, 2, 1) as pool, pytest.raises(ModelError, match="colours_net"):
-        list(pool.results([(0, tmp_path / "0.arrow"), (1, tmp_path / "1.arrow")]))
-
-
-def test_a_pool_that_is_left_has_no_workers(colours, blobs, tmp_path):
     with Pool(colours, blobs, 2, 1) as pool:
+        with pytest.raises(ModelError, match="colours_net"):
+            list(pool.results([(0, tmp_path / "0.arrow"), (1, tmp_path / "1.arrow")]))
         pids = pool.pids
         assert all(alive(pid) for pid in pids)
     assert not any(alive(pid) for pid in pids)
