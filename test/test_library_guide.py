@@ -37,11 +37,9 @@ softmax = _pair(9)[0]
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
+def write_street(folder):
     image, _ = training_sample(0, (120, 160))
-    cv2.imwrite(str(tmp_path / "street.png"), image[..., ::-1])
-    return tmp_path
+    cv2.imwrite(str(folder / "street.png"), image[..., ::-1])
 
 
 def run(code, folder):
@@ -50,18 +48,11 @@ def run(code, folder):
     return done.stdout
 
 
-@pytest.mark.slow
-def test_five_lines_are_enough(folder):
-    lines = [line for line in BLOCKS[0].splitlines() if line.strip()]
-    assert len(lines) == 5
-    printed = run(f"{WITHOUT_ROS}\n{BLOCKS[0]}", folder)
-    ids = np.array(printed.replace("[", " ").replace("]", " ").split(), int)
-    assert ids.size > 0
-    assert set(ids.tolist()) <= set(range(11))
-
-
-@pytest.mark.slow
-def test_all_examples_run_one_after_the_other(folder):
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The folder in which all examples ran one after the other, and what the first and the others printed."""
+    folder = tmp_path_factory.mktemp("guide")
+    write_street(folder)
     assert len(BLOCKS) == 7
     checks = """
 assert strict.trust.unreliable.sum() >= result.trust.unreliable.sum()
@@ -71,10 +62,31 @@ assert table.num_rows == len(result.segments)
 assert len(p_wrong) == len(iou) > 10
 assert 0 <= p_wrong.min() <= p_wrong.max() <= 1
 assert found.segments.names == result.segments.names
+print("all done")
 """
-    run("\n".join([WITHOUT_ROS, *BLOCKS[:4], SOFTMAX, *BLOCKS[4:], checks]), folder)
+    end = "print('=== the first ends ===')"
+    code = "\n".join([WITHOUT_ROS, BLOCKS[0], end, *BLOCKS[1:4], SOFTMAX, *BLOCKS[4:], checks])
+    first, _, others = run(code, folder).partition("=== the first ends ===")
+    return folder, first, others
+
+
+@pytest.mark.slow
+def test_five_lines_are_enough(ran):
+    lines = [line for line in BLOCKS[0].splitlines() if line.strip()]
+    assert len(lines) == 5
+    ids = np.array(ran[1].replace("[", " ").replace("]", " ").split(), int)
+    assert ids.size > 0
+    assert set(ids.tolist()) <= set(range(11))
+
+
+@pytest.mark.slow
+def test_all_examples_run_one_after_the_other(ran):
+    folder, _, printed = ran
+    assert printed.endswith("all done\n")
     assert load_meta_model(folder / "own.json").features == ("S", "E", "D")
 
 
-def test_ros_is_really_absent_there(folder):
-    assert run(f"{WITHOUT_ROS}\ntry:\n    import rclpy\nexcept ImportError:\n    print('absent')", folder) == "absent\n"
+def test_ros_is_really_absent_there(tmp_path):
+    assert (
+        run(f"{WITHOUT_ROS}\ntry:\n    import rclpy\nexcept ImportError:\n    print('absent')", tmp_path) == "absent\n"
+    )
