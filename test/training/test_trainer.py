@@ -29,14 +29,14 @@ def settings(tmp_path):
     return TrainSettings(
         tmp_path / "camvid",
         tmp_path / "run",
-        iterations=30,
+        iterations=20,
         batch=4,
         synthetic=1,
         synthetic_scenes=3,
         threads=1,
         crop=(64, 64),
         warm_up=3,
-        evaluate_every=15,
+        evaluate_every=10,
         average=0.8,
     )
 
@@ -55,11 +55,12 @@ def test_training_learns_and_writes_weights_that_load(settings):
 
 def test_a_resumed_run_goes_on_where_it_was(settings):
     steps = []
-    Trainer(replace(settings, iterations=15), lambda text: None).run()
+    settings = replace(settings, iterations=4, evaluate_every=2, synthetic_scenes=1)
+    Trainer(replace(settings, iterations=2), lambda text: None).run()
     again = Trainer(settings, lambda text: None)
-    assert again.progress.step == 15
+    assert again.progress.step == 2
     again.run(lambda step, loss: steps.append(step))
-    assert steps == list(range(16, 31))
+    assert steps == [3, 4]
 
 
 def test_a_damaged_checkpoint_is_named(settings):
@@ -71,13 +72,14 @@ def test_a_damaged_checkpoint_is_named(settings):
 
 def test_patience_stops_early(settings):
     progress = Trainer(
-        replace(settings, iterations=200, evaluate_every=2, patience=2, learning_rate=0.0), lambda text: None
+        replace(settings, iterations=200, evaluate_every=1, patience=2, learning_rate=0.0, synthetic_scenes=1),
+        lambda text: None,
     ).run()
     assert progress.step < 200
 
 
-@pytest.mark.parametrize(("tolerance", "kept"), [(2.0, 6), (-2.0, 0)])
+@pytest.mark.parametrize(("tolerance", "kept"), [(2.0, 3), (-2.0, 0)])
 def test_the_latest_weights_within_the_tolerance_are_kept(settings, tolerance, kept):
-    run = replace(settings, iterations=6, evaluate_every=2, tolerance=tolerance)
+    run = replace(settings, iterations=3, evaluate_every=1, tolerance=tolerance, synthetic_scenes=1)
     assert Trainer(run, lambda text: None).run().kept_step == kept
     assert (run.out / KEPT).exists() == (kept > 0)
