@@ -11,7 +11,7 @@ from trust_seg_ros.cli import main
 from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.synthetic import training_sample
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_figures")]
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,8 @@ def test_images_left_out_are_named_with_the_reason(dataset, tmp_path, capsys):
     data = tmp_path / "data"
     shutil.copytree(dataset / "val", data / "val")
     (data / "val" / "images" / "a_1.png").write_bytes(b"no picture")
-    words = ["evaluate", str(data), "--split", "val", "--runs", "1", "--workers", "1", "--keep-going"]
-    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    words = ["evaluate", str(data), "--split", "val", "--arrangement", "by_image", "--runs", "1", "--workers", "1"]
+    assert main([*words, "--keep-going", "--out", str(tmp_path / "out")]) == 0
     ((name, reason),) = SegmentStore.open(tmp_path / "out" / "segments").entry("val").skipped.items()
     assert "a_1" in name
     printed = capsys.readouterr().out
