@@ -5,13 +5,14 @@ import json
 import cv2
 import numpy as np
 import pytest
+from coarse_figures import coarse
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds.calibration import load_calibration
 from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_figures")]
 
 COUNT = 10
 
@@ -41,7 +42,8 @@ def made(drive, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     out = folder / "calibration.json"
     words = ["calibrate", str(drive), "--out", str(out), "--score", "all", "--figures", str(folder / "figures")]
-    assert main([*words, "--ood", "synthetic:seeds=70-72:kinds=sofa:rate=4:size=436x328"]) == 0
+    with coarse():
+        assert main([*words, "--ood", "synthetic:seeds=70-72:kinds=sofa:rate=4:size=436x328"]) == 0
     return out, load_calibration(out)
 
 
