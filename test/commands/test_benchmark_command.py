@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from coarse_figures import coarse
 from ood_models import size_model
 
 from trust_seg_ros.cli import main
@@ -16,7 +17,7 @@ from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_figures")]
 
 JUDGED = "synthetic:seeds=60-64:kinds=sofa,cow:rate=4:size=240x160"
 FITTED = "synthetic:seeds=80-83:kinds=tyre,barrel:rate=4:size=240x160"
@@ -35,10 +36,24 @@ def table(out, name):
 
 
 @pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """What is judged, as files: drawing the scenes again and again takes longer than judging them."""
+    root, source = tmp_path_factory.mktemp("drawn"), open_ood_images(JUDGED)
+    for kind in ("images", "labels_masks"):
+        (root / kind).mkdir()
+    for index, name in enumerate(source.names):
+        image, truth = source.read(index)
+        cv2.imwrite(str(root / "images" / f"{name}.png"), image[..., ::-1])
+        cv2.imwrite(str(root / "labels_masks" / f"{name}_labels_semantic.png"), truth)
+    return str(root)
+
+
+@pytest.fixture(scope="module")
 def judged(tmp_path_factory):
     """Every score, cross-validated by image."""
     out = tmp_path_factory.mktemp("benchmark") / "all"
-    assert main(["benchmark", JUDGED, "--track", "obstacle", "--sweep", "4", *FEW, "--out", str(out)]) == 0
+    with coarse():
+        assert main(["benchmark", JUDGED, "--track", "obstacle", "--sweep", "4", *FEW, "--out", str(out)]) == 0
     return out
 
 
@@ -73,8 +88,8 @@ def test_the_page_links_what_is_there(judged):
     assert cv2.imread(str(judged / "images.png")).shape[1] == 4 * 440 + 3 * 8
 
 
-def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(tmp_path):
-    words = ["benchmark", JUDGED, "--score", "entropy"]
+def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(drawn, tmp_path):
+    words = ["benchmark", drawn, "--score", "entropy"]
     fitted = [*words, "--fit-on", FITTED, "--threshold", "fit", *FEW, "--save-meta", str(tmp_path / "ood.json")]
     assert main([*fitted, "--out", str(tmp_path / "fitted")]) == 0
     content = json.loads((tmp_path / "ood.json").read_text())
@@ -90,14 +105,14 @@ def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(tmp_path):
 
 
 @pytest.mark.parametrize("score", ["gradient_onehot", "gradient_uniform"])
-def test_thresholds_of_gradient_scores_are_logarithms_and_older_files_in_norms_judge_the_same(score, tmp_path):
-    words = ["benchmark", JUDGED, "--score", score, *FEW, "--save-meta", str(tmp_path / "ood.json")]
+def test_thresholds_of_gradient_scores_are_logarithms_and_older_files_in_norms_judge_the_same(score, drawn, tmp_path):
+    words = ["benchmark", drawn, "--score", score, *FEW, "--save-meta", str(tmp_path / "ood.json")]
     assert main([*words, "--out", str(tmp_path / "fitted")]) == 0
     content = json.loads((tmp_path / "ood.json").read_text())
     assert content["summary"]["gradient"] == {"p": 0.5, "variant": "exact", "scale": "log"}
     told = float(table(tmp_path / "fitted", "segment_errors")[0]["threshold"])
     assert told == pytest.approx(content["threshold"], rel=1e-4)
-    planes = FrameScores(*answer(JUDGED)).get(score).numpy()
+    planes = FrameScores(*answer(drawn)).get(score).numpy()
     assert planes.min() < told < planes.max(), "as the node takes it"
     assert "logarithms of norms, p = 0.5, exact" in (tmp_path / "fitted/report.md").read_text()
     del content["summary"]["gradient"]["scale"]
