@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -53,6 +54,18 @@ def faulty_by_definition(maps, side, dilation):
     return out
 
 
+def with_a_bad_value(value, side, dilation, last, size):
+    maps = answer(5, 11, 8, 16, size, side=side, dilation=dilation, last=last)
+    maps.features[7, 1, 3] = value
+    maps.logits[2, 6, 12] = value
+    return maps
+
+
+@cache  # one for all versions and norms
+def faulty_of(value, side, dilation, last, size):
+    return faulty_by_definition(with_a_bad_value(value, side, dilation, last, size), side, dilation)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -60,10 +73,8 @@ def faulty_by_definition(maps, side, dilation):
 @pytest.mark.parametrize("last", [False, True])
 def test_exactly_the_pixels_that_a_bad_value_reaches_are_faulty(version, value, side, dilation, last):
     for size, p in itertools.product([(8, 16), (16, 32), (4, 8)], MODES):
-        maps = answer(5, 11, 8, 16, size, side=side, dilation=dilation, last=last)
-        maps.features[7, 1, 3] = value
-        maps.logits[2, 6, 12] = value
-        want = faulty_by_definition(maps, side, dilation)
+        maps = with_a_bad_value(value, side, dilation, last, size)
+        want = faulty_of(value, side, dilation, last, size)
         got = version(maps, GradientSettings(p))
         assert got.faulty_pixels == int(want.sum()) > 0
         for label in LABELS:
