@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from remembering import Remembering
 
 from trust_seg_ros.datasets.corruptions import Corruption
 from trust_seg_ros.datasets.corruptions.folder import corrupted
@@ -41,7 +42,7 @@ def images(tmp_path):
 
 @pytest.fixture(scope="module")
 def look():
-    network = load_network("embedded", device="cpu")
+    network = Remembering(load_network("embedded", device="cpu"))
     return Look(network, ("entropy", "energy"), parse_policies(["otsu", "fixed:0.5", "conformal:0.2"], ("entropy",)))
 
 
