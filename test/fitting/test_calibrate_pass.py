@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from remembering import Remembering
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import paired_folder
@@ -29,15 +30,19 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 @pytest.fixture(scope="module")
 def network():
-    return NetworkSettings().load()
+    return Remembering(NetworkSettings().load())
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [training_sample(seed, (120, 160)) for seed in range(4)]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(scenes, tmp_path):
     for kind in ("images", "labels"):
         (tmp_path / kind).mkdir()
-    for seed in range(4):
-        image, labels = training_sample(seed, (120, 160))
+    for seed, (image, labels) in enumerate(scenes):
         cv2.imwrite(str(tmp_path / "images" / f"{seed}.png"), image[..., ::-1])
         cv2.imwrite(str(tmp_path / "labels" / f"{seed}.png"), labels)
     return paired_folder(tmp_path, 11)
@@ -62,9 +67,9 @@ def test_first_images_are_spread_and_none_is_left_out():
         assert sorted(order) == list(range(number))
 
 
-def test_wrong_segments_are_those_with_an_iou_of_0(network):
-    for seed in range(3):
-        image, truth = training_sample(seed, (120, 160))
+def test_wrong_segments_are_those_with_an_iou_of_0(network, scenes):
+    for image, labels in scenes[:3]:
+        truth = labels.copy()
         answer = network.infer(image)
         maps = uncertainty_maps(answer)
         truth[maps.classes.numpy() == 2] = 255  # some segments without any label
