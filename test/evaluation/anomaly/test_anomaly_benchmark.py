@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import pytest
+from remembering import Remembering
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
@@ -78,12 +79,15 @@ def test_pixel_measures_and_the_grid_of_thresholds_by_hand():
 
 @pytest.fixture(scope="module")
 def network():
-    return NetworkSettings(device="cpu").load()
+    return Remembering(NetworkSettings(device="cpu").load())
 
 
 @pytest.fixture(scope="module")
 def images():
-    return open_ood_images("synthetic:seeds=30-33:kinds=sofa,cow:rate=4:size=160x120")
+    """Four scenes, drawn once."""
+    scenes = open_ood_images("synthetic:seeds=30-33:kinds=sofa,cow:rate=4:size=160x120")
+    drawn = [scenes.read(k) for k in range(4)]
+    return OodImages(scenes.name, scenes.layout, scenes.names, lambda k: tuple(part.copy() for part in drawn[k]))
 
 
 def test_passes_equal_doing_it_plainly(network, images):
