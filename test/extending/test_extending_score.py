@@ -9,26 +9,6 @@ import pytest
 HEADING = "Add a pixel score"
 NAME = "surprisal"
 
-
-RUN_PARTS = """
-import contextlib, io, json, traceback
-from pathlib import Path
-
-done = {{}}
-for name, code in {parts!r}.items():
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            exec(compile(code, name, "exec"), {{}})
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        except Exception:
-            traceback.print_exc()
-            status = 1
-    done[name] = (status, out.getvalue(), err.getvalue())
-Path("done.json").write_text(json.dumps(done))
-"""
 KNOWN = """
 from trust_seg_ros.cli import main
 from trust_seg_ros.node import reference
@@ -84,12 +64,10 @@ MISSPELT = CALIBRATED.replace('"surprisal"', '"surprisl"')
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """(exit status, output, errors) of every part, one after the other in one process; and their folder."""
+    """(exit status, output, errors) of every part, and their folder."""
     folder = tmp_path_factory.mktemp("extended")
     parts = {"known": KNOWN, "flags": FLAGS, "misspelt": MISSPELT, "calibrated": CALIBRATED}
-    run = guide.run_extended(HEADING, RUN_PARTS.format(parts=parts), folder)
-    assert run.returncode == 0, run.stderr
-    return {**json.loads((folder / "done.json").read_text()), "folder": folder}
+    return {**guide.run_parts(HEADING, parts, folder), "folder": folder}
 
 
 def said(done, part):

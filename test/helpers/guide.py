@@ -23,6 +23,27 @@ GUIDE = ROOT / "docs" / "extending.md"
 _PLACE = re.compile(r"# (trust_seg_ros/[\w/]+\.py)(?:, (?:in (\w+)|(imports)))?\n")
 
 
+_PARTS = """
+import contextlib, io, json, traceback
+from pathlib import Path
+
+done = {{}}
+for name, code in {parts!r}.items():
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            exec(compile(code, name, "exec"), {{}})
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        except Exception:
+            traceback.print_exc()
+            status = 1
+    done[name] = (status, out.getvalue(), err.getvalue())
+Path("done.json").write_text(json.dumps(done))
+"""
+
+
 def section(heading: str) -> str:
     """The text under a heading of the guide."""
     parts = re.split(r"^## (.*)\n", GUIDE.read_text("utf-8"), flags=re.MULTILINE)
@@ -96,3 +117,20 @@ def run_extended(heading: str, code: str, folder: Path, **environment: str) -> s
     return subprocess.run(
         [sys.executable, "-c", program], env=env, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def run_parts(heading: str, parts: dict[str, str], folder: Path, **environment: str) -> dict[str, tuple[int, str, str]]:
+    """The same with several parts, one after the other in one process: loading the libraries takes longest.
+
+    Args:
+        heading: of the section, without its ``##``.
+        parts: code by name; each has variables of its own.
+        folder: an empty one, in which the parts run.
+        environment: variables to set.
+
+    Returns:
+        By name, the exit status, what was printed and what was complained about.
+    """
+    run = run_extended(heading, _PARTS.format(parts=parts), folder, **environment)
+    assert run.returncode == 0, run.stderr
+    return json.loads((folder / "done.json").read_text("utf-8"))
