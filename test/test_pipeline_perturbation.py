@@ -23,7 +23,9 @@ FLAGS = Wanted(segments=False, ood=False)
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", ood_meta_model="none"))
+    return TrustPipeline.load(
+        PipelineSettings(device="cpu", input_size=(96, 128), meta_model="none", ood_meta_model="none")
+    )
 
 
 @pytest.fixture
