@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from guide import changed_files, run_extended, section
+from guide import changed_files, run_parts, section
 
 HEADING = "Add a threshold policy"
 
@@ -103,10 +103,18 @@ assert "median_mad:1" in Path("out/report.md").read_text()
 """
 
 
-@pytest.mark.parametrize("code", [NODE + COMMANDS, PIPELINE + STUDY], ids=["node, commands", "pipeline, study"])
-def test_the_example_policy_works(code, tmp_path):
-    run = run_extended(HEADING, code, tmp_path, COLUMNS="300")
-    assert run.returncode == 0, run.stdout + run.stderr
+PARTS = {"node": NODE, "commands": COMMANDS, "pipeline": PIPELINE, "study": STUDY}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return run_parts(HEADING, PARTS, tmp_path_factory.mktemp("extended"), COLUMNS="300")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_example_policy_works(part, done):
+    status, output, errors = done[part]
+    assert status == 0, output + errors
 
 
 def test_a_policy_is_one_file_and_one_row():
