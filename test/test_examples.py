@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(name, *words):
-    """What an example prints."""
+    """What an example prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py", *map(str, words)],
         cwd=ROOT,
@@ -29,6 +30,22 @@ def run(name, *words):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def run_here(monkeypatch, capfd):
+    """The same in this process, which has the libraries loaded: the file runs as the main program."""
+
+    def ran(name, *words):
+        monkeypatch.chdir(ROOT)
+        monkeypatch.syspath_prepend(EXAMPLES)
+        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
+        capfd.readouterr()
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        return capfd.readouterr().out
+
+    return ran
 
 
 def test_the_folder_holds_what_is_tested_here():
@@ -51,14 +68,14 @@ def test_library(tmp_path):
     assert cv2.imread(str(tmp_path / "library.png")).shape == (240, 320, 3)
 
 
-def test_library_with_an_image_of_ones_own(tmp_path):
+def test_library_with_an_image_of_ones_own(run_here, tmp_path):
     cv2.imwrite(str(tmp_path / "mine.png"), cv2.imread(str(ROOT / "docs/images/demo.png"))[:96, :128])
-    run("library", tmp_path / "mine.png", tmp_path / "out")
+    run_here("library", tmp_path / "mine.png", tmp_path / "out")
     assert cv2.imread(str(tmp_path / "out/library.png")).shape == (96, 128, 3)
 
 
-def test_own_network():
-    said = run("own_network")
+def test_own_network(run_here):
+    said = run_here("own_network")
     shares = {name: float(share) for name, share in re.findall(r"^(\w+) +([\d.]+) % of the image", said, re.MULTILINE)}
     assert set(shares) == {"sky", "green", "grey"}
     assert sum(shares.values()) == pytest.approx(100, abs=0.3)
@@ -67,16 +84,16 @@ def test_own_network():
     assert "has no dropout layers" in said
 
 
-def test_replay(tmp_path):
-    said = run("replay", tmp_path)
+def test_replay(run_here, tmp_path):
+    said = run_here("replay", tmp_path)
     assert "12 frames, " in said
     assert pq.read_table(tmp_path / "replay/frames.parquet").num_rows == 12
     assert len(list((tmp_path / "replay").glob("*.mcap"))) == 1
     assert "<html" in (tmp_path / "replay/report.html").read_text()[:400]
 
 
-def test_thresholds():
-    lines = run("thresholds").splitlines()
+def test_thresholds(run_here):
+    lines = run_here("thresholds").splitlines()
     assert "fixed 0.6" in lines[0]
     rows = [[float(number) for number in re.findall(r"[\d.]+", line)] for line in lines[1:]]
     assert [row[0] for row in rows] == [0.0, 0.5, 1.0, 1.5, 2.0] * 2
@@ -93,8 +110,8 @@ def spread(values):
     return max(values) - min(values)
 
 
-def test_fit(tmp_path):
-    said = run("fit", tmp_path)
+def test_fit(run_here, tmp_path):
+    said = run_here("fit", tmp_path)
     model = load_meta_model(tmp_path / "meta.json")
     assert set(model.features) == {"E", "D", "V", "S"}
     assert model.summary["images"] == 10
