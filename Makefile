@@ -39,11 +39,12 @@ demo: setup ## camera and node, with a live panel; SOURCE=<images|video|bag|/dev
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
 	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style
 
-lint: setup-test ## style, format, which part may import which, and whether every import is declared
+lint: setup-test ## style, format, types, which part may import which, and whether every import is declared
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) lint-imports --no-logo
 	@$(RUN) deptry .
+	@$(RUN) mypy
 
 types: setup-test ## types, with mypy
 	@$(RUN) mypy
@@ -59,7 +60,7 @@ quick-drives: setup-test
 quick: quick-workshop quick-drives ## the quick half of the tests: no ROS processes, browser, cluster, nothing of several seconds
 
 check: setup-test ## what to run before a commit: lint, types and the quick half of the tests, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target quick-workshop quick-drives lint types
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target quick-workshop quick-drives lint
 
 coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
 	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
