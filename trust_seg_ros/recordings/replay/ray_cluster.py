@@ -49,7 +49,7 @@ def connect(address: str) -> tuple[ModuleType, bool]:
     """
     if importlib.util.find_spec("ray") is None:
         raise ClusterError(
-            f"--ray {address}: Ray is not installed; install it: {how_to_install('ray')} (--workers N needs none)"
+            f"--ray {address}: Ray is not installed; install it: {how_to_install('ray')} (--workers N needs no Ray)"
         )
     address = os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address  # as Ray itself interprets it
     host = _host(address)
