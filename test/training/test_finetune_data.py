@@ -101,7 +101,7 @@ def test_other_label_values_are_named(masks):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{tmp}/none", "no such folder; expected images/ with labels_masks/"),
+        ("{tmp}/none", r"no such folder; expected images/NAME\.\* with labels_masks/"),
         ("{tmp}", "no known layout; expected"),
         ("synthetic:seeds=0-3", "no unknown objects; expected kinds="),
         ("synthetic:seeds=0-3:kinds=box:rate=0", "a rate above 0"),
