@@ -63,7 +63,7 @@ def test_what_others_wrote_is_not_touched(replay, tmp_path, name):
     before = files_of(out)
     status, said = replay()
     assert status == 2
-    assert "holds no replay of this tool" in said
+    assert "holds no replay that this command can continue" in said
     assert "choose another --out" in said
     assert files_of(out) == before
 
