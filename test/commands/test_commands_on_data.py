@@ -67,7 +67,7 @@ def test_a_data_set_without_splits_needs_no_split(dataset, tmp_path, capsys):
     assert "6 images" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["miou.csv"]
     assert main(["miou", str(dataset / "val"), "--split", "test"]) == 2
-    assert "it has no splits: leave --split away" in capsys.readouterr().err
+    assert "it has no splits: leave --split out" in capsys.readouterr().err
 
 
 def test_miou_says_before_the_work_that_its_csv_cannot_be_written(dataset, tmp_path, capsys):

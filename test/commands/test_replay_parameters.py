@@ -150,7 +150,7 @@ def test_an_empty_value_is_an_empty_text():
         (["queue_size:=2.5"], r"queue_size: 2\.5 \(double\), expected an integer"),
         (["entropy_encoding:=16UC1"], r"'16UC1'.*one of mono8, 32FC1"),
         (["model_input.mean:=[1, 2]"], "expected 3 numbers"),
-        (["model_input.mean:=[1, 2"], "no YAML value"),
+        (["model_input.mean:=[1, 2"], "is not a YAML value"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_expected(words, text):

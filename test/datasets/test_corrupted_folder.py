@@ -146,7 +146,7 @@ def test_a_written_data_set_is_what_the_wrapper_yields(root, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["{root}", "--out", "folder"], "name one for a sheet"),
+        (["{root}", "--out", "folder"], "give one for a sheet"),
         (["{root}", "--out", "x.png", "--image", "no"], "--image no: no such image among the 3"),
         (["{root}", "--out", "x.png", "--tile", "9"], "--tile 9"),
         (["{root}", "--out", "{root}", "--corrupt", "fog"], "there is something already"),

@@ -21,6 +21,7 @@ def test_it_takes_one_file_and_one_row():
     ]
 
 
+@pytest.mark.ros
 def test_the_node_publishes_it_and_the_table_says_it(tmp_path):
     pytest.importorskip("rclpy")
     code = """
