@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow.dataset as ds
@@ -242,19 +243,25 @@ def test_a_place_where_no_folder_can_be_is_named(colours, blobs, tmp_path):
         collect(colours, blobs, tmp_path / "file", "val", workers=1)
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """Files of this process may not grow beyond 6000 bytes: a manifest fits, rows do not."""
+    """Files of this process may not grow beyond 6000 bytes: a manifest fits, rows do not.
+
+    Not a fixture: its end comes after pytest has printed the result, perhaps into a log that is larger already.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.slow
-def test_a_disk_that_takes_no_more_is_said(store, colours, blobs, tmp_path, small_files):
-    with pytest.raises(StoreError, match=r"000000.arrow: the segment table cannot be written \(.*File too large"):
-        collect(colours, blobs, tmp_path / "new", "val", workers=1)
-    store.parts("val")[0].unlink()
-    with pytest.raises(StoreError, match="cannot be written"):
-        collect(colours, blobs, store.path, "val", workers=2)
+def test_a_disk_that_takes_no_more_is_said(store, colours, blobs, tmp_path):
+    with small_files():
+        with pytest.raises(StoreError, match=r"000000.arrow: the segment table cannot be written \(.*File too large"):
+            collect(colours, blobs, tmp_path / "new", "val", workers=1)
+        store.parts("val")[0].unlink()
+        with pytest.raises(StoreError, match="cannot be written"):
+            collect(colours, blobs, store.path, "val", workers=2)
