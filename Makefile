@@ -63,6 +63,7 @@ check: setup-test ## what to run before a commit: lint, types and the quick half
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target quick-workshop quick-drives lint
 
 coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
+	@$(PIP) --quiet $(WHEELS) -r requirements-coverage.txt
 	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
 
 bench: setup ## time the parts, as tables

@@ -13,7 +13,7 @@ printf '%s\n' torch==2.13.0 'opencv-python-headless<5' 'pytest<9' 'transformers<
   echo "# The exact version of everything requirements*.txt bring, for Python 3.10 to 3.13 on x86-64 Linux."
   echo "# Written by tools/lock.sh; do not edit."
   uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-header --no-annotate \
-    --constraint "$limits" requirements.txt requirements-test.txt |
+    --constraint "$limits" requirements.txt requirements-test.txt requirements-coverage.txt |
     # keep only what differs between Pythons: the rest of every marker is the environment named above
     sed -e "s/ and platform_machine == 'x86_64' and sys_platform == 'linux'//" -e "s/ ; python_full_version < '3.14'$//" \
         -e "s/ and python_full_version < '3.14'$//"
