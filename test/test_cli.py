@@ -93,6 +93,7 @@ def test_synthetic_writes_images_labels_and_a_sheet(tmp_path, capsys):
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[1] == 1280
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["benchmark", "calibrate", "trust"])
 def test_scores_are_looked_up_only_when_their_help_is_shown(command):
     code = (

@@ -3,6 +3,7 @@
 import json
 
 import guide
+import pytest
 
 HEADING = "Add a data set layout"
 CODE = """
@@ -42,6 +43,7 @@ def test_it_takes_one_file_and_one_row():
     ]
 
 
+@pytest.mark.slow
 def test_it_is_opened_judged_and_listed(tmp_path):
     done = guide.run_extended(HEADING, CODE, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """The network loader that docs/extending.md adds: loads, runs in a pipeline, is in texts of help and refusal."""
 
 import guide
+import pytest
 
 HEADING = "Add a network loader"
 CODE = """
@@ -38,6 +39,7 @@ def test_it_takes_one_file_and_one_row():
     ]
 
 
+@pytest.mark.slow
 def test_it_loads_runs_and_is_listed(tmp_path):
     done = guide.run_extended(HEADING, CODE, tmp_path)
     assert done.returncode == 0, done.stderr

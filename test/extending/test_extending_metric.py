@@ -3,6 +3,7 @@
 import json
 
 import guide
+import pytest
 
 HEADING = "Add a segment metric"
 FIT = """
@@ -54,6 +55,7 @@ def test_it_takes_one_file_and_one_row():
     ]
 
 
+@pytest.mark.slow
 def test_it_is_collected_fitted_computed_live_and_documented(tmp_path):
     done = guide.run_extended(HEADING, FIT, tmp_path)
     assert done.returncode == 0, done.stderr

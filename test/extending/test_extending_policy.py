@@ -111,6 +111,7 @@ def done(tmp_path_factory):
     return run_parts(HEADING, PARTS, tmp_path_factory.mktemp("extended"), COLUMNS="300")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_the_example_policy_works(part, done):
     status, output, errors = done[part]

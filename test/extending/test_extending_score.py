@@ -85,6 +85,7 @@ def test_it_takes_one_file_one_row_and_at_most_fifteen_lines():
     assert len(lines) <= 15
 
 
+@pytest.mark.slow
 def test_parameters_options_and_documents_know_it(done):
     found = said(done, "known")
     lines = found.splitlines()

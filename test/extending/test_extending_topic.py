@@ -42,6 +42,7 @@ node.close()
     assert "| `~/energy` | Image mono8 | free energy, from the frame's least value (0) to its largest (255) |" in lines
 
 
+@pytest.mark.slow
 def test_a_replay_writes_it_and_its_recording_is_recognised(tmp_path):
     pytest.importorskip("rosbags")
     code = """

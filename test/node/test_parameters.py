@@ -74,6 +74,7 @@ def test_the_comments_still_read_without_their_quotes():
 CAMVID = ROOT.parent / "shared" / "data" / "camvid"
 
 
+@pytest.mark.slow
 def test_the_pixel_threshold_says_how_little_it_finds_and_names_policies_that_find_more():
     parameter = BY_NAME["thresholds.pixel"]
     assert "7 % of the misclassified pixels" in parameter.description

@@ -123,6 +123,7 @@ def test_a_missing_library_is_told_from_a_mistake():
     assert missing_library(ImportError("no name")) is None
 
 
+@pytest.mark.slow
 def test_a_command_without_its_library_says_what_to_install(tmp_path):
     code = (
         "import sys; sys.modules['pyarrow'] = None; from trust_seg_ros.cli import main; "

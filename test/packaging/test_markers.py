@@ -36,6 +36,7 @@ def test_every_test_file_parses_and_has_a_name_of_its_own():
         ast.parse(path.read_text())
 
 
+@pytest.mark.slow
 def test_an_unknown_mark_is_refused(tmp_path):
     (tmp_path / "test_x.py").write_text("import pytest\n\n\n@pytest.mark.slwo\ndef test_x():\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), str(tmp_path)]

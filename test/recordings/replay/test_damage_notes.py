@@ -67,6 +67,7 @@ def test_every_damage_is_told_once_whoever_met_it(damaged, tmp_path):
     assert notes(damaged, tmp_path / "three", 3) == alone
 
 
+@pytest.mark.slow
 def test_images_of_a_size_that_the_ood_meta_model_does_not_judge_are_told_once(damaged, tmp_path):
     model = replace(size_model("fault_networks:colours", NAMES), image_sizes=((360, 480),))
     model.save(tmp_path / "ood.json")
