@@ -50,7 +50,7 @@ types: setup-test ## types, with mypy
 	@$(RUN) mypy
 
 # The quick tests in two halves of about equal length, which `make check` runs at the same time.
-WORKSHOP := bags commands datasets evaluation fitting recordings synthetic training packaging
+WORKSHOP := commands evaluation recordings packaging training
 .PHONY: quick-workshop quick-drives
 quick-workshop: setup-test
 	@$(RUN) python -m pytest -q -m "$(QUICK)" $(WORKSHOP:%=test/%)
