@@ -8,6 +8,7 @@ from pathlib import Path
 from trust_seg_ros.datasets.layouts import layout_table
 from trust_seg_ros.datasets.ood_layouts import ood_layout_table
 from trust_seg_ros.messages.outputs import topic_table
+from trust_seg_ros.node.reference import with_table
 from trust_seg_ros.segmentation.loader import network_table
 from trust_seg_ros.segments.tables import metric_table, set_table
 
@@ -23,25 +24,11 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
 """Page, name of the table on it, and what makes it."""
 
 
-def with_table(page: str, name: str, table: str) -> str:
-    """The page with the table between its two marks made anew.
-
-    Raises:
-        ValueError: the marks are not there.
-    """
-    begin, end = f"<!-- {name}: made by `{COMMAND}` -->\n", f"<!-- end of {name} -->"
-    before, mark, rest = page.partition(begin)
-    _, closing, after = rest.partition(end)
-    if not (mark and closing):
-        raise ValueError(f"no marks {begin.strip()} and {end}")
-    return f"{before}{begin}{table}{end}{after}"
-
-
 def write(root: Path) -> None:
     """Make every table anew, below the repository's root."""
     for page, name, table in TABLES:
         path = root / page
-        path.write_text(with_table(path.read_text("utf-8"), name, table()), "utf-8")
+        path.write_text(with_table(path.read_text("utf-8"), name, table(), COMMAND), "utf-8")
 
 
 if __name__ == "__main__":

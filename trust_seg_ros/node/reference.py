@@ -19,13 +19,6 @@ from trust_seg_ros.uncertainty.registry import SCORE_ROWS
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 COMMAND = "python -m trust_seg_ros.node.reference"
-SCORES_BEGIN = f"<!-- scores: made by `{COMMAND}` -->"
-SCORES_END = "<!-- end of scores -->"
-POLICIES_BEGIN, POLICIES_END = f"<!-- policies: made by `{COMMAND}` -->", "<!-- end of policies -->"
-SERVED_BEGIN, SERVED_END = (
-    f"<!-- policies of thresholds: made by `{COMMAND}` -->",
-    "<!-- end of policies of thresholds -->",
-)
 
 _CLASSES = 19
 _NEEDS: dict[Need, str] = {
@@ -101,7 +94,7 @@ def score_table() -> str:
 
 def scores_text(text: str) -> str:
     """The text of docs/topics.md with its table of scores generated anew."""
-    return _between(text, SCORES_BEGIN, score_table(), SCORES_END)
+    return with_table(text, "scores", score_table())
 
 
 def policies_table() -> str:
@@ -129,8 +122,8 @@ def served_table() -> str:
 
 def thresholds_text(text: str) -> str:
     """The text of docs/thresholds.md with both tables of policies generated anew."""
-    text = _between(text, POLICIES_BEGIN, policies_table(), POLICIES_END)
-    return _between(text, SERVED_BEGIN, served_table(), SERVED_END)
+    text = with_table(text, "policies", policies_table())
+    return with_table(text, "policies of thresholds", served_table())
 
 
 def write(root: Path) -> None:
@@ -143,10 +136,24 @@ def write(root: Path) -> None:
     (root / "docs" / "parameters.md").write_text(markdown_text(), "utf-8")
 
 
-def _between(text: str, begin: str, part: str, end: str) -> str:
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{part}{end}{after}"
+def with_table(page: str, name: str, table: str, command: str = COMMAND) -> str:
+    """The page with the table between its two marks generated anew.
+
+    Args:
+        page: text of the page.
+        name: of the table, as the marks have it.
+        table: its rows.
+        command: generates the table, as the first mark says.
+
+    Raises:
+        ValueError: the marks are missing.
+    """
+    begin, end = f"<!-- {name}: made by `{command}` -->\n", f"<!-- end of {name} -->"
+    before, mark, rest = page.partition(begin)
+    _, closing, after = rest.partition(end)
+    if not (mark and closing):
+        raise ValueError(f"no marks {begin.strip()} and {end}")
+    return f"{before}{begin}{table}{end}{after}"
 
 
 def _span(score: PixelScore) -> str:
