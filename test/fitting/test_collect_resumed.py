@@ -2,15 +2,15 @@
 
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import cv2
 import pytest
-from places import HELPERS
+from replay_processes import alive, children, wait_for, workers_of
+from warm_processes import WarmProcess, heard
 
 from trust_seg_ros.datasets.folders import paired_folder
 from trust_seg_ros.fitting.collect import collect
@@ -23,55 +23,35 @@ from trust_seg_ros.synthetic import training_sample
 
 pytestmark = pytest.mark.slow
 
-PROCESS = HELPERS / "collect_process.py"
-
 
 def content(store):
     """Every file of a table with its bytes."""
     return {str(p.relative_to(store)): p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file()}
 
 
-def children(pid):
-    """Process ids of the children of a process, with zombies left out."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
 def all_end(pids, within=20.0):
     until = time.monotonic() + within
     while time.monotonic() < until:
-        if not any(alive(pid) for pid in pids):
+        if not alive(pids):
             return True
         time.sleep(0.05)
     return False
 
 
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @contextmanager
 def collecting(settings, folder, store, workers, images):
     """A process, in a group of its own, that has collected some images and is to be ended."""
-    words = [settings.model, folder.samples[0].image.parents[1], folder.classes, store, workers, images]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    command = [sys.executable, str(PROCESS), *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True) as process:
+    modules = os.pathsep.join(path for path in sys.path if path)  # a test may have put a network there
+    words = [modules, settings.model, folder.samples[0].image.parents[1], folder.classes, store, workers, images]
+    with tempfile.TemporaryFile("w+") as output:
+        process = WarmProcess("collect_process", *words, output=output)
         try:
-            assert process.stdout.readline() == "ready\n"
+            wait_for(lambda: "ready" in heard(output) or process.poll() is not None)
+            assert heard(output) == "ready\n"
             yield process
         finally:
             process.kill()
+            process.wait()
 
 
 EMBEDDED = NetworkSettings(device="cpu")
@@ -123,9 +103,9 @@ def test_a_finished_part_survives_and_is_not_computed_again(colours, blobs, tmp_
 
 def test_workers_end_when_the_main_process_is_killed(colours, blobs, tmp_path):
     with collecting(colours, blobs, tmp_path / "t", 2, 1) as process:
-        workers = children(process.pid)
+        workers = workers_of(process.pid)
         process.kill()
-    assert len(workers) >= 2
+    assert len(workers) == 2
     assert all_end(workers)
     assert len(collect(colours, blobs, tmp_path / "t", "val", workers=1).read("val")) > 0
 
@@ -144,18 +124,12 @@ def test_ctrl_c_ends_everything_and_keeps_what_is_done(drive, tmp_path):
 def test_a_killed_worker_is_a_clear_error(drive, whole, tmp_path):
     def kill_one(done, _):
         if done == 1:
-            os.kill(next(p for p in children(os.getpid()) if p not in {*before, *trackers()}), signal.SIGKILL)
+            os.kill(workers_of(os.getpid())[0], signal.SIGKILL)
 
-    before = children(os.getpid())
     with pytest.raises(CollectError, match=r"worker process \d+ was ended by SIGKILL at image 's_\d'.*--workers"):
         collect(EMBEDDED, drive, tmp_path / "t", "val", workers=2, progress=kill_one, part_images=4)
-    assert set(children(os.getpid())) <= {*before, *trackers()}
+    assert not workers_of(os.getpid())
     assert content(collect(EMBEDDED, drive, tmp_path / "t", "val", workers=1, part_images=4).path) == whole
-
-
-def trackers():
-    """The resource tracker that multiprocessing starts once and keeps."""
-    return [p for p in children(os.getpid()) if b"resource_tracker" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 def test_a_network_that_fails_in_a_worker_says_why_and_a_pool_that_is_left_has_no_workers(colours, blobs, tmp_path):
@@ -164,5 +138,5 @@ def test_a_network_that_fails_in_a_worker_says_why_and_a_pool_that_is_left_has_n
         with pytest.raises(ModelError, match="colours_net"):
             list(pool.results([(0, tmp_path / "0.arrow"), (1, tmp_path / "1.arrow")]))
         pids = pool.pids
-        assert all(alive(pid) for pid in pids)
-    assert not any(alive(pid) for pid in pids)
+        assert alive(pids) == [*pids]
+    assert not alive(pids)

@@ -1,8 +1,9 @@
 """A process that collects some images, says so, and waits to be ended while its workers are at the next ones.
 
-collect_process.py MODEL FOLDER CLASSES STORE WORKERS IMAGES
+Arguments: MODULES MODEL FOLDER CLASSES STORE WORKERS IMAGES
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ from trust_seg_ros.segmentation.settings import NetworkSettings
 
 
 def main():
-    model, folder, classes, store, workers, images = sys.argv[1:]
+    modules, model, folder, classes, store, workers, images = sys.argv[1:]
+    sys.path[:0] = modules.split(os.pathsep)
 
     def progress(done, total):
         if done == int(images):
@@ -29,7 +31,3 @@ def main():
         progress=progress,
         part_images=4,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -29,8 +29,10 @@ def alive(pids):
 
 
 def workers_of(pid):
-    """Processes that do chunks for another one."""
-    return [one for one, line in children(pid).items() if "spawn_main" in line]
+    """Processes that work for another one: those that its fork server has made."""
+    family = children(pid)
+    servers = {one for one, line in family.items() if "multiprocessing.forkserver" in line}
+    return [one for one in servers if _parent(one) in servers]
 
 
 def children(pid):
@@ -46,6 +48,13 @@ def children(pid):
     for _ in range(3):
         found |= {one for one, parent in parents.items() if parent in found}
     return {one: lines[one] for one in found - {pid}}
+
+
+def _parent(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def memory_of(pid):

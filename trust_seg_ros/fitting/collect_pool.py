@@ -6,12 +6,11 @@ result waits in memory. A worker ends when the other end of its pipe is closed, 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -22,6 +21,7 @@ from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.support.processes import adopt_environment, worker_context
 
 Job = tuple[int, Path]
 """Position of an image, and the file for its rows."""
@@ -46,9 +46,11 @@ def serve(
     settings: NetworkSettings,
     folder: LabelledFolder,
     threads: int,
-    scores: tuple[str, ...] = (),
+    scores: tuple[str, ...],
+    environment: Mapping[str, str],
 ) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
+    adopt_environment(environment)
     from trust_seg_ros.fitting.collect_worker import Collector, one_thread
 
     collector: Collector | None = None
@@ -75,7 +77,8 @@ class Pool:
         threads: int,
         scores: tuple[str, ...] = (),
     ) -> None:
-        context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
+        context = worker_context()
+        task = settings, folder, threads, scores, dict(os.environ)
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
         self._busy: dict[Connection, int] = {}
@@ -84,9 +87,7 @@ class Pool:
             with _ctrl_c_held_back():
                 for k in range(workers):
                     ours, theirs = context.Pipe()
-                    process = context.Process(
-                        target=serve, args=(theirs, settings, folder, threads, scores), name=f"collect-{k}", daemon=True
-                    )
+                    process = context.Process(target=serve, args=(theirs, *task), name=f"collect-{k}", daemon=True)
                     process.start()
                     theirs.close()  # so that each end notices when the other is closed
                     self._workers[ours] = process

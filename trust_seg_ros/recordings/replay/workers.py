@@ -20,6 +20,7 @@ from trust_seg_ros.recordings.replay.inputs import Recording, open_recording
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.support.parallel import cores
+from trust_seg_ros.support.processes import adopt_environment, worker_context
 
 _WARM_SIZE = (64, 96)
 _OPEN_RECORDINGS = 4
@@ -198,8 +199,12 @@ class Processes:
 
 
 def _start() -> ProcessPoolExecutor:
-    # spawned, since a fork of a process with torch's threads may hang
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_the_parent)
+    return ProcessPoolExecutor(1, worker_context(), _begin, (dict(os.environ),))
+
+
+def _begin(environment: Mapping[str, str]) -> None:
+    adopt_environment(environment)
+    _end_with_the_parent()
 
 
 def _end_with_the_parent() -> None:
