@@ -131,8 +131,20 @@ def test_truncated_code_is_compiled_over(project):
     assert project.run()[:3] == ["7", "7", "0"]
 
 
+def test_kernels_whose_files_have_one_bit_flipped_are_compiled_anew(project):
+    project.run()
+    for file in (files := project.files("nbc") + project.files("nbi")):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 4
+        file.write_bytes(content)
+    assert project.run()[:3] == ["7", "7", "0"]
+    said = project.copies.files["errors"].read_text()
+    assert all(f"{file}: damaged" in said for file in files if file.suffix == ".nbi")
+    assert project.run()[2] == "1"
+
+
 AT_ONCE = """
-import numba.core.caching as caching
+from trust_seg_ros.support.jit_files import checked_files
 import numpy as np
 from trust_seg_ros.support.jit import jit
 def total(a):
@@ -140,7 +152,7 @@ def total(a):
     for k in range(a.shape[0]):
         s += a[k]
     return s
-Files, plain, strided = caching.IndexDataCacheFile, np.arange(10.0), np.arange(20.0)[::2]
+Files, plain, strided = checked_files(), np.arange(10.0), np.arange(20.0)[::2]
 load, save, late = Files._load_index, Files._save_data, []
 # two processes find no index; the data of the first are written last
 Files._load_index = lambda self: {}

@@ -6,7 +6,8 @@ own cache object instead, so nothing outside this package notices.
 
 Three more things differ from ``cache=True``: a kernel is compiled anew when the source of a kernel it *calls* has
 changed (numba looks at the kernel's own file only); a cache that is missing, unwritable or damaged is never an error:
-the kernel is then compiled in memory; and processes that compile at the same time do not mix up their files.
+the kernel is then compiled anew (every file has a digest, see ``jit_files``: code with a flipped bit would be run); and
+processes that compile at the same time do not mix up their files.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, TypeVar, overload
 import numba
 import numpy as np
 
+from trust_seg_ros.support.jit_files import checked_files
 from trust_seg_ros.support.paths import cache_dir
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,6 +122,7 @@ def _cache_class() -> type:
         def _prepare(self) -> None:
             if self._cache_file is None:
                 super().__init__(self._py_func)
+                self._cache_file = checked_files()(self._cache_path, self._impl.filename_base, "")
             self._cache_file._source_stamp = fingerprint(self._py_func)
 
         def _name_data_file(self, sig: Any, data: Any) -> None:
