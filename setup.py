@@ -63,6 +63,8 @@ setup(
         # OpenCV 5 breaks a distribution's cv_bridge
         "opencv-python-headless>=4.5,<5",
         "safetensors>=0.4",
+        # unlike OpenCV it says when a JPEG is damaged
+        "simplejpeg>=1.7",
         # the first for NumPy 1 and 2 alike; what Ubuntu 22.04 brings is broken by the NumPy of pip
         "scipy>=1.13",
         "scikit-learn>=1.2",

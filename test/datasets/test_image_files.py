@@ -53,7 +53,7 @@ def test_a_jpeg_cut_off_behind_its_thumbnail_is_refused(tmp_path):
     path.write_bytes(whole[:2] + note + whole[2:])
     assert read_image(path).shape == IMAGE.shape
     path.write_bytes(whole[:2] + note + whole[2 : len(whole) * 3 // 4])
-    with pytest.raises(DatasetError, match="JPEG file without its end"):
+    with pytest.raises(DatasetError, match="of JPEG are damaged or cut short"):
         read_image(path)
 
 
@@ -75,6 +75,25 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, read):
         read(tmp_path / "b.png")
     with pytest.raises(DatasetError, match=r"not a readable .*\(Is a directory\)"):
         read(tmp_path)
+
+
+def test_a_jpeg_cut_in_half_that_ends_with_an_end_marker_is_refused(tmp_path):
+    whole = encoded(".jpg", IMAGE)
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) * 2 // 3] + b"\xff\xd9")
+    with pytest.raises(DatasetError, match=r"a\.jpg: not a readable image \(.*premature end of data"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_images_of_12_bits_in_16_are_not_black_and_that_is_said(tmp_path, caplog):
+    wide = IMAGE.astype(np.uint16) << 4
+    wide[0, 0] = 4095
+    (tmp_path / "a.png").write_bytes(encoded(".png", wide[..., ::-1]))
+    with caplog.at_level("WARNING"):
+        found = [read_image(tmp_path / "a.png") for _ in range(2)]
+    np.testing.assert_array_equal(found[0][1:], IMAGE[1:])
+    assert [r.message for r in caplog.records] == [
+        f"16-bit images of {tmp_path}: 12 of 16 bits are in use (found in its values; the node's image_bits fixes it)"
+    ]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])

@@ -24,7 +24,7 @@ EXTRAS_OF = {
     "recordings/replay": {"replay", "ray"},
     "segmentation/huggingface.py": {"hf"},
 }
-ROS = {"rclpy", "cv_bridge", "launch", "launch_ros", "ament_index_python", "rcl_interfaces"}
+ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "rcl_interfaces"}
 
 
 @pytest.fixture(scope="module")

@@ -177,6 +177,8 @@ def _options(args: argparse.Namespace) -> ReplayOptions:
         every_segment=node.every_segment,
         overlay_alpha=node.overlay_alpha,
         max_pixels=node.max_image_pixels,
+        image_bits=node.image_bits,
+        strict_jpeg=node.refuse_damaged_jpegs,
         keep=args.keep,
         storage=args.storage,
         compression=args.compression,

@@ -1,35 +1,52 @@
-"""Reads image and label files; incomplete files are refused, since decoders may fill the missing part with grey."""
+"""Reads image and label files; damaged ones are refused, since decoders may fill the missing part with grey."""
 
 from __future__ import annotations
 
+import logging
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.messages.bit_range import BitRange
+from trust_seg_ros.support.encoded_image import EncodedImageError, decode
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIX = ".png"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_log = logging.getLogger(__name__)
 _PNG_KINDS = {0: "grey", 2: "colour", 3: "palette", 4: "grey and alpha", 6: "colour and alpha"}
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, bits: BitRange | None = None) -> np.ndarray:
     """An image file as (H, W, 3) uint8 RGB.
+
+    Args:
+        path: the file.
+        bits: the bits in use of 16-bit files that belong together; None takes them from this file alone.
 
     Raises:
         DatasetError: the file is missing, incomplete, or not an image.
     """
     path = Path(path)
     data = _content(path, "image")
-    # a JPEG without its end decodes without an error in some versions of OpenCV; scans hold no unescaped end marker
-    if data.startswith(_JPEG) and data.find(_JPEG_END, data.rfind(_JPEG_SCAN)) < 0:
-        raise DatasetError(f"{path}: not a readable image (a JPEG file without its end; was it copied in full?)")
-    # label files have no EXIF orientation
-    image = _decoded(path, data, "image", cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    try:
+        image = decode(data)
+    except EncodedImageError as error:
+        raise DatasetError(f"{path}: not a readable image ({error})") from error
+    if image.dtype == np.uint16:
+        bits = bits or BitRange()
+        image = bits.to_8_bits(image, f"16-bit images of {path.parent}")
+        for text in bits.remarks:
+            _remark_once(text)
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
+
+
+@lru_cache(maxsize=256)
+def _remark_once(text: str) -> None:
+    _log.warning("%s", text)
 
 
 def read_values(path: Path) -> np.ndarray:

@@ -68,7 +68,7 @@ class Configured:
             pipeline.check(settings.thresholds)
             watch, budget = ThresholdWatch(pipeline, statistics, send_labels), FrameBudget(pipeline.network)
             configured = cls(worker, pipeline, outputs, watch, budget)
-            processor = configured.make_processor(settings.input, statistics, around)
+            processor = configured.make_processor(settings, statistics, around)
             processor.rehearse_all(settings.warm_up_size, budget)
             pipeline.reset()  # a warm-up image must not count as an earlier frame
             return configured
@@ -83,10 +83,10 @@ class Configured:
                 outputs.destroy()
             raise
 
-    def make_processor(self, message_type: str, statistics: Statistics, around: Surroundings) -> FrameProcessor:
-        """Create a processor for messages of this type (``raw`` or ``compressed``); it reports to watch and budget."""
+    def make_processor(self, settings: NodeSettings, statistics: Statistics, around: Surroundings) -> FrameProcessor:
+        """Create a processor for messages of this input; it reports to watch and budget."""
         around = replace(around, judged=self.watch.frame_done, timed=self.budget.frame_done)
-        return FrameProcessor(self.pipeline, self.outputs, statistics, around, message_type)
+        return FrameProcessor(self.pipeline, self.outputs, statistics, around, settings.input, settings.image_bits)
 
     def release(self) -> bool:
         """Release everything without waiting; False if the current frame never ended and its thread is abandoned."""

@@ -153,6 +153,7 @@ def _camera(view: NodeView) -> DiagnosticStatus:
         "refused": _count(summary, "refused"),
         "last refusal": summary.last_refusal or "none",
         "time jumps": _count(summary, "time_jumps"),
+        "images": "; ".join(summary.image_remarks) or "as they are",
     }
     return _status(view, "camera", level, message, values)
 

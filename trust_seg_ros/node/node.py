@@ -51,6 +51,7 @@ class TrustSegNode(LifecycleNode):
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=self._throttle.warn,
             alive=self.context.ok,
+            inform=self._say,
         )
         self._left_behind: list[Worker[bytes]] = []
         self._opened_at: float | None = None
@@ -99,7 +100,7 @@ class TrustSegNode(LifecycleNode):
         if loaded is None:
             raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
         self._statistics.forget_times()
-        loaded.processor = processor = loaded.make_processor(settings.input, self._statistics, self._surroundings)
+        loaded.processor = processor = loaded.make_processor(settings, self._statistics, self._surroundings)
         result = super().on_activate(state)
         loaded.worker.open(settings.capacity, processor, processor.failed)
         self.phase = "active"

@@ -155,6 +155,21 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter("max_image_pixels", 40_000_000, "Images with more pixels are refused.", low=1, high=1 << 30),
     Parameter(
+        "image_bits",
+        0,
+        "Bits in use of 16-bit images (`mono16`, `rgb16`, `bayer_rggb16`, 16-bit PNG …), for example 12; 0: found in "
+        "the values, and said in the log and on /diagnostics.",
+        AT_ACTIVATE,
+        low=0,
+        high=16,
+    ),
+    Parameter(
+        "refuse_damaged_jpegs",
+        True,
+        "Refuse JPEGs whose decoder reports damage. Some webcams (Logitech C270) write such files always: "
+        "false takes them, and really damaged ones, too.",
+    ),
+    Parameter(
         "max_age_ms",
         0.0,
         "Diagnostics warn when results are older than this at publication, and perturbed passes that would take longer "

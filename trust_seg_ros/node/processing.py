@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
 from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
-from trust_seg_ros.node.conversions import read_compressed, read_image, to_rgb
+from trust_seg_ros.node.conversions import read_compressed, read_image
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
 
@@ -35,6 +37,7 @@ class Surroundings:
         alive: returns False once the node is shutting down, when nothing may be published any more.
         judged: called with the threshold settings and the result of every finished frame.
         timed: called with the milliseconds and the result of every finished frame.
+        inform: logs a text.
     """
 
     settings: Callable[[], NodeSettings]
@@ -43,16 +46,7 @@ class Surroundings:
     alive: Callable[[], bool]
     judged: Callable[[ThresholdSettings, TrustFrame], None] = lambda *_: None
     timed: Callable[[float, TrustFrame], None] = lambda *_: None
-
-
-def read_frame(raw: bytes, message_type: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
-    """Convert a serialised message to header and RGB frame.
-
-    Raises:
-        ImageError: the image cannot be used; the text says why.
-    """
-    read = read_compressed if message_type == "compressed" else read_image
-    return frame_of(read(raw), max_pixels, to_rgb)
+    inform: Callable[[str], None] = lambda _: None
 
 
 class FrameProcessor:
@@ -65,9 +59,11 @@ class FrameProcessor:
         statistics: Statistics,
         surroundings: Surroundings,
         message_type: str = "raw",
+        image_bits: int = 0,
     ) -> None:
         self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
-        self._around, self._message_type = surroundings, message_type
+        self._around, self._message_type, self._bits = surroundings, message_type, BitRange(image_bits)
+        self._remarks: tuple[str, ...] = ()
         self._last_stamp: int | None = None
         self._reset_asked = self._retired = False
 
@@ -89,7 +85,7 @@ class FrameProcessor:
             if not topics:
                 self._statistics.count("unwatched")
                 return
-            header, frame = read_frame(raw, self._message_type, settings.max_image_pixels)
+            header, frame = self._read(raw, settings)
         except ImageError as error:
             self._statistics.count("refused", str(error))
             self._around.warn("refused", str(error))
@@ -101,6 +97,26 @@ class FrameProcessor:
         self._check_fault(result)
         if self._publish(topics, Rendering(result, self._options(settings)), header):
             self._finish(started, header, result, settings)
+
+    def _read(self, raw: bytes, settings: NodeSettings) -> tuple[HeaderFields, Frame]:
+        """Header and RGB frame; what is to be said about the camera's images is logged once and kept for diagnostics.
+
+        Raises:
+            ImageError: the image cannot be used; the text says why.
+        """
+        compressed, strict = self._message_type == "compressed", settings.refuse_damaged_jpegs
+        message = read_compressed(raw) if compressed else read_image(raw)
+        header, frame = frame_of(message, settings.max_image_pixels, self._bits, strict)
+        remarks = self._bits.remarks
+        if compressed and (doubt := jpeg_remark(strict)):
+            remarks += (doubt,)
+        if remarks != self._remarks:
+            for text in remarks:
+                if text not in self._remarks:
+                    self._around.inform(text)
+            self._remarks = remarks
+            self._statistics.remark(remarks)
+        return header, frame
 
     def failed(self, error: BaseException) -> None:
         """Count and log a frame that ended in an exception."""

@@ -28,6 +28,8 @@ class NodeSettings:
     queue_size: int
     image_reliability: str
     max_image_pixels: int
+    image_bits: int
+    refuse_damaged_jpegs: bool
     max_age_ms: float
     thresholds: ThresholdSettings
     gradient_label: str
@@ -58,6 +60,8 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
         queue_size=v["queue_size"],
         image_reliability=v["image_reliability"],
         max_image_pixels=v["max_image_pixels"],
+        image_bits=v["image_bits"],
+        refuse_damaged_jpegs=v["refuse_damaged_jpegs"],
         max_age_ms=v["max_age_ms"],
         thresholds=_thresholds(v),
         gradient_label=v["gradient.label"],

@@ -43,6 +43,7 @@ class Summary:
         last_failure: what went wrong with the last failed frame, or "".
         last_fault: what was wrong with the last faulty result, or "".
         last_unfilled: why a subscribed topic could not be filled last time, or "".
+        image_remarks: what is to be known about how the camera's images are read.
     """
 
     counts: Mapping[str, int]
@@ -58,6 +59,7 @@ class Summary:
     last_failure: str = ""
     last_fault: str = ""
     last_unfilled: str = ""
+    image_remarks: tuple[str, ...] = ()
 
 
 class Statistics:
@@ -74,6 +76,7 @@ class Statistics:
         self._flagged: dict[str, deque[float]] = {part: deque(maxlen=WINDOW) for part in ("pixels", "segments")}
         self._last: dict[str, str] = {}
         self._last_arrival: float | None = None
+        self._image_remarks: tuple[str, ...] = ()
 
     def arrived(self, overwritten: int) -> None:
         """Count a received frame, and the older frames that it overwrote."""
@@ -89,6 +92,11 @@ class Statistics:
             self._counts[name] += 1
             if why:
                 self._last[name] = why
+
+    def remark(self, texts: tuple[str, ...]) -> None:
+        """Keep what is to be known about how the camera's images are read."""
+        with self._lock:
+            self._image_remarks = texts
 
     def finished(self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float]) -> None:
         """Record the times of a frame whose messages are published."""
@@ -139,6 +147,7 @@ class Statistics:
                 last_failure=self._last.get("failed", ""),
                 last_fault=self._last.get("faulty", ""),
                 last_unfilled=self._last.get("unfilled", ""),
+                image_remarks=self._image_remarks,
             )
 
 

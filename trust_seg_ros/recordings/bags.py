@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trust_seg_ros.bags.errors import SourceError, UnreadableFrame
 from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.bags.types import IMAGE_TYPES, STORAGE_SUFFIXES
+from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.image_bytes import ImageError, read_compressed, read_image
-from trust_seg_ros.messages.image_pixels import decompress, to_rgb
+from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.types import Frame
 
@@ -94,20 +95,19 @@ class BagSource:
         with BagReader.open(self.path) as reader:
             start = reader.start_ns + round(self.start_s * 1e9)
             stop = None if self.duration_s is None else start + round(self.duration_s * 1e9)
+            bits = BitRange()
             for index, message in enumerate(reader.messages([self.topic], start, stop)):
+                before = bits.remarks
                 try:
-                    yield self._frame(message.data, message.recorded_ns)
+                    yield self._frame(message.data, message.recorded_ns, bits)
                 except ImageError as error:
                     raise UnreadableFrame(f"message {index} of {self.topic} in {self.path}: {error}") from error
+                for text in set(bits.remarks) - set(before):
+                    _log.warning("%s of %s: %s", self.topic, self.path, text)
             if reader.damage != self.damage:
                 _log.warning("%s is damaged: %s", self.path, reader.damage)
 
-    def _frame(self, data: bytes, recorded_ns: int) -> Frame:
-        if self.type_name == _COMPRESSED:
-            compressed = read_compressed(data)
-            header, image = compressed.header, decompress(compressed, _MAX_PIXELS)
-        else:
-            raw = read_image(data)
-            header, image = raw.header, to_rgb(raw, _MAX_PIXELS)
-        stamp = header.sec * 1_000_000_000 + header.nanosec
-        return Frame(image, stamp or recorded_ns, header.frame_id)
+    def _frame(self, data: bytes, recorded_ns: int, bits: BitRange) -> Frame:
+        message = read_compressed(data) if self.type_name == _COMPRESSED else read_image(data)
+        header, frame = frame_of(message, _MAX_PIXELS, bits)
+        return replace(frame, stamp_ns=header.stamp_ns or recorded_ns)

@@ -13,6 +13,7 @@ import numpy as np
 
 from trust_seg_ros.bags.errors import NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, DatasetError, read_image
+from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.recordings.section import WHOLE, Section
 from trust_seg_ros.types import Frame
 
@@ -82,9 +83,10 @@ class FolderSource:
         return [pair for pair, wanted in zip(zip(paths, stamps, strict=True), inside, strict=True) if wanted]
 
     def __iter__(self) -> Iterator[Frame]:
+        bits = BitRange()
         for path, stamp in self.chosen():
             try:
-                image = read_image(path)
+                image = read_image(path, bits)
             except DatasetError as error:
                 raise UnreadableFrame(str(error)) from error
             yield Frame(image, stamp_ns=stamp)

@@ -22,13 +22,13 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_typestore
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.messages.fields import HeaderFields
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.replay.inputs import open_recording
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
 from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.recordings.replay.plan import plan_chunks
-from trust_seg_ros.recordings.replay.serialise import compressed_cdr
+from trust_seg_ros.recordings.replay.serialise import compressed_cdr, image_cdr
 from trust_seg_ros.types import Frame
 
 FEW = ("--topics", "segmentation", "--chunk-frames", "2")
@@ -186,3 +186,42 @@ def test_a_video_that_is_cut_short_says_where_it_ends(tmp_path):
     judged = len(frame_table(tmp_path / "out")["camera"])
     assert 5 < judged < 40
     assert f"drive.avi ends after {judged} frames, although it states 40" in said
+
+
+def wide_message(stamp, rgb, gain):
+    """A camera of 12 bits in 16, as mono16; ``gain`` makes some frames dark."""
+    grey = (rgb[..., 1].astype(np.uint16) << 4) // gain
+    if gain == 1:
+        grey[0, 0] = 4095
+    return image_cdr(ImageFields("mono16", grey), HeaderFields(*divmod(stamp, SECOND), "camera")), grey
+
+
+def test_a_camera_of_12_bits_is_read_alike_in_every_chunk(network, tmp_path):
+    """The first frames are dark; all chunks start with what images all over the recording show."""
+    messages, frames = [], []
+    for index, (stamp, rgb) in enumerate(synthetic(COUNT)):
+        data, grey = wide_message(stamp, rgb, 16 if index < 2 else 1)
+        messages.append((TOPIC, IMAGE, stamp + 5, bytes(data)))
+        frames.append((stamp, np.repeat((grey >> 4).astype(np.uint8)[..., None], 3, 2)))
+    out = tmp_path / "out"
+    said = replay(write_bag(tmp_path / "bag", messages), out, *FEW, *LIGHT)
+    assert f"{TOPIC}: mono16: 12 of 16 bits are in use" in said
+    masks = decoded(read_bag(out)["/trust_seg/segmentation"])
+    for (_, mask), (_, rgb) in zip(masks, frames, strict=True):
+        np.testing.assert_array_equal(pixels(mask), network(Frame(rgb)).maps.classes.numpy())
+
+
+def test_a_damaged_jpeg_is_refused_and_taken_where_that_is_asked_for(tmp_path):
+    messages = []
+    for index, (stamp, rgb) in enumerate(synthetic(4)):
+        data = encoded(rgb, ".jpg")[0]
+        data = data[: len(data) // 2] + b"\xff\xd9" if index == 1 else data + b"stale bytes"
+        header = HeaderFields(*divmod(stamp, SECOND), "camera")
+        messages.append((f"{TOPIC}/compressed", COMPRESSED, stamp + 5, bytes(compressed_cdr(data, "jpeg", header))))
+    bag = write_bag(tmp_path / "bag", messages)
+    said = replay(bag, tmp_path / "out", *FEW, *LIGHT)
+    assert "3 frames judged, 1 refused" in said
+    assert "damaged or cut short (Corrupt JPEG data: premature end of data segment)" in said
+    said = replay(bag, tmp_path / "taken", *FEW, *LIGHT, "-p", "refuse_damaged_jpegs:=false")
+    assert "4 frames judged" in said
+    assert "damaged JPEGs are not noticed: refuse_damaged_jpegs is false" in said

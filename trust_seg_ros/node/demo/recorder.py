@@ -19,7 +19,8 @@ from trust_seg_ros.drawing.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLa
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.image_bytes import RawImage
-from trust_seg_ros.node.conversions import read_image, to_rgb
+from trust_seg_ros.messages.image_pixels import to_rgb
+from trust_seg_ros.node.conversions import read_image
 from trust_seg_ros.node.demo.watch import CAMERA, FrameSet
 from trust_seg_ros.node.slot import FrameSlot
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels

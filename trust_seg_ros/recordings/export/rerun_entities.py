@@ -11,6 +11,7 @@ import numpy as np
 import rerun as rr
 
 from trust_seg_ros.drawing.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
+from trust_seg_ros.messages.compressed import PixelMeaning, decompress
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image
@@ -49,20 +50,19 @@ class Entity:
 
 
 def camera_entities(topic: str, type_name: str, data: bytes) -> tuple[HeaderFields, list[Entity]]:
-    """An image of a camera; JPEG and PNG pass through, others become JPEG.
+    """An image of a camera; JPEG and PNG of ordinary colours pass through, others become JPEG.
 
     Raises:
         ImageError: the bytes are not such a message, or the pixels cannot be read.
     """
     if type_name == COMPRESSED:
         raw = read_compressed(data)
-        packed = raw.data.tobytes()
-        media = _MAGIC.get(packed[:2])
-        if media is None:
-            raise ImageError(f"image refused: {len(packed)} bytes of {raw.format!r}, expected JPEG or PNG")
-        return raw.header, [Entity(topic, rr.EncodedImage(contents=packed, media_type=media))]
+        media, meaning = _MAGIC.get(raw.data[:2].tobytes()), PixelMeaning.of(raw.format)
+        if media is None or meaning.swapped or meaning.mosaic:
+            return raw.header, [Entity(topic, _jpeg(decompress(raw, _MAX_PIXELS)))]
+        return raw.header, [Entity(topic, rr.EncodedImage(contents=raw.data.tobytes(), media_type=media))]
     image = read_image(data)
-    return image.header, [Entity(topic, _jpeg(image))]
+    return image.header, [Entity(topic, _jpeg(to_rgb(image, _MAX_PIXELS)))]
 
 
 def output_entities(node: str, output: str, data: bytes) -> tuple[HeaderFields, list[Entity]]:
@@ -154,7 +154,7 @@ def class_colours(names: tuple[str, ...]) -> np.ndarray:
 
 
 def _picture(path: str, _: str, image: RawImage) -> Iterator[Entity]:
-    yield Entity(path, _jpeg(image))
+    yield Entity(path, _jpeg(to_rgb(image, _MAX_PIXELS)))
 
 
 def _classes(path: str, _: str, image: RawImage) -> Iterator[Entity]:
@@ -220,8 +220,8 @@ def _plane(image: RawImage) -> np.ndarray:
     return plane.astype(kind.newbyteorder("="), copy=False)
 
 
-def _jpeg(image: RawImage) -> Any:
-    bgr = cv2.cvtColor(to_rgb(image, _MAX_PIXELS), cv2.COLOR_RGB2BGR)
+def _jpeg(rgb: np.ndarray) -> Any:
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     _, packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return rr.EncodedImage(contents=packed.tobytes(), media_type="image/jpeg")
 

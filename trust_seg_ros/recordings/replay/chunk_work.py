@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trust_seg_ros.bags.reader import BagMessage, BagTopic
 from trust_seg_ros.bags.types import is_node_output
+from trust_seg_ros.messages.bit_range import BITS
 from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.replay.background import BackgroundWriter
@@ -51,7 +52,9 @@ class ChunkWork:
         self._cameras = {camera.topic: camera for camera in job.cameras}
         past = memory or {}
         self._work = {
-            topic: FrameWork(pipeline, job.options, recording.topics[topic].type_name, past.get(topic))
+            topic: FrameWork(
+                pipeline, job.options, recording.topics[topic].type_name, past.get(topic), job.bits.get(topic, BITS[0])
+            )
             for topic in self._cameras
         }
         self._outputs = {topic: output_topics(camera) for topic, camera in self._cameras.items()}
@@ -185,6 +188,7 @@ class ChunkWork:
         found = [text for text in _remarks(self._recording) if text not in self._known_damage]
         # only from this chunk's images: the chunks a worker did before must not have an influence
         sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
+        found += [f"{topic}: {text}" for topic, work in self._work.items() for text in work.remarks]
         return [*found, *self._notes, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:

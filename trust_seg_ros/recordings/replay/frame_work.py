@@ -10,6 +10,7 @@ import numpy as np
 
 from trust_seg_ros.bags.reader import BagMessage
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.messages.bit_range import BITS, BitRange
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import peek_header, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import frame_of
@@ -21,6 +22,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
 from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
+from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
@@ -59,13 +61,16 @@ class Judged:
         return self.view.frame
 
 
-def read_frame(raw: bytes, type_name: str, max_pixels: int) -> tuple[HeaderFields, Frame]:
-    """A recorded message as header and RGB frame.
+def read_frame(
+    raw: bytes, type_name: str, max_pixels: int, bits: BitRange | None = None, strict_jpeg: bool = True
+) -> tuple[HeaderFields, Frame]:
+    """A recorded message as header and RGB frame; the arguments are those of :func:`frame_of`.
 
     Raises:
         ImageError: the message cannot be used; the text says why.
     """
-    return frame_of(read_compressed(raw) if type_name == COMPRESSED else read_image(raw), max_pixels)
+    message = read_compressed(raw) if type_name == COMPRESSED else read_image(raw)
+    return frame_of(message, max_pixels, bits, strict_jpeg)
 
 
 class FrameWork:
@@ -76,13 +81,19 @@ class FrameWork:
         options: options of the replay.
         type_name: type of the camera's messages.
         memory: its state after earlier frames; used if thresholds remember earlier frames.
+        bits: bits in use of its 16-bit images, as far as known.
     """
 
     def __init__(
-        self, pipeline: TrustPipeline, options: ReplayOptions, type_name: str, memory: CameraMemory | None = None
+        self,
+        pipeline: TrustPipeline,
+        options: ReplayOptions,
+        type_name: str,
+        memory: CameraMemory | None = None,
+        bits: int = BITS[0],
     ) -> None:
         self._pipeline, self._options, self._type = pipeline, options, type_name
-        self._memory = memory or CameraMemory()
+        self._memory, self._bits = memory or CameraMemory(), BitRange(options.image_bits, bits)
         lacking = unfillable(options.topics, pipeline.unavailable, options.gradient_label)
         self.topics = tuple(topic for topic in options.topics if topic not in lacking)
         self.unfilled = "; ".join(f"{topic} is not written: {reason}" for topic, reason in lacking.items())
@@ -94,6 +105,12 @@ class FrameWork:
         self._labels_told = False
         self._now, self._recorded_ns = HeaderFields(), 0
         self._write: Write = lambda *_: None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known about how the images were read."""
+        doubt = jpeg_remark(self._options.strict_jpeg) if self._type == COMPRESSED else ""
+        return (*self._bits.remarks, *([doubt] if doubt else []))
 
     @property
     def memory(self) -> CameraMemory:
@@ -109,7 +126,8 @@ class FrameWork:
         """
         started = time.perf_counter()
         self._keep_time(peek_header(message.data).stamp_ns)
-        header, frame = read_frame(message.data, self._type, self._options.max_pixels)
+        options = self._options
+        header, frame = read_frame(message.data, self._type, options.max_pixels, self._bits, options.strict_jpeg)
         self._now, self._recorded_ns, self._write = header, message.recorded_ns, write
         settings = self._options.thresholds
         try:

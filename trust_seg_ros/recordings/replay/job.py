@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Job:
         start_ns, end_ns: start and end of the whole recording, whatever section is replayed.
         frames: number of images the recording states.
         input_id: fingerprint of the recording's files.
+        bits: topic -> bits in use of its 16-bit images, as a few of them show; absent for others.
     """
 
     source: SourceSpec
@@ -57,6 +58,7 @@ class Job:
     end_ns: int
     frames: int
     input_id: str
+    bits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def work(self) -> Path:

@@ -33,6 +33,8 @@ class ReplayOptions:
         topics: outputs to write, keys of ``rendering.OUTPUTS``; ``label_info`` is always written.
         entropy_encoding, gradient_label, every_segment, overlay_alpha: as in ``MessageOptions``.
         max_pixels: larger images are refused.
+        image_bits: bits in use of 16-bit images; 0 = found in their values.
+        strict_jpeg: refuse damaged JPEGs.
         keep: topics of the input to copy: ``images`` (the replayed ones), ``all``, ``none``.
         storage: ``mcap`` or ``sqlite3``.
         compression: ``zstd`` (MCAP: its chunks; sqlite3: each message) or ``none``.
@@ -53,6 +55,8 @@ class ReplayOptions:
     every_segment: bool = False
     overlay_alpha: float = 0.5
     max_pixels: int = 40_000_000
+    image_bits: int = 0
+    strict_jpeg: bool = True
     keep: str = "images"
     storage: str = "mcap"
     compression: str = "zstd"

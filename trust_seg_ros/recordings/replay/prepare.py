@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from trust_seg_ros.bags.errors import NothingThere
+from trust_seg_ros.messages.bit_range import BitRange
+from trust_seg_ros.messages.image_bytes import ImageError
 from trust_seg_ros.recordings.replay.errors import ReplayError
-from trust_seg_ros.recordings.replay.inputs import open_recording
+from trust_seg_ros.recordings.replay.frame_work import read_frame
+from trust_seg_ros.recordings.replay.inputs import Recording, VideoRecording, open_recording
 from trust_seg_ros.recordings.replay.job import Job, fingerprint_of
 from trust_seg_ros.recordings.replay.options import ReplayOptions, SourceSpec, cameras_of
-from trust_seg_ros.recordings.replay.plan import plan_chunks, section
+from trust_seg_ros.recordings.replay.plan import Chunks, plan_chunks, section
+
+_LOOKS = 16
+"""Images that are looked at for the bits in use of 16."""
 
 
 def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: ReplayOptions) -> Job:
@@ -41,19 +48,40 @@ def make_job(source: SourceSpec, topics: Mapping[str, str], out: Path, options: 
             )
         share = (end - start) / (recording.end_ns - recording.start_ns)
         wanted = max(1, round(frames * share))
+        chunks = plan_chunks(start, end, wanted, options.chunk_frames)
         return Job(
             source=source,
             out=out,
             cameras=cameras_of(chosen, {topic: name for topic, name in topics.items() if name}),
             options=options,
-            chunks=plan_chunks(start, end, wanted, options.chunk_frames),
+            chunks=chunks,
             start_ns=recording.start_ns,
             end_ns=recording.end_ns,
             frames=wanted,
             input_id=fingerprint_of(source.path),
+            bits={topic: bits for topic in chosen if (bits := _bits_in_use(recording, topic, chunks, options))},
         )
     finally:
         recording.close()
+
+
+def _bits_in_use(recording: Recording, topic: str, chunks: Chunks, options: ReplayOptions) -> int:
+    """Bits in use of a camera's 16-bit images, so that all chunks start with the same; 0 for others.
+
+    The first image says whether there is anything to find; then the first ones of chunks all over the recording count.
+    """
+    if isinstance(recording, VideoRecording) or options.image_bits:
+        return 0
+    found, type_name = BitRange(), recording.topics[topic].type_name
+    for chunk in chunks[:: max(1, len(chunks) // _LOOKS)]:
+        message = next(recording.messages([topic], chunk.start_ns, chunk.stop_ns), None)
+        if message is None:
+            continue
+        with suppress(ImageError):  # refused when its turn comes
+            read_frame(message.data, type_name, options.max_pixels, found, False)
+            if not found.remarks:
+                return 0
+    return found.bits
 
 
 def output_folders(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
