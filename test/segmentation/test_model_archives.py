@@ -192,6 +192,31 @@ def test_several_programs_are_refused(good, tmp_path):
         load(rewrite(good, tmp_path / "net.pt2", extra={"models/a.json": b"{}"}))
 
 
+def test_argument_names_that_are_no_list(good, tmp_path):
+    path = rewrite(good, tmp_path / "net.pt2", {"models/model.json": _with_argument_names})
+    with pytest.raises(ModelFileError, match=r"net\.pt2: corrupt: forward_arg_names is 7; expected a list of names"):
+        load(path)
+
+
+def _with_argument_names(data):
+    content = json.loads(data)
+    for signature in content["graph_module"]["module_call_graph"]:
+        if signature.get("signature"):
+            signature["signature"]["forward_arg_names"] = 7
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"model.json", b"m\xff\xfeel.json"), (b"PK\x03\x04", b"PK\x03\x05")])
+def test_damaged_headers_of_an_archive(good, tmp_path, old, new):
+    """A name that is no UTF-8, and records that do not start where the directory says."""
+    path = tmp_path / "net.pt2"
+    head, data = good.read_bytes()[:4], good.read_bytes()[4:]
+    assert old in data
+    path.write_bytes(head + data.replace(old, new))
+    with pytest.raises(ModelFileError, match=r"net\.pt2: corrupt"):
+        load(path)
+
+
 @pytest.mark.parametrize("record", ["models/model.json", "data/weights/model_weights_config.json"])
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"config": [1]}'])
 def test_damaged_descriptions(good, tmp_path, record, content):

@@ -14,6 +14,7 @@ from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import remarks
+from trust_seg_ros.segmentation.protocol import network_remarks
 from trust_seg_ros.thresholds import ThresholdSettings
 
 NOT_AVAILABLE = "n/a"
@@ -85,6 +86,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
         "half precision": str(network.input_spec.half).lower(),
+        "remarks": "; ".join(network_remarks(network)) or "none",
     }
 
 
@@ -229,6 +231,9 @@ def _percent(share: float | None) -> str:
 
 def _model(view: NodeView) -> DiagnosticStatus:
     level, message = OK, view.model.get("model", f"none: the node is {view.state}")
+    noted = view.model.get("remarks", "none")
+    if noted != "none":
+        level, message = WARN, f"{message}: {noted}"
     if view.problem:
         level, message = ERROR, view.problem
     values = {"lifecycle": view.state, "enabled": str(view.enabled).lower(), **view.model}

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import torch
 
 from trust_seg_ros.segmentation.errors import ModelFileError
+from trust_seg_ros.segmentation.failures import in_brief
 
 HOW_TO_EXPORT = (
     "export the network where its Python code is: torch.export.save(torch.export.export(module.eval(), "
@@ -48,13 +49,20 @@ def inspect_archive(path: Path) -> Format:
     """
     _check_start(path)
     try:
-        reader = torch._C.PyTorchFileReader(str(path))
-        records = set(reader.get_all_records())
-        with zipfile.ZipFile(path) as plain:
-            names = plain.namelist()
-    except (RuntimeError, zipfile.BadZipFile, OSError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise ModelFileError(f"{path}: corrupt or not a model file ({text}); {HOW_TO_EXPORT}") from error
+        return _inspect(path)
+    except ModelFileError:
+        raise
+    except Exception as error:  # a damaged archive makes its readers raise anything, UnicodeDecodeError for a name
+        raise ModelFileError(
+            f"{path}: corrupt or not a model file ({type(error).__name__}: {in_brief(error)}); {HOW_TO_EXPORT}"
+        ) from error
+
+
+def _inspect(path: Path) -> Format:
+    reader = torch._C.PyTorchFileReader(str(path))
+    records = set(reader.get_all_records())
+    with zipfile.ZipFile(path) as plain:
+        names = plain.namelist()
     if any(name.startswith("serialized_") for name in (*names, *records)):
         raise ModelFileError(f"{path}: written by torch.export of torch 2.7 or older; export it again with this torch")
     if "archive_format" in records:
@@ -145,8 +153,9 @@ class _Pt2Check:
             if data:
                 torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except Exception as error:  # the unpickler raises whatever a broken stream leads to
-            text = " ".join(str(error).split())[:200]
-            raise self.refusal(f"{record} does not load with weights_only=True ({text}); {HOW_TO_EXPORT}") from error
+            raise self.refusal(
+                f"{record} does not load with weights_only=True ({in_brief(error)}); {HOW_TO_EXPORT}"
+            ) from error
 
     def check_payload(self, record: str) -> None:
         content = self.json(record)
@@ -167,6 +176,8 @@ class _Pt2Check:
         if key in _NAME_KEYS:
             self.check_name(value)
         elif key == "forward_arg_names":
+            if value is not None and not isinstance(value, list):
+                raise ModelFileError(f"{self.path}: corrupt: {key} is {value!r:.80}; expected a list of names")
             for name in value or ():
                 self.check_name(name)
         elif key == "target":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
 
+from trust_seg_ros.segmentation.answers import what_else
 from trust_seg_ros.segmentation.errors import ImageError, ModelOutputError
 from trust_seg_ros.segmentation.labels import LabelSet
 
@@ -68,11 +68,12 @@ def check_logits(logits: torch.Tensor, labels: LabelSet, name: str, images: int 
         raise ModelOutputError(
             f"network {name!r} returned logits of shape {tuple(logits.shape)} and type {logits.dtype}; "
             f"expected ({images}, q, h, w) floating point for {f'{images} images' if images > 1 else 'one image'}"
+            f"{what_else(logits, len(labels))}"
         )
     if logits.shape[1] != len(labels):
         raise ModelOutputError(
             f"network {name!r} tells {logits.shape[1]} classes apart but labels {labels.name!r} name {len(labels)}; "
-            "give the labels it was trained with"
+            f"give the labels it was trained with{what_else(logits, len(labels))}"
         )
 
 
@@ -88,23 +89,3 @@ def check_features(features: torch.Tensor, logits: torch.Tensor, name: str, imag
             f"{tuple(logits.shape)}; expected ({images}, D, {logits.shape[2]}, {logits.shape[3]}), "
             "the last layer's input"
         )
-
-
-Kind = Literal["logits", "log_probabilities", "probabilities"]
-
-
-def kind_of(logits: torch.Tensor) -> Kind:
-    """Whether a network gives logits, probabilities or log-probabilities, judged by one answer (1, q, h, w).
-
-    Probabilities are not negative and sum to one everywhere, log-probabilities are not positive and their
-    exponentials do; raw logits do neither except by design.
-    """
-    values = logits.float()
-    if not bool(values.isfinite().all()):
-        return "logits"
-    one = torch.ones((), device=values.device)
-    if bool((values >= 0).all()) and torch.allclose(values.sum(1), one, atol=5e-3):
-        return "probabilities"
-    if bool((values <= 1e-3).all()) and torch.allclose(values.exp().sum(1), one, atol=5e-3):
-        return "log_probabilities"
-    return "logits"

@@ -21,7 +21,9 @@ from trust_seg_ros.segmentation.archive import inspect_archive
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.errors import DeviceError, ModelFileError
 from trust_seg_ros.segmentation.export_graph import expose_last_layer
+from trust_seg_ros.segmentation.failures import with_way_out
 from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.segmentation.train_mode import check_eval_mode, training_layers, training_layers_of_script
 from trust_seg_ros.types import Classifier
 
 SCRIPT_STRIDE = 32
@@ -52,7 +54,7 @@ def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -
         half: "auto", True or False; a .pt2 keeps the precision it was exported in.
 
     Raises:
-        ModelFileError: the file is missing, corrupt, foreign, pickled or dangerous.
+        ModelFileError: the file is missing, corrupt, foreign, pickled, dangerous, or was exported in training mode.
         DeviceError: ``half`` contradicts the precision of a .pt2.
     """
     kind = inspect_archive(path)
@@ -61,10 +63,9 @@ def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -
     except (ModelFileError, DeviceError):
         raise
     except Exception as error:  # torch raises anything from KeyError to RuntimeError for a damaged file
-        text = " ".join(str(error).split())[:300]
         raise ModelFileError(
             f"{path}: corrupt, or written by an incompatible torch (this is {torch.__version__}): "
-            f"{type(error).__name__}: {text}"
+            f"{type(error).__name__}: {with_way_out(error)}"
         ) from error
 
 
@@ -73,6 +74,7 @@ def _load_script(path: Path, device: torch.device, half: str | bool) -> Exported
         warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript itself is deprecated; files exist
         module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]  # torch's
     module.eval()
+    check_eval_mode(str(path), training_layers_of_script(module))
     in_half = half != "auto" and pick_half(half, device)  # not by default: a script may hold float32 constants
     if in_half and device.type == "cpu":
         raise DeviceError(f"half is True but {path} is a TorchScript program on the CPU; use half='auto' or a GPU")
@@ -83,6 +85,7 @@ def _load_script(path: Path, device: torch.device, half: str | bool) -> Exported
 
 def _load_pt2(path: Path, device: torch.device, half: str | bool) -> ExportedModel:
     program = torch.export.load(str(path))
+    check_eval_mode(str(path), training_layers(program.graph_module))
     spec, dtype = _input_of(program, path)
     in_half = dtype == torch.float16
     if half != "auto" and pick_half(half, device) != in_half:

@@ -19,6 +19,7 @@ from typing import Any
 from torch import nn
 
 from trust_seg_ros.segmentation.errors import DependencyError, LabelError, ModelError, ModelFileError, ModelSpecError
+from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 from trust_seg_ros.support.libraries import how_to_install
@@ -107,7 +108,7 @@ def _source(spec: str, download: bool) -> tuple[str, dict[str, Any]]:
 
 
 def _explained(spec: str, source: str, error: Exception, download: bool) -> ModelError:
-    text = " ".join(str(error).split())[:300]
+    text = in_brief(error)
     if spec.startswith("hf:") and not download and isinstance(error, OSError):
         return ModelFileError(
             f"{spec}: not in the local cache, and nothing is fetched at start; run once: hf download {source} ({text})"

@@ -111,7 +111,8 @@ def find_last_layer(module: nn.Module, run: Callable[[], object], logits: torch.
 
 
 def _makes(output: torch.Tensor, answer: torch.Tensor) -> bool:
-    """Whether ``answer`` is ``output``, upsampled bilinearly (align_corners=False) or not, softmaxed or not."""
+    """Whether ``answer`` is ``output``, upsampled bilinearly (align_corners=False) or not, as it is or after
+    a softmax or sigmoid."""
     if output.ndim != 4 or output.shape[:2] != answer.shape[:2]:
         return False
     if output.shape[2] > answer.shape[2] or output.shape[3] > answer.shape[3]:
@@ -119,7 +120,8 @@ def _makes(output: torch.Tensor, answer: torch.Tensor) -> bool:
     grown = output.float()
     if output.shape != answer.shape:
         grown = F.interpolate(grown, size=answer.shape[2:], mode="bilinear", align_corners=False)
-    forms = (grown, grown.softmax(1), grown.log_softmax(1))
+    total = answer.float().sum(1).median()  # 1 for probabilities, 255 where someone scaled them
+    forms = (grown, grown.softmax(1) * total, grown.log_softmax(1), grown.sigmoid())
     return any(close(form, answer, 1e-4) for form in forms)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +27,10 @@ from trust_seg_ros.segmentation.modules import (
 )
 from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
-from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
+from trust_seg_ros.segmentation.plausibility import implausible
+from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
 
+_log = logging.getLogger(__name__)
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
 _REFUSED = (".pth", ".safetensors", ".onnx", ".bin", ".ckpt")  # unless a row takes them; the text says how to export
@@ -44,7 +48,7 @@ def load_network(
     order: str | None = None,
     download: bool = False,
 ) -> SegmentationNetwork:
-    """A network ready to use, tried once on a noise picture.
+    """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
     Args:
         spec: text in one of the forms of ``LOADERS``.
@@ -74,11 +78,22 @@ def load_network(
     asked = Request(spec, overrides, where, precision, half, download)
     for loader in LOADERS:
         if loader.fits(spec):
-            return loader.load(asked)
+            return _looked_at(loader.load(asked), asked)
     if asked.path.is_file() or asked.path.suffix in _REFUSED:
-        return load_file(asked)
+        return _looked_at(load_file(asked), asked)
     looked = f" (no such file or folder: {asked.path.absolute()})" if "/" in spec else ""
     raise ModelSpecError(f"network {spec!r} is not known{looked}; expected {spec_forms()}")
+
+
+def _looked_at(network: SegmentationNetwork, asked: Request) -> SegmentationNetwork:
+    """The network with remarks about what is implausible, which are logged; shipped ones need no look."""
+    if not _is_embedded(asked.spec) or asked.overrides.any:
+        found = (*network_remarks(network), *implausible(network))
+        with contextlib.suppress(AttributeError):  # a complete network may not take attributes
+            network.remarks = found  # type: ignore[attr-defined]
+        for text in found:
+            _log.warning("network %s: %s", asked.spec, text)
+    return network
 
 
 def spec_forms() -> str:

@@ -11,14 +11,24 @@ from typing import TypeGuard
 import numpy as np
 import torch
 
-from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, kind_of, read_output
+from trust_seg_ros.segmentation.answers import (
+    AnswerKind,
+    channels_first,
+    check_repeatable,
+    is_channels_last,
+    kind_of,
+)
+from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, read_output
 from trust_seg_ros.segmentation.device import half_type
 from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, dropping, last_dropout
 from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError
+from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, close, find_last_layer
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
+from trust_seg_ros.segmentation.scenes import scene_image
+from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.types import Classifier, LogitMaps
 
 PROBE_SIDE = 64
@@ -28,9 +38,13 @@ PROBE_SIDE = 64
 class ModuleNetwork:
     """A network made of a callable on (1, 3, h, w); ``SegmentationNetwork`` documents its interface.
 
-    At construction it is run on one noise picture: a wrong number of classes or a wrong shape shows then and not on the
-    road, its last convolution is found (see ``last_layer``), and a network that gives probabilities or their logarithms
-    is recognised by their sum (``raw`` is False then).
+    At construction it is run on a noise picture, twice: a wrong number of classes, a wrong shape and answers that
+    differ show then and not on the road, its last convolution is found (see ``last_layer``), and a network that gives
+    probabilities or their logarithms is recognised (see ``answers``; ``raw`` is False then). A network of any size is
+    tried on a second size.
+
+    Attributes:
+        remarks: sentences about what was recognised and converted, and about what looks implausible.
 
     Calls of ``infer`` from several threads wait for each other.
     """
@@ -56,15 +70,17 @@ class ModuleNetwork:
             classifier: the last convolution, if ``forward`` also returns features and it is known.
 
         Raises:
-            ModelOutputError: the answer to the probe does not fit the labels or the contract.
+            ModelOutputError: the answer to the probe does not fit the labels or the contract, or two answers differ.
             ModelError: the probe fails.
         """
         self.name = name
         self.labels = labels
         self.device = device
-        self.input_spec = input_spec
+        self.input_spec = in_units(input_spec)
         self.raw = True
-        self._kind = "logits"
+        self.remarks: tuple[str, ...] = (self.input_spec.remark,) if self.input_spec.remark else ()
+        self._kind = AnswerKind()
+        self._channels_last = False
         self._forward = forward
         self._classifier = classifier
         self._last_layer: LastLayer | None = None
@@ -138,9 +154,7 @@ class ModuleNetwork:
             more = [x if same else preprocess(image, spec, self.device) for image in images[1:]]
             x = torch.cat([x, *more])
         logits, features = self._run(x)
-        logits = logits.float()
-        if self._kind == "probabilities":
-            logits = logits.clamp_min(torch.finfo(torch.float32).tiny).log()
+        logits = self._kind.to_logits(logits.float())
         return [
             LogitMaps(
                 logits=logits[index],
@@ -162,7 +176,7 @@ class ModuleNetwork:
 
     def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Logits (B, q, h, w) and features (B, D, h, w) or None, both checked."""
-        logits, features = read_output(self._call(x))
+        logits, features = self._answer(x)
         if self._last_layer is not None:
             logits, features = self._last_layer.take()
         check_logits(logits, self.labels, self.name, len(x))
@@ -170,13 +184,18 @@ class ModuleNetwork:
             check_features(features, logits, self.name, len(x))
         return logits, features
 
+    def _answer(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What the network returns, channels first."""
+        logits, features = read_output(self._call(x))
+        return channels_first(logits, features) if self._channels_last else (logits, features)
+
     def _call(self, x: torch.Tensor) -> object:
         try:
             return self._forward(x)
         except Exception as error:  # whatever a foreign network raises: the node must survive it
-            text = " ".join(str(error).split())[:400]
             raise ModelError(
-                f"network {self.name!r} failed on an input of shape {tuple(x.shape)}: {type(error).__name__}: {text}"
+                f"network {self.name!r} failed on an input of shape {tuple(x.shape)}: {type(error).__name__}: "
+                f"{with_way_out(error)}"
             ) from error
 
     def _probe_spec(self) -> InputSpec:
@@ -187,7 +206,11 @@ class ModuleNetwork:
     def _probe(self) -> None:
         spec = self._probe_spec()
         x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
+        before = read_output(self._call(x))[0]
+        self._channels_last = is_channels_last(before.shape, len(self.labels))
         logits, features = self._run(x)
+        check_repeatable(channels_first(before, None)[0] if self._channels_last else before, logits, self.name)
+        answer = self._kind_of(logits, spec)
         if features is not None and self._classifier is not None:
             if not agrees(self._classifier, features, logits):
                 raise ModelOutputError(
@@ -196,12 +219,40 @@ class ModuleNetwork:
                     "features must be the input of the last convolution"
                 )
         elif _has_layers(self._forward):
-            self._last_layer = find_last_layer(self._forward, lambda: self._call(x), logits)
+            self._last_layer = find_last_layer(self._forward, lambda: self._answer(x), logits)
             if self._last_layer is not None:
                 self._classifier = self._last_layer.classifier
                 logits, _ = self._run(x)
-        self._kind = kind_of(logits)
-        self.raw = self._kind == "logits"
+        self._kind = answer if self._last_layer is None else self._kind_of(logits, spec)
+        self.raw = self._kind.raw
+        self._note(answer)
+        if self.input_spec.size is None:
+            self._try_another_size(x)
+
+    def _kind_of(self, logits: torch.Tensor, spec: InputSpec) -> AnswerKind:
+        """What these logits of the probe are; anything but logits must be confirmed by another picture."""
+        if kind_of([logits]).raw:
+            return AnswerKind()
+        x = preprocess(scene_image(spec.size_for((1, 1))), spec, self.device)
+        return kind_of([logits, self._run(x)[0]])
+
+    def _note(self, answer: AnswerKind) -> None:
+        """Remarks about an answer in another form than asked for."""
+        if self._channels_last:
+            self.remarks += ("the network answers with channels last (1, h, w, q); they are moved to (1, q, h, w)",)
+        if answer.remark:
+            done = answer.remark if self._last_layer is None else f"{answer.what}; its last convolution is used instead"
+            self.remarks += (done,)
+
+    def _try_another_size(self, x: torch.Tensor) -> None:
+        """Show it an image twice as wide: a traced program may hold the size of its example."""
+        try:
+            self._run(torch.cat([x, x], 3))
+        except ModelError as error:
+            raise ModelError(
+                f"network {self.name!r} {TAKES_ONE_SIZE}; it answered an input of shape {tuple(x.shape)}, but not of "
+                f"twice the width: {in_brief(error.__cause__ or error)}"
+            ) from error
 
 
 def _has_layers(forward: object) -> TypeGuard[torch.nn.Module]:
@@ -227,7 +278,7 @@ def prepare_module(module: torch.nn.Module, device: torch.device, half: bool) ->
             module = module.to(half_type(device))
         return channels_last(module) if likes_channels_last(module, device) else module
     except RuntimeError as error:
-        raise ModelError(f"the network cannot be moved to {device}: {' '.join(str(error).split())[:400]}") from error
+        raise ModelError(f"the network cannot be moved to {device}: {in_brief(error)}") from error
 
 
 def channels_last(module: torch.nn.Module) -> torch.nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -38,6 +38,7 @@ class InputSpec:
         scale: factor from uint8 to the units of ``mean``, > 0; 1/255 gives 0..1.
         stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
         half: the input is float16 (bfloat16 on a CPU), else float32.
+        remark: how a given normalisation was understood, for people; "" where it was taken as it is.
 
     Raises:
         ModelSpecError: a value is outside these ranges.
@@ -50,6 +51,7 @@ class InputSpec:
     scale: float = 1 / 255
     stride: int = 1
     half: bool = False
+    remark: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -116,6 +118,11 @@ class SegmentationNetwork(Protocol):
             ModelError: as ``infer``.
         """
         ...
+
+
+def network_remarks(network: SegmentationNetwork) -> tuple[str, ...]:
+    """What is noteworthy about a network, a sentence each: its optional attribute ``remarks``."""
+    return tuple(getattr(network, "remarks", ()))
 
 
 @runtime_checkable

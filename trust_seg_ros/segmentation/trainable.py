@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from trust_seg_ros.segmentation.checks import check_logits, kind_of, read_output
+from trust_seg_ros.segmentation.answers import kind_of
+from trust_seg_ros.segmentation.checks import check_logits, read_output
 from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, ModelSpecError
 from trust_seg_ros.segmentation.factory import call_factory
+from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import load_labels
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
@@ -21,7 +25,9 @@ from trust_seg_ros.segmentation.modules import (
 )
 from trust_seg_ros.segmentation.network import PROBE_SIDE, channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segmentation.units import in_units
 
+_log = logging.getLogger(__name__)
 _EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
 
 
@@ -44,6 +50,9 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
         order=settings.order,
     )
     named = _open(settings.model, wishes, device)
+    named = replace(named, input_spec=in_units(named.input_spec))
+    if named.input_spec.remark:
+        _log.warning("%s: %s", settings.model, named.input_spec.remark)
     module = named.module.eval().float().to(device)
     if likes_channels_last(module, device):
         module = channels_last(module)
@@ -88,16 +97,18 @@ def _try(module: nn.Module, named: NamedModule, name: str, device: torch.device)
     except ModelOutputError:
         raise
     except Exception as error:  # whatever a foreign network raises
-        text = " ".join(str(error).split())[:400]
         raise ModelError(
-            f"network {name!r} failed on a batch of two, {tuple(noise.shape)}: {type(error).__name__}: {text}"
+            f"network {name!r} failed on a batch of two, {tuple(noise.shape)}: {type(error).__name__}: "
+            f"{in_brief(error)}"
         ) from error
     if logits.ndim != 4 or logits.shape[0] != 2:
         raise ModelOutputError(
             f"network {name!r} answered a batch of two with {tuple(logits.shape)}; training needs (2, q, h, w)"
         )
     check_logits(logits[:1], named.labels, name)
-    if kind_of(logits[:1]) == "probabilities":
+    kind = kind_of([logits]).kind
+    if kind in ("probabilities", "independent_probabilities"):
         raise ModelOutputError(
-            f"network {name!r} gives probabilities; training needs its logits: return what the softmax is applied to"
+            f"network {name!r} gives {kind.replace('_', ' ')}; training needs its logits: return what the softmax or "
+            "sigmoid is applied to"
         )

@@ -24,6 +24,7 @@ from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.recordings.replay.segment_rows import segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
 from trust_seg_ros.remarks import remarks
+from trust_seg_ros.segmentation.protocol import network_remarks
 from trust_seg_ros.support.resumable import whole_folder
 
 _EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, OSError)
@@ -189,7 +190,8 @@ class ChunkWork:
         # only from this chunk's images: the chunks a worker did before must not have an influence
         sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
         found += [f"{topic}: {text}" for topic, work in self._work.items() for text in work.remarks]
-        return [*found, *self._notes, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
+        noted = network_remarks(self._pipeline.network)
+        return [*found, *self._notes, *noted, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:
         for row in self._frames:
