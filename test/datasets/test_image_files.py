@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.image_files import read_image, read_values
@@ -134,18 +135,59 @@ def test_labels_of_eight_bits_written_by_hand_are_fine(tmp_path):
     assert read_values(tmp_path / "a.png").tolist() == [[0, 1, 10]]
 
 
-def test_labels_with_colours_or_a_palette_are_refused(tmp_path):
-    (tmp_path / "a.png").write_bytes(encoded(".png", IMAGE))
-    with pytest.raises(DatasetError, match=r"a\.png: labels are of the kind 8-bit colour PNG; expected a one-channel"):
+def test_labels_with_colours_are_refused(tmp_path):
+    for pixels, kind in ((IMAGE, "colour"), (np.dstack([IMAGE, VALUES]), "colour and alpha")):
+        (tmp_path / "a.png").write_bytes(encoded(".png", pixels))
+        with pytest.raises(DatasetError, match=rf"a\.png: labels are of the kind 8-bit {kind} PNG; .*take the file of"):
+            read_values(tmp_path / "a.png")
+
+
+def palette_png(values, colours, path, **options):
+    image = Image.fromarray(values, "P")
+    image.putpalette(colours)
+    image.save(path, **options)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_indices_of_a_palette_are_read_not_its_colours(tmp_path, bits):
+    values = RNG.integers(0, min(2**bits, 21), (24, 33), np.uint8)
+    colours = [int(level) for level in RNG.integers(0, 256, 3 * 2**bits)]
+    data = palette_png(values, colours, tmp_path / "a.png", bits=bits)
+    assert tuple(data[24:26]) == (bits, 3)
+    found = read_values(tmp_path / "a.png")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, values)
+
+
+def test_a_palette_with_a_transparent_or_repeated_colour_keeps_its_indices(tmp_path):
+    values = np.array([[0, 1, 2, 255]], np.uint8)
+    palette_png(values, [7, 7, 7] * 256, tmp_path / "a.png", transparency=0)
+    np.testing.assert_array_equal(read_values(tmp_path / "a.png"), values)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.97])
+def test_cut_off_labels_with_a_palette_are_refused(tmp_path, share):
+    whole = palette_png(RNG.integers(0, 21, (60, 80), np.uint8), list(range(63)), tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(DatasetError, match=r"a\.png: not a readable label image"):
         read_values(tmp_path / "a.png")
-    colours = b"\0\0\0\xff\xff\xff"
-    plte = struct.pack(">I", len(colours)) + b"PLTE" + colours + struct.pack(">I", zlib.crc32(b"PLTE" + colours))
-    (tmp_path / "a.png").write_bytes(grey_png(8, b"\0\1", kind=3, extra=plte))
-    with pytest.raises(DatasetError, match=r"labels are of the kind 8-bit palette PNG"):
-        read_values(tmp_path / "a.png")
+
+
+def test_labels_with_a_palette_and_a_flipped_bit_are_refused(tmp_path):
+    whole = palette_png(RNG.integers(0, 21, (60, 80), np.uint8), list(range(63)), tmp_path / "a.png")
+    begin = whole.index(b"IDAT") + 4
+    for place in RNG.integers(begin, len(whole) - 20, 20).tolist():
+        data = bytearray(whole)
+        data[place] ^= 4
+        (tmp_path / "a.png").write_bytes(bytes(data))
+        with pytest.raises(DatasetError, match=r"a\.png: not a readable label image"):
+            read_values(tmp_path / "a.png")
 
 
 def test_labels_in_a_lossy_file_are_refused_whatever_its_name(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(".jpg", VALUES))
-    with pytest.raises(DatasetError, match=r"a\.png: not a readable label image; expected a PNG file"):
+    with pytest.raises(
+        DatasetError, match=r"a\.png: not a readable label image \(a JPEG, which changes ids; expected a PNG file"
+    ):
         read_values(tmp_path / "a.png")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -17,7 +20,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIX = ".png"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _log = logging.getLogger(__name__)
-_PNG_KINDS = {0: "grey", 2: "colour", 3: "palette", 4: "grey and alpha", 6: "colour and alpha"}
+_JPEG = b"\xff\xd8"
+_PALETTE = 3
+_PNG_KINDS = {0: "grey", 2: "colour", 4: "grey and alpha", 6: "colour and alpha"}
 
 
 def read_image(path: str | Path, bits: BitRange | None = None) -> np.ndarray:
@@ -50,22 +55,43 @@ def _remark_once(text: str) -> None:
 
 
 def read_values(path: Path) -> np.ndarray:
-    """A label file (PNG of one channel, 8 or 16 bits) as (H, W) uint8 or uint16, as stored.
+    """A label file (PNG: grey of 8 or 16 bits, or with a palette) as (H, W) uint8 or uint16.
+
+    Returns:
+        Grey values as stored; of a file with a palette the indices, whatever its colours (as VOC, labelme and
+        mmsegmentation write them).
 
     Raises:
         DatasetError: the file is missing, cannot be read, or is another kind of image.
+        ModuleNotFoundError: the file has a palette, and Pillow is not installed.
     """
     data = _content(path, "label image")
     if not data.startswith(_PNG):
-        raise DatasetError(f"{path}: not a readable label image; expected a PNG file, one class id per pixel")
+        what = "a JPEG, which changes ids; " if data.startswith(_JPEG) else ""
+        raise DatasetError(f"{path}: not a readable label image ({what}expected a PNG file, one class id per pixel)")
     depth, kind = (data[24], data[25]) if len(data) > 25 else (8, 0)
-    if kind != 0 or depth < 8:  # OpenCV would turn a palette into colours, and stretch 1, 2 and 4 bits to 0..255
+    if kind == _PALETTE:
+        return _indices(path, data)
+    if kind != 0 or depth < 8:  # OpenCV would stretch 1, 2 and 4 bits to 0..255
         found = f"{depth}-bit {_PNG_KINDS.get(kind, 'unknown')} PNG"
+        coloured = ". These are probably the colours of classes: take the file of ids" if kind in (2, 6) else ""
         raise DatasetError(
-            f"{path}: labels are of the kind {found}; expected a one-channel (grey) PNG of 8 or 16 bits, "
-            "one class id per pixel"
+            f"{path}: labels are of the kind {found}; expected a one-channel (grey) PNG of 8 or 16 bits, or one with a "
+            f"palette: one class id per pixel{coloured}"
         )
     return _decoded(path, data, "label image", cv2.IMREAD_UNCHANGED)
+
+
+def _indices(path: Path, data: bytes) -> np.ndarray:
+    """The indices of a PNG with a palette: OpenCV would give its colours."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(data), formats=("PNG",)) as image:
+            return np.array(image)
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DatasetError(f"{path}: not a readable label image (damaged or cut off: {reason})") from error
 
 
 def _content(path: Path, what: str) -> bytes:
