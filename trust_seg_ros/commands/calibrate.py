@@ -18,6 +18,7 @@ from trust_seg_ros.commands.data_options import (
     network_settings,
     open_split,
 )
+from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def run(args: argparse.Namespace) -> int:
     unknown = None if args.ood is None else open_ood_images(args.ood, args.ood_split)
     check_images(args.alpha, sum(map(len, folders)))
     plan, notes = chosen_plan(args, settings.load(), unknown)
+    for remark in label_remarks(args, plan.network, dict(zip(args.split, folders, strict=True))):
+        say(console, f"note: {remark}")
     calibrator = _passed(args, plan, folders, unknown, console)
     found = calibrator.result(_summary(args, plan, folders, unknown))
     found.save(args.out)
@@ -174,6 +177,8 @@ def _summary(
         "ignored_labels": sorted({value for folder in folders for value in folder.ignore}),
         "versions": {"trust_seg_ros": package_version()},
     }
+    if (label_map := folders[0].label_map) is not None:
+        summary["label_map"] = label_map.words()
     models = {"p_wrong": plan.meta, "p_ood": None if unknown is None else plan.ood_model}
     summary["meta_models"] = {name: model.fingerprint for name, model in models.items() if model is not None}
     if unknown is not None and plan.ood_model is not None:

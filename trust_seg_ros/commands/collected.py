@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.commands.collect_progress import collection_bar
+from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_keep_going_argument, network_settings, open_split
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP, SEGMENT_SCORES_HELP
 from trust_seg_ros.meta.errors import StoreError
@@ -105,6 +106,8 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                     progress=progress,
                     data_set=args.dataset.resolve().name,
                     scores=args.segment_scores,
+                    accept_labels=args.accept_labels,
+                    remark=lambda text: say(console, f"note: {text}"),
                 )
     except KeyboardInterrupt:
         console.print(

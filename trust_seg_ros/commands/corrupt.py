@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.corrupt_options import add_corruption_arguments, wished_corruptions
+from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS
 from trust_seg_ros.errors import TrustSegError
 
@@ -38,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a data set, or an image file")
     parser.add_argument("--out", type=Path, required=True, help="picture or folder to write")
     parser.add_argument("--split", default="test", help="part of the data set (default: %(default)s)")
-    parser.add_argument("--labels", default="camvid11", help="label set of its label files (default: %(default)s)")
+    parser.add_argument(
+        "--labels",
+        default="camvid11",
+        help="label set of its label files, or of those written with --label-map (default: %(default)s)",
+    )
+    add_label_arguments(parser, judged=False)
     parser.add_argument("--image", metavar="NAME", help="image for the sheet (default: the one in the middle)")
     parser.add_argument(
         "--tile", type=int, default=240, metavar="PX", help="width of a picture on the sheet (default: %(default)s)"
@@ -83,7 +90,7 @@ def _chosen(args: argparse.Namespace) -> tuple[np.ndarray, str]:
     if args.image is None:
         sample = samples[len(samples) // 2]
     else:
-        found = [sample for sample in samples if sample.name == args.image]
+        found = [sample for sample in samples if sample.name == unicodedata.normalize("NFC", args.image)]
         if not found:
             raise TrustSegError(
                 f"--image {args.image}: no such image among the {len(samples)}; names look like {samples[0].name}"
@@ -117,7 +124,8 @@ def _folder(args: argparse.Namespace) -> LabelledFolder:
     from trust_seg_ros.segmentation.labels import load_labels
 
     split = args.split if has_splits(args.dataset.expanduser()) else None
-    return open_dataset(args.dataset, split, load_labels(args.labels))
+    labels = load_labels(args.labels)
+    return open_dataset(args.dataset, split, labels, *label_values(args, labels))
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.errors import DatasetError
 
 if TYPE_CHECKING:  # importing these would make every --help wait for torch
@@ -30,7 +31,7 @@ def add_data_arguments(
     several: bool = False,
     optional: bool = False,
 ) -> None:
-    """DATASET, --split and --ignore, and the options of :func:`add_network_arguments`.
+    """DATASET, --split, and the options of ``add_label_arguments`` and ``add_network_arguments``.
 
     ``args.split`` is ``WHOLE`` if no split was given and DATASET has none.
 
@@ -61,19 +62,8 @@ def add_data_arguments(
         several=several,
         help=f"part of the data set to {purpose} (default: {split}, or {WHOLE} where images/ has no parts){more}",
     )
-    add_ignore_argument(parser)
+    add_label_arguments(parser)
     add_network_arguments(parser)
-
-
-def add_ignore_argument(group: argparse._ActionsContainer) -> None:
-    """--ignore, of commands that read label files; ``args.ignore`` is a list, or None for the label set's values."""
-    group.add_argument(
-        "--ignore",
-        type=_label_value,
-        nargs="*",
-        metavar="VALUE",
-        help="values in label files that stand for no class (default: the label set's); 255 always does",
-    )
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,8 +160,7 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
             f"{args.dataset}: no split {split!r}; images/ and labels/ lie in it directly, so it has no splits: leave "
             f"--split out, or use {WHOLE!r}"
         )
-    ignore = None if args.ignore is None else tuple(args.ignore)
-    return open_dataset(args.dataset, None if whole else split, labels, ignore)
+    return open_dataset(args.dataset, None if whole else split, labels, *label_values(args, labels))
 
 
 class _DataSet(argparse.Action):
@@ -236,12 +225,6 @@ def _finite(text: str, above: float, expected: str) -> float:
     if not (math.isfinite(value) and value > above):
         raise argparse.ArgumentTypeError(f"{text!r}; expected three {expected}")
     return value
-
-
-def _label_value(text: str) -> int:
-    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a label value; expected whole numbers from 0 to 65535")
-    return int(text)
 
 
 def _device(text: str) -> str:

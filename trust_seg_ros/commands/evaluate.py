@@ -152,6 +152,8 @@ def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) 
         "metrics": f"{args.features}, {len(names)}: {', '.join(names)}",
         "IoU_adj": {"component": "as in the paper", "released": "as in the authors' code"}[args.variant],
     }
+    if label_map := store.entry(args.split).label_map:
+        facts["label map"] = ", ".join(f"{value}: {name}" for value, name in label_map.items())
     for split in _splits(args):
         if skipped := store.entry(split).skipped:
             reasons = (f"{name} ({' '.join(reason.split())})" for name, reason in skipped.items())

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from trust_seg_ros.commands.data_options import add_ignore_argument, add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.commands.label_options import add_label_arguments
 from trust_seg_ros.support.bars import bars
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--ood", required=True, **several, help="images of out-of-distribution objects, see below")
     data.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     data.add_argument("--split", default="train", help="part of labelled folders to train on (default: %(default)s)")
-    add_ignore_argument(data)
+    add_label_arguments(data)
     data.add_argument(
         "--judge",
         nargs="+",
@@ -207,6 +208,8 @@ def settings_of(args: argparse.Namespace) -> FineTuneSettings:
         mix=mix,
         split=args.split,
         ignore=None if args.ignore is None else tuple(args.ignore),
+        label_map=args.label_map or "",
+        accept_labels=args.accept_labels,
         ood_weight=args.ood_weight,
         normalisation=args.normalise,
         learning_rate=args.learning_rate,

@@ -111,6 +111,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
         **gradient_note(store.identity.scores, IN_LOGARITHMS),
         "network_input": store.identity.input,
         "ignored_labels": sorted({value for entry in entries for value in entry.ignore}),
+        **({"label_map": entries[0].label_map} if entries[0].label_map else {}),
         "versions": {
             "trust_seg_ros": package_version(),
             "torch": str(torch.__version__),

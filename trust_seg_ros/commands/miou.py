@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
+from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.support.resumable import whole_file
@@ -41,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge; returns the exit status."""
+    from trust_seg_ros.datasets.label_check import classes_of
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
-    from trust_seg_ros.uncertainty import uncertainty_maps
 
     console = Console()
     if args.csv is not None and (args.csv.is_dir() or not args.csv.parent.is_dir()):
@@ -50,10 +52,12 @@ def run(args: argparse.Namespace) -> int:
     network = network_settings(args).load()
     names = network.labels.names
     folder = open_split(args, args.split, network.labels)
-    confusion = ConfusionMatrix(len(names))
+    for remark in label_remarks(args, network, {f"{args.dataset} {args.split}": folder}):
+        print(f"note: {remark}", file=sys.stderr)
+    predict, confusion = classes_of(network), ConfusionMatrix(len(names))
     for sample in track(list(folder), f"images of {args.split}", console=console):
         image, labels = folder.read(sample)
-        confusion.add(labels, uncertainty_maps(network.infer(image)).classes.numpy(force=True))
+        confusion.add(labels, predict(image))
     if not confusion.counts.any():
         raise DatasetError(
             f"{args.dataset}: no pixel of split {args.split!r} has a class, so there is nothing to judge by; expected "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,8 @@ from rich.progress import track
 from rich.text import Text
 
 from trust_seg_ros.commands.console import command_console
-from trust_seg_ros.commands.data_options import add_ignore_argument, add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="ground truth: a label image (PNG of class ids), or a folder with a label image named like each image",
     )
-    add_ignore_argument(parser)
+    add_label_arguments(parser)
     add_network_arguments(parser)
     _add_judging_arguments(parser.add_argument_group("judging"))
     picture = parser.add_argument_group("picture")
@@ -191,7 +193,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ShowError(f"--width {args.width}: expected {MIN_WIDTH} to {MAX_WIDTH} pixels")
     if not 0.0 <= args.threshold <= 1.0:  # also refuses NaN
         raise ShowError(f"--threshold {args.threshold:g}: expected a probability, 0 to 1")
-    for name in ("true_iou", "ignore"):
+    for name in ("true_iou", "ignore", "label_map", "accept_labels"):
         if getattr(args, name) not in (None, False) and args.truth is None:
             raise ShowError(f"--{name.replace('_', '-')} needs ground truth; give it with --truth")
     if args.csv is not None and args.csv.expanduser().is_dir():
@@ -209,15 +211,21 @@ def _reader(
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray | None]]:
     """Image and ground truth by number; raises DatasetError for a file that cannot be read."""
     from trust_seg_ros.datasets.folders import read_image
-    from trust_seg_ros.evaluation.show.files import label_reader
+    from trust_seg_ros.evaluation.show.files import label_readers
+    from trust_seg_ros.types import UNLABELLED
 
     if not truths:
         return lambda index: (read_image(images[index]), None)
-    classes = len(pipeline.labels)
-    ignore = pipeline.labels.without_class if args.ignore is None else tuple(args.ignore)
+    ignore, label_map = label_values(args, pipeline.labels)
+    if ignore is None:
+        ignore = pipeline.labels.without_class if label_map is None else (UNLABELLED,)
+    folders = label_readers(images, truths, len(pipeline.labels), ignore, label_map)
+    for remark in label_remarks(args, pipeline.network, {str(f.samples[0].labels): f for f in folders}):
+        print(f"note: {remark}", file=sys.stderr)
+    samples = {sample.image: (folder, sample) for folder in folders for sample in folder}
 
     def read(index: int) -> tuple[np.ndarray, np.ndarray]:
-        folder = label_reader(images[index], truths[index], classes, ignore)
-        return folder.read(folder.samples[0])
+        folder, sample = samples[images[index]]
+        return folder.read(sample)
 
     return read

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.commands.console import command_console
+from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
@@ -14,10 +14,11 @@ from trust_seg_ros.commands.data_options import (
     network_settings,
     open_split,
 )
+from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.trust_choices import check, chosen_look, chosen_watch, dropped
-from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions
+from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions, distinct
 from trust_seg_ros.support.bars import stage_bars
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ def run(args: argparse.Namespace) -> int:
     shifted = conditions(args, images, labels)
     network = settings.load()
     look, notes = chosen_look(args, network)
+    remarks = label_remarks(args, network, {args.split: images, **others, **distinct(shifted, images)})
+    for remark in remarks:  # now, and in the report
+        say(console, f"note: {remark}")
+    notes += remarks
     cache = CountsCache(None if args.cache is None else args.cache.expanduser(), look)
     with stage_bars(console) as announce:
         grids = cache.grids(images)
@@ -129,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         found = study(cache, counts, arranged, look.policies, shifted, grids, announce)
     panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
     notes += dropped(look.policies, look.scores)
-    finish(args, console, contents(found, panel, watch), _facts(args, look, found), notes)
+    finish(args, console, contents(found, panel, watch), _facts(args, look, found, images), notes)
     return 0
 
 
@@ -155,7 +160,7 @@ def _arrangements(
     return found
 
 
-def _facts(args: argparse.Namespace, look: Look, s: Study) -> dict[str, str]:
+def _facts(args: argparse.Namespace, look: Look, s: Study, images: LabelledFolder) -> dict[str, str]:
     right, wrong = s.counts.totals.sum(0).tolist()
     facts = {
         "network": f"{look.network.name}, {len(look.network.labels)} classes",
@@ -164,6 +169,8 @@ def _facts(args: argparse.Namespace, look: Look, s: Study) -> dict[str, str]:
         "best score": f"{s.best_score} (highest AUROC); tables of one score show it, CSV files hold all",
         "calibrated on": "; ".join(arrangement.text for arrangement in s.arrangements),
     }
+    if images.label_map is not None:
+        facts["label map"] = ", ".join(f"{value}: {name}" for value, name in images.label_map.words().items())
     if any(score.startswith("gradient") for score in look.scores):
         facts["gradient scores"] = f"logarithms, p = {look.gradient.p:g}, {look.gradient.variant}"
     return facts

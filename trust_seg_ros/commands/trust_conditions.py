@@ -32,6 +32,9 @@ def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
         "--shifted-split", metavar="SPLIT", help="split of --shifted (default: --split, or all if it has no splits)"
     )
     group.add_argument(
+        "--shifted-label-map", metavar="FILE", help="label map of --shifted, as --label-map (default: the same)"
+    )
+    group.add_argument(
         "--corrupt",
         nargs="+",
         default=[],
@@ -90,6 +93,17 @@ def conditions(args: argparse.Namespace, images: LabelledFolder, labels: LabelSe
     return found
 
 
+def distinct(shifted: Sequence[Condition], images: LabelledFolder) -> dict[str, LabelledFolder]:
+    """The other data sets among the conditions by name, each once, whatever its corruptions."""
+    from trust_seg_ros.datasets.folders import LabelledFolder
+
+    folders = {images.samples: ("", images)}
+    for condition in shifted:
+        if isinstance(condition.images, LabelledFolder):
+            folders.setdefault(condition.images.samples, (condition.name, condition.images))
+    return {name: folder for name, folder in folders.values() if name}
+
+
 def wished_corruptions(words: Sequence[str], seed: int) -> list[Corruption]:
     """``fog:3``, ``fog`` (the default severity), ``fog:all`` and ``all``.
 
@@ -124,4 +138,5 @@ def _opened(args: argparse.Namespace, root: Path, labels: LabelSet) -> LabelledF
     split = args.shifted_split
     if split is None:
         split = args.split if has_splits(root.expanduser()) else WHOLE
-    return open_split(argparse.Namespace(dataset=root, ignore=args.ignore), split, labels)
+    label_map = args.label_map if args.shifted_label_map is None else args.shifted_label_map
+    return open_split(argparse.Namespace(dataset=root, ignore=args.ignore, label_map=label_map), split, labels)

@@ -7,12 +7,15 @@ public scripts; Brostow, Fauqueur, Cipolla, "Semantic object classes in video", 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import LabelledFolder, Sample, pair_up
+from trust_seg_ros.datasets.image_files import LABEL_SUFFIX
+from trust_seg_ros.datasets.label_map import LabelMap
+from trust_seg_ros.datasets.names import NamedFiles, listed, plain
 from trust_seg_ros.types import UNLABELLED
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Layout:
         text: the files, in one line of Markdown.
         open: folder of images, folder of labels, label set, label values without a class -> the labelled images; raises
             DatasetError. None: every image has a label file of the same name.
+        classes: number of classes of its label files; None = as many as the network has.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Layout:
     labels: str
     text: str
     open: Callable[[Path, Path, LabelSet, Ignore], LabelledFolder] | None = None
+    classes: int | None = None
 
     @property
     def by_split(self) -> bool:
@@ -57,15 +62,33 @@ class Layout:
         images, labels = (place.replace(_SPLIT, split or "") for place in (self.images, self.labels))
         return root / images, root / labels
 
-    def read(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
+    def read(
+        self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore, label_map: LabelMap | None = None
+    ) -> LabelledFolder:
         """The labelled images of two existing folders; raises DatasetError."""
+        if label_map is None:
+            if self.classes not in (None, len(labels)):
+                raise DatasetError(
+                    f"{images}: {self.name} has {self.classes} classes, the label set {labels.name!r} has "
+                    f"{len(labels)}; expected a network of these classes, for example with --labels cityscapes19 "
+                    "where it does not name them itself, or --label-map with a file that maps them"
+                )
+            return self._opened(images, truth, labels, ignore)
+        folder = self._opened(images, truth, labels, (UNLABELLED,))
+        return replace(folder, classes=len(labels), ignore=ignore, label_map=label_map)
+
+    def _opened(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
         if self.open is not None:
             return self.open(images, truth, labels, ignore)
         return LabelledFolder(pair_up(images, truth), len(labels), ignore)
 
 
 def open_dataset(
-    root: str | Path, split: str | None, labels: LabelSet, ignore: tuple[int, ...] | None = None
+    root: str | Path,
+    split: str | None,
+    labels: LabelSet,
+    ignore: tuple[int, ...] | None = None,
+    label_map: LabelMap | None = None,
 ) -> LabelledFolder:
     """Open one split of a data set in any of the layouts of docs/datasets.md.
 
@@ -73,14 +96,18 @@ def open_dataset(
         root: folder of the data set.
         split: name of the split; ignored if the data set has no splits (:func:`has_splits`), where None or "" do, too.
         labels: label set that gives the meaning of the values in label files.
-        ignore: values in label files without a class; None = as in ``labels``. 255 never has a class.
+        ignore: values in label files without a class; None = as in ``labels``, or none where a label map says what
+            the values mean. 255 never has a class.
+        label_map: from label values to the classes of ``labels``, where they differ.
 
     Raises:
         DatasetError: no layout fits (the text says what was looked for and what was found), there are no images, an
-            image has no labels, an ignored value is a class, or Cityscapes is read with other than 19 classes.
+            image has no labels, an ignored value is a class, or Cityscapes is read with other than 19 classes and
+            no label map.
     """
     root = Path(root).expanduser()
-    ignored = labels.without_class if ignore is None else tuple(ignore)
+    usual = labels.without_class if label_map is None else (UNLABELLED,)
+    ignored = usual if ignore is None else tuple(ignore)
     try:
         if not root.is_dir():
             what = "this is a file" if root.exists() else "no such folder"
@@ -88,7 +115,7 @@ def open_dataset(
         places = _places(root, split or None)
         for layout, images, truth in places:
             if images.is_dir() and truth.is_dir():
-                return layout.read(images, truth, labels, ignored)
+                return layout.read(images, truth, labels, ignored, label_map)
         raise DatasetError(_nothing(root, split or None, places))
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
@@ -124,32 +151,36 @@ def _places(root: Path, split: str | None) -> list[_Place]:
 
 
 def _cityscapes(images: Path, truth: Path, labels: LabelSet, ignore: tuple[int, ...]) -> LabelledFolder:
-    classes = len(_JUDGED_IDS)
-    if len(labels) != classes:
-        raise DatasetError(
-            f"{images}: Cityscapes has {classes} classes, the label set {labels.name!r} has {len(labels)}; expected "
-            "a network of these classes, and --labels cityscapes19 where it does not name them itself"
-        )
-    files = sorted(images.glob(f"*/*{_IMAGE_ENDING}.png"))
+    files = [path for path in listed(images) if len(path.parts) == 2 and path.stem.endswith(_IMAGE_ENDING)]
+    files = [path for path in files if path.suffix.lower() == LABEL_SUFFIX]
     if not files:
         raise DatasetError(f"{images}: no images; expected CITY/*{_IMAGE_ENDING}.png")
-    without: list[list[Sample]] = []
+    there = NamedFiles(truth)
+    without: list[list[Path]] = []
     for kind, table in (("labelTrainIds", ()), ("labelIds", CITYSCAPES_TRAIN_IDS)):
-        samples = [_cityscapes_sample(file, truth, kind) for file in files]
-        missing = [sample for sample in samples if not sample.labels.is_file()]
+        samples = [_cityscapes_sample(images, file, there, kind) for file in files]
+        missing = [file for file, sample in zip(files, samples, strict=True) if sample is None]
         if not missing:
-            return LabelledFolder(tuple(samples), classes, ignore, table)
+            return LabelledFolder(tuple(filter(None, samples)), len(_JUDGED_IDS), ignore, table)
         without.append(missing)
     fewest = min(without, key=len)
     raise DatasetError(
-        f"{fewest[0].image}: no labels ({len(fewest)} of {len(files)} images have none); expected "
-        f"{truth / fewest[0].drive / fewest[0].name}_gtFine_labelTrainIds.png or ..._labelIds.png, one kind for all"
+        f"{images / fewest[0]}: no labels ({len(fewest)} of {len(files)} images have none); expected "
+        f"{truth / _cityscapes_name(fewest[0])}_gtFine_labelTrainIds.png or ..._labelIds.png, one kind for all"
     )
 
 
-def _cityscapes_sample(image: Path, truth: Path, kind: str) -> Sample:
-    city, name = image.parent.name, image.stem.removesuffix(_IMAGE_ENDING)
-    return Sample(image, truth / city / f"{name}_gtFine_{kind}.png", city, name)
+def _cityscapes_sample(images: Path, file: Path, there: NamedFiles, kind: str) -> Sample | None:
+    """Image and labels; None if there are no labels of this kind."""
+    name = _cityscapes_name(file)
+    labels = there.find(f"{name}_gtFine_{kind}{LABEL_SUFFIX}")
+    return None if labels is None else Sample(images / file, labels, name.parent.name, name.name)
+
+
+def _cityscapes_name(file: Path) -> PurePath:
+    """``CITY/NAME`` of an image."""
+    name = PurePath(plain(file))
+    return name.with_name(name.stem.removesuffix(_IMAGE_ENDING))
 
 
 def _nothing(root: Path, split: str | None, places: list[_Place]) -> str:
@@ -183,6 +214,7 @@ LAYOUTS: tuple[Layout, ...] = (
         labels="gtFine/{split}",
         text="`CITY/NAME_leftImg8bit.png`, `CITY/NAME_gtFine_labelTrainIds.png` or `…_labelIds.png`",
         open=_cityscapes,
+        classes=len(_JUDGED_IDS),
     ),
     Layout(name="split by split", images="{split}/images", labels="{split}/labels", text="files of the same name"),
     Layout(name="images and labels", images="images/{split}", labels="labels/{split}", text="files of the same name"),

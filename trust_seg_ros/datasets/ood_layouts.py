@@ -10,63 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, read_image, read_values
+from trust_seg_ros.datasets.names import NamedFiles, listed, plain
+from trust_seg_ros.datasets.ood_coding import LOST_AND_FOUND, MASKS, NUMBERS, ROAD_ANOMALY, Coding
 from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.sets import PREFIX
 from trust_seg_ros.types import UNLABELLED
 
 _CAMERA, _FISHY = "_leftImg8bit", "_labels"
-
-
-@dataclass(frozen=True)
-class Coding:
-    """Meaning of the values in a label file; other values are refused.
-
-    Attributes:
-        layout: name of the layout that uses these values, for messages.
-        inside, void: values in distribution, and values that are ignored.
-        ood: values out of distribution.
-    """
-
-    layout: str
-    inside: tuple[int, ...]
-    ood: range
-    void: tuple[int, ...] = (UNLABELLED,)
-
-    def truth(self, values: np.ndarray, path: Path) -> np.ndarray:
-        """(H, W) uint8: 0 in distribution, 1 OoD, 255 void.
-
-        Raises:
-            DatasetError: there are other values.
-        """
-        table = np.full(1 << (8 * values.dtype.itemsize), 2, np.uint8)
-        table[list(self.inside)], table[self.ood.start : self.ood.stop], table[list(self.void)] = 0, 1, UNLABELLED
-        truth = table[values]
-        if (truth == 2).any():
-            foreign = np.unique(values[truth == 2])
-            raise DatasetError(
-                f"{path}: label values {foreign[:10].tolist()}{' and more' if len(foreign) > 10 else ''}; expected "
-                f"the values of {self.layout}: {self.words}. Class ids and other codes must be rewritten to these"
-            )
-        return truth
-
-    @property
-    def words(self) -> str:
-        """The values in words."""
-        ood = str(self.ood.start) if len(self.ood) == 1 else f"{self.ood.start}..{self.ood.stop - 1}"
-        inside, void = (", ".join(map(str, values)) for values in (self.inside, self.void))
-        return f"{inside} in distribution, {ood} out of it, {void or 'none'} void"
-
-
-MASKS = Coding("SegmentMeIfYouCan and Fishyscapes", (0,), range(1, 2))
-ROAD_ANOMALY = Coding("RoadAnomaly", (0, 1), range(2, 3))
-LOST_AND_FOUND = Coding("LostAndFound", (1,), range(2, 44), (0, UNLABELLED))
-NUMBERS = Coding("trust-seg synthetic", (0,), range(1, 256), ())
 
 
 @dataclass(frozen=True)
@@ -183,14 +139,32 @@ def _files(root: Path, layout: str, coding: Coding, pairs: list[tuple[str, Path,
     return OodImages(root.resolve().name, layout, tuple(name for name, _, _ in pairs), read, without)
 
 
-def _images(folder: Path, pattern: str = "*") -> list[Path]:
-    return sorted(p for p in folder.glob(pattern) if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+def _images(folder: Path, deep: bool = False, end: str = "") -> list[Path]:
+    """Images of a folder, or also below it, relative to it; ``end`` is how their names end, without suffix."""
+    found = (path for path in listed(folder, deep=deep) if path.stem.endswith(end))
+    return [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def _paired(images: list[Path], labels_of: Callable[[Path], list[Path]], cut: str = "") -> Pairs:
-    """Pair images with the first of their possible label files that exists."""
-    found = [(file, next((p for p in labels_of(file) if p.is_file()), None)) for file in images]
-    pairs = [(file.stem.removesuffix(cut), file, labels) for file, labels in found if labels is not None]
+def _paired(
+    folder: Path, images: list[Path], truth: Path, labels_of: Callable[[PurePath], list[str]], cut: str = ""
+) -> Pairs:
+    """Pair images with the first of their possible label files that exists.
+
+    Args:
+        folder: folder of the images.
+        images: relative to it.
+        truth: folder of the label files.
+        labels_of: plain name of an image, without suffix -> names of label files, relative to ``truth``.
+        cut: what is left out at the end of the images' names.
+    """
+    there = NamedFiles(truth)
+    pairs = []
+    for file in images:
+        name = PurePath(plain(file)).with_suffix("")
+        found = (there.find(option) for option in labels_of(name))
+        labels = next((path for path in found if path is not None), None)
+        if labels is not None:
+            pairs.append((name.name.removesuffix(cut), folder / file, labels))
     return pairs, len(images) - len(pairs)
 
 
@@ -199,30 +173,35 @@ def _masks(root: Path, _: str) -> Pairs | None:
     if not (images.is_dir() and masks.is_dir()):
         return None
     ends = ("_labels_semantic", "")
-    return _paired(_images(images), lambda file: [masks / f"{file.stem}{end}.png" for end in ends])
+    return _paired(images, _images(images), masks, lambda name: [f"{name}{end}.png" for end in ends])
 
 
 def _numbered(root: Path, _: str) -> Pairs | None:
     images, numbers = root / "images", root / "unknown"
     if not (images.is_dir() and numbers.is_dir()):
         return None
-    return _paired(_images(images), lambda file: [numbers / f"{file.stem}.png"])
+    return _paired(images, _images(images), numbers, lambda name: [f"{name}.png"])
 
 
 def _fishyscapes(root: Path, _: str) -> Pairs | None:
-    places = (root / "fishyscapes_lostandfound", root / "labels")
-    folder = next((place for place in places if any(place.glob(f"[0-9]*{_FISHY}.png"))), None)
+    places = [place for place in (root / "fishyscapes_lostandfound", root / "labels") if place.is_dir()]
+    truths = ((place, _images(place, end=_FISHY)) for place in places)
+    found = ((place, [file for file in files if file.name[0].isdigit()]) for place, files in truths)
+    folder, files = next(((place, files) for place, files in found if files), (root, []))
     cameras = [place for place in (root / "leftImg8bit", root / "laf_images") if place.is_dir()]
-    if folder is None or not cameras:
+    if not files or not cameras:
         return None
-    photos = {file.stem: file for camera in cameras for file in _images(camera, f"**/*{_CAMERA}.*")}
+    photos = {PurePath(plain(file)).stem: c / file for c in cameras for file in _images(c, deep=True, end=_CAMERA)}
     pairs, without = [], 0
-    for labels in sorted(folder.glob(f"[0-9]*{_FISHY}.png")):
-        name = labels.stem.removesuffix(_FISHY).partition("_")[2]  # NNNN_NAME_labels
+    for file in files:
+        number = PurePath(plain(file)).stem.removesuffix(_FISHY)  # NNNN_NAME
+        name = number.partition("_")[2]
         photo = photos.get(name + _CAMERA)
         if photo is None:
-            raise DatasetError(f"{labels}: no image {name}{_CAMERA}.png below {cameras[0]}; copy it from LostAndFound")
-        pairs.append((labels.stem.removesuffix(_FISHY), photo, labels))
+            raise DatasetError(
+                f"{folder / file}: no image {name}{_CAMERA}.png below {cameras[0]}; copy it from LostAndFound"
+            )
+        pairs.append((number, photo, folder / file))
     return pairs, without
 
 
@@ -234,18 +213,18 @@ def _lost_and_found(root: Path, split: str) -> Pairs | None:
         there = ", ".join(sorted(path.name for path in images.iterdir() if path.is_dir()))
         raise DatasetError(f"{root}: LostAndFound without a split {split!r}; there are: {there or 'none'}")
 
-    def labels_of(file: Path) -> list[Path]:
-        base = truth / file.parent.relative_to(images) / f"{file.stem.removesuffix(_CAMERA)}_gtCoarse_"
-        return [Path(f"{base}{kind}.png") for kind in ("labelIds", "labelTrainIds")]
+    def labels_of(name: PurePath) -> list[str]:
+        base = f"{split}/{name.as_posix().removesuffix(_CAMERA)}_gtCoarse_"
+        return [f"{base}{kind}.png" for kind in ("labelIds", "labelTrainIds")]
 
-    return _paired(_images(images / split, f"**/*{_CAMERA}.*"), labels_of, _CAMERA)
+    return _paired(images / split, _images(images / split, deep=True, end=_CAMERA), truth, labels_of, _CAMERA)
 
 
 def _road_anomaly(root: Path, _: str) -> Pairs | None:
     frames = root if any(root.glob("*.labels")) else root / "frames"
-    if not any(frames.glob("*.labels/labels_semantic.png")):
+    if not any(frames.glob("*.labels/labels_semantic.*")):
         return None
-    return _paired(_images(frames), lambda file: [frames / f"{file.stem}.labels" / "labels_semantic.png"])
+    return _paired(frames, _images(frames), frames, lambda name: [f"{name}.labels/labels_semantic.png"])
 
 
 def _plain(root: Path, _: str) -> Pairs | None:
@@ -253,7 +232,7 @@ def _plain(root: Path, _: str) -> Pairs | None:
     labels = root / "labels"
     if images is None or not labels.is_dir():
         return None
-    return _paired(_images(images), lambda file: [labels / f"{file.stem}{end}.png" for end in ("", _FISHY)])
+    return _paired(images, _images(images), labels, lambda name: [f"{name}{end}.png" for end in ("", _FISHY)])
 
 
 OOD_LAYOUTS: tuple[OodLayout, ...] = (

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
+from trust_seg_ros.datasets.label_check import check_labels, classes_of
 from trust_seg_ros.fitting.collect_pool import Job, Pool, Result
 from trust_seg_ros.fitting.collect_worker import Collector, one_thread, portable_reason, rows_answer
 from trust_seg_ros.fitting.store import SegmentStore
@@ -39,6 +40,8 @@ def collect(
     data_set: str = "",
     part_images: int = PART_IMAGES,
     scores: Sequence[str] = (),
+    accept_labels: bool = False,
+    remark: Callable[[str], None] = lambda text: None,
 ) -> SegmentStore:
     """Run a network over a labelled folder; write metrics and targets of every segment into a table on disk.
 
@@ -60,12 +63,15 @@ def collect(
         data_set: name of the data set, for the manifest.
         part_images: images per Parquet file of a new split.
         scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
+        accept_labels: go on although the labels contradict the network (``datasets.label_check``).
+        remark: called with a sentence on labels that fit the network badly.
 
     Returns:
         The table; ``entries[split].skipped`` names the images left out.
 
     Raises:
         DatasetError: an image cannot be read and ``keep_going`` is False, or the folder has no images.
+        LabelsContradictError: the labels are numbered in another way than the network's classes.
         StoreError: the table is of another network or other data, another run writes into it, or writing fails.
         FeatureError: there is no such score for segments.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
@@ -79,6 +85,9 @@ def collect(
     with one_thread(), ExitStack() as stack:
         collector = Collector(settings.load(), folder, scores=checked_scores(scores))
         _check_classes(collector)
+        names, what = collector.network.labels.names, f"{data_set} {split}".strip()
+        if text := check_labels(classes_of(collector.network), folder, names, what, accept_labels):
+            remark(text)
         identity = collector.identity()
         stack.enter_context(locked(path))
         writer = SplitWriter(path, identity, folder, split, data_set, part_images)

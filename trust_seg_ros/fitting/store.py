@@ -23,7 +23,7 @@ from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.support.resumable import write_text
+from trust_seg_ros.support.resumable import changes, write_text
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/segment-table"
@@ -46,6 +46,7 @@ class SplitEntry:
         complete: every image is stored or skipped.
         skipped: name of an image -> why it is not in the table.
         segments, with_interior: number of rows, and of rows that meta models use.
+        label_map: label value -> class, if a label map was used, see ``LabelMap.words``.
     """
 
     data_set: str
@@ -57,13 +58,22 @@ class SplitEntry:
     skipped: dict[str, str] = field(default_factory=dict)
     segments: int = 0
     with_interior: int = 0
+    label_map: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Json) -> SplitEntry:
         """Read an entry from the manifest; raises KeyError, TypeError or ValueError."""
         lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
         counts = {name: int(data[name]) for name in ("part_images", "segments", "with_interior")}
-        entry = cls(**{**data, **lists, **counts, "skipped": dict(data["skipped"])})
+        entry = cls(
+            **{
+                **data,
+                **lists,
+                **counts,
+                "skipped": dict(data["skipped"]),
+                "label_map": dict(data.get("label_map", {})),
+            }
+        )
         if not isinstance(entry.complete, bool):
             raise ValueError(f"complete is {entry.complete!r}")
         if entry.part_images < 1 or len(entry.drives) != len(entry.images):
@@ -71,6 +81,20 @@ class SplitEntry:
                 f"{entry.part_images} images per part, {len(entry.drives)} drives for {len(entry.images)} images"
             )
         return entry
+
+    def to_json(self) -> Json:
+        """Values for the manifest; a label map is written only if there is one, to match tables of earlier versions."""
+        data = asdict(self)
+        return data if self.label_map else {name: value for name, value in data.items() if name != "label_map"}
+
+    def other_data(self, now: SplitEntry) -> str:
+        """The first difference to an entry of the same split, in words; "" if both are of the same data."""
+        for what in ("images", "drives", "ignore"):
+            a, b = getattr(self, what), getattr(now, what)
+            if a != b:
+                return _first_change(a, b, what)
+        found = changes(self.label_map, now.label_map)
+        return ", ".join(f"label {key} was mapped to {a}, is to {b}" for key, a, b in found[:5])
 
     @property
     def parts(self) -> int:
@@ -138,7 +162,7 @@ class SegmentStore:
             "package": self.package,
             "network": self.identity.to_json(),
             "metrics": list(self.names),
-            "splits": {name: asdict(self.entries[name]) for name in sorted(self.entries)},
+            "splits": {name: self.entries[name].to_json() for name in sorted(self.entries)},
         }
         write_text(self.path / MANIFEST, json.dumps(data, indent=1) + "\n", self.path / DRAFT)
 
@@ -260,3 +284,11 @@ class SegmentStore:
         return SegmentData(
             names, metrics, iou, iou_adj, class_ids, image, entry.images, entry.drives, self.network, self.class_names
         )
+
+
+def _first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
+    """The first difference between two sequences, in words; ``what`` names their items."""
+    if len(then) != len(now):
+        return f"{len(then)} {what} then, {len(now)} now"
+    k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
+    return f"of its {what}, number {k + 1} was {then[k]!r} and is {now[k]!r}"

@@ -59,11 +59,3 @@ def rows_note(rows: pa.Table, files: list[int]) -> Json:
     """Note kept with the rows of an image whose files have these sizes, see ``store_rows.write_image``."""
     inside = int((rows["interior_size"].to_numpy() > 0).sum())
     return {"files": files, "segments": len(rows), "with_interior": inside}
-
-
-def first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
-    """The first difference between two sequences, in words; ``what`` names their items."""
-    if len(then) != len(now):
-        return f"{len(then)} {what} then, {len(now)} now"
-    k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
-    return f"of its {what}, number {k + 1} was {then[k]!r} and is {now[k]!r}"

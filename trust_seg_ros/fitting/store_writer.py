@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.fitting.store import MANIFEST, WORK, SegmentStore, SplitEntry
-from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, first_change, read_or_remove, rows_by_image, rows_note
+from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, read_or_remove, rows_by_image, rows_note
 from trust_seg_ros.fitting.store_folder import check_ours, remove_parts
 from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.fitting.store_rows import (
@@ -193,18 +193,16 @@ class SplitWriter:
             tuple(sample.drive for sample in samples),
             tuple(sorted({*self._folder.ignore, UNLABELLED})),
             part_images,
+            label_map={} if self._folder.label_map is None else self._folder.label_map.words(),
         )
         then = self.store.entries.get(self._split)
         if then is None:
             self._save(now)
             return now
-        for what in ("images", "drives", "ignore"):
-            a, b = getattr(then, what), getattr(now, what)
-            if a != b:
-                raise StoreError(
-                    f"{self.store.path}: split {self._split!r} was collected from other data: "
-                    f"{first_change(a, b, what)}; {WAY_OUT}"
-                )
+        if change := then.other_data(now):
+            raise StoreError(
+                f"{self.store.path}: split {self._split!r} was collected from other data: {change}; {WAY_OUT}"
+            )
         return then
 
     def _save(self, entry: SplitEntry) -> None:

@@ -17,6 +17,8 @@ import torch
 from torch import nn
 
 from trust_seg_ros.datasets.folders import DatasetError
+from trust_seg_ros.datasets.label_check import check_labels
+from trust_seg_ros.datasets.label_map_file import label_map
 from trust_seg_ros.datasets.layouts import has_splits
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.segmentation.checks import read_output
@@ -31,9 +33,9 @@ from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.finetune_settings import FineTuneSettings
 from trust_seg_ros.training.mixing import Mixture
 from trust_seg_ros.training.ood_losses import combined_loss, pixel_counts, pixel_losses
-from trust_seg_ros.training.ood_sources import LabelledSource, open_labelled, open_ood
+from trust_seg_ros.training.ood_sources import FolderSource, LabelledSource, open_labelled, open_ood
 from trust_seg_ros.training.outputs import save_trained
-from trust_seg_ros.training.quality import qualities
+from trust_seg_ros.training.quality import predicted_by, qualities
 from trust_seg_ros.training.run_log import RunLog
 from trust_seg_ros.training.team import Team
 
@@ -55,6 +57,7 @@ class FineTuner:
             TrainingError: nothing to train on, a checkpoint of another run or network, or a batch that the processes
                 cannot share evenly.
             DatasetError, SyntheticDriveError, ModelError, LabelError: data or network cannot be used.
+            LabelsContradictError: labels are numbered in another way than the network's classes.
         """
         self.settings, self.team, self.report = settings, team, report if team.first else lambda text: None
         if settings.mix.batch % team.size:
@@ -65,10 +68,12 @@ class FineTuner:
         self.half = pick_half(settings.network.half, team.device)
         self.network = load_trainable(settings.network, team.device)
         labels = self.network.labels
-        known = [open_labelled(text, settings.split, labels, settings.ignore) for text in settings.in_distribution]
+        self.label_map = label_map(settings.label_map, labels) if settings.label_map else None
+        known = [self._labelled(text, settings.split) for text in settings.in_distribution]
         ood = [open_ood(text, labels) for text in settings.ood]
         self.judged, self.judged_ood = self._judged(), [(text, open_ood_images(text)) for text in settings.judge_ood]
         warn_of_overlap(settings.ood, settings.judge_ood, self.report)
+        self._check_labels([(source.name, source) for source in known] + self.judged)
         self.mixture = Mixture(known, ood, self.network.input_spec, settings.mix)
         self.mixture.check()
         trained = [p for p in self.network.module.parameters() if p.requires_grad]
@@ -185,6 +190,16 @@ class FineTuner:
             "run again: it continues from there"
         )
 
+    def _labelled(self, text: str, split: str) -> LabelledSource:
+        return open_labelled(text, split, self.network.labels, self.settings.ignore, self.label_map)
+
+    def _check_labels(self, sources: Sequence[tuple[str, LabelledSource]]) -> None:
+        predict, names = predicted_by(self.network, self.team.device), self.network.labels.names
+        folders = [(name, source.folder) for name, source in sources if isinstance(source, FolderSource)]
+        for name, folder in folders:
+            if remark := check_labels(predict, folder, names, name, self.settings.accept_labels):
+                self.report(f"note: {remark}")
+
     def _judged(self) -> list[tuple[str, LabelledSource]]:
         """Labelled images to judge on: splits of the first folder, and synthetic sets."""
         s, labels = self.settings, self.network.labels
@@ -197,7 +212,7 @@ class FineTuner:
             try:
                 if folder is None or not has_splits(Path(folder).expanduser()):
                     raise DatasetError(f"--judge {name}: no folder with splits among {', '.join(s.in_distribution)}")
-                found.append((name, open_labelled(folder, name, labels, s.ignore)))
+                found.append((name, self._labelled(folder, name)))
             except DatasetError:
                 if s.judge is not None:
                     raise

@@ -13,7 +13,17 @@ from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.mixing import MixSettings
 from trust_seg_ros.training.ood_losses import NORMALISATIONS, Normalisation
 
-_MAY_CHANGE = ("out", "epochs", "learning_rate", "threads", "workers", "checkpoint_every", "judge", "judge_ood")
+_MAY_CHANGE = (
+    "out",
+    "epochs",
+    "learning_rate",
+    "threads",
+    "workers",
+    "checkpoint_every",
+    "judge",
+    "judge_ood",
+    "accept_labels",
+)
 """Settings that may change when a run is continued, besides device and precision."""
 
 
@@ -29,6 +39,8 @@ class FineTuneSettings:
         mix: how batches are composed.
         split: part of the labelled data sets to train on.
         ignore: label values without a class; None = the label set's.
+        label_map: YAML file that maps label values to the network's classes, or ``from-1``; "" = values are class ids.
+        accept_labels: train although the labels contradict the network, see ``datasets.label_check``.
         ood_weight: lambda in [0, 1].
         normalisation: one of ``NORMALISATIONS``, see ``ood_losses.combined_loss``.
         learning_rate: of Adam, constant.
@@ -52,6 +64,8 @@ class FineTuneSettings:
     mix: MixSettings = field(default_factory=MixSettings)
     split: str = "train"
     ignore: tuple[int, ...] | None = None
+    label_map: str = ""
+    accept_labels: bool = False
     ood_weight: float = 0.9
     normalisation: Normalisation = "joint"
     learning_rate: float = 1e-5

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, pair_up
+from trust_seg_ros.datasets.label_map import LabelMap
 from trust_seg_ros.datasets.layouts import open_dataset
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
 from trust_seg_ros.segmentation.labels import LabelSet
@@ -117,7 +118,13 @@ def _kept(scenes: SyntheticSet) -> Callable[[int], tuple[np.ndarray, np.ndarray]
     return read
 
 
-def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ...] | None = None) -> LabelledSource:
+def open_labelled(
+    text: str,
+    split: str,
+    labels: LabelSet,
+    ignore: tuple[int, ...] | None = None,
+    label_map: LabelMap | None = None,
+) -> LabelledSource:
     """In-distribution images: a folder of any layout of ``datasets.layouts``, or ``synthetic:seeds=...``.
 
     Raises:
@@ -125,7 +132,7 @@ def open_labelled(text: str, split: str, labels: LabelSet, ignore: tuple[int, ..
         SyntheticDriveError: the text after ``synthetic:`` is wrong.
     """
     if not text.startswith(PREFIX):
-        return FolderSource(text, open_dataset(Path(text), split, labels, ignore))
+        return FolderSource(text, open_dataset(Path(text), split, labels, ignore, label_map))
     scenes = parse_synthetic_set(text)
     if scenes.kinds:
         raise DatasetError(f"{text}: kinds={','.join(scenes.kinds)} are out of distribution; leave kinds out here")

@@ -41,10 +41,11 @@ def qualities(
         DatasetError: a file is wrong.
     """
     found: dict[str, float] = {}
+    predict = predicted_by(named, device)
     for name, source in labelled:
         confusion = ConfusionMatrix(len(named.labels))
         for image, labels in _all(source, tick):
-            confusion.add(labels, _maps(named, image, device).classes.numpy(force=True))
+            confusion.add(labels, predict(image))
         found[f"mIoU {name}"] = confusion.mean_iou()
     for name, images in ood:
         pool = pooled_scores("histogram")
@@ -55,6 +56,11 @@ def qualities(
         counts = pool.counts()
         found |= {f"AuPRC {name}": average_precision(counts), f"FPR95 {name}": fpr_at_tpr(counts)}
     return found
+
+
+def predicted_by(named: NamedModule, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """Image (H, W, 3) uint8 RGB -> classes (H, W) uint8 that the network predicts; it stays in evaluation mode."""
+    return lambda image: _maps(named, image, device).classes.numpy(force=True)
 
 
 def _all(source: LabelledSource, tick: Callable[[], None]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.datasets.label_map import LabelMap
 from trust_seg_ros.evaluation.show import files as show_files
-from trust_seg_ros.evaluation.show.files import ShowError, find_images, find_truth, keep_inputs, label_reader, places
+from trust_seg_ros.evaluation.show.files import ShowError, find_images, find_truth, keep_inputs, label_readers, places
 
 
 @pytest.fixture
@@ -47,10 +48,21 @@ def test_label_ids_of_cityscapes_become_its_classes(tmp_path):
     cv2.imwrite(str(image), np.zeros((2, 3, 3), np.uint8))
     cv2.imwrite(str(truth), np.array([[7, 8, 0], [33, 26, 4]], np.uint8))
     assert find_truth([image], tmp_path) == [truth]
-    folder = label_reader(image, truth, 19, (255,))
+    (folder,) = label_readers([image], [truth], 19, (255,))
     assert folder.read(folder.samples[0])[1].tolist() == [[0, 1, 255], [18, 13, 255]]
-    with pytest.raises(DatasetError, match="19 classes; the network has 11"):
-        label_reader(image, truth, 11, (255,))
+    with pytest.raises(DatasetError, match="19 classes; the network has 11: map them to its classes with --label-map"):
+        label_readers([image], [truth], 11, (255,))
+    few = LabelMap("few", ((0, 4), (1, 5), (18, 255), (13, 2)), tuple("abcdefghijk"))
+    (folder,) = label_readers([image], [truth], 11, (255,), few)
+    assert folder.read(folder.samples[0])[1].tolist() == [[4, 5, 255], [255, 2, 255]]
+
+
+def test_suffix_and_unicode_form_of_ground_truth_do_not_matter(tmp_path):
+    image, truth = tmp_path / "fu\u0308r.JPG", tmp_path / "labels" / "f\u00fcr.PNG"
+    truth.parent.mkdir()
+    for path in (image, truth):
+        path.write_bytes(b"")
+    assert find_truth(find_images([tmp_path]), truth.parent) == [truth]
 
 
 def test_an_image_is_not_its_own_ground_truth(folder):

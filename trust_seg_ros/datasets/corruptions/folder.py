@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -49,4 +49,5 @@ def corrupted(folder: LabelledFolder, corruption: Corruption | None) -> Labelled
         return folder
     if isinstance(folder, CorruptedFolder):
         raise CorruptionError(f"the data set has the corruption {folder.corruption} already; expected a clean one")
-    return CorruptedFolder(folder.samples, folder.classes, folder.ignore, folder.table, corruption)
+    parts = {field.name: getattr(folder, field.name) for field in fields(folder)}
+    return CorruptedFolder(**parts, corruption=corruption)

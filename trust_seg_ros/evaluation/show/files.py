@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS, LabelledFolder, Sample
+from trust_seg_ros.datasets.image_files import LABEL_SUFFIX
+from trust_seg_ros.datasets.label_map import LabelMap
 from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS
+from trust_seg_ros.datasets.names import NamedFiles, plain
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.resumable import whole_file
 
@@ -58,7 +61,8 @@ def find_truth(images: Sequence[Path], truth: Path) -> list[Path]:
         DatasetError: an image has no label file, or ``truth`` is one file for several images.
     """
     if truth.is_dir():
-        return [_truth_in(truth, image) for image in images]
+        there = NamedFiles(truth, deep=False)
+        return [_truth_in(there, image) for image in images]
     if not truth.is_file():
         raise DatasetError(f"--truth {truth}: no such file or folder; expected a label image or a folder of them")
     if len(images) > 1:
@@ -66,29 +70,44 @@ def find_truth(images: Sequence[Path], truth: Path) -> list[Path]:
     return [truth]
 
 
-def _truth_in(folder: Path, image: Path) -> Path:
-    names = [image.stem + ending for ending in LABEL_ENDINGS]
-    if image.stem.endswith(_CITYSCAPES_IMAGE):
-        names = [image.stem.removesuffix(_CITYSCAPES_IMAGE) + ending for ending in _CITYSCAPES_TRUTH] + names
+def _truth_in(there: NamedFiles, image: Path) -> Path:
+    stem = PurePath(plain(image.name)).stem
+    names = [stem + ending for ending in LABEL_ENDINGS]
+    if stem.endswith(_CITYSCAPES_IMAGE):
+        names = [stem.removesuffix(_CITYSCAPES_IMAGE) + ending for ending in _CITYSCAPES_TRUTH] + names
     for name in names:
-        path = folder / f"{name}.png"
-        if path.is_file() and path.resolve() != image.resolve():
+        path = there.find(name + LABEL_SUFFIX)
+        if path is not None and path.resolve() != image.resolve():
             return path
-    raise DatasetError(f"{image}: no ground truth in {folder}; expected a label image {names[0]}.png")
+    raise DatasetError(f"{image}: no ground truth in {there.folder}; expected a label image {names[0]}{LABEL_SUFFIX}")
 
 
-def label_reader(image: Path, truth: Path, classes: int, ignore: tuple[int, ...]) -> LabelledFolder:
-    """Reader for an image with its ground truth; label ids of Cityscapes become its 19 classes.
+def label_readers(
+    images: Sequence[Path],
+    truths: Sequence[Path],
+    classes: int,
+    ignore: tuple[int, ...],
+    label_map: LabelMap | None = None,
+) -> tuple[LabelledFolder, ...]:
+    """Readers for images with their ground truth; label ids of Cityscapes become its 19 classes.
+
+    Returns:
+        One reader for label ids of Cityscapes, one for other label files, where there are both; each image is a sample
+        of one of them, with its path as the name.
 
     Raises:
         DatasetError: an ignored value is a class, or label ids of Cityscapes for a network with other classes.
     """
-    table: tuple[int, ...] = ()
-    if truth.stem.endswith(_CITYSCAPES_TRUTH[1]):
-        if classes != 19:
-            raise DatasetError(f"{truth}: label ids of Cityscapes stand for 19 classes; the network has {classes}")
-        table = CITYSCAPES_TRAIN_IDS
-    return LabelledFolder((Sample(image, truth),), classes, ignore, table)
+    pairs: dict[tuple[int, ...], list[Sample]] = {}
+    for image, truth in zip(images, truths, strict=True):
+        ids = plain(truth.stem).endswith(_CITYSCAPES_TRUTH[1])
+        if ids and classes != 19 and label_map is None:
+            raise DatasetError(
+                f"{truth}: label ids of Cityscapes stand for 19 classes; the network has {classes}: map them to its "
+                "classes with --label-map"
+            )
+        pairs.setdefault(CITYSCAPES_TRAIN_IDS if ids else (), []).append(Sample(image, truth, name=str(image)))
+    return tuple(LabelledFolder(tuple(s), classes, ignore, table, label_map) for table, s in pairs.items())
 
 
 def places(images: Sequence[Path], out: Path | None) -> list[Path]:

@@ -91,7 +91,7 @@ class CountsCache:
             "gradient": str(self.look.gradient),
             "statistics": None if statistics is None else statistics.to_json(),
             "files": files,
-            "labels": [str(getattr(images, name, None)) for name in ("ignore", "table")],
+            "labels": [str(getattr(images, name, None)) for name in ("ignore", "table", "label_map")],
             "corruption": _corruption(images),
             "bins": bins,
         }
