@@ -10,12 +10,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Mapping
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 
 _LIBRARIES = ("cv2", "numba", "torch", "trust_seg_ros.pipeline")
 
 
-def worker_context() -> BaseContext:
+def worker_context() -> ForkServerContext | SpawnContext:
     """The context in which worker processes are made; where there is no fork server (not on Linux), they are spawned.
 
     The server starts with the first worker, with the environment and the blocked signals of that moment, and ends with
