@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from places import ROOT
 
 from trust_seg_ros.datasets.corruptions.folder import corrupted
 from trust_seg_ros.datasets.corruptions.names import Corruption
@@ -136,3 +137,24 @@ def test_malformed_maps_are_refused(tmp_path, text, message):
 def test_a_missing_map_is_named():
     with pytest.raises(DatasetError, match=r"--label-map nowhere\.yaml: no such file; expected a YAML file, or from-1"):
         label_map("nowhere.yaml", load_labels("camvid11"))
+
+
+def test_the_example_of_the_guide_maps_camvid_to_cityscapes(tmp_path):
+    text = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    example = text.split("```yaml\n# camvid_to_cityscapes.yaml\n")[1].split("```")[0]
+    camvid, city = load_labels("camvid11"), load_labels("cityscapes19")
+    words = label_map(written(tmp_path, example), city).words()
+    assert {camvid.names[int(value)]: name for value, name in words.items() if value != "11"} == {
+        "Sky": "sky",
+        "Building": "building",
+        "Pole": "pole",
+        "Road": "road",
+        "Pavement": "sidewalk",
+        "Tree": "vegetation",
+        "SignSymbol": "traffic sign",
+        "Fence": "fence",
+        "Car": "car",
+        "Pedestrian": "person",
+        "Bicyclist": "rider",
+    }
+    assert words["11"] == "ignore"

@@ -31,6 +31,10 @@ CLEARLY = 0.5
 """Kappa of the best assignment from which the labels are numbered otherwise; accuracy from which they fit."""
 _FEWEST = 1000  # labelled pixels that say something
 _AHEAD = 0.25  # of the best assignment before the given one, from which it is worth a remark
+_SEEN, _OFTENER = (
+    0.1,
+    5,
+)  # share of a label's pixels with a class, and how much more often than elsewhere, to suggest it
 _SHOWN = 4
 Predict = Callable[[np.ndarray], np.ndarray]
 """Image (H, W, 3) uint8 RGB -> predicted classes (H, W) uint8, 255 = none."""
@@ -64,11 +68,14 @@ class LabelFit:
         """Accuracy and kappa if every label stood for the class that suits it best, each class taken once."""
         if not self.pixels:
             return 0.0, 0.0
-        share = self.counts / self.pixels
-        rows, columns = linear_sum_assignment(-share)
-        accuracy = float(share[rows, columns].sum())
-        chance = float((share.sum(1)[rows] * share.sum(0)[columns]).sum())
+        share, assigned = self.counts / self.pixels, self._assigned()
+        accuracy = float(share[np.arange(len(share)), assigned].sum())
+        chance = float((share.sum(1) * share.sum(0)[assigned]).sum())
         return accuracy, (accuracy - chance) / (1 - chance) if chance < 1 else 0.0
+
+    def _assigned(self) -> np.ndarray:
+        """(q,) class of every label, each class taken once, so that most pixels agree."""
+        return np.asarray(linear_sum_assignment(-self.counts)[1])
 
     @property
     def contradicts(self) -> bool:
@@ -81,26 +88,35 @@ class LabelFit:
         rest = self.counts[1:]
         return bool(np.trace(rest) >= 0.9 * self.best()[0] * max(rest.sum(), 1))
 
-    def found(self) -> list[tuple[int, int, float]]:
-        """Label, class that the network sees there most, and its share, for every label; those of most pixels first."""
-        order = [int(label) for label in np.argsort(-self.counts.sum(1), kind="stable") if self.counts[label].any()]
-        return [(k, int(self.counts[k].argmax()), float(self.counts[k].max() / self.counts[k].sum())) for k in order]
-
-    def words(self) -> str:
+    def words(self) -> list[str]:
         """The labels of most pixels in words: what they say, and what the network says there."""
-        parts = [
+        order = [int(label) for label in np.argsort(-self.counts.sum(1), kind="stable") if self.counts[label].any()]
+        return [
             f"label {label} ({self.names[label]!r}) lies where the network says {self.names[c]!r} ({share:.0%})"
-            for label, c, share in self.found()[:_SHOWN]
+            for label, (c, share) in ((label, self._usual(label)) for label in order[:_SHOWN])
         ]
-        return ", ".join(parts)
 
     def suggestion(self) -> str:
         """The label map that the predictions suggest, as YAML."""
         lines = ["map:"]
-        for label, c, share in sorted(self.found()):
-            name = json.dumps(self.names[c], ensure_ascii=False) if share >= CLEARLY else IGNORE
-            lines.append(f"  {label}: {name}  # the network says {self.names[c]!r} on {share:.0%}")
+        for label, c in enumerate(self._assigned().tolist()):
+            size, hits = self.counts[label].sum(), self.counts[label, c]
+            if not size:
+                continue
+            usual, share = self._usual(label)
+            if hits >= _SEEN * size and hits * self.pixels >= _OFTENER * size * self.counts[:, c].sum():
+                name, why = self.names[c], f"predicted on {hits / size:.0%} of its pixels"
+            elif share >= CLEARLY:
+                name, why = self.names[usual], f"predicted on {share:.0%} of its pixels"
+            else:
+                name, why = "", f"unclear: {self.names[usual]!r} is predicted on {share:.0%} of its pixels"
+            lines.append(f"  {label}: {json.dumps(name, ensure_ascii=False) if name else IGNORE}  # {why}")
         return "\n".join(lines)
+
+    def _usual(self, label: int) -> tuple[int, float]:
+        """The class predicted most on a label, and its share of the label's pixels."""
+        row = self.counts[label]
+        return int(row.argmax()), float(row.max() / row.sum())
 
 
 def label_fit(predict: Predict, folder: LabelledFolder, names: Sequence[str], images: int = IMAGES) -> LabelFit:
@@ -166,17 +182,18 @@ def _measured(fit: LabelFit) -> str:
 
 
 def _contradiction(fit: LabelFit, folder: LabelledFolder) -> str:
+    joined = "\n  ".join(fit.words())
     text = (
         f"the labels contradict the network. {_measured(fit)[0].upper()}{_measured(fit)[1:]}; were they numbered "
-        f"otherwise, it would be {fit.best()[0]:.1%}: {fit.words()}"
+        f"otherwise, it would be {fit.best()[0]:.1%}:\n  {joined}\n"
     )
     anyway = "To go on all the same: --accept-labels"
     if folder.label_map is not None:
-        return f"{text}. These are the classes that {folder.label_map.name} gives: check it. {anyway}"
+        return f"{text}These are the classes that {folder.label_map.name} gives: check it. {anyway}"
     if fit.one_ahead:
-        return f"{text}. The ids seem to count from 1, with 0 for no class: give --label-map {FROM_ONE}. {anyway}"
+        return f"{text}The ids seem to count from 1, with 0 for no class: give --label-map {FROM_ONE}. {anyway}"
     return (
-        f"{text}. Is --labels the label set of the network, and are these its ids? If they are those of another data "
+        f"{text}Is --labels the label set of the network, and are these its ids? If they are those of another data "
         f"set, map them: --label-map FILE, where the file says what each stands for. Judging by the predictions, and "
         f"to be checked:\n\n{fit.suggestion()}\n\n{anyway}"
     )
@@ -187,7 +204,8 @@ def _remark(fit: LabelFit) -> str:
         return ""
     accuracy, kappa = fit.best()
     if kappa >= CLEARLY and accuracy - fit.accuracy >= _AHEAD:
-        return f"{_measured(fit)}; were the labels numbered otherwise, it would be {accuracy:.1%}: {fit.words()}"
+        words = ", ".join(fit.words())
+        return f"{_measured(fit)}; were the labels numbered otherwise, it would be {accuracy:.1%}: {words}"
     if fit.accuracy < HARDLY:
         return (
             f"{_measured(fit)}, and no other numbering of the labels explains that: are labels, --labels, --mean, "
