@@ -1,20 +1,25 @@
 import json
 import shutil
+from dataclasses import replace
 
-import numpy as np
+import hf_architectures
 import pytest
 import torch
+from image_processor_cases import theirs
 
 from trust_seg_ros.segmentation import (
     DependencyError,
+    InputSpec,
     ModelFileError,
     ModelOutputError,
     ModelSpecError,
     load_labels,
     load_network,
 )
-from trust_seg_ros.segmentation.huggingface import input_spec_of, load_pretrained
+from trust_seg_ros.segmentation.huggingface import load_pretrained
+from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.segmentation.scenes import scene_image
 
 transformers = pytest.importorskip("transformers", reason="the optional extra 'hf' is not installed")
 
@@ -87,15 +92,6 @@ def test_settings_come_from_the_folder(saved):
     assert network.labels == load_labels("camvid11")
 
 
-def test_preprocessing_equals_the_image_processors(saved):
-    pytest.importorskip("PIL", reason="the image processor itself needs Pillow")
-    pytest.importorskip("torchvision", reason="the image processor itself needs torchvision")
-    image = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
-    processor = transformers.SegformerImageProcessor.from_pretrained(saved)
-    wanted = processor(image, return_tensors="pt")["pixel_values"]
-    assert torch.allclose(preprocess(image, load(saved).input_spec, torch.device("cpu")), wanted, atol=1e-5)
-
-
 def test_callers_settings_overrule_the_folders(saved, image):
     network = load(saved, input_size=(0, 0), order="bgr")
     assert network.infer(image).logits.shape == (11, 16, 24)
@@ -147,6 +143,61 @@ def test_weights_of_another_shape(folder):
     edit(folder / "config.json", decoder_hidden_size=24)
     with pytest.raises(ModelFileError, match="model"):
         load(folder)
+
+
+def test_names_of_another_number_than_the_weights(folder):
+    names = load_labels("camvid11").names[:5]
+    edit(folder / "config.json", id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)})
+    with pytest.raises(ModelFileError, match=r"names 5 classes but the weights are for 11 \(decode_head\.classifier"):
+        load(folder)
+
+
+def test_settings_inside_a_processor_file(folder):
+    """It comes first, as in transformers; and older files nest as well."""
+    inner = {**PROCESSOR, "image_mean": [0.1, 0.2, 0.3]}
+    (folder / "processor_config.json").write_text(json.dumps({"image_processor": inner, "processor_class": "P"}))
+    assert load(folder).input_spec.mean == (0.1, 0.2, 0.3)
+    (folder / "processor_config.json").write_text(json.dumps({"processor_class": "P"}))
+    assert load(folder).input_spec.mean == (0.4, 0.5, 0.6)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor": inner}))
+    assert load(folder).input_spec.mean == (0.1, 0.2, 0.3)
+
+
+def test_a_missing_processor_file_is_told(folder):
+    (folder / "preprocessor_config.json").unlink()
+    network = load(folder)
+    assert network.input_spec == InputSpec(stride=32)
+    assert (
+        "no preprocessor_config.json: images are prepared as usual for segformer, size as the image"
+        in network.remarks[0]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", hf_architectures.NAMES)
+@torch.no_grad()
+def test_architectures_see_what_their_processor_gives(tmp_path, name):
+    """Ten kinds of models from folders as they are published, small and random: logits as by their own processor."""
+    pytest.importorskip("PIL", reason="the image processors need Pillow")
+    model, case = hf_architectures.make(name)
+    model.save_pretrained(tmp_path / "m")
+    (tmp_path / "m" / "preprocessor_config.json").write_text(json.dumps({**case.settings, "do_center_crop": False}))
+    image = scene_image(case.same)
+    pixels = theirs(replace(case, settings={**case.settings, "do_center_crop": False}), image)
+    wanted = model(pixel_values=torch.from_numpy(pixels)[None]).logits[0]
+    maps = load(tmp_path / "m").infer(image)
+    if maps.logits.shape != wanted.shape:  # taken before the model's own upsampling
+        grown = torch.nn.functional.interpolate(maps.logits[None], size=wanted.shape[1:], mode="bilinear")[0]
+    else:
+        grown = maps.logits
+    assert torch.allclose(grown, wanted, atol=1e-4 * max(1.0, float(wanted.abs().max())))
+
+
+def test_models_of_masks_are_named(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mask2former"}))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelFileError, match=r"answers with masks.*wrap it in a factory"):
+        load(tmp_path)
 
 
 def test_backbone_without_a_head_is_not_filled_with_noise(tmp_path):

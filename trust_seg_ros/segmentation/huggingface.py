@@ -2,8 +2,8 @@
 
 Only safetensors weights are loaded, only with classes that ``transformers`` itself ships (``trust_remote_code`` is
 never on), and nothing is downloaded unless the caller allows it: a vehicle must not wait for a download when it starts.
-The image processor is not used; its settings (size, mean, std, channel order) are read from preprocessor_config.json
-and applied by ``preprocess``, which stretches where some processors crop.
+The image processor is not used; its settings (size, mean, std, channel order) are read from its file by
+``image_processors`` and applied by ``preprocess``, which keeps the whole image where some processors crop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ from torch import nn
 
 from trust_seg_ros.segmentation.errors import DependencyError, LabelError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
+from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
-from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import label_names
 
-STRIDE = 32
-"""Sides are rounded to multiples of this for a model without a fixed input size."""
-
+_PROCESSOR_FILE = "preprocessor_config.json"
+_MASKS = ("maskformer", "mask2former", "oneformer", "eomt", "detr")
+"""Kinds of models that answer with masks and a class for each of them."""
 _log = logging.getLogger(__name__)
 _REPOSITORY = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
@@ -63,20 +64,36 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
     source, options = _source(spec, download)
     try:
         model, report = transformers.AutoModelForSemanticSegmentation.from_pretrained(
-            source, **options, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            source,
+            **options,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, with both sizes
         )
     except Exception as error:  # the library raises anything from OSError to KeyError
         raise _explained(spec, source, error, download) from error
-    lacking = sorted(map(str, report.get("missing_keys", ())))
-    clashing = sorted(map(str, report.get("mismatched_keys", ())))
+    _check_filled(spec, report, model.config)
+    labels = _labels(model.config.id2label, spec)
+    return Pretrained(model.eval().float(), labels, _input_spec(transformers, source, options, model.config, spec))
+
+
+def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
+    """Refuse weights that do not fill the network."""
+    lacking, clashing = sorted(map(str, report.get("missing_keys", ()))), list(report.get("mismatched_keys", ()))
+    named = len(config.id2label)
+    for key, stored, wanted in (entry for entry in clashing if len(entry) == 3):
+        if wanted[0] == named and stored[0] != named and tuple(stored[1:]) == tuple(wanted[1:]):
+            raise ModelFileError(
+                f"{spec}: id2label in config.json names {named} classes but the weights are for {stored[0]} ({key} is "
+                f"{tuple(stored)}); give it the id2label that the network was trained with"
+            )
     if lacking or clashing:
-        some = ", ".join((lacking + clashing)[:4])
+        some = ", ".join([*lacking, *(str(entry) for entry in clashing)][:4])
         raise ModelFileError(
             f"{spec}: the weights do not fill the network: {len(lacking)} missing, {len(clashing)} of another shape "
             f"({some}); expected a model fine-tuned for semantic segmentation"
         )
-    settings = _processor_settings(transformers, source, options)
-    return Pretrained(model.eval().float(), _labels(model.config.id2label, spec), input_spec_of(settings, spec))
 
 
 def _transformers() -> Any:
@@ -113,91 +130,54 @@ def _explained(spec: str, source: str, error: Exception, download: bool) -> Mode
         return ModelFileError(
             f"{spec}: not in the local cache, and nothing is fetched at start; run once: hf download {source} ({text})"
         )
+    if any(kind in str(error).lower() for kind in _MASKS):
+        text += (
+            "; it answers with masks and a class for each, not with logits for each pixel: wrap it in a factory "
+            "'package.module:callable' that adds up the masks of each class"
+        )
     return ModelFileError(f"{spec}: not a usable semantic segmentation model: {type(error).__name__}: {text}")
 
 
-def _processor_settings(transformers: Any, source: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The content of preprocessor_config.json; empty, with a warning, if there is none."""
-    name = "preprocessor_config.json"
+def _input_spec(transformers: Any, source: str, options: Mapping[str, Any], config: Any, spec: str) -> InputSpec:
+    """The input that the model's image processor describes; without one, that of its class, with a remark."""
+    kind, image_size = str(getattr(config, "model_type", "")), getattr(config, "image_size", None)
+    settings = _processor_settings(transformers, source, options)
+    found = input_spec_of(settings or {}, spec, kind, image_size, absent=settings is None)
+    if settings is None:
+        size = "as the image" if found.size is None else f"{found.size[1]}x{found.size[0]}"
+        remark = f"no {_PROCESSOR_FILE}: images are prepared as usual for {kind}, size {size}"
+        return replace(found, remark=remark)
+    if settings.get("do_reduce_labels", settings.get("reduce_labels")):
+        _log.info("%s: ground truth of its training data counts classes from 1 and 0 means none (reduce_labels)", spec)
+    return found
+
+
+def _processor_settings(transformers: Any, source: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The settings of the image processor: the part of a processor_config.json, else preprocessor_config.json."""
+    for name in ("processor_config.json", _PROCESSOR_FILE):
+        settings = _json(transformers, source, name, options)
+        if settings is not None and isinstance(settings.get("image_processor"), dict):
+            settings = settings["image_processor"]
+        elif name != _PROCESSOR_FILE:
+            continue
+        return settings
+    return None
+
+
+def _json(transformers: Any, source: str, name: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         found = transformers.utils.cached_file(source, name, **options, _raise_exceptions_for_missing_entries=False)
     except OSError:
         found = None
     if found is None:
-        _log.warning(
-            "%s has no %s: images are normalised with ImageNet's mean and std, size as the image", source, name
-        )
-        return {}
+        return None
     try:
         settings = json.loads(Path(found).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelFileError(f"{found}: not readable JSON: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"{found}: not readable JSON: {in_brief(error)}") from error
     if not isinstance(settings, dict):
         raise ModelFileError(f"{found}: expected a mapping, found {type(settings).__name__}")
     return settings
-
-
-def input_spec_of(settings: Mapping[str, Any], name: str) -> InputSpec:
-    """The input that an image processor's settings describe.
-
-    A fixed height and width are used; "shortest edge" and the like become "as the image, in multiples of 32".
-
-    Args:
-        settings: content of preprocessor_config.json.
-        name: name of the model, for messages.
-
-    Raises:
-        ModelFileError: a setting is malformed.
-    """
-    try:
-        scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
-        mean = (0.0, 0.0, 0.0)
-        std = (1.0, 1.0, 1.0)
-        if settings.get("do_normalize", True):
-            mean = _triple(settings.get("image_mean", IMAGENET_MEAN))
-            std = _triple(settings.get("image_std", IMAGENET_STD))
-        flip = settings.get("do_flip_channel_order", False)
-        if flip:  # such processors name the values in the flipped order
-            mean, std = mean[::-1], std[::-1]
-        size = _fixed_size(settings.get("size")) if settings.get("do_resize", True) else None
-        return InputSpec(size=size, mean=mean, std=std, order="bgr" if flip else "rgb", scale=scale, stride=STRIDE)
-    except (TypeError, ValueError, ModelSpecError) as error:
-        raise ModelFileError(f"{name}: malformed preprocessor_config.json: {error}") from error
-
-
-def processor_settings(spec: InputSpec) -> dict[str, Any]:
-    """Content of a preprocessor_config.json from which :func:`input_spec_of` reads ``spec`` again, up to its stride."""
-    flip = spec.order == "bgr"
-    mean, std = (list(values[::-1] if flip else values) for values in (spec.mean, spec.std))
-    size = {} if spec.size is None else {"size": {"height": spec.size[0], "width": spec.size[1]}}
-    return {
-        "do_resize": spec.size is not None,
-        **size,
-        "do_rescale": True,
-        "rescale_factor": spec.scale,
-        "do_normalize": True,
-        "image_mean": mean,
-        "image_std": std,
-        "do_flip_channel_order": flip,
-    }
-
-
-def _triple(values: Any) -> tuple[float, float, float]:
-    if isinstance(values, (int, float)):
-        values = [values] * 3
-    red, green, blue = (float(v) for v in values)
-    return red, green, blue
-
-
-def _fixed_size(size: Any) -> tuple[int, int] | None:
-    if isinstance(size, bool) or size is None:
-        return None
-    if isinstance(size, int):
-        return size, size
-    if isinstance(size, Mapping):
-        return (int(size["height"]), int(size["width"])) if {"height", "width"} <= size.keys() else None
-    height, width = (int(v) for v in size)
-    return height, width
 
 
 def _labels(id2label: Mapping[Any, str], spec: str) -> LabelSet:

@@ -45,6 +45,7 @@ class Overrides:
         changes = {name: value for name, value in given.items() if value is not None}
         if self.input_size is not None:
             changes["size"] = None if tuple(self.input_size) == (0, 0) else tuple(self.input_size)
+            changes["edges"] = None
         return replace(spec, **changes)
 
     @property

@@ -23,6 +23,46 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class Edges:
+    """A size that keeps the aspect of the image, in pixels; one of the three kinds is given.
+
+    Attributes:
+        shortest: wanted length of the shorter side; None = not given.
+        longest: wanted length of the longer side; with ``shortest``, its limit.
+        least: (h, w), one of which is met: the one that changes the image's scale least.
+        box: (h, w) that the image just fits into.
+
+    Raises:
+        ModelSpecError: nothing is given, or a length is not 1 to 16384.
+    """
+
+    shortest: int | None = None
+    longest: int | None = None
+    least: Size | None = None
+    box: Size | None = None
+
+    def __post_init__(self) -> None:
+        lengths = [self.shortest, self.longest, *(self.least or ()), *(self.box or ())]
+        given = [length for length in lengths if length is not None]
+        if not given or not all(1 <= length <= 1 << 14 for length in given):
+            raise ModelSpecError(f"input size is {self}; expected lengths from 1 to 16384")
+
+    def scale_of(self, image_size: Size) -> float:
+        """Factor for an image of ``image_size`` (H, W)."""
+        if self.least is not None:
+            return min((wanted / side for wanted, side in zip(self.least, image_size, strict=True)), key=_change)
+        if self.box is not None:
+            return min(wanted / side for wanted, side in zip(self.box, image_size, strict=True))
+        scales = [self.shortest / min(image_size)] if self.shortest else []
+        scales += [self.longest / max(image_size)] if self.longest else []
+        return min(scales)
+
+
+def _change(scale: float) -> float:
+    return abs(1 - scale)
+
+
+@dataclass(frozen=True)
 class InputSpec:
     """How an image becomes a network's input: ``(resize(image) * scale - mean) / std``.
 
@@ -31,13 +71,15 @@ class InputSpec:
     trained on undistorted pictures needs a ``size`` of the camera's aspect ratio.
 
     Attributes:
-        size: (h, w) of the network's input; None = as the image, rounded to multiples of ``stride``.
+        size: (h, w) of the network's input; None = as the image or as ``edges`` say, rounded to multiples of
+            ``stride``.
         mean: subtracted after scaling; always in the order red, green, blue, units of the scaled image.
         std: divisor after that; red, green, blue, > 0.
         order: channel order of the network's input.
         scale: factor from uint8 to the units of ``mean``, > 0; 1/255 gives 0..1.
         stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
         half: the input is float16 (bfloat16 on a CPU), else float32.
+        edges: with ``size`` None, the scale of the image; None = 1.
         remark: how a given normalisation was understood, for people; "" where it was taken as it is.
 
     Raises:
@@ -51,6 +93,7 @@ class InputSpec:
     scale: float = 1 / 255
     stride: int = 1
     half: bool = False
+    edges: Edges | None = None
     remark: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +116,8 @@ class InputSpec:
         if self.size is not None:
             return self.size
         s = self.stride
-        height, width = (max(s, int(side / s + 0.5) * s) for side in image_size)
+        scale = 1.0 if self.edges is None else self.edges.scale_of(image_size)
+        height, width = (max(s, int(side * scale / s + 0.5) * s) for side in image_size)
         return height, width
 
 

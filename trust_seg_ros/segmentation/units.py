@@ -35,9 +35,10 @@ def in_units(spec: InputSpec) -> InputSpec:
             f"0..{brightest:g}: give both in that unit, for ImageNet (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225)"
         )
     mean, std = _scaled(spec.mean, spec.scale), _scaled(spec.std, spec.scale)
+    before = f"{spec.remark}; " if spec.remark else ""
     remark = (
-        f"mean {_plain(spec.mean)} and std {_plain(spec.std)} are in 0..255, images are scaled to 0..{brightest:g}: "
-        f"taken as {_plain(mean)} and {_plain(std)}"
+        f"{before}mean {_plain(spec.mean)} and std {_plain(spec.std)} are in 0..255, images are scaled to "
+        f"0..{brightest:g}: taken as {_plain(mean)} and {_plain(std)}"
     )
     return replace(spec, mean=mean, std=std, remark=remark)
 

@@ -28,10 +28,10 @@ def crop_size(wished: Size, spec: InputSpec) -> Size:
 
 
 def as_seen(image: np.ndarray, codes: np.ndarray, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Image and codes, stretched to the network's input if that has a fixed size."""
-    if spec.size is None or image.shape[:2] == spec.size:
+    """Image and codes, scaled to the network's input unless that is as the image."""
+    height, width = spec.size_for((image.shape[0], image.shape[1]))
+    if (spec.size is None and spec.edges is None) or image.shape[:2] == (height, width):
         return image, codes
-    height, width = spec.size
     shrinks = height <= image.shape[0] and width <= image.shape[1]
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return image, cv2.resize(codes, (width, height), interpolation=cv2.INTER_NEAREST)

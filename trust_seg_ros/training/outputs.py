@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
-from trust_seg_ros.segmentation.huggingface import processor_settings
+from trust_seg_ros.segmentation.image_processors import processor_settings
 from trust_seg_ros.segmentation.modules import NamedModule
 from trust_seg_ros.support.resumable import whole_folder
 from trust_seg_ros.training.checkpoints import save_tensors
