@@ -72,7 +72,7 @@ def write_ros1(path, messages, compression=None, chunk_bytes=1 << 20):
     return expected
 
 
-def write_mcap(path, messages, **options):
+def write_mcap(path, messages, types=TYPES, **options):
     """An MCAP file by the ``mcap`` library, which has all options of the format. Returns its path."""
     writers = pytest.importorskip("mcap.writer", reason="needs the library mcap")
     with path.open("wb") as file:
@@ -82,7 +82,7 @@ def write_mcap(path, messages, **options):
         for topic, time_ns, data in messages:
             if topic not in channels:
                 definition = STORE.generate_msgdef(TYPES[topic], ros_version=2)[0]
-                schema = writer.register_schema(TYPES[topic], "ros2msg", definition.encode())
+                schema = writer.register_schema(types[topic], "ros2msg", definition.encode())
                 channels[topic] = writer.register_channel(topic, "cdr", schema)
             writer.add_message(channels[topic], time_ns, data, time_ns)
         writer.finish()

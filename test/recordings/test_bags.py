@@ -179,6 +179,8 @@ def test_a_damaged_bag_plays_up_to_the_damage_and_says_so(tmp_path):
 def test_what_is_a_bag(tmp_path):
     for name in ("a.mcap", "a.db3", "a.bag", "a.bag.active", "a.mcap.zstd"):
         assert is_bag(tmp_path / name), name
+    for name in ("A.MCAP", "a.Db3", "a.BAG"):
+        assert is_bag(tmp_path / name), name
     for name in ("a.mp4", "a.zstd", "bag"):
         assert not is_bag(tmp_path / name), name
     assert not is_bag(tmp_path)

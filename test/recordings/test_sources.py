@@ -9,7 +9,7 @@ import pytest
 from places import CAMVID, DATA, needs_camvid
 
 from trust_seg_ros.bags.errors import NothingThere, SourceError, UnreadableFrame
-from trust_seg_ros.recordings.files import CameraSource, natural_key
+from trust_seg_ros.recordings.files import CameraSource
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.recordings.sources import FrameSource, Looped, check_speed, open_source
 
@@ -30,10 +30,6 @@ def test_folder_is_played_in_natural_order_as_rgb(tmp_path):
     frames = list(open_source(folder, rate=5))
     assert [tuple(f.image[0, 0]) for f in frames] == [(0, 10, 2), (0, 10, 0), (0, 10, 1)]
     assert [f.stamp_ns for f in frames] == [0, 200_000_000, 400_000_000]
-
-
-def test_natural_key_orders_mixed_names():
-    assert sorted(["a10", "2", "a2", "10", "b"], key=natural_key) == ["2", "10", "a2", "a10", "b"]
 
 
 def test_numbers_in_names_keep_the_gaps_of_the_recording(tmp_path):

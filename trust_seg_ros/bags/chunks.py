@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from trust_seg_ros.bags.merge import Part, merge_by_time
-from trust_seg_ros.bags.types import BagMessage, BagTopic, DamagedBag, Remarks
+from trust_seg_ros.bags.types import LATEST_NS, BagMessage, BagTopic, DamagedBag, Remarks
 
 Entry = tuple[int, int, memoryview]
 """Time of recording in ns, channel, bytes of the message."""
@@ -98,10 +98,16 @@ class ChunkedFile:
         self.path, self._contents = path, contents
         self.topics = self.declared = contents.topics
         self.total = sum(topic.messages for topic in contents.topics)
-        self.start_ns, self.end_ns = contents.start_ns, contents.end_ns
+        self.end_ns = min(contents.end_ns, LATEST_NS)
+        self.start_ns = min(contents.start_ns, self.end_ns)
         self.remarks = Remarks()
         for text in contents.remarks:
             self.remarks.add(text)
+        if contents.end_ns > LATEST_NS:
+            self.remarks.add(
+                f"{path.name}: it has messages up to {contents.end_ns - 1} ns after 1970; ROS knows times up to "
+                f"{LATEST_NS} ns (the year 2262), and later messages are left out"
+            )
 
     def load(self, file: BinaryIO, chunk: Chunk) -> list[Entry]:
         """All messages of a chunk as they are stored.

@@ -12,6 +12,7 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
+from trust_seg_ros.bags.kinds import ZSTD
 from trust_seg_ros.bags.types import BagTopic
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _HEADER = "std_msgs/msg/Header"
 _IDL_LINE = "=" * 80 + "\n"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 LATCHED = tuple(LATCH)
 """QoS of a latched topic of ROS 1."""
@@ -94,7 +94,7 @@ def as_recorded(data: bytes) -> bytes:
     Raises:
         ValueError: the compressed bytes are damaged.
     """
-    if data[:4] != _ZSTD_MAGIC:
+    if not data.startswith(ZSTD):
         return data
     try:
         return zstd.decompress(data)
@@ -102,10 +102,18 @@ def as_recorded(data: bytes) -> bytes:
         raise ValueError(f"its {len(data)} compressed bytes are damaged: {error}") from error
 
 
+def full_type_name(type_name: str) -> str:
+    """Name of a message type as ROS 2 spells it today; ROS 1 and early rosbag2 left "msg" out: "sensor_msgs/Image".
+
+    Names of another form, such as those of services, stay as they are.
+    """
+    package, _, name = type_name.partition("/")
+    return f"{package}/msg/{name}" if package and name and "/" not in name else type_name
+
+
 def ros1_type_name(type_name: str) -> str:
     """Name in ROS 2 of a ROS 1 type, e.g. "sensor_msgs/Image" → "sensor_msgs/msg/Image"."""
-    package, _, name = type_name.partition("/")
-    full = type_name if name.startswith("msg/") else f"{package}/msg/{name}"
+    full = full_type_name(type_name)
     return STATIC_MSGTYPE_RENAMES.get(full, full)
 
 

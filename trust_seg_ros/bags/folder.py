@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from backports import zstd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from trust_seg_ros.bags.definitions import qos_profiles
-from trust_seg_ros.bags.types import STORAGE_SUFFIXES, DamagedBag, Storage
+from trust_seg_ros.bags.definitions import full_type_name, qos_profiles
+from trust_seg_ros.bags.kinds import MCAP, ROS1, SQLITE, ZSTD, is_storage_file
+from trust_seg_ros.bags.types import DamagedBag, Storage
+from trust_seg_ros.support.natural_order import natural_key
 
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _METADATA = "metadata.yaml"
 
 
@@ -46,13 +46,7 @@ class Metadata:
 
 def storage_files(folder: Path) -> list[Path]:
     """The storage files of a rosbag2 folder, in natural order (drive_2 before drive_10)."""
-    found = [path for path in folder.iterdir() if path.name.endswith(STORAGE_SUFFIXES) and path.is_file()]
-    return sorted(found, key=lambda path: natural_key(path.name))
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key: numbers within names count by value."""
-    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"([0-9]+)", name)]
+    return sorted(filter(is_storage_file, folder.iterdir()), key=lambda path: natural_key(path.name))
 
 
 def read_metadata(folder: Path) -> Metadata:
@@ -71,7 +65,7 @@ def read_metadata(folder: Path) -> Metadata:
             about = entry["topic_metadata"]
             digest, qos = about.get("type_description_hash") or "", about.get("offered_qos_profiles")
             name, count = str(about["name"]), int(entry["message_count"])
-            topics[name] = StatedTopic(str(about["type"]), count, str(digest), qos_profiles(qos))
+            topics[name] = StatedTopic(full_type_name(str(about["type"])), count, str(digest), qos_profiles(qos))
         files = tuple(PurePosixPath(name).name for name in stated["relative_file_paths"])
         return Metadata(files, int(stated["message_count"]), topics)
     except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -92,7 +86,7 @@ def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:
     try:
         with path.open("rb") as file:
             magic = file.read(16)
-        if magic[:4] == _ZSTD_MAGIC:
+        if magic.startswith(ZSTD):
             return _open_packed(path, scratch())
         return _open_plain(path, magic)
     except OSError as error:
@@ -100,14 +94,12 @@ def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:
 
 
 def _open_plain(path: Path, magic: bytes) -> Storage:
-    from trust_seg_ros.bags import mcap as bag_mcap
-    from trust_seg_ros.bags import ros1 as bag_ros1
-    from trust_seg_ros.bags import sqlite as bag_sqlite
+    from trust_seg_ros.bags.mcap import open_mcap
+    from trust_seg_ros.bags.ros1 import open_ros1
+    from trust_seg_ros.bags.sqlite import open_sqlite
 
-    for module, opened in (
-        (bag_mcap, bag_mcap.open_mcap), (bag_sqlite, bag_sqlite.open_sqlite), (bag_ros1, bag_ros1.open_ros1)
-    ):  # fmt: skip
-        if magic.startswith(module.MAGIC):
+    for begin, opened in ((MCAP, open_mcap), (SQLITE, open_sqlite), (ROS1, open_ros1)):
+        if magic.startswith(begin):
             return opened(path)
     begins = magic.hex(" ") or "nothing: it is empty"
     raise DamagedBag(

@@ -16,13 +16,13 @@ from typing import BinaryIO
 import numpy as np
 
 from trust_seg_ros.bags.chunks import Chunk, ChunkedFile, Contents, Entry, LooseMessages
+from trust_seg_ros.bags.kinds import MCAP
 from trust_seg_ros.bags.mcap_records import (
     CHANNEL,
     CHUNK,
     CHUNK_INDEX,
     FOOTER,
     LARGEST_CHUNK,
-    MAGIC,
     RECORD,
     SCHEMA,
     STATISTICS,
@@ -36,7 +36,7 @@ from trust_seg_ros.bags.merge import Part
 from trust_seg_ros.bags.salvage_mcap import walk_mcap
 from trust_seg_ros.bags.types import BagMessage, DamagedBag
 
-_FOOTER_BYTES = 9 + 20 + len(MAGIC)
+_FOOTER_BYTES = 9 + 20 + len(MCAP)
 _CHUNK_INDEX_HEAD = struct.Struct("<QQQQ")
 _STATISTICS = struct.Struct("<QHIIIIQQ")
 
@@ -50,12 +50,12 @@ def read_index(file: BinaryIO) -> Contents | None:
     size = file.seek(0, 2)
     file.seek(max(size - _FOOTER_BYTES, 0))
     footer = file.read()
-    if len(footer) < _FOOTER_BYTES or footer[-8:] != MAGIC or RECORD.unpack_from(footer) != (FOOTER, 20):
+    if len(footer) < _FOOTER_BYTES or footer[-8:] != MCAP or RECORD.unpack_from(footer) != (FOOTER, 20):
         raise DamagedBag("it has no footer")
     summary_start, _, checksum = struct.unpack_from("<QQI", footer, 9)
     if summary_start == 0:
         return None
-    if not len(MAGIC) <= summary_start <= size - _FOOTER_BYTES:
+    if not len(MCAP) <= summary_start <= size - _FOOTER_BYTES:
         raise DamagedBag(f"its footer puts the summary at byte {summary_start}")
     file.seek(summary_start)
     summary = file.read(size - _FOOTER_BYTES - summary_start)
@@ -149,7 +149,7 @@ def open_mcap(path: Path) -> McapFile:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+        if file.read(len(MCAP)) != MCAP:
             raise DamagedBag("it does not begin like an MCAP file")
         reason = ""
         try:

@@ -18,12 +18,12 @@ from trust_seg_ros.bags.definitions import (
     as_recorded,
     describe_topic,
     from_ros1,
+    full_type_name,
     qos_profiles,
     ros1_type_name,
 )
 from trust_seg_ros.bags.types import BagTopic, DamagedBag
 
-MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, STATISTICS, DATA_END = 1, 2, 3, 4, 5, 6, 8, 11, 15
 LARGEST_CHUNK = 1 << 30
 """Largest plausible chunk in bytes; a greater length is treated as damage instead of filling the memory."""
@@ -119,6 +119,8 @@ class Registry:
             if encoding == "ros1":
                 name = ros1_type_name(name)
                 definition, convert = from_ros1(name, text)
+            else:
+                name = full_type_name(name)
             if definition.format == MessageDefinitionFormat.NONE:
                 definition = NO_DEFINITION
             self.channels[number] = Channel(topic, name, convert)

@@ -16,6 +16,7 @@ from trust_seg_ros.bags.merge import Part, merge_by_time
 from trust_seg_ros.bags.topics import topics_of
 from trust_seg_ros.bags.types import (
     IMAGE_TYPES,
+    LATEST_NS,
     BagMessage,
     BagTopic,
     DamagedBag,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BagMessage", "BagReader", "BagTopic"]
 
-_BEGINNING, _END = -(1 << 63), (1 << 63) - 1
+_BEGINNING = -(1 << 63)
 
 
 class BagReader:
@@ -155,7 +156,7 @@ class BagReader:
         if missing:
             raise NoImageTopic(f"{self.path} has no topic {missing}; its topics: {self._listed()}")
         wanted = frozenset((name, self.topics[name].type_name) for name in chosen)
-        start, stop = _BEGINNING if start_ns is None else start_ns, _END if stop_ns is None else stop_ns
+        start, stop = _BEGINNING if start_ns is None else start_ns, LATEST_NS if stop_ns is None else stop_ns
         parts = [
             Part(storage.start_ns, partial(self._of_file, storage, wanted, start, stop))
             for storage in self._storages

@@ -13,13 +13,13 @@ from typing import BinaryIO
 from rosbags.rosbag1.reader import Header, ReaderError, read_bytes
 
 from trust_seg_ros.bags.chunks import Chunk, ChunkedFile, Contents, Entry
+from trust_seg_ros.bags.kinds import ROS1
 from trust_seg_ros.bags.ros1_records import (
     BAG_HEADER,
     CHUNK,
     CHUNK_INFO,
     CONNECTION,
     LARGEST_CHUNK,
-    MAGIC,
     Registry,
     entries,
     expect,
@@ -37,7 +37,7 @@ def read_index(file: BinaryIO) -> Contents:
         DamagedBag: the file was not closed, or the index is incomplete.
     """
     size_of_file = file.seek(0, 2)
-    file.seek(len(MAGIC))
+    file.seek(len(ROS1))
     head, _ = record_head(file)
     try:
         if head.get_uint8("op") != BAG_HEADER:
@@ -98,7 +98,7 @@ def open_ros1(path: Path) -> Ros1File:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+        if file.read(len(ROS1)) != ROS1:
             raise DamagedBag("it does not begin like a ROS 1 bag of version 2.0")
         try:
             contents = read_index(file)

@@ -21,7 +21,6 @@ from trust_seg_ros.bags.chunks import Channel, Entry
 from trust_seg_ros.bags.definitions import LATCHED, describe_topic, from_ros1, ros1_type_name
 from trust_seg_ros.bags.types import BagTopic, DamagedBag
 
-MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG_HEADER, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 5, 6, 7
 LARGEST_CHUNK = 1 << 30
 """Largest plausible chunk in bytes; a greater length is treated as damage instead of filling the memory."""

@@ -13,13 +13,13 @@ from typing import BinaryIO
 import numpy as np
 
 from trust_seg_ros.bags.chunks import Contents, Entry, LooseMessages
+from trust_seg_ros.bags.kinds import MCAP
 from trust_seg_ros.bags.mcap_records import (
     CHANNEL,
     CHUNK,
     DATA_END,
     FOOTER,
     LARGEST_CHUNK,
-    MAGIC,
     MESSAGE,
     MESSAGE_HEAD,
     RECORD,
@@ -82,7 +82,7 @@ def walk_mcap(name: str, file: BinaryIO, reason: str) -> tuple[Contents, LooseMe
 
 def _records_of_file(walk: _Walk, file: BinaryIO) -> str:
     """Scan to the end of the data; returns where they end too early, or "" if they are complete."""
-    at = len(MAGIC)
+    at = len(MCAP)
     while True:
         file.seek(at)
         head = file.read(RECORD.size)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from trust_seg_ros.bags.chunks import Contents
+from trust_seg_ros.bags.kinds import ROS1
 from trust_seg_ros.bags.ros1_records import (
     CHUNK,
     CONNECTION,
     LARGEST_CHUNK,
-    MAGIC,
     Registry,
     entries,
     read_chunk,
@@ -30,7 +30,7 @@ def walk_ros1(name: str, file: BinaryIO, reason: str) -> Contents:
     Returns:
         Its contents, with remarks about lost data.
     """
-    size, at = file.seek(0, 2), len(MAGIC)
+    size, at = file.seek(0, 2), len(ROS1)
     ending = f"its data are complete, but {reason}"
     registry, found, remarks = Registry(), [], []
     while at < size:

@@ -15,12 +15,12 @@ from pathlib import Path
 import apsw
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
-from trust_seg_ros.bags.definitions import NO_DEFINITION, as_recorded, describe_topic, qos_profiles
+from trust_seg_ros.bags.definitions import NO_DEFINITION, as_recorded, describe_topic, full_type_name, qos_profiles
+from trust_seg_ros.bags.kinds import SQLITE
 from trust_seg_ros.bags.salvage import ended_early
 from trust_seg_ros.bags.salvage_sqlite import DAMAGE, Rows, page_bytes, salvage_rows, tolerant_connection
 from trust_seg_ros.bags.types import BagMessage, BagTopic, DamagedBag, Remarks
 
-MAGIC = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
 _COUNTS = "SELECT topic_id, count(*) FROM messages GROUP BY topic_id"
 # each value uses its own index if there is one; a single query would visit the rows
@@ -171,7 +171,7 @@ def open_sqlite(path: Path) -> SqliteFile:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+        if file.read(len(SQLITE)) != SQLITE:
             raise DamagedBag("it does not begin like an SQLite file")
     size, page = path.stat().st_size, page_bytes(path)
     try:
@@ -213,7 +213,8 @@ def _read_tables(storage: apsw.Connection) -> _Table:
     if {"topic_type", "encoding", "encoded_message_definition"} <= columns["message_definitions"]:
         query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions ORDER BY rowid DESC"
         for type_name, encoding, text in storage.execute(query):
-            definitions[type_name] = MessageDefinition(_FORMATS.get(encoding, MessageDefinitionFormat.NONE), text)
+            kind = _FORMATS.get(encoding, MessageDefinitionFormat.NONE)
+            definitions[full_type_name(type_name)] = MessageDefinition(kind, text)
     optional = [
         name if name in columns["topics"] else "''" for name in ("type_description_hash", "offered_qos_profiles")
     ]
@@ -221,6 +222,7 @@ def _read_tables(storage: apsw.Connection) -> _Table:
     for number, name, type_name, digest, qos in storage.execute(
         f"SELECT id, name, type, {', '.join(optional)} FROM topics ORDER BY id"
     ):
+        type_name = full_type_name(type_name)
         definition = definitions.get(type_name, NO_DEFINITION)
         topics[number] = describe_topic(name, type_name, 0, definition, digest or "", qos_profiles(qos))
     return _Table(topics, _has_time_index(storage))

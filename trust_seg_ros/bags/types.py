@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
-STORAGE_SUFFIXES = (".db3", ".mcap", ".db3.zstd", ".mcap.zstd")
-
 
 def is_node_output(topic: str) -> bool:
     """Whether a topic is an output of this package's node, judged by its usual name; such a topic is no camera."""
     return "/trust_seg/" in topic and not topic.endswith("/trust_seg/image")
+
+
+LATEST_NS = (1 << 63) - 1
+"""End of the times that ROS knows, in nanoseconds since the epoch."""
 
 
 class DamagedBag(SourceError):  # noqa: N818  (reads as what it means)

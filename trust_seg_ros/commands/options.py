@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from trust_seg_ros.recordings.refusals import Refusals
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.recordings.sources import FrameSource, check_speed, open_source
 
@@ -42,7 +43,9 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def source_of(args: argparse.Namespace, loop: bool, jump: bool = False) -> FrameSource:
+def source_of(
+    args: argparse.Namespace, loop: bool, jump: bool = False, refusals: Refusals | None = None
+) -> FrameSource:
     """The source given by these options, see :func:`open_source`; raises SourceError, also for a wrong speed."""
     source = open_source(
         args.source,
@@ -55,6 +58,7 @@ def source_of(args: argparse.Namespace, loop: bool, jump: bool = False) -> Frame
         number_rate=args.number_rate,
         section=Section(args.start, args.duration),
         jump=jump,
+        refusals=refusals,
     )
     check_speed(args.speed, source)
     return source

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from trust_seg_ros.commands.options import add_source_options, described, source_of
+from trust_seg_ros.recordings.refusals import REFUSED, Refusals
 
 EPILOG = """examples:
   trust-seg play synthetic
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.node.demo.player import PlayerSettings, play
 
     keep_stamps = args.keep_stamps or args.clock
-    source = source_of(args, args.loop, jump=keep_stamps)
+    refusals = Refusals(_tell)
+    source = source_of(args, args.loop, keep_stamps, refusals)
     settings = PlayerSettings(
         topic=args.topic,
         reliability="best_effort" if args.best_effort else "reliable",
@@ -65,5 +68,10 @@ def run(args: argparse.Namespace) -> int:
         frames=args.frames,
     )
     print(f"playing {described(source, args)} on {args.topic}", flush=True)
-    print(f"{play(source, settings)} frames sent", flush=True)
+    sent = play(source, settings, refusals)
+    print(f"{sent} frames sent{f', {refusals.count} refused' if refusals.count else ''}", flush=True)
     return 0
+
+
+def _tell(text: str) -> None:
+    print(f"{REFUSED}{text}", file=sys.stderr, flush=True)

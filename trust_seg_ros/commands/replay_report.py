@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from trust_seg_ros.bags.errors import SourceError
-from trust_seg_ros.recordings.replay.errors import NoRoomError, explained
+from trust_seg_ros.recordings.replay.errors import NoRoomError, ReplayError, explained
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.run import Outcome
 from trust_seg_ros.recordings.replay.workers import Done, WorkerDiedError
@@ -87,7 +87,7 @@ def conclude(
         refused: recordings that could not be read, and why.
 
     Raises:
-        TrustSegError: the only recording failed.
+        TrustSegError: the only recording failed, or all of its images were refused.
     """
     by_out = {outcome.job.out: outcome for outcome in outcomes}
     if len(jobs) == 1 and not refused:
@@ -98,6 +98,8 @@ def conclude(
         if outcome.error is not None:
             raise outcome.error
         _one(console, outcome)
+        if reason := _all_refused(outcome):
+            raise ReplayError(f"{outcome.job.source.path}: {reason}")
         return 0
     rows = [_row(job, by_out.get(job.out)) for job in jobs]
     rows += [[str(path), "", "", "", "", "", f"left out: {error}"] for path, error in refused.items()]
@@ -115,7 +117,19 @@ def conclude(
             ["recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state", "retried"]
         )
         writer.writerows([*row, retried.get(row[0], "")] for row in rows)
-    return 1 if refused or any(outcome.error is not None for outcome in outcomes) else 0
+    failed = any(outcome.error is not None or _all_refused(outcome) for outcome in outcomes)
+    return 1 if refused or failed else 0
+
+
+def _all_refused(outcome: Outcome) -> str:
+    """Why nothing was judged although the replay ran to its end; "" if anything was."""
+    finished = outcome.finished
+    if finished is None or finished.refused < finished.frames:
+        return ""
+    return (
+        f"all {finished.frames} images were refused, so that nothing was judged; the first: "
+        f"{finished.drive.frames['refused'][0]}"
+    )
 
 
 def _one(console: Console, outcome: Outcome) -> None:
@@ -166,15 +180,15 @@ def _row(job: Job, outcome: Outcome | None) -> list[str]:
         return [name, "", "", "", "", "", "complete already"]
     if outcome.finished is None:
         return [name, str(job.frames), "", "", "", "", f"failed: {outcome.error}"]
-    frames = outcome.finished.drive.frames
+    frames, reason = outcome.finished.drive.frames, _all_refused(outcome)
     return [
         name,
         str(outcome.finished.frames),
         str(outcome.finished.refused),
         f"{outcome.finished.frames / outcome.seconds:.1f}" if outcome.seconds else "",
-        f"{_mean(frames, 'flagged_pixels'):.1%}",
+        "" if reason else f"{_mean(frames, 'flagged_pixels'):.1%}",
         str(int(frames["ood_segments"].sum())),
-        "complete",
+        reason or "complete",
     ]
 
 

@@ -21,6 +21,7 @@ from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
 from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.scores import score_planes
+from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
@@ -198,7 +199,8 @@ def _run(
                 f"the data set has {folder.classes} classes, the network {len(plan.network.labels)} "
                 f"({', '.join(plan.network.labels.names)}); give the label set of both with --labels"
             )
-    samples = [(folder, sample) for folder in folders for sample in folder]
+    # in order of time, as far as names tell: the shift monitor learns from it how alike neighbours are
+    samples = [(folder, sample) for folder in folders for sample in sorted(folder, key=lambda s: natural_key(s.name))]
     seen = 0
     with ThreadPoolExecutor(1, thread_name_prefix="calibrate") as worker:
         waiting: Future[None] | None = None

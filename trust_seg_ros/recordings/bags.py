@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trust_seg_ros.bags.errors import SourceError, UnreadableFrame
+from trust_seg_ros.bags.errors import SourceError
+from trust_seg_ros.bags.kinds import is_bag_file, is_storage_file
 from trust_seg_ros.bags.reader import BagReader
-from trust_seg_ros.bags.types import IMAGE_TYPES, STORAGE_SUFFIXES
+from trust_seg_ros.bags.types import IMAGE_TYPES
 from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.image_bytes import ImageError, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import frame_of
+from trust_seg_ros.recordings.refusals import Refusals, refuse
 from trust_seg_ros.recordings.section import Section
 from trust_seg_ros.types import Frame
 
-BAG_SUFFIXES = (*STORAGE_SUFFIXES, ".bag", ".bag.active")
 _COMPRESSED = IMAGE_TYPES[1]
 _MAX_PIXELS = 1 << 30
 """OpenCV's own limit; the node's lower one protects it from unknown senders, but users choose their recordings."""
@@ -25,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path looks like a bag: a folder with metadata.yaml or storage files of rosbag2, or a storage file."""
+    """Whether a path is a bag: a folder with metadata.yaml or storage files of rosbag2, or a storage file."""
     if path.is_dir():
-        return (path / "metadata.yaml").is_file() or any(p.name.endswith(STORAGE_SUFFIXES) for p in path.iterdir())
-    return path.name.endswith(BAG_SUFFIXES)
+        return (path / "metadata.yaml").is_file() or any(map(is_storage_file, path.iterdir()))
+    return is_bag_file(path)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class BagSource:
         start_s: where playing begins, in seconds of recorded time after the bag's beginning.
         duration_s: seconds of recorded time that are played; None plays to the end.
         damage: which parts of the bag cannot be read; "" if no loss is known.
+        refusals: takes images that cannot be read; None = the first one is an error.
     """
 
     path: Path
@@ -55,10 +57,16 @@ class BagSource:
     start_s: float = 0.0
     duration_s: float | None = None
     damage: str = ""
+    refusals: Refusals | None = None
 
     @classmethod
     def open(
-        cls, path: Path, topic: str | None = None, start_s: float = 0.0, duration_s: float | None = None
+        cls,
+        path: Path,
+        topic: str | None = None,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        refusals: Refusals | None = None,
     ) -> BagSource:
         """Find the image topic.
 
@@ -67,6 +75,7 @@ class BagSource:
             topic: its name; None selects the first image topic by name.
             start_s: see the class.
             duration_s: see the class.
+            refusals: see the class.
 
         Raises:
             MissingLibrary: ``rosbags`` is not installed.
@@ -83,7 +92,7 @@ class BagSource:
             raise SourceError(f"playing from {start_s:g} s, but {path} lasts {seconds:.3f} s; start earlier")
         frames = about.messages
         rate = (frames - 1) / seconds if frames > 1 and seconds > 0 else 10.0
-        return cls(path, chosen, about.type_name, rate, frames, False, start_s, duration_s, damage)
+        return cls(path, chosen, about.type_name, rate, frames, False, start_s, duration_s, damage, refusals)
 
     @property
     def description(self) -> str:
@@ -99,11 +108,13 @@ class BagSource:
             for index, message in enumerate(reader.messages([self.topic], start, stop)):
                 before = bits.remarks
                 try:
-                    yield self._frame(message.data, message.recorded_ns, bits)
+                    frame = self._frame(message.data, message.recorded_ns, bits)
                 except ImageError as error:
-                    raise UnreadableFrame(f"message {index} of {self.topic} in {self.path}: {error}") from error
+                    refuse(self.refusals, f"message {index} of {self.topic} in {self.path}: {error}")
+                    continue
                 for text in set(bits.remarks) - set(before):
                     _log.warning("%s of %s: %s", self.topic, self.path, text)
+                yield frame
             if reader.damage != self.damage:
                 _log.warning("%s is damaged: %s", self.path, reader.damage)
 

@@ -13,8 +13,10 @@ import cv2
 
 from trust_seg_ros.bags.errors import NothingThere, SourceError
 from trust_seg_ros.recordings.bags import BagSource, is_bag
-from trust_seg_ros.recordings.files import NANOSECONDS, CameraSource, FolderSource, VideoSource
+from trust_seg_ros.recordings.files import NANOSECONDS, CameraSource, FolderSource
+from trust_seg_ros.recordings.refusals import Refusals
 from trust_seg_ros.recordings.section import WHOLE, Section
+from trust_seg_ros.recordings.videos import VideoSource
 from trust_seg_ros.types import Frame
 
 SYNTHETIC = "synthetic"
@@ -208,6 +210,7 @@ def open_source(
     number_rate: float | None = None,
     section: Section = WHOLE,
     jump: bool = False,
+    refusals: Refusals | None = None,
 ) -> FrameSource:
     """Open the source named by ``spec``; headers are read here, so most mistakes show before the first frame.
 
@@ -224,6 +227,7 @@ def open_source(
         section: part of a recording to play; with ``loop``, repeatedly. In a bag it counts recording time, in other
             sources their stamps before ``rate`` changes them.
         jump: with ``loop``, stamps start again with each round, see :class:`Looped`.
+        refusals: takes images of a recording that cannot be read, which are left out; None = the first one is an error.
 
     Returns:
         The source; iterate over it for :class:`~trust_seg_ros.types.Frame`.
@@ -244,7 +248,7 @@ def open_source(
     if _is_camera(Path(spec)):
         source = _open_camera(Path(spec), rate, size)
     else:
-        source = _open_recording(Path(spec), rate, topic, number_rate, section)
+        source = _open_recording(Path(spec), rate, topic, number_rate, section, refusals)
     if size is not None:
         source = Resized(source, size)
     if source.live:
@@ -266,7 +270,12 @@ def _open_camera(path: Path, rate: float | None, size: tuple[int, int] | None) -
 
 
 def _open_recording(
-    path: Path, rate: float | None, topic: str | None, number_rate: float | None, section: Section
+    path: Path,
+    rate: float | None,
+    topic: str | None,
+    number_rate: float | None,
+    section: Section,
+    refusals: Refusals | None,
 ) -> FrameSource:
     if not path.exists():
         raise NothingThere(
@@ -274,9 +283,9 @@ def _open_recording(
             "or a camera such as /dev/video0"
         )
     if is_bag(path):
-        return BagSource.open(path, topic, section.start_s, section.duration_s)
+        return BagSource.open(path, topic, section.start_s, section.duration_s, refusals)
     if path.is_dir() or (path.suffix.lower() not in VIDEO_SUFFIXES and cv2.haveImageReader(str(path))):
-        source = FolderSource(path, rate or FolderSource.rate, number_rate, section)
+        source = FolderSource(path, rate or FolderSource.rate, number_rate, section, refusals)
         source.chosen()
         return source
-    return VideoSource.open(path, section)
+    return VideoSource.open(path, section, refusals)

@@ -2,6 +2,7 @@ import itertools
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
@@ -18,7 +19,8 @@ from trust_seg_ros.messages.image_bytes import RawCompressed
 from trust_seg_ros.messages.image_pixels import decompress
 from trust_seg_ros.node.demo.pace import Pace
 from trust_seg_ros.node.demo.player import CameraPlayer, PlayerSettings, ReadAhead
-from trust_seg_ros.recordings.sources import Looped
+from trust_seg_ros.recordings.refusals import Refusals
+from trust_seg_ros.recordings.sources import Looped, open_source
 from trust_seg_ros.types import Frame
 
 
@@ -108,6 +110,26 @@ def test_a_source_that_breaks_off_is_told_after_its_good_frames(ros):
     with pytest.raises(UnreadableFrame, match="frame 2"):
         player.play()
     assert player.sent == 2
+
+
+@pytest.mark.ros
+def test_bad_images_are_left_out_and_only_bad_ones_are_an_error(ros, tmp_path):
+    for name, good in (("1.png", True), ("2.png", False), ("3.png", True)):
+        image = np.full((8, 8, 3), 100, np.uint8)
+        (tmp_path / name).write_bytes(cv2.imencode(".png", image)[1].tobytes() if good else b"no picture")
+    told = []
+    refusals = Refusals(told.append)
+    source = open_source(tmp_path, refusals=refusals)
+    player = CameraPlayer(source, PlayerSettings(topic="/clip"), refusals)
+    assert player.play() == 2
+    assert refusals.count == 1
+    assert "2.png" in told[0]
+    for name in ("1.png", "3.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    refusals = Refusals(told.append)
+    source = open_source(tmp_path, loop=True, refusals=refusals)
+    with pytest.raises(UnreadableFrame, match=r"all 3 images were refused; the first: .*1\.png"):
+        CameraPlayer(source, PlayerSettings(topic="/clip"), refusals).play()
 
 
 def test_pace_keeps_the_recordings_time_and_forgives_being_late():

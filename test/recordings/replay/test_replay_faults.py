@@ -261,10 +261,11 @@ def test_a_section_with_one_image_is_enough(replay):
     assert table(out)["recorded_ns"] == [BEGIN + STEP]
 
 
-def test_refused_images_alone_are_a_result_when_they_are_copied(replay):
+def test_refused_images_alone_are_an_error_though_they_are_copied(replay):
     status, said, out = replay([image(i, encoding="zzz") for i in range(3)])
-    assert status == 0
-    assert "note: 3 of 3 images were refused" in said
+    assert status == 2
+    assert "all 3 images were refused, so that nothing was judged; the first: image refused: " in one_line(said)
+    assert "nan" not in said
     assert len(contents(out)) == 3
     assert all("zzz" in reason for reason in refused(out))
 

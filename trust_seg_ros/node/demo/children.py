@@ -72,6 +72,12 @@ class Child:
         """Exit code, negative for a signal; None while it runs."""
         return self.process.poll()
 
+    def lines(self, begin: str) -> list[str]:
+        """The lines of its log that begin so."""
+        with contextlib.suppress(OSError):
+            return [line for line in self.log.read_text(errors="replace").splitlines() if line.startswith(begin)]
+        return []
+
     def tail(self, lines: int = 25) -> str:
         """The last lines of its log."""
         with contextlib.suppress(OSError):

@@ -18,11 +18,12 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from trust_seg_ros.bags.errors import NothingThere
+from trust_seg_ros.bags.errors import NothingThere, UnreadableFrame
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.node.demo.pace import CLOCK_PERIOD_S, ClockPublisher, Pace
 from trust_seg_ros.node.messages import header_message, image_message
 from trust_seg_ros.recordings.files import NANOSECONDS
+from trust_seg_ros.recordings.refusals import Refusals
 from trust_seg_ros.recordings.sources import FrameSource, check_speed
 from trust_seg_ros.types import Frame
 
@@ -111,15 +112,16 @@ class CameraPlayer(Node):
     Args:
         source: where the frames come from.
         settings: how to play them.
+        refusals: counts the images that the source leaves out.
 
     Raises:
         SourceError: the source cannot be played at this speed.
     """
 
-    def __init__(self, source: FrameSource, settings: PlayerSettings) -> None:
+    def __init__(self, source: FrameSource, settings: PlayerSettings, refusals: Refusals | None = None) -> None:
         check_speed(settings.speed, source)
         super().__init__("camera_player", parameter_overrides=[])
-        self.source, self.settings = source, settings
+        self.source, self.settings, self._refusals = source, settings, refusals
         self.sent = 0
         self._pace = Pace(settings.speed, 1 / source.rate)
         self._clock_publisher = ClockPublisher(self, self._pace) if settings.clock else None
@@ -132,7 +134,7 @@ class CameraPlayer(Node):
         """Play until the source ends, ``frames`` are sent or ROS shuts down; returns the number of frames sent.
 
         Raises:
-            SourceError: the source breaks off, or has no frame at all.
+            SourceError: the source breaks off, has no frame at all, or none that can be read.
         """
         ahead, frame = ReadAhead(self.source), None
         try:
@@ -149,6 +151,13 @@ class CameraPlayer(Node):
                 raise NothingThere(f"{self.source.description} has no frame to play")
             if self.sent and rclpy.ok():  # destroying the publisher at once would lose the last frames
                 self._publisher.wait_for_all_acked(Duration(seconds=2))
+        except NothingThere as error:
+            if self._refusals is None or not self._refusals.count:
+                raise
+            raise UnreadableFrame(
+                f"{self.source.description}: all {self._refusals.count} images were refused; the first: "
+                f"{self._refusals.first}"
+            ) from error
         finally:
             ahead.stop()
         return self.sent
@@ -206,15 +215,15 @@ def stamp_of(frame: Frame) -> int:
     return max(1, frame.stamp_ns)
 
 
-def play(source: FrameSource, settings: PlayerSettings) -> int:
+def play(source: FrameSource, settings: PlayerSettings, refusals: Refusals | None = None) -> int:
     """Publish a source until it ends or a signal comes; returns the number of frames sent.
 
     Raises:
-        SourceError: the source breaks off.
+        SourceError: the source breaks off, or none of its images can be read.
     """
     rclpy.init(args=[])
     try:
-        player = CameraPlayer(source, settings)
+        player = CameraPlayer(source, settings, refusals)
     except BaseException:
         rclpy.try_shutdown()
         raise

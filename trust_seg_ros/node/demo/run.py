@@ -24,6 +24,7 @@ from trust_seg_ros.node.demo.environment import apply, demo_environment
 from trust_seg_ros.node.demo.panel import DemoPanel, summary
 from trust_seg_ros.node.demo.recorder import Recorder, Recording
 from trust_seg_ros.node.demo.watch import Status, Watcher
+from trust_seg_ros.recordings.refusals import REFUSED
 
 NODE = "trust_seg"
 CAMERA_TOPIC = "/camera/image"
@@ -114,6 +115,8 @@ def run_demo(settings: DemoSettings, console: Console) -> tuple[Status, Recordin
             status = _drained(watcher, 0.0 if stop.is_set() else _LONG_DRAIN_S)
             recording = recorder.close()
         codes[node] = node.stop()
+        for text in player.lines(REFUSED):
+            console.print(f"note: {text}", style="yellow", highlight=False, markup=False)
         for child in (child for child, code in codes.items() if code != 0 and status.results):
             console.print(f"note: {child.reason()}", style="yellow", highlight=False)
     console.print(summary(status, recording))

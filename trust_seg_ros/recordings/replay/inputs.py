@@ -10,16 +10,18 @@ from trust_seg_ros.bags.errors import NoImageTopic, NothingThere, SourceError, U
 from trust_seg_ros.bags.reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.recordings.bags import is_bag
-from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource, VideoReel, VideoSource
+from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
 from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.recordings.replay.serialise import compressed_cdr, image_cdr
 from trust_seg_ros.recordings.sources import open_source
+from trust_seg_ros.recordings.videos import VideoReel, VideoSource, length
 
 TOPIC, FRAME_ID = "/camera/image", "camera"
 """Topic of the images of a folder or a video."""
 BEGIN_NS = NANOSECONDS
 """Stamp of their first image: one second after the epoch, since 0 means "no stamp"."""
+_LONGEST_NS = 1 << 62
 _COMPRESSED = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 
 
@@ -50,8 +52,12 @@ class Recording(Protocol):
         """Close open files."""
 
 
-def open_recording(spec: SourceSpec) -> Recording:
+def open_recording(spec: SourceSpec, measure: bool = True) -> Recording:
     """Open a bag, a folder of images, or a video.
+
+    Args:
+        spec: the recording.
+        measure: find out how long a video is, which decodes it once; else its length is not known.
 
     Raises:
         SourceError: the path is missing, empty, or of another kind.
@@ -65,7 +71,7 @@ def open_recording(spec: SourceSpec) -> Recording:
     if isinstance(source, FolderSource):
         return FolderRecording(source)
     if isinstance(source, VideoSource):
-        return VideoRecording(source)
+        return VideoRecording(source, measure)
     raise SourceError(f"{path} has no end; expected a bag, a folder of images, or a video file")
 
 
@@ -129,25 +135,23 @@ class FolderRecording(_OneCamera):
 
 
 class VideoRecording(_OneCamera):
-    """A video file as rgb8 images."""
+    """A video file as rgb8 images, at the times that the file gives them."""
 
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
-        if source.frames < 1:
-            raise SourceError(
-                f"{source.path} does not say how many frames it has; convert it, for example: "
-                f"ffmpeg -i {source.path.name} out.mp4"
-            )
-        super().__init__(source.path, IMAGE, source.frames, self._stamp(source.frames - 1))
+    def __init__(self, source: VideoSource, measure: bool = True) -> None:
+        self._damage = ""
+        reel = VideoReel(source.path)
+        try:
+            frames, length_ns = length(reel) if measure else (reel.stated, _LONGEST_NS)
+            self._note_end(reel)
+        finally:
+            reel.close()
+        super().__init__(source.path, IMAGE, frames, length_ns)
         self._reel: VideoReel | None = None
-        self._decoded: int | None = None
 
     @property
     def damage(self) -> str:
         """Where the video ends, if earlier than its header states; known once the end was reached."""
-        if self._decoded is None:
-            return ""
-        return f"{self.path.name} ends after {self._decoded} frames, although it states {self.topics[TOPIC].messages}"
+        return self._damage
 
     def messages(
         self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
@@ -157,14 +161,16 @@ class VideoRecording(_OneCamera):
             return
         first, stop = max(start_ns or 0, BEGIN_NS) - BEGIN_NS, (stop_ns or self.end_ns) - BEGIN_NS
         reel, self._reel = self._reel, None  # a second iteration at the same time opens its own
-        if reel is not None and reel.index and self._stamp(reel.index - 1) >= first:
+        if reel is not None and reel.passed_ns >= first:
             reel.close()
             reel = None
         reel = reel or VideoReel(self.path)
         try:
-            while (stamp := self._stamp(reel.index)) < stop and reel.skip():
-                if stamp >= first:
-                    yield self._message(reel, BEGIN_NS + stamp)
+            while reel.ready() and reel.stamp_ns < stop:
+                message = self._message(reel) if reel.stamp_ns >= first else None
+                reel.step()  # before the message goes out: the caller may not come back
+                if message is not None:
+                    yield message
             self._note_end(reel)
         finally:
             if self._reel is None:
@@ -178,18 +184,14 @@ class VideoRecording(_OneCamera):
             self._reel.close()
             self._reel = None
 
-    def _stamp(self, index: int) -> int:
-        return round(index * NANOSECONDS / self._source.rate)
-
     @staticmethod
-    def _message(reel: VideoReel, at: int) -> BagMessage:
+    def _message(reel: VideoReel) -> BagMessage:
         """The current frame; if it cannot be decoded, an empty message, which is refused later."""
-        pixels = reel.pixels()
+        pixels, at = reel.pixels(), BEGIN_NS + reel.stamp_ns
         header = HeaderFields(*divmod(at, NANOSECONDS), FRAME_ID)
         return BagMessage(TOPIC, at, b"" if pixels is None else bytes(image_cdr(ImageFields("rgb8", pixels), header)))
 
     def _note_end(self, reel: VideoReel) -> None:
         if reel.ended and reel.index == 0:
-            raise UnreadableFrame(f"{self.path}: not one frame could be decoded; is the file complete?")
-        if reel.ended and reel.index < self.topics[TOPIC].messages:
-            self._decoded = reel.index
+            raise UnreadableFrame(f"{reel.path}: not one frame could be decoded; is the file complete?")
+        self._damage = self._damage or reel.lost()

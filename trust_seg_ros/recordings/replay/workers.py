@@ -89,7 +89,7 @@ class Bench:
         if spec not in self._recordings:
             while len(self._recordings) >= _OPEN_RECORDINGS:
                 self._recordings.pop(next(iter(self._recordings))).close()
-            self._recordings[spec] = open_recording(spec)
+            self._recordings[spec] = open_recording(spec, measure=False)
         return self._recordings[spec]
 
 
