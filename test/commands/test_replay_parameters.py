@@ -54,7 +54,7 @@ def test_the_shipped_file_holds_the_defaults():
 
 
 @pytest.mark.parametrize("parameters", [NESTED, DOTTED, MIXED], ids=["nested", "dotted", "mixed"])
-@pytest.mark.parametrize("node", ["/**", "trust_seg", "/trust_seg", "/front/trust_seg"])
+@pytest.mark.parametrize("node", ["/**", "/*", "trust_seg", "/trust_seg", "/**/trust_seg"])
 def test_names_of_the_node_and_of_parameters_may_have_every_shape(file, node, parameters):
     path = file(of_node(f'"{node}"', parameters))
     assert read_parameters(path) == EXPECTED
@@ -67,16 +67,16 @@ def test_names_of_the_node_and_of_parameters_may_have_every_shape(file, node, pa
     )
 
 
-@pytest.mark.parametrize("first", ["/**", "trust_seg"])
-def test_its_own_section_wins_over_that_of_every_node(file, first):
-    """As in ROS 2, wherever they stand."""
+@pytest.mark.parametrize(("first", "expected"), [("/**", 0.4), ("trust_seg", 0.1)])
+def test_the_later_section_wins(file, first, expected):
+    """As in ROS 2, which goes through the sections in their order."""
     sections = {
         "/**": of_node("/**", "    thresholds.pixel: 0.1\n    ood.min_size: 7\n"),
         "trust_seg": of_node("trust_seg"),
     }
     second = next(name for name in sections if name != first)
     found = read_parameters(file(sections[first] + sections[second]))
-    assert found == {"thresholds.pixel": 0.4, "ood.min_size": 7}
+    assert found == {"thresholds.pixel": expected, "ood.min_size": 7}
 
 
 def test_other_nodes_say_nothing(file):
@@ -120,18 +120,16 @@ def test_words_become_the_types_of_their_parameters(text, attribute, value):
     assert type(found) is type(value)
 
 
-def test_texts_stay_as_they_are_typed_and_lists_are_read():
+def test_values_are_read_as_ros_reads_them():
     found = replay_parameters(
         None,
-        ["model:=007", "labels:=off", "half:=off", "calibration:=a: [b", "model_input.mean:=[0.1, 0.2, 1]",
-         "model_input.override_normalisation:=true"],
-    ).pipeline  # fmt: skip
-    assert (found.model, found.labels, found.half, found.calibration) == ("007", "off", "off", "a: [b")
-    assert found.mean == (0.1, 0.2, 1.0)
-
-
-def test_an_empty_value_is_an_empty_text():
-    assert replay_parameters(None, ["calibration:="]).pipeline.calibration == ""
+        ["model:='007'", "labels:=\"off\"", "half:=off", "calibration:=''", "model_input.mean:=[0.1, 0.2, 1.0]",
+         "model_input.std:=[1, 1, 2]", "model_input.override_normalisation:=true", "trust_seg:overlay.alpha:=1"],
+    )  # fmt: skip
+    pipeline = found.pipeline
+    assert (pipeline.model, pipeline.labels, pipeline.half, pipeline.calibration) == ("007", "off", "off", "")
+    assert (pipeline.mean, pipeline.std, found.overlay_alpha) == ((0.1, 0.2, 1.0), (1.0, 1.0, 2.0), 1.0)
+    assert all(type(value) is float for value in (*pipeline.std, found.overlay_alpha))
 
 
 @pytest.mark.parametrize(
@@ -143,14 +141,20 @@ def test_an_empty_value_is_an_empty_text():
         (["thresholds.pixel=0.5"], "expected name:=value"),
         (["thresholds.pixel"], "expected name:=value"),
         (["thresholds.pixel:=high"], r"thresholds\.pixel: 'high' \(string\), expected a number"),
-        (["thresholds.pixel:="], r"thresholds\.pixel: None .*expected a number"),
+        (["thresholds.pixel:="], r"thresholds\.pixel: no value after :=; an empty text is written"),
+        (["model:=007"], r"model: 7 \(integer\), expected text"),
+        (["calibration:=a: [b"], "is not a value for ROS"),
+        (["calibration:=~/mine.json extra:"], "is not a value for ROS"),
+        (["model_input.mean:=[1, 2.0, 3]"], "a list of one type is expected, found float and int"),
+        (["treshold:=0.3"], r"no parameter 'treshold'; did you mean ood\.threshold"),
+        (["trust_seg_node:thresholds.pixel:=0.3"], "is for a node /trust_seg_node, this one is /trust_seg"),
         (["thresholds.pixel:=true"], "expected a number"),
         (["overlay.alpha:=1.5"], r"overlay\.alpha: 1\.5 .*from 0 to 1"),
         (["overlay.alpha:=.nan"], r"overlay\.alpha: nan"),
         (["queue_size:=2.5"], r"queue_size: 2\.5 \(double\), expected an integer"),
         (["entropy_encoding:=16UC1"], r"'16UC1'.*one of mono8, 32FC1"),
         (["model_input.mean:=[1, 2]"], "expected 3 numbers"),
-        (["model_input.mean:=[1, 2"], "is not a YAML value"),
+        (["model_input.mean:=[1, 2"], "is not a value for ROS"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_expected(words, text):
@@ -175,14 +179,27 @@ def test_a_mistake_in_a_file_is_named_too(file, parameters, text):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [1, 2", "cannot be read"),
-        ("\ta: 1", "cannot be read"),
+        ("a: [1, 2", "not a readable parameter file"),
+        ("\ta: 1", "not a readable parameter file"),
         ("just words", "expected nodes with ros__parameters"),
         ("- 1\n- 2\n", "expected nodes with ros__parameters"),
-        ("", "expected nodes with ros__parameters"),
-        ("trust_seg:\n  thresholds.pixel: 0.4\n", "trust_seg has no ros__parameters"),
+        ("", "says nothing to the node /trust_seg: its sections are none"),
+        ("trust_seg:\n  thresholds.pixel: 0.4\n", "trust_seg/thresholds.pixel has no ros__parameters"),
+        ("trust_seg:\n  thresholds: {pixel: 0.4}\n", "trust_seg/thresholds/pixel has no ros__parameters"),
+        ("thresholds.pixel: 0.01\n", "thresholds.pixel has no ros__parameters"),
+        (
+            "trust_seg:\n  ros__parameter: {thresholds.pixel: 0.01}\n",
+            "trust_seg/ros__parameter/thresholds.pixel has no",
+        ),
         ("/**: 3\n", r"/\*\* has no ros__parameters"),
-        ("/**:\n  ros__parameters:\n", r"/\*\* has no ros__parameters"),
+        ("/**:\n  ros__parameters:\n", "there is no value on line 2"),
+        (
+            "trust_seg_node:\n  ros__parameters: {thresholds.pixel: 0.01}\n",
+            r"says nothing to the node /trust_seg: its sections are 'trust_seg_node', expected '/trust_seg' or '/\*\*'",
+        ),
+        ("/front/trust_seg:\n  ros__parameters: {thresholds.pixel: 0.01}\n", "its sections are '/front/trust_seg'"),
+        ("trust_seg:\n  ros__parameters: {thresholds: {pixel: 0.4}, thresholds.pixel: 0.5}\n", "is given twice"),
+        ("trust_seg:\n  ros__parameters: {a: &x 1, b: *x}\n", "ROS takes no aliases"),
     ],
 )
 def test_a_file_that_is_none_is_named(file, text, words):
@@ -193,12 +210,12 @@ def test_a_file_that_is_none_is_named(file, text, words):
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
-    with pytest.raises(ParameterError, match=r"nowhere\.yaml cannot be read"):
+    with pytest.raises(ParameterError, match=r"nowhere\.yaml: no such parameter file"):
         read_parameters(tmp_path / "nowhere.yaml")
-    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ParameterError, match="cannot be read"):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\x00\x81")
+    with pytest.raises(ParameterError, match="not a readable parameter file"):
         read_parameters(tmp_path / "binary.yaml")
-    with pytest.raises(ParameterError, match="cannot be read"):
+    with pytest.raises(ParameterError, match="not a readable parameter file"):
         read_parameters(tmp_path)
 
 
@@ -226,3 +243,18 @@ def test_parameters_of_other_nodes_for_all_nodes_are_theirs(tmp_path):
     file.write_text("trust_seg:\n  ros__parameters: {lidar: {beams: 64}}\n")
     with pytest.raises(ParameterError, match=r"no parameter 'lidar.beams'"):
         replay_parameters(file, [])
+
+
+def test_cameras_in_namespaces_are_nodes_of_their_own(tmp_path):
+    file = tmp_path / "cameras.yaml"
+    nodes = ["/front/trust_seg", "/rear/trust_seg"]
+    front = "/front/trust_seg:\n  ros__parameters: {thresholds: {pixel: 0.25}}\n"
+    file.write_text(front)
+    assert replay_parameters(file, [], nodes[:1]).thresholds.pixel.value == 0.25
+    with pytest.raises(ParameterError, match=r"says nothing to the node /rear/trust_seg: its sections are '/front/"):
+        replay_parameters(file, [], nodes)
+    file.write_text(front + "/rear/trust_seg:\n  ros__parameters: {thresholds: {pixel: 0.5}}\n")
+    with pytest.raises(ParameterError, match=r"different values of thresholds\.pixel; replay these cameras one by one"):
+        replay_parameters(file, [], nodes)
+    file.write_text(front.replace("/front", "/*"))
+    assert replay_parameters(file, [], nodes).thresholds.pixel.value == 0.25

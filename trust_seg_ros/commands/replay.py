@@ -143,7 +143,8 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
     from trust_seg_ros.recordings.replay.options import SourceSpec
     from trust_seg_ros.recordings.replay.prepare import make_job, output_folders
 
-    options, topics = _options(args), _topics(args.image_topic)
+    topics = _topics(args.image_topic)
+    options = _options(args, topics)
     folders = output_folders(_expanded(args.sources), args.out)
     jobs, refused = [], {}
     for path, out in folders.items():
@@ -161,13 +162,15 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
     return jobs, refused
 
 
-def _options(args: argparse.Namespace) -> ReplayOptions:
+def _options(args: argparse.Namespace, topics: dict[str, str]) -> ReplayOptions:
     from trust_seg_ros.commands.replay_parameters import replay_parameters
     from trust_seg_ros.messages.outputs import OUTPUTS
-    from trust_seg_ros.recordings.replay.options import ReplayOptions
+    from trust_seg_ros.recordings.replay.options import NODE, ReplayOptions, cameras_of
     from trust_seg_ros.recordings.replay.workers import with_threads
 
-    node = replay_parameters(args.params_file, args.parameters)
+    cameras = cameras_of(tuple(topics), {topic: name for topic, name in topics.items() if name}) if topics else ()
+    nodes = [f"{camera.namespace}/{NODE}" for camera in cameras] or [f"/{NODE}"]
+    node = replay_parameters(args.params_file, args.parameters, nodes)
     return ReplayOptions(
         pipeline=with_threads(node.pipeline, node.thresholds.remembers),
         thresholds=node.thresholds,

@@ -1,90 +1,65 @@
-"""The node's parameters for a replay, from the same YAML files and ``-p`` options that the node takes."""
+"""The node's parameters for a replay or the demo, from the same YAML files and ``-p`` options that the node takes."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from trust_seg_ros.node.parameter import ParameterError
+from trust_seg_ros.node.parameter_names import is_misspelt, is_of_ros, suggestion
 from trust_seg_ros.node.parameters import BY_NAME
+from trust_seg_ros.node.params_file import NODE, RosValue, check_for_node, rules_for
 from trust_seg_ros.node.settings import NodeSettings, settings_from
-
-NODE = "trust_seg"
-_NOT_OURS = ("use_sim_time", "qos_overrides", "start_type_description_service")
+from trust_seg_ros.support.reading import cut
 
 
-def replay_parameters(file: Path | None, single: Iterable[str]) -> NodeSettings:
+def replay_parameters(file: Path | None, single: Iterable[str], nodes: Sequence[str] = (f"/{NODE}",)) -> NodeSettings:
     """Settings from a parameter file and from single parameters, which override the file.
 
     Args:
         file: YAML as ROS 2 takes it with ``--params-file``; None for the defaults.
         single: ``name:=value``, as with ``-p``.
+        nodes: names with namespaces of the nodes that these settings stand for; at least one.
 
     Raises:
-        ParameterError: the file cannot be read, or a name or value is wrong.
+        ParameterError: the file cannot be read, says nothing to one of the nodes or different things to them, or a
+            name or value is wrong.
     """
-    values = {} if file is None else read_parameters(file)
-    for text in single:
-        name, separator, value = text.partition(":=")
-        if not separator:
-            raise ParameterError(f"parameter {text!r}: expected name:=value, for example thresholds.pixel:=0.5")
-        values[name] = _value(name, value)
+    values = {} if file is None else _same_for(nodes, file)
+    values |= rules_for(nodes[0], single)
     for name in values:
-        _check_name(name)
+        if name not in BY_NAME and not is_of_ros(name):
+            raise ParameterError(
+                f"there is no parameter {name!r}{suggestion(name, BY_NAME)} (trust-seg params lists them all)"
+            )
     return settings_from(values)
 
 
-def read_parameters(file: Path) -> dict[str, Any]:
-    """Name -> value of the node's parameters in a YAML file; first the ones for every node, then the node's own.
+def _same_for(nodes: Sequence[str], file: Path) -> dict[str, RosValue]:
+    first, *others = (read_parameters(file, node) for node in nodes)
+    for node, values in zip(nodes[1:], others, strict=True):
+        if differing := sorted(name for name in {**first, **values} if first.get(name) != values.get(name)):
+            raise ParameterError(
+                f"parameter file {file} gives {nodes[0]} and {node} different values of {cut(', '.join(differing))}; "
+                "replay these cameras one by one"
+            )
+    return first
+
+
+def read_parameters(file: Path, node: str = f"/{NODE}") -> dict[str, RosValue]:
+    """Name -> value of the parameters for a node in a YAML file; later sections override earlier ones.
+
+    Names in sections for nodes of any name (``/**``) that resemble none of the node's belong to other nodes and are
+    left out.
 
     Raises:
-        ParameterError: the file cannot be read, or is not a parameter file.
+        ParameterError: the file cannot be read, is not a parameter file, or says nothing to the node.
     """
-    try:
-        loaded = yaml.safe_load(file.expanduser().read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(f"parameter file {file} cannot be read: {error}") from error
-    if not isinstance(loaded, Mapping):
-        raise ParameterError(f"parameter file {file}: expected nodes with ros__parameters, as in config/trust_seg.yaml")
-    values: dict[str, Any] = {}
-    for node in sorted(loaded, key=lambda name: str(name) != "/**"):
-        if str(node) == "/**" or str(node).rpartition("/")[2] == NODE:
-            section = loaded[node]
-            if not isinstance(section, Mapping) or not isinstance(section.get("ros__parameters"), Mapping):
-                raise ParameterError(f"parameter file {file}: {node} has no ros__parameters")
-            own = _flat(section["ros__parameters"])
-            # /** is for other nodes, too: a name unlike any of ours belongs to them, a similar one is a typo
-            values.update({n: v for n, v in own.items() if str(node) != "/**" or n in BY_NAME or _alike(n)})
-    return {name: value for name, value in values.items() if name.partition(".")[0] not in _NOT_OURS}
-
-
-def _flat(section: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in section.items():
-        values.update(_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
-    return values
-
-
-def _value(name: str, text: str) -> Any:
-    parameter = BY_NAME.get(name)
-    if parameter is not None and parameter.kind == "string":
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ParameterError(f"parameter {name}: {text!r} is not a YAML value: {error}") from error
-
-
-def _alike(name: str, cutoff: float = 0.8) -> list[str]:
-    return difflib.get_close_matches(name, BY_NAME, 3, cutoff)
-
-
-def _check_name(name: str) -> None:
-    if name not in BY_NAME:
-        close = _alike(name, 0.5)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise ParameterError(f"there is no parameter {name!r}{hint} (trust-seg params lists them all)")
+    values: dict[str, RosValue] = {}
+    for section in check_for_node(file, node):
+        values |= {
+            name: value
+            for name, value in section.values.items()
+            if not section.shared or name in BY_NAME or is_misspelt(name, BY_NAME)
+        }
+    return {name: value for name, value in values.items() if not is_of_ros(name)}

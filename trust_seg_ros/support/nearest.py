@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
@@ -27,3 +27,27 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     lower = {other.lower(): other for other in known}
     near = [lower[found] for found in get_close_matches(name.lower(), lower, n=3)] if isinstance(name, str) else []
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str], least: float = 0.6) -> list[str]:
+    """Known dotted names like a given one, the likest first, at most three.
+
+    Args:
+        name: the given name; without a dot it is also compared with each part of a known name.
+        known: the known names.
+        least: smallest likeness, 0 to 1.
+
+    Example:
+        >>> nearest("treshold", ("ood.threshold", "mode"))
+        ['ood.threshold']
+    """
+    likeness = {other: _likeness(name, other) for other in known}
+    found = sorted((other for other in likeness if likeness[other] >= least), key=lambda other: -likeness[other])
+    return found[:3]
+
+
+def _likeness(name: str, other: str) -> float:
+    parts = [] if "." in name else other.split(".")[::-1]
+    # a part weighs less than the whole name, and the last part of the other more than its group
+    scores = [SequenceMatcher(None, name, part).ratio() * (0.99 - 0.01 * i) for i, part in enumerate(parts)]
+    return max([SequenceMatcher(None, name, other).ratio(), *scores])

@@ -283,7 +283,7 @@ SETTINGS = {
     "calibration": (("-p", "thresholds.pixel_policy:=conformal"), "make one with trust-seg calibrate"),
     "calibration file": (("-p", "calibration:=/nowhere/c.json"), "/nowhere/c.json: no such calibration"),
     "meta model file": (("-p", "meta_model:=/nowhere/m.json"), "/nowhere/m.json"),
-    "parameter file": (("--params-file", "/nowhere/p.yaml"), "parameter file /nowhere/p.yaml cannot be read"),
+    "parameter file": (("--params-file", "/nowhere/p.yaml"), "/nowhere/p.yaml: no such parameter file"),
     "parameter": (("-p", "thresholds.pixl:=1"), "did you mean thresholds.pixel"),
     "output": (("--topics", "segmentatoin"), "there is no output 'segmentatoin'"),
 }
