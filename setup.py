@@ -60,6 +60,8 @@ setup(
         "numpy>=1.22",
         "torch>=2.4",
         "numba>=0.59",
+        # comes with numba
+        "llvmlite>=0.42",
         # OpenCV 5 breaks a distribution's cv_bridge
         "opencv-python-headless>=4.5,<5",
         "safetensors>=0.4",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -215,19 +215,27 @@ class TrustPipeline:
         """Threshold at which the OoD meta model was fitted, in the unit of its score here; None without a model."""
         return None if self.ood_model is None else fitted_threshold(self.ood_model, self.gradient)
 
-    def warm_up(self, size: tuple[int, int]) -> None:
-        """Compile and run everything once for images of ``size`` (H, W), so that the first frame is not slow."""
-        uncertainty.warm_up()
-        segments.warm_up()
-        warm.warm_up()
+    def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:
+        """Compile and run everything once for images of ``size`` (H, W), so that the first frame is not slow.
+
+        The first time on a machine this may take minutes; ``told`` is called with the name of each step.
+        """
+        compiled = (("pixel maps", uncertainty.warm_up), ("segments", segments.warm_up), ("thresholds", warm.warm_up))
+        for number, (what, compile_all) in enumerate(compiled, 1):
+            told(f"compiling kernels, part {number} of 5: {what}")
+            compile_all()
+        told("running the network for the first time")
         self.network.warm_up(size)
         noise = _noise(size)
         answer = self.network.infer(noise)
         self._missing = self._scores(answer).missing()
         if answer.logits.device.type == "cpu":
+            told("compiling kernels, part 4 of 5: perturbation")
             self._perturbed.warm_up()
             if not self._missing.keys() & set(GRADIENT_SCORES):
+                told("compiling kernels, part 5 of 5: gradients")
                 uncertainty.warm_up_gradients(self.gradient.p)
+        told("running made-up frames")
         # flags everywhere, so that every branch has run
         everything = ThresholdSettings.constants(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)
         for _ in range(2):

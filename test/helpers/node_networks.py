@@ -1,6 +1,10 @@
 """Small networks for the node's tests, named as ``node_networks:callable``."""
 
+import ctypes
+import os
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -51,6 +55,46 @@ def slow():
     print("loading slowly", flush=True)
     time.sleep(4)
     return Colours()
+
+
+def go_on_file(pid):
+    """The file that lets ``waits`` of a process go on."""
+    return Path(tempfile.gettempdir()) / f"node_networks_go_on_{pid}"
+
+
+def waits():
+    print("waiting", flush=True)
+    while not go_on_file(os.getpid()).exists():
+        time.sleep(0.05)
+    return Colours()
+
+
+def never_ends():
+    print("never ending", flush=True)
+    while True:
+        time.sleep(0.05)
+
+
+def hold_the_lock():
+    """C code that never gives Python's lock back, whatever signal comes."""
+    print("holding the lock", flush=True)
+    sleep = ctypes.PyDLL(None).sleep
+    while True:
+        sleep(100)
+
+
+def holds_the_lock():
+    hold_the_lock()
+
+
+def holds_the_lock_on_white():
+    class Holds(Colours):
+        def forward(self, image):
+            if image.min() > 0.99:
+                hold_the_lock()
+            return super().forward(image)
+
+    return Holds()
 
 
 def talkative():

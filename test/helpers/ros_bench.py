@@ -186,24 +186,34 @@ class Bench:
 
     # --- services ---
 
+    def _client(self, kind, name):
+        key = f"/{self.target}/{name}"
+        if key not in self._clients:
+            self._clients[key] = self.node.create_client(kind, key)
+        client = self._clients[key]
+        self.until(client.service_is_ready, f"service {key}")
+        return client
+
+    def ask(self, label):
+        """Ask for a lifecycle transition by its label; returns the future of the answer."""
+        request = ChangeState.Request()
+        request.transition.label = label
+        return self._client(ChangeState, "change_state").call_async(request)
+
     def call(self, kind, name, request, again_s=math.inf):
         """The answer of a service; what changes nothing may be asked again.
 
         The first answer is lost by the middleware where it has not yet found the client's reader ("failed to send
         response"); being ready only says that the request gets there.
         """
-        key = f"/{self.target}/{name}"
-        if key not in self._clients:
-            self._clients[key] = self.node.create_client(kind, key)
-        client = self._clients[key]
-        self.until(client.service_is_ready, f"service {key}")
+        client = self._client(kind, name)
         futures, started = [client.call_async(request)], time.monotonic()
 
         def ask_again():
             if time.monotonic() - started > again_s * len(futures):
                 futures.append(client.call_async(request))
 
-        found = self.until(lambda: [f for f in futures if f.done()], f"an answer of {key}", each=ask_again)
+        found = self.until(lambda: [f for f in futures if f.done()], f"an answer of {name}", each=ask_again)
         return found[0].result()
 
     def set(self, name, value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ class CameraView:
 
 
 class Camera:
-    """The raw subscription to ``~/image``.
+    """The raw subscription to ``~/image``. Thread-safe: a transition opens and closes it beside the executor.
 
     Args:
         node: owner of the subscription.
@@ -56,6 +57,7 @@ class Camera:
         self._node, self._on_frame = node, on_frame
         # An event callback must not destroy its own subscription; the guard condition runs the review right after it.
         self._guard = node.create_guard_condition(self.review)
+        self._lock = threading.RLock()
         self._settings: NodeSettings | None = None
         self._subscription: Any = None
         self._qos: QoSProfile | None = None
@@ -67,18 +69,24 @@ class Camera:
 
     def open(self, settings: NodeSettings) -> None:
         """Subscribe with these settings."""
-        self.close()
-        self._settings = settings
-        self._subscribe(self._wanted_qos(settings))
+        with self._lock:
+            self.close()
+            self._settings = settings
+            self._subscribe(self._wanted_qos(settings))
 
     def close(self) -> None:
         """Stop receiving."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        self._subscription, self._settings, self._qos = None, None, None
+        with self._lock:
+            if self._subscription is not None:
+                self._node.destroy_subscription(self._subscription)
+            self._subscription, self._settings, self._qos = None, None, None
 
     def review(self) -> None:
         """Subscribe again if the current publishers call for another reliability."""
+        with self._lock:
+            self._review()
+
+    def _review(self) -> None:
         if self._settings is None or self._qos is None:
             return
         if not self._node.get_publishers_info_by_topic(self.topic):
@@ -94,13 +102,18 @@ class Camera:
     @property
     def topic(self) -> str:
         """Name of the topic after remapping."""
-        if self._subscription is not None:
-            name: str = self._subscription.topic_name
-            return name
-        return self._node.resolve_topic_name(TOPIC)
+        with self._lock:
+            if self._subscription is not None:
+                name: str = self._subscription.topic_name
+                return name
+            return self._node.resolve_topic_name(TOPIC)
 
     def view(self, message_type: str) -> CameraView:
         """State of the camera topic; ``message_type`` (``raw`` or ``compressed``) is used only while not subscribed."""
+        with self._lock:
+            return self._view(message_type)
+
+    def _view(self, message_type: str) -> CameraView:
         topic = self.topic
         message_type = message_type if self._settings is None else self._settings.input
         infos = self._node.get_publishers_info_by_topic(topic)

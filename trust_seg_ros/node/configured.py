@@ -11,6 +11,7 @@ from trust_seg_ros.messages.fields import LabelFields
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.processing import FrameProcessor, Surroundings
+from trust_seg_ros.node.progress import Progress
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.threshold_watch import ThresholdWatch
@@ -42,29 +43,33 @@ class Configured:
     def load(
         cls,
         node: LifecycleNode,
+        worker: Worker[bytes],
         settings: NodeSettings,
         statistics: Statistics,
         around: Surroundings,
         send_labels: Callable[[LabelFields], None],
+        progress: Progress,
     ) -> Configured:
         """Load the model, open the topics, compile and warm up everything; after a failure nothing is left open.
 
         Args:
             node: creates the publishers.
+            worker: the thread to load in; after a failure it is stopped, though what it does may not have ended.
             settings: the current parameters.
             statistics: counts the frames.
             around: what frame processing needs from the node.
             send_labels: publishes the label info.
+            progress: is told each step; an exception that it raises gives up loading.
 
         Raises:
             TrustSegError: a file is missing, corrupt or does not fit the others; a QoS override or a threshold is
                 invalid; perturbed passes take longer than ``max_age_ms``.
         """
-        worker: Worker[bytes] = Worker()
         outputs: Outputs | None = None
 
         def warmed(pipeline: TrustPipeline, outputs: Outputs) -> Configured:
-            pipeline.warm_up(settings.warm_up_size)
+            pipeline.warm_up(settings.warm_up_size, progress.step)
+            progress.step("running made-up frames")
             pipeline.check(settings.thresholds)
             watch, budget = ThresholdWatch(pipeline, statistics, send_labels), FrameBudget(pipeline.network)
             configured = cls(worker, pipeline, outputs, watch, budget)
@@ -74,9 +79,10 @@ class Configured:
             return configured
 
         try:
-            pipeline = worker.call(lambda: TrustPipeline.load(settings.pipeline))
+            progress.step("loading the network")
+            pipeline = worker.call(lambda: TrustPipeline.load(settings.pipeline), progress.waiting)
             outputs = opened = Outputs(node)
-            return worker.call(lambda: warmed(pipeline, opened))
+            return worker.call(lambda: warmed(pipeline, opened), progress.waiting)
         except BaseException:
             worker.stop(0.0)
             if outputs is not None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.ending import Ending
 
 if TYPE_CHECKING:
+    from rclpy.executors import Executor
+
     from trust_seg_ros.node.node import TrustSegNode
+
+_STEP_S = 0.4
+"""Seconds for one step of an orderly end; there are three, and ``ending.LIMIT_S`` for all."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until Ctrl-C or shutdown.
+    """Run the node until Ctrl-C, SIGTERM or shutdown.
+
+    A signal ends the process in less than two seconds in every state, at a second signal at once (see ``ending``).
 
     Returns:
-        Exit status: 0 after an orderly end, 2 when the node cannot start; the reason is on stderr.
+        Exit status: 0 after an end that was asked for, 2 when the node cannot start; the reason is on stderr.
     """
+    ending = Ending()  # before the libraries are loaded, which takes seconds
     try:
-        return _run(args)
-    except KeyboardInterrupt:
-        return 0
+        return _run(args, ending)
     except ModuleNotFoundError as error:
         return _cannot_start(
             f"the Python module {error.name!r} is missing; source a ROS 2 distribution, or install requirements.txt "
@@ -31,7 +40,7 @@ def main(args: Sequence[str] | None = None) -> int:
         )
 
 
-def _run(args: Sequence[str] | None) -> int:
+def _run(args: Sequence[str] | None, ending: Ending) -> int:
     # GNU OpenMP's threads spin at barriers, for milliseconds by default: on cores shared with other nodes each then
     # burns the time slice another waits for, and a forward pass of 60 ms was seen to take seconds. Never spinning
     # (PASSIVE) costs 13 ms a pass on idle cores, spinning shortly 4 ms. Must be set before torch is imported.
@@ -39,48 +48,65 @@ def _run(args: Sequence[str] | None) -> int:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
     import rclpy
+    from rclpy.executors import MultiThreadedExecutor
     from rclpy.impl.implementation_singleton import rclpy_implementation as implementation
+    from rclpy.signals import SignalHandlerOptions
 
     from trust_seg_ros.node.node import TrustSegNode
 
-    node: TrustSegNode | None = None
-    ended = True
+    ending.something_is_open()
     try:
-        rclpy.init(args=None if args is None else list(args))
+        # rclpy's own handlers would shut everything down in the middle of what is going on
+        rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
         node = TrustSegNode()
-        _spin(node)
-    except implementation.UnknownROSArgsError as error:
-        return _cannot_start(f"unknown ROS arguments: {error}")
-    except (TrustSegError, implementation.RCLError) as error:
-        if node is None:  # otherwise the middleware was shut down in the middle of a call
-            return _cannot_start(str(error))
-    finally:
-        if node is not None:
-            ended = node.close()
-            node.destroy_node()
+    except (TrustSegError, implementation.UnknownROSArgsError, implementation.RCLError) as error:
         rclpy.try_shutdown()
-        if not ended:  # Python waits for every thread at exit, and a frame that never ends cannot be stopped
-            sys.stderr.flush()
-            sys.stdout.flush()
-            os._exit(0)
+        unknown = isinstance(error, implementation.UnknownROSArgsError)
+        return _cannot_start(f"unknown ROS arguments: {error}" if unknown else str(error))
+    executor = MultiThreadedExecutor(num_threads=2)  # one for transitions, one for everything else
+    executor.add_node(node)
+    spinning = threading.Thread(target=_spin, args=(node, executor, ending), name="executor", daemon=True)
+    spinning.start()
+    ending.wait()
+    if not _end(node, executor, spinning):  # Python waits for every thread at exit
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(0)
+    gc.freeze()  # else the interpreter looks for garbage at its end, among all the libraries, which takes a second
     return 0
 
 
-def _spin(node: TrustSegNode) -> None:
-    """Spin until shutdown. An unexpected error in one callback must not take the node off the vehicle."""
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+def _spin(node: TrustSegNode, executor: Executor, ending: Ending) -> None:
+    """Spin until the end is asked for. An unexpected error in one callback must not take the node off the vehicle."""
+    from rclpy.executors import ExternalShutdownException
 
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    while node.context.ok():
+    while node.context.ok() and not ending.asked:
         try:
             executor.spin_once()
         except ExternalShutdownException:
             break
         except Exception:
-            if not node.context.ok():
+            if not node.context.ok() or ending.asked:
                 break
             node.get_logger().error(f"unexpected error, going on:\n{traceback.format_exc()}", throttle_duration_sec=1.0)
+    ending.ask()
+
+
+def _end(node: TrustSegNode, executor: Executor, spinning: threading.Thread) -> bool:
+    """Stop and destroy everything; False if something that cannot be stopped is still running."""
+    import rclpy
+
+    node.begin_end()
+    stopping = threading.Thread(target=executor.shutdown, name="executor's end", daemon=True)
+    stopping.start()  # waits for the callbacks that are running
+    for thread in (stopping, spinning):
+        thread.join(_STEP_S)
+    ended, quiet = node.close(), not (stopping.is_alive() or spinning.is_alive())
+    node.destroy_node()
+    rclpy.try_shutdown()
+    if quiet:
+        vars(node).clear()  # rcl's state machine, too: it keeps the middleware, with its shared memory, alive
+    return ended and quiet
 
 
 def _cannot_start(reason: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from typing import Any
 
@@ -18,14 +19,15 @@ from trust_seg_ros.node.configured import Configured
 from trust_seg_ros.node.diagnostics import NodeView, report, with_model
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import Surroundings
+from trust_seg_ros.node.progress import Progress
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
-from trust_seg_ros.node.transitions import SUCCESS, UnfinishedError, guarded
+from trust_seg_ros.node.transitions import SUCCESS, EndedError, UnfinishedError, beside_the_rest, guarded
 from trust_seg_ros.node.worker import Worker
 
-_STOP_S = 5.0
-"""Seconds to wait for the current frame to finish; the executor is blocked meanwhile."""
+_STOP_S, _END_S = 5.0, 0.4
+"""Seconds to wait for the current frame to finish: in a transition, at the end of the process."""
 
 
 class TrustSegNode(LifecycleNode):
@@ -38,9 +40,7 @@ class TrustSegNode(LifecycleNode):
             ParameterError: an initial parameter value is invalid.
         """
         super().__init__(name, **options)
-        self.problem = ""
-        self.phase = "unconfigured"
-        self._enabled = True
+        self.problem, self.phase, self._enabled = "", "unconfigured", True
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
         self._configured: Configured | None = None
@@ -50,10 +50,13 @@ class TrustSegNode(LifecycleNode):
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             warn=self._throttle.warn,
-            alive=self.context.ok,
+            alive=self._is_alive,
             inform=self._say,
         )
-        self._left_behind: list[Worker[bytes]] = []
+        self._ending = threading.Event()
+        self._progress = Progress(self._say, self._check_wanted)
+        self._lock = threading.RLock()  # the camera and the phase, which transitions and services change
+        self._workers: list[Worker[bytes]] = []
         self._opened_at: float | None = None
         self._counts_before: dict[str, int] = {}
         self.create_service(SetBool, "~/enable", self._on_enable)
@@ -63,8 +66,9 @@ class TrustSegNode(LifecycleNode):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period_s, self._report, clock=self._steady)
+        beside = beside_the_rest(self)
         if self.settings.autostart:
-            self._autostart_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+            self._autostart_timer = self.create_timer(0.0, self._autostart, beside, self._steady)
 
     @property
     def settings(self) -> NodeSettings:
@@ -76,13 +80,19 @@ class TrustSegNode(LifecycleNode):
     @guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, compile and warm up everything, open the topics."""
-        settings, started = self.settings, time.monotonic()
+        settings, started, worker = self.settings, time.monotonic(), Worker[bytes]()
+        self.phase = "configuring"
+        self._workers.append(worker)
         try:
-            loaded = Configured.load(self, settings, self._statistics, self._surroundings, self._send_labels)
+            self._configured = loaded = Configured.load(
+                self, worker, settings, self._statistics, self._surroundings, self._send_labels, self._progress
+            )
+            loaded.pipeline.check(self.settings.thresholds)  # parameters may have been set meanwhile
         except BaseException:
             self._release()
             raise
-        self._configured = loaded
+        finally:
+            self._progress.end()
         # Everything loaded lives until cleanup; freezing it avoids garbage-collection pauses of 50 ms and more.
         gc.collect()
         gc.freeze()
@@ -99,14 +109,16 @@ class TrustSegNode(LifecycleNode):
         settings, loaded = self.settings, self._configured
         if loaded is None:
             raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
+        loaded.pipeline.check(settings.thresholds)
         self._statistics.forget_times()
         loaded.processor = processor = loaded.make_processor(settings, self._statistics, self._surroundings)
         result = super().on_activate(state)
         loaded.worker.open(settings.capacity, processor, processor.failed)
-        self.phase = "active"
         try:
-            loaded.watch.settings_changed(settings.thresholds)
-            self._apply_enabled()
+            with self._lock:
+                self.phase = "active"
+                loaded.watch.settings_changed(settings.thresholds)
+                self._apply_enabled()
         except BaseException:
             self._quieten()
             super().on_deactivate(state)
@@ -146,21 +158,34 @@ class TrustSegNode(LifecycleNode):
     def note_failure(self, transition: str, text: str) -> None:
         """Log why a transition failed and keep it for /diagnostics."""
         self.problem = f"{transition}: {text.splitlines()[0] if text else 'failed'}"
-        if self.context.ok():
+        if self._is_alive():
             self.get_logger().error(f"{transition} failed: {text}")
+
+    def begin_end(self) -> None:
+        """The process is about to end: publish nothing more, and give up what a transition waits for."""
+        self._ending.set()
 
     def close(self) -> bool:
         """Stop the worker before the node is destroyed; safe in every state and more than once.
 
         Returns:
-            False if a thread of this node never ended; Python would wait for it forever at exit.
+            False if a thread of this node has not ended; Python would wait for it forever at exit.
         """
-        self._quieten()
+        self.begin_end()
+        if self._configured is not None:
+            self._configured.worker.close(_END_S)
         self._release()
-        return all(worker.stop(0.0) for worker in self._left_behind)
+        return not self._workers
+
+    def _is_alive(self) -> bool:
+        return self.context.ok() and not self._ending.is_set()
+
+    def _check_wanted(self) -> None:
+        if not self._is_alive():
+            raise EndedError("the node is being ended")
 
     def _say(self, text: str) -> None:
-        if self.context.ok():  # a shutdown may come while a model loads
+        if self._is_alive():
             self.get_logger().info(text)
 
     def _autostart(self) -> None:
@@ -170,27 +195,34 @@ class TrustSegNode(LifecycleNode):
 
     def _quieten(self) -> bool:
         """Close the camera and wait for the current frame; False if it did not finish in time."""
-        self._camera.close()
-        self._opened_at = None
-        ended = self._configured is None or self._configured.worker.close(_STOP_S)
-        if ended and self.phase == "active":
+        with self._lock:
+            self._camera.close()
+            self._opened_at = None
+            if self.phase == "active":
+                self.phase = "deactivating"
+        loaded = self._configured
+        ended = loaded is None or loaded.worker.close(_STOP_S, lambda: not self._is_alive())
+        if ended and self.phase == "deactivating":
             self.phase = "inactive"
         return ended
 
     def _release(self) -> None:
-        self._camera.close()
-        self._opened_at = None
-        if self._configured is not None and not self._configured.release():
-            self._left_behind.append(self._configured.worker)
-        self._configured = None
-        self.phase = "unconfigured"
+        with self._lock:
+            self._camera.close()
+            self._opened_at = None
+            self.phase = "unconfigured"
+        loaded, self._configured = self._configured, None
+        if loaded is not None:
+            loaded.release()
+        self._workers = [worker for worker in self._workers if not worker.stop(0.0)]
         gc.unfreeze()
 
     # --- frames ---
 
     def _on_frame(self, raw: bytes) -> None:
-        if self._configured is not None:
-            self._statistics.arrived(self._configured.worker.put(raw))
+        loaded = self._configured  # read once: a transition may release it meanwhile
+        if loaded is not None:
+            self._statistics.arrived(loaded.worker.put(raw))
 
     # --- services, parameters, diagnostics ---
 
@@ -207,18 +239,19 @@ class TrustSegNode(LifecycleNode):
         return response
 
     def _apply_enabled(self) -> None:
-        if self.phase != "active":
-            return
-        if self._enabled and not self._camera.is_open:
-            self._statistics.forget_times()
-            self._camera.open(self.settings)
-            self._opened_at = time.monotonic()
-        elif not self._enabled:
-            self._camera.close()
-            self._opened_at = None
+        with self._lock:
+            if self.phase != "active":
+                return
+            if self._enabled and not self._camera.is_open:
+                self._statistics.forget_times()
+                self._camera.open(self.settings)
+                self._opened_at = time.monotonic()
+            elif not self._enabled:
+                self._camera.close()
+                self._opened_at = None
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        processor = None if self._configured is None else self._configured.processor
+        processor = None if (loaded := self._configured) is None else loaded.processor
         response.success = processor is not None
         response.message = f"nothing to reset: the node is {self.phase}"
         if processor is not None:
@@ -227,28 +260,30 @@ class TrustSegNode(LifecycleNode):
         return response
 
     def _check_thresholds(self, settings: NodeSettings) -> None:
-        if self._configured is not None:  # before, neither the network's scores nor the calibration are known
-            self._configured.pipeline.check(settings.thresholds)
-            self._configured.budget.check(settings, self.settings)
+        loaded = self._configured
+        if loaded is not None:  # before, neither the network's scores nor the calibration are known
+            loaded.pipeline.check(settings.thresholds)
+            loaded.budget.check(settings, self.settings)
 
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:
-        if self.phase == "active" and self._configured is not None and before.thresholds != after.thresholds:
-            self._configured.watch.settings_changed(after.thresholds)
+        loaded = self._configured
+        if self.phase == "active" and loaded is not None and before.thresholds != after.thresholds:
+            loaded.watch.settings_changed(after.thresholds)
 
     def _send_labels(self, fields: LabelFields) -> None:
-        loaded = self._configured  # read once: the worker calls this, and the executor may release it meanwhile
-        if loaded is not None and self.context.ok():
+        loaded = self._configured  # the worker calls this
+        if loaded is not None and self._is_alive():
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
             loaded.outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
     def _report(self) -> None:
-        if not self.context.ok():
+        if not self._is_alive():
             return
         self._camera.review()
         summary, loaded = self._statistics.summary(), self._configured
         view = NodeView(
             name=self.get_fully_qualified_name(),
-            state=self.phase,
+            state=f"{self.phase}: {doing}" if (doing := self._progress.text()) else self.phase,
             enabled=self._enabled,
             working=loaded is not None and loaded.worker.is_serving,
             settings=self.settings,

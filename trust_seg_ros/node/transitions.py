@@ -7,7 +7,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol
 
+from lifecycle_msgs.srv import ChangeState
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 
 from trust_seg_ros.errors import TrustSegError
 
@@ -20,6 +23,25 @@ SUCCESS, FAILURE, ERROR = (
 
 class UnfinishedError(TrustSegError):
     """Work that cannot be stopped is still running: the node must be cleaned up before another attempt."""
+
+
+class EndedError(TrustSegError):
+    """The node is being ended: what a transition waits for is no longer wanted."""
+
+
+def beside_the_rest(node: Node) -> MutuallyExclusiveCallbackGroup:
+    """A callback group with the service ``change_state``, to which nothing else of the node needs to belong.
+
+    A transition may take minutes. With an executor of two threads it then keeps one of them busy, and diagnostics,
+    parameters and ``get_state`` are answered by the other; those who asked for the transition get their answer at its
+    end. Transitions still run one after the other. With an executor of one thread nothing changes.
+    """
+    group = MutuallyExclusiveCallbackGroup()
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            group.add_entity(service)
+            service.callback_group = group
+    return group
 
 
 class Explaining(Protocol):

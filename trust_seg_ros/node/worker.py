@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trust_seg_ros.node.slot import FrameSlot
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_LOOK_S = 0.1
+"""Seconds between two looks, while waiting, at whether the wait is still wanted."""
 
 
 class Worker(Generic[_Item]):
@@ -27,10 +30,19 @@ class Worker(Generic[_Item]):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trust_seg_worker")
         self._slot: FrameSlot[_Item] | None = None
         self._serving: Future[None] | None = None
+        self._called: Future[Any] | None = None
 
-    def call(self, function: Callable[[], _Result]) -> _Result:
-        """Run a function in the worker's thread and wait for its result; its exception is raised here."""
-        return self._thread.submit(function).result()
+    def call(self, function: Callable[[], _Result], waiting: Callable[[], None] = lambda: None) -> _Result:
+        """Run a function in the worker's thread and wait for its result; its exception is raised here.
+
+        Args:
+            function: what to run.
+            waiting: called ten times a second meanwhile; an exception that it raises ends the wait, not the function.
+        """
+        self._called = result = self._thread.submit(function)
+        while not wait([result], _LOOK_S).done:
+            waiting()
+        return result.result()
 
     @property
     def is_serving(self) -> bool:
@@ -53,19 +65,26 @@ class Worker(Generic[_Item]):
         """Add an item without ever waiting; returns how many older ones were dropped for it."""
         return 0 if self._slot is None else self._slot.put(item)
 
-    def close(self, timeout: float) -> bool:
-        """Drop waiting items and wait for the current one; False if it has not finished after ``timeout`` seconds."""
+    def close(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> bool:
+        """Drop waiting items and wait for the current one; False if it has not finished.
+
+        Args:
+            timeout: seconds to wait.
+            hurry: ends the wait early when it returns True.
+        """
         if self._slot is None or self._serving is None:
             return True
         self._slot.close()
-        if not wait([self._serving], timeout).done:
-            return False
+        until = time.monotonic() + timeout
+        while not wait([self._serving], min(_LOOK_S, max(until - time.monotonic(), 0.0))).done:
+            if time.monotonic() >= until or hurry():
+                return False
         self._slot, self._serving = None, None
         return True
 
     def stop(self, timeout: float) -> bool:
-        """Close and end the thread; False if the current item has not finished after ``timeout`` seconds."""
-        ended = self.close(timeout)
+        """Close and end the thread; False if the current item or call has not finished after ``timeout`` seconds."""
+        ended = self.close(timeout) and (self._called is None or bool(wait([self._called], timeout).done))
         self._thread.shutdown(wait=ended)
         return ended
 
