@@ -1,4 +1,4 @@
-"""What recent frames say of the passes that fit into max_age_ms."""
+"""What recent frames say of the passes that fit into perturbation.budget_ms."""
 
 import re
 
@@ -26,7 +26,7 @@ def done(budget, network_ms, all_ms, perturbation_ms=None, size=(48, 64)):
 
 def wished(limit, score="input_noise", passes=8, **more):
     return settings_from(
-        {"max_age_ms": limit, "thresholds.pixel_score": score, "perturbation.passes": passes}
+        {"perturbation.budget_ms": limit, "thresholds.pixel_score": score, "perturbation.passes": passes}
         | {f"perturbation.{name}": value for name, value in more.items()}
     )
 
@@ -37,7 +37,7 @@ def test_the_largest_number_that_fits_is_named_and_fits(network):
     budget.check(wished(100.0))  # 16 + 8 x 10, and a little for sums
     with pytest.raises(PassesRefusedError, match=r"passes = 8: input_noise .* about 97 ms \(16 ms without\)") as error:
         budget.check(wished(90.0))
-    assert "max_age_ms = 90: the largest number that fits is 7;" in str(error.value)
+    assert "perturbation.budget_ms = 90: the largest number that fits is 7;" in str(error.value)
     budget.check(wished(90.0, passes=7))
     with pytest.raises(PassesRefusedError, match="not even 2 fit; take a score of a single pass"):
         budget.check(wished(30.0, passes=2))

@@ -212,7 +212,7 @@ def test_old_frames_are_counted_and_unstamped_ones_have_no_age(bench):
         assert bench.set("max_age_ms", 1000.0).successful
         status = bench.says("processing", "older than max_age_ms = 1000", each=bench.send)  # stamps of 1970
         assert status.level == b"\x01"
-        bench.says("processing", "ms per frame")
+        bench.says("processing", "ms per frame", each=lambda: bench.send(stamp=(0, 0)))
         before, done = late(), processed()
         assert before > 0
         jumps = bench.value("camera", "time jumps")
@@ -244,9 +244,16 @@ def test_diagnostics_tell_a_dead_camera_from_no_camera_and_from_qos(bench):
     assert float(bench.value("processing", "processing ms (p50)")) > 0
     assert bench.value("thresholds", "calibration shift") == "n/a: there is no calibration of entropy"
     assert (bench.value("model", "device"), bench.value("model", "lifecycle")) == ("cpu", "active")
-    assert bench.says("camera", "publisher present, no frames arriving").level == b"\x02"
+    assert bench.set("diagnostics.image_period_ms", 500.0).successful
+    bench.until(lambda: bench.statuses["camera"].level == b"\x02", "an error")
+    assert "publisher present, no frames arriving" in bench.statuses["camera"].message
     bench.unplug()
-    assert bench.says("camera", "no publisher on /trust_seg/image").level == b"\x01"
+    assert bench.says("camera", "no publisher on /trust_seg/image any more, last image").level == b"\x02"
+    assert bench.call(SetBool, "enable", SetBool.Request(data=False)).success
+    assert bench.call(SetBool, "enable", SetBool.Request(data=True)).success  # as if there never had been one
+    never = b"\x01", "no publisher on /trust_seg/image"
+    bench.until(lambda: (bench.statuses["camera"].level, bench.statuses["camera"].message) == never, "no publisher")
+    assert bench.set("diagnostics.image_period_ms", 60_000.0).successful
     from sensor_msgs.msg import CompressedImage
 
     bench.camera(kind=CompressedImage)

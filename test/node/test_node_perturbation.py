@@ -65,7 +65,7 @@ def test_live_the_flags_of_the_next_frames_are_the_librarys():
 
 
 def test_what_the_network_cannot_give_or_no_time_is_left_for_is_refused_live():
-    node, bench = NodeProcess("refusing", model=SLUGGISH, max_age_ms=2000.0), Bench("refusing")
+    node, bench = NodeProcess("refusing", model=SLUGGISH, **{"perturbation.budget_ms": 2000.0}), Bench("refusing")
 
     def refused(name, value, *words):
         answer = bench.set(name, value)
@@ -82,15 +82,15 @@ def test_what_the_network_cannot_give_or_no_time_is_left_for_is_refused_live():
         refused("thresholds.pixel_score", "mc_dropout", "'mc_dropout' for pixel flags", "no dropout layers")
         refused("ood.score", "input_noise", "expected one of entropy, margin")
         assert bench.set("thresholds.pixel_score", "input_noise").successful
-        reason = refused("perturbation.passes", 64, "perturbation.passes = 64", "max_age_ms = 2000")
+        reason = refused("perturbation.passes", 64, "perturbation.passes = 64", "perturbation.budget_ms = 2000")
         most = int(re.search(r"largest number that fits is (\d+)", reason).group(1))
         assert 2 <= most < 40, "each takes 50 ms at least"
         assert bench.set("perturbation.passes", 2).successful
         assert bench.answer("unreliable").height == 48
-        refused("max_age_ms", 100.0, "not even 2 fit")
+        refused("perturbation.budget_ms", 100.0, "not even 2 fit")
         refused("thresholds.pixel_policy", "conformal", "not calibrated")
         assert bench.set("thresholds.pixel_score", "entropy").successful
-        assert bench.set("max_age_ms", 100.0).successful
+        assert bench.set("perturbation.budget_ms", 100.0).successful
         assert bench.set("perturbation.passes", 64).successful, "it does not count now"
         refused("thresholds.pixel_score", "input_scale", "not even 2 fit")
     finally:
@@ -98,7 +98,7 @@ def test_what_the_network_cannot_give_or_no_time_is_left_for_is_refused_live():
 
 
 def test_as_start_values_they_fail_configure_and_one_may_try_again():
-    values = {"thresholds.pixel_score": "input_noise", "perturbation.passes": 64, "max_age_ms": 2000.0}
+    values = {"thresholds.pixel_score": "input_noise", "perturbation.passes": 64, "perturbation.budget_ms": 2000.0}
     node, bench = NodeProcess("startled", model=SLUGGISH, **values), Bench("startled")
     try:
         status = bench.says("model", "on_configure: perturbation.passes = 64")

@@ -148,7 +148,7 @@ def test_closing_says_when_the_frame_in_hand_does_not_end(worker, recorder):
 
 def test_statistics_are_not_available_before_the_first_frame():
     summary = Statistics().summary()
-    assert (summary.processing, summary.latency, summary.silent_s) == (None, None, None)
+    assert (summary.processing, summary.latency) == (None, None)
     assert (summary.input_rate, summary.output_rate, summary.counts) == (0.0, 0.0, {})
 
 
@@ -162,11 +162,51 @@ def test_statistics_add_up():
     assert summary.counts == {"received": 101, "overwritten": 51, "processed": 101, "refused": 1}
     assert (summary.processing.p50, summary.processing.p99) == (51.0, 100.0)
     assert (summary.latency.p50, summary.steps) == (7.0, {"network": 25.5})
-    assert summary.last_refusal == "why"
-    assert summary.silent_s >= 0
+    assert (summary.reason("refused"), summary.reason("failed")) == ("why", "")
     statistics.forget_times()
     assert statistics.summary().processing is None
     assert statistics.summary().counts["received"] == 101
+
+
+class Clock:
+    """A clock that is wound by hand."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_times_rates_and_shares_are_those_of_the_last_seconds_however_few_frames_that_are():
+    clock = Clock()
+    statistics = Statistics(clock)
+    for _ in range(10):
+        clock.now += 0.5
+        statistics.arrived(0)
+        statistics.finished(20.0, None, {"network": 15.0})
+        statistics.flagged(0.5, None)
+    clock.now += 9.0  # since the last; at 2 Hz one would expect others
+    summary = statistics.summary()
+    assert summary.processing.p50 == 20.0
+    assert 0 < summary.output_rate < 0.3
+    clock.now += 1.1
+    summary = statistics.summary()
+    assert (summary.processing, summary.steps, summary.flagged_pixels) == (None, {}, None)
+    assert (summary.input_rate, summary.output_rate) == (0.0, 0.0)
+    assert summary.counts["processed"] == 10
+
+
+def test_the_frame_in_hand_counts_when_it_takes_longer_than_others():
+    clock = Clock()
+    statistics = Statistics(clock)
+    for _ in range(9):
+        statistics.finished(20.0, 30.0, {})
+    assert statistics.summary(clock.now - 0.005).processing.p99 == 20.0
+    summary = statistics.summary(clock.now - 8.0)
+    assert (summary.processing.p50, summary.latency.p50) == (20.0, 30.0)
+    assert (summary.processing.p99 > 7000, summary.latency.p99 > 7000) == (True, True)
+    clock.now += 18.0
+    assert statistics.summary(clock.now - 18.0).processing.p50 == 18_000.0
 
 
 class Log:

@@ -1,4 +1,4 @@
-"""Whether perturbed passes fit into ``max_age_ms``, from what recent frames took."""
+"""Whether perturbed passes fit into ``perturbation.budget_ms``, from what recent frames took."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEWEST = 2
 
 
 class PassesRefusedError(TrustSegError):
-    """More perturbed passes than ``max_age_ms`` leaves time for; the text names the largest number that fits."""
+    """More perturbed passes than ``perturbation.budget_ms`` allows; the text names the largest number that fits."""
 
 
 class FrameBudget:
@@ -47,7 +47,7 @@ class FrameBudget:
         self._recent = None
 
     def check(self, settings: NodeSettings, before: NodeSettings | None = None) -> None:
-        """Refuse settings whose perturbed passes take longer than ``max_age_ms``. 0 ms = no limit.
+        """Refuse settings whose perturbed passes take longer than ``perturbation.budget_ms``. 0 ms = no limit.
 
         Args:
             settings: the settings to check.
@@ -57,10 +57,10 @@ class FrameBudget:
             PassesRefusedError: the passes take longer.
             PerturbationUnavailableError: mc_dropout of a network without dropout.
         """
-        perturbed, limit = settings.thresholds.perturbed, settings.max_age_ms
+        perturbed, limit = settings.thresholds.perturbed, settings.perturbation_budget_ms
         if perturbed is None or limit <= 0 or self._recent is None:
             return
-        if before is not None and (before.thresholds.perturbed, before.max_age_ms) == (perturbed, limit):
+        if before is not None and (before.thresholds.perturbed, before.perturbation_budget_ms) == (perturbed, limit):
             return
         usual, needed = self._predicted(perturbed, 0), self._predicted(perturbed, perturbed.passes)
         if needed <= limit:
@@ -70,8 +70,9 @@ class FrameBudget:
         way_out = f"the largest number that fits is {most}" if most else f"not even {_FEWEST} fit"
         raise PassesRefusedError(
             f"perturbation.passes = {perturbed.passes}: {perturbed.kind} would make a frame of this size take about "
-            f"{needed:.0f} ms ({usual:.0f} ms without), more than max_age_ms = {limit:g}: {way_out}; "
-            f"{'take fewer passes' if most else 'take a score of a single pass'}, or set a larger max_age_ms, or 0"
+            f"{needed:.0f} ms ({usual:.0f} ms without), more than perturbation.budget_ms = {limit:g}: "
+            f"{way_out}; {'take fewer passes' if most else 'take a score of a single pass'}, "
+            "or set a larger perturbation.budget_ms, or 0"
         )
 
     def _predicted(self, perturbed: PerturbationSettings, passes: int) -> float:

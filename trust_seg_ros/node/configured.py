@@ -63,7 +63,7 @@ class Configured:
 
         Raises:
             TrustSegError: a file is missing, corrupt or does not fit the others; a QoS override or a threshold is
-                invalid; perturbed passes take longer than ``max_age_ms``.
+                invalid; perturbed passes take longer than ``perturbation.budget_ms``.
         """
         outputs: Outputs | None = None
 

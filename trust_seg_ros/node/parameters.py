@@ -18,6 +18,7 @@ from trust_seg_ros.node.parameter import (
     ParameterError,
     listed,
 )
+from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
 from trust_seg_ros.thresholds.policies.registry import CALIBRATED
@@ -171,9 +172,9 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "max_age_ms",
-        0.0,
-        "Diagnostics warn when results are older than this at publication, and perturbed passes that would take longer "
-        "are refused; 0: no limit.",
+        1000.0,
+        "Diagnostics warn when results are older than this at publication, or a frame is in hand for longer; in hand "
+        "for 2.5 times as long is an error. 0: no limit.",
         low=0.0,
         high=1e6,
     ),
@@ -209,9 +210,7 @@ TABLE: tuple[Parameter, ...] = (
         "publish_all_segments", False, "Publish a detection in `~/segments` for every segment, not only flagged ones."
     ),
     Parameter("overlay.alpha", 0.5, "Share of the class colour in `~/overlay`.", low=0.0, high=1.0),
-    Parameter(
-        "diagnostics.period_s", 1.0, "Seconds between two reports on /diagnostics.", AT_START, low=0.1, high=60.0
-    ),
+    *LIVENESS_PARAMETERS,
 )
 """All parameters; the parameters of a group follow each other."""
 

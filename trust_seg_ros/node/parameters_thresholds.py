@@ -54,9 +54,16 @@ _PERTURBATION = (
         "perturbation.passes",
         PerturbationSettings.passes,
         "With a `thresholds.pixel_score` of perturbed passes: number of further passes of the network. Refused if "
-        "`max_age_ms` leaves no time for them; the error names the largest number that fits.",
+        "`perturbation.budget_ms` leaves no time for them; the error names the largest number that fits.",
         low=2,
         high=64,
+    ),
+    Parameter(
+        "perturbation.budget_ms",
+        0.0,
+        "Perturbed passes with which a frame would take longer than this are refused; 0: no limit.",
+        low=0.0,
+        high=1e6,
     ),
     Parameter(
         "perturbation.statistic",

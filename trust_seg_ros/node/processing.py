@@ -17,6 +17,7 @@ from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import read_compressed, read_image
+from trust_seg_ros.node.frozen import FrozenWatch, mostly_faulty
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
@@ -24,6 +25,12 @@ from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
+
+_OTHER_CLOCK_MS = 60e3
+"""Results that seem to be older than this were hardly on the way for so long."""
+
+_AHEAD_MS = 1e3
+"""Stamps that are ahead by less may be those of a camera whose clock is not quite the node's."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,9 @@ class FrameProcessor:
         self._remarks: tuple[str, ...] = ()
         self._last_stamp: int | None = None
         self._reset_asked = self._retired = False
+        self._frozen = FrozenWatch()
+        self.taken_at: float | None = None
+        """When the frame in hand was taken, by the clock of the statistics; None while there is none."""
 
     def ask_reset(self) -> None:
         """Forget earlier frames before the next one; may be called from any thread."""
@@ -77,24 +87,35 @@ class FrameProcessor:
 
     def __call__(self, raw: bytes) -> None:
         """Process one serialised message. Refused frames are counted and logged; no exception is raised for them."""
+        self.taken_at = taken = self._statistics.now()
+        try:
+            self._process(raw)
+        finally:
+            self.taken_at = None
+            if not self._retired:
+                self._statistics.let_go(taken)
+
+    def _process(self, raw: bytes) -> None:
         started = time.perf_counter()
         settings = self._around.settings()
         try:
             self._keep_time(raw)
             topics = self._outputs.watched()
             if not topics:
-                self._statistics.count("unwatched")
+                self._statistics.nothing_due(unwatched=True)
                 return
             header, frame = self._read(raw, settings)
         except ImageError as error:
             self._statistics.count("refused", str(error))
             self._around.warn("refused", str(error))
             return
+        self._notice("still", self._frozen.image(frame.image, self._statistics.now(), settings.liveness.frozen_s))
         topics = self._possible(topics, settings)
         if not topics:
+            self._statistics.nothing_due()
             return
         result = self._pipeline(frame, settings.thresholds, wanted(topics, settings.gradient_label))
-        self._check_fault(result)
+        self._check_answer(result, settings.liveness.frozen_s)
         if self._publish(topics, Rendering(result, self._options(settings)), header):
             self._finish(started, header, result, settings)
 
@@ -165,9 +186,7 @@ class FrameProcessor:
         """The topics that this network can fill; for the others the reason is counted and logged."""
         lacking = unfillable(topics, self._pipeline.unavailable, settings.gradient_label)
         for name, reason in lacking.items():
-            text = f"~/{name} stays empty: {reason}"
-            self._statistics.count("unfilled", text)
-            self._around.warn("unfilled", text)
+            self._notice("unfilled", f"~/{name} stays empty: {reason}")
         return tuple(name for name in topics if name not in lacking)
 
     def _keep_time(self, raw: bytes) -> None:
@@ -184,15 +203,23 @@ class FrameProcessor:
             self._pipeline.reset()
         self._last_stamp = self._last_stamp if stamp is None else stamp
 
-    def _check_fault(self, result: TrustFrame) -> None:
-        if result.maps.faulty_pixels:
-            total = result.maps.classes.numel()
-            text = (
-                f"{result.maps.faulty_pixels} of {total} pixels have logits that are not finite, expected numbers; "
-                "published as unlabelled and untrusted; check the model's weights and input normalisation"
+    def _check_answer(self, result: TrustFrame, patience_s: float) -> None:
+        maps = result.maps
+        if maps.faulty_pixels:
+            self._notice(
+                "faulty",
+                f"{maps.faulty_pixels} of {maps.classes.numel()} pixels have logits that are not finite, expected "
+                "numbers; published as unlabelled and untrusted; check the model's weights and input normalisation",
             )
-            self._statistics.count("faulty", text)
-            self._around.warn("faulty", text)
+            if mostly_faulty(maps):
+                self._statistics.count("blind")
+        self._notice("frozen", self._frozen.answer(result.frame.image, maps, self._statistics.now(), patience_s))
+
+    def _notice(self, kind: str, text: str) -> None:
+        """Count and log what is wrong, unless ``text`` is empty."""
+        if text and self._alive():
+            self._statistics.count(kind, text)
+            self._around.warn(kind, text)
 
     def _publish(self, topics: tuple[str, ...], view: Rendering, header: HeaderFields) -> bool:
         for name in topics:
@@ -215,8 +242,18 @@ class FrameProcessor:
             _share(result.pixel_flags), _share(None if result.trust is None else result.trust.unreliable)
         )
         self._around.judged(settings.thresholds, result)
-        if latency is not None and 0 < settings.max_age_ms < latency:
-            self._statistics.count("late")
+        if latency is not None and settings.max_age_ms and (why := _wrong_age(latency, settings.max_age_ms)):
+            self._statistics.count("late", why)
+
+
+def _wrong_age(latency_ms: float, limit_ms: float) -> str:
+    """What is wrong with the age of a result by its stamp, or ""."""
+    if latency_ms < -_AHEAD_MS:
+        return f"stamps are {-latency_ms / 1e3:.1f} s ahead of the node's clock, so the age of results is not known"
+    if latency_ms <= limit_ms:
+        return ""
+    hint = " (stamps of another clock, or a recording without use_sim_time?)" if latency_ms > _OTHER_CLOCK_MS else ""
+    return f"results are older than max_age_ms = {limit_ms:g}: {latency_ms / 1e3:.1f} s{hint}"
 
 
 def _share(flags: np.ndarray | None) -> float | None:

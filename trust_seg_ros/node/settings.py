@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trust_seg_ros.node.parameters import TABLE
+from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.policies.registry import parameters_of
@@ -31,12 +32,14 @@ class NodeSettings:
     image_bits: int
     refuse_damaged_jpegs: bool
     max_age_ms: float
+    perturbation_budget_ms: float
     thresholds: ThresholdSettings
     gradient_label: str
     entropy_encoding: str
     every_segment: bool
     overlay_alpha: float
     diagnostics_period_s: float
+    liveness: LivenessSettings
 
     @property
     def capacity(self) -> int:
@@ -63,12 +66,20 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
         image_bits=v["image_bits"],
         refuse_damaged_jpegs=v["refuse_damaged_jpegs"],
         max_age_ms=v["max_age_ms"],
+        perturbation_budget_ms=v["perturbation.budget_ms"],
         thresholds=_thresholds(v),
         gradient_label=v["gradient.label"],
         entropy_encoding=v["entropy_encoding"],
         every_segment=v["publish_all_segments"],
         overlay_alpha=v["overlay.alpha"],
         diagnostics_period_s=v["diagnostics.period_s"],
+        liveness=LivenessSettings(
+            image_period_s=v["diagnostics.image_period_ms"] / 1e3,
+            warn_periods=v["diagnostics.warn_periods"],
+            error_periods=v["diagnostics.error_periods"],
+            frozen_s=v["diagnostics.frozen_s"],
+            hold_s=v["diagnostics.hold_s"],
+        ),
     )
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
-WINDOW = 200
-"""Number of recent frames in averages and percentiles."""
+from trust_seg_ros.node.timeline import Ages, Timeline
 
-RATE_WINDOW_S = 5.0
-"""Length of the window for frame rates in seconds."""
+WINDOW_S = 10.0
+"""Length of the window for rates, times and shares in seconds."""
+
+_RING = 4096
+"""Most frames in a window: 400 frames/s."""
+
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -30,68 +35,95 @@ class Summary:
     """Snapshot of the counters and times.
 
     Attributes:
-        counts: received, overwritten, processed, unwatched, refused, failed, faulty, unfilled, late, time_jumps.
+        counts: received, overwritten, processed, unwatched, refused, failed, faulty, blind (mostly faulty), frozen,
+            still, unfilled, late, time_jumps.
         input_rate: frames/s that arrived recently.
         output_rate: frames/s that were finished recently.
-        silent_s: seconds since the last frame arrived; None before the first.
-        processing: milliseconds from taking a frame to its last message; None before the first.
-        latency: milliseconds from the stamp to the last message; None when the clock does not run.
+        processing: milliseconds from taking a frame to its last message; None if there was none recently. The age of
+            the frame in hand counts, if it is above the median.
+        latency: milliseconds from the stamp to the last message; None when the clock does not run. Likewise.
         steps: name -> median milliseconds of each step of the pipeline.
         flagged_pixels: mean share of pixels flagged in recent frames; None if it was not computed.
         flagged_segments: the same for segments.
-        last_refusal: why the last refused frame was refused, or "".
-        last_failure: what went wrong with the last failed frame, or "".
-        last_fault: what was wrong with the last faulty result, or "".
-        last_unfilled: why a subscribed topic could not be filled last time, or "".
+        unwatched: nobody subscribed to an output when the last frame was taken.
+        reasons: counter -> why it was last raised, for ``refused``, ``failed``, ``faulty``, ``frozen``, ….
         image_remarks: what is to be known about how the camera's images are read.
     """
 
     counts: Mapping[str, int]
     input_rate: float = 0.0
     output_rate: float = 0.0
-    silent_s: float | None = None
     processing: Spread | None = None
     latency: Spread | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
     flagged_pixels: float | None = None
     flagged_segments: float | None = None
-    last_refusal: str = ""
-    last_failure: str = ""
-    last_fault: str = ""
-    last_unfilled: str = ""
+    unwatched: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
     image_remarks: tuple[str, ...] = ()
+
+    def reason(self, name: str) -> str:
+        """Why a counter was last raised, or ""."""
+        return self.reasons.get(name, "")
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A frame whose messages are published."""
+
+    at: float
+    processing_ms: float
+    latency_ms: float | None
+    steps: Mapping[str, float]
 
 
 class Statistics:
-    """Counters and recent times. Thread-safe."""
+    """Counters, and times of the last ``WINDOW_S`` seconds. Thread-safe.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Args:
+        clock: gives the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock, self._clock = threading.Lock(), clock
         self._counts: Counter[str] = Counter()
-        self._arrivals: deque[float] = deque(maxlen=1000)
-        self._finishes: deque[float] = deque(maxlen=1000)
-        self._processing: deque[float] = deque(maxlen=WINDOW)
-        self._latency: deque[float] = deque(maxlen=WINDOW)
-        self._steps: deque[Mapping[str, float]] = deque(maxlen=WINDOW)
-        self._flagged: dict[str, deque[float]] = {part: deque(maxlen=WINDOW) for part in ("pixels", "segments")}
-        self._last: dict[str, str] = {}
-        self._last_arrival: float | None = None
+        self._reasons: dict[str, str] = {}
         self._image_remarks: tuple[str, ...] = ()
+        self._flagged: deque[tuple[float, float | None, float | None]] = deque(maxlen=_RING)
+        self._forget_times()
+
+    def _forget_times(self) -> None:
+        self._timeline = Timeline()
+        self._arrivals: deque[float] = deque(maxlen=_RING)
+        self._finished: deque[_Finished] = deque(maxlen=_RING)
+        self._unwatched = False
+
+    def now(self) -> float:
+        """The time by the clock of everything here, in seconds."""
+        return self._clock()
 
     def arrived(self, overwritten: int) -> None:
         """Count a received frame, and the older frames that it overwrote."""
         with self._lock:
+            now = self._clock()
             self._counts["received"] += 1
             self._counts["overwritten"] += overwritten
-            self._last_arrival = time.monotonic()
-            self._arrivals.append(self._last_arrival)
+            self._arrivals.append(now)
+            self._timeline.arrived(now)
 
     def count(self, name: str, why: str = "") -> None:
-        """Add one to a counter, with a reason for ``refused``, ``failed``, ``faulty``, ``unfilled``."""
+        """Add one to a counter, with a reason for ``refused``, ``failed``, ``faulty``, ``unfilled``, …."""
         with self._lock:
             self._counts[name] += 1
             if why:
-                self._last[name] = why
+                self._reasons[name] = why
+
+    def nothing_due(self, unwatched: bool = False) -> None:
+        """Record a frame for which nothing has to be published; ``unwatched``: since nobody subscribes."""
+        with self._lock:
+            self._counts["unwatched"] += unwatched
+            self._unwatched = unwatched
+            self._timeline.answered(self._clock())
 
     def remark(self, texts: tuple[str, ...]) -> None:
         """Keep what is to be known about how the camera's images are read."""
@@ -101,71 +133,95 @@ class Statistics:
     def finished(self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float]) -> None:
         """Record the times of a frame whose messages are published."""
         with self._lock:
+            now = self._clock()
             self._counts["processed"] += 1
-            self._finishes.append(time.monotonic())
-            self._processing.append(processing_ms)
-            if latency_ms is not None:
-                self._latency.append(latency_ms)
-            self._steps.append(steps)
+            self._unwatched = False
+            self._finished.append(_Finished(now, processing_ms, latency_ms, steps))
+            self._timeline.answered(now, taken=now - processing_ms / 1e3)
+
+    def let_go(self, taken: float) -> None:
+        """Record that a frame taken in hand at ``taken`` is no longer in hand, whatever became of it."""
+        with self._lock:
+            self._timeline.let_go(taken, self._clock())
+
+    def stood_still(self, start: float, end: float) -> None:
+        """Record that the whole node did nothing for a while: it was stopped, or had no processor time."""
+        with self._lock:
+            self._timeline.stood_still(start, end)
 
     def flagged(self, pixels: float | None, segments: float | None) -> None:
         """Record the shares of a frame that were flagged, 0 to 1; None is ignored."""
         with self._lock:
-            for part, share in (("pixels", pixels), ("segments", segments)):
-                if share is not None:
-                    self._flagged[part].append(share)
+            self._flagged.append((self._clock(), pixels, segments))
 
     def forget_flagged(self) -> None:
         """Discard the flagged shares, which belong to earlier thresholds."""
         with self._lock:
-            for window in self._flagged.values():
-                window.clear()
+            self._flagged.clear()
 
     def forget_times(self) -> None:
-        """Restart rates, times, shares and the camera's silence, for a new activation; the counters continue."""
+        """Restart rates, times, shares and ages, for a new activation; the counters continue."""
         self.forget_flagged()
         with self._lock:
-            for window in (self._arrivals, self._finishes, self._processing, self._latency, self._steps):
-                window.clear()
-            self._last_arrival = None
+            self._forget_times()
 
-    def summary(self) -> Summary:
-        """Snapshot of everything."""
-        now = time.monotonic()
+    def ages(self, since: float, taken: float | None = None) -> Ages:
+        """Ages, and longest waits since ``since``; ``taken``: when the frame in hand was taken, None without one."""
         with self._lock:
-            return Summary(
-                counts=dict(self._counts),
-                input_rate=_rate(self._arrivals, now),
-                output_rate=_rate(self._finishes, now),
-                silent_s=None if self._last_arrival is None else now - self._last_arrival,
-                processing=_spread(self._processing),
-                latency=_spread(self._latency),
-                steps=_medians(self._steps),
-                flagged_pixels=_mean(self._flagged["pixels"]),
-                flagged_segments=_mean(self._flagged["segments"]),
-                last_refusal=self._last.get("refused", ""),
-                last_failure=self._last.get("failed", ""),
-                last_fault=self._last.get("faulty", ""),
-                last_unfilled=self._last.get("unfilled", ""),
-                image_remarks=self._image_remarks,
-            )
+            return self._timeline.ages(self._clock(), since, taken)
+
+    def summary(self, taken: float | None = None) -> Summary:
+        """Snapshot of everything; ``taken``: when the frame in hand was taken, None while there is none."""
+        with self._lock:
+            now = self._clock()
+            _drop(self._arrivals, now - WINDOW_S, lambda at: at)
+            _drop(self._finished, now - WINDOW_S, lambda frame: frame.at)
+            _drop(self._flagged, now - WINDOW_S, lambda row: row[0])
+            arrivals, frames, flagged = list(self._arrivals), list(self._finished), list(self._flagged)
+            counts, reasons, unwatched = dict(self._counts), dict(self._reasons), self._unwatched
+        in_hand = None if taken is None else 1e3 * (now - taken)
+        latencies = [frame.latency_ms for frame in frames if frame.latency_ms is not None]
+        return Summary(
+            counts=counts,
+            input_rate=_rate(arrivals, now),
+            output_rate=_rate([frame.at for frame in frames], now),
+            processing=_spread([frame.processing_ms for frame in frames], in_hand),
+            latency=_spread(latencies, in_hand) if latencies else None,
+            steps=_medians([frame.steps for frame in frames]),
+            flagged_pixels=_mean(pixels for _, pixels, _ in flagged),
+            flagged_segments=_mean(segments for *_, segments in flagged),
+            unwatched=unwatched,
+            reasons=reasons,
+            image_remarks=self._image_remarks,
+        )
 
 
-def _rate(times: Iterable[float], now: float) -> float:
-    recent = [t for t in times if now - t < RATE_WINDOW_S]
-    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
+def _drop(rows: deque[_Row], before: float, time_of: Callable[[_Row], float]) -> None:
+    """Discard rows that are too old."""
+    while rows and time_of(rows[0]) < before:
+        rows.popleft()
 
 
-def _spread(values: Iterable[float]) -> Spread | None:
-    recent = list(values)
-    return Spread(*np.percentile(recent, [50, 99]).tolist()) if recent else None
+def _rate(times: Sequence[float], now: float) -> float:
+    """Events per second, up to the last one; up to now, if more than two usual gaps have passed since."""
+    if len(times) < 2 or times[-1] <= times[0]:
+        return 0.0
+    span, gaps = times[-1] - times[0], len(times) - 1
+    waiting = now - times[-1] > 2 * span / gaps
+    return gaps / (now - times[0] if waiting else span)
 
 
-def _mean(values: Collection[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _spread(values: list[float], in_hand: float | None) -> Spread | None:
+    if in_hand is not None and (not values or in_hand > np.median(values)):
+        values = [*values, in_hand]
+    return Spread(*np.percentile(values, [50, 99]).tolist()) if values else None
 
 
-def _medians(steps: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    rows = list(steps)
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: float(np.median([row[name] for row in rows if name in row])) for name in names}
