@@ -124,6 +124,15 @@ def test_fixed_bits_are_kept_and_larger_values_become_white():
     assert to_rgb(raw(grey, "mono16", width=8), LIMIT, BitRange(4))[1, 1, 0] == 240
 
 
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_every_value_becomes_its_upper_8_bits(bits):
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    limited = np.minimum(values, (1 << bits) - 1).astype(int)
+    expected = limited >> bits - 8 if bits >= 8 else np.minimum(values.astype(int) << 8 - bits, 255)
+    for samples in (values, values.astype(">u2"), np.dstack([values] * 4)[..., 0]):
+        np.testing.assert_array_equal(BitRange(bits).to_8_bits(samples, "mono16"), expected)
+
+
 def test_a_depth_image_among_16_bit_greys_is_named():
     found = BitRange()
     to_rgb(raw(np.full((6, 8), 3000, "<u2"), "16UC1", width=8), LIMIT, found)

@@ -180,6 +180,20 @@ def test_an_impossible_image_is_refused_with_a_reason_and_the_next_one_works(ben
     bench.says("camera", "frames/s", each=bench.send)
 
 
+def test_a_camera_of_12_bits_in_16_is_not_black_and_that_is_said(bench):
+    wide = mixed().astype(np.uint16) << 4
+    changes = {"encoding": "rgb16", "step": 6 * 64, "data": array.array("B", wide.tobytes())}
+    before = len(bench.sent)
+
+    def answers():
+        return [m for m in bench.received["segmentation"] if (m.header.stamp.sec, 123) in set(bench.sent[before:])]
+
+    bench.until(answers, "an answer", each=lambda: bench.send(**changes))
+    assert pixels(answers()[0])[24, [4, 60]].tolist() == [0, 2]
+    bench.until(lambda: "rgb16: 12 of 16 bits are in use" in bench.value("camera", "images"), "the bits in diagnostics")
+    assert bench.answer("segmentation").height == 48
+
+
 def test_logits_that_are_not_finite_become_unlabelled_and_untrusted(bench):
     picture = mixed()
     picture[:, :24] = 0

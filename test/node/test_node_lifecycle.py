@@ -220,16 +220,28 @@ def test_compressed_images(common):
     bench.camera(kind=CompressedImage)
     bgr = np.ascontiguousarray(mixed()[..., ::-1])
     png, jpeg = (cv2.imencode(kind, bgr)[1].tobytes() for kind in (".png", ".jpg"))
-    for data in (png, jpeg):
+    swapped, tiff = cv2.imencode(".png", mixed())[1].tobytes(), cv2.imencode(".tif", bgr)[1].tobytes()
+    for data, form in (
+        (png, "jpeg"),
+        (jpeg, "rgb8; jpeg compressed bgr8"),
+        (jpeg + b"stale bytes", "jpeg"),
+        (swapped, "bgr8; png compressed rgb8"),
+        (tiff, "bgr8; tiff compressed "),
+    ):
         bench.received["segmentation"].clear()
-        bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda d=data: bench.send_compressed(d))
+
+        def send(data=data, form=form):
+            bench.send_compressed(data, form)
+
+        bench.until(lambda: bench.received["segmentation"], "an answer", each=send)
         msg = bench.received["segmentation"][-1]
         assert np.frombuffer(msg.data, np.uint8).reshape(48, 64)[24, [4, 60]].tolist() == [0, 2]
         assert (msg.header.stamp.sec, msg.header.stamp.nanosec) in bench.sent
     for data, words in (
         (jpeg[:200], "cut short"),
-        (b"", "expected a JPEG"),
-        (b"\0" * 100, "expected a JPEG"),
+        (b"", "expected JPEG"),
+        (b"\0" * 100, "expected JPEG"),
+        (jpeg[:-40] + b"\xff\xd9", "damaged or cut short"),
         (png[:60] + bytes(20) + png[80:], "PNG"),
     ):
         bench.says("camera", words, each=lambda d=data: bench.send_compressed(d))

@@ -12,6 +12,7 @@ from places import CAMVID, needs_camvid
 
 from trust_seg_ros.support import encoded_image
 from trust_seg_ros.support.encoded_image import EncodedImageError, decode, jpeg_remark
+from trust_seg_ros.support.image_headers import read_header
 
 NOISE = np.random.default_rng(3).integers(0, 255, (48, 64, 3), np.uint8)
 SAMPLING = {"4:4:4": 0x111111, "4:2:2": 0x211111, "4:2:0": 0x221111, "4:4:0": 0x121111, "4:1:1": 0x411111}
@@ -103,6 +104,14 @@ def test_damaged_pngs_are_refused(kind):
             data[at : at + 1400] = bytes(1400) if kind == "zeroed" else rng.integers(0, 256, 1400, np.uint8).tobytes()
         with pytest.raises(EncodedImageError, match="of PNG"):
             decode(bytes(data))
+
+
+def test_a_png_with_a_part_of_4_gb_reserves_no_memory():
+    data = bytearray(cv2.imencode(".png", NOISE)[1].tobytes())
+    at = data.index(b"IDAT") - 4
+    data[at : at + 4] = b"\xff\xff\xff\xf0"
+    with pytest.raises(EncodedImageError, match="bytes of PNG are damaged or cut short"):
+        read_header(bytes(data))
 
 
 def test_a_jpeg_of_12_bits_is_refused_with_a_way_out():

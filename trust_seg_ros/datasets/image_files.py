@@ -15,6 +15,7 @@ import numpy as np
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.support.encoded_image import EncodedImageError, decode
+from trust_seg_ros.support.image_headers import read_header
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIX = ".png"
@@ -108,7 +109,10 @@ def _content(path: Path, what: str) -> bytes:
 
 def _decoded(path: Path, data: bytes, what: str, flags: int) -> np.ndarray:
     try:
+        read_header(data)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except EncodedImageError as error:
+        raise DatasetError(f"{path}: not a readable {what} ({error})") from error
     except cv2.error as error:  # OpenCV's refusal of huge images
         reason = " ".join(str(error).split())[:200]
         raise DatasetError(f"{path}: not a readable {what} ({reason})") from error

@@ -6,6 +6,7 @@ black. How many are used is not in the message, so it is taken from the values.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 BITS = (8, 10, 12, 14, 16)
@@ -54,11 +55,10 @@ class BitRange:
             self._seen = max(self._seen, next(bits for bits in BITS if largest < 1 << bits))
         if encoding not in self._remarks or self.bits != before:
             self._remarks[encoding] = self._remark(encoding)
-        if self.bits < 16 and self._fixed:
-            samples = np.minimum(samples, (1 << self.bits) - 1)
-        shift = self.bits - 8
-        shifted: np.ndarray = (samples >> shift if shift >= 0 else samples << -shift).astype(np.uint8)
-        return shifted
+        scale = 2.0 ** (8 - self.bits)
+        # one pass, limited to 255; it rounds to the nearest, so half a step less cuts off
+        cut = 0.5 * min(scale, 1.0) - 0.5
+        return cv2.convertScaleAbs(samples.astype(np.uint16, copy=False), alpha=scale, beta=cut)
 
     def _remark(self, encoding: str) -> str:
         found = f"{self.bits} of 16 bits are in use (found in its values; the node's image_bits fixes it)"

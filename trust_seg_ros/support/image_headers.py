@@ -89,9 +89,18 @@ def _jpeg(data: _Buffer) -> ImageHeader | None:
     return None
 
 
-def _png(head: _Buffer) -> ImageHeader | None:
-    width, height, bits, colour = struct.unpack_from(">IIBB", head, 16)
-    return ImageHeader("PNG", width, height, bits, colour == 0) if bytes(head[12:16]) == b"IHDR" else None
+def _png(data: _Buffer) -> ImageHeader | None:
+    """Reads the first chunk, and walks the others to the end, as OpenCV reserves whatever length one of them states."""
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    if bytes(data[12:16]) != b"IHDR":
+        return None
+    at, kind = 8, b""
+    while kind != b"IEND":
+        length = int(struct.unpack_from(">I", data, at)[0]) if at + 12 <= len(data) else len(data)
+        kind, at = bytes(data[at + 4 : at + 8]), at + 12 + length
+        if at > len(data):
+            raise EncodedImageError(f"{len(data)} bytes of PNG are damaged or cut short, expected more")
+    return ImageHeader("PNG", width, height, bits, colour == 0)
 
 
 def _bmp(head: _Buffer) -> ImageHeader:
