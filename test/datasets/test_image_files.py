@@ -191,3 +191,18 @@ def test_labels_in_a_lossy_file_are_refused_whatever_its_name(tmp_path):
         DatasetError, match=r"a\.png: not a readable label image \(a JPEG, which changes ids; expected a PNG file"
     ):
         read_values(tmp_path / "a.png")
+
+
+def test_labels_with_a_palette_and_one_flipped_bit_are_refused(tmp_path):
+    """Pillow does not compare the checksums of pixels."""
+    colours = bytes(range(6))
+    plte = struct.pack(">I", len(colours)) + b"PLTE" + colours + struct.pack(">I", zlib.crc32(b"PLTE" + colours))
+    whole = grey_png(8, b"\0\1" * 20, kind=3, extra=plte)
+    (tmp_path / "a.png").write_bytes(whole)
+    assert read_values(tmp_path / "a.png").tolist() == [[0, 1] * 20]
+    for at in range(whole.index(b"IDAT"), len(whole)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 4
+        (tmp_path / "a.png").write_bytes(bytes(damaged))
+        with pytest.raises(DatasetError, match=r"a\.png: not a readable label image"):
+            read_values(tmp_path / "a.png")

@@ -121,7 +121,7 @@ def test_fixed_bits_are_kept_and_larger_values_become_white():
     assert result[0, 0, 0] == 255
     assert result[1, 1, 0] == 300 >> 4
     assert fixed.remarks == ()
-    assert to_rgb(raw(grey, "mono16", width=8), LIMIT, BitRange(4))[1, 1, 0] == 240
+    assert to_rgb(raw(grey, "mono16", width=8), LIMIT, BitRange(4))[1, 1, 0] == 255
 
 
 @pytest.mark.parametrize("bits", range(1, 17))

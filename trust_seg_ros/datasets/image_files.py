@@ -15,7 +15,7 @@ import numpy as np
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.support.encoded_image import EncodedImageError, decode
-from trust_seg_ros.support.image_headers import read_header
+from trust_seg_ros.support.image_headers import check_png, read_header
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIX = ".png"
@@ -88,8 +88,11 @@ def _indices(path: Path, data: bytes) -> np.ndarray:
     from PIL import Image
 
     try:
+        check_png(data)
         with Image.open(BytesIO(data), formats=("PNG",)) as image:
             return np.array(image)
+    except EncodedImageError as error:
+        raise DatasetError(f"{path}: not a readable label image ({error})") from error
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DatasetError(f"{path}: not a readable label image (damaged or cut off: {reason})") from error

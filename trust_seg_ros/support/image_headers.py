@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trust_seg_ros.errors import TrustSegError
@@ -94,13 +96,32 @@ def _png(data: _Buffer) -> ImageHeader | None:
     width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
     if bytes(data[12:16]) != b"IHDR":
         return None
+    for _ in _chunks(data):
+        pass
+    return ImageHeader("PNG", width, height, bits, colour == 0)
+
+
+def check_png(data: _Buffer) -> None:
+    """Compare the checksums of a PNG, for decoders that do not (OpenCV does, Pillow does not for pixels).
+
+    Raises:
+        EncodedImageError: one does not fit, or the file is cut.
+    """
+    for start, stop in _chunks(data):
+        if zlib.crc32(data[start + 4 : stop - 4]) != int.from_bytes(data[stop - 4 : stop], "big"):
+            raise EncodedImageError(f"{len(data)} bytes of PNG are damaged: a checksum does not fit")
+
+
+def _chunks(data: _Buffer) -> Iterator[tuple[int, int]]:
+    """Start and end of each part of a PNG, its length and checksum included, up to the last."""
     at, kind = 8, b""
     while kind != b"IEND":
         length = int(struct.unpack_from(">I", data, at)[0]) if at + 12 <= len(data) else len(data)
-        kind, at = bytes(data[at + 4 : at + 8]), at + 12 + length
-        if at > len(data):
+        stop = at + 12 + length
+        if stop > len(data):
             raise EncodedImageError(f"{len(data)} bytes of PNG are damaged or cut short, expected more")
-    return ImageHeader("PNG", width, height, bits, colour == 0)
+        yield at, stop
+        kind, at = bytes(data[at + 4 : at + 8]), stop
 
 
 def _bmp(head: _Buffer) -> ImageHeader:
