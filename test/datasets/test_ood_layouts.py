@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
 
 SIZE = (4, 6)
 
@@ -137,3 +137,13 @@ def test_a_fishyscapes_mask_without_its_image_and_another_size_are_refused(tmp_p
     cv2.imwrite(str(other / "labels" / "a.png"), np.zeros((5, 5), np.uint8))
     with pytest.raises(DatasetError, match="labels are 5x5, the image 6x4"):
         open_ood_images(str(other)).read(0)
+
+
+def test_masks_of_0_and_255_mark_nothing(tmp_path):
+    put(tmp_path / "images" / "a.jpg", 1, image=True)
+    put(tmp_path / "labels" / "a.png", [0, 255, 255])
+    with pytest.raises(DatasetError, match=r"no pixel of 1 images is out of distribution, .* write 1 for 255"):
+        check_marked(open_ood_images(str(tmp_path)))
+    put(tmp_path / "images" / "b.jpg", 1, image=True)
+    put(tmp_path / "labels" / "b.png", [0, 1, 255])
+    check_marked(open_ood_images(str(tmp_path)))

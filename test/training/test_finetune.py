@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from trust_seg_ros.cli import main
+from trust_seg_ros.datasets.errors import LabelsContradictError
 from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.segmentation.compact import CompactConfig, CompactNet, save_compact
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -168,6 +169,22 @@ def test_other_settings_are_no_continuation(settings):
     with pytest.raises(TrainingError, match=r"ood_weight was 0\.9, is 0\.5; choose another --out"):
         tuner(replace(quick, ood_weight=0.5))
     assert tuner(replace(quick, epochs=2, learning_rate=1e-4)).state.step == 5
+
+
+def test_a_run_is_continued_with_the_same_label_map_only(settings, tmp_path):
+    path = tmp_path / "map.yaml"
+    path.write_text("map: {0: Sky, 3: Road}")
+    quick = replace(settings, epochs=1, judge=(), judge_ood=(), label_map=str(path))
+    tuner(quick).run()
+    assert tuner(quick).state.step == 5
+    path.write_text("map: {0: Sky, 3: ignore}")
+    with pytest.raises(TrainingError, match=r"label_map\.3 was 'Road', is 'ignore'; choose another --out"):
+        tuner(quick)
+    path.write_text("map: {3: Sky, 0: Road}")
+    with pytest.raises(LabelsContradictError, match=r"the classes that map\.yaml gives: check it"):
+        tuner(quick)
+    with pytest.raises(TrainingError, match=r"label_map\.0 was 'Sky', is 'Road'"):
+        tuner(replace(quick, accept_labels=True))
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(settings, tmp_path):

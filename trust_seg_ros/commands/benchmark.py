@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the benchmark; returns the exit status."""
     check(args)
     console = command_console(200)
-    from trust_seg_ros.datasets.ood_layouts import open_ood_images
+    from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
     from trust_seg_ros.evaluation.anomaly.contents import contents
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
@@ -120,6 +120,9 @@ def run(args: argparse.Namespace) -> int:
 
     images = open_ood_images(args.dataset, args.split)
     fit_images = None if args.fit_on is None else open_ood_images(args.fit_on, args.split)
+    for marked in (images, fit_images):
+        if marked is not None:
+            check_marked(marked)
     model = load_ood_model(args.meta) if is_file(args.meta) else None
     network = network_settings(args).load()
     look, notes = chosen_look(args, network, model)

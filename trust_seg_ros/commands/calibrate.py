@@ -110,16 +110,19 @@ def run(args: argparse.Namespace) -> int:
     check(args)
     console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
-    from trust_seg_ros.datasets.ood_layouts import open_ood_images
+    from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
 
     settings = network_settings(args)
     labels = settings.label_set()
     args.split = list(dict.fromkeys(args.split))
     folders = [open_split(args, split, labels) for split in args.split]
     unknown = None if args.ood is None else open_ood_images(args.ood, args.ood_split)
+    if unknown is not None:
+        check_marked(unknown)
     check_images(args.alpha, sum(map(len, folders)))
     plan, notes = chosen_plan(args, settings.load(), unknown)
-    for remark in label_remarks(args, plan.network, dict(zip(args.split, folders, strict=True))):
+    named = {f"{args.dataset} {split}": folder for split, folder in zip(args.split, folders, strict=True)}
+    for remark in label_remarks(args, plan.network, named):
         say(console, f"note: {remark}")
     calibrator = _passed(args, plan, folders, unknown, console)
     found = calibrator.result(_summary(args, plan, folders, unknown))

@@ -208,7 +208,7 @@ def settings_of(args: argparse.Namespace) -> FineTuneSettings:
         mix=mix,
         split=args.split,
         ignore=None if args.ignore is None else tuple(args.ignore),
-        label_map=args.label_map or "",
+        label_map=args.label_map,
         accept_labels=args.accept_labels,
         ood_weight=args.ood_weight,
         normalisation=args.normalise,

@@ -122,7 +122,8 @@ def run(args: argparse.Namespace) -> int:
     shifted = conditions(args, images, labels)
     network = settings.load()
     look, notes = chosen_look(args, network)
-    remarks = label_remarks(args, network, {args.split: images, **others, **distinct(shifted, images)})
+    ours = {f"{args.dataset} {split}": folder for split, folder in {args.split: images, **others}.items()}
+    remarks = label_remarks(args, network, ours | distinct(shifted, images))
     for remark in remarks:  # now, and in the report
         say(console, f"note: {remark}")
     notes += remarks

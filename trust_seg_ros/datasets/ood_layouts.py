@@ -75,6 +75,27 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
     raise DatasetError(f"{root}: no known layout; expected {known_layouts()}. It holds {inside or 'nothing'}")
 
 
+ZERO_255 = "In masks of 0 and 255 write 1 for 255, which means void here"
+
+
+def check_marked(images: OodImages) -> None:
+    """Refuse images in which nothing is marked, before the work; stops at the first with a marked pixel.
+
+    Raises:
+        DatasetError: no pixel is out of distribution; images that cannot be read are left to the work.
+    """
+    for index in range(len(images)):
+        try:
+            if (images.read(index)[1] == 1).any():
+                return
+        except DatasetError:
+            return
+    raise DatasetError(
+        f"{images.name}: no pixel of {len(images)} images is out of distribution, by the values of {images.layout} "
+        f"(docs/benchmark_ood.md). {ZERO_255}"
+    )
+
+
 Pairs = tuple[list[tuple[str, Path, Path]], int]
 """(name, image, labels) of every labelled image, and the number of images without labels."""
 

@@ -20,7 +20,7 @@ from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.label_check import check_labels
 from trust_seg_ros.datasets.label_map_file import label_map
 from trust_seg_ros.datasets.layouts import has_splits
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.preprocess import normalised
@@ -68,10 +68,12 @@ class FineTuner:
         self.half = pick_half(settings.network.half, team.device)
         self.network = load_trainable(settings.network, team.device)
         labels = self.network.labels
-        self.label_map = label_map(settings.label_map, labels) if settings.label_map else None
+        self.label_map = None if settings.label_map is None else label_map(settings.label_map, labels)
         known = [self._labelled(text, settings.split) for text in settings.in_distribution]
         ood = [open_ood(text, labels) for text in settings.ood]
         self.judged, self.judged_ood = self._judged(), [(text, open_ood_images(text)) for text in settings.judge_ood]
+        for _, images in self.judged_ood:
+            check_marked(images)
         warn_of_overlap(settings.ood, settings.judge_ood, self.report)
         self._check_labels([(source.name, source) for source in known] + self.judged)
         self.mixture = Mixture(known, ood, self.network.input_spec, settings.mix)
@@ -233,6 +235,10 @@ class FineTuner:
         path, use = save_trained(self.network, s.network.model, s.out, notes)
         self.report(f"{path} written; to use it: {use}")
 
+    def _fixed(self) -> dict[str, Any]:
+        """Settings that a run is continued with only; of the label map its content, wherever its file is."""
+        return self.settings.fixed() | {"label_map": None if self.label_map is None else self.label_map.words()}
+
     def _resumed(self) -> State:
         s = self.settings
         try:
@@ -241,10 +247,10 @@ class FineTuner:
             raise TrainingError(f"{s.out}: the folder cannot be made ({error.strerror})") from error
         state = load_checkpoint(s.out, self.network.module, self.optimiser)
         if state is None:
-            return State(settings=s.fixed())
-        now = s.fixed()
+            return State(settings=self._fixed())
+        now = self._fixed()
         found = changes({name: state.settings.get(name) for name in now}, now)
-        found.sort(key=lambda change: list(now).index(change.name))
+        found.sort(key=lambda change: list(now).index(change.name.partition(".")[0]))
         changed = [f"{change.name} was {change.before!r}, is {change.now!r}" for change in found]
         if changed:
             raise TrainingError(

@@ -39,7 +39,8 @@ class FineTuneSettings:
         mix: how batches are composed.
         split: part of the labelled data sets to train on.
         ignore: label values without a class; None = the label set's.
-        label_map: YAML file that maps label values to the network's classes, or ``from-1``; "" = values are class ids.
+        label_map: YAML file that maps label values to the network's classes, or ``from-1``; None = values are class
+            ids.
         accept_labels: train although the labels contradict the network, see ``datasets.label_check``.
         ood_weight: lambda in [0, 1].
         normalisation: one of ``NORMALISATIONS``, see ``ood_losses.combined_loss``.
@@ -64,7 +65,7 @@ class FineTuneSettings:
     mix: MixSettings = field(default_factory=MixSettings)
     split: str = "train"
     ignore: tuple[int, ...] | None = None
-    label_map: str = ""
+    label_map: str | None = None
     accept_labels: bool = False
     ood_weight: float = 0.9
     normalisation: Normalisation = "joint"

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
+from trust_seg_ros.datasets.ood_layouts import ZERO_255
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.training.augment import jitter_colours
 from trust_seg_ros.training.crops import as_seen, crop_size, cropped, cut_object, paste
@@ -109,7 +110,7 @@ class Mixture:
         if not any((self._ood(i).truth == 1).any() for i in range(len(self.ood))):
             raise TrainingError(
                 f"{self.ood}: no pixel of {len(self.ood)} images is marked as out of distribution (label value 1, or "
-                "above 0 in unknown/); entropy is maximised on such pixels only"
+                f"above 0 in unknown/); entropy is maximised on such pixels only. {ZERO_255}"
             )
 
     def _labelled(self, index: int) -> tuple[np.ndarray, np.ndarray]:
