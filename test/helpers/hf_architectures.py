@@ -54,7 +54,9 @@ def _dpt(t: Any) -> Any:
 
 
 def _upernet(t: Any, backbone: Any) -> Any:
-    return t.UperNetForSemanticSegmentation(t.UperNetConfig(backbone_config=backbone, use_auxiliary_head=False, **_HEAD, **_NAMES))
+    return t.UperNetForSemanticSegmentation(
+        t.UperNetConfig(backbone_config=backbone, use_auxiliary_head=False, **_HEAD, **_NAMES)
+    )
 
 
 def _convnext(t: Any) -> Any:

@@ -19,13 +19,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.label_map import FROM_ONE, IGNORE, LabelMap
 from trust_seg_ros.segmentation.errors import LabelError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.support.nearest import did_you_mean, unknown
+from trust_seg_ros.support.yaml_text import read_yaml, yaml12
 from trust_seg_ros.types import UNLABELLED
 
 _KEYS = ("from", "map", "default")
@@ -45,13 +44,9 @@ def label_map(text: str, labels: LabelSet) -> LabelMap:
     if text == FROM_ONE:
         return LabelMap(FROM_ONE, ((0, UNLABELLED), *((c + 1, c) for c in range(len(labels)))), labels.names)
     path = Path(text).expanduser()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(f"--label-map {text}: no such file; expected a YAML file, or {FROM_ONE}") from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path}: not a readable YAML file: {' '.join(str(error).split())[:300]}") from error
-    return parsed(content, path, labels)
+    if not path.exists():
+        raise DatasetError(f"--label-map {text}: no such file; expected a YAML file, or {FROM_ONE}")
+    return parsed(read_yaml(path, "label map", DatasetError, yaml12()), path, labels)
 
 
 def parsed(content: Any, path: Path, labels: LabelSet) -> LabelMap:
