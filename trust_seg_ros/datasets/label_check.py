@@ -31,10 +31,8 @@ CLEARLY = 0.5
 """Kappa of the best assignment from which the labels are numbered otherwise; accuracy from which they fit."""
 _FEWEST = 1000  # labelled pixels that say something
 _AHEAD = 0.25  # of the best assignment before the given one, from which it is worth a remark
-_SEEN, _OFTENER = (
-    0.1,
-    5,
-)  # share of a label's pixels with a class, and how much more often than elsewhere, to suggest it
+_SEEN = 0.1  # of a label's pixels must be predicted as a class, and
+_OFTENER = 5  # times more often than elsewhere, to suggest it although another is more frequent there
 _SHOWN = 4
 Predict = Callable[[np.ndarray], np.ndarray]
 """Image (H, W, 3) uint8 RGB -> predicted classes (H, W) uint8, 255 = none."""
