@@ -224,3 +224,31 @@ def test_auto_is_the_shipped_ood_model_when_there_is_one_that_fits(pipeline, shi
     path.write_text("{")
     with pytest.raises(MetaModelError, match="not a readable JSON file"):
         TrustPipeline.load(PipelineSettings(device="cpu"))
+
+
+def test_a_threshold_of_a_gradient_score_in_the_other_unit_is_refused(pipeline, image):
+    """The file of the model holds logarithms; a norm, as studies print it, would flag the whole image."""
+    gradient = {"p": 0.5, "variant": "exact", "scale": "log"}
+    model = ood_model(pipeline, score="gradient_uniform", threshold=-3.5, summary={"gradient": gradient})
+    judging = TrustPipeline(pipeline.network, pipeline.meta, ood_model=model)
+    mistaken = ThresholdSettings.constants(ood=-33.1, ood_min_size=10, ood_score="gradient_uniform")
+    expected = r"OoD threshold: -33\.1 is the threshold of the OoD meta model as the norm itself; .* set -3\.5"
+    with pytest.raises(SettingError, match=expected):
+        judging.check(mistaken)
+    for value in (-3.5, -3.0, -40.0):
+        judging.check(replace(mistaken, ood=replace(mistaken.ood, value=value)))
+
+
+def test_a_threshold_that_makes_the_whole_image_one_object_is_remarked(pipeline, image):
+    judging = TrustPipeline(pipeline.network, pipeline.meta)
+    flooding = ThresholdSettings.constants(ood=-80.0, ood_min_size=10, ood_score="gradient_uniform")
+    assert remarks(judging, flooding) == ()
+    judging(Frame(image), flooding)
+    (said,) = remarks(judging, flooding)
+    assert said == (
+        "OoD threshold -80: no pixel of the newest image has a smaller gradient_uniform (gradient scores are "
+        "logarithms of norms), so that the whole image is one OoD segment; a larger threshold finds objects"
+    )
+    assert remarks(judging, replace(flooding, ood=replace(flooding.ood, value=1.0))) == ()
+    judging.reset()
+    assert remarks(judging, flooding) == ()

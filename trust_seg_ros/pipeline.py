@@ -13,7 +13,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import ImageSize, OodModel
-from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
+from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
 from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.segmentation.labels import LabelSet
@@ -25,6 +25,7 @@ from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings, warm
 from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdControl, ThresholdState
 from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
+from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
@@ -130,6 +131,7 @@ class TrustPipeline:
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._image_size: ImageSize | None = None
+        self._all_ood_at: tuple[str, float] | None = None
         self._perturbed = PerturbedNetwork(network)
 
     @classmethod
@@ -183,6 +185,7 @@ class TrustPipeline:
         Raises:
             ScoreUnavailableError: the text names the score and what the network lacks.
             PolicyRefusedError: no calibration of the score, or too few images for the chosen guarantee.
+            SettingError: the OoD threshold is the meta model's in the other unit of gradient scores.
         """
         needed = [("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)]
         for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
@@ -192,6 +195,10 @@ class TrustPipeline:
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
                 )
         self._thresholds.check(thresholds)
+        if self.ood_model is not None and thresholds.ood.policy == "fixed":
+            wrong = unit_mistake(self.ood_model, thresholds.ood_score, thresholds.ood.value, self.gradient)
+            if wrong:
+                raise SettingError(f"OoD threshold: {wrong}")
 
     def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
         """Name -> threshold, for thresholds that do not depend on the image; for any thread, like :meth:`check`."""
@@ -209,6 +216,11 @@ class TrustPipeline:
     def image_size(self) -> ImageSize | None:
         """(H, W) of the newest frame; None before the first, and after :meth:`reset`."""
         return self._image_size
+
+    @property
+    def all_ood_at(self) -> tuple[str, float] | None:
+        """Score and threshold of the newest frame, if they made all of its pixels OoD segments; else None."""
+        return self._all_ood_at
 
     @property
     def ood_fitted_at(self) -> float | None:
@@ -245,7 +257,7 @@ class TrustPipeline:
     def reset(self) -> None:
         """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
-        self._image_size = None
+        self._image_size = self._all_ood_at = None
 
     def state(self) -> ThresholdState:
         """State remembered from earlier frames, for :meth:`load_state`."""
@@ -301,6 +313,7 @@ class TrustPipeline:
             numbers = threshold, settings.ood_min_size, limits.find("ood_meta", None).value
             ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
+            self._all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
             clock.lap("ood")
         return replace(result, thresholds=limits.numbers, shift=limits.shift, timings_ms=clock.laps)
 

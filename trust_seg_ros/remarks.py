@@ -9,7 +9,7 @@ from trust_seg_ros.meta.ood import ImageSize, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.uncertainty.score_names import beyond_range
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
 
 
 def remarks(
@@ -30,6 +30,13 @@ def remarks(
         beyond = beyond_range(name, policy.value, len(pipeline.labels), pipeline.gradient)
         if beyond and policy.policy == "fixed":
             found.append(f"{what} {beyond}")
+    score, at = pipeline.all_ood_at or ("", math.nan)
+    if score == settings.ood_score and (settings.ood.policy != "fixed" or settings.ood.value == at):
+        unit = " (gradient scores are logarithms of norms)" if settings.ood_score in GRADIENT_SCORES else ""
+        found.append(
+            f"OoD threshold {at:g}: no pixel of the newest image has a smaller {score}{unit}, so that the whole image "
+            "is one OoD segment; a larger threshold finds objects"
+        )
     model = pipeline.ood_model
     if model is not None and model.score != settings.ood_score:
         found.append(

@@ -38,10 +38,12 @@ class _Table:
     Attributes:
         topics: topic id → the topic, without message counts; several ids may belong to one topic.
         indexed: whether messages can be found by their time.
+        damaged: a sentence on every topic whose row is damaged; its messages cannot be read.
     """
 
     topics: dict[int, BagTopic]
     indexed: bool
+    damaged: tuple[str, ...] = ()
 
 
 class SqliteFile:
@@ -50,6 +52,8 @@ class SqliteFile:
     def __init__(self, path: Path, table: _Table, total: int, span: tuple[int, int]) -> None:
         self.path, self.remarks = path, Remarks()
         self._table = table
+        for text in table.damaged:
+            self.remarks.add(f"{path.name}: {text}")
         self._rows: Rows | None = None
         self.total, (self.start_ns, self.end_ns) = total, span
         self.declared = _merged(table.topics, {})
@@ -213,19 +217,24 @@ def _read_tables(storage: apsw.Connection) -> _Table:
     if {"topic_type", "encoding", "encoded_message_definition"} <= columns["message_definitions"]:
         query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions ORDER BY rowid DESC"
         for type_name, encoding, text in storage.execute(query):
-            kind = _FORMATS.get(encoding, MessageDefinitionFormat.NONE)
-            definitions[full_type_name(type_name)] = MessageDefinition(kind, text)
+            if isinstance(type_name, str) and isinstance(text, str):  # else as if there were none
+                kind = _FORMATS.get(encoding, MessageDefinitionFormat.NONE)
+                definitions[full_type_name(type_name)] = MessageDefinition(kind, text)
     optional = [
         name if name in columns["topics"] else "''" for name in ("type_description_hash", "offered_qos_profiles")
     ]
-    topics = {}
+    topics, damaged = {}, []
     for number, name, type_name, digest, qos in storage.execute(
         f"SELECT id, name, type, {', '.join(optional)} FROM topics ORDER BY id"
     ):
+        if not (isinstance(name, str) and isinstance(type_name, str)):
+            damaged.append(f"topic {number} is left out: its name is {name!r}, its type {type_name!r}; expected texts")
+            continue
         type_name = full_type_name(type_name)
         definition = definitions.get(type_name, NO_DEFINITION)
-        topics[number] = describe_topic(name, type_name, 0, definition, digest or "", qos_profiles(qos))
-    return _Table(topics, _has_time_index(storage))
+        known = digest if isinstance(digest, str) else ""
+        topics[number] = describe_topic(name, type_name, 0, definition, known, qos_profiles(qos))
+    return _Table(topics, _has_time_index(storage), tuple(damaged))
 
 
 def _has_time_index(storage: apsw.Connection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -16,6 +17,8 @@ from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, OodSegments, Segmen
 from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, GradientSettings, Scale
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, find_score
 
+_ALIKE = 0.01
+"""Thresholds that differ by less, relatively, are the same: people round them."""
 _CLASS_ONLY = FeatureSet(maps=())
 """Sizes and mean class probabilities, which suffice to name the class of a segment."""
 
@@ -100,6 +103,29 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     if fitted == "log":
         return sign * (math.exp(size) if size < math.log(FLOAT32_MAX) else FLOAT32_MAX)
     return sign * math.log(size) if size > 0.0 else math.nan
+
+
+def unit_mistake(model: OodModel, score: str, threshold: float, gradient: GradientSettings) -> str:
+    """What is wrong with a threshold that is the model's own in the other unit of gradient scores; "" if nothing is.
+
+    Args:
+        model: a meta model with a threshold of its own.
+        score: the score that the threshold is for.
+        threshold: the threshold, meant in the unit of ``gradient``.
+        gradient: how gradient scores are computed here.
+    """
+    if model.score != score or score not in GRADIENT_SCORES:
+        return ""
+    fitted = fitted_threshold(model, gradient)
+    log = gradient.scale == "log"
+    other = fitted_threshold(model, replace(gradient, scale="norm" if log else "log"))
+    if math.isclose(threshold, fitted, rel_tol=_ALIKE) or not math.isclose(threshold, other, rel_tol=_ALIKE):
+        return ""
+    units = ("the norm itself", "the logarithm of the norm") if log else ("the logarithm of the norm", "the norm")
+    return (
+        f"{threshold:g} is the threshold of the OoD meta model as {units[0]}; thresholds on {score} are {units[1]} "
+        f"here: set {fitted:.6g}"
+    )
 
 
 def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
