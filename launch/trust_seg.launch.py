@@ -50,12 +50,25 @@ def shared_memory_for_images(_: LaunchContext) -> list[Action]:
     return [SetEnvironmentVariable(name, str(profile)) for name in names]
 
 
+def check_says_something(params_file: Path, namespace: str) -> None:
+    """Look whether a parameter file has a section for the node, which would otherwise start with its defaults.
+
+    Raises:
+        ValueError: it has none, or ROS would refuse the file; the text names the keys found and expected.
+    """
+    from trust_seg_ros.node.params_file import check_for_node  # without ROS and torch
+
+    inner = namespace.strip("/")
+    check_for_node(params_file, f"/{inner}/{NAME}" if inner else f"/{NAME}")
+
+
 def segmentation_node(context: LaunchContext) -> list[Action]:
     """The action that starts the node, with the given arguments; empty ones are left out."""
     parameters = []
     if params_file := argument(context, "params_file"):
         if not Path(params_file).expanduser().is_file():
             raise FileNotFoundError(f"params_file:={params_file} does not exist; expected a YAML file of parameters")
+        check_says_something(Path(params_file).expanduser(), argument(context, "namespace"))
         parameters.append(str(Path(params_file).expanduser()))
     given = {name: argument(context, name) for name in ("model", "input") if argument(context, name)}
     values = {name: ParameterValue(value, value_type=str) for name, value in given.items()} | flags(context, FLAGS)

@@ -12,14 +12,20 @@ NAMES = {
         "DeclareLaunchArgument",
         "ExecuteProcess",
         "IncludeLaunchDescription",
+        "LogInfo",
         "OpaqueFunction",
         "RegisterEventHandler",
+        "SetEnvironmentVariable",
         "Shutdown",
         "TimerAction",
     ),
+    "launch.conditions": ("IfCondition",),
     "launch.event_handlers": ("OnProcessExit",),
     "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
     "launch.substitutions": ("LaunchConfiguration",),
+    "launch_ros": (),
+    "launch_ros.actions": ("Node",),
+    "launch_ros.parameter_descriptions": ("ParameterValue",),
 }
 
 

@@ -6,6 +6,7 @@ import itertools
 import os
 from pathlib import Path
 
+import launch_stand_in
 import pytest
 import yaml
 from places import ROOT
@@ -214,6 +215,30 @@ def test_a_users_own_profile_is_left_alone(stand_in, monkeypatch, name):
     _, [(_, environment, _)] = started("trust_seg.launch.py")
     profiles = {k: v for k, v in environment.items() if k.endswith("_DEFAULT_PROFILES_FILE")}
     assert profiles == {name: "/own.xml"}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "text", "problem"),
+    [
+        ("front", "trust_seg: {ros__parameters: {thresholds: {pixel: 0.123}}}",
+         "says nothing to the node /front/trust_seg: its sections are 'trust_seg', expected '/front/trust_seg' or"),
+        ("", "trust_seg_node: {ros__parameters: {mode: every}}", "'trust_seg_node', expected '/trust_seg'"),
+        ("", "trust_seg: {thresholds: {pixel: 0.3}}", "has no ros__parameters"),
+        ("", "thresholds.pixel: 0.01", "has no ros__parameters"),
+        ("", "/**: {ros__parameters: {a: 1, a: 2}}", "is given twice"),
+    ],
+)  # fmt: skip
+def test_a_parameter_file_that_says_nothing_to_the_node_stops_the_launch(tmp_path, namespace, text, problem):
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    module = launch_stand_in.load(LAUNCH / "trust_seg.launch.py")
+    given = dict.fromkeys(ARGUMENTS["trust_seg.launch.py"], "") | {"namespace": namespace, "params_file": str(file)}
+    with pytest.raises(ValueError, match=problem):
+        module.segmentation_node(given)
+    for key in ("/**", f"/{namespace}/trust_seg".replace("//", "/"), "/**/trust_seg"):
+        file.write_text(f"'{key}': {{ros__parameters: {{mode: every}}}}")
+        (node,) = module.segmentation_node(given)
+        assert node.parameters == [str(file)]
 
 
 @needs_launch

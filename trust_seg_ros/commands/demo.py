@@ -52,15 +52,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; returns the exit status."""
     from rich.console import Console
 
+    from trust_seg_ros.commands.replay_parameters import replay_parameters
     from trust_seg_ros.node.demo.run import DemoError, DemoSettings, run_demo
 
     if args.seconds < 0:
         raise DemoError(f"--seconds is {args.seconds:g}; expected 0 (until Ctrl-C) or more")
-    if args.params_file is not None and not args.params_file.is_file():
-        raise DemoError(f"the parameter file {args.params_file} does not exist")
-    wrong = [p for p in args.param if ":=" not in p]
-    if wrong:
-        raise DemoError(f"--param {wrong[0]!r}: expected NAME:=VALUE, for example thresholds.unreliable:=0.4")
+    replay_parameters(args.params_file, args.param)  # what the node would not use is refused before it starts
     source = source_of(args, args.loop)  # a wrong source is found here, before anything is started
     settings = DemoSettings(
         play=source_arguments(args) + (("--loop",) if args.loop else ()),

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from trust_seg_ros.node.findings import image_period
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Steady
 from trust_seg_ros.node.liveness import Status, Verdict, verdict
+from trust_seg_ros.node.parameter_notes import ParameterNotes
 from trust_seg_ros.node.statistics import Spread, Summary
 from trust_seg_ros.node.threshold_watch import InForce
 from trust_seg_ros.node.view import NOT_AVAILABLE, NodeView
@@ -166,6 +167,19 @@ def _model(view: NodeView) -> DiagnosticStatus:
     values.setdefault("model", NOT_AVAILABLE)
     values.setdefault("device", NOT_AVAILABLE)
     return _status(view, "model", level, message, values)
+
+
+def parameters_status(view: NodeView, notes: ParameterNotes) -> DiagnosticStatus:
+    """The status of settings that have no effect."""
+    level, message = OK, "every parameter that was set is known"
+    if notes.warnings:
+        level, message = WARN, "; ".join(notes.warnings)
+    values = {
+        "unknown parameters": ", ".join(notes.unknown) or "none",
+        "files and options without effect": "; ".join(notes.unheard) or "none",
+        "unknown names for every node": ", ".join(notes.of_others) or "none",
+    }
+    return _status(view, "parameters", level, message, values)
 
 
 def _count(summary: Summary, name: str) -> str:

@@ -16,7 +16,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, LabelFields
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.configured import Configured
-from trust_seg_ros.node.diagnostics import NodeView, report, with_model
+from trust_seg_ros.node.diagnostics import NodeView, parameters_status, report, with_model
 from trust_seg_ros.node.liveness import Liveness
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import Surroundings
@@ -46,6 +46,8 @@ class TrustSegNode(LifecycleNode):
         self._throttle = Throttle(self.get_logger())
         self._configured: Configured | None = None
         self._parameter_server = ParameterServer(self, self._on_change, self._check_thresholds)
+        for text in self._parameter_server.notes.warnings:
+            self.get_logger().warning(text)
         self._camera = Camera(self, self._on_frame)
         self._surroundings = Surroundings(
             settings=lambda: self.settings,
@@ -312,6 +314,7 @@ class TrustSegNode(LifecycleNode):
         )
         if loaded is not None:
             view = with_model(view, loaded.pipeline, loaded.watch.view(self.settings.thresholds))
-        message = DiagnosticArray(status=report(view, self._liveness.judge(view)))
+        notes = parameters_status(view, self._parameter_server.notes)
+        message = DiagnosticArray(status=[*report(view, self._liveness.judge(view)), notes])
         message.header.stamp = clock.now().to_msg()
         self._diagnostics.publish(message)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.parameter_notes import parameter_notes
 from trust_seg_ros.node.parameters import AT_ACTIVATE, AT_CONFIGURE, BY_NAME, TABLE, Parameter, ParameterError
 from trust_seg_ros.node.settings import NodeSettings, settings_from
 
@@ -24,8 +25,11 @@ Check = Callable[[NodeSettings], None]
 class ParameterServer:
     """Declares every parameter of the table on ``node`` and keeps the current settings.
 
-    Types are checked here, because rclpy's error names neither the parameter nor the value; an integer is accepted
-    for a double. ``check`` is called for every change, but not for the initial values.
+    Types are checked here, because rclpy's error names neither the parameter nor the value; an integer for a double is
+    converted before ROS stores it. ``check`` is called for every change, but not for the initial values.
+
+    Attributes:
+        notes: initial values without effect.
 
     Raises:
         ParameterError: an initial value is invalid.
@@ -33,9 +37,13 @@ class ParameterServer:
 
     def __init__(self, node: Node, on_change: Listener, check: Check = lambda _: None) -> None:
         self._node, self._on_change, self._check = node, on_change, check
+        overrides = _initial_values(node)
         for parameter in TABLE:
-            _declare(node, parameter)
+            _declare(node, parameter, overrides)
         self._settings = settings_from(self._values())
+        self.notes = parameter_notes(overrides, BY_NAME, node.get_fully_qualified_name(), sys.argv)
+        if hasattr(node, "add_pre_set_parameters_callback"):  # since Iron; earlier an integer stays one until the use
+            node.add_pre_set_parameters_callback(_converted)
         node.add_on_set_parameters_callback(self._on_set)
         # Since Iron a change is applied after ROS has stored it. Earlier releases have no such callback: there a
         # change is applied as soon as it passes the check, since nothing else refuses parameters of this node.
@@ -99,8 +107,31 @@ def descriptor_fields(parameter: Parameter) -> Mapping[str, Any]:
     return fields
 
 
-def _declare(node: Node, parameter: Parameter) -> None:
+def _initial_values(node: Node) -> dict[str, Any]:
+    """Name -> value of everything that command line, files and constructor set for the node."""
+    # rclpy has no public way to ask for those that nothing declares
+    return {name: parameter.value for name, parameter in getattr(node, "_parameter_overrides", {}).items()}
+
+
+def _declare(node: Node, parameter: Parameter, overrides: Mapping[str, Any]) -> None:
+    """Declare a parameter; an initial value is converted first, so that ROS stores the parameter's own type."""
+    given = parameter.name in overrides
+    value = parameter.check(overrides[parameter.name]) if given else parameter.default
+    descriptor = ParameterDescriptor(**descriptor_fields(parameter))
+    node.declare_parameter(parameter.name, value, descriptor, ignore_override=given)
+
+
+def _converted(parameters: list[RosParameter[Any]]) -> list[RosParameter[Any]]:
+    """The parameters of a change with the types of the table; wrong values stay, and are refused by the check."""
+    return [_of_table(parameter) for parameter in parameters]
+
+
+def _of_table(parameter: RosParameter[Any]) -> RosParameter[Any]:
+    row = BY_NAME.get(parameter.name)
+    if row is None or parameter.type_ == RosParameter.Type.NOT_SET:
+        return parameter
     try:
-        node.declare_parameter(parameter.name, parameter.default, ParameterDescriptor(**descriptor_fields(parameter)))
-    except InvalidParameterValueException as error:
-        raise ParameterError(f"{error}; expected {parameter.expectation}") from error
+        value = row.check(parameter.value)
+    except ParameterError:
+        return parameter
+    return RosParameter(parameter.name, getattr(RosParameter.Type, row.kind.upper()), value)

@@ -195,10 +195,10 @@ def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
 
 def test_a_node_that_cannot_start_is_explained(tmp_path):
     frames = stills(tmp_path / "frames", 1)
-    words = ("--source", frames, "--out", tmp_path, "--param", "thresholds.unreliable:=7.0")
+    words = ("--source", frames, "--out", tmp_path, "--param", "model:=/no/such.pt2")
     status, _, errors = Demo(*words).end(timeout=120)
     assert status == 2
-    assert "thresholds.unreliable" in errors
+    assert "/no/such.pt2" in errors
     assert "node.log" in errors
 
 
