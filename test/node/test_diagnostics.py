@@ -27,6 +27,7 @@ def silent(seconds):
     return replace(AGES, image=seconds, image_gap=seconds)
 
 
+STILL = replace(RUNNING, counts={"still": 9}, reasons={"still": "the last 31 images are the same"})
 REFUSED = replace(RUNNING, counts={"refused": 1}, reasons={"refused": "bad step"})
 
 
@@ -56,6 +57,7 @@ REFUSED = replace(RUNNING, counts={"refused": 1}, reasons={"refused": "bad step"
         ({"ages": Ages(), "open_s": 0.3}, OK, "waiting for the first frame"),
         ({"summary": replace(RUNNING, input_rate=0.5), "ages": replace(silent(3.2), period=2.0)}, OK, "0.5 frames/s"),
         ({"ages": silent(9.0), "clock_still_s": 9.0}, WARN, "simulated time stands still"),
+        ({"summary": STILL}, WARN, "10.0 frames/s, but the last 31 images are the same"),
         ({"summary": REFUSED}, WARN, "bad step"),
         ({"summary": REFUSED, "before": {"refused": 1}}, OK, "frames/s"),
     ],

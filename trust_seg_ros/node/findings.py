@@ -69,7 +69,7 @@ def camera_findings(view: NodeView) -> Iterator[Finding]:
     if view.new("refused"):
         yield Finding("refused", WARN, view.summary.reason("refused"))
     if view.new("still"):
-        yield Finding("still", WARN, view.summary.reason("still"))
+        yield Finding("still", WARN, f"{view.summary.input_rate:.1f} frames/s, but {view.summary.reason('still')}")
 
 
 def _stale_images(view: NodeView, open_s: float) -> Iterator[Finding]:
