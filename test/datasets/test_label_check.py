@@ -84,9 +84,22 @@ def test_accepted_labels_are_remarked_upon(scene):
 
 
 def test_ids_from_one_are_recognised(scene):
-    folder = scene(lambda seen: np.where(seen == 5, 0, seen + 1).astype(np.uint8))
+    def from_one(seen):
+        labels = np.where(seen == 5, 9, seen + 1).astype(np.uint8)
+        labels[::7] = 0
+        return labels
+
+    folder = scene(from_one)
     with pytest.raises(LabelsContradictError, match=r"count from 1, with 0 for no class: give --label-map from-1"):
         check_labels(sees, folder, NAMES, "set")
+
+
+def test_classes_moved_in_a_circle_do_not_count_from_one(scene):
+    folder = scene(lambda seen: (seen + 1) % 6)
+    with pytest.raises(LabelsContradictError) as refused:
+        check_labels(sees, folder, NAMES, "set")
+    assert "from-1" not in str(refused.value)
+    assert '0: "traffic sign"' in str(refused.value)
 
 
 def test_a_wrong_label_map_is_named(scene):

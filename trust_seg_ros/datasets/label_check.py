@@ -82,9 +82,10 @@ class LabelFit:
 
     @property
     def one_ahead(self) -> bool:
-        """Label n lies where the network says class n - 1."""
-        rest = self.counts[1:]
-        return bool(np.trace(rest) >= 0.9 * self.best()[0] * max(rest.sum(), 1))
+        """Label n lies where the network says class n - 1, and label 0 is not clearly the last class."""
+        rest, last = self.counts[1:], self.counts[0, -1]
+        moved = np.trace(rest) >= 0.9 * self.best()[0] * max(rest.sum(), 1)
+        return bool(moved and last <= CLEARLY * self.counts[0].sum())
 
     def words(self) -> list[str]:
         """The labels of most pixels in words: what they say, and what the network says there."""
