@@ -150,4 +150,29 @@ def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) ->
         notes.append("no pixel is misclassified: there is no recall, and policy target_recall cannot be used")
     if found.summary["images_without_labels"]:
         notes.append(f"{found.summary['images_without_labels']} images have no labelled pixel and do not count")
+    return [*notes, *reference_remarks(found)]
+
+
+def reference_remarks(found: Calibration) -> list[str]:
+    """For how few independent images these count in the shift monitor, if that limits what it detects."""
+    from trust_seg_ros.thresholds.shift import ShiftSettings
+    from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+
+    refused: dict[str, list[str]] = {}
+    weak = {}
+    for name, score in found.scores.items():
+        try:
+            reference = ShiftReference.from_means(score.frame_means)
+        except ShiftError as error:
+            refused.setdefault(str(error), []).append(name)
+        else:
+            if reference.effective < ShiftSettings.independent:
+                weak[name] = reference.effective
+    notes = [f"no shift monitor of {', '.join(names)}: {reason}" for reason, names in refused.items()]
+    if weak:
+        counts = ", ".join(f"{name} {effective:.1f}" for name, effective in weak.items())
+        notes.append(
+            f"neighbouring images are alike, so that all count for few independent ones ({counts}) and the shift "
+            "monitor detects only large shifts; calibrate with images from more places"
+        )
     return notes

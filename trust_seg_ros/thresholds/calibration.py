@@ -37,8 +37,8 @@ class ScoreCalibration:
         risk: mean share missed per image against the threshold.
         class_recall: (q,) the recall curve of each predicted class, None if none of it was misclassified; () for
             segments.
-        frame_means: for each image the mean over the pixels with a finite score, in the order of the data set; the
-            shift monitor compares with them. () for segments.
+        frame_means: for each image the mean over the pixels with a finite score, in order of time as far as names
+            tell; the shift monitor compares with them. () for segments.
         flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None if it
             was not counted.
 

@@ -2,8 +2,9 @@
 
 Frames of a drive are alike for seconds, so a window holds far fewer independent observations than frames, and nobody
 knows how many. The test therefore estimates them from the window: by the law of total variance, if frames within one
-window vary less than the calibration images do, the missing variance must lie between windows. Formulas and
-false-alarm rates: docs/methods/thresholds.md.
+window vary less than the calibration images do, the missing variance must lie between windows. The calibration images
+may be one clip, too: how far their mean can be trusted is estimated from their order. Formulas and false-alarm rates:
+docs/methods/thresholds.md.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from trust_seg_ros.types import ShiftTest
 
 LEAST_IMAGES = 10
 """Least number of calibration images for a reference of frame means."""
+LEAST_INDEPENDENT = 2.0
+"""Least number of independent images that they must count for."""
+_LIMIT = 0.99  # confidence of the upper limit on the variance of the reference's mean
+_FEWEST_BLOCKS = 6
 _TAIL = 0.25  # share of the reference that its tail is extrapolated from
 
 
@@ -37,7 +42,8 @@ class ShiftReference:
             that order is not known.
 
     Raises:
-        ShiftError: fewer than ``LEAST_IMAGES``, not finite, or all the same.
+        ShiftError: fewer than ``LEAST_IMAGES``, not finite, all the same, or so much alike from one to the next that
+            they count for fewer than ``LEAST_INDEPENDENT`` independent ones.
     """
 
     means: np.ndarray
@@ -54,6 +60,12 @@ class ShiftReference:
             raise ShiftError(
                 f"reference of the shift monitor: the score has the mean {means[0]:g} in each of {len(means)} images; "
                 "expected images that differ"
+            )
+        if self.effective < LEAST_INDEPENDENT:
+            raise ShiftError(
+                f"reference of the shift monitor: neighbours among the {len(means)} images are so much alike (one "
+                f"clip?) that all of them count for {self.effective:.1f} independent images; expected at least "
+                f"{LEAST_INDEPENDENT:g}: calibrate with images from more places"
             )
 
     @classmethod
@@ -74,13 +86,16 @@ class ShiftReference:
 
     @cached_property
     def effective(self) -> float:
-        """Number of independent images that the means count for, in [1, m]: neighbours in a recording are alike.
+        """m', the number of independent images that the means safely count for, in [1, m].
 
-        It is m if their order is not known.
+        Neighbours in a recording are alike, so m' = 1 + v/V with V an upper limit on the variance of the mean
+        (:func:`mean_variance_limit`). It is m if their order is not known.
         """
+        m = float(len(self.means))
         if (np.diff(self.means) >= 0.0).all():
-            return float(len(self.means))
-        return effective_size(self.normal_scores(self.means))
+            return m
+        scores = self.normal_scores(self.means)
+        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores))
 
     def normal_scores(self, values: np.ndarray | float) -> np.ndarray:
         """The standard normal quantile of each value's rank in the reference; outside it, extrapolated along the tail.
@@ -102,21 +117,22 @@ class ShiftReference:
             independent: c, the most independent observations that the window may count for, >= 2.
 
         Returns:
-            T = mean of the normal scores g / sqrt(v (max(1 - s²/v, 1/min(c, n)) + 1/m')), v the variance of the
-            reference's g, s² of the window's, m' the effective size of the reference; its p-value is Student's with
-            c - 1 degrees of freedom.
+            T = mean of the normal scores g / sqrt(v (max(1 - s²/v, 1/min(c, n)) + 1/m')), s² the variance of the
+            window's g, m' the effective size of the reference, v the variance of its g times m'/(m' - 1); its p-value
+            is Student's with min(c, m') - 1 degrees of freedom.
         """
         from scipy.special import stdtr
 
         scores, v = self.normal_scores(values), self._variance
         spread = max(1.0 - float(scores.var()) / v, 1.0 / min(independent, len(scores)))
         statistic = float(scores.mean()) / math.sqrt(v * (spread + 1.0 / self.effective))
-        p_value = min(1.0, 2.0 * float(stdtr(independent - 1, -abs(statistic))))
+        p_value = min(1.0, 2.0 * float(stdtr(min(independent, self.effective) - 1.0, -abs(statistic))))
         return ShiftTest((float(np.mean(values)) - self.mean) / self.std, statistic, p_value, 1.0 / spread)
 
     @cached_property
     def _variance(self) -> float:
-        return float(self.normal_scores(self.means).var())
+        """Variance of single images around the true mean: their spread around their own mean is too small."""
+        return float(self.normal_scores(self.means).var()) * self.effective / (self.effective - 1.0)
 
     @cached_property
     def _map(self) -> tuple[np.ndarray, np.ndarray, float, float]:
@@ -136,20 +152,25 @@ class ShiftReference:
         return x, z, slope(0, k), slope(m - 1 - k, m - 1)
 
 
-def effective_size(values: np.ndarray) -> float:
-    """Number of independent observations in a series, for its mean: n / (1 + 2 sum (1 - h/n) rho(h)), in [1, n].
+def mean_variance_limit(values: np.ndarray) -> float:
+    """Upper limit on the variance of the mean of a series whose neighbours are alike, by the method of batch means.
 
-    The autocorrelations rho are summed up to the first that is not positive.
+    The series is cut into B = 6, 12, 24, ... blocks of equal length; the means of blocks longer than the correlation
+    are independent, so their sum of squares over B, divided by a lower quantile of chi-square with B - 1 degrees of
+    freedom, is a limit at 99 %. Shorter blocks give too small a value, hence the largest of all.
 
     Args:
-        values: (n,) in order of time, n >= 1.
+        values: (n,) in order of time, n >= 6.
+
+    Returns:
+        The limit, > 0 unless all values are the same.
     """
-    n, centred = len(values), values - values.mean()
-    power = float(centred @ centred)
-    total = 1.0
-    for lag in range(1, n if power > 0 else 1):
-        rho = float(centred[:-lag] @ centred[lag:]) / power
-        if rho <= 0.0:
-            break
-        total += 2.0 * rho  # the factor 1 - h/n is in rho: its sum has n - h products
-    return max(1.0, n / total)
+    from scipy.special import chdtri
+
+    n, limit, blocks = len(values), 0.0, _FEWEST_BLOCKS
+    while blocks <= n:
+        length = n // blocks
+        means = values[n - blocks * length :].reshape(blocks, length).mean(axis=1)
+        limit = max(limit, float(means.var() / chdtri(blocks - 1, _LIMIT)))
+        blocks *= 2
+    return limit
