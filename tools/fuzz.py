@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fuzz_bags import BAGS
 
 from trust_seg_ros.errors import TrustSegError
 
@@ -246,6 +247,7 @@ TARGETS: dict[str, Target] = {
     "tiff": Target(_files_of("tiff"), _decode),
     "webp": Target(_files_of("webp"), _decode),
     "bmp": Target(_files_of("bmp"), _decode),
+    **{name: Target(seeds, read) for name, (seeds, read) in BAGS.items()},
 }
 """One row per decoder; others add theirs here."""
 

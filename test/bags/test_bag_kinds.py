@@ -109,3 +109,23 @@ def test_times_that_ros_does_not_know_are_told(tmp_path, options):
         )
     with pytest.raises(SourceError, match="ROS knows times up to"):
         BagReader.open(write_mcap(tmp_path / "only.mcap", messages[-1:], **options))
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n"
+    for name in ("drive.mcap", "drive.db3", "drive.bag"):
+        (tmp_path / name).write_text(pointer)
+        with pytest.raises(SourceError, match=r"it is a Git LFS pointer, not the file itself; run `git lfs pull`"):
+            BagReader.open(tmp_path / name)
+
+
+def test_a_topic_without_a_type_is_left_out_and_named(tmp_path):
+    bag = write(tmp_path / "bag", MESSAGES, StoragePlugin.SQLITE3)
+    with sqlite3.connect(storage_file(bag)) as storage:
+        storage.execute("PRAGMA writable_schema = ON")
+        storage.execute("UPDATE sqlite_master SET sql = replace(sql, 'TEXT NOT NULL', 'TEXT') WHERE name = 'topics'")
+    with sqlite3.connect(storage_file(bag)) as storage:
+        storage.execute("UPDATE topics SET type = NULL WHERE name = '/chatter'")
+    with BagReader.open(storage_file(bag)) as reader:
+        assert plain(reader.messages()) == [message for message in MESSAGES if message[0] == "/cam"]
+        assert "is left out: its name is '/chatter', its type None; expected texts" in reader.damage

@@ -92,3 +92,10 @@ def test_a_file_of_another_writer():
     if not path.is_file():
         pytest.skip(f"the video is not at {path}")
     assert stamps_ms(open_source(path)) == TIMES_MS
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    path = tmp_path / "drive.mp4"
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n")
+    with pytest.raises(SourceError, match=r"drive\.mp4: it is a Git LFS pointer"):
+        open_source(path)

@@ -15,6 +15,7 @@ from trust_seg_ros.bags.definitions import full_type_name, qos_profiles
 from trust_seg_ros.bags.kinds import MCAP, ROS1, SQLITE, ZSTD, is_storage_file
 from trust_seg_ros.bags.types import DamagedBag, Storage
 from trust_seg_ros.support.natural_order import natural_key
+from trust_seg_ros.support.reading import lfs_pointer
 
 _METADATA = "metadata.yaml"
 
@@ -101,6 +102,8 @@ def _open_plain(path: Path, magic: bytes) -> Storage:
     for begin, opened in ((MCAP, open_mcap), (SQLITE, open_sqlite), (ROS1, open_ros1)):
         if magic.startswith(begin):
             return opened(path)
+    if pointer := lfs_pointer(path):
+        raise DamagedBag(pointer)
     begins = magic.hex(" ") or "nothing: it is empty"
     raise DamagedBag(
         f"it begins with {begins}; expected an MCAP file, an SQLite file of rosbag2, a ROS 1 bag of version 2.0, or "

@@ -13,6 +13,7 @@ from trust_seg_ros.bags.errors import SourceError, UnreadableFrame
 from trust_seg_ros.recordings.files import NANOSECONDS
 from trust_seg_ros.recordings.refusals import Refusals, refuse
 from trust_seg_ros.recordings.section import WHOLE, Section
+from trust_seg_ros.support.reading import lfs_pointer
 from trust_seg_ros.types import Frame
 
 
@@ -164,6 +165,8 @@ def _capture(path: Path) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         capture.release()
+        if pointer := lfs_pointer(path):
+            raise SourceError(f"{path}: {pointer}")
         raise SourceError(
             f"{path} is not a video OpenCV can read; convert it, for example: ffmpeg -i {path.name} out.mp4"
         )
