@@ -6,7 +6,7 @@ import sqlite3
 import struct
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 _TEXT, _PICTURE = "std_msgs/msg/String", "sensor_msgs/msg/Image"
@@ -79,22 +79,52 @@ def seeds(kind: str) -> dict[str, bytes]:
         return {f"ros1 {name}": _ros1(folder, name) for name in ("", "BZ2", "LZ4")}
 
 
+def metadata() -> dict[str, bytes]:
+    """The metadata.yaml of the whole MCAP bag."""
+    with tempfile.TemporaryDirectory() as made:
+        _rosbag2(Path(made), "MCAP")
+        return {"metadata": (Path(made) / "MCAP_NONE" / "metadata.yaml").read_bytes()}
+
+
+@cache
+def _whole() -> bytes:
+    return seeds("mcap")["mcap NONE"]
+
+
 def read(data: bytes) -> int:
-    """Read a bag to its end; returns the number of its messages, in order of time.
+    """Read a storage file to its end; returns the number of its messages.
 
     Raises:
         SourceError: nothing in it can be read.
     """
-    from trust_seg_ros.bags.reader import BagReader
-
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
         path = Path(folder) / "bag"
         path.write_bytes(data)
-        with BagReader.open(path) as reader:
-            times = [message.recorded_ns for message in reader.messages()]
-            assert times == sorted(times), "messages out of order"
-            assert isinstance(reader.damage, str)
-            return len(times)
+        return _read(path)
+
+
+def read_folder(data: bytes) -> int:
+    """Read a whole bag with this metadata.yaml; returns the number of its messages.
+
+    Raises:
+        AssertionError: messages are lost, though the storage file is whole.
+    """
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+        Path(folder, "MCAP_NONE.mcap").write_bytes(_whole())
+        Path(folder, "metadata.yaml").write_bytes(data)
+        found = _read(Path(folder))
+        assert found == 2 * _SAMPLES, f"{found} messages"
+        return found
+
+
+def _read(path: Path) -> int:
+    from trust_seg_ros.bags.reader import BagReader
+
+    with BagReader.open(path) as reader:
+        times = [message.recorded_ns for message in reader.messages()]
+        assert times == sorted(times), "messages out of order"
+        assert isinstance(reader.damage, str)
+        return len(times)
 
 
 def _memory() -> Path | None:
@@ -103,6 +133,7 @@ def _memory() -> Path | None:
 
 
 BAGS: dict[str, tuple[Callable[[], dict[str, bytes]], Callable[[bytes], object]]] = {
-    f"{kind} bag": (partial(seeds, kind), read) for kind in ("mcap", "sqlite", "ros1")
+    **{f"{kind} bag": (partial(seeds, kind), read) for kind in ("mcap", "sqlite", "ros1")},
+    "bag metadata": (metadata, read_folder),
 }
 """Name of a target -> its valid inputs, and what reads one."""

@@ -129,3 +129,17 @@ def test_a_topic_without_a_type_is_left_out_and_named(tmp_path):
     with BagReader.open(storage_file(bag)) as reader:
         assert plain(reader.messages()) == [message for message in MESSAGES if message[0] == "/cam"]
         assert "is left out: its name is '/chatter', its type None; expected texts" in reader.damage
+
+
+def test_metadata_that_grows_without_bound_is_not_read(tmp_path):
+    """Ten lists of ten, each of the one before: the type of a topic has 10^10 words."""
+    bag = write(tmp_path / "bag", MESSAGES, StoragePlugin.MCAP)
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    metadata = bag / "metadata.yaml"
+    stated = metadata.read_text().replace("type: std_msgs/msg/String", "type: *a9")
+    metadata.write_text("\n".join([*lines, stated]))
+    with BagReader.open(bag) as reader:
+        assert plain(reader.messages()) == MESSAGES
+        assert "metadata.yaml cannot be used" in reader.damage
+        assert len(reader.damage) < 1000

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from backports import zstd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from trust_seg_ros.bags.definitions import full_type_name, qos_profiles
 from trust_seg_ros.bags.kinds import MCAP, ROS1, SQLITE, ZSTD, is_storage_file
 from trust_seg_ros.bags.types import DamagedBag, Storage
 from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.support.reading import lfs_pointer
+from trust_seg_ros.support.yaml_text import read_yaml
 
 _METADATA = "metadata.yaml"
 
@@ -60,7 +59,7 @@ def read_metadata(folder: Path) -> Metadata:
     if not path.is_file():
         raise DamagedBag(f"{_METADATA} is missing, so its storage files are read as they are")
     try:
-        stated = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))["rosbag2_bagfile_information"]
+        stated = read_yaml(path, "YAML file", DamagedBag)["rosbag2_bagfile_information"]
         topics = {}
         for entry in stated["topics_with_message_count"]:
             about = entry["topic_metadata"]
@@ -69,7 +68,7 @@ def read_metadata(folder: Path) -> Metadata:
             topics[name] = StatedTopic(full_type_name(str(about["type"])), count, str(digest), qos_profiles(qos))
         files = tuple(PurePosixPath(name).name for name in stated["relative_file_paths"])
         return Metadata(files, int(stated["message_count"]), topics)
-    except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DamagedBag, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DamagedBag(f"{_METADATA} cannot be used ({reason}), so its storage files are read as they are") from error
 
