@@ -15,7 +15,7 @@ from rich.table import Table
 
 from trust_seg_ros.bags.errors import SourceError
 from trust_seg_ros.recordings.replay.errors import NoRoomError, ReplayError, explained
-from trust_seg_ros.recordings.replay.job import Job
+from trust_seg_ros.recordings.replay.job import FRAMES_TABLE, Job
 from trust_seg_ros.recordings.replay.run import Outcome
 from trust_seg_ros.recordings.replay.workers import Done, WorkerDiedError
 
@@ -94,13 +94,11 @@ def conclude(
         outcome = by_out.get(jobs[0].out)
         if outcome is None:
             console.print(f"{jobs[0].out} is complete already (--force makes it anew)", highlight=False)
-            return 0
+            return _checked(jobs[0], _refused_before(jobs[0]))
         if outcome.error is not None:
             raise outcome.error
         _one(console, outcome)
-        if reason := _all_refused(outcome):
-            raise ReplayError(f"{outcome.job.source.path}: {reason}")
-        return 0
+        return _checked(jobs[0], _all_refused(outcome))
     rows = [_row(job, by_out.get(job.out)) for job in jobs]
     rows += [[str(path), "", "", "", "", "", f"left out: {error}"] for path, error in refused.items()]
     table = Table("recording", "frames", "refused", "frames/s", "flagged", "OoD segments", "state")
@@ -118,18 +116,33 @@ def conclude(
         )
         writer.writerows([*row, retried.get(row[0], "")] for row in rows)
     failed = any(outcome.error is not None or _all_refused(outcome) for outcome in outcomes)
-    return 1 if refused or failed else 0
+    before = any(_refused_before(job) for job in jobs if job.out not in by_out)
+    return 1 if refused or failed or before else 0
+
+
+def _checked(job: Job, reason: str) -> int:
+    """The exit status of the only recording; an error if there is a reason against its result."""
+    if reason:
+        raise ReplayError(f"{job.source.path}: {reason}")
+    return 0
+
+
+def _refused_before(job: Job) -> str:
+    """The same as :func:`_all_refused` for an output that was complete before."""
+    import pyarrow.parquet as pq
+
+    return _judged_nothing(pq.read_table(job.out / FRAMES_TABLE, columns=["refused"])["refused"].to_pylist())
 
 
 def _all_refused(outcome: Outcome) -> str:
     """Why nothing was judged although the replay ran to its end; "" if anything was."""
-    finished = outcome.finished
-    if finished is None or finished.refused < finished.frames:
+    return "" if outcome.finished is None else _judged_nothing(outcome.finished.drive.frames["refused"])
+
+
+def _judged_nothing(reasons: Sequence[str]) -> str:
+    if not len(reasons) or not all(reasons):
         return ""
-    return (
-        f"all {finished.frames} images were refused, so that nothing was judged; the first: "
-        f"{finished.drive.frames['refused'][0]}"
-    )
+    return f"all {len(reasons)} images were refused, so that nothing was judged; the first: {reasons[0]}"
 
 
 def _one(console: Console, outcome: Outcome) -> None:
@@ -177,7 +190,7 @@ def _speed(console: Console, outcome: Outcome) -> None:
 def _row(job: Job, outcome: Outcome | None) -> list[str]:
     name = str(job.source.path)
     if outcome is None:
-        return [name, "", "", "", "", "", "complete already"]
+        return [name, "", "", "", "", "", _refused_before(job) or "complete already"]
     if outcome.finished is None:
         return [name, str(job.frames), "", "", "", "", f"failed: {outcome.error}"]
     frames, reason = outcome.finished.drive.frames, _all_refused(outcome)

@@ -270,6 +270,24 @@ def test_refused_images_alone_are_an_error_though_they_are_copied(replay):
     assert all("zzz" in reason for reason in refused(out))
 
 
+def test_refused_images_alone_stay_an_error_when_the_output_is_complete(replay, tmp_path, capsys):
+    replay([image(i, encoding="zzz") for i in range(3)])
+    bag = tmp_path / "drive"
+    assert main(command(bag, tmp_path / "out")) == 2
+    assert "all 3 images were refused" in one_line(capsys.readouterr().err)
+
+
+def test_refused_images_alone_fail_among_several_recordings(replay, tmp_path, capsys):
+    write_bag(tmp_path / "good", [image(i) for i in range(3)])
+    bad = write_bag(tmp_path / "bad", [image(i, encoding="zzz") for i in range(3)])
+    words = command(tmp_path / "good", tmp_path / "both")
+    words.insert(words.index(str(tmp_path / "good")) + 1, str(bad))
+    for _ in range(2):  # the second time both are complete already
+        assert main(words) == 1
+        assert "nan" not in capsys.readouterr().out
+        assert "all 3 images were refused" in (tmp_path / "both" / "replay.csv").read_text()
+
+
 def test_refused_images_alone_leave_nothing_to_write_when_they_are_not_copied(replay):
     status, said, out = replay([image(i, encoding="zzz") for i in range(3)], "--keep", "none")
     assert status == 2
