@@ -172,6 +172,14 @@ def test_thresholds_and_model_are_told():
     assert status("model", problem="on_configure: missing.pt2").level == ERROR
 
 
+def test_what_is_remarkable_about_the_network_is_a_warning():
+    told = {"model": "net.pt2", "remarks": "the network gives probabilities × 255"}
+    assert status("model", model={**told, "remarks": "none"}).level == OK
+    assert status("model", model=told).level == WARN
+    assert status("model", model=told).message == "net.pt2: the network gives probabilities × 255"
+    assert status("model", model=told, problem="on_configure: missing.pt2").level == ERROR
+
+
 def test_thresholds_in_force_their_policies_and_shifts_are_told():
     numbers = {"pixel": math.inf, "unreliable": 0.25, "ood_meta": 0.5}
     conformal = settings_from({"thresholds.pixel_policy": "conformal", "ood.policy": "otsu"})

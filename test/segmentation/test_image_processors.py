@@ -101,7 +101,7 @@ def _real(transformers, name):
     ],
 )
 def test_keys_are_understood(settings, wanted):
-    spec = input_spec_of(settings, "m", "beit")
+    spec = input_spec_of({"image_processor_type": "BeitImageProcessor", **settings}, "m")
     assert {name: getattr(spec, name) for name in wanted} == wanted
 
 
@@ -125,6 +125,9 @@ def test_models_of_one_size_take_it_from_their_configuration(kind):
     assert input_spec_of({}, "m", kind, [64, 96], absent=True).size == (64, 96)
     assert input_spec_of({}, "m", "mobilevit", 96, absent=True).size is None
     assert input_spec_of({"keep_aspect_ratio": True, "size": 96}, "m", kind).size == (96, 96)
+    edge = {"size": {"shortest_edge": 128}}
+    assert input_spec_of(edge, "m", kind, 96).size == (96, 96)
+    assert input_spec_of({**edge, "do_center_crop": True, "crop_size": 64}, "m", kind, 96).size == (64, 64)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.segmentation.failures import in_brief
+from trust_seg_ros.segmentation.labels import MAX_CLASSES
 
 SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11_ood.safetensors"
 
@@ -42,6 +44,9 @@ class CompactConfig:
         dilations: second dilation of every block at 1/16; one entry per block.
         decoder: channels of the decoder, the D of the last layer's input.
         dropout: share of last-layer inputs dropped in training.
+
+    Raises:
+        ValueError: a value that no sensible network has: a damaged file must not ask for a billion blocks.
     """
 
     classes: int = 11
@@ -53,6 +58,15 @@ class CompactConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 4, 8, 8, 4, 2)
     decoder: int = 64
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        widths = (self.stem, self.quarter, self.eighth, self.sixteenth, self.decoder)
+        blocks = (self.eighth_blocks, len(self.dilations), *self.dilations)
+        for values, most in (((self.classes,), MAX_CLASSES), (widths, 1024), (blocks, 64)):
+            if not all(isinstance(value, int) and 1 <= value <= most for value in values):
+                raise ValueError(f"{self}: expected whole numbers from 1 to {most}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; expected 0 to 1")
 
     def to_json(self) -> dict[str, object]:
         """Plain values for the weights file's metadata."""
@@ -197,7 +211,7 @@ def load_compact(device: torch.device | str = "cpu", weights: Path | None = None
         state = {k: v.float() for k, v in load_file(str(path)).items()}
         missing, unexpected = net.load_state_dict(state, strict=False)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CompactWeightsError(f"{path}: not weights of a compact network ({error})") from error
+        raise CompactWeightsError(f"{path}: not weights of a compact network ({in_brief(error)})") from error
     missing = [m for m in missing if not m.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise CompactWeightsError(f"{path}: weights do not fit; missing {missing}, unexpected {unexpected}")

@@ -120,8 +120,10 @@ def input_spec_of(
             size = _pair(image_size) if model_type in _OF_ONE_SIZE and image_size else None
             return replace(spec, size=size, remark=remark)
         sized = _sized(spec, given, defaults)
-        if sized.edges is not None and sized.edges.least and model_type in _OF_ONE_SIZE:  # it takes no other aspect
-            sized = replace(sized, edges=None, size=sized.edges.least)
+        if sized.edges is not None and model_type in _OF_ONE_SIZE:  # it takes no other aspect
+            cropped = given.get("do_center_crop", defaults.crop)
+            own = given.get("crop_size", defaults.crop_size) if cropped else image_size
+            sized = replace(sized, edges=None, size=sized.edges.least or _fixed(own))
         return replace(sized, remark=remark)
     except (TypeError, ValueError, KeyError, OverflowError, ModelSpecError) as error:
         raise ModelFileError(f"{name}: malformed preprocessor_config.json: {type(error).__name__}: {error}") from error
