@@ -20,6 +20,7 @@ from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments.scores import checked_scores, score_planes
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings, warm
@@ -116,18 +117,18 @@ class TrustPipeline:
         self.network, self.meta = network, meta
         names, q = meta.features if meta else (), len(network.labels)
         self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
+        running, sha256 = (network.name, network.labels.names), network_sha256(network)
         if meta is not None:
-            meta.check_fits(network.name, network.labels.names)
+            meta.check_fits(*running, sha256)
             check_gradient_columns(meta, scores_among(names, q), gradient)
         self.features = required_set(names, q, features, self.segment_scores)
         if ood_model is not None:
-            ood_model.check_fits(network.name, network.labels.names, ood_model.score)
+            ood_model.check_fits(*running, ood_model.score, sha256)
         self.ood_model, self.gradient = ood_model, gradient
         if calibration is not None:
-            calibration.check_fits(network.name, network.labels.names, gradient)
+            calibration.check_fits(*running, gradient, sha256)
         self.calibration = calibration
-        judges = {name: model.fingerprint for name, model in (("p_wrong", meta), ("p_ood", ood_model)) if model}
-        self._thresholds = ThresholdControl(calibration, judges)
+        self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model))
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._image_size: ImageSize | None = None
@@ -350,6 +351,15 @@ class TrustPipeline:
             return None
         p_wrong, iou = self.meta.predict(table)
         return SegmentTrust(p_wrong, iou, limits.find("unreliable", p_wrong).flags(p_wrong))
+
+
+def _judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodModel | None) -> dict[str, str]:
+    """ "p_wrong", "p_ood" -> fingerprint of the meta model that gives it, in the form that the calibration uses."""
+    found = {name: model.fingerprint for name, model in (("p_wrong", meta), ("p_ood", ood)) if model is not None}
+    made_with = {} if calibration is None else calibration.summary.get("meta_models", {})
+    if meta is not None and made_with.get("p_wrong") == meta.older_fingerprint:
+        found["p_wrong"] = meta.older_fingerprint
+    return found
 
 
 def _load_calibration(path: str) -> Calibration | None:

@@ -14,6 +14,7 @@ from ood_models import size_model
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.ood_layouts import open_ood_images
 from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 
@@ -118,7 +119,7 @@ def test_thresholds_of_gradient_scores_are_logarithms_and_older_files_in_norms_j
     del content["summary"]["gradient"]["scale"]
     sign = 1 if score == "gradient_onehot" else -1
     content["threshold"] = sign * math.exp(sign * content["threshold"])
-    (tmp_path / "older.json").write_text(json.dumps(content))
+    (tmp_path / "older.json").write_text(json.dumps(with_hash(content)))
     for name in ("ood", "older"):
         assert main([*words[:2], "--meta", str(tmp_path / f"{name}.json"), "--out", str(tmp_path / name)]) == 0
     for name in ("segment_errors", "objects", "meta_classifier"):

@@ -76,7 +76,7 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
     assert len(found.summary["meta_models"]["p_ood"]) == 12
     text = out.read_text()
     assert str(out.parent) not in text
-    assert json.loads(text)["version"] == 1
+    assert json.loads(text)["version"] == 2
 
 
 def test_unknown_objects_in_images_that_the_meta_model_does_not_judge_are_refused(drive, tmp_path, capsys):

@@ -13,6 +13,7 @@ from trust_seg_ros.fitting.collect import collect, default_workers
 from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.support.parallel import cores
 
 
@@ -51,7 +52,8 @@ def test_other_weights_under_the_same_name_are_refused(run, weights):
 
 def test_on_another_machine_answers_may_differ_a_little(run, table, weights):
     manifest = run().path / MANIFEST
-    manifest.write_text(manifest.read_text().replace('"machine": "', '"machine": "another '))
+    content = json.loads(manifest.read_text().replace('"machine": "', '"machine": "another '))
+    manifest.write_text(json.dumps(with_hash(content)))
     weights.write_text("2.000001")
     assert len(run().read("val")) > 0
     weights.write_text("2.02")

@@ -10,6 +10,7 @@ from trust_seg_ros.fitting.fit import fit_logistic, statistics
 from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_out
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, load_ood_model
+from trust_seg_ros.support.content_hash import with_hash
 
 
 def segments(n=120, images=6, seed=0):
@@ -146,7 +147,7 @@ def test_a_foreign_model_is_refused(running, message):
     ("change", "message"),
     [
         ({"format": "trust_seg_ros/meta-model"}, "not a meta model file of OoD segments"),
-        ({"version": 9}, "version 9, this program reads version 1"),
+        ({"version": 9}, "version 9, this program reads version 2"),
         ({"threshold": "high"}, "threshold: 'high', expected a finite number"),
         ({"features": {}}, "expected different names, at least one"),
         ({"features": {"S": {"mean": 0, "scale": 0, "false_alarm": 1, "range": [0, 1]}}}, "scales: every one"),
@@ -159,7 +160,7 @@ def test_a_foreign_model_is_refused(running, message):
 )
 def test_a_damaged_file_is_refused(tmp_path, change, message):
     path = tmp_path / "ood.json"
-    path.write_text(json.dumps({**fit_ood(segments(), "S").to_json(), **change}))
+    path.write_text(json.dumps(with_hash({**fit_ood(segments(), "S").to_json(), **change})))
     with pytest.raises(MetaModelError, match=message):
         load_ood_model(path)
 
@@ -194,7 +195,7 @@ def test_the_file_names_the_sizes_and_one_without_them_is_read(tmp_path):
     assert load_ood_model(tmp_path / "sized.json").image_sizes == SIZED.image_sizes
     content = json.loads((tmp_path / "sized.json").read_text())
     assert content.pop("image_sizes") == [{"height": 384, "width": 640}, {"height": 720, "width": 1280}]
-    (tmp_path / "older.json").write_text(json.dumps(content))
+    (tmp_path / "older.json").write_text(json.dumps(with_hash(content)))
     older = load_ood_model(tmp_path / "older.json")
     assert older.image_sizes == ()
     assert "image_sizes" not in older.to_json()

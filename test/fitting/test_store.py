@@ -9,12 +9,15 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow.dataset as ds
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from trust_seg_ros.fitting.collect import collect
 from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
 from trust_seg_ros.fitting.store_folder import discard, locked
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.segments import segment_table, targets
+from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.uncertainty import uncertainty_maps
 
 
@@ -114,14 +117,14 @@ def damaged_manifest(store, change):
     path = store.path / MANIFEST
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(with_hash(content)))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda m: m.update(format="else"), 'not the manifest of a segment table .expected "format"'),
-        (lambda m: m.update(version=99), "version 99, this program reads version 1"),
+        (lambda m: m.update(version=99), "version 99, this program reads version 2"),
         (lambda m: m.pop("network"), "incomplete or damaged .KeyError: 'network'"),
         (lambda m: m["splits"]["val"].update(images=3), "incomplete or damaged"),
         (lambda m: m["splits"]["val"].update(more=3), "incomplete or damaged"),
@@ -216,6 +219,49 @@ def test_discarding_leaves_what_is_not_ours(store):
     assert [p.name for p in store.path.iterdir()] == ["notes.txt"]
     with pytest.raises(StoreError, match="this folder is not empty, and not a segment table"):
         discard(store.path)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_byte_of_a_table_changed_is_noticed(store, data):
+    file = data.draw(st.sampled_from([store.path / MANIFEST, *store.parts("val")]))
+    content = file.read_bytes()
+    place, mask = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(1, 255))
+    file.write_bytes(content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :])
+    try:
+        found = SegmentStore.open(store.path)
+        found.read("val", ["E"])
+    except StoreError:
+        pass
+    else:
+        assert file.name == MANIFEST  # a space became a line end
+        assert found == store
+    finally:
+        file.write_bytes(content)
+
+
+def test_a_part_that_was_damaged_between_two_runs_is_computed_again(store, colours, blobs):
+    part = store.parts("val")[1]
+    content = part.read_bytes()
+    part.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    collect(colours, blobs, store.path, "val", workers=1, data_set="blobs")
+    assert part.read_bytes() == content
+
+
+def test_discarding_never_follows_links(store, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("part-00000.parquet", "000001.arrow", "notes.txt"):
+        (theirs / name).write_text("theirs")
+    (store.path / "split=other").symlink_to(theirs)
+    (store.path / ".work").symlink_to(theirs)
+    (tmp_path / "link").symlink_to(store.path)
+    with pytest.raises(StoreError, match=r"link is a symbolic link to .*nothing is removed through links"):
+        discard(tmp_path / "link")
+    assert store.path.is_dir()
+    discard(store.path)
+    assert not store.path.exists()
+    assert len(list(theirs.iterdir())) == 3
 
 
 def test_discarding_removes_the_table_with_its_folder(store):

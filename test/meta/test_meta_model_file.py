@@ -14,6 +14,7 @@ from meta_models import small_model, table_of
 
 from trust_seg_ros.meta import LinearPart, MetaModel, MetaModelError, load_meta_model
 from trust_seg_ros.meta.model import SHIPPED
+from trust_seg_ros.support.content_hash import with_hash
 
 
 def test_file_round_trip(tmp_path):
@@ -138,7 +139,7 @@ def test_foreign_and_damaged_files_are_named(tmp_path, content, message):
 def _changed(change) -> str:
     content = replace(small_model(), predicted_ranges=np.array([[0.1, 0.9], [0.0, 1.0]])).to_json()
     change(content)
-    return json.dumps(content)
+    return json.dumps(with_hash(content))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_an_entry_that_was_exchanged_gives_a_model_or_a_clear_error(data, strang
         inside, place = place, place[keys[-1]]
     inside[keys[-1]] = strange
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "meta.json").write_text(json.dumps(content))
+        (Path(folder) / "meta.json").write_text(json.dumps(with_hash(content)))
         try:
             model = load_meta_model(Path(folder) / "meta.json")
         except MetaModelError:
@@ -206,11 +207,13 @@ def test_an_entry_that_was_exchanged_gives_a_model_or_a_clear_error(data, strang
     assert np.isfinite(model.predict(table_of([[150.0, 0.7]]))[0]).all()
 
 
-def test_files_of_the_first_format_are_read(tmp_path):
-    content = small_model().to_json()
+def test_files_of_the_first_format_are_read_and_said_to_be_unchecked(tmp_path, caplog):
+    content = {**small_model().to_json(), "version": 1}
     assert set(content) == {"format", "version", "network", "classes", "summary", "intercepts", "features"}
     (tmp_path / "meta.json").write_text(json.dumps(content))
-    assert load_meta_model(tmp_path / "meta.json").predicted_ranges is None
+    for _ in range(2):
+        assert load_meta_model(tmp_path / "meta.json").predicted_ranges is None
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [str(tmp_path / "meta.json")]
     assert load_meta_model(SHIPPED).class_names[0] == "Sky"
 
 

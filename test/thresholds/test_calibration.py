@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration, load_calibration
 from trust_seg_ros.thresholds.curves import RiskCurve
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -69,8 +70,10 @@ def test_gradient_scores_of_other_settings_are_refused(tmp_path):
         (lambda d: d.update(scores=[1]), "incomplete or damaged .AttributeError"),
         (lambda d: d["gradient"].update(p=-1.0), "p of the gradient norm is -1"),
         (lambda d: d["gradient"].update(q=1.0), "incomplete or damaged .TypeError"),
+        (lambda d: d["scores"].update(enrgy=d["scores"]["entropy"]), "no score 'enrgy'.* did you mean .*energy"),
+        (lambda d: d["segments"].update(p_worng=d["scores"]["entropy"]), "no segment score 'p_worng'.*p_wrong"),
         (lambda d: d.update(format="x"), "not a calibration"),
-        (lambda d: d.update(version=2), "version 2, this program reads version 1"),
+        (lambda d: d.update(version=3), "version 3, this program reads version 2"),
         (lambda d: d.pop("classes"), "incomplete or damaged .KeyError"),
         (lambda d: d.update(classes="road"), "classes are 'road'"),
         (lambda d: d.update(network=3), "another type"),
@@ -83,7 +86,7 @@ def test_gradient_scores_of_other_settings_are_refused(tmp_path):
 def test_a_damaged_file_is_one_clear_error(file, change, message):
     data = json.loads(file.read_text())
     change(data)
-    file.write_text(json.dumps(data))
+    file.write_text(json.dumps(with_hash(data)))
     with pytest.raises(CalibrationError, match=message) as caught:
         load_calibration(file)
     assert str(file) in str(caught.value)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.training.checkpoints import CHECKPOINT, State, load_checkpoint, save_checkpoint
 from trust_seg_ros.training.errors import TrainingError
 
@@ -77,7 +78,7 @@ def test_damaged_checkpoints_are_refused(tmp_path, part):
     elif part == "gone":
         (tmp_path / record["weights"]).unlink()
     elif part == "moments":
-        path.write_text(json.dumps({**record, "optimiser": record["weights"]}))
+        path.write_text(json.dumps(with_hash({**record, "optimiser": record["weights"]})))
     else:
         file = tmp_path / record[part]
         file.write_bytes(file.read_bytes()[:100])

@@ -19,6 +19,7 @@ from trust_seg_ros.commands.score_options import add_file_argument, add_score_ar
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.meta.choices import FEATURES_HELP
 from trust_seg_ros.support.bars import stage_bars
+from trust_seg_ros.support.content_hash import network_sha256
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
@@ -159,6 +160,7 @@ def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | 
     share = p.anomalous / (p.anomalous + p.inside)
     facts = {
         "network": f"{look.network.name}, {len(look.network.labels)} classes",
+        "network's sha256": network_sha256(look.network) or "not known",
         "data set": f"{images.name} ({images.layout}), {p.images:,} images"
         + (f", {images.without:,} more without labels" if images.without else ""),
         "pixels": f"{p.anomalous + p.inside:,} without void, {100 * share:.2f} % anomalous",

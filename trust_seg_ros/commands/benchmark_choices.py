@@ -10,6 +10,7 @@ from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_folder
 from trust_seg_ros.commands.score_options import ALL, check_scores
 from trust_seg_ros.evaluation.errors import AnomalyError
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def chosen_look(
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = class_statistics(args.calibration, network.name, network.labels.names)
+    statistics = class_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
     check_scores(args.score, AnomalyError)
     gradient = gradient_settings(args)
@@ -68,7 +69,7 @@ def chosen_look(
     if model is not None:
         named = named or (model.score,)
         for score in named:
-            model.check_fits(network.name, network.labels.names, score)
+            model.check_fits(network.name, network.labels.names, score, network_sha256(network))
         check_gradient(model, gradient)
     if model is not None or ALL not in args.score:
         return Look(network, named, gradient, args.keep_going, statistics), []

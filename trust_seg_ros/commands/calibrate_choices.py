@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_file
 from trust_seg_ros.commands.score_options import ALL, check_scores
+from trust_seg_ros.support.content_hash import network_sha256
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.ood_layouts import OodImages
@@ -79,7 +80,7 @@ def chosen_plan(
     statistics = None
     if args.statistics is not None:
         given = load_calibration(args.statistics)
-        given.check_fits(network.name, network.labels.names)
+        given.check_fits(network.name, network.labels.names, sha256=network_sha256(network))
         statistics = given.class_statistics
         if statistics is None:
             raise CalibrationError(f"--statistics {args.statistics}: it holds none, its network gives no raw logits")
@@ -87,7 +88,7 @@ def chosen_plan(
     meta = chosen_meta(args.meta_model, args.model)
     if meta is not None:
         try:
-            meta.check_fits(network.name, network.labels.names)
+            meta.check_fits(network.name, network.labels.names, network_sha256(network))
         except TrustSegError as error:
             if args.meta_model != "auto":
                 raise
@@ -100,7 +101,7 @@ def chosen_plan(
                 "--ood: expected a meta model of OoD segments to calibrate, there is none for this network; trust-seg "
                 "benchmark --save-meta makes one, give it with --ood-meta-model"
             )
-        ood_model.check_fits(network.name, network.labels.names, ood_model.score)
+        ood_model.check_fits(network.name, network.labels.names, ood_model.score, network_sha256(network))
     options = {"statistics": statistics, "meta": meta, "ood_model": ood_model, "keep_going": args.keep_going}
     return CalibrationPlan(network, scores, gradient, **options), notes
 

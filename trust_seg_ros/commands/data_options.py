@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.support.content_hash import is_hash
 
 if TYPE_CHECKING:  # importing these would make every --help wait for torch
     from trust_seg_ros.datasets.folders import LabelledFolder
@@ -70,6 +71,13 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for the network and how it is run; :func:`network_settings` reads them."""
     group = parser.add_argument_group("network")
     group.add_argument("--model", default="embedded", help="network, as in the node's parameter (default: %(default)s)")
+    group.add_argument(
+        "--model-sha256",
+        type=_sha256,
+        default="",
+        metavar="HASH",
+        help="refuse a network with another sha256 (as printed by sha256sum, or its first 12 digits or more)",
+    )
     group.add_argument("--labels", default="", help="label set: a name or a YAML file (default: the network's own)")
     group.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N (default: a GPU if there is one)"
@@ -137,6 +145,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
         mean=None if args.mean is None else tuple(args.mean),
         std=None if args.std is None else tuple(args.std),
         order=args.order,
+        model_sha256=args.model_sha256,
     )
 
 
@@ -225,6 +234,14 @@ def _finite(text: str, above: float, expected: str) -> float:
     if not (math.isfinite(value) and value > above):
         raise argparse.ArgumentTypeError(f"{text!r}; expected three {expected}")
     return value
+
+
+def _sha256(text: str) -> str:
+    if text and not is_hash(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a sha256; expected 64 hexadecimal digits as sha256sum prints, or the first 12 or more"
+        )
+    return text.lower()
 
 
 def _device(text: str) -> str:

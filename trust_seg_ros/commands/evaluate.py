@@ -148,6 +148,7 @@ def _arrangements(args: argparse.Namespace, data: dict[str, SegmentData]) -> lis
 def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) -> dict[str, str]:
     facts = {
         "network": f"{store.network}, {len(store.class_names)} classes",
+        "network's sha256": store.identity.sha256 or "not known",
         "data set": store.entry(args.split).data_set or "unknown",
         "metrics": f"{args.features}, {len(names)}: {', '.join(names)}",
         "IoU_adj": {"component": "as in the paper", "released": "as in the authors' code"}[args.variant],

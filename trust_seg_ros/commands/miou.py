@@ -17,6 +17,7 @@ from trust_seg_ros.commands.data_options import add_data_arguments, network_sett
 from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.evaluation.errors import EvaluationError
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.resumable import whole_file
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     data_set = f"{args.dataset.resolve().name}/{args.split}"
     console.print(f"{network.name} on {data_set}, {len(folder)} images", highlight=False, soft_wrap=True)
+    console.print(f"sha256 {network_sha256(network) or 'not known'}", highlight=False, soft_wrap=True)
     console.print(_table(rows, confusion))
     return 0
 

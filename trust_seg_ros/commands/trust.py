@@ -20,6 +20,7 @@ from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.trust_choices import check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions, distinct
 from trust_seg_ros.support.bars import stage_bars
+from trust_seg_ros.support.content_hash import network_sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,6 +166,7 @@ def _facts(args: argparse.Namespace, look: Look, s: Study, images: LabelledFolde
     right, wrong = s.counts.totals.sum(0).tolist()
     facts = {
         "network": f"{look.network.name}, {len(look.network.labels)} classes",
+        "network's sha256": network_sha256(look.network) or "not known",
         "data set": f"{args.dataset.resolve().name}/{args.split}, {len(s.counts.images)} images",
         "pixels": f"{right + wrong:,} without void, {100 * s.clean.wrong:.2f} % misclassified",
         "best score": f"{s.best_score} (highest AUROC); tables of one score show it, CSV files hold all",

@@ -11,6 +11,7 @@ from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.out_paths import check_out_folder
 from trust_seg_ros.commands.score_options import ALL
 from trust_seg_ros.evaluation.errors import TrustStudyError
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     from trust_seg_ros.thresholds.calibration import class_statistics
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = class_statistics(args.calibration, network.name, network.labels.names)
+    statistics = class_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     gradient = gradient_settings(args)
     look = Look(network, (), (), gradient, args.keep_going, statistics)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL and score in SCORES))

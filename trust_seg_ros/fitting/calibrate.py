@@ -35,7 +35,7 @@ class Calibrator:
     """Collects images one at a time; each adds only two numbers per score and two per segment to memory.
 
     Attributes:
-        network, class_names: name of the network, names of its classes.
+        network, class_names, network_sha256: name of the network, names of its classes, hash of its weights.
         scores: names of the pixel scores to make curves of.
         gradient: settings of gradient scores.
         statistics: from other images, for the curves of standardized_max_logit; then stored in the calibration.
@@ -50,6 +50,7 @@ class Calibrator:
     statistics: ClassStatistics | None = None
     images: int = 0
     unlabelled: int = 0
+    network_sha256: str = ""
     _sample: LogitSample = field(default_factory=LogitSample)
     _pixels: int = 0
     _wrong: int = 0
@@ -151,6 +152,7 @@ class Calibrator:
             {name: curves.result() for name, curves in self._curves.items()},
             segments,
             self.gradient,
+            self.network_sha256,
         )
 
 

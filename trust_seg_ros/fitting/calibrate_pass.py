@@ -21,6 +21,7 @@ from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
 from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.scores import score_planes
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
@@ -62,7 +63,14 @@ class CalibrationPlan:
     def calibrator(self) -> Calibrator:
         """An empty ``Calibrator`` for this plan."""
         network = self.network
-        return Calibrator(network.name, network.labels.names, self.scores, self.gradient, self.statistics)
+        return Calibrator(
+            network.name,
+            network.labels.names,
+            self.scores,
+            self.gradient,
+            self.statistics,
+            network_sha256=network_sha256(network),
+        )
 
 
 def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> dict[str, str]:

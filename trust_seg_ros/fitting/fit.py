@@ -74,6 +74,7 @@ def fit(
         class_names=data.class_names,
         ranges=np.stack([x.min(0), x.max(0)], 1),
         summary={**counts, **choice, **(summary or {})},
+        network_sha256=data.network_sha256,
     ).with_predicted_ranges(data)
 
 

@@ -46,6 +46,7 @@ def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: 
         data.threshold,
         {**counts, **(summary or {})},
         data.image_sizes,
+        data.network_sha256,
     )
 
 

@@ -23,11 +23,13 @@ from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.support.content_hash import DamagedError, check_json, hash_once, with_hash
 from trust_seg_ros.support.resumable import changes, write_text
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/segment-table"
-VERSION = 1
+VERSION = 2
+WITHOUT_HASH = 1
 MANIFEST = "_manifest.json"
 DRAFT = f".{MANIFEST}.part"
 WORK = ".work"
@@ -47,6 +49,7 @@ class SplitEntry:
         skipped: name of an image -> why it is not in the table.
         segments, with_interior: number of rows, and of rows that meta models use.
         label_map: label value -> class, if a label map was used, see ``LabelMap.words``.
+        hashes: name of a Parquet file -> its SHA-256; a table of version 1 has none.
     """
 
     data_set: str
@@ -59,6 +62,7 @@ class SplitEntry:
     segments: int = 0
     with_interior: int = 0
     label_map: dict[str, str] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Json) -> SplitEntry:
@@ -72,6 +76,7 @@ class SplitEntry:
                 **counts,
                 "skipped": dict(data["skipped"]),
                 "label_map": dict(data.get("label_map", {})),
+                "hashes": {str(name): str(digest) for name, digest in data.get("hashes", {}).items()},
             }
         )
         if not isinstance(entry.complete, bool):
@@ -84,7 +89,7 @@ class SplitEntry:
 
     def to_json(self) -> Json:
         """Values for the manifest; a label map is written only if there is one, to match tables of earlier versions."""
-        data = asdict(self)
+        data = {**asdict(self), "hashes": dict(sorted(self.hashes.items()))}
         return data if self.label_map else {name: value for name, value in data.items() if name != "label_map"}
 
     def other_data(self, now: SplitEntry) -> str:
@@ -138,10 +143,14 @@ class SegmentStore:
             raise StoreError(f"{file}: not readable ({error})") from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise StoreError(f'{file}: not the manifest of a segment table (expected "format": "{FORMAT}")')
-        if data.get("version") != VERSION:
+        if data.get("version") not in (WITHOUT_HASH, VERSION):
             raise StoreError(
                 f"{file}: version {data.get('version')}, this program reads version {VERSION}; collect anew (--fresh)"
             )
+        try:
+            check_json(data, file, "collect anew (--fresh)", required=data["version"] != WITHOUT_HASH)
+        except DamagedError as error:
+            raise StoreError(str(error)) from error
         try:
             entries = {name: SplitEntry.from_json(entry) for name, entry in data["splits"].items()}
             store = cls(path, NetworkIdentity.from_json(data["network"]), entries, str(data["package"]))
@@ -164,7 +173,7 @@ class SegmentStore:
             "metrics": list(self.names),
             "splits": {name: self.entries[name].to_json() for name in sorted(self.entries)},
         }
-        write_text(self.path / MANIFEST, json.dumps(data, indent=1) + "\n", self.path / DRAFT)
+        write_text(self.path / MANIFEST, json.dumps(with_hash(data), indent=1) + "\n", self.path / DRAFT)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -238,6 +247,7 @@ class SegmentStore:
         import pyarrow as pa
         import pyarrow.dataset as ds
 
+        self._check_hashes(split)
         try:
             data = ds.dataset([str(part) for part in self.parts(split)], format="parquet")
             unknown = [name for name in names if name not in data.schema.names]
@@ -256,6 +266,20 @@ class SegmentStore:
                 f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew (--fresh)"
             ) from error
         return {name: rows[name].to_numpy() for name in names}
+
+    def _check_hashes(self, split: str) -> None:
+        """Refuse a split with a part that does not match its hash in the manifest."""
+        hashes = self.entry(split).hashes
+        for part in self.parts(split):
+            try:
+                changed = part.name in hashes and hash_once(part, part.stat().st_mtime_ns) != hashes[part.name]
+            except OSError:  # reading it gives the error message
+                continue
+            if changed:
+                raise StoreError(
+                    f"{self.folder(split)}: a part is missing or damaged ({part.name} does not match its sha256 in "
+                    f"{MANIFEST}); collect anew (--fresh)"
+                )
 
     def read(
         self, split: str, names: Sequence[str] | None = None, interior_only: bool = True, variant: str = "component"
@@ -282,7 +306,17 @@ class SegmentStore:
         iou, iou_adj, class_ids, image = (np.array(columns[name]) for name in fixed)
         entry = self.entry(split)
         return SegmentData(
-            names, metrics, iou, iou_adj, class_ids, image, entry.images, entry.drives, self.network, self.class_names
+            names,
+            metrics,
+            iou,
+            iou_adj,
+            class_ids,
+            image,
+            entry.images,
+            entry.drives,
+            self.network,
+            self.class_names,
+            self.identity.sha256,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from trust_seg_ros.fitting.store import DRAFT, MANIFEST, WORK
 from trust_seg_ros.fitting.store_rows import remove_quietly
 from trust_seg_ros.meta.errors import StoreError
-from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
+from trust_seg_ros.support.resumable import FolderInUseError, FolderLock, remove_folder
 
 
 @contextmanager
@@ -50,20 +49,41 @@ def discard(path: str | Path) -> None:
     path = Path(path).expanduser()
     if not path.is_dir():
         return
+    if path.is_symlink():
+        raise StoreError(
+            f"{path} is a symbolic link to {path.resolve()}, and nothing is removed through links: name that folder "
+            "itself, or another with --table"
+        )
     with locked(path):
         check_ours(path)
         for folder in path.glob("split=*"):
             remove_parts(folder)
-        shutil.rmtree(path / WORK, ignore_errors=True)
+        remove_folder(path / WORK)
         remove_quietly(path / MANIFEST)
     remove_quietly(path)
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove the Parquet files of a split, and its folder if it is then empty."""
+    """Remove the Parquet files of a split, and its folder if it is then empty; of a symbolic link, only the link."""
+    if folder.is_symlink():
+        folder.unlink()
+        return
     for part in folder.glob("part-*.parquet"):
         part.unlink()
     remove_quietly(folder)
+
+
+def refuse_links(*folders: Path) -> None:
+    """Refuse folders of a table that are symbolic links: files are removed in them.
+
+    Raises:
+        StoreError: one is.
+    """
+    for folder in folders:
+        if folder.is_symlink():
+            raise StoreError(
+                f"{folder} is a symbolic link to {folder.resolve()}; expected a folder of this table: remove the link"
+            )
 
 
 def check_ours(path: Path) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.json_file import portable_name
 from trust_seg_ros.support.resumable import changes
 from trust_seg_ros.types import Json
@@ -45,6 +46,7 @@ class NetworkIdentity:
         answer: its answer to a picture of noise.
         machine: machine that computed the answer; "" = answers are not expected to repeat to the last bit.
         scores: pixel scores whose means over segments are metrics, too.
+        sha256: hash of its weights; "" = not known.
     """
 
     name: str
@@ -53,6 +55,7 @@ class NetworkIdentity:
     answer: Answer
     machine: str
     scores: tuple[str, ...] = ()
+    sha256: str = ""
 
     @classmethod
     def of(cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = ()) -> NetworkIdentity:
@@ -65,6 +68,7 @@ class NetworkIdentity:
             answer,
             machine_name(network.device),
             tuple(scores),
+            network_sha256(network),
         )
 
     @classmethod
@@ -77,12 +81,12 @@ class NetworkIdentity:
             {str(name): float(value) for name, value in data["answer"].items()},
             str(data["machine"]),
             tuple(str(name) for name in data.get("scores", ())),
+            str(data.get("sha256", "")),
         )
 
     def to_json(self) -> Json:
-        """Values for the manifest; scores are written only if there are any, to match tables of earlier versions."""
-        data = asdict(self)
-        return data if self.scores else {name: value for name, value in data.items() if name != "scores"}
+        """Values for the manifest; scores and hash only if there are any, as in tables of earlier versions."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("scores", "sha256")}
 
     def repeats(self, other: NetworkIdentity) -> bool:
         """Whether both were computed on the same machine, where answers are equal to the last bit."""
@@ -100,6 +104,8 @@ class NetworkIdentity:
         if self.scores != now.scores:
             a, b = (", ".join(scores) or "none" for scores in (self.scores, now.scores))
             found.append(f"it has metrics of the scores {a}, wanted now: {b}")
+        if self.sha256 and now.sha256 and self.sha256 != now.sha256:
+            found.append(f"it is of other weights: sha256 {self.sha256}, now {now.sha256}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):
             found.append(f"the network {self.name!r} gives another answer than before; its weights have changed")
         return found

@@ -174,4 +174,4 @@ def part_note(path: Path) -> Json:
 def remove_quietly(path: Path) -> None:
     """Remove a file or an empty folder, if it exists."""
     with suppress(OSError):
-        path.rmdir() if path.is_dir() else path.unlink()
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -7,7 +7,6 @@ holds the start of the table, and it does not depend on how many runs and worker
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.fitting.store import MANIFEST, WORK, SegmentStore, SplitEntry
 from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, read_or_remove, rows_by_image, rows_note
-from trust_seg_ros.fitting.store_folder import check_ours, remove_parts
+from trust_seg_ros.fitting.store_folder import check_ours, refuse_links, remove_parts
 from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.fitting.store_rows import (
     image_note,
@@ -33,6 +32,8 @@ from trust_seg_ros.fitting.store_rows import (
     write_part,
 )
 from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.support.content_hash import hash_of_file
+from trust_seg_ros.support.resumable import remove_folder
 from trust_seg_ros.types import UNLABELLED, Json
 
 PART_IMAGES = 64
@@ -74,6 +75,7 @@ class SplitWriter:
         self.store = _open_or_begin(path, identity)
         self._entry = self._entry_of(data_set, part_images)
         self._work = path / WORK / quote(split, safe="")
+        refuse_links(path / WORK, self._work, self.store.folder(split))
         self._work.mkdir(parents=True, exist_ok=True)
         self._schema = row_schema(metric_names(len(identity.class_names), identity.scores))
         self._notes: dict[int, Json] = {}  # notes of finished parts
@@ -169,7 +171,7 @@ class SplitWriter:
         notes = [self._notes[part] for part in sorted(self._notes)]
         counts = {key: sum(note[key] for note in notes) for key in ("segments", "with_interior")}
         self._save(replace(self._entry, complete=True, skipped=self.skipped, **counts))
-        shutil.rmtree(self._work, ignore_errors=True)
+        remove_folder(self._work)
         remove_quietly(self._work.parent)
         return self.store
 
@@ -177,7 +179,7 @@ class SplitWriter:
         """Remove the split from the table."""
         rest = {name: entry for name, entry in self.store.entries.items() if name != self._split}
         remove_parts(self.store.folder(self._split))
-        shutil.rmtree(self._work, ignore_errors=True)
+        remove_folder(self._work)
         remove_quietly(self._work.parent)
         self.store = replace(self.store, entries=rest)
         self.store.save_manifest()
@@ -214,7 +216,7 @@ class SplitWriter:
         """Read what earlier runs wrote; damaged or half-written files are removed."""
         for part, path in enumerate(self.store.parts(self._split)):
             if path.is_file():
-                note = read_or_remove(path, part_note)
+                note = read_or_remove(path, self._checked_note)
                 if note is not None:
                     self._notes[part] = self._fitting(note, part)
                     self._done.update(self._images_of(part))
@@ -224,6 +226,12 @@ class SplitWriter:
                 file.unlink()
             elif read_or_remove(file, read_image) is not None:
                 self._done.add(index)
+
+    def _checked_note(self, path: Path) -> Json:
+        """The note of a part; raises ``DAMAGE`` if it does not match its hash."""
+        if self._entry.hashes.get(path.name, digest := hash_of_file(path)) != digest:
+            raise ValueError("content does not match its sha256")
+        return part_note(path)
 
     def _fitting(self, note: Json, part: int) -> Json:
         if (there := len(note["files"])) != (expected := len(self._images_of(part))):
@@ -267,6 +275,7 @@ class SplitWriter:
         path = self.store.parts(self._split)[part]
         write_part(path, self._work / f"{path.name}.part", files.values(), self._schema, note)
         self._notes[part] = note
+        self._save(replace(self._entry, hashes={**self._entry.hashes, path.name: hash_of_file(path)}))
         for index in images:
             self._bad.pop(index, None)
             remove_quietly(self.image_file(index))

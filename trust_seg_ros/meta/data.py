@@ -24,6 +24,7 @@ class SegmentData:
         drives: of each image, the recording it comes from ("" if the data set does not say).
         network: name of the network that predicted.
         class_names: names of its classes.
+        network_sha256: hash of its weights; "" = not known.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class SegmentData:
     drives: tuple[str, ...]
     network: str
     class_names: tuple[str, ...]
+    network_sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.iou_adj)
@@ -59,6 +61,7 @@ class SegmentData:
             self.drives,
             self.network,
             self.class_names,
+            self.network_sha256,
         )
 
 
@@ -72,7 +75,7 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         raise MetaModelError("no segments to join; expected at least one data set")
     first = parts[0]
     for part in parts[1:]:
-        for what in ("network", "class_names", "names"):
+        for what in ("network", "network_sha256", "class_names", "names"):
             if getattr(part, what) != getattr(first, what):
                 raise MetaModelError(
                     f"segment tables differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; "
@@ -91,5 +94,6 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         drives=sum((part.drives for part in parts), ()),
         network=first.network,
         class_names=first.class_names,
+        network_sha256=first.network_sha256,
         **stacked,
     )

@@ -7,6 +7,7 @@ of IoU_adj), both on standardised metrics.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import numpy as np
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.support import json_parts
-from trust_seg_ros.support.json_file import check_network, fingerprint, raised_as, read_json, write_json
+from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
 
 FORMAT = "trust_seg_ros/meta-model"
-VERSION = 1
+VERSION = 2
 SHIPPED = Path(__file__).parent / "models" / "embedded_meta.json"
 _MODELS = ("false_positive", "iou")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
@@ -58,6 +59,7 @@ class MetaModel:
         summary: how it was fitted: data, split, number of segments, scores.
         predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
             on; None if an older file does not hold them.
+        network_sha256: hash of that network's weights; "" = not known.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -73,6 +75,7 @@ class MetaModel:
     ranges: np.ndarray
     summary: Json = field(default_factory=dict)
     predicted_ranges: np.ndarray | None = None
+    network_sha256: str = ""
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -136,25 +139,30 @@ class MetaModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the features, standardisation and classifier that give P(false positive), to tell models apart."""
+        """Hash of the features, ranges, standardisation and classifier that give P(false positive)."""
+        part = self.classifier
+        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges)
+
+    @property
+    def older_fingerprint(self) -> str:
+        """The fingerprint in calibrations of earlier versions: without the ranges."""
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
-    def check_fits(self, network: str, class_names: tuple[str, ...]) -> None:
-        """Refuse a network other than the one this model was fitted for.
-
-        A file or folder may have moved, and a file may have been exported again to another format.
+    def check_fits(self, network: str, class_names: Sequence[str], sha256: str = "") -> None:
+        """Refuse a network other than the one this model was fitted for; its file or folder may have moved.
 
         Args:
             network: name of the running network.
             class_names: its classes, in order.
+            sha256: hash of its weights; "" = not known, and then only names are compared.
 
         Raises:
-            MetaModelError: names or classes differ.
+            MetaModelError: names, classes or hashes differ.
         """
-        running = network, tuple(class_names)
+        fitted = MadeFor(self.network, self.class_names, self.network_sha256)
         with raised_as(MetaModelError):
-            check_network((self.network, self.class_names), running, "the meta model", _WAY_OUT)
+            check_network(fitted, MadeFor(network, tuple(class_names), sha256), "the meta model", _WAY_OUT)
 
     def to_json(self) -> Json:
         """The content of the model file."""
@@ -172,6 +180,7 @@ class MetaModel:
             "format": FORMAT,
             "version": VERSION,
             "network": self.network,
+            **({"network_sha256": self.network_sha256} if self.network_sha256 else {}),
             "classes": list(self.class_names),
             "summary": json_parts.plain(self.summary),
             **ranges,
@@ -215,11 +224,15 @@ def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
         else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
     )
     with raised_as(MetaModelError):
-        data = read_json(path, FORMAT, VERSION, "meta model file", remedy)
+        data = read_json(path, FORMAT, VERSION, "meta model file", remedy, _make_anew(path))
     try:
         return _from_json(data)
     except (MetaModelError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; fit it again (trust-seg fit)") from error
+
+
+def _make_anew(path: Path) -> str:
+    return "install the package again" if path.parent == SHIPPED.parent.absolute() else "fit it again (trust-seg fit)"
 
 
 def _from_json(data: Json) -> MetaModel:
@@ -240,4 +253,5 @@ def _from_json(data: Json) -> MetaModel:
         ranges=np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),
         summary=json_parts.part({"summary": {}, **data}, "summary", dict),
         predicted_ranges=None if predicted is None else np.array([json_parts.pair(predicted, key) for key in _MODELS]),
+        network_sha256=json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
     )

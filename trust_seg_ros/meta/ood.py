@@ -16,13 +16,13 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.support import json_parts
-from trust_seg_ros.support.json_file import check_network, fingerprint, raised_as, read_json, write_json
+from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.score_names import find_score
 
 FORMAT = "trust_seg_ros/ood-meta-model"
-VERSION = 1
+VERSION = 2
 DISCARD_ABOVE = 0.5
 """P(false alarm) above which a segment is discarded, in the paper."""
 SIZE_TOLERANCE = 10
@@ -47,6 +47,7 @@ class OodData:
         score: name of the score map.
         threshold: segments are components of {score >= threshold}.
         image_sizes: sizes of the images, each once; () = not known.
+        network_sha256: hash of the network's weights; "" = not known.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class OodData:
     score: str
     threshold: float
     image_sizes: tuple[ImageSize, ...] = ()
+    network_sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.false_alarm)
@@ -80,6 +82,7 @@ class OodModel:
         summary: how it was fitted.
         image_sizes: sizes of the images it was fitted on. Segment sizes are among the metrics and mean something else
             on images of another size, so it does not judge those. () = not known, and images of any size are judged.
+        network_sha256: hash of that network's weights; "" = not known.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -96,6 +99,7 @@ class OodModel:
     threshold: float
     summary: Json = field(default_factory=dict)
     image_sizes: tuple[ImageSize, ...] = ()
+    network_sha256: str = ""
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -138,8 +142,8 @@ class OodModel:
     def fingerprint(self) -> str:
         """Hash of the features, standardisation and classifier that give P(OoD), to tell models apart.
 
-        Sizes of images are left out: they do not change P(OoD) of a segment, and a calibration made before the file
-        named its sizes still fits.
+        Sizes of images and ranges are left out: they do not change P(OoD) of a segment (nothing is clipped), and a
+        calibration made before the file named its sizes still fits.
         """
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
@@ -158,15 +162,20 @@ class OodModel:
         known = " or ".join(f"{width}×{height}" for height, width in self.image_sizes)
         return f"images are {size[1]}×{size[0]}, the OoD meta model was fitted on images of {known}"
 
-    def check_fits(self, network: str, class_names: Sequence[str], score: str) -> None:
+    def check_fits(self, network: str, class_names: Sequence[str], score: str, sha256: str = "") -> None:
         """Refuse to judge segments of another network or another score.
 
+        Args:
+            network, class_names: name and classes of the running network.
+            score: name of the score map.
+            sha256: hash of the network's weights; "" = not known, and then only names are compared.
+
         Raises:
-            MetaModelError: network, classes or score differ.
+            MetaModelError: network, classes, weights or score differ.
         """
-        what = "the OoD meta model"
+        what, fitted = "the OoD meta model", MadeFor(self.network, self.class_names, self.network_sha256)
         with raised_as(MetaModelError):
-            check_network((self.network, self.class_names), (network, tuple(class_names)), what, _WAY_OUT)
+            check_network(fitted, MadeFor(network, tuple(class_names), sha256), what, _WAY_OUT)
         if score != self.score:
             raise MetaModelError(
                 f"{what} was fitted for segments of the score {self.score!r} at {self.threshold:g}, asked for is "
@@ -181,6 +190,7 @@ class OodModel:
             "format": FORMAT,
             "version": VERSION,
             "network": self.network,
+            **({"network_sha256": self.network_sha256} if self.network_sha256 else {}),
             "classes": list(self.class_names),
             "score": self.score,
             "threshold": float(self.threshold),
@@ -213,7 +223,7 @@ def load_ood_model(path: str | Path) -> OodModel:
     path = Path(path).expanduser().absolute()
     remedy = "expected a .json file written by trust-seg benchmark … --save-meta"
     with raised_as(MetaModelError):
-        data = read_json(path, FORMAT, VERSION, "meta model file of OoD segments", remedy)
+        data = read_json(path, FORMAT, VERSION, "meta model file of OoD segments", remedy, _WAY_OUT)
     try:
         features = json_parts.part(data, "features", dict)
         rows = [json_parts.part(features, name, dict) for name in features]
@@ -233,6 +243,7 @@ def load_ood_model(path: str | Path) -> OodModel:
             json_parts.number(data, "threshold"),
             json_parts.part({"summary": {}, **data}, "summary", dict),
             _image_sizes(data),
+            json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
         )
     except (MetaModelError, SettingError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error

@@ -18,6 +18,7 @@ from trust_seg_ros.node.view import NOT_AVAILABLE, NodeView
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import remarks
 from trust_seg_ros.segmentation.protocol import network_remarks
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.thresholds import ThresholdSettings
 
 __all__ = ["ERROR", "OK", "WARN", "NodeView", "report", "with_model"]
@@ -41,6 +42,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
     gradient = pipeline.gradient
     return {
         "model": network.name,
+        "sha256": network_sha256(network) or NOT_AVAILABLE,
         "classes": f"{len(network.labels.names)} ({network.labels.name})",
         "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
         "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",

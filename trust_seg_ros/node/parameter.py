@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,8 @@ class Parameter:
         low: smallest value, for numbers.
         high: largest value, for numbers.
         choices: allowed values, for text.
+        pattern: regular expression that text must match as a whole; "" = any.
+        form: such text in words.
         length: number of elements, for arrays.
     """
 
@@ -44,6 +47,8 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     length: int | None = None
+    pattern: str = ""
+    form: str = ""
 
     @property
     def kind(self) -> str:
@@ -58,6 +63,8 @@ class Parameter:
     @property
     def expectation(self) -> str:
         """The valid values in words, for example ``a number from 0 to 1``."""
+        if self.form:
+            return self.form
         if self.choices:
             return "one of " + ", ".join(self.choices)
         span = f" from {_number(self.low)} to {_number(self.high)}" if self.low is not None else ""
@@ -95,7 +102,8 @@ class Parameter:
 
     def _in_range(self, value: Value) -> bool:
         if isinstance(value, str):
-            return not self.choices or value in self.choices
+            fits = not self.pattern or re.fullmatch(self.pattern, value) is not None
+            return fits and (not self.choices or value in self.choices)
         if isinstance(value, list):
             return len(value) == self.length and all(self._within(v) for v in value)
         return isinstance(value, bool) or self._within(value)

@@ -42,6 +42,15 @@ TABLE: tuple[Parameter, ...] = (
         f"The network: {spec_forms()}.".replace("'", "`"),
         AT_CONFIGURE,
     ),
+    Parameter(
+        "model_sha256",
+        "",
+        "Hash that the network must have: the SHA-256 of its file (docs/networks.md says which for a folder or a "
+        "factory), or its first 12 digits or more, in quotes; any other network is refused. Empty: any.",
+        AT_CONFIGURE,
+        pattern="([0-9a-fA-F]{12,64})?",
+        form="12 to 64 hexadecimal digits in quotes, or empty",
+    ),
     Parameter("labels", "", "Label set by name or YAML file; empty: the network's own.", AT_CONFIGURE),
     Parameter(
         "meta_model",

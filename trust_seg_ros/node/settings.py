@@ -116,6 +116,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
     override = v["model_input.override_normalisation"]
     return PipelineSettings(
         model=v["model"],
+        model_sha256=v["model_sha256"],
         labels=v["labels"],
         meta_model=v["meta_model"],
         ood_meta_model=v["ood.meta_model"],

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import MAX_CLASSES
+from trust_seg_ros.support.content_hash import DamagedError
+from trust_seg_ros.support.tensor_file import load_tensors, save_tensors
 
 SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11_ood.safetensors"
 
@@ -132,10 +133,12 @@ class CompactNet(nn.Module):
     Attributes:
         classifier: the last 1x1 convolution, with bias.
         mean, std: normalisation of the input, RGB in 0..1.
+        sha256: hash of the weights file; "" for a network that was not loaded from one.
     """
 
     mean: Sequence[float] = MEAN
     std: Sequence[float] = STD
+    sha256: str = ""
 
     def __init__(self, config: CompactConfig | None = None) -> None:
         super().__init__()
@@ -172,7 +175,7 @@ class CompactNet(nn.Module):
 
 
 def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = None) -> None:
-    """Write weights as safetensors: kernels in float16, batch-norm statistics in float32; atomic rename.
+    """Write weights as safetensors: kernels in float16, batch-norm statistics in float32; atomic, with a content hash.
 
     Args:
         net: the network.
@@ -184,10 +187,7 @@ def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = Non
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, str(part), {"config": json.dumps(net.config.to_json()), **(notes or {})})
-    part.chmod(0o644)  # safetensors makes files for their owner only
-    part.replace(path)
+    save_tensors(path, tensors, {"config": json.dumps(net.config.to_json()), **(notes or {})})
 
 
 def load_compact(device: torch.device | str = "cpu", weights: Path | None = None) -> CompactNet:
@@ -198,21 +198,27 @@ def load_compact(device: torch.device | str = "cpu", weights: Path | None = None
         weights: a file written by ``save_compact``; None = the shipped one.
 
     Raises:
-        CompactWeightsError: no such file, not safetensors, or not weights of a compact network.
+        CompactWeightsError: no such file, not safetensors, damaged, or not weights of a compact network.
     """
     path = weights or SHIPPED
     if not path.is_file():
         raise CompactWeightsError(f"{path}: no such weights file; train one with `trust-seg train` or reinstall")
+    shipped = path.parent == SHIPPED.parent
+    way_out = "install the package again" if shipped else "copy it again from where it was trained, or train it again"
     try:
-        with safe_open(str(path), "pt") as file:
-            fields = json.loads((file.metadata() or {})["config"])
+        file = load_tensors(path, way_out)
+        fields = json.loads(file.metadata["config"])
         fields["dilations"] = tuple(fields["dilations"])
         net = CompactNet(CompactConfig(**fields))
-        state = {k: v.float() for k, v in load_file(str(path)).items()}
-        missing, unexpected = net.load_state_dict(state, strict=False)
+        missing, unexpected = net.load_state_dict({k: v.float() for k, v in file.tensors.items()}, strict=False)
+    except DamagedError as error:
+        raise CompactWeightsError(str(error)) from error
+    except OSError as error:
+        raise CompactWeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CompactWeightsError(f"{path}: not weights of a compact network ({in_brief(error)})") from error
     missing = [m for m in missing if not m.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise CompactWeightsError(f"{path}: weights do not fit; missing {missing}, unexpected {unexpected}")
+    net.sha256 = file.sha256
     return net.to(device).eval()

@@ -23,6 +23,7 @@ from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.segmentation.weights_hash import HashInBackground, hash_of_folder
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import label_names
 
@@ -41,11 +42,13 @@ class Pretrained:
         module: forward(pixels (1, 3, h, w)) -> an object with ``logits`` (1, q, h', w').
         labels: from ``id2label``; a shipped set's colours where the names are the same.
         input_spec: from preprocessor_config.json.
+        sha256: hash of its files, see ``weights_hash``.
     """
 
     module: nn.Module
     labels: LabelSet
     input_spec: InputSpec
+    sha256: str = ""
 
 
 def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
@@ -58,10 +61,11 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
     Raises:
         DependencyError: ``transformers`` is not installed.
         ModelSpecError: ``spec`` has neither form.
-        ModelFileError: the folder or the cache lacks a file, or holds a foreign, incomplete or pickled one.
+        ModelFileError: the folder or the cache lacks a file, or holds a foreign, incomplete, damaged or pickled one.
     """
     transformers = _transformers()
     source, options = _source(spec, download)
+    hashing = None if download else HashInBackground(lambda: _hash(transformers, source, options))
     try:
         model, report = transformers.AutoModelForSemanticSegmentation.from_pretrained(
             source,
@@ -75,7 +79,9 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
         raise _explained(spec, source, error, download) from error
     _check_filled(spec, report, model.config)
     labels = _labels(model.config.id2label, spec)
-    return Pretrained(model.eval().float(), labels, _input_spec(transformers, source, options, model.config, spec))
+    spec_of_input = _input_spec(transformers, source, options, model.config, spec)
+    hashing = hashing or HashInBackground(lambda: _hash(transformers, source, options))
+    return Pretrained(model.eval().float(), labels, spec_of_input, hashing.result())
 
 
 def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
@@ -94,6 +100,10 @@ def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
             f"{spec}: the weights do not fill the network: {len(lacking)} missing, {len(clashing)} of another shape "
             f"({some}); expected a model fine-tuned for semantic segmentation"
         )
+
+
+def _hash(transformers: Any, source: str, options: Mapping[str, Any]) -> str:
+    return hash_of_folder(Path(transformers.utils.cached_file(source, "config.json", **options)).parent)
 
 
 def _transformers() -> Any:

@@ -29,6 +29,8 @@ from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
+from trust_seg_ros.segmentation.weights_hash import HashInBackground, checked_sha256, hash_of_program, require_sha256
+from trust_seg_ros.support.content_hash import network_sha256
 
 _log = logging.getLogger(__name__)
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -47,6 +49,7 @@ def load_network(
     std: Sequence[float] | None = None,
     order: str | None = None,
     download: bool = False,
+    sha256: str = "",
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -59,6 +62,7 @@ def load_network(
         mean, std: normalisation, red, green, blue of the image scaled to 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
         download: allow ``hf:`` to download what is not in the local cache yet.
+        sha256: hash that the network must have (see ``weights_hash``), or its first 12 digits or more; "" = any.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -75,7 +79,14 @@ def load_network(
         order=order,
     )
     overrides.apply(InputSpec())
-    asked = Request(spec, overrides, where, precision, half, download)
+    asked = Request(spec, overrides, where, precision, half, download, checked_sha256(sha256))
+    network = _load(asked)
+    require_sha256(network_sha256(network), asked.sha256, network.name)
+    return network
+
+
+def _load(asked: Request) -> SegmentationNetwork:
+    spec = asked.spec
     for loader in LOADERS:
         if loader.fits(spec):
             return _looked_at(loader.load(asked), asked)
@@ -124,8 +135,23 @@ def load_file(asked: Request) -> SegmentationNetwork:
     """A network from a torch file that holds the whole network.
 
     Raises:
-        ModelError, LabelError: the file is of another kind, or its classes are not named; the text says what to do.
+        ModelError, LabelError: the file is of another kind or damaged, or its classes are not named; the text says what
+            to do.
     """
+    hashing = HashInBackground(lambda: hash_of_program(asked.path))
+    if asked.sha256:  # a program: another one than the one asked for is not even loaded
+        require_sha256(hashing.result(), asked.sha256, str(asked.path))
+    try:
+        network = _load_program(asked)
+    except Exception:  # torch's readers may raise anything about a damaged file
+        if asked.path.is_file():
+            hashing.result()  # damage is the better reason
+        raise
+    network.sha256 = hashing.result()
+    return network
+
+
+def _load_program(asked: Request) -> ModuleNetwork:
     from trust_seg_ros.segmentation.exported import load_exported
 
     path, overrides = asked.path, asked.overrides
@@ -167,7 +193,7 @@ def _is_factory(spec: str) -> bool:
 
 
 def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
-    return from_module(named.module, name, named.labels, named.input_spec, asked.device, asked.precision)
+    return from_module(named.module, name, named.labels, named.input_spec, asked.device, asked.precision, named.sha256)
 
 
 def _checked(network: SegmentationNetwork, spec: str, wishes: Overrides) -> SegmentationNetwork:

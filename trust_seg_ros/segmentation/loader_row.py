@@ -27,6 +27,7 @@ class Request:
         precision: whether half precision is used there.
         half: the caller's choice: "auto", True or False.
         download: allow downloading what is not on this machine.
+        sha256: hash that the network must have, or its beginning; "" = any.
     """
 
     spec: str
@@ -35,6 +36,7 @@ class Request:
     precision: bool
     half: str | bool = "auto"
     download: bool = False
+    sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -64,7 +66,13 @@ class Loader:
 
 
 def from_module(
-    module: nn.Module, name: str, labels: LabelSet, spec: InputSpec, device: torch.device, half: bool
+    module: nn.Module,
+    name: str,
+    labels: LabelSet,
+    spec: InputSpec,
+    device: torch.device,
+    half: bool,
+    sha256: str = "",
 ) -> ModuleNetwork:
     """A torch module as a network: moved to the device and tried once.
 
@@ -79,4 +87,5 @@ def from_module(
         device=device,
         input_spec=replace(spec, half=half),
         classifier=module_classifier(module),
+        sha256=sha256,
     )

@@ -14,6 +14,7 @@ from trust_seg_ros.segmentation.errors import LabelError, ModelError, ModelFileE
 from trust_seg_ros.segmentation.factory import module_labels, module_spec
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
+from trust_seg_ros.segmentation.weights_hash import hash_of_module
 
 EMBEDDED_SIZE: Size = (416, 544)
 """Input of the embedded network: larger than the 360x480 of CamVid's images, which gained 1.4 points of mIoU on val."""
@@ -62,11 +63,13 @@ class NamedModule:
         module: forward(pixels (B, 3, h, w)) -> what ``checks.CONTRACT`` says; float32, in evaluation mode.
         labels: the classes of its logits.
         input_spec: how an image becomes its input.
+        sha256: hash of its weights, see ``weights_hash``; "" = it has none.
     """
 
     module: nn.Module
     labels: LabelSet
     input_spec: InputSpec
+    sha256: str = ""
 
 
 def is_compact_file(path: Path) -> bool:
@@ -107,7 +110,7 @@ def embedded_module(spec: str, wishes: Overrides, device: torch.device) -> Named
     except TrustSegError as error:
         raise ModelFileError(str(error)) from error
     own = replace(module_spec(module), size=EMBEDDED_SIZE, stride=32)
-    return NamedModule(module, wishes.labels or load_labels("camvid11"), wishes.apply(own))
+    return NamedModule(module, wishes.labels or load_labels("camvid11"), wishes.apply(own), module.sha256)
 
 
 def huggingface_module(spec: str, wishes: Overrides, download: bool) -> NamedModule:
@@ -119,7 +122,7 @@ def huggingface_module(spec: str, wishes: Overrides, download: bool) -> NamedMod
     from trust_seg_ros.segmentation.huggingface import load_pretrained
 
     model = load_pretrained(spec, download=download)
-    return NamedModule(model.module, wishes.labels or model.labels, wishes.apply(model.input_spec))
+    return NamedModule(model.module, wishes.labels or model.labels, wishes.apply(model.input_spec), model.sha256)
 
 
 def factory_module(spec: str, module: nn.Module, wishes: Overrides) -> NamedModule:
@@ -134,4 +137,4 @@ def factory_module(spec: str, module: nn.Module, wishes: Overrides) -> NamedModu
         raise LabelError(
             f"network factory {spec!r}: its module has no 'labels'; set labels to a shipped set or a .yaml file"
         )
-    return NamedModule(module.eval(), labels, wishes.apply(module_spec(module)))
+    return NamedModule(module.eval(), labels, wishes.apply(module_spec(module)), hash_of_module(module))

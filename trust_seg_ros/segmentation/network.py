@@ -58,6 +58,7 @@ class ModuleNetwork:
         device: torch.device,
         input_spec: InputSpec,
         classifier: Classifier | None = None,
+        sha256: str = "",
     ) -> None:
         """Wrap a callable and try it once.
 
@@ -68,12 +69,14 @@ class ModuleNetwork:
             device: device that ``forward`` runs on.
             input_spec: how an image becomes its input.
             classifier: the last convolution, if ``forward`` also returns features and it is known.
+            sha256: hash of its weights; "" = not known.
 
         Raises:
             ModelOutputError: the answer to the probe does not fit the labels or the contract, or two answers differ.
             ModelError: the probe fails.
         """
         self.name = name
+        self.sha256 = sha256
         self.labels = labels
         self.device = device
         self.input_spec = in_units(input_spec)

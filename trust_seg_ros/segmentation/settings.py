@@ -20,6 +20,7 @@ class NetworkSettings:
         input_size: (height, width) the network sees; (0, 0) = as the image; None = its own.
         mean, std: normalisation of RGB in 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
+        model_sha256: hash that the network must have, or its first 12 digits or more; "" = any.
     """
 
     model: str = "embedded"
@@ -30,6 +31,7 @@ class NetworkSettings:
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     order: str | None = None
+    model_sha256: str = ""
 
     def load(self) -> SegmentationNetwork:
         """The network, ready to use; may take seconds.
@@ -48,6 +50,7 @@ class NetworkSettings:
             mean=self.mean,
             std=self.std,
             order=self.order,
+            sha256=self.model_sha256,
         )
 
     def label_set(self) -> LabelSet:

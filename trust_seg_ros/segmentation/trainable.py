@@ -26,6 +26,7 @@ from trust_seg_ros.segmentation.modules import (
 from trust_seg_ros.segmentation.network import PROBE_SIDE, channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.units import in_units
+from trust_seg_ros.segmentation.weights_hash import checked_sha256, require_sha256
 
 _log = logging.getLogger(__name__)
 _EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
@@ -40,6 +41,7 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
     Raises:
         ModelSpecError: an exported program, a complete network from a factory, or a text that names no network.
         ModelOutputError: it takes one image at a time, gives probabilities, or another number of classes.
+        ModelFileError: it has another hash than ``settings.model_sha256``.
         ModelError, LabelError: as ``load_network``.
     """
     wishes = Overrides(
@@ -49,7 +51,9 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
         std=settings.std,
         order=settings.order,
     )
+    wanted = checked_sha256(settings.model_sha256)
     named = _open(settings.model, wishes, device)
+    require_sha256(named.sha256, wanted, settings.model)
     named = replace(named, input_spec=in_units(named.input_spec))
     if named.input_spec.remark:
         _log.warning("%s: %s", settings.model, named.input_spec.remark)

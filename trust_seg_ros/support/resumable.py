@@ -113,15 +113,24 @@ def whole_folder(path: Path, draft: Path) -> Iterator[Path]:
     Raises:
         OSError: a folder cannot be created or removed.
     """
-    shutil.rmtree(draft, ignore_errors=True)
+    remove_folder(draft)
     draft.mkdir(parents=True)
     try:
         yield draft
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
         draft.rename(path)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove_folder(draft)
         raise
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with its content as far as possible; of symbolic links, itself included, only the link."""
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def fingerprint(content: object) -> str:

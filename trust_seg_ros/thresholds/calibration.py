@@ -8,18 +8,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.support.json_file import check_network, portable_name, raised_as, read_json, write_json
+from trust_seg_ros.support.json_file import MadeFor, check_network, portable_name, raised_as, read_json, write_json
 from trust_seg_ros.support.json_parts import JsonError
+from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, IN_LOGARITHMS
+from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, IN_LOGARITHMS, SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 FORMAT = "trust_seg_ros/calibration"
-VERSION = 1
+VERSION = 2
+_SEGMENTS = ("p_wrong", "p_ood")
+_ANEW = "calibrate again (trust-seg calibrate DATASET --out FILE)"
 _WAY_OUT = "calibrate this one (trust-seg calibrate DATASET --out FILE)"
 
 
@@ -99,9 +102,10 @@ class Calibration:
         segments: "p_wrong": wrong segments (IoU_adj = 0) at or above a threshold on P(false positive); "p_ood": objects
             that an OoD segment at or above a threshold on P(OoD) touches.
         gradient: how the gradient scores among ``scores`` were computed.
+        network_sha256: hash of the network's weights; "" = not known.
 
     Raises:
-        CalibrationError: the parts have different numbers of classes.
+        CalibrationError: the parts have different numbers of classes, or a score is not known.
     """
 
     network: str
@@ -112,8 +116,13 @@ class Calibration:
     scores: Mapping[str, ScoreCalibration] = field(default_factory=dict)
     segments: Mapping[str, ScoreCalibration] = field(default_factory=dict)
     gradient: GradientSettings = IN_LOGARITHMS
+    network_sha256: str = ""
 
     def __post_init__(self) -> None:
+        for what, names, known in (("score", self.scores, SCORES), ("segment score", self.segments, _SEGMENTS)):
+            for name in names:
+                if name not in known:
+                    raise CalibrationError(f"{unknown(what, name, known)}; {_ANEW}")
         if self.class_statistics is not None and len(self.class_statistics) != len(self.class_names):
             raise CalibrationError(
                 f"class statistics of {len(self.class_statistics)} classes; the calibration has {len(self.class_names)}"
@@ -130,19 +139,27 @@ class Calibration:
         found = self.segments.get(name, self.scores.get(name))
         return None if found is None else Curves(found.recall, found.risk, found.class_recall)
 
-    def check_fits(self, network: str, class_names: Sequence[str], gradient: GradientSettings | None = None) -> None:
+    def check_fits(
+        self,
+        network: str,
+        class_names: Sequence[str],
+        gradient: GradientSettings | None = None,
+        sha256: str = "",
+    ) -> None:
         """Refuse another network; the network's file may have moved.
 
         Args:
             network, class_names: name and classes of the running network.
             gradient: how it computes gradient scores; None = they are not used.
+            sha256: hash of its weights; "" = not known, and then only names are compared.
 
         Raises:
-            CalibrationError: network, classes, or the settings of a calibrated gradient score differ; the text names
-                both.
+            CalibrationError: network, classes, weights, or the settings of a calibrated gradient score differ; the text
+                names both.
         """
+        made, running = MadeFor(self.network, self.class_names, self.network_sha256), (network, tuple(class_names))
         try:
-            check_network((self.network, self.class_names), (network, tuple(class_names)), "the calibration", _WAY_OUT)
+            check_network(made, MadeFor(*running, sha256), "the calibration", _WAY_OUT)
         except JsonError as error:
             raise CalibrationError(str(error).replace("was fitted for", "was made for")) from error
         calibrated = [name for name in self.scores if name in GRADIENT_SCORES]
@@ -162,6 +179,7 @@ class Calibration:
             "format": FORMAT,
             "version": VERSION,
             "network": portable_name(self.network),
+            **({"network_sha256": self.network_sha256} if self.network_sha256 else {}),
             "classes": list(self.class_names),
             "summary": self.summary,
         }
@@ -184,13 +202,17 @@ def load_calibration(path: str | Path) -> Calibration:
     """
     path = Path(path).expanduser()
     try:
-        data = read_json(path, FORMAT, VERSION, "calibration", "trust-seg calibrate DATASET --out FILE makes one")
+        data = read_json(
+            path, FORMAT, VERSION, "calibration", "trust-seg calibrate DATASET --out FILE makes one", _ANEW
+        )
         statistics = data.get("class_statistics")
         names = data["classes"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"classes are {names!r}")
         if not isinstance(data["network"], str) or not isinstance(data.get("summary", {}), dict):
             raise ValueError("network or summary has another type")
+        if not isinstance(sha256 := data.get("network_sha256", ""), str):
+            raise ValueError(f"network_sha256 is {sha256!r}")
         return Calibration(
             data["network"],
             tuple(names),
@@ -200,6 +222,7 @@ def load_calibration(path: str | Path) -> Calibration:
             {name: ScoreCalibration.from_json(score) for name, score in data.get("scores", {}).items()},
             {name: ScoreCalibration.from_json(found) for name, found in data.get("segments", {}).items()},
             GradientSettings(**data["gradient"]) if "gradient" in data else IN_LOGARITHMS,
+            sha256,
         )
     except JsonError as error:
         raise CalibrationError(str(error)) from error
@@ -213,7 +236,9 @@ def _words(gradient: GradientSettings) -> str:
     return f"p = {gradient.p:g}, variant {gradient.variant}, scale {gradient.scale}"
 
 
-def class_statistics(path: str | Path | None, network: str, class_names: Sequence[str]) -> ClassStatistics | None:
+def class_statistics(
+    path: str | Path | None, network: str, class_names: Sequence[str], sha256: str = ""
+) -> ClassStatistics | None:
     """Class statistics from a calibration file of this network; None without a file, or if the file holds none.
 
     Raises:
@@ -222,5 +247,5 @@ def class_statistics(path: str | Path | None, network: str, class_names: Sequenc
     if path is None:
         return None
     calibration = load_calibration(path)
-    calibration.check_fits(network, class_names)
+    calibration.check_fits(network, class_names, sha256=sha256)
     return calibration.class_statistics

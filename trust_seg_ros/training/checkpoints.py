@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
-from trust_seg_ros.support.resumable import whole_file, write_text
+from trust_seg_ros.support.content_hash import DamagedError, check_json, with_hash
+from trust_seg_ros.support.resumable import write_text
+from trust_seg_ros.support.tensor_file import load_tensors, save_tensors
 from trust_seg_ros.training.errors import TrainingError
 
 CHECKPOINT = "checkpoint.json"
@@ -49,7 +50,7 @@ def save_checkpoint(folder: Path, state: State, module: nn.Module, optimiser: to
     try:
         save_tensors(folder / names["weights"], module.state_dict())
         save_tensors(folder / names["optimiser"], _flat(module, optimiser))
-        write_text(folder / CHECKPOINT, json.dumps(record, indent=2) + "\n")
+        write_text(folder / CHECKPOINT, json.dumps(with_hash(record), indent=2) + "\n")
         for old in folder.glob("*.safetensors"):
             if old.name.startswith(("weights-", "optimiser-")) and old.name not in names.values():
                 old.unlink()
@@ -69,9 +70,12 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     way_out = f"choose another --out, or delete {path} to start anew"
     try:
         record = json.loads(path.read_text())
+        check_json(record, path, way_out, required=True)
         state = State(int(record["step"]), dict(record["settings"]), dict(record["before"]))
-        weights, moments = (load_file(str(folder / record[kind])) for kind in ("weights", "optimiser"))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        weights, moments = (load_tensors(folder / record[kind], way_out).tensors for kind in ("weights", "optimiser"))
+    except DamagedError as error:
+        raise TrainingError(str(error)) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise TrainingError(f"{path}: damaged ({type(error).__name__}: {error}); {way_out}") from error
     clash = _differences(module.state_dict(), weights)
     if clash:
@@ -82,13 +86,6 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     except (KeyError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path}: the optimiser's tensors do not fit ({error}); {way_out}") from error
     return state
-
-
-def save_tensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str] | None = None) -> None:
-    """Write tensors as safetensors, atomically; tensors that share memory are written twice."""
-    with whole_file(path) as place:
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, str(place), notes)
-        place.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def _flat(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.segmentation.image_processors import processor_settings
 from trust_seg_ros.segmentation.modules import NamedModule
 from trust_seg_ros.support.resumable import whole_folder
-from trust_seg_ros.training.checkpoints import save_tensors
+from trust_seg_ros.support.tensor_file import save_tensors, seal_tensors
 from trust_seg_ros.training.errors import TrainingError
 
 WEIGHTS, FOLDER = "weights.safetensors", "model"
@@ -59,5 +59,7 @@ def _save_pretrained(module: _Pretrained, named: NamedModule, out: Path) -> Path
     settings = json.dumps(processor_settings(named.input_spec), indent=2) + "\n"
     with whole_folder(out / FOLDER, out / f"{FOLDER}.part") as place:
         module.save_pretrained(place, safe_serialization=True)
+        for weights in place.glob("*.safetensors"):
+            seal_tensors(weights)
         (place / "preprocessor_config.json").write_text(settings, encoding="utf-8")
     return out / FOLDER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import pickle
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from trust_seg_ros.datasets.folders import LabelledFolder, camvid
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
+from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.training.batches import Batches
 from trust_seg_ros.training.errors import TrainingError
@@ -171,8 +173,10 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "progress": asdict(self.progress),
         }
+        content = io.BytesIO()
+        torch.save(state, content)
         with whole_file(path, path.with_suffix(".tmp")) as place:
-            torch.save(state, place)
+            place.write_bytes(sealed(content.getvalue()))
 
     def _resume(self) -> None:
         out: Path = self.settings.out
@@ -180,12 +184,16 @@ class Trainer:
         (out / "settings.json").write_text(json.dumps(asdict(self.settings), default=str, indent=2) + "\n")
         if not (out / CHECKPOINT).exists():
             return
+        path = out / CHECKPOINT
         try:
-            state = torch.load(out / CHECKPOINT, map_location=self.settings.device, weights_only=True)
+            content = unsealed(path.read_bytes(), path, "choose another --out or delete it")
+            state = torch.load(io.BytesIO(content), map_location=self.settings.device, weights_only=True)
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**state["progress"])
+        except DamagedError as error:
+            raise TrainingError(str(error)) from error
         except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise TrainingError(
                 f"{out / CHECKPOINT} does not fit this network ({error}); choose another --out or delete it"

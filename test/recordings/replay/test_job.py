@@ -142,6 +142,86 @@ def test_clearing_that_is_broken_off_leaves_no_chunk_that_counts(tmp_path, monke
     assert (job.work / JOB).is_file()
 
 
+def foreign(folder):
+    """A folder of someone else, with names that a replay uses."""
+    (folder / "chunk_000000").mkdir(parents=True)
+    for name in (DONE, JOB, "frames.parquet", "trust_seg_0.mcap", "notes.txt", f"chunk_000000/{DONE}"):
+        (folder / name).write_text("theirs")
+    return folder
+
+
+def listing(folder):
+    return {str(path.relative_to(folder)): path.is_file() and path.read_text() for path in folder.rglob("*")}
+
+
+def link_out(job, target):
+    job.out.parent.mkdir(exist_ok=True)
+    job.out.symlink_to(target)
+    (target / WORK).mkdir()
+    (target / WORK / JOB).write_text("{}")
+
+
+def link_work(job, target):
+    job.out.mkdir()
+    job.work.symlink_to(target)
+
+
+def link_chunk(job, target):
+    job.prepare()
+    job.chunk_folder(1).symlink_to(target)
+    finish_chunk(job)
+
+
+def link_inside_a_chunk(job, target):
+    job.prepare()
+    finish_chunk(job)
+    (job.chunk_folder(0) / "trust_seg").symlink_to(target)
+
+
+def link_a_result(job, target):
+    job.prepare()
+    finish_chunk(job)
+    (job.out / "frames.parquet").symlink_to(target / "frames.parquet")
+    (job.out / ".report.html.part").symlink_to(target / "nothing")
+
+
+@pytest.mark.parametrize("linked", [link_out, link_work])
+def test_force_is_refused_where_it_would_go_through_a_link(tmp_path, linked):
+    job, target = made(tmp_path / "in" / "out"), foreign(tmp_path / "theirs")
+    (tmp_path / "in").mkdir()
+    linked(job, target)
+    before = listing(target)
+    for words in ({"force": True}, {}):
+        with pytest.raises(OutputExistsError, match=r"symbolic link to .*theirs|other settings|no replay that"):
+            job.prepare(**words)
+    assert listing(target) == before
+
+
+@pytest.mark.parametrize("linked", [link_chunk, link_inside_a_chunk, link_a_result])
+@pytest.mark.parametrize("way", ["force", "clear", "abandon", "sweep and tidy"])
+def test_links_are_removed_and_never_followed(tmp_path, linked, way):
+    job, target = made(tmp_path / "out"), foreign(tmp_path / "theirs")
+    before = listing(target)
+    linked(job, target)
+    if way == "force":
+        job.prepare(force=True)
+    elif way == "sweep and tidy":
+        job.sweep()
+        job.tidy()
+    else:
+        getattr(job, way)()
+    assert listing(target) == before
+    if linked is not link_a_result or way != "sweep and tidy":
+        assert not [path for path in tmp_path.rglob("*") if path.is_symlink()]
+
+
+def test_a_new_replay_may_be_written_through_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    made(tmp_path / "out").prepare()
+    assert (tmp_path / "disk" / WORK / JOB).is_file()
+
+
 def test_abandoning_leaves_others_files(tmp_path):
     job = made(tmp_path / "out")
     job.prepare()

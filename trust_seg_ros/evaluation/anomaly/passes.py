@@ -22,6 +22,7 @@ from trust_seg_ros.evaluation.timed_scores import timed_scores
 from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.labelling import find_components
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
@@ -260,6 +261,7 @@ def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, thres
         score=score,
         threshold=float(threshold),
         image_sizes=tuple(sorted({part.size for part in parts})),
+        network_sha256=network_sha256(look.network),
     )
     return Cut(
         data,

@@ -151,7 +151,7 @@ def _judged(plan: Plan, data: OodData, fitted: Cut | None, announce: Announce) -
     if not len(data):
         raise MetaModelError(f"no segment of {data.score} reaches {data.threshold:g}")
     if plan.model is not None:
-        plan.model.check_fits(data.network, data.class_names, data.score)
+        plan.model.check_fits(data.network, data.class_names, data.score, data.network_sha256)
         return plan.model.p_false_alarm(data)
     if fitted is not None:
         return fit_ood(fitted.data, plan.features).p_false_alarm(data)

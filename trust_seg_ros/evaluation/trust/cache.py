@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.counts import DataCounts, Flagged, ScoreCounts
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count, score_grids
+from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.resumable import fingerprint, whole_file
 
-VERSION = 1
+VERSION = 2
 _PROBE = (48, 64)
 
 
@@ -159,18 +160,21 @@ def _unpacked(arrays: dict[str, np.ndarray], name: str, classes: tuple[str, ...]
 def _read(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a file; None if it is missing or damaged, so that it is made again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        content = unsealed(path.read_bytes(), path, "it is made again")
+    except (OSError, DamagedError):
         return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return dict(file)
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # several studies may share the folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, draft) as place, place.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+        with whole_file(path, draft) as place:
+            place.write_bytes(sealed(content.getvalue()))
     except OSError as error:
         raise TrustStudyError(
             f"--cache {path.parent}: cannot be written ({error}); expected a folder you may write to"

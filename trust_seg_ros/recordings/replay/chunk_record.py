@@ -1,4 +1,4 @@
-"""Record of a finished chunk besides its messages, as JSON."""
+"""Record of a finished chunk besides its messages: JSON, followed by its hash."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from trust_seg_ros.recordings.replay.bag_parts import Metadata
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+from trust_seg_ros.support.content_hash import sealed, unsealed
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.thresholds.shift import WindowState
 
@@ -58,13 +59,17 @@ class ChunkRecord:
     facts: list[tuple[str, str]] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write it to a JSON file."""
-        path.write_text(json.dumps(_plain(vars(self))), "utf-8")
+        """Write it to a file."""
+        path.write_bytes(sealed(json.dumps(_plain(vars(self))).encode()))
 
     @classmethod
     def read(cls, path: Path) -> ChunkRecord:
-        """Read a file written by :meth:`write`."""
-        d = json.loads(path.read_text("utf-8"))
+        """Read a file written by :meth:`write`.
+
+        Raises:
+            DamagedError: its content does not match its hash.
+        """
+        d = json.loads(unsealed(path.read_bytes(), path, "start anew with --force"))
         return cls(
             file=d["file"],
             metadata=d["metadata"],

@@ -25,6 +25,7 @@ from trust_seg_ros.recordings.replay.segment_rows import segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter
 from trust_seg_ros.remarks import remarks
 from trust_seg_ros.segmentation.protocol import network_remarks
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.resumable import whole_folder
 
 _EVERYTHING_BUT_A_FRAME = (KeyboardInterrupt, SystemExit, OSError)
@@ -222,6 +223,7 @@ def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
     """Facts about the network and its models for the report."""
     return {
         "network": f"{pipeline.network.name}, {len(pipeline.labels.names)} classes ({pipeline.labels.name})",
+        "network's sha256": network_sha256(pipeline.network) or "not known",
         "meta model": "none" if pipeline.meta is None else "loaded",
         "OoD meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
         "calibration": "none" if pipeline.calibration is None else "loaded",

@@ -20,7 +20,8 @@ from trust_seg_ros.recordings.replay.bag_parts import NAME, SUFFIX, file_name
 from trust_seg_ros.recordings.replay.errors import OutputExistsError, explained
 from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, SourceSpec
 from trust_seg_ros.recordings.replay.plan import Chunk
-from trust_seg_ros.support.resumable import changes, fingerprint_of_files, write_text
+from trust_seg_ros.support.content_hash import hash_of_hashes, hash_once
+from trust_seg_ros.support.resumable import changes, fingerprint_of_files, remove_folder, write_text
 from trust_seg_ros.version import installed_version
 
 WORK = ".replay"
@@ -121,32 +122,44 @@ class Job:
             if force or not self._has_results():
                 self._check_ours()
                 self.clear()
+        if self.work.is_symlink():
+            raise OutputExistsError(
+                f"{self.work} is a symbolic link to {self.work.resolve()}, and nothing there is changed or removed: "
+                "remove the link, or choose another --out"
+            )
         with explained(self.out):
             self.work.mkdir(parents=True, exist_ok=True)
             self.sweep()
             write_text(self.work / JOB, json.dumps(self.identity()), self.work / _JOB_NEW)
 
     def sweep(self) -> None:
-        """Remove unfinished chunks."""
-        for unfinished in self.work.glob("*.part*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        """Remove unfinished chunks, and symbolic links among the chunks."""
+        for path in self.work.glob("*"):
+            if path.is_symlink() or ".part" in path.name:
+                remove_folder(path)
 
     def tidy(self) -> None:
         """Remove the working files that a complete output does not need."""
         for folder in self.work.glob("chunk_*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
     def clear(self) -> None:
-        """Remove files that a replay has written here, and nothing else; the file that identifies them goes last."""
+        """Remove files that a replay has written here, and nothing else; the file that identifies them goes last.
+
+        Of symbolic links only the link is removed, never what it points to.
+        """
         with explained(self.out):
-            for done in self.work.glob(f"*/{DONE}"):  # first: if interrupted, no chunk without files is "done"
-                done.unlink()
+            if self.work.is_symlink():
+                self.work.unlink()
+            chunks = [path for path in self.work.glob("*") if path.is_dir() and not path.is_symlink()]
+            for chunk in chunks:  # first: if interrupted, no chunk without files is "done"
+                (chunk / DONE).unlink(missing_ok=True)
             for path in self._results():
                 path.unlink(missing_ok=True)
+            for chunk in chunks:
+                shutil.rmtree(chunk)
             for path in self.work.glob("*"):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != JOB:
+                if path.name != JOB:
                     path.unlink()
             if self.work.is_dir():
                 shutil.rmtree(self.work)
@@ -167,7 +180,7 @@ class Job:
         named = [self.out / name for name in _PRODUCTS]
         beside = [path.with_name(f"{dot}{path.name}.part") for path in named for dot in (".", "")]
         numbered = [path for path in self.out.glob(f"{NAME}_*") if _PART.fullmatch(path.name)]
-        return [path for path in [*named, *numbered, *beside] if path.is_file()]
+        return [path for path in [*named, *numbered, *beside] if path.is_file() or path.is_symlink()]
 
     def _has_results(self) -> bool:
         return bool(self._results()) or any(self.work.glob(f"*/{DONE}"))
@@ -191,6 +204,12 @@ class Job:
             )
 
     def _check_ours(self) -> None:
+        for path in (self.out, self.work):
+            if path.is_symlink():
+                raise OutputExistsError(
+                    f"{path} is a symbolic link to {path.resolve()}, and nothing is removed through links: give that "
+                    "folder itself as --out, or choose another"
+                )
         there = [*self._results(), *self.work.glob("*")]
         foreign = [path.name for path in there if path.name != _JOB_NEW]
         if foreign and not (self.work / JOB).is_file():
@@ -213,11 +232,20 @@ def fingerprint_of(path: Path) -> str:
 
 
 def _named_files(options: ReplayOptions) -> dict[str, str]:
-    """Fingerprints of the model and calibration files in the settings, whose content changes the result."""
+    """Hashes of the model and calibration files in the settings, whose content changes the result."""
     p = options.pipeline
     names = (str(p.model), str(p.labels), p.meta_model, p.ood_meta_model, p.calibration)
     files = {name: Path(name).expanduser() for name in names if name}
-    return {name: fingerprint_of(path) for name, path in files.items() if path.exists()}
+    return {name: _content_of(path) for name, path in files.items() if path.exists()}
+
+
+def _content_of(path: Path) -> str:
+    """Hash of all bytes of a model file; of a folder, of the files in it."""
+    inside = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+    try:
+        return hash_of_hashes({file.name: hash_once(file, file.stat().st_mtime_ns) for file in inside})
+    except OSError as error:
+        raise SourceError(f"{error.filename} cannot be read ({error.strerror}); may you read it?") from error
 
 
 def _differences(before: object, now: Mapping[str, object]) -> list[str]:
