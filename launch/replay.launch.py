@@ -74,7 +74,7 @@ def recorded_topics(bag: Path) -> dict[str, str]:
         content: Any = yaml.safe_load(metadata.read_text("utf-8"))
         listed = content["rosbag2_bagfile_information"]["topics_with_message_count"] or []
         return {topic["topic_metadata"]["name"]: topic["topic_metadata"]["type"] for topic in listed}
-    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except Exception as error:  # damaged YAML leads to anything
         text = f"{metadata} is not what rosbag2 writes ({type(error).__name__}: {error})"
         raise ValueError(f"{text}; make it anew with: ros2 bag reindex {shlex.quote(str(bag))}") from error
 

@@ -104,7 +104,7 @@ def test_malformed_files_say_what_is_wrong_and_where(tmp_path, content, match):
 
 def test_file_that_is_not_text(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_bytes(b"\xff\xfe\x00\x80")
+    path.write_bytes(b"\xff\x00\x81")
     with pytest.raises(LabelError, match="not a readable YAML"):
         load_labels(path)
 

@@ -13,10 +13,11 @@ from trust_seg_ros.bags.definitions import full_type_name, qos_profiles
 from trust_seg_ros.bags.kinds import MCAP, ROS1, SQLITE, ZSTD, is_storage_file
 from trust_seg_ros.bags.types import DamagedBag, Storage
 from trust_seg_ros.support.natural_order import natural_key
-from trust_seg_ros.support.reading import lfs_pointer
-from trust_seg_ros.support.yaml_text import read_yaml
+from trust_seg_ros.support.reading import lfs_pointer, reason
+from trust_seg_ros.support.yaml_text import read_yaml, yaml12
 
 _METADATA = "metadata.yaml"
+_MOST_VALUES = 5_000_000  # a bag of 100,000 files has a million
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def read_metadata(folder: Path) -> Metadata:
     if not path.is_file():
         raise DamagedBag(f"{_METADATA} is missing, so its storage files are read as they are")
     try:
-        stated = read_yaml(path, "YAML file", DamagedBag)["rosbag2_bagfile_information"]
+        content = read_yaml(path, "YAML file", DamagedBag, yaml12(_MOST_VALUES))
+        stated = content["rosbag2_bagfile_information"]
         topics = {}
         for entry in stated["topics_with_message_count"]:
             about = entry["topic_metadata"]
@@ -68,9 +70,10 @@ def read_metadata(folder: Path) -> Metadata:
             topics[name] = StatedTopic(full_type_name(str(about["type"])), count, str(digest), qos_profiles(qos))
         files = tuple(PurePosixPath(name).name for name in stated["relative_file_paths"])
         return Metadata(files, int(stated["message_count"]), topics)
-    except (DamagedBag, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DamagedBag(f"{_METADATA} cannot be used ({reason}), so its storage files are read as they are") from error
+    except Exception as error:  # any entry may be missing or of any type
+        raise DamagedBag(
+            f"{_METADATA} cannot be used ({reason(error)}), so its storage files are read as they are"
+        ) from error
 
 
 def open_storage(path: Path, scratch: Callable[[], Path]) -> Storage:

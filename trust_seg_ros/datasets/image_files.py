@@ -16,6 +16,7 @@ from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.support.encoded_image import EncodedImageError, decode
 from trust_seg_ros.support.image_headers import check_png, read_header
+from trust_seg_ros.support.reading import lfs_pointer
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LABEL_SUFFIX = ".png"
@@ -105,6 +106,8 @@ def _content(path: Path, what: str) -> bytes:
         raise DatasetError(f"{path}: not a readable {what} (no such file)") from None
     except OSError as error:
         raise DatasetError(f"{path}: not a readable {what} ({error.strerror})") from error
+    if pointer := lfs_pointer(data):
+        raise DatasetError(f"{path}: not a readable {what} ({pointer})")
     if not data:
         raise DatasetError(f"{path}: not a readable {what} (the file is empty)")
     return data

@@ -24,6 +24,7 @@ from trust_seg_ros.datasets.label_map import FROM_ONE, IGNORE, LabelMap
 from trust_seg_ros.segmentation.errors import LabelError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.support.nearest import did_you_mean, unknown
+from trust_seg_ros.support.reading import shown
 from trust_seg_ros.support.yaml_text import read_yaml, yaml12
 from trust_seg_ros.types import UNLABELLED
 
@@ -56,7 +57,7 @@ def parsed(content: Any, path: Path, labels: LabelSet) -> LabelMap:
     for key in content.keys() - set(_KEYS):
         raise DatasetError(f"{path}: {unknown('entry', key, _KEYS)}")
     if content.get("default", IGNORE) != IGNORE:
-        raise DatasetError(f"{path}: default is {content['default']!r}; expected {IGNORE}, or no default")
+        raise DatasetError(f"{path}: default is {shown(content['default'])}; expected {IGNORE}, or no default")
     files = _label_set(content.get("from"), path)
     ids: dict[int, int] = {} if files is None or files.ignore is None else {files.ignore: UNLABELLED}
     given: dict[int, Any] = {}
@@ -93,10 +94,10 @@ def _label_set(name: Any, path: Path) -> LabelSet | None:
 def _value(key: Any, files: LabelSet | None, path: Path) -> int:
     if isinstance(key, int) and not isinstance(key, bool):
         if not 0 <= key <= _MOST:
-            raise DatasetError(f"{path}: {key} is not a label value; expected 0 to {_MOST}")
+            raise DatasetError(f"{path}: {shown(key)} is not a label value; expected 0 to {_MOST}")
         return key
     if not isinstance(key, str):
-        raise DatasetError(f"{path}: {key!r} in 'map' is neither a label value nor a name; put names in quotes")
+        raise DatasetError(f"{path}: {shown(key)} in 'map' is neither a label value nor a name; put names in quotes")
     if files is None:
         raise DatasetError(
             f"{path}: {key!r} is a name; name the label set of the files with 'from', or give label values"
@@ -115,8 +116,8 @@ def _class_id(key: Any, target: Any, labels: LabelSet, path: Path) -> int:
     place = _place(target, labels.names) if isinstance(target, str) else None
     if place is None:
         raise DatasetError(
-            f"{path}: {key!r} is mapped to {target!r}, which is no class of the network; expected {IGNORE}, an id from "
-            f"0 to {len(labels) - 1}, or one of {', '.join(labels.names)}{did_you_mean(target, labels.names)}"
+            f"{path}: {key!r} is mapped to {shown(target)}, which is no class of the network; expected {IGNORE}, an id "
+            f"from 0 to {len(labels) - 1}, or one of {', '.join(labels.names)}{did_you_mean(target, labels.names)}"
         )
     return place
 

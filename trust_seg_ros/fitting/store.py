@@ -24,6 +24,7 @@ from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.support.content_hash import DamagedError, check_json, hash_once, with_hash
+from trust_seg_ros.support.reading import lfs_pointer, reason, shown
 from trust_seg_ros.support.resumable import changes, write_text
 from trust_seg_ros.types import Json
 
@@ -136,16 +137,17 @@ class SegmentStore:
         path = Path(path).expanduser()
         file = path / MANIFEST
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"{path}: no segment table (no {MANIFEST}); trust-seg fit DATASET writes one") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{file}: not readable ({error})") from error
+        except Exception as error:  # a damaged file may be anything
+            raise StoreError(f"{file}: not readable ({lfs_pointer(file) or reason(error)})") from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise StoreError(f'{file}: not the manifest of a segment table (expected "format": "{FORMAT}")')
         if data.get("version") not in (WITHOUT_HASH, VERSION):
             raise StoreError(
-                f"{file}: version {data.get('version')}, this program reads version {VERSION}; collect anew (--fresh)"
+                f"{file}: version {shown(data.get('version'))}, this program reads version {VERSION}; collect anew "
+                "(--fresh)"
             )
         try:
             check_json(data, file, "collect anew (--fresh)", required=data["version"] != WITHOUT_HASH)
@@ -160,8 +162,8 @@ class SegmentStore:
                     "classes; collect anew (--fresh)"
                 )
             return store
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {error})") from error
+        except Exception as error:  # any entry may be missing or of any type
+            raise StoreError(f"{file}: incomplete or damaged ({type(error).__name__}: {reason(error)})") from error
 
     def save_manifest(self) -> None:
         """Write the manifest, atomically."""

@@ -16,6 +16,7 @@ from trust_seg_ros.messages.image_bytes import ImageError, read_compressed, read
 from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.recordings.refusals import Refusals, refuse
 from trust_seg_ros.recordings.section import Section
+from trust_seg_ros.support.reading import lfs_pointer
 from trust_seg_ros.types import Frame
 
 _COMPRESSED = IMAGE_TYPES[1]
@@ -30,6 +31,16 @@ def is_bag(path: Path) -> bool:
     if path.is_dir():
         return (path / "metadata.yaml").is_file() or any(map(is_storage_file, path.iterdir()))
     return is_bag_file(path)
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what Git LFS left in place of a recording.
+
+    Raises:
+        SourceError: the path is such a pointer.
+    """
+    if pointer := lfs_pointer(path):
+        raise SourceError(f"{path}: {pointer}")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 
 from trust_seg_ros.bags.errors import NothingThere, SourceError
-from trust_seg_ros.recordings.bags import BagSource, is_bag
+from trust_seg_ros.recordings.bags import BagSource, is_bag, refuse_pointer
 from trust_seg_ros.recordings.files import NANOSECONDS, CameraSource, FolderSource
 from trust_seg_ros.recordings.refusals import Refusals
 from trust_seg_ros.recordings.section import WHOLE, Section
@@ -282,6 +282,7 @@ def _open_recording(
             f"{path} does not exist; a source is {SYNTHETIC!r}, a folder of images, a video file, a rosbag2 folder "
             "or a camera such as /dev/video0"
         )
+    refuse_pointer(path)
     if is_bag(path):
         return BagSource.open(path, topic, section.start_s, section.duration_s, refusals)
     if path.is_dir() or (path.suffix.lower() not in VIDEO_SUFFIXES and cv2.haveImageReader(str(path))):

@@ -23,6 +23,7 @@ import torch
 
 from trust_seg_ros.segmentation.errors import ModelFileError
 from trust_seg_ros.segmentation.failures import in_brief
+from trust_seg_ros.support.reading import lfs_pointer
 
 HOW_TO_EXPORT = (
     "export the network where its Python code is: torch.export.save(torch.export.export(module.eval(), "
@@ -94,8 +95,8 @@ def _check_start(path: Path) -> None:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not start:
         raise ModelFileError(f"{path}: empty file; copy or export it again")
-    if start.startswith(b"version https://git-lfs"):
-        raise ModelFileError(f"{path}: a Git LFS pointer, not the file itself; run `git lfs pull` where it came from")
+    if pointer := lfs_pointer(path):
+        raise ModelFileError(f"{path}: {pointer}")
     if start.startswith(b"PK\x03\x04"):
         return
     if start[:1] == b"\x80":

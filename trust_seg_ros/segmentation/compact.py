@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import MAX_CLASSES
 from trust_seg_ros.support.content_hash import DamagedError
+from trust_seg_ros.support.reading import lfs_pointer, reason
 from trust_seg_ros.support.tensor_file import load_tensors, save_tensors
 
 SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11_ood.safetensors"
@@ -213,10 +212,10 @@ def load_compact(device: torch.device | str = "cpu", weights: Path | None = None
         missing, unexpected = net.load_state_dict({k: v.float() for k, v in file.tensors.items()}, strict=False)
     except DamagedError as error:
         raise CompactWeightsError(str(error)) from error
-    except OSError as error:
-        raise CompactWeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CompactWeightsError(f"{path}: not weights of a compact network ({in_brief(error)})") from error
+    except Exception as error:  # a damaged file makes its readers raise nearly everything
+        raise CompactWeightsError(
+            f"{path}: not weights of a compact network ({lfs_pointer(path) or reason(error)})"
+        ) from error
     missing = [m for m in missing if not m.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise CompactWeightsError(f"{path}: weights do not fit; missing {missing}, unexpected {unexpected}")

@@ -8,7 +8,6 @@ The image processor is not used; its settings (size, mean, std, channel order) a
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, hash_of_folder
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import label_names
+from trust_seg_ros.support.reading import lfs_pointer, read_json_file
 
 _PROCESSOR_FILE = "preprocessor_config.json"
 _MASKS = ("maskformer", "mask2former", "oneformer", "eomt", "detr")
@@ -127,6 +127,9 @@ def _source(spec: str, download: bool) -> tuple[str, dict[str, Any]]:
             raise ModelFileError(
                 f"{spec}: no .safetensors weights{pickled}; save it again with model.save_pretrained(folder)"
             )
+        for file in (folder / "config.json", *sorted(folder.glob("*.safetensors"))):
+            if pointer := lfs_pointer(file):
+                raise ModelFileError(f"{file}: {pointer}")
         return spec, {"local_files_only": True}
     match = _REPOSITORY.fullmatch(spec)
     if match is None:
@@ -181,10 +184,7 @@ def _json(transformers: Any, source: str, name: str, options: Mapping[str, Any])
         found = None
     if found is None:
         return None
-    try:
-        settings = json.loads(Path(found).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{found}: not readable JSON: {in_brief(error)}") from error
+    settings = read_json_file(Path(found), "JSON file", ModelFileError)
     if not isinstance(settings, dict):
         raise ModelFileError(f"{found}: expected a mapping, found {type(settings).__name__}")
     return settings

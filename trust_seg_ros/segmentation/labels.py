@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from trust_seg_ros.segmentation.errors import LabelError
 from trust_seg_ros.support.paths import PathsError, label_file
+from trust_seg_ros.support.reading import cut, shown
+from trust_seg_ros.support.yaml_text import read_yaml
 from trust_seg_ros.types import UNLABELLED
 
 MAX_CLASSES = 254
@@ -65,7 +66,7 @@ class LabelSet:
             raise LabelError(f"labels {self.name!r} name a class twice: {', '.join(double)}; names must differ")
         if self.ignore is not None and not (len(names) <= self.ignore <= UNLABELLED):
             raise LabelError(
-                f"labels {self.name!r}: ignore is {self.ignore}, expected an id after the last class, "
+                f"labels {self.name!r}: ignore is {shown(self.ignore)}, expected an id after the last class, "
                 f"{len(names)} to {UNLABELLED}"
             )
         object.__setattr__(self, "names", names)
@@ -134,11 +135,7 @@ def load_labels(name_or_path: str | Path) -> LabelSet:
         path = label_file(name_or_path)
     except PathsError as error:
         raise LabelError(str(error)) from None
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LabelError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
-    return parse_labels(content, path)
+    return parse_labels(read_yaml(path, "YAML file", LabelError), path)
 
 
 def parse_labels(content: Any, path: Path) -> LabelSet:
@@ -151,11 +148,14 @@ def parse_labels(content: Any, path: Path) -> LabelSet:
         raise LabelError(f"{path}: expected a mapping with a list 'classes', found {type(content).__name__}")
     unknown = sorted(str(k) for k in content.keys() - _KEYS)
     if unknown:
-        raise LabelError(f"{path}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
+        raise LabelError(f"{path}: unknown keys {cut(', '.join(unknown))}; known are {', '.join(sorted(_KEYS))}")
+    name = content.get("name", path.stem)
+    if isinstance(name, (list, dict)):
+        raise LabelError(f"{path}: name is {shown(name)}; expected a text")
     names, colors = [], []
     for index, entry in enumerate(content["classes"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or entry.keys() - {"name", "color"}:
-            raise LabelError(f"{path}: class {index} is {entry!r}; expected {{name: text, color: [r, g, b]}}")
+            raise LabelError(f"{path}: class {index} is {shown(entry)}; expected {{name: text, color: [r, g, b]}}")
         names.append(entry["name"])
         if "color" in entry:
             colors.append(_color(entry["color"], f"{path}: class {index} ({entry['name']})"))
@@ -163,9 +163,9 @@ def parse_labels(content: Any, path: Path) -> LabelSet:
         raise LabelError(f"{path}: {len(names)} names but {len(colors)} colours; give every class one, or none")
     ignore = content.get("ignore")
     if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, int)):
-        raise LabelError(f"{path}: ignore is {ignore!r}; expected a whole number")
+        raise LabelError(f"{path}: ignore is {shown(ignore)}; expected a whole number")
     try:
-        return LabelSet(str(content.get("name", path.stem)), tuple(names), np.array(colors, int).reshape(-1, 3), ignore)
+        return LabelSet(str(name), tuple(names), np.array(colors, int).reshape(-1, 3), ignore)
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from None
 
@@ -173,5 +173,5 @@ def parse_labels(content: Any, path: Path) -> LabelSet:
 def _color(value: Any, where: str) -> Sequence[int]:
     whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
     if not whole or len(value) != 3 or not all(0 <= v <= 255 for v in value):
-        raise LabelError(f"{where}: color is {value!r}; expected [red, green, blue], whole numbers from 0 to 255")
+        raise LabelError(f"{where}: color is {shown(value)}; expected [red, green, blue], whole numbers from 0 to 255")
     return list(value)

@@ -17,6 +17,7 @@ import numpy as np
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.content_hash import DamagedError, check_json, with_hash
 from trust_seg_ros.support.json_parts import JsonError
+from trust_seg_ros.support.reading import read_json_file, shown
 from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.types import Json
 
@@ -140,16 +141,13 @@ def read_json(path: Path, form: str, version: int, what: str, remedy: str, make_
     Raises:
         JsonError: missing, not JSON, of another format or version, or its content does not match its hash.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise JsonError(f"{path}: no such {what}; {remedy}") from None
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
-        raise JsonError(f"{path}: not a readable JSON file ({error})") from error
+    if not path.exists():
+        raise JsonError(f"{path}: no such {what}; {remedy}")
+    data = read_json_file(path, "JSON file", JsonError)
     if not isinstance(data, dict) or data.get("format") != form:
         raise JsonError(f'{path}: not a {what} (expected "format": "{form}")')
     if data.get("version") not in (WITHOUT_HASH, version):
-        raise JsonError(f"{path}: version {data.get('version')}, this program reads version {version}")
+        raise JsonError(f"{path}: version {shown(data.get('version'))}, this program reads version {version}")
     try:
         check_json(data, path, make_anew, required=data["version"] != WITHOUT_HASH)
     except DamagedError as error:

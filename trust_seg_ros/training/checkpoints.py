@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from trust_seg_ros.support.content_hash import DamagedError, check_json, with_hash
+from trust_seg_ros.support.reading import lfs_pointer, reason
 from trust_seg_ros.support.resumable import write_text
 from trust_seg_ros.support.tensor_file import load_tensors, save_tensors
 from trust_seg_ros.training.errors import TrainingError
@@ -69,14 +70,15 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
         return None
     way_out = f"choose another --out, or delete {path} to start anew"
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_bytes())
         check_json(record, path, way_out, required=True)
         state = State(int(record["step"]), dict(record["settings"]), dict(record["before"]))
         weights, moments = (load_tensors(folder / record[kind], way_out).tensors for kind in ("weights", "optimiser"))
     except DamagedError as error:
         raise TrainingError(str(error)) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: damaged ({type(error).__name__}: {error}); {way_out}") from error
+    except Exception as error:  # readers of damaged files raise nearly everything
+        why = lfs_pointer(path) or f"{type(error).__name__}: {reason(error)}"
+        raise TrainingError(f"{path}: damaged ({why}); {way_out}") from error
     clash = _differences(module.state_dict(), weights)
     if clash:
         raise TrainingError(f"{path}: of another architecture than the network: {clash}; {way_out}")

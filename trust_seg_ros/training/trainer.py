@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from trust_seg_ros.datasets.folders import LabelledFolder, camvid
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
+from trust_seg_ros.support.reading import reason
 from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.training.batches import Batches
 from trust_seg_ros.training.errors import TrainingError
@@ -194,8 +194,8 @@ class Trainer:
             self.progress = Progress(**state["progress"])
         except DamagedError as error:
             raise TrainingError(str(error)) from error
-        except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # a damaged archive makes its readers raise anything
             raise TrainingError(
-                f"{out / CHECKPOINT} does not fit this network ({error}); choose another --out or delete it"
+                f"{out / CHECKPOINT} does not fit this network ({reason(error)}); choose another --out or delete it"
             ) from error
         self.report(f"continues from step {self.progress.step} of {out}")

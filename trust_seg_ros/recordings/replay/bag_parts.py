@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import errno
 import io
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final
-
-import yaml
+from typing import Any, Final
 
 from trust_seg_ros.bags.reader import BagTopic
+from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.recordings.replay.message_types import type_store
+from trust_seg_ros.support.reading import reading
+from trust_seg_ros.support.yaml_text import read_yaml, yaml12
 
 NAME = "trust_seg"
 SUFFIX = {"mcap": ".mcap", "sqlite3": ".db3"}
@@ -35,17 +35,6 @@ def file_name(index: int, storage: str) -> str:
 def can_declare(topic: BagTopic) -> bool:
     """Whether a bag can hold a topic, that is whether its type is defined in the recording or known here."""
     return bool(topic.definition and topic.digest) or topic.type_name in type_store().fielddefs
-
-
-class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C where there is one
-    """YAML loader with the scalars of YAML 1.2, as rosbags writes them: "no" is a text. In C, as each chunk uses it."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
-
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(null|~|)$"), ["n", "~", ""])
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), ["t", "f"])
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9]+$"), list("-+0123456789"))
 
 
 class PartWriter:
@@ -111,9 +100,14 @@ def _as_system_errors() -> Iterator[None]:
 
 
 def part_metadata(folder: Path) -> Metadata:
-    """Metadata of a finished part."""
-    loaded = yaml.load((folder / "metadata.yaml").read_bytes(), _Yaml12)
-    return loaded["rosbag2_bagfile_information"]
+    """Metadata of a finished part.
+
+    Raises:
+        ReplayError: it is missing or damaged.
+    """
+    path = folder / "metadata.yaml"
+    with reading(path, "metadata.yaml of a part", ReplayError):
+        return read_yaml(path, "YAML file", ReplayError, yaml12())["rosbag2_bagfile_information"]
 
 
 def join_metadata(parts: Sequence[Metadata], custom: dict[str, str]) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from trust_seg_ros.recordings.replay.bag_parts import Metadata
+from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
 from trust_seg_ros.support.content_hash import sealed, unsealed
+from trust_seg_ros.support.reading import reading
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.thresholds.shift import WindowState
 
@@ -67,9 +69,14 @@ class ChunkRecord:
         """Read a file written by :meth:`write`.
 
         Raises:
-            DamagedError: its content does not match its hash.
+            ReplayError: it is missing or damaged.
         """
-        d = json.loads(unsealed(path.read_bytes(), path, "start anew with --force"))
+        what = "record of a chunk; delete its folder, and the chunk is done again"
+        with reading(path, what, ReplayError):
+            return cls._of(json.loads(unsealed(path.read_bytes(), path, "start anew with --force")))
+
+    @classmethod
+    def _of(cls, d: Mapping[str, Any]) -> ChunkRecord:
         return cls(
             file=d["file"],
             metadata=d["metadata"],

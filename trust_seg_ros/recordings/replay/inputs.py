@@ -9,7 +9,7 @@ from typing import Protocol
 from trust_seg_ros.bags.errors import NoImageTopic, NothingThere, SourceError, UnreadableFrame
 from trust_seg_ros.bags.reader import BagMessage, BagReader, BagTopic
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields
-from trust_seg_ros.recordings.bags import is_bag
+from trust_seg_ros.recordings.bags import is_bag, refuse_pointer
 from trust_seg_ros.recordings.files import NANOSECONDS, FolderSource
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE
 from trust_seg_ros.recordings.replay.options import SourceSpec
@@ -65,6 +65,7 @@ def open_recording(spec: SourceSpec, measure: bool = True) -> Recording:
     path = spec.path
     if not path.exists():
         raise NothingThere(f"{path} does not exist; expected a bag, a folder of images, or a video file")
+    refuse_pointer(path)
     if is_bag(path):
         return BagReader.open(path)
     source = open_source(path, rate=spec.rate, number_rate=spec.number_rate)

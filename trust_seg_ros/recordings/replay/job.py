@@ -188,7 +188,7 @@ class Job:
     def _recorded(self) -> dict[str, Any] | None:
         try:
             return json.loads((self.work / JOB).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def _check_same(self) -> None:

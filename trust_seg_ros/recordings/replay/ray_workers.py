@@ -19,6 +19,7 @@ from trust_seg_ros.recordings.replay.job import JOB, Job, fingerprint_of
 from trust_seg_ros.recordings.replay.options import ReplayOptions
 from trust_seg_ros.recordings.replay.ray_cluster import ClusterError, capacity, connect, last_line, needs
 from trust_seg_ros.recordings.replay.workers import Done, Task, WorkerDiedError, do_in_worker
+from trust_seg_ros.support.reading import read_json_file
 from trust_seg_ros.version import installed_version
 
 _LOOK_AGAIN_S = 10.0
@@ -239,7 +240,7 @@ def check_shared(job: Job, token: str) -> None:
         raise NotSharedError(f"{machine} does not see the recording {job.source.path}; {must}: move it to one")
     if fingerprint_of(job.source.path) != job.input_id:
         raise NotSharedError(f"{machine} has another recording of the name {job.source.path}; {must}")
-    mine, theirs = _plain(job.identity()), json.loads((job.work / JOB).read_text("utf-8"))
+    mine, theirs = _plain(job.identity()), read_json_file(job.work / JOB, "record of the job", ReplayError)
     if mine["version"] != theirs["version"]:
         raise NotSharedError(
             f"{machine} has trust_seg_ros {mine['version']}, the replay was begun with {theirs['version']}; expected "
