@@ -5,7 +5,9 @@ first frame; everything ends a moment after the recording, or with the node.
 """
 
 import math
+import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from launch.substitutions import LaunchConfiguration
 ONE_NODE = str(Path(__file__).resolve().parent / "trust_seg.launch.py")
 NAME, EXECUTABLE = "trust_seg", "trust_seg_node"
 INPUT_OF = {"sensor_msgs/msg/Image": "raw", "sensor_msgs/msg/CompressedImage": "compressed"}
+PACKAGES = "share/ament_index/resource_index/packages"  # a file for each installed package, below each prefix
 CLOCK_HZ = "40"
 LAST_RESULTS_S = 3.0  # from the end of the recording to the end of everything
 BOOLEAN = ["true", "false", "True", "False"]
@@ -148,6 +151,22 @@ def waiting_for(node: str) -> list[str]:
     return ["sh", "-c", f"until {look}; do sleep 0.2; done"]
 
 
+def what_is_needed(_: LaunchContext) -> list[Action]:
+    """Look for the parts of the ros2 command before anything is started; a failing launch leaves that running.
+
+    Raises:
+        FileNotFoundError: one is missing; the text says which, and what to do.
+    """
+    if shutil.which("ros2") is None:
+        raise FileNotFoundError("the command ros2 is not on PATH; source a ROS 2 distribution with ros2cli")
+    prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
+    uses = {"ros2bag": "`ros2 bag` plays the recording", "ros2lifecycle": "`ros2 lifecycle` waits for the node"}
+    for package, use in uses.items():
+        if not any((prefix / PACKAGES / package).is_file() for prefix in prefixes):
+            raise FileNotFoundError(f"package {package} is not installed: {use}; install it (ros-DISTRO-{package})")
+    return []
+
+
 def replay(context: LaunchContext) -> list[Action]:
     """Start node and RViz, then play the bag."""
     bag = Path(argument(context, "bag")).expanduser()
@@ -218,6 +237,7 @@ def generate_launch_description() -> LaunchDescription:
                 DeclareLaunchArgument(name, default_value=value, description="as in trust_seg.launch.py")
                 for name, value in PASSED_ON.items()
             ),
+            OpaqueFunction(function=what_is_needed),
             OpaqueFunction(function=replay),
         ]
     )

@@ -11,9 +11,10 @@ from launch import LaunchContext, LaunchDescription
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import LaunchConfiguration, SubstitutionFailure
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import ExecutableInPackage
 
 # share/trust_seg_ros/config when installed, config/ in a checkout: beside the folder of this file in both
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -60,6 +61,23 @@ def check_says_something(params_file: Path, namespace: str) -> None:
 
     inner = namespace.strip("/")
     check_for_node(params_file, f"/{inner}/{NAME}" if inner else f"/{NAME}")
+
+
+def what_is_needed(context: LaunchContext) -> list[Action]:
+    """Look for every program before one is started: a failing launch leaves running what it has started.
+
+    Raises:
+        FileNotFoundError: one is missing; the text says which, and what to do.
+    """
+    needed = {"trust_seg_ros": ("trust_seg_node", "build and source the workspace")}
+    if argument(context, "rviz").lower() == "true":
+        needed["rviz2"] = ("rviz2", "install rviz2, or leave it out with rviz:=false")
+    for package, (executable, way_out) in needed.items():
+        try:
+            ExecutableInPackage(executable=executable, package=package).perform(context)
+        except (LookupError, SubstitutionFailure) as error:
+            raise FileNotFoundError(f"{executable} of package {package} is not there ({error}); {way_out}") from error
+    return []
 
 
 def segmentation_node(context: LaunchContext) -> list[Action]:
@@ -138,6 +156,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "log_level", default_value="info", choices=["debug", "info", "warn", "error", "fatal"]
             ),
+            OpaqueFunction(function=what_is_needed),
             OpaqueFunction(function=shared_memory_for_images),
             OpaqueFunction(function=segmentation_node),
             OpaqueFunction(function=viewer, condition=IfCondition(LaunchConfiguration("rviz"))),

@@ -249,6 +249,24 @@ def test_a_missing_parameter_file_stops_the_launch(stand_in):
 
 
 @needs_launch
+@pytest.mark.parametrize("missing", ["lib/rviz2/rviz2", "share/ament_index/resource_index/packages/rviz2"])
+def test_a_missing_rviz_stops_the_launch_before_anything_is_started(stand_in, missing):
+    from launch import LaunchContext
+    from launch.launch_description_sources.python_launch_file_utilities import load_python_launch_file_as_module
+
+    (stand_in / missing).unlink()
+    code, commands = started("trust_seg.launch.py", rviz="true")
+    assert (code != 0, commands) == (True, [])
+    context = LaunchContext()
+    context.launch_configurations["rviz"] = "True"
+    with pytest.raises(
+        FileNotFoundError, match=r"rviz2 .* is not there .*; install rviz2, or leave it out with rviz:=false"
+    ):
+        load_python_launch_file_as_module(str(LAUNCH / "trust_seg.launch.py")).what_is_needed(context)
+    assert len(started("trust_seg.launch.py", rviz="false")[1]) == 1, "it is not looked for where it is not wanted"
+
+
+@needs_launch
 def test_rviz_gets_the_topics_of_the_namespace(stand_in):
     _, commands = started("trust_seg.launch.py", namespace="front", rviz="true")
     (rviz,) = [command for command, _, _ in commands if command[0].endswith("rviz2")]

@@ -203,14 +203,42 @@ def test_waiting_ends_when_the_node_is_active_and_not_when_it_is_inactive(ros2):
     assert ros2.read_text().splitlines() == ["lifecycle get /front/trust_seg"] * 3
 
 
+def installed(prefix, *packages):
+    """Packages of an installation, as ament's index lists them."""
+    index = prefix / "share/ament_index/resource_index/packages"
+    index.mkdir(parents=True, exist_ok=True)
+    for package in packages:
+        (index / package).touch()
+
+
+@pytest.mark.parametrize("missing", ["ros2", "ros2bag", "ros2lifecycle"])
+def test_what_plays_and_asks_is_looked_for_first(ros2, tmp_path, monkeypatch, missing):
+    installed(tmp_path / "a", "ros2bag")
+    installed(tmp_path / "b", "ros2lifecycle")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join((str(tmp_path / "a"), str(tmp_path / "b"))))
+    assert FILE.what_is_needed({}) == []
+    if missing == "ros2":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    else:
+        next(tmp_path.rglob(f"packages/{missing}")).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{missing} is not"):
+        FILE.what_is_needed({})
+
+
+def test_nothing_is_started_before_it_is_looked_for():
+    actions = FILE.generate_launch_description().args[0]
+    functions = [action.function for action in actions if type(action).__name__ == "OpaqueFunction"]
+    assert functions == [FILE.what_is_needed, FILE.replay]
+    assert not [action for action in actions if type(action).__name__ == "ExecuteProcess"]
+
+
 @needs_launch
 def test_run_for_real_it_plays_once_the_node_is_active_and_ends_after_it(bag, ros2, tmp_path, monkeypatch):
     from launch import LaunchDescription, LaunchService
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-    (tmp_path / "share/ament_index/resource_index/packages").mkdir(parents=True)
-    (tmp_path / "share/ament_index/resource_index/packages/trust_seg_ros").touch()
+    installed(tmp_path, "trust_seg_ros", "ros2bag", "ros2lifecycle")
     node = tmp_path / "lib/trust_seg_ros/trust_seg_node"
     node.parent.mkdir(parents=True)
     node.write_text("#!/bin/sh\nexec sleep 60\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.node.ending import Ending
+from trust_seg_ros.node.shared_memory import remove_dead_segments
 
 if TYPE_CHECKING:
     from rclpy.executors import Executor
@@ -54,6 +55,7 @@ def _run(args: Sequence[str] | None, ending: Ending) -> int:
 
     from trust_seg_ros.node.node import TrustSegNode
 
+    freed = remove_dead_segments()
     ending.something_is_open()
     try:
         # rclpy's own handlers would shut everything down in the middle of what is going on
@@ -63,6 +65,8 @@ def _run(args: Sequence[str] | None, ending: Ending) -> int:
         rclpy.try_shutdown()
         unknown = isinstance(error, implementation.UnknownROSArgsError)
         return _cannot_start(f"unknown ROS arguments: {error}" if unknown else str(error))
+    if freed:
+        node.get_logger().info(f"removed {freed / 1e6:.1f} MB of shared memory that killed processes had left behind")
     executor = MultiThreadedExecutor(num_threads=2)  # one for transitions, one for everything else
     executor.add_node(node)
     spinning = threading.Thread(target=_spin, args=(node, executor, ending), name="executor", daemon=True)
