@@ -139,7 +139,7 @@ def _all_refused(outcome: Outcome) -> str:
     return "" if outcome.finished is None else _judged_nothing(outcome.finished.drive.frames["refused"])
 
 
-def _judged_nothing(reasons: Sequence[str]) -> str:
+def _judged_nothing(reasons: Sequence[str] | np.ndarray) -> str:
     if not len(reasons) or not all(reasons):
         return ""
     return f"all {len(reasons)} images were refused, so that nothing was judged; the first: {reasons[0]}"
