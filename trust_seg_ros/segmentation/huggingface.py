@@ -182,9 +182,16 @@ def _json(transformers: Any, source: str, name: str, options: Mapping[str, Any])
         found = transformers.utils.cached_file(source, name, **options, _raise_exceptions_for_missing_entries=False)
     except OSError:
         found = None
-    if found is None:
-        return None
-    settings = read_json_file(Path(found), "JSON file", ModelFileError)
+    return None if found is None else read_json(Path(found))
+
+
+def read_json(found: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds a mapping.
+
+    Raises:
+        ModelFileError: it does not; the text names the file.
+    """
+    settings = read_json_file(found, "JSON file", ModelFileError)
     if not isinstance(settings, dict):
         raise ModelFileError(f"{found}: expected a mapping, found {type(settings).__name__}")
     return settings

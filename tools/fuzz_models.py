@@ -1,0 +1,103 @@
+"""Small model files of every kind, and the cheap part of what reads them: targets of ``tools/fuzz.py``."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+_BUILD = tuple[Callable[[], dict[str, bytes]], Callable[[bytes], object]]
+
+
+def _program(exported: bool) -> bytes:
+    """A network written by torch.export or TorchScript."""
+    import torch
+    from torch import nn
+
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 11, 1)).eval()
+    example, file = torch.zeros(1, 3, 16, 16), io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if exported:
+            torch.export.save(torch.export.export(module, (example,)), file)
+        else:
+            torch.jit.save(torch.jit.trace(module, example), file)
+    return file.getvalue()
+
+
+def _weights() -> bytes:
+    """Weights of a compact network of few channels."""
+    from trust_seg_ros.segmentation.compact import CompactConfig, CompactNet, save_compact
+
+    small = CompactConfig(stem=16, quarter=16, eighth=16, sixteenth=16, eighth_blocks=1, dilations=(1,), decoder=16)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.safetensors"
+        save_compact(CompactNet(small).eval(), path)
+        return path.read_bytes()
+
+
+def _settings() -> dict[str, bytes]:
+    """Files of image processors."""
+    sizes = (224, [96, 128], {"height": 96, "width": 128}, {"shortest_edge": 96, "longest_edge": 200})
+    rest = {"image_mean": [0.5, 0.5, 0.5], "image_std": 0.5, "rescale_factor": 0.00392, "do_center_crop": True}
+    kinds = ("SegformerImageProcessor", "MobileViTFeatureExtractor", "ConvNextImageProcessor", "DPTImageProcessorFast")
+    return {
+        kind: json.dumps({"image_processor_type": kind, "size": size, "crop_size": 96, **rest}).encode()
+        for kind, size in zip(kinds, sizes, strict=True)
+    }
+
+
+def _on_disk(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
+    """``read`` for a file of these bytes; its errors must name it."""
+
+    def run(data: bytes) -> object:
+        from trust_seg_ros.errors import TrustSegError
+
+        with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            try:
+                return read(path)
+            except TrustSegError as error:
+                if str(path) not in str(error):
+                    raise ValueError(f"the error does not name the file: {error}") from error
+                raise
+
+    return run
+
+
+def _memory() -> Path | None:
+    """A folder in memory, where there is one."""
+    return Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+
+
+def _inspect(path: Path) -> object:
+    from trust_seg_ros.segmentation.archive import inspect_archive
+
+    return inspect_archive(path)
+
+
+def _load_weights(path: Path) -> object:
+    from trust_seg_ros.segmentation.compact import load_compact
+    from trust_seg_ros.segmentation.modules import is_compact_file
+
+    return is_compact_file(path), load_compact(weights=path)
+
+
+def _read_settings(path: Path) -> object:
+    from trust_seg_ros.segmentation.huggingface import read_json
+    from trust_seg_ros.segmentation.image_processors import input_spec_of
+
+    return input_spec_of(read_json(path), str(path)).size_for((360, 480))
+
+
+MODELS: dict[str, _BUILD] = {
+    "pt2": (lambda: {"net": _program(exported=True)}, _on_disk(_inspect, "net.pt2")),
+    "torchscript": (lambda: {"net": _program(exported=False)}, _on_disk(_inspect, "net.ts")),
+    "compact weights": (lambda: {"net": _weights()}, _on_disk(_load_weights, "net.safetensors")),
+    "image processor": (_settings, _on_disk(_read_settings, "preprocessor_config.json")),
+}
+"""Name of a target -> its valid inputs, and what reads one."""
