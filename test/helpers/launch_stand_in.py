@@ -22,9 +22,10 @@ NAMES = {
     "launch.conditions": ("IfCondition",),
     "launch.event_handlers": ("OnProcessExit",),
     "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
-    "launch.substitutions": ("LaunchConfiguration",),
+    "launch.substitutions": ("LaunchConfiguration", "SubstitutionFailure"),
     "launch_ros": (),
     "launch_ros.actions": ("Node",),
+    "launch_ros.substitutions": ("ExecutableInPackage",),
     "launch_ros.parameter_descriptions": ("ParameterValue",),
 }
 
