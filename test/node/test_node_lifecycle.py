@@ -247,6 +247,12 @@ def test_compressed_images(common):
         bench.says("camera", words, each=lambda d=data: bench.send_compressed(d))
     bench.received["segmentation"].clear()
     bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda: bench.send_compressed(jpeg))
+    assert bench.set("refuse_damaged_jpegs", False).successful
+    bench.received["segmentation"].clear()
+    ended = jpeg[:-40] + b"\xff\xd9"
+    bench.until(lambda: bench.received["segmentation"], "an answer", each=lambda: bench.send_compressed(ended))
+    words = "damaged JPEGs are not noticed: refuse_damaged_jpegs is false"
+    bench.until(lambda: bench.value("camera", "images") == words, "the doubt in diagnostics")
 
 
 def test_mode_every_answers_every_frame_in_order(common):
