@@ -255,8 +255,9 @@ TARGETS: dict[str, Target] = {
 def main() -> int:
     """Fuzz the targets named, or all; 1 if an exception was not ours."""
     from fuzz_models import MODELS  # of this folder, which is on the path of a script only
+    from fuzz_settings import SETTINGS
 
-    TARGETS.update({name: Target(*parts) for name, parts in MODELS.items()})
+    TARGETS.update({name: Target(*parts) for name, parts in (*MODELS.items(), *SETTINGS.items())})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)} (default: all)")
     parser.add_argument("--count", type=int, default=20_000, help="inputs per target")
