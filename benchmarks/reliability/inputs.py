@@ -24,7 +24,9 @@ def exported_in_training(path: Path) -> Path:
 
 def label_file(path: Path) -> Path:
     """The label set of the networks here."""
-    path.write_text("name: colours\nclasses: [red, green, blue]\n")
+    path.write_text(
+        "name: colours\nclasses:\n  - {name: red, color: [255, 0, 0]}\n  - {name: green, color: [0, 255, 0]}\n  - {name: blue, color: [0, 0, 255]}\n"
+    )
     return path
 
 

@@ -63,10 +63,6 @@ def _mood(*codes: int) -> Callable[[Scene], None]:
     return inject
 
 
-def _silent(scene: Scene) -> None:
-    scene.sends = False
-
-
 def _gone(scene: Scene) -> None:
     scene.sends = False
     scene.bench.unplug()
@@ -78,15 +74,36 @@ def _stopped(scene: Scene) -> None:
     os.kill(scene.node.process.pid, signal.SIGCONT)
 
 
+def _scene(**values: object) -> Callable[[Scene], None]:
+    def inject(scene: Scene) -> None:
+        for name, value in values.items():
+            setattr(scene, name, value)
+
+    return inject
+
+
 FAULTS = (
-    NodeFault("nothing is wrong", "processing", OK, 1.0, "frames/s", _mood(WELL)),
-    NodeFault("the network hangs for seconds", "processing", ERROR, 2.0, "", _mood(HANGS)),
-    NodeFault("the network takes half a second a frame", "processing", ERROR, 3.0, "", _mood(SLOW)),
-    NodeFault("the network raises on every third frame", "processing", ERROR, 2.0, "", _mood(RAISES, WELL, WELL)),
-    NodeFault("all logits are NaN", "processing", ERROR, 3.0, "not finite", _mood(BLIND)),
-    NodeFault("one logit in 200 is NaN", "processing", WARN, 3.0, "not finite", _mood(SPECKLED)),
-    NodeFault("the network gives the same answer to every image", "processing", ERROR, 10.0, "", _mood(FROZEN)),
-    NodeFault("the camera falls silent", "camera", ERROR, 2.0, "", _silent, seconds=40.0),
-    NodeFault("the camera's process is gone", "camera", ERROR, 2.0, "", _gone, seconds=40.0),
-    NodeFault("the node stood still for 5 s", "processing", WARN, 7.0, "", _stopped),
+    NodeFault("nothing is wrong", "processing", OK, 0.0, "frames/s", _mood(WELL)),
+    NodeFault("the network hangs for seconds", "processing", ERROR, 1.0, "in hand", _mood(HANGS)),
+    NodeFault("the network takes half a second instead of none", "processing", WARN, 1.0, "in hand", _mood(SLOW)),
+    NodeFault("the network raises on every third frame", "processing", ERROR, 2.0, "lost", _mood(RAISES, WELL, WELL)),
+    NodeFault("all logits are NaN", "processing", ERROR, 2.0, "not finite", _mood(BLIND)),
+    NodeFault("one logit in 200 is NaN", "processing", WARN, 2.0, "not finite", _mood(SPECKLED)),
+    NodeFault("the same answer to every image", "processing", ERROR, 6.0, "frozen", _mood(FROZEN)),
+    NodeFault("the camera falls silent", "camera", ERROR, 1.0, "no frames", _scene(sends=False), seconds=40.0),
+    NodeFault("the camera's process is gone", "camera", ERROR, 1.0, "", _gone, seconds=40.0),
+    NodeFault("the camera repeats one image", "camera", WARN, 6.0, "the same", _scene(same=True)),
+    NodeFault("every image is shorter than it states", "camera", WARN, 2.0, "", _scene(changes={"step": 10_000})),
+    NodeFault("stamps are 5 s old", "processing", WARN, 2.0, "older", _scene(stamp_ahead_s=-5.0)),
+    NodeFault("stamps are 5 s ahead", "processing", WARN, 2.0, "ahead", _scene(stamp_ahead_s=5.0)),
+    NodeFault("the node is stopped for 5 s", "processing", ERROR, 7.0, "stood still", _stopped),
+    NodeFault(
+        "a parameter is misspelt",
+        "parameters",
+        WARN,
+        2.0,
+        "treshold",
+        lambda _: None,
+        parameters={"treshold.pixel": 0.4},
+    ),
 )

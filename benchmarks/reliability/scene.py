@@ -13,8 +13,12 @@ from moody_networks import WELL
 from ros_bench import Bench, NodeProcess
 from sensor_msgs.msg import Image
 
+from trust_seg_ros.node.parameters import BY_NAME
+
 RATE = 10.0
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
+SHIPPED = {name: BY_NAME[name].default for name in BY_NAME if name.startswith("diagnostics.") or name == "max_age_ms"}
+"""What a user has who sets nothing; the tests' node has other defaults."""
 _READY_S = 120.0
 
 
@@ -41,13 +45,15 @@ class Scene:
     """One node process and its camera, from before the fault until it is closed."""
 
     def __init__(self, **parameters: object) -> None:
-        self.node = NodeProcess(**{"model": "moody_networks:moody", "diagnostics.period_s": 0.5} | parameters)
+        self.node = NodeProcess(**SHIPPED | {"model": "moody_networks:moody"} | parameters)
         self.bench = Bench()
         self.mood: Callable[[int], int] = lambda _: WELL
-        self.sends = True
+        self.sends, self.same, self.stamp_ahead_s = True, False, 0.0
+        self.changes: dict[str, object] = {}
         self.diary: list[tuple[float, str, bytes, str]] = []
         self.results: list[float] = []
         self._random, self._frames, self._due = np.random.default_rng(0), 0, 0.0
+        self._picture = np.zeros((48, 64, 3), np.uint8)
         self.bench.node.create_subscription(DiagnosticArray, "/diagnostics", self._note, 100)
         self.bench.node.create_subscription(Image, "/trust_seg/segmentation", self._result, 10)
         self.bench.camera()
@@ -96,10 +102,12 @@ class Scene:
         if not self.sends or now < self._due:
             return
         self._due = max(self._due + 1 / RATE, now)
-        picture = self._random.integers(1, 256, (48, 64, 3)).astype(np.uint8)
-        picture[0, 0] = self.mood(self._frames)
+        if not self.same:
+            self._picture = self._random.integers(1, 256, (48, 64, 3)).astype(np.uint8)
+        self._picture[0, 0] = self.mood(self._frames)
         self._frames += 1
-        self.bench.send(picture, stamp=divmod(time.time_ns(), 10**9))
+        stamp = divmod(time.time_ns() + round(self.stamp_ahead_s * 1e9), 10**9)
+        self.bench.send(self._picture, stamp=stamp, **self.changes)
 
     def _note(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -129,9 +129,9 @@ def _checked(job: Job, reason: str) -> int:
 
 def _refused_before(job: Job) -> str:
     """The same as :func:`_all_refused` for an output that was complete before."""
-    import pyarrow.parquet as pq
+    from trust_seg_ros.recordings.replay.segment_tables import refusals
 
-    return _judged_nothing(pq.read_table(job.out / FRAMES_TABLE, columns=["refused"])["refused"].to_pylist())
+    return _judged_nothing(refusals(job.out / FRAMES_TABLE))
 
 
 def _all_refused(outcome: Outcome) -> str:

@@ -23,6 +23,7 @@ from trust_seg_ros.types import Frame
 pytestmark = pytest.mark.slow
 
 FRAMES, CLEAR, STEP_NS = 28, 8, SECOND // 2
+REFERENCE = 112
 SMOOTHED = ThresholdSettings(
     pixel=PolicySettings("quantile", quantile=0.9, smoothing_s=2.0),
     ood=PolicySettings("mean_std", k=1.0, smoothing_s=1.0),
@@ -55,7 +56,7 @@ def recorded(frames, topic=TOPIC, late_ns=0):
 def calibrated(tmp_path_factory):
     """A calibration on clear pictures."""
     pipeline = TrustPipeline.load(PipelineSettings(NETWORK, meta_model="none", device="cpu"))
-    frames = [pipeline(Frame(picture(100 + i))) for i in range(FRAMES)]
+    frames = [pipeline(Frame(picture(100 + i))) for i in range(REFERENCE)]
     path = tmp_path_factory.mktemp("calibration") / "calibration.json"
     calibration([float(f.maps.entropy.mean()) for f in frames], network=pipeline.network.name).save(path)
     return path

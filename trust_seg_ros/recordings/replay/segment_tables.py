@@ -261,3 +261,9 @@ def _difference(expected: Sequence[str], got: Sequence[str]) -> str:
         return f"columns in the order {', '.join(got)}; expected {', '.join(expected)}"
     words = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(new)} more"] * bool(new)
     return f"other columns than the rows before: {' and '.join(words)}; one table holds frames of one pipeline"
+
+
+def refusals(path: Path) -> list[str]:
+    """Why each frame of a written frame table was refused, in its order; "" for frames that were judged."""
+    reasons: list[str] = pq.read_table(path, columns=["refused"])["refused"].to_pylist()
+    return reasons
