@@ -109,7 +109,9 @@ def test_changed_weights_want_a_fresh_table(words, tmp_path, capsys):
     before = (tmp_path / "meta.json").read_text()
     (tmp_path / "net" / "colours_net.weights").write_text("0.5")
     assert main(words()) == 2
-    assert "weights have changed; collect anew with --fresh" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "it is of other weights: sha256 " in said
+    assert "collect anew with --fresh" in said
     assert (tmp_path / "meta.json").read_text() == before
     assert main(words("--fresh")) == 0
     assert (tmp_path / "meta.json").read_text() != before

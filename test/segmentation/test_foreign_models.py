@@ -20,8 +20,8 @@ def load(name):
         ("train.ts", ModelFileError, "training mode"),
         ("dev_cuda.ts", ModelError, "traced on a GPU"),
         ("fixview.ts", ModelError, r"takes one size.*input_size"),
-        ("badname.pt2", ModelFileError, "corrupt or not a model file"),
-        ("badrecord.ts", ModelFileError, "corrupt or not a model file"),
+        ("badname.pt2", ModelFileError, "damaged: "),
+        ("badrecord.ts", ModelFileError, "damaged: "),
         ("argnames.pt2", ModelFileError, "forward_arg_names is 7; expected a list of names"),
     ],
 )

@@ -213,7 +213,7 @@ def test_damaged_headers_of_an_archive(good, tmp_path, old, new):
     head, data = good.read_bytes()[:4], good.read_bytes()[4:]
     assert old in data
     path.write_bytes(head + data.replace(old, new))
-    with pytest.raises(ModelFileError, match=r"net\.pt2: corrupt"):
+    with pytest.raises(ModelFileError, match=r"net\.pt2: damaged"):
         load(path)
 
 

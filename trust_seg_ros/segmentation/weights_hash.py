@@ -23,6 +23,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation.errors import ModelFileError, ModelSpecError
 from trust_seg_ros.support.content_hash import SHORTEST, DamagedError, hash_of_file, hash_of_hashes, is_hash
+from trust_seg_ros.support.reading import reason
 from trust_seg_ros.support.tensor_file import check_tensors
 
 MODEL_FILES = ("config.json", "preprocessor_config.json", "processor_config.json")
@@ -101,7 +102,7 @@ def hash_of_program(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             hurt = archive.testzip()
     except _ZIP_ERRORS as error:
-        raise ModelFileError(f"{path}: damaged: {' '.join(str(error).split())}; copy or export it again") from error
+        raise ModelFileError(f"{path}: damaged: {reason(error)}; copy or export it again") from error
     if hurt is not None:
         raise ModelFileError(f"{path}: damaged: {hurt} in it does not match its checksum; copy or export it again")
     return digest
