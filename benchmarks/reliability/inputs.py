@@ -24,9 +24,9 @@ def exported_in_training(path: Path) -> Path:
 
 def label_file(path: Path) -> Path:
     """The label set of the networks here."""
-    path.write_text(
-        "name: colours\nclasses:\n  - {name: red, color: [255, 0, 0]}\n  - {name: green, color: [0, 255, 0]}\n  - {name: blue, color: [0, 0, 255]}\n"
-    )
+    colours = {"red": [255, 0, 0], "green": [0, 255, 0], "blue": [0, 0, 255]}
+    rows = [f"  - {{name: {name}, color: {colour}}}\n" for name, colour in colours.items()]
+    path.write_text("name: colours\nclasses:\n" + "".join(rows))
     return path
 
 

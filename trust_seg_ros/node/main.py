@@ -49,10 +49,10 @@ def _run(args: Sequence[str] | None, ending: Ending) -> int:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
     import rclpy
-    from rclpy.executors import MultiThreadedExecutor
     from rclpy.impl.implementation_singleton import rclpy_implementation as implementation
     from rclpy.signals import SignalHandlerOptions
 
+    from trust_seg_ros.node.executor import BesideExecutor
     from trust_seg_ros.node.node import TrustSegNode
 
     freed = remove_dead_segments()
@@ -67,7 +67,7 @@ def _run(args: Sequence[str] | None, ending: Ending) -> int:
         return _cannot_start(f"unknown ROS arguments: {error}" if unknown else str(error))
     if freed:
         node.get_logger().info(f"removed {freed / 1e6:.1f} MB of shared memory that killed processes had left behind")
-    executor = MultiThreadedExecutor(num_threads=2)  # one for transitions, one for everything else
+    executor = BesideExecutor()
     executor.add_node(node)
     spinning = threading.Thread(target=_spin, args=(node, executor, ending), name="executor", daemon=True)
     spinning.start()

@@ -29,14 +29,17 @@ class EndedError(TrustSegError):
     """The node is being ended: what a transition waits for is no longer wanted."""
 
 
-def beside_the_rest(node: Node) -> MutuallyExclusiveCallbackGroup:
+class Beside(MutuallyExclusiveCallbackGroup):
+    """Callbacks that may take minutes: ``executor.BesideExecutor`` runs them in a thread of their own, one by one."""
+
+
+def beside_the_rest(node: Node) -> Beside:
     """A callback group with the service ``change_state``, to which nothing else of the node needs to belong.
 
-    A transition may take minutes. With an executor of two threads it then keeps one of them busy, and diagnostics,
-    parameters and ``get_state`` are answered by the other; those who asked for the transition get their answer at its
-    end. Transitions still run one after the other. With an executor of one thread nothing changes.
+    While a transition runs, diagnostics, parameters and ``get_state`` are answered; those who asked for the transition
+    get their answer at its end. With an executor of rclpy that has one thread, transitions block the rest.
     """
-    group = MutuallyExclusiveCallbackGroup()
+    group = Beside()
     for service in node.services:
         if service.srv_type is ChangeState:
             group.add_entity(service)
