@@ -27,6 +27,7 @@ from scene import Seen
 
 from trust_seg_ros.node.reference import with_table
 
+COMMAND = "python benchmarks/reliability --write"
 PAGE = ROOT / "docs" / "reliability.md"
 MOST = 160
 
@@ -73,7 +74,7 @@ def main() -> int:
             bad += bool(seen.wrong)
             print(row(fault.name, seen), *([f"WRONG: {seen.wrong}"] if seen.wrong else []), sep="\n", flush=True)
         if options.write and results:
-            PAGE.write_text(with_table(PAGE.read_text(), part, table(title, results)))
+            PAGE.write_text(with_table(PAGE.read_text(), part, table(title, results), COMMAND))
     return 1 if bad else 0
 
 
