@@ -213,6 +213,12 @@ def test_many_parameters_at_once(fresh):
     assert (bench.get("thresholds.pixel_policy"), bench.get("thresholds.pixel_alpha")) == ("mean_std", 0.05)
 
 
+def test_an_unknown_name_is_refused_with_the_nearest(fresh):
+    result = fresh.set("thresholds.pixle", 0.4)
+    assert not result.successful
+    assert "there is no parameter thresholds.pixle; did you mean thresholds.pixel" in result.reason
+
+
 def test_smoothing_is_in_message_time_and_a_jump_back_ends_it(fresh):
     bench = fresh
     assert bench.set("thresholds.smoothing_s", 100.0).successful

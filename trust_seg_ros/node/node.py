@@ -8,8 +8,10 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType, ROSClock
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
@@ -77,6 +79,13 @@ class TrustSegNode(LifecycleNode):
     def settings(self) -> NodeSettings:
         """The current parameters."""
         return self._parameter_server.settings
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter[Any]]) -> SetParametersResult:
+        """As rclpy's; a name that nothing declares is refused with the nearest ones, where rclpy names none."""
+        if reason := self._parameter_server.refusal(parameter_list):
+            return SetParametersResult(successful=False, reason=reason)
+        result: SetParametersResult = super().set_parameters_atomically(parameter_list)
+        return result
 
     # --- lifecycle ---
 
