@@ -68,7 +68,7 @@ class Scene:
     def well(self) -> None:
         """Run until results come and every level is OK."""
         self.bench.until(
-            lambda: self.results and len(self.bench.statuses) >= 4 and self._all_ok(), "OK", _READY_S, self._send
+            lambda: self.results and len(self.bench.statuses) == 5 and self._all_ok(), "OK", _READY_S, self._send
         )
         self.run(2.0)
 
@@ -95,7 +95,7 @@ class Scene:
         return Seen(says, warn, error, after), flips
 
     def _all_ok(self) -> bool:
-        return all(status.level == OK for part, status in self.bench.statuses.items() if part != "thresholds")
+        return all(self.bench.statuses[part].level == OK for part in ("camera", "processing", "model"))
 
     def _send(self) -> None:
         now = time.monotonic()
