@@ -15,6 +15,9 @@ from pathlib import Path
 import inputs
 from scene import Seen
 
+from trust_seg_ros.meta.shipped import FOLDER
+from trust_seg_ros.segmentation.compact import SHIPPED
+
 Words = list[str]
 
 
@@ -142,7 +145,42 @@ def _stale_bytes(folder: Path) -> Words:
     return ["miou", str(data)]
 
 
+def _flipped(folder: Path) -> Words:
+    weights = bytearray(SHIPPED.read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (folder / "net.safetensors").write_bytes(weights)
+    return _replay(inputs.bag(folder / "bag"), folder, network=str(folder / "net.safetensors"))
+
+
+def _edited_meta_model(folder: Path) -> Words:
+    text = (FOLDER / "embedded_meta.json").read_text()
+    place = text.index("1", len(text) // 2)
+    (folder / "meta.json").write_text(f"{text[:place]}2{text[place + 1 :]}")
+    return _replay(inputs.bag(folder / "bag"), folder, "-p", f"meta_model:={folder / 'meta.json'}", network="embedded")
+
+
+def _through_a_link(folder: Path) -> Words:
+    (folder / "foreign" / ".replay").mkdir(parents=True)
+    (folder / "out").symlink_to(folder / "foreign")
+    return _replay(inputs.bag(folder / "bag"), folder, "--force")
+
+
+def _renamed_bag(folder: Path) -> Words:
+    (file,) = inputs.bag(folder / "bag").glob("*.mcap")
+    file.rename(folder / "DRIVE.BIN")
+    return _replay(folder / "DRIVE.BIN", folder)
+
+
 FAULTS: tuple[CommandFault, ...] = (
+    CommandFault("one bit flipped in the weights", _flipped, "sha256"),
+    CommandFault("a digit changed in the meta model", _edited_meta_model, "sha256"),
+    CommandFault(
+        "another network than model_sha256 asks for",
+        _network("colours", "-p", "model_sha256:='000000000000'"),
+        "model_sha256",
+    ),
+    CommandFault("--force where OUT is a link to another folder", _through_a_link, "link"),
+    CommandFault("a bag under another name", _renamed_bag, "6 frames judged", refused=False),
     CommandFault("a misspelt parameter", _parameter, "threshold"),
     CommandFault(
         "a parameter given twice in a file",
