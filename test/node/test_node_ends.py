@@ -59,7 +59,9 @@ def ends(node, how, in_order=True):
 def test_while_a_network_loads(run, how, network, words):
     node, bench = run("ends_loading", model=f"node_networks:{network}")
     says(node, bench, words)
-    assert ends(node, how, in_order=network != "holds_the_lock").strip() == words
+    said = ends(node, how, in_order=network != "holds_the_lock").splitlines()
+    # a process of another test may have left shared memory behind
+    assert [line for line in said if "shared memory that killed processes" not in line] == [words]
 
 
 @BOTH
