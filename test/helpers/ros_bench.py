@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import rclpy
@@ -71,6 +72,22 @@ class NodeProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(timeout=DEADLINE)
+
+
+@contextmanager
+def starting(end):
+    """Gives ``begin(name, **parameters)``, which starts a node and its bench; afterwards ``end(node)`` ends each."""
+    open_now = []
+
+    def begin(name, **parameters):
+        node, bench = NodeProcess(name, **parameters), Bench(name)
+        open_now.append((node, bench))
+        return node, bench
+
+    yield begin
+    for node, bench in open_now:
+        bench.close()
+        end(node)
 
 
 class Bench:

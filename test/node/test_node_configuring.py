@@ -5,28 +5,23 @@ import time
 import numpy as np
 import pytest
 from node_networks import go_on_file
-from ros_bench import Bench, NodeProcess
+from ros_bench import starting
 
 pytestmark = pytest.mark.ros
 
 
+def ends(node):
+    go_on_file(node.process.pid).unlink(missing_ok=True)
+    status, said = node.stop()
+    print(said)
+    assert status == 0
+    assert "Traceback" not in said
+
+
 @pytest.fixture
 def run():
-    open_now = []
-
-    def begin(name, **parameters):
-        node, bench = NodeProcess(name, **parameters), Bench(name)
-        open_now.append((node, bench))
-        return node, bench
-
-    yield begin
-    for node, bench in open_now:
-        bench.close()
-        go_on_file(node.process.pid).unlink(missing_ok=True)
-        status, said = node.stop()
-        print(said)
-        assert status == 0
-        assert "Traceback" not in said
+    with starting(ends) as begin:
+        yield begin
 
 
 def test_services_and_diagnostics_answer_while_a_network_loads(run):

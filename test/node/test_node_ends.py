@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ros_bench import Bench, NodeProcess, start
+from ros_bench import Bench, NodeProcess, start, starting
 
 pytestmark = pytest.mark.ros
 
@@ -17,17 +17,8 @@ WHITE = np.full((48, 64, 3), 255, np.uint8)
 
 @pytest.fixture
 def run():
-    open_now = []
-
-    def begin(name, **parameters):
-        node, bench = NodeProcess(name, **parameters), Bench(name)
-        open_now.append((node, bench))
-        return node, bench
-
-    yield begin
-    for node, bench in open_now:
-        bench.close()
-        node.kill()
+    with starting(NodeProcess.kill) as begin:
+        yield begin
 
 
 def says(node, bench, words, **options):

@@ -9,7 +9,7 @@ import pytest
 import rclpy
 from rclpy.parameter import Parameter
 from rclpy.qos import ReliabilityPolicy
-from ros_bench import Bench, NodeProcess, mixed
+from ros_bench import Bench, NodeProcess, mixed, starting
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
 from warm_processes import WarmProcess
@@ -36,17 +36,8 @@ def ends_quietly(node, how=signal.SIGINT, heard=0):
 @pytest.fixture
 def run():
     """Starts a node and a bench; when the test is over, the node must end quietly on Ctrl-C."""
-    open_now = []
-
-    def begin(name, **parameters):
-        node, bench = NodeProcess(name, **parameters), Bench(name)
-        open_now.append((node, bench))
-        return node, bench
-
-    yield begin
-    for node, bench in open_now:
-        bench.close()
-        ends_quietly(node)
+    with starting(ends_quietly) as begin:
+        yield begin
 
 
 class Common:
