@@ -11,10 +11,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.parameter_names import suggestion
 from trust_seg_ros.node.parameter_notes import parameter_notes
 from trust_seg_ros.node.parameters import AT_ACTIVATE, AT_CONFIGURE, BY_NAME, TABLE, Parameter, ParameterError
 from trust_seg_ros.node.settings import NodeSettings, settings_from
-from trust_seg_ros.support.nearest import nearest
 
 Listener = Callable[[NodeSettings, NodeSettings], None]
 """Called with the settings before and after a change."""
@@ -60,7 +60,7 @@ class ParameterServer:
     def refusal(self, parameters: Iterable[RosParameter[Any]]) -> str:
         """Why a change cannot be made: names that nothing declares, with the nearest; "" if all are declared."""
         unknown = [p.name for p in parameters if not self._node.has_parameter(p.name)]
-        text = "; ".join(f"there is no parameter {name}{_did_you_mean(name)}" for name in unknown)
+        text = "; ".join(f"there is no parameter {name}{suggestion(name, BY_NAME)}" for name in unknown)
         if text:
             self._node.get_logger().warning(f"refused: {text}")
         return text
@@ -98,11 +98,6 @@ class ParameterServer:
             later = f", from the next {when} on" if when in (AT_CONFIGURE, AT_ACTIVATE) else ""
             self._node.get_logger().info(f"{parameter.name} = {parameter.value!r}{later}")
         self._on_change(before, settings)
-
-
-def _did_you_mean(name: str) -> str:
-    near = nearest(name, BY_NAME)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def descriptor_fields(parameter: Parameter) -> Mapping[str, Any]:
