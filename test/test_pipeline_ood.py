@@ -10,7 +10,7 @@ import torch
 from ood_models import size_model
 from places import DATA
 
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.remarks import remarks

@@ -12,7 +12,7 @@ from coarse_figures import coarse
 from ood_models import size_model
 
 from trust_seg_ros.cli import main
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.uncertainty import uncertainty_maps

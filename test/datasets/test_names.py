@@ -9,7 +9,7 @@ import pytest
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.layouts import open_dataset
 from trust_seg_ros.datasets.names import NamedFiles, plain
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 
 SET = LabelSet("two", ("a", "b"))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
+from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
 
 SIZE = (4, 6)
 

@@ -9,7 +9,7 @@ from remembering import Remembering
 
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import paired_folder
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.fitting.calibrate_pass import (
     CalibrationPlan,
     add_labelled,

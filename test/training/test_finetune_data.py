@@ -10,11 +10,11 @@ from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.synthetic import CLASS_NAMES, training_sample
-from trust_seg_ros.training.crops import as_seen, crop_size, cropped, cut_object, paste
+from trust_seg_ros.training.crops import as_seen, crop_size, cropped
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.mixing import Joined, MixSettings, Mixture
 from trust_seg_ros.training.ood_losses import OOD
-from trust_seg_ros.training.ood_sources import OodImage, open_labelled, open_ood
+from trust_seg_ros.training.ood_sources import open_labelled, open_ood
 
 CAMVID = load_labels("camvid11")
 SPEC = InputSpec(stride=32)
@@ -175,34 +175,14 @@ def test_beyond_a_small_image_nothing_counts():
         assert np.unique(crop).tolist() == [9]
 
 
-def two_objects():
-    truth = np.zeros((64, 80), np.uint8)
-    truth[5:25, 5:15], truth[40:60, 40:70], truth[0, 79] = 1, 1, 1
-    return OodImage(np.dstack([truth * 200] * 3), truth)
-
-
-def test_one_object_is_cut_out():
-    shapes = {cut_object(two_objects(), np.random.default_rng(i))[1].shape for i in range(20)}
-    assert shapes == {(20, 10), (20, 30)}
-    assert cut_object(OodImage(np.zeros((64, 80, 3), np.uint8), np.eye(64, 80, 79, dtype=np.uint8)), rng()) is None
-
-
-def test_a_pasted_object_is_ood_and_the_rest_keeps_its_class():
-    image, codes = np.zeros((64, 96, 3), np.uint8), np.full((64, 96), 3, np.uint8)
-    for seed in range(30):
-        g = np.random.default_rng(seed)
-        new, labelled = paste(image, codes, cut_object(two_objects(), g), g)
-        assert set(np.unique(labelled).tolist()) == {3, OOD}
-        assert (labelled == OOD).sum() >= 40
-        inside = cv2.erode((labelled == OOD).astype(np.uint8), np.ones((3, 3))) > 0
-        assert (new[inside] >= 190).all()
-        outside = cv2.dilate((labelled == OOD).astype(np.uint8), np.ones((5, 5))) == 0
-        assert (new[outside] == 0).all()
-        rows, cols = np.nonzero(labelled == OOD)
-        assert np.ptp(rows) < 33
-        assert np.ptp(cols) < 49
-    assert (codes == 3).all()
-    assert not image.any()
+def test_pasted_objects_are_ood_on_the_ground_and_the_rest_keeps_its_class(known, masks):
+    m = mixture(known, masks, paste=1.0, ratio=0.0)
+    found = [m.sample(0, position)[1] for position in range(12)]
+    with_object = [codes for codes in found if (codes == OOD).any()]
+    assert with_object
+    for codes in with_object:
+        assert set(np.unique(codes).tolist()) <= {*range(11), OOD, 255}
+        assert (codes < 11).any()
 
 
 def mixture(known, masks, **changes):
@@ -251,7 +231,7 @@ def test_paste_alone(known, masks):
     for step in range(5):
         codes = m.batch(step, 0, 1)[1].numpy()
         assert all((c == OOD).any() for c in codes)
-        assert not (codes == 255).any()
+        assert (codes == 255).mean() < 0.1  # the objects' edges
 
 
 def test_strong_augmentation_changes_colours_and_keeps_codes(known, masks):

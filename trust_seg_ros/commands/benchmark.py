@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in any layout of docs/benchmark_ood.md, or synthetic:seeds=FIRST-LAST:kinds=KIND,KIND",
+        help="folder in any layout of docs/benchmark_ood.md, synthetic:seeds=FIRST-LAST:kinds=KIND,KIND, or "
+        "pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST",
     )
     add_out_argument(parser)
     parser.add_argument("--split", default="test", help="split of LostAndFound (default: %(default)s)")
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the benchmark; returns the exit status."""
     check(args)
     console = command_console(200)
-    from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
+    from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
     from trust_seg_ros.evaluation.anomaly.contents import contents
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study

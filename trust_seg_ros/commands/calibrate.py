@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     check(args)
     console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
-    from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
+    from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
 
     settings = network_settings(args)
     labels = settings.label_set()

@@ -31,6 +31,8 @@ out-of-distribution (OoD) data: a folder with images/ and
   unknown/                   PNG: above 0 = OoD, as trust-seg synthetic writes it, beside labels/
 LostAndFound, Fishyscapes or RoadAnomaly; or scenes of the synthetic drive,
 synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
+or photographs of objects pasted into labelled street scenes,
+pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N]...           (docs/finetune.md)
 Pixels that are not annotated are ignored.
 
 OUT gets weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; see docs/finetune.md.
@@ -114,7 +116,9 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help=_help("share of labelled crops that get an OoD object pasted in; pixels around it keep their classes"),
+        help=_help(
+            "share of labelled crops that get an OoD object pasted onto the ground; pixels around it keep their classes"
+        ),
     )
     group.add_argument(
         "--ood-rest",

@@ -51,6 +51,18 @@ def read_image(path: str | Path, bits: BitRange | None = None) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
 
 
+def read_rgba(path: Path) -> np.ndarray:
+    """A picture with alpha (PNG of 8 bits) as (H, W, 4) uint8 RGBA.
+
+    Raises:
+        DatasetError: the file is missing or damaged, or has no alpha.
+    """
+    image = _decoded(path, _content(path, "picture"), "picture", cv2.IMREAD_UNCHANGED)
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
+        raise DatasetError(f"{path}: no alpha of 8 bits (shape {image.shape}); expected a cut-out in RGBA")
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+
+
 @lru_cache(maxsize=256)
 def _remark_once(text: str) -> None:
     _log.warning("%s", text)

@@ -18,9 +18,6 @@ from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, read_image, read_values
 from trust_seg_ros.datasets.names import NamedFiles, listed, plain
 from trust_seg_ros.datasets.ood_coding import LOST_AND_FOUND, MASKS, NUMBERS, ROAD_ANOMALY, Coding
-from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
-from trust_seg_ros.synthetic.sets import PREFIX
-from trust_seg_ros.types import UNLABELLED
 
 _CAMERA, _FISHY = "_leftImg8bit", "_labels"
 
@@ -48,20 +45,17 @@ class OodImages:
         return len(self.names)
 
 
-def open_ood_images(text: str, split: str = "test") -> OodImages:
-    """Open images with OoD objects: a folder in one of the layouts above, or ``synthetic:seeds=...:kinds=...``.
+def open_ood_folder(folder: str | Path, split: str = "test") -> OodImages:
+    """Open a folder of images with OoD objects in one of the layouts below.
 
     Args:
-        text: what the user typed; ``~`` is the home directory.
+        folder: ``~`` is the home directory.
         split: split of LostAndFound; ignored for other layouts.
 
     Raises:
         DatasetError: no such folder, no known layout, no labelled image; the text lists the layouts.
-        SyntheticDriveError: the text after ``synthetic:`` is wrong.
     """
-    if text.startswith(PREFIX):
-        return _drawn(text, parse_synthetic_set(text))
-    root = Path(text).expanduser()
+    root = Path(folder).expanduser()
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; expected {known_layouts()}")
     try:
@@ -73,27 +67,6 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
     raise DatasetError(f"{root}: no known layout; expected {known_layouts()}. It holds {inside or 'nothing'}")
-
-
-ZERO_255 = "In masks of 0 and 255 write 1 for 255, which means void here"
-
-
-def check_marked(images: OodImages) -> None:
-    """Refuse images in which nothing is marked, before the work; stops at the first with a marked pixel.
-
-    Raises:
-        DatasetError: no pixel is out of distribution; images that cannot be read are left to the work.
-    """
-    for index in range(len(images)):
-        try:
-            if (images.read(index)[1] == 1).any():
-                return
-        except DatasetError:
-            return
-    raise DatasetError(
-        f"{images.name}: no pixel of {len(images)} images is out of distribution, by the values of {images.layout} "
-        f"(docs/benchmark_ood.md). {ZERO_255}"
-    )
 
 
 Pairs = tuple[list[tuple[str, Path, Path]], int]
@@ -122,7 +95,9 @@ class OodLayout:
 def known_layouts() -> str:
     """All layouts in words, for messages."""
     words = [f"{row.images} with {row.labels} ({row.name})".replace("`", "") for row in OOD_LAYOUTS]
-    return f"{', '.join(words)}, or {PREFIX}seeds=FIRST-LAST:kinds=all"
+    return (
+        f"{', '.join(words)}, synthetic:seeds=FIRST-LAST:kinds=all, or pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST"
+    )
 
 
 def ood_layout_table() -> str:
@@ -130,18 +105,6 @@ def ood_layout_table() -> str:
     rows = ["| layout | images | labels | OoD |", "|---|---|---|---|"]
     rows += [f"| {row.name} | {row.images} | {row.labels} | {row.coding.words} |" for row in OOD_LAYOUTS]
     return "\n".join(rows) + "\n"
-
-
-def _drawn(text: str, scenes: SyntheticSet) -> OodImages:
-    if not scenes.kinds or scenes.rate == 0:
-        raise DatasetError(f"{text}: no unknown objects; expected kinds=KIND,KIND (or kinds=all) and a rate above 0")
-
-    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, classes = scenes.read(index)
-        return image, (classes == UNLABELLED).astype(np.uint8)
-
-    names = tuple(f"seed{seed}" for seed in range(scenes.first, scenes.last + 1))
-    return OodImages(text, "the synthetic drive", names, read)
 
 
 def _files(root: Path, layout: str, coding: Coding, pairs: list[tuple[str, Path, Path]], without: int) -> OodImages:

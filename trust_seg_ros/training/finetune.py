@@ -20,7 +20,8 @@ from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.datasets.label_check import check_labels
 from trust_seg_ros.datasets.label_map_file import label_map
 from trust_seg_ros.datasets.layouts import has_splits
-from trust_seg_ros.datasets.ood_layouts import check_marked, open_ood_images
+from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
+from trust_seg_ros.datasets.pasted import ground_ids
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.preprocess import normalised
@@ -76,7 +77,7 @@ class FineTuner:
             check_marked(images)
         warn_of_overlap(settings.ood, settings.judge_ood, self.report)
         self._check_labels([(source.name, source) for source in known] + self.judged)
-        self.mixture = Mixture(known, ood, self.network.input_spec, settings.mix)
+        self.mixture = Mixture(known, ood, self.network.input_spec, settings.mix, ground_ids(labels))
         self.mixture.check()
         trained = [p for p in self.network.module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.Adam(trained, settings.learning_rate)

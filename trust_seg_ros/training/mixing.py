@@ -17,11 +17,13 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 
-from trust_seg_ros.datasets.ood_layouts import ZERO_255
+from trust_seg_ros.datasets.ood_images import ZERO_255
+from trust_seg_ros.datasets.pasting import cut_objects, pasted, with_codes
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.training.augment import jitter_colours
-from trust_seg_ros.training.crops import as_seen, crop_size, cropped, cut_object, paste
+from trust_seg_ros.training.crops import as_seen, crop_size, cropped
 from trust_seg_ros.training.errors import TrainingError
+from trust_seg_ros.training.ood_losses import OOD
 from trust_seg_ros.training.ood_sources import LabelledSource, OodImage, OodSource
 from trust_seg_ros.types import UNLABELLED
 
@@ -36,7 +38,7 @@ class MixSettings:
         batch: crops per step, over all processes.
         crop: wanted (height, width); see ``crops.crop_size``.
         ratio: OoD images per labelled image in each epoch.
-        paste: share of the labelled crops that get an object pasted, in [0, 1].
+        paste: share of the labelled crops that get an object pasted onto the ground, in [0, 1].
         keep_rest: annotated classes around unknown objects count as in distribution, instead of being ignored.
         augmentation: one of ``crops.AUGMENTATIONS``.
         seed: of all random numbers.
@@ -78,9 +80,23 @@ class Mixture:
     """
 
     def __init__(
-        self, labelled: Sequence[LabelledSource], ood: Sequence[OodSource], spec: InputSpec, settings: MixSettings
+        self,
+        labelled: Sequence[LabelledSource],
+        ood: Sequence[OodSource],
+        spec: InputSpec,
+        settings: MixSettings,
+        ground: Sequence[int] = (),
     ) -> None:
-        self.settings, self.spec = settings, spec
+        """Put the sources together.
+
+        Args:
+            labelled: images with classes.
+            ood: images with out-of-distribution objects.
+            spec: the network's input.
+            settings: how batches are composed.
+            ground: ids of classes that pasted objects can stand on; () = they stand anywhere in the lower half.
+        """
+        self.settings, self.spec, self.ground = settings, spec, tuple(ground)
         self.labelled, self.ood = Joined(labelled), Joined(ood)
         if settings.keep_rest and not any(source.has_classes for source in ood):
             raise TrainingError(
@@ -145,9 +161,11 @@ class Mixture:
             image, codes = self._labelled(index)
         image, codes = cropped(*as_seen(image, codes, self.spec), self.crop, rng, s.augmentation)
         if not is_ood and rng.random() < s.paste:
-            cut = cut_object(self._with_ood(int(rng.integers(len(self.ood)))), rng)
-            if cut is not None:
-                image, codes = paste(image, codes, cut, rng)
+            found = self._with_ood(int(rng.integers(len(self.ood))))
+            if cuts := cut_objects(found.image, found.truth):
+                ground = np.isin(codes, self.ground)
+                image, coverage = pasted(image, ground, cuts[int(rng.integers(len(cuts)))], rng)
+                codes = with_codes(codes, coverage, OOD)
         return (jitter_colours(image, rng) if s.augmentation == "strong" else image), codes
 
     def _with_ood(self, index: int) -> OodImage:

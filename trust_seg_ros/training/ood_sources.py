@@ -13,7 +13,10 @@ import numpy as np
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, pair_up
 from trust_seg_ros.datasets.label_map import LabelMap
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
+from trust_seg_ros.datasets.ood_layouts import OodImages
+from trust_seg_ros.datasets.pasted import PREFIX as PASTED
+from trust_seg_ros.datasets.pasted import parse_pasted_set
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.synthetic import CLASS_NAMES, SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.sets import PREFIX
@@ -147,13 +150,16 @@ def open_labelled(
 def open_ood(text: str, labels: LabelSet) -> OodSource:
     """Images with OoD objects, as ``datasets.ood_layouts`` finds them; for LostAndFound the split train.
 
-    Pixels around the objects have classes only in the synthetic drive, drawn or on disk (``unknown/`` beside
-    ``labels/``), and only if the network has the drive's classes.
+    Pixels around the objects have classes in labelled street scenes with pasted objects (``pasted:...``), and in the
+    synthetic drive, drawn or on disk (``unknown/`` beside ``labels/``), if the network has the drive's classes.
 
     Raises:
         DatasetError: no such data, no known layout, or an image of ``labels/`` is missing.
         SyntheticDriveError: the text after ``synthetic:`` is wrong.
     """
+    if text.startswith(PASTED):
+        scenes = parse_pasted_set(text, labels)
+        return OodSource(text, len(scenes), lambda index: OodImage(*scenes.read(index)), True)
     images = open_ood_images(text, "train")
     if text.startswith(PREFIX):
         return _drawn(text, parse_synthetic_set(text), labels)

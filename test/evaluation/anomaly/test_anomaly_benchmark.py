@@ -8,7 +8,8 @@ import pytest
 from remembering import Remembering
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
+from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly import passes
 from trust_seg_ros.evaluation.anomaly.benchmark import image_f1, judge, pixel_measures, sweep_grid
 from trust_seg_ros.evaluation.anomaly.curves import Counts, average_precision, best_f1
