@@ -21,7 +21,8 @@ from trust_seg_ros.uncertainty import reference_maps
 
 @pytest.fixture(scope="module")
 def pipeline():
-    pipeline = TrustPipeline.load(PipelineSettings(device="cpu"))
+    loaded = TrustPipeline.load(PipelineSettings(device="cpu"))
+    pipeline = TrustPipeline(loaded.network, replace(loaded.meta, grid=None))  # judges images as they are
     pipeline.warm_up((96, 128))
     return pipeline
 
@@ -196,7 +197,8 @@ def test_a_model_fitted_on_meta_ood_with_one_hot_classes_is_loaded_and_judges(pi
     )
     fitted = fit(data, "meta_ood,-ndist_*,-*_var", "one-hot")
     fitted.save(tmp_path / "meta.json")
-    loaded = TrustPipeline.load(PipelineSettings(device="cpu", meta_model=str(tmp_path / "meta.json")))
+    meta_model = str(tmp_path / "meta.json")
+    loaded = TrustPipeline.load(PipelineSettings(device="cpu", meta_model=meta_model, ood_meta_model="none"))
     assert loaded.features == "meta_ood"
     result = loaded(Frame(image))
     assert result.segments.names == data.names

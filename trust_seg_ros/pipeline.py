@@ -10,12 +10,14 @@ import numpy as np
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.grid import FITTED, Size, parsed_grid
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
-from trust_seg_ros.meta.ood import ImageSize, OodModel
+from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
 from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
+from trust_seg_ros.meta.sizes import fitted_grid
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -25,7 +27,16 @@ from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings, warm
 from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdControl, ThresholdState
-from trust_seg_ros.types import Frame, LogitMaps, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
+from trust_seg_ros.types import (
+    Frame,
+    GridFrame,
+    LogitMaps,
+    SegmentTable,
+    SegmentTrust,
+    TrustFrame,
+    UncertaintyMaps,
+    Wanted,
+)
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -64,6 +75,9 @@ class PipelineSettings(NetworkSettings):
         segment_scores: pixel scores (of ``segments.scores.SEGMENT_SCORES``) whose means over segments and their parts
             become metrics, too: columns ``energy``, ``energy_in``, …; scores that a meta model needs are added
             automatically.
+        grid: the grid that segments and their metrics are made on, see ``trust_seg_ros.grid``: "fitted" (the area of
+            the grid that the meta model names; the image where there is none), "network" (the logits' own), "image",
+            "WIDTHxHEIGHT", or "area:WIDTHxHEIGHT".
         threads: CPU threads of the network, for the whole process; 0 = the number before a pipeline changed it:
             torch's choice, one per core, or the program's own call of ``torch.set_num_threads``.
     """
@@ -74,6 +88,7 @@ class PipelineSettings(NetworkSettings):
     calibration: str = ""
     features: str = "metaseg"
     segment_scores: tuple[str, ...] = ()
+    grid: str = FITTED
     threads: int = 0
 
 
@@ -96,6 +111,7 @@ class TrustPipeline:
         gradient: GradientSettings = IN_LOGARITHMS,
         calibration: Calibration | None = None,
         segment_scores: Sequence[str] = (),
+        grid: str = FITTED,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -107,14 +123,17 @@ class TrustPipeline:
             gradient: as in :class:`PipelineSettings`.
             calibration: calibration of the network's scores on labelled data.
             segment_scores: as in :class:`PipelineSettings`.
+            grid: as in :class:`PipelineSettings`.
 
         Raises:
+            GridError: ``grid`` is not a grid.
             MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
                 needs metrics that no feature set has.
             CalibrationError: the calibration is of another network, other classes or other gradient scores.
             FeatureError: there is no set ``features``, or one of ``segment_scores`` is not a score for segments.
         """
         self.network, self.meta = network, meta
+        self.grid = parsed_grid(grid, fitted_grid(meta, ood_model))
         names, q = meta.features if meta else (), len(network.labels)
         self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
         running, sha256 = (network.name, network.labels.names), network_sha256(network)
@@ -131,7 +150,7 @@ class TrustPipeline:
         self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model))
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
-        self._image_size: ImageSize | None = None
+        self._grid_size: Size | None = None
         self._all_ood_at: tuple[str, float] | None = None
         self._perturbed = PerturbedNetwork(network)
 
@@ -145,6 +164,7 @@ class TrustPipeline:
         s = settings or PipelineSettings()
         segments.feature_set(s.features)  # report a mistake before the network is loaded
         checked_scores(s.segment_scores)
+        parsed_grid(s.grid)
         set_threads(s.threads)
         network = s.load()
         return cls(
@@ -155,6 +175,7 @@ class TrustPipeline:
             gradient=s.gradient,
             calibration=_load_calibration(s.calibration),
             segment_scores=s.segment_scores,
+            grid=s.grid,
         )
 
     @property
@@ -214,9 +235,9 @@ class TrustPipeline:
         return self._thresholds.unwatched(find_score(score).name)
 
     @property
-    def image_size(self) -> ImageSize | None:
-        """(H, W) of the newest frame; None before the first, and after :meth:`reset`."""
-        return self._image_size
+    def grid_size(self) -> Size | None:
+        """(H', W') that the newest frame was judged on; None before the first, and after :meth:`reset`."""
+        return self._grid_size
 
     @property
     def all_ood_at(self) -> tuple[str, float] | None:
@@ -258,7 +279,7 @@ class TrustPipeline:
     def reset(self) -> None:
         """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
-        self._image_size = self._all_ood_at = None
+        self._grid_size = self._all_ood_at = None
 
     def state(self) -> ThresholdState:
         """State remembered from earlier frames, for :meth:`load_state`."""
@@ -279,10 +300,9 @@ class TrustPipeline:
         """
         settings, wanted = thresholds or ThresholdSettings.constants(), wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
-        height, width = frame.image.shape[:2]
-        self._image_size = height, width
         clock = LapClock()
-        logit_maps = self.network.infer(frame.image)
+        logit_maps = self.infer(frame.image)
+        self._grid_size = logit_maps.size
         clock.lap("network")
         maps = uncertainty.uncertainty_maps(logit_maps).host()
         clock.lap("maps")
@@ -297,7 +317,7 @@ class TrustPipeline:
                 clock.lap(step)
         if settings.pixel_score in (*SOFTMAX_SCORES, *beyond):
             limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
-        result = TrustFrame(frame, maps, scores=scores.computed)
+        result = GridFrame(maps, scores=scores.computed)
         if wanted.segments:
             table = self.segment_table(maps, logit_maps, scores)
             clock.lap("segments")
@@ -316,7 +336,11 @@ class TrustPipeline:
             result = replace(result, ood=ood)
             self._all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
             clock.lap("ood")
-        return replace(result, thresholds=limits.numbers, shift=limits.shift, timings_ms=clock.laps)
+        return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps)
+
+    def infer(self, image: np.ndarray) -> LogitMaps:
+        """The network's answer to an image (H, W, 3) uint8, whose maps are to be made on the grid."""
+        return uncertainty.on_grid(self.network.infer(image), self.grid)
 
     def segment_table(
         self,

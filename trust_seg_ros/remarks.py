@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from trust_seg_ros.meta.ood import ImageSize, OodModel
+from trust_seg_ros.grid import Size, alike, in_words
+from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
@@ -13,14 +14,14 @@ from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
 
 
 def remarks(
-    pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None
+    pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[Size] | None = None
 ) -> tuple[str, ...]:
     """One sentence per warning; none for thresholds that make sense.
 
     Args:
         pipeline: the pipeline that uses the thresholds.
         settings: the thresholds.
-        sizes: (H, W) of the images that they are used on; None = the size of the newest frame, if there was one.
+        sizes: (H', W') of the grids that frames are judged on; None = of the newest frame, if there was one.
     """
     found = []
     for what, name, policy in (
@@ -52,11 +53,12 @@ def remarks(
     ):
         if judge is None and policy.policy != "fixed":
             found.append(f"{what}: policy {policy.policy} has no effect without a meta model")
+    found += [text for size in _grids(pipeline, sizes) if (text := _other_grid(pipeline, size))]
     gap = ood_gap(pipeline, settings, sizes)
     return (*found, f"calibration of P(OoD) void: {gap}") if gap and model is not None else tuple(found)
 
 
-def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[ImageSize] | None = None) -> str:
+def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[Size] | None = None) -> str:
     """Why the guarantee of a calibrated threshold on P(OoD) does not hold; "" if it does, or if none is in use.
 
     It was calibrated on OoD segments at the threshold at which the meta model was fitted; another threshold gives
@@ -81,6 +83,22 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequenc
     return ""
 
 
-def _size_gaps(pipeline: TrustPipeline, model: OodModel, sizes: Sequence[ImageSize] | None) -> list[str]:
-    """Why the model does not judge images of these sizes, a sentence for each size that it does not judge."""
-    return [gap for size in ([pipeline.image_size] if sizes is None else sizes) if (gap := model.size_gap(size))]
+def _grids(pipeline: TrustPipeline, sizes: Sequence[Size] | None) -> list[Size]:
+    newest = () if pipeline.grid_size is None else (pipeline.grid_size,)
+    return list(dict.fromkeys(newest if sizes is None else sizes))
+
+
+def _size_gaps(pipeline: TrustPipeline, model: OodModel, sizes: Sequence[Size] | None) -> list[str]:
+    """Why the model does not judge on grids of these sizes, a sentence for each size that it does not judge."""
+    return [gap for size in _grids(pipeline, sizes) if (gap := model.size_gap(size))]
+
+
+def _other_grid(pipeline: TrustPipeline, size: Size) -> str:
+    """What is to be said about P(wrong) on a grid of this size; "" on about the one that the meta model names."""
+    meta = pipeline.meta
+    if meta is None or meta.grid is None or alike(meta.grid, size):
+        return ""
+    return (
+        f"P(wrong) is rough: segments are made on a grid of {in_words(size)}, the meta model was fitted on one of "
+        f"{in_words(meta.grid)}; set grid to fitted"
+    )

@@ -1,17 +1,20 @@
 """Data types that the packages exchange: small frozen dataclasses of tensors on one device.
 
 A frame comes in as :class:`Frame`; each step adds one thing and returns the next type, up to the final
-:class:`TrustFrame`. Nothing here computes.
+:class:`TrustFrame`. Nothing here computes, except that it brings results to the size of the image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+
+from trust_seg_ros.grid import Size, resized, resized_boxes
 
 UNLABELLED = 255
 """Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
@@ -53,8 +56,8 @@ class LogitMaps:
 
     Attributes:
         logits: (q, h, w) floating point. Raw logits if ``raw``; otherwise log-probabilities.
-        size: (H, W) of the output grid of the maps; logits are upsampled to it bilinearly
-            (``align_corners=False``) *before* the softmax.
+        size: (H, W) of the grid of the maps; logits are brought to it bilinearly (``align_corners=False``) *before* the
+            softmax. Networks answer with the size of the image, see ``uncertainty.on_grid`` for others.
         raw: False if the network gives probabilities only; scores that need raw logits are refused then.
         features: (D, h, w) input of the last convolution, or None.
         classifier: that convolution, or None.
@@ -100,8 +103,8 @@ class SegmentTable:
     Attributes:
         ids: (H, W) int32; 0 = no segment (unlabelled), else 1..n numbered in raster order of the first pixel.
         class_ids: (n,) uint8 predicted class.
-        boxes: (n, 4) int32 left, top, right, bottom in pixels, right and bottom exclusive.
-        sizes: (n,) int64 number of pixels S.
+        boxes: (n, 4) int32 left, top, right, bottom in pixels of ``ids``, right and bottom exclusive.
+        sizes: (n,) int64 number of pixels S, of the grid that it was judged on.
         interior_sizes: (n,) int64 number of interior pixels S_in.
         names: names of the metrics, the columns of ``metrics``.
         metrics: (n, len(names)) float64.
@@ -147,8 +150,8 @@ class OodSegments:
 
     Attributes:
         ids: (H, W) int32; 0 = none, 1..m in raster order of the first pixel.
-        boxes: (m, 4) int32 left, top, right, bottom (exclusive).
-        sizes: (m,) int64 pixels.
+        boxes: (m, 4) int32 left, top, right, bottom (exclusive), in pixels of ``ids``.
+        sizes: (m,) int64 pixels of the grid that it was found on.
         score: (m,) float64 mean score over the segment, in the unit of the score; +inf if the segment holds faulty
             pixels and the score is not bounded.
         kept: (m,) bool, False where the segment was discarded (too small, or a false alarm).
@@ -181,6 +184,9 @@ class OodSegments:
         """(m,) bool, segments that were discarded for their size."""
         small: np.ndarray = ~self.kept & ~self.false_alarm
         return small
+
+
+_Parts = TypeVar("_Parts", SegmentTable, OodSegments)
 
 
 @dataclass(frozen=True)
@@ -220,19 +226,45 @@ class ShiftState:
 
 
 @dataclass(frozen=True)
-class TrustFrame:
-    """Result of the pipeline: a frame, its prediction, and how far to trust it.
+class GridFrame:
+    """What the pipeline made of a frame, on the grid (H', W') that it was judged on; see ``trust_seg_ros.grid``.
 
     Parts that were not requested are None (see ``Wanted``).
 
     Attributes:
-        frame: the image.
-        maps: per-pixel maps at the image's resolution, on the host.
+        maps: per-pixel maps, on the host.
         segments: components and their metrics.
         trust: predictions of the meta models for ``segments``.
-        pixel_flags: (H, W) bool, pixel score at or above the current pixel threshold.
+        pixel_flags: (H', W') bool, pixel score at or above the current pixel threshold.
         ood: out-of-distribution segments.
-        scores: name -> (H, W) float32 on the host, for every score computed for this frame that ``maps`` lacks.
+        scores: name -> (H', W') float32 on the host, for every score computed for this frame that ``maps`` lacks.
+    """
+
+    maps: UncertaintyMaps
+    segments: SegmentTable | None = None
+    trust: SegmentTrust | None = None
+    pixel_flags: np.ndarray | None = None
+    ood: OodSegments | None = None
+    scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def size(self) -> Size:
+        """(H', W')."""
+        height, width = self.maps.classes.shape
+        return height, width
+
+
+@dataclass(frozen=True)
+class TrustFrame:
+    """Result of the pipeline: a frame, its prediction, and how far to trust it.
+
+    Maps, segments, flags and scores are given at the size of the image, brought there by nearest neighbour when they
+    are first read; ``on_grid`` holds them as they were judged. Where the grid is the image, both are the same arrays.
+    Sizes and metrics of segments are always those of the grid.
+
+    Attributes:
+        frame: the image.
+        on_grid: everything on the grid that it was judged on.
         thresholds: name -> value of every threshold used for this frame, except thresholds computed from parts that
             were not requested.
         shift: whether the drive still resembles the calibration data, by the pixel score; None without calibration.
@@ -240,15 +272,67 @@ class TrustFrame:
     """
 
     frame: Frame
-    maps: UncertaintyMaps
-    segments: SegmentTable | None = None
-    trust: SegmentTrust | None = None
-    pixel_flags: np.ndarray | None = None
-    ood: OodSegments | None = None
-    scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    on_grid: GridFrame
     thresholds: Mapping[str, float] = field(default_factory=dict)
     shift: ShiftState | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def size(self) -> Size:
+        """(H, W) of the image."""
+        height, width = self.frame.image.shape[:2]
+        return height, width
+
+    @cached_property
+    def maps(self) -> UncertaintyMaps:
+        """Per-pixel maps (H, W), on the host."""
+        maps, names = self.on_grid.maps, ("classes", "entropy", "margin", "variation_ratio")
+        if self.on_grid.size == self.size:
+            return maps
+        planes = {name: self._resized_tensor(getattr(maps, name)) for name in names}
+        faulty = int((planes["classes"] == UNLABELLED).sum()) if maps.faulty_pixels else 0
+        return replace(maps, **planes, faulty_pixels=faulty)
+
+    @cached_property
+    def segments(self) -> SegmentTable | None:
+        """Components, with ``ids`` (H, W) and boxes in pixels of the image."""
+        return self._resized_parts(self.on_grid.segments)
+
+    @property
+    def trust(self) -> SegmentTrust | None:
+        """Predictions of the meta models for ``segments``."""
+        return self.on_grid.trust
+
+    @cached_property
+    def pixel_flags(self) -> np.ndarray | None:
+        """(H, W) bool, pixel score at or above the current pixel threshold."""
+        return None if self.on_grid.pixel_flags is None else self.at_image_size(self.on_grid.pixel_flags)
+
+    @cached_property
+    def ood(self) -> OodSegments | None:
+        """Out-of-distribution segments, with ``ids`` (H, W) and boxes in pixels of the image."""
+        return self._resized_parts(self.on_grid.ood)
+
+    @cached_property
+    def scores(self) -> Mapping[str, torch.Tensor]:
+        """Name -> (H, W) float32 on the host, for every score computed for this frame that ``maps`` lacks."""
+        return {name: self._resized_tensor(plane) for name, plane in self.on_grid.scores.items()}
+
+    def at_image_size(self, plane: np.ndarray) -> np.ndarray:
+        """A map of the grid (H', W') as (H, W), by nearest neighbour; the same array where the grid is the image."""
+        return resized(plane, self.size)
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (n, 4) of the grid in pixels of the image."""
+        return resized_boxes(boxes, self.on_grid.size, self.size)
+
+    def _resized_parts(self, found: _Parts | None) -> _Parts | None:
+        if found is None or self.on_grid.size == self.size:
+            return found
+        return replace(found, ids=self.at_image_size(found.ids), boxes=self.boxes(found.boxes))
+
+    def _resized_tensor(self, plane: torch.Tensor) -> torch.Tensor:
+        return plane if tuple(plane.shape) == self.size else torch.from_numpy(self.at_image_size(plane.numpy()))
 
 
 @dataclass(frozen=True)

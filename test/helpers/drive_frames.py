@@ -10,7 +10,7 @@ from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segments import ood_segments, segment_table
 from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.types import Frame, LogitMaps, SegmentTrust, TrustFrame
+from trust_seg_ros.types import Frame, GridFrame, LogitMaps, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps
 
 SIZE = (120, 160)
@@ -20,8 +20,8 @@ SIZE = (120, 160)
 def drive_results(count=3):
     """Class names, and the results of some frames of a drive with unknown objects."""
     shipped = TrustPipeline.load(PipelineSettings(device="cpu"))
-    anywhere = replace(shipped.ood_model, image_sizes=())  # these images are smaller than those it was fitted on
-    pipeline = TrustPipeline(shipped.network, shipped.meta, ood_model=anywhere)
+    anywhere = replace(shipped.ood_model, image_sizes=(), grid=None)  # judge these small images as they are
+    pipeline = TrustPipeline(shipped.network, shipped.meta, ood_model=anywhere, grid="image")
     drive = SyntheticDrive(DriveSettings(seed=3, size=SIZE, unknown_rate=8.0))
     thresholds = ThresholdSettings.constants(ood=0.4, ood_min_size=15, unreliable=0.4, pixel=0.5, ood_meta=0.3)
     frames = [Frame(drive.frame(i * 10).image, stamp_ns=(i + 1) * 10**9) for i in range(count)]
@@ -43,11 +43,7 @@ def made_result(classes, judged=True, seed=0, q=11):
     trust = SegmentTrust(p_wrong, iou, p_wrong >= 0.5) if judged else None
     return TrustFrame(
         Frame(rng.integers(0, 256, (*classes.shape, 3), dtype=np.uint8), stamp_ns=5),
-        maps,
-        table,
-        trust,
-        maps.entropy.numpy() >= 0.5,
-        ood_segments(maps.entropy, 0.4, 2),
+        GridFrame(maps, table, trust, maps.entropy.numpy() >= 0.5, ood_segments(maps.entropy, 0.4, 2)),
         thresholds={"pixel": 0.5, "unreliable": 0.5, "ood": 0.4},
         timings_ms={"network": 12.5},
     )

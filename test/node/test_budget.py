@@ -9,7 +9,7 @@ import torch
 from trust_seg_ros.node.budget import FrameBudget, PassesRefusedError
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.pipeline import PipelineSettings
-from trust_seg_ros.types import Frame, TrustFrame, UncertaintyMaps
+from trust_seg_ros.types import Frame, GridFrame, TrustFrame, UncertaintyMaps
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def done(budget, network_ms, all_ms, perturbation_ms=None, size=(48, 64)):
     timings = {"network": network_ms} | ({} if perturbation_ms is None else {"perturbation": perturbation_ms})
     plane = torch.zeros(size)
     maps = UncertaintyMaps(torch.zeros(size, dtype=torch.uint8), plane, plane, plane)
-    budget.frame_done(all_ms, TrustFrame(Frame(np.zeros((*size, 3), np.uint8)), maps, timings_ms=timings))
+    budget.frame_done(all_ms, TrustFrame(Frame(np.zeros((*size, 3), np.uint8)), GridFrame(maps), timings_ms=timings))
 
 
 def wished(limit, score="input_noise", passes=8, **more):

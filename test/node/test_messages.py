@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from trust_frames import but, frame_of
 
 from trust_seg_ros.messages.fields import HeaderFields, ImageFields, MessageOptions, label_fields
 from trust_seg_ros.messages.outputs import OUTPUTS, wanted
 from trust_seg_ros.messages.render import MessageError, Rendering, stretched
 from trust_seg_ros.node import messages
-from trust_seg_ros.types import Frame, OodSegments, SegmentTable, SegmentTrust, TrustFrame, UncertaintyMaps, Wanted
+from trust_seg_ros.types import Frame, OodSegments, SegmentTable, SegmentTrust, UncertaintyMaps, Wanted
 
 HEADER = HeaderFields(12, 345_678_901, "front/optical")
 OPTIONS = MessageOptions(("road", "car"), np.array([[128, 64, 128], [0, 0, 142]], np.uint8))
@@ -43,7 +44,7 @@ def frame():
     ood_ids[0, 0] = 2
     flags = np.zeros((4, 6), bool)
     flags[1] = True
-    return TrustFrame(
+    return frame_of(
         Frame(np.full((4, 6, 3), 100, np.uint8), HEADER.stamp_ns, HEADER.frame_id),
         UncertaintyMaps(*(torch.from_numpy(m) for m in (classes, entropy, entropy / 2, entropy / 4)), faulty_pixels=0),
         table,
@@ -64,7 +65,7 @@ def frame():
 
 
 def without_ood_model(frame):
-    return replace(frame, ood=replace(frame.ood, p_ood=None))
+    return but(frame, ood=replace(frame.ood, p_ood=None))
 
 
 def fields(frame, name, **changes):
@@ -134,7 +135,7 @@ def test_numbers_of_ood_segments_go_on_after_those_of_segments(frame):
     image = fields(frame, "ood_ids")
     assert (image.encoding, image.data.dtype) == ("16UC1", np.uint16)
     assert image.data[0].tolist() == [0, 0, 0, 4, 4, 0], "the discarded one has no number"
-    kept_all = replace(frame, ood=replace(frame.ood, kept=np.array([True, True])))
+    kept_all = but(frame, ood=replace(frame.ood, kept=np.array([True, True])))
     assert fields(kept_all, "ood_ids").data[0].tolist() == [5, 0, 0, 4, 4, 0]
     numbers = [d.id for d in fields(kept_all, "segments", every_segment=True)]
     assert numbers == ["1", "2", "3", "4", "5"]
@@ -162,7 +163,7 @@ def test_every_segment_on_request(frame):
 
 
 def test_without_a_meta_model_the_softmax_speaks(frame):
-    bare = TrustFrame(frame.frame, frame.maps, frame.segments, None, frame.pixel_flags, None)
+    bare = frame_of(frame.frame, frame.maps, frame.segments, None, frame.pixel_flags, None)
     assert fields(bare, "segments") == ()
     everyone = fields(bare, "segments", every_segment=True)
     assert [d.results for d in everyone] == [(("road", 0.9),), (("car", 0.7),), (("road", 0.8),)]
@@ -177,7 +178,7 @@ def test_more_segments_than_16_bits_are_0_in_the_image_and_kept_as_detections():
     table = SegmentTable(ids, np.zeros(n, np.uint8), np.zeros((n, 4), np.int32), ones, ones, (), np.zeros((n, 0)))
     maps = UncertaintyMaps(*[torch.zeros(100, 700)] * 4)
     trust = SegmentTrust(zeros, zeros, np.arange(n) == n - 1)
-    big = TrustFrame(Frame(np.zeros((100, 700, 3), np.uint8)), maps, table, trust)
+    big = frame_of(Frame(np.zeros((100, 700, 3), np.uint8)), maps, table, trust)
     image = fields(big, "segment_ids").data
     assert image.max() == 65534
     assert (image.ravel()[65534:] == 0).all()
@@ -201,7 +202,7 @@ def test_only_what_the_topics_need_is_wanted():
 def test_every_topic_can_be_filled_from_what_it_says_it_needs(frame):
     for name in OUTPUTS:
         needs = wanted([name])
-        part = TrustFrame(
+        part = frame_of(
             frame.frame,
             frame.maps,
             frame.segments if needs.segments else None,
@@ -212,7 +213,7 @@ def test_every_topic_can_be_filled_from_what_it_says_it_needs(frame):
         )
         assert fields(part, name) is not None, name
     with pytest.raises(MessageError, match="'segments'"):
-        fields(TrustFrame(frame.frame, frame.maps), "segment_ids")
+        fields(frame_of(frame.frame, frame.maps), "segment_ids")
 
 
 def test_messages_carry_header_and_fields(frame):

@@ -11,6 +11,7 @@ from trust_seg_ros.commands.benchmark_choices import check, chosen_look, chosen_
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import (
     add_gradient_arguments,
+    add_grid_argument,
     add_keep_going_argument,
     add_network_arguments,
     network_settings,
@@ -93,7 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         default=[1, 1],
         metavar=("PREDICTED", "ACTUAL"),
-        help="smaller components do not count as segment errors, and are neither fitted on nor judged (default: 1 1)",
+        help="smaller components do not count as segment errors, and are neither fitted on nor judged; PREDICTED in "
+        "pixels of the grid (default: 1 1)",
+    )
+    add_grid_argument(
+        meta,
+        "that of FILE; with --fit-on as many pixels as the images fitted on have; else the image; pixels are counted "
+        "at the size of the labels whatever the grid",
     )
     meta.add_argument(
         "--sweep",
@@ -132,8 +139,8 @@ def run(args: argparse.Namespace) -> int:
     with stage_bars(console) as announce:
         found = study(look, images, plan, fit_images, announce)
     if model is not None:
-        sizes = found.results[0].cut.data.image_sizes
-        notes += [f"{gap}: the node keeps such segments unjudged" for gap in map(model.size_gap, sizes) if gap]
+        grids = found.results[0].cut.grids
+        notes += [f"{gap}: the node keeps such segments unjudged" for gap in map(model.size_gap, grids) if gap]
     best = max(found.results, key=lambda result: (result.best.objects.f1_star, result.pixels.auprc))
     facts = _facts(plan, found, images, fit_images, look)
     finish(args, console, contents(found, plan.limits, Panel(look, images, best)), facts, notes)
@@ -154,6 +161,14 @@ def _pixels(text: str) -> int:
     return int(text)
 
 
+def _grid_words(found: Study) -> str:
+    from trust_seg_ros.grid import in_words
+
+    grids = found.results[0].cut.grids
+    named = [in_words(size) for size in grids[:5]]
+    return ", ".join([*named, *(["…"] if len(grids) > len(named) else [])])
+
+
 def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | None, look: Look) -> dict[str, str]:
     from trust_seg_ros.evaluation.anomaly.study import protocol
 
@@ -167,6 +182,7 @@ def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | 
         "pixels": f"{p.anomalous + p.inside:,} without void, {100 * share:.2f} % anomalous",
         "meta classification": protocol(plan, fit_images, look.gradient),
         "metrics": plan.features,
+        "grid": _grid_words(found),
         "size limits": f"{plan.limits.predicted}/{plan.limits.actual} pixels for sIoU, PPV and F1*, "
         f"{plan.segment_limits.predicted}/{plan.segment_limits.actual} for segment errors",
     }

@@ -54,8 +54,10 @@ def chosen_look(
 ) -> tuple[Look, list[str]]:
     """Network and scores. With --score all: every score that the network can give, and a note on the others."""
     from trust_seg_ros.evaluation.anomaly.passes import Look
+    from trust_seg_ros.grid import parsed_grid
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.meta.ood_judge import check_gradient
+    from trust_seg_ros.meta.sizes import fitted_grid
     from trust_seg_ros.segments.features import FEATURE_SETS
     from trust_seg_ros.thresholds.calibration import class_statistics
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
@@ -71,12 +73,14 @@ def chosen_look(
         for score in named:
             model.check_fits(network.name, network.labels.names, score, network_sha256(network))
         check_gradient(model, gradient)
+    grid = parsed_grid(args.grid, fitted_grid(None, model))
     if model is not None or ALL not in args.score:
-        return Look(network, named, gradient, args.keep_going, statistics), []
+        return Look(network, named, gradient, args.keep_going, statistics, grid), []
     missing = missing_scores(network, gradient, statistics)
     given = [score for score in SCORES if score not in missing]
     notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
-    return Look(network, tuple(dict.fromkeys((*named, *given))), gradient, args.keep_going, statistics), notes
+    scores = tuple(dict.fromkeys((*named, *given)))
+    return Look(network, scores, gradient, args.keep_going, statistics, grid), notes
 
 
 def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:
@@ -94,6 +98,7 @@ def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) ->
         limits=track if args.limits is None else SizeLimits(*args.limits),
         segment_limits=SizeLimits(*args.segment_limits),
         sweep=args.sweep,
+        grid_of_fit=args.grid == "fitted",
     )
 
 

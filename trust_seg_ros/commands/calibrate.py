@@ -14,6 +14,7 @@ from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
+    add_grid_argument,
     add_keep_going_argument,
     network_settings,
     open_split,
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: as many of {words(ALPHAS)} as the images allow)",
     )
     segments = parser.add_argument_group("segments")
+    add_grid_argument(segments, "as in the node: as many pixels as the meta model's grid has, else the image")
     segments.add_argument(
         "--meta-model",
         default="auto",
@@ -177,6 +179,7 @@ def _summary(
         "data": args.dataset.expanduser().resolve().name,
         "split": " + ".join(args.split),
         "skipped": len(plan.skipped),
+        "grid": str(plan.grid),
         "ignored_labels": sorted({value for folder in folders for value in folder.ignore}),
         "versions": {"trust_seg_ros": package_version()},
     }

@@ -73,7 +73,9 @@ def chosen_plan(
     """What is computed for every image, and notes on what cannot be."""
     from trust_seg_ros.errors import TrustSegError
     from trust_seg_ros.fitting.calibrate_pass import CalibrationPlan
+    from trust_seg_ros.grid import parsed_grid
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
+    from trust_seg_ros.meta.sizes import fitted_grid
     from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
 
     gradient = gradient_settings(args)
@@ -102,8 +104,16 @@ def chosen_plan(
                 "benchmark --save-meta makes one, give it with --ood-meta-model"
             )
         ood_model.check_fits(network.name, network.labels.names, ood_model.score, network_sha256(network))
-    options = {"statistics": statistics, "meta": meta, "ood_model": ood_model, "keep_going": args.keep_going}
-    return CalibrationPlan(network, scores, gradient, **options), notes
+    return CalibrationPlan(
+        network,
+        scores,
+        gradient,
+        statistics,
+        meta,
+        ood_model,
+        keep_going=args.keep_going,
+        grid=parsed_grid(args.grid, fitted_grid(meta, ood_model)),
+    ), notes
 
 
 def _scores(

@@ -11,7 +11,12 @@ from rich.console import Console
 
 from trust_seg_ros.commands.collect_progress import collection_bar
 from trust_seg_ros.commands.console import say
-from trust_seg_ros.commands.data_options import add_keep_going_argument, network_settings, open_split
+from trust_seg_ros.commands.data_options import (
+    add_grid_argument,
+    add_keep_going_argument,
+    network_settings,
+    open_split,
+)
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP, SEGMENT_SCORES_HELP
 from trust_seg_ros.meta.errors import StoreError
 
@@ -47,6 +52,7 @@ def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: st
     group.add_argument("--table", type=Path, metavar="DIR", help=place)
     group.add_argument("--fresh", action="store_true", help="first remove an existing table, with all its splits")
     group.add_argument("--workers", type=int, metavar="N", help=workers)
+    add_grid_argument(group, "the image's own pixels: no meta model is used here")
     add_keep_going_argument(group)
 
 
@@ -62,6 +68,7 @@ def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
         raise StoreError("--fresh removes the segment table, but there is no DATASET to make it anew from")
     store = SegmentStore.open(table)
     store.check_scores(args.segment_scores)
+    store.check_grid(args.grid)
     if len(store.splits) == 1 and not getattr(args, "split_named", False):
         args.split = list(store.splits) if isinstance(args.split, list) else store.splits[0]
     return store
@@ -83,6 +90,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     from trust_seg_ros.fitting.collect import collect
     from trust_seg_ros.fitting.store_folder import discard
     from trust_seg_ros.fitting.store_rows import metric_names
+    from trust_seg_ros.grid import parsed_grid
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.segments.scores import checked_scores
 
@@ -106,6 +114,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                     progress=progress,
                     data_set=args.dataset.resolve().name,
                     scores=args.segment_scores,
+                    grid=parsed_grid(args.grid),
                     accept_labels=args.accept_labels,
                     remark=lambda text: say(console, f"note: {text}"),
                 )

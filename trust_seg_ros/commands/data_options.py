@@ -103,6 +103,23 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--order", choices=("rgb", "bgr"), help="colour order it expects (default: its own)")
 
 
+def add_grid_argument(group: argparse._ActionsContainer, fitted: str) -> None:
+    """--grid, of commands that make segments or judge them; ``args.grid`` is the text of ``trust_seg_ros.grid``.
+
+    Args:
+        group: parser or group of options.
+        fitted: what ``fitted`` means for this command.
+    """
+    group.add_argument(
+        "--grid",
+        type=_grid,
+        default="fitted",
+        metavar="GRID",
+        help=f"grid that segments and their metrics are made on: fitted ({fitted}), network (the logits' own), image, "
+        "WIDTHxHEIGHT, or area:WIDTHxHEIGHT (as many pixels, in the shape of the image) (default: %(default)s)",
+    )
+
+
 def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
     """--gradient-p and --gradient-variant, of commands that compute pixel scores."""
     group.add_argument(
@@ -216,6 +233,16 @@ def _input_size(text: str) -> tuple[int, int]:
             f"{text!r} is not a size; expected WIDTHxHEIGHT, each from 1 to {_MAX_SIDE}, for example 1024x512, or 0x0"
         )
     return size
+
+
+def _grid(text: str) -> str:
+    from trust_seg_ros.grid import GridError, parsed_grid
+
+    try:
+        parsed_grid(text)
+    except GridError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _number(text: str) -> float:

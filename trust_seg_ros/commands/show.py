@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.text import Text
 
 from trust_seg_ros.commands.console import command_console
-from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
         help="auto (the shipped one for the embedded network, none for others), none, or a file of trust-seg fit "
         "(default: %(default)s)",
     )
+    add_grid_argument(group, "as many pixels as the grid that the meta model was fitted on, else the image")
     group.add_argument(
         "--threshold",
         type=float,
@@ -203,7 +204,8 @@ def _check(args: argparse.Namespace) -> None:
 def _pipeline(args: argparse.Namespace) -> TrustPipeline:
     from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 
-    return TrustPipeline.load(PipelineSettings(**asdict(network_settings(args)), meta_model=args.meta_model))
+    settings = PipelineSettings(**asdict(network_settings(args)), meta_model=args.meta_model, grid=args.grid)
+    return TrustPipeline.load(settings)
 
 
 def _reader(

@@ -10,6 +10,7 @@ from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
+    add_grid_argument,
     add_keep_going_argument,
     network_settings,
     open_split,
@@ -90,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "above",
     )
     add_gradient_arguments(judging)
+    add_grid_argument(judging, "the image's own pixels: no meta model is used here")
     judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")
     judging.add_argument("--noise", type=float, metavar="SIGMA", help="sigma of input_noise, grey levels (default: 4)")
     judging.add_argument(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros import uncertainty
+from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
@@ -26,8 +27,8 @@ class TimedScores:
     """A network's answer for one image, with its scores.
 
     Attributes:
-        answer, maps: the network's output; the maps are on the host.
-        planes: score -> (H, W) float32.
+        answer, maps: the network's output, on the grid; the maps are on the host.
+        planes: score -> (H', W') float32, on the grid.
         milliseconds: score, and "network" -> time; softmax scores are computed together and share one time.
     """
 
@@ -44,6 +45,7 @@ def timed_scores(
     gradient: GradientSettings,
     statistics: ClassStatistics | None = None,
     more: Mapping[str, ScoreOf] | None = None,
+    grid: Grid = AS_IMAGE,
 ) -> TimedScores:
     """Run the network and compute scores, one by one.
 
@@ -54,12 +56,13 @@ def timed_scores(
         gradient: settings of the gradient scores.
         statistics: the network's class statistics, for standardized_max_logit.
         more: further scores by name.
+        grid: where maps and scores are made.
 
     Raises:
         TrustSegError: the network fails, or cannot give a score.
     """
     start = time.perf_counter()
-    answer = network.infer(image)
+    answer = uncertainty.on_grid(network.infer(image), grid)
     if answer.logits.is_cuda:
         torch.cuda.synchronize(answer.logits.device)
     after = time.perf_counter()

@@ -14,6 +14,7 @@ from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.datasets.reading import read_or_skip
 from trust_seg_ros.fitting.calibrate import DEFAULT_SCORES, FIRST, Calibrator
 from trust_seg_ros.fitting.segment_risk import object_probabilities
+from trust_seg_ros.grid import AS_IMAGE, Grid, resized
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
@@ -46,6 +47,7 @@ class CalibrationPlan:
         meta: meta models of class segments; None = no curves of P(false positive).
         ood_model: meta model of OoD segments; needed for :func:`add_unknown`.
         ood_min_size: OoD segments with fewer pixels do not count, as at run time.
+        grid: where scores and segments are made, as at run time; ground truth of classes is brought there.
         keep_going: leave out images that cannot be read; they are listed in ``skipped``.
         skipped: name of the image -> why it was left out.
     """
@@ -57,6 +59,7 @@ class CalibrationPlan:
     meta: MetaModel | None = None
     ood_model: OodModel | None = None
     ood_min_size: int = 50
+    grid: Grid = AS_IMAGE
     keep_going: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -156,18 +159,19 @@ def add_unknown(
         if read is None:
             continue
         image, truth = read
-        if gap := model.size_gap(image.shape[:2]):
+        answer = uncertainty.on_grid(plan.network.infer(image), plan.grid)
+        if gap := model.size_gap(answer.size):
             raise CalibrationError(
                 f"OoD objects of {images.name}, {images.names[index]}: {gap}, and judges none of this size; give "
                 "images of about that size, or fit a model on images like these (trust-seg benchmark --save-meta) and "
                 "give it with --ood-meta-model"
             )
-        answer = plan.network.infer(image)
         maps = uncertainty.uncertainty_maps(answer).host()
         score = FrameScores(answer, maps, plan.gradient, plan.statistics).get(model.score)
         found = judge(model.score, score, threshold, plan.ood_min_size, 0.0, maps, answer)
         p_ood = np.empty(0) if found.p_ood is None else found.p_ood
-        calibrator.add_objects(object_probabilities(found.ids, p_ood, truth == 1))
+        published = resized(found.ids, truth.shape)
+        calibrator.add_objects(object_probabilities(published, p_ood, truth == 1))
         seen += 1
         if progress is not None:
             progress(index + 1, len(images))
@@ -218,10 +222,10 @@ def _run(
             if read is None:
                 continue
             image, truth = read
-            answer = plan.network.infer(image)
+            answer = uncertainty.on_grid(plan.network.infer(image), plan.grid)
             if waiting is not None:
                 waiting.result()
-            waiting = worker.submit(add, place, answer, truth)
+            waiting = worker.submit(add, place, answer, resized(truth, answer.size))
             seen += 1
             if progress is not None:
                 progress(done, len(samples))

@@ -14,6 +14,7 @@ from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.fitting.store_folder import locked
 from trust_seg_ros.fitting.store_identity import NetworkIdentity, agree
 from trust_seg_ros.fitting.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
+from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -40,6 +41,7 @@ def collect(
     data_set: str = "",
     part_images: int = PART_IMAGES,
     scores: Sequence[str] = (),
+    grid: Grid = AS_IMAGE,
     accept_labels: bool = False,
     remark: Callable[[str], None] = lambda text: None,
 ) -> SegmentStore:
@@ -63,6 +65,7 @@ def collect(
         data_set: name of the data set, for the manifest.
         part_images: images per Parquet file of a new split.
         scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
+        grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
         accept_labels: go on although the labels contradict the network (``datasets.label_check``).
         remark: called with a sentence on labels that fit the network badly.
 
@@ -83,7 +86,7 @@ def collect(
     if workers is not None and workers < 1:
         raise CollectError(f"{workers} workers; expected at least 1")
     with one_thread(), ExitStack() as stack:
-        collector = Collector(settings.load(), folder, scores=checked_scores(scores))
+        collector = Collector(settings.load(), folder, scores=checked_scores(scores), grid=grid)
         _check_classes(collector)
         names, what = collector.network.labels.names, f"{data_set} {split}".strip()
         if text := check_labels(classes_of(collector.network), folder, names, what, accept_labels):
@@ -129,7 +132,7 @@ def _results(
     jobs = [(index, writer.image_file(index)) for index in writer.todo]
     if workers > 1:
         threads = max(1, cores() // workers)
-        pool = stack.enter_context(Pool(settings, collector.folder, workers, threads, collector.scores))
+        pool = stack.enter_context(Pool(settings, collector.folder, workers, threads, collector.scores, collector.grid))
         return pool.results(jobs)
     return _here(collector, jobs)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.support.processes import adopt_environment, worker_context
@@ -47,6 +48,7 @@ def serve(
     folder: LabelledFolder,
     threads: int,
     scores: tuple[str, ...],
+    grid: Grid,
     environment: Mapping[str, str],
 ) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
@@ -59,7 +61,7 @@ def serve(
             index, path = connection.recv()
             error: Exception | None = None
             try:
-                collector = collector or Collector(settings.load(), folder, threads, scores)
+                collector = collector or Collector(settings.load(), folder, threads, scores, grid)
                 collector.write(index, path)
             except Exception as raised:
                 error = _picklable(raised)
@@ -76,9 +78,10 @@ class Pool:
         workers: int,
         threads: int,
         scores: tuple[str, ...] = (),
+        grid: Grid = AS_IMAGE,
     ) -> None:
         context = worker_context()
-        task = settings, folder, threads, scores, dict(os.environ)
+        task = settings, folder, threads, scores, grid, dict(os.environ)
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
         self._busy: dict[Connection, int] = {}

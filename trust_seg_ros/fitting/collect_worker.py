@@ -13,15 +13,16 @@ import pyarrow as pa
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
-from trust_seg_ros.fitting.store_files import file_sizes, rows_note
+from trust_seg_ros.fitting.store_files import Shapes, file_sizes, rows_note
 from trust_seg_ros.fitting.store_folder import writing
 from trust_seg_ros.fitting.store_identity import Answer, NetworkIdentity, answer_of
 from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, write_image
+from trust_seg_ros.grid import AS_IMAGE, Grid, resized
 from trust_seg_ros.segmentation.network import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.segments.scores import score_planes
-from trust_seg_ros.uncertainty import uncertainty_maps
+from trust_seg_ros.uncertainty import on_grid, uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 
 _NOISE_SIZE = (128, 256)
@@ -47,12 +48,14 @@ class Collector:
         folder: images with ground truth.
         threads: number of threads for steps whose results do not depend on it (maps, sums over segments).
         scores: pixel scores whose means over segments become metrics, too; gradient scores with the node's defaults.
+        grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
     """
 
     network: SegmentationNetwork
     folder: LabelledFolder
     threads: int | None = None
     scores: tuple[str, ...] = ()
+    grid: Grid = AS_IMAGE
 
     def rows(self, index: int) -> pa.Table:
         """Rows of one image, see ``store_rows``.
@@ -61,8 +64,7 @@ class Collector:
             DatasetError: the image or its labels cannot be read or do not fit together.
             TrustSegError: the network fails.
         """
-        sample = self.folder.samples[index]
-        return self._rows(sample.name, index, sample.drive, *self.read(sample))
+        return self._measured(index)[0]
 
     def write(self, index: int, path: Path) -> None:
         """Write the rows of one image to their file.
@@ -72,15 +74,16 @@ class Collector:
             TrustSegError: as :meth:`rows`.
         """
         sizes = file_sizes(self.folder.samples[index])
-        rows = self.rows(index)
+        rows, shapes = self._measured(index)
         with writing(path):
-            write_image(path, rows, rows_note(rows, sizes))
+            write_image(path, rows, rows_note(rows, sizes, shapes))
 
     def identity(self) -> NetworkIdentity:
         """Identity of the network, by its answer to a picture of noise."""
         truth = np.zeros(_NOISE_SIZE, np.uint8)
-        rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)
-        return NetworkIdentity.of(self.network, rows_answer(rows, len(self.network.labels)), self.scores)
+        rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)[0]
+        answer = rows_answer(rows, len(self.network.labels))
+        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid))
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels as from ``LabelledFolder.read``; errors of OpenCV become DatasetError, too."""
@@ -89,13 +92,20 @@ class Collector:
         except (cv2.error, OSError) as error:  # raised by OpenCV for huge images
             raise DatasetError(f"{sample.image}: cannot be read ({' '.join(str(error).split())[:200]})") from error
 
-    def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> pa.Table:
-        logits = self.network.infer(image)
+    def _measured(self, index: int) -> tuple[pa.Table, Shapes]:
+        sample = self.folder.samples[index]
+        return self._rows(sample.name, index, sample.drive, *self.read(sample))
+
+    def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> tuple[pa.Table, Shapes]:
+        """Rows of an image, and the sizes of image and grid."""
+        answer = self.network.infer(image)
+        logits = on_grid(answer, self.grid)
+        truth = resized(truth, logits.size)
         maps = uncertainty_maps(logits, threads=self.threads)
         extra = score_planes(FrameScores(logits, maps), self.scores)
         table = segment_table(maps, logits, FEATURES, extra=extra, ground_truth=truth, threads=self.threads)
         found = (targets(table, truth, variant) for variant in ("component", "released"))
-        return image_rows(name, index, drive, table, *found)
+        return image_rows(name, index, drive, table, *found), (answer.size, logits.size)
 
 
 def rows_answer(rows: pa.Table, classes: int) -> Answer:

@@ -75,6 +75,8 @@ def fit(
         ranges=np.stack([x.min(0), x.max(0)], 1),
         summary={**counts, **choice, **(summary or {})},
         network_sha256=data.network_sha256,
+        grid=data.grid,
+        image_sizes=data.image_sizes,
     ).with_predicted_ranges(data)
 
 

@@ -47,6 +47,7 @@ def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: 
         {**counts, **(summary or {})},
         data.image_sizes,
         data.network_sha256,
+        data.grid,
     )
 
 

@@ -19,10 +19,13 @@ from urllib.parse import quote
 
 import numpy as np
 
+from trust_seg_ros.fitting.store_files import Shapes
 from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
+from trust_seg_ros.grid import FITTED, parsed_grid
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.meta.sizes import common_grid
 from trust_seg_ros.support.content_hash import DamagedError, check_json, hash_once, with_hash
 from trust_seg_ros.support.reading import lfs_pointer, reason, shown
 from trust_seg_ros.support.resumable import changes, write_text
@@ -51,6 +54,7 @@ class SplitEntry:
         segments, with_interior: number of rows, and of rows that meta models use.
         label_map: label value -> class, if a label map was used, see ``LabelMap.words``.
         hashes: name of a Parquet file -> its SHA-256; a table of version 1 has none.
+        shapes: sizes of the images and their grids, each pair once; () = not known, in older tables.
     """
 
     data_set: str
@@ -64,6 +68,7 @@ class SplitEntry:
     with_interior: int = 0
     label_map: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    shapes: tuple[Shapes, ...] = ()
 
     @classmethod
     def from_json(cls, data: Json) -> SplitEntry:
@@ -77,6 +82,7 @@ class SplitEntry:
                 **counts,
                 "skipped": dict(data["skipped"]),
                 "label_map": dict(data.get("label_map", {})),
+                "shapes": tuple(((a[0], a[1]), (b[0], b[1])) for a, b in data.get("shapes", ())),
                 "hashes": {str(name): str(digest) for name, digest in data.get("hashes", {}).items()},
             }
         )
@@ -89,9 +95,9 @@ class SplitEntry:
         return entry
 
     def to_json(self) -> Json:
-        """Values for the manifest; a label map is written only if there is one, to match tables of earlier versions."""
+        """Values for the manifest; label map and shapes only if there are any, as in tables of earlier versions."""
         data = {**asdict(self), "hashes": dict(sorted(self.hashes.items()))}
-        return data if self.label_map else {name: value for name, value in data.items() if name != "label_map"}
+        return {name: value for name, value in data.items() if value or name not in ("label_map", "shapes")}
 
     def other_data(self, now: SplitEntry) -> str:
         """The first difference to an entry of the same split, in words; "" if both are of the same data."""
@@ -210,6 +216,18 @@ class SegmentStore:
                 "Give DATASET and --fresh to collect them"
             )
 
+    def check_grid(self, grid: str) -> None:
+        """Refuse another grid than that of the table; ``fitted`` means whichever the table has.
+
+        Raises:
+            StoreError: the text names both.
+        """
+        if grid != FITTED and str(parsed_grid(grid)) != self.identity.grid:
+            raise StoreError(
+                f"{self.path}: the segments of this table are made on the grid {self.identity.grid}, wanted: {grid}. "
+                "Give DATASET and --fresh to collect them anew"
+            )
+
     def folder(self, split: str) -> Path:
         """Folder of a split's parts; characters not allowed in file names are written as %XX, as readers expect."""
         return self.path / f"split={quote(split, safe='')}"
@@ -319,6 +337,8 @@ class SegmentStore:
             self.network,
             self.class_names,
             self.identity.sha256,
+            common_grid(parsed_grid(self.identity.grid), [grid for _, grid in entry.shapes]),
+            tuple(dict.fromkeys(image_size for image_size, _ in entry.shapes)),
         )
 
 

@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trust_seg_ros.datasets.folders import Sample
+from trust_seg_ros.grid import Size
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.types import Json
 
 DAMAGE = (pa.ArrowException, OSError, ValueError)
 """Errors that reading a damaged file raises."""
 T = TypeVar("T")
+Shapes = tuple[Size, Size]
+"""(H, W) of an image, and of the grid that its segments were made on."""
 
 
 def read_or_remove(path: Path, read: Callable[[Path], T]) -> T | None:
@@ -55,7 +58,13 @@ def file_sizes(sample: Sample) -> list[int]:
     return sizes
 
 
-def rows_note(rows: pa.Table, files: list[int]) -> Json:
-    """Note kept with the rows of an image whose files have these sizes, see ``store_rows.write_image``."""
+def rows_note(rows: pa.Table, files: list[int], shapes: Shapes | None) -> Json:
+    """Note kept with the rows of an image, see ``store_rows.write_image``.
+
+    Args:
+        rows: its rows.
+        files: sizes of its files in bytes.
+        shapes: sizes of image and grid; None = not known, from a table of an earlier version.
+    """
     inside = int((rows["interior_size"].to_numpy() > 0).sum())
-    return {"files": files, "segments": len(rows), "with_interior": inside}
+    return {"files": files, "segments": len(rows), "with_interior": inside, "shapes": shapes}

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from trust_seg_ros.grid import IMAGE, parsed_grid
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.json_file import portable_name
@@ -47,6 +48,7 @@ class NetworkIdentity:
         machine: machine that computed the answer; "" = answers are not expected to repeat to the last bit.
         scores: pixel scores whose means over segments are metrics, too.
         sha256: hash of its weights; "" = not known.
+        grid: the grid that segments are made on, as in ``trust_seg_ros.grid``.
     """
 
     name: str
@@ -56,10 +58,13 @@ class NetworkIdentity:
     machine: str
     scores: tuple[str, ...] = ()
     sha256: str = ""
+    grid: str = IMAGE
 
     @classmethod
-    def of(cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = ()) -> NetworkIdentity:
-        """Identity of a loaded network whose answer to the noise is ``answer``."""
+    def of(
+        cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = (), grid: str = IMAGE
+    ) -> NetworkIdentity:
+        """Identity of a loaded network whose answer to the noise, on the grid, is ``answer``."""
         shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as when read from a file
         return cls(
             portable_name(network.name),
@@ -69,6 +74,7 @@ class NetworkIdentity:
             machine_name(network.device),
             tuple(scores),
             network_sha256(network),
+            grid,
         )
 
     @classmethod
@@ -82,11 +88,13 @@ class NetworkIdentity:
             str(data["machine"]),
             tuple(str(name) for name in data.get("scores", ())),
             str(data.get("sha256", "")),
+            str(parsed_grid(data.get("grid", IMAGE))),
         )
 
     def to_json(self) -> Json:
-        """Values for the manifest; scores and hash only if there are any, as in tables of earlier versions."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("scores", "sha256")}
+        """Values for the manifest; scores, hash and grid only if there are any, as in tables of earlier versions."""
+        without = {"scores": (), "sha256": "", "grid": IMAGE}
+        return {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
 
     def repeats(self, other: NetworkIdentity) -> bool:
         """Whether both were computed on the same machine, where answers are equal to the last bit."""
@@ -104,6 +112,8 @@ class NetworkIdentity:
         if self.scores != now.scores:
             a, b = (", ".join(scores) or "none" for scores in (self.scores, now.scores))
             found.append(f"it has metrics of the scores {a}, wanted now: {b}")
+        if self.grid != now.grid:
+            found.append(f"its segments are made on the grid {self.grid}, wanted now: {now.grid}")
         if self.sha256 and now.sha256 and self.sha256 != now.sha256:
             found.append(f"it is of other weights: sha256 {self.sha256}, now {now.sha256}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.fitting.store import MANIFEST, WORK, SegmentStore, SplitEntry
-from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, read_or_remove, rows_by_image, rows_note
+from trust_seg_ros.fitting.store_files import DAMAGE, Shapes, file_sizes, read_or_remove, rows_by_image, rows_note
 from trust_seg_ros.fitting.store_folder import check_ours, refuse_links, remove_parts
 from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.fitting.store_rows import (
@@ -170,7 +170,8 @@ class SplitWriter:
             raise StoreError(f"split {self._split!r}: {len(self._notes)} of {self._entry.parts} parts are written")
         notes = [self._notes[part] for part in sorted(self._notes)]
         counts = {key: sum(note[key] for note in notes) for key in ("segments", "with_interior")}
-        self._save(replace(self._entry, complete=True, skipped=self.skipped, **counts))
+        shapes = {shape for note in notes for shape in _shapes(note) if shape is not None}
+        self._save(replace(self._entry, complete=True, skipped=self.skipped, shapes=tuple(sorted(shapes)), **counts))
         remove_folder(self._work)
         remove_quietly(self._work.parent)
         return self.store
@@ -271,6 +272,7 @@ class SplitWriter:
             "skipped": {self._folder.samples[k].name: self._bad[k] for k in images if k in self._bad},
             "segments": sum(n["segments"] for n in notes.values()),
             "with_interior": sum(n["with_interior"] for n in notes.values()),
+            "shapes": [notes[k].get("shapes") if k in notes else None for k in images],
         }
         path = self.store.parts(self._split)[part]
         write_part(path, self._work / f"{path.name}.part", files.values(), self._schema, note)
@@ -287,12 +289,19 @@ class SplitWriter:
             rows = rows_by_image(path)
         except DAMAGE as error:
             raise StoreError(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
+        shapes = _shapes(note)
         for place, index in enumerate(self._images_of(part)):
             if index not in without:
                 mine = rows.get(index, self._schema.empty_table())
-                write_image(self.image_file(index), mine, rows_note(mine, note["files"][place]))
+                write_image(self.image_file(index), mine, rows_note(mine, note["files"][place], shapes[place]))
         path.unlink()
         del self._notes[part]
+
+
+def _shapes(note: Json) -> list[Shapes | None]:
+    """Sizes of image and grid of every image of a part; None where they are not known."""
+    found = note.get("shapes") or [None] * len(note["files"])
+    return [shape and ((shape[0][0], shape[0][1]), (shape[1][0], shape[1][1])) for shape in found]
 
 
 def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:

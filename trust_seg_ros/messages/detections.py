@@ -41,7 +41,7 @@ def ood_cover(view: Rendering) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (n,) float64 in [0, 1] and (n,) float64; both 0 for segments without such pixels, or without an OoD part.
     """
-    count, ood = len(view.segments), view.frame.ood
+    count, ood = len(view.segments), view.frame.on_grid.ood
     if ood is None or not ood.kept.any():
         return np.zeros(count), np.zeros(count)
     pixels, total = overlap(view.segments.ids, count, ood.ids, ood.kept, _judgement(ood)[1])
@@ -54,7 +54,8 @@ def _judgement(ood: OodSegments) -> tuple[str, np.ndarray]:
 
 
 def _of_segments(view: Rendering) -> tuple[DetectionFields, ...]:
-    table, trust, ood = view.segments, view.trust, view.frame.ood
+    table, trust, ood = view.segments, view.trust, view.frame.on_grid.ood
+    boxes = view.frame.boxes(table.boxes)
     share, value = ood_cover(view)
     covered = share >= OOD_SHARE
     flagged = covered if trust is None else trust.unreliable | covered
@@ -74,18 +75,18 @@ def _of_segments(view: Rendering) -> tuple[DetectionFields, ...]:
     for segment, name, scores, there in rows:
         kinds = (name, *tuple(columns)[1:])
         results = tuple((kind, score) for kind, score, is_there in zip(kinds, scores, there, strict=True) if is_there)
-        found.append(_detection(segment + 1, table.boxes[segment], results))
+        found.append(_detection(segment + 1, boxes[segment], results))
     return tuple(found)
 
 
 def _of_ood(view: Rendering) -> tuple[DetectionFields, ...]:
-    ood = view.frame.ood
+    ood = view.frame.on_grid.ood
     if ood is None:
         return ()
-    kind, values = _judgement(ood)
+    (kind, values), boxes = _judgement(ood), view.frame.boxes(ood.boxes)
     kept = np.flatnonzero(ood.kept).tolist()
     return tuple(
-        _detection(int(view.ood_numbers[k]), ood.boxes[k], (*_dominant_class(view, ood, k), (kind, float(values[k]))))
+        _detection(int(view.ood_numbers[k]), boxes[k], (*_dominant_class(view, ood, k), (kind, float(values[k]))))
         for k in kept
     )
 

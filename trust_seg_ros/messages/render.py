@@ -1,6 +1,8 @@
 """TrustFrame → the pixels of every image topic; used by the node and for recordings.
 
-Intermediate maps that several topics need are made once per frame, and only when a topic asks for them.
+Intermediate maps that several topics need are made once per frame, and only when a topic asks for them. What can be
+made on the grid is made there, and then brought to the size of the image: there are fewer pixels, and bytes are
+quicker to enlarge than numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 
 from trust_seg_ros.drawing import pictures
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.grid import Size
 from trust_seg_ros.messages.fields import ImageFields, MessageOptions
 from trust_seg_ros.messages.kernels import look_up, paint
 from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame
@@ -35,25 +38,25 @@ class Rendering:
         self.frame = trust_frame
         self.options = options
 
+    @property
+    def size(self) -> Size:
+        """(H, W) of the image, and of what is published."""
+        return self.frame.size
+
     @cached_property
     def classes(self) -> np.ndarray:
         """(H, W) uint8 class ids."""
-        return np.ascontiguousarray(_array(self.frame.maps.classes))
-
-    @cached_property
-    def entropy(self) -> np.ndarray:
-        """(H, W) float32 in [0, 1]."""
-        return np.ascontiguousarray(_array(self.frame.maps.entropy))
+        return self.published(self.frame.on_grid.maps.classes)
 
     @cached_property
     def entropy_bytes(self) -> np.ndarray:
         """(H, W) uint8, 255 E rounded."""
-        return cv2.convertScaleAbs(self.entropy, alpha=255.0)
+        return self.published_bytes(self.frame.on_grid.maps.entropy)
 
     @cached_property
     def segments(self) -> SegmentTable:
-        """The segments of the frame."""
-        return _present(self.frame.segments, "segments")
+        """The segments of the frame, on the grid."""
+        return _present(self.frame.on_grid.segments, "segments")
 
     @property
     def trust(self) -> SegmentTrust | None:
@@ -64,18 +67,19 @@ class Rendering:
     def unreliable(self) -> np.ndarray:
         """(H, W) uint8: 255 unreliable segment, else 128 where the pixel threshold fires, else 0."""
         if self.trust is None:
-            return self._flags(np.zeros(self.classes.shape, np.uint8))
-        return self._flags(paint(self.segments.ids, self.trust.unreliable))
+            return self.published(self._flags(np.zeros(self.frame.on_grid.size, np.uint8)))
+        return self.published(self._flags(paint(self.segments.ids, self.trust.unreliable)))
 
     @cached_property
     def ood(self) -> np.ndarray:
         """(H, W) uint8: 255 kept OoD segment; 128 OoD score over its threshold, but the segment was discarded; 0."""
-        return paint(self.ood_segments.ids, self.ood_segments.kept, others=pictures.PIXEL_FLAG)
+        found = self.ood_segments
+        return self.published(paint(found.ids, found.kept, others=pictures.PIXEL_FLAG))
 
     @cached_property
     def ood_segments(self) -> OodSegments:
-        """The out-of-distribution segments of the frame."""
-        return _present(self.frame.ood, "ood")
+        """The out-of-distribution segments of the frame, on the grid."""
+        return _present(self.frame.on_grid.ood, "ood")
 
     @cached_property
     def ood_numbers(self) -> np.ndarray:
@@ -83,19 +87,26 @@ class Rendering:
         kept = self.ood_segments.kept
         return np.where(kept, len(self.segments) + np.cumsum(kept), 0)
 
-    @cached_property
-    def gradient(self) -> np.ndarray:
-        """(H, W) float32, the gradient score for the label chosen in the options."""
-        return self.score(f"gradient_{self.options.gradient_label}")
-
     def score(self, name: str) -> np.ndarray:
         """(H, W) float32, a pixel score, which must be among the needs in the topic's row."""
-        return np.ascontiguousarray(_array(_present(self.frame.scores.get(name), name)))
+        return self.published(self.grid_score(name))
+
+    def grid_score(self, name: str) -> np.ndarray:
+        """The same on the grid (H', W')."""
+        return np.ascontiguousarray(_array(_present(self.frame.on_grid.scores.get(name), name)))
+
+    def published(self, plane: np.ndarray | torch.Tensor) -> np.ndarray:
+        """A map of the grid at the size of the image, contiguous."""
+        return np.ascontiguousarray(self.frame.at_image_size(_array(plane)))
+
+    def published_bytes(self, plane: np.ndarray | torch.Tensor) -> np.ndarray:
+        """The same of a map (H', W') in [0, 1], as uint8 from 0 to 255."""
+        return self.published(cv2.convertScaleAbs(np.ascontiguousarray(_array(plane)), alpha=255.0))
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
-        if self.frame.pixel_flags is None:
+        if self.frame.on_grid.pixel_flags is None:
             return flagged
-        pixels = np.ascontiguousarray(self.frame.pixel_flags).view(np.uint8) * np.uint8(pictures.PIXEL_FLAG)
+        pixels = np.ascontiguousarray(self.frame.on_grid.pixel_flags).view(np.uint8) * np.uint8(pictures.PIXEL_FLAG)
         return cv2.max(flagged, pixels)
 
 
@@ -112,16 +123,16 @@ def confidence(view: Rendering) -> ImageFields:
 def entropy(view: Rendering) -> ImageFields:
     """Normalised entropy, in the encoding chosen in the options."""
     if view.options.entropy_encoding == "32FC1":
-        return ImageFields("32FC1", view.entropy)
+        return ImageFields("32FC1", view.published(view.frame.on_grid.maps.entropy))
     return ImageFields("mono8", view.entropy_bytes)
 
 
 def margin(view: Rendering) -> ImageFields:
     """Probability margin as a dispersion, in the encoding chosen in the options."""
-    values = np.ascontiguousarray(_array(view.frame.maps.margin))
+    values = view.frame.on_grid.maps.margin
     if view.options.entropy_encoding == "32FC1":
-        return ImageFields("32FC1", values)
-    return ImageFields("mono8", cv2.convertScaleAbs(values, alpha=255.0))
+        return ImageFields("32FC1", view.published(values))
+    return ImageFields("mono8", view.published_bytes(values))
 
 
 def unreliable(view: Rendering) -> ImageFields:
@@ -142,14 +153,14 @@ def segment_ids(view: Rendering) -> ImageFields:
     ids = view.segments.ids
     if len(view.segments) > MAX_SEGMENT_ID:
         ids = np.where(ids > MAX_SEGMENT_ID, 0, ids)
-    return ImageFields("16UC1", ids.astype(np.uint16))
+    return ImageFields("16UC1", view.published(ids.astype(np.uint16)))
 
 
 def ood_ids(view: Rendering) -> ImageFields:
     """Number of the kept OoD segment of every pixel, n + 1, n + 2, … for n segments; 0 = none, or beyond 16 bits."""
     numbers = np.append(0, view.ood_numbers)
     numbers[numbers > MAX_SEGMENT_ID] = 0
-    return ImageFields("16UC1", look_up(view.ood_segments.ids, numbers.astype(np.uint16)))
+    return ImageFields("16UC1", view.published(look_up(view.ood_segments.ids, numbers.astype(np.uint16))))
 
 
 def gradient(view: Rendering) -> ImageFields:
@@ -157,10 +168,10 @@ def gradient(view: Rendering) -> ImageFields:
 
     Norms have no natural range, so bytes of different frames do not compare. Faulty pixels are +inf, and 255.
     """
-    values = view.gradient
+    values = view.grid_score(f"gradient_{view.options.gradient_label}")
     if view.options.entropy_encoding == "32FC1":
-        return ImageFields("32FC1", values)
-    return ImageFields("mono8", stretched(values))
+        return ImageFields("32FC1", view.published(values))
+    return ImageFields("mono8", view.published(stretched(values)))
 
 
 def stretched(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
 
 
@@ -25,6 +26,8 @@ class SegmentData:
         network: name of the network that predicted.
         class_names: names of its classes.
         network_sha256: hash of its weights; "" = not known.
+        grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
+        image_sizes: sizes of the images, each once; () = not known.
     """
 
     names: tuple[str, ...]
@@ -38,6 +41,8 @@ class SegmentData:
     network: str
     class_names: tuple[str, ...]
     network_sha256: str = ""
+    grid: Size | None = None
+    image_sizes: tuple[Size, ...] = ()
 
     def __len__(self) -> int:
         return len(self.iou_adj)
@@ -62,6 +67,8 @@ class SegmentData:
             self.network,
             self.class_names,
             self.network_sha256,
+            self.grid,
+            self.image_sizes,
         )
 
 
@@ -69,7 +76,7 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
     """Segments of several data sets as one; images are numbered consecutively.
 
     Raises:
-        MetaModelError: no data sets, or they are of different networks, classes or metrics.
+        MetaModelError: no data sets, or they are of different networks, classes, metrics or grids.
     """
     if not parts:
         raise MetaModelError("no segments to join; expected at least one data set")
@@ -81,6 +88,11 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
                     f"segment tables differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; "
                     "only tables of one network and one set of metrics can be joined"
                 )
+        if part.grid is not None and first.grid is not None and not alike(part.grid, first.grid):
+            raise MetaModelError(
+                f"segments on grids of {in_words(first.grid)} and of {in_words(part.grid)}: their sizes mean different "
+                f"things; collect both on one, for example --grid area:{in_words(first.grid)}"
+            )
     offsets = np.cumsum([0, *(len(part.images) for part in parts)])
     stacked = {
         what: np.concatenate([getattr(part, what) for part in parts])
@@ -95,5 +107,7 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         network=first.network,
         class_names=first.class_names,
         network_sha256=first.network_sha256,
+        grid=first.grid,
+        image_sizes=tuple(dict.fromkeys(size for part in parts for size in part.image_sizes)),
         **stacked,
     )

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from trust_seg_ros.grid import Size
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
+from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
@@ -60,6 +62,9 @@ class MetaModel:
         predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
             on; None if an older file does not hold them.
         network_sha256: hash of that network's weights; "" = not known.
+        grid: (H', W') of the grid that its segments were made on, by its area; None in older files: the images' own
+            pixels.
+        image_sizes: sizes of the images it was fitted on; () = not known.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -76,6 +81,8 @@ class MetaModel:
     summary: Json = field(default_factory=dict)
     predicted_ranges: np.ndarray | None = None
     network_sha256: str = ""
+    grid: Size | None = None
+    image_sizes: tuple[Size, ...] = ()
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -105,6 +112,7 @@ class MetaModel:
             raise MetaModelError("scales: every one must be positive")
         if not math.isfinite(self.classifier.intercept + self.regressor.intercept):
             raise MetaModelError("intercepts: hold numbers that are not finite")
+        check_sizes(self.grid, self.image_sizes)
 
     def standardise(self, source: MetricSource) -> np.ndarray:
         """(n, m) float64 standardised metrics of the features used, clipped to the range seen in fitting.
@@ -182,6 +190,7 @@ class MetaModel:
             "network": self.network,
             **({"network_sha256": self.network_sha256} if self.network_sha256 else {}),
             "classes": list(self.class_names),
+            **sizes_json(self.grid, self.image_sizes),
             "summary": json_parts.plain(self.summary),
             **ranges,
             "intercepts": {"false_positive": float(self.classifier.intercept), "iou": float(self.regressor.intercept)},
@@ -241,6 +250,7 @@ def _from_json(data: Json) -> MetaModel:
     columns = {key: np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", *_MODELS)}
     intercepts = json_parts.part(data, "intercepts", dict)
     predicted = data.get("predicted_ranges")
+    grid, image_sizes = read_sizes(data)
     classifier, regressor = (LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS)
     return MetaModel(
         tuple(features),
@@ -254,4 +264,6 @@ def _from_json(data: Json) -> MetaModel:
         summary=json_parts.part({"summary": {}, **data}, "summary", dict),
         predicted_ranges=None if predicted is None else np.array([json_parts.pair(predicted, key) for key in _MODELS]),
         network_sha256=json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
+        grid=grid,
+        image_sizes=image_sizes,
     )

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.model import LinearPart
+from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
@@ -26,9 +28,8 @@ VERSION = 2
 DISCARD_ABOVE = 0.5
 """P(false alarm) above which a segment is discarded, in the paper."""
 SIZE_TOLERANCE = 10
-"""An image has about the size fitted on if its height and width differ by at most one part in this many."""
-ImageSize = tuple[int, int]
-"""(height, width) in pixels."""
+"""For files without a grid: an image has about the size fitted on if its height and width differ by at most one part
+in this many."""
 _WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
 
 
@@ -48,6 +49,7 @@ class OodData:
         threshold: segments are components of {score >= threshold}.
         image_sizes: sizes of the images, each once; () = not known.
         network_sha256: hash of the network's weights; "" = not known.
+        grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
     """
 
     names: tuple[str, ...]
@@ -60,8 +62,9 @@ class OodData:
     class_names: tuple[str, ...]
     score: str
     threshold: float
-    image_sizes: tuple[ImageSize, ...] = ()
+    image_sizes: tuple[Size, ...] = ()
     network_sha256: str = ""
+    grid: Size | None = None
 
     def __len__(self) -> int:
         return len(self.false_alarm)
@@ -80,9 +83,11 @@ class OodModel:
         score: name of the score map whose segments it judges.
         threshold: threshold on that score at which these segments were taken.
         summary: how it was fitted.
-        image_sizes: sizes of the images it was fitted on. Segment sizes are among the metrics and mean something else
-            on images of another size, so it does not judge those. () = not known, and images of any size are judged.
+        image_sizes: sizes of the images it was fitted on; () = not known.
         network_sha256: hash of that network's weights; "" = not known.
+        grid: (H', W') of the grid that its segments were made on, by its area. Segment sizes are among the metrics and
+            mean something else on another grid, so it does not judge there. None in older files: the images' own
+            pixels then, and grids of about one of ``image_sizes`` are judged, or any where these are not known.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -98,8 +103,9 @@ class OodModel:
     score: str
     threshold: float
     summary: Json = field(default_factory=dict)
-    image_sizes: tuple[ImageSize, ...] = ()
+    image_sizes: tuple[Size, ...] = ()
     network_sha256: str = ""
+    grid: Size | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -118,9 +124,7 @@ class OodModel:
             raise MetaModelError("scales: every one must be positive")
         if not np.isfinite([self.classifier.intercept, self.threshold]).all():
             raise MetaModelError("intercept and threshold: expected finite numbers")
-        for size in self.image_sizes:
-            if len(size) != 2 or min(size) < 1:
-                raise MetaModelError(f"image_sizes: {size}, expected height and width of at least 1")
+        check_sizes(self.grid, self.image_sizes)
 
     def p_false_alarm(self, source: MetricSource) -> np.ndarray:
         """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).
@@ -142,25 +146,32 @@ class OodModel:
     def fingerprint(self) -> str:
         """Hash of the features, standardisation and classifier that give P(OoD), to tell models apart.
 
-        Sizes of images and ranges are left out: they do not change P(OoD) of a segment (nothing is clipped), and a
-        calibration made before the file named its sizes still fits.
+        Sizes of images, grid and ranges are left out: they do not change P(OoD) of a segment (nothing is clipped), and
+        a calibration made before the file named its sizes still fits.
         """
         part = self.classifier
         return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
 
-    def judges(self, size: ImageSize) -> bool:
-        """Whether it judges segments of images of this size: of about the size it was fitted on, or any size."""
+    def judges(self, grid: Size) -> bool:
+        """Whether it judges segments made on a grid of this size: of about the area of the one it was fitted on."""
+        if self.grid is not None:
+            return alike(self.grid, grid)
         return not self.image_sizes or any(
-            abs(height - size[0]) * SIZE_TOLERANCE <= height and abs(width - size[1]) * SIZE_TOLERANCE <= width
+            abs(height - grid[0]) * SIZE_TOLERANCE <= height and abs(width - grid[1]) * SIZE_TOLERANCE <= width
             for height, width in self.image_sizes
         )
 
-    def size_gap(self, size: ImageSize | None) -> str:
-        """Why it does not judge segments of images of this size, in words; "" if it does, or if ``size`` is None."""
-        if size is None or self.judges(size):
+    def size_gap(self, grid: Size | None) -> str:
+        """Why it does not judge segments made on a grid of this size, in words; "" if it does, or if that is None."""
+        if grid is None or self.judges(grid):
             return ""
+        if self.grid is not None:
+            return (
+                f"segments are made on a grid of {in_words(grid)}, the OoD meta model was fitted on one of "
+                f"{in_words(self.grid)}: set grid to area:{in_words(self.grid)}, or fit one on this grid"
+            )
         known = " or ".join(f"{width}×{height}" for height, width in self.image_sizes)
-        return f"images are {size[1]}×{size[0]}, the OoD meta model was fitted on images of {known}"
+        return f"images are {grid[1]}×{grid[0]}, the OoD meta model was fitted on images of {known}"
 
     def check_fits(self, network: str, class_names: Sequence[str], score: str, sha256: str = "") -> None:
         """Refuse to judge segments of another network or another score.
@@ -184,7 +195,6 @@ class OodModel:
 
     def to_json(self) -> Json:
         """The content of the model file."""
-        sizes = [{"height": int(height), "width": int(width)} for height, width in self.image_sizes]
         rows = zip(self.features, self.means, self.scales, self.classifier.coefficients, self.ranges, strict=True)
         return {
             "format": FORMAT,
@@ -194,7 +204,7 @@ class OodModel:
             "classes": list(self.class_names),
             "score": self.score,
             "threshold": float(self.threshold),
-            **({"image_sizes": sizes} if sizes else {}),
+            **sizes_json(self.grid, self.image_sizes),
             "summary": json_parts.plain(self.summary),
             "intercepts": {"false_alarm": float(self.classifier.intercept)},
             "features": {
@@ -231,6 +241,7 @@ def load_ood_model(path: str | Path) -> OodModel:
             np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", "false_alarm")
         )
         intercept = json_parts.number(json_parts.part(data, "intercepts", dict), "false_alarm")
+        grid, image_sizes = read_sizes(data)
         return OodModel(
             tuple(features),
             mean,
@@ -242,24 +253,12 @@ def load_ood_model(path: str | Path) -> OodModel:
             find_score(json_parts.part(data, "score", str)).name,
             json_parts.number(data, "threshold"),
             json_parts.part({"summary": {}, **data}, "summary", dict),
-            _image_sizes(data),
+            image_sizes,
             json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
+            grid,
         )
     except (MetaModelError, SettingError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
-
-
-def _image_sizes(data: Json) -> tuple[ImageSize, ...]:
-    """Image sizes in a model file; () for older files, which do not name them."""
-    sizes = json_parts.part({"image_sizes": [], **data}, "image_sizes", list)
-    return tuple((_pixels(size, "height"), _pixels(size, "width")) for size in sizes)
-
-
-def _pixels(size: Json, key: str) -> int:
-    value = json_parts.number(size, key)
-    if value != int(value):
-        raise MetaModelError(f"{key}: {value:g}, expected a whole number of pixels")
-    return int(value)
 
 
 def logistic(logit: np.ndarray) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import get_args
 import numpy as np
 import torch
 
+from trust_seg_ros.grid import Size
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import required_set
-from trust_seg_ros.meta.ood import ImageSize, OodModel
+from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.segments import FeatureSet, ood_segment_table, ood_segments
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, OodSegments, SegmentTable, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, GradientSettings, Scale
@@ -41,8 +42,8 @@ class OodJudge:
             check_gradient(model, gradient)
         self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
 
-    def serves(self, score: str, size: ImageSize) -> bool:
-        """Whether the meta model judges segments of this score on images of this size (H, W)."""
+    def serves(self, score: str, size: Size) -> bool:
+        """Whether the meta model judges segments of this score made on a grid of this size (H, W)."""
         return self.model is not None and self.model.score == score and self.model.judges(size)
 
     def __call__(
@@ -62,8 +63,8 @@ class OodJudge:
         Specks below ``min_size`` are listed and discarded, but not measured: on a noisy frame there are thousands.
 
         Args:
-            name: name of the score; the meta model is used only if it was fitted for segments of that score, on images
-                of about this size; otherwise segments are kept unjudged.
+            name: name of the score; the meta model is used only if it was fitted for segments of that score, on a grid
+                of about this area; otherwise segments are kept unjudged.
             score: (H, W) the map.
             threshold: segments are the components of {score >= threshold}.
             min_size: least number of pixels of a segment that is kept.

@@ -47,6 +47,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
         "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
         "calibration": "none" if pipeline.calibration is None else "loaded",
+        "grid": str(pipeline.grid),
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
         "half precision": str(network.input_spec.half).lower(),
@@ -61,7 +62,7 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> st
         return "none: no P(OoD)"
     if model.score != thresholds.ood_score:
         return f"none for {thresholds.ood_score}: no P(OoD)"
-    if gap := model.size_gap(pipeline.image_size):
+    if gap := model.size_gap(pipeline.grid_size):
         return f"none: no P(OoD), {gap}"
     text = f"segments of {model.score} at {fitted:g}"
     ood = thresholds.ood

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
+from trust_seg_ros.grid import FITTED, GRID_FORM, GRID_PATTERN
 from trust_seg_ros.node.parameter import (
     AT_ACTIVATE,
     AT_CONFIGURE,
@@ -58,6 +59,17 @@ TABLE: tuple[Parameter, ...] = (
         "Meta model that judges segments: `auto` (the shipped one for the embedded network, none for others), `none`, "
         "or a file.",
         AT_CONFIGURE,
+    ),
+    Parameter(
+        "grid",
+        FITTED,
+        "Grid that segments and their metrics are made on: `fitted` (as many pixels as the grid that the meta model "
+        "was fitted on, in the shape of the image; the image without a meta model), `network` (the logits' own), "
+        "`image`, `WIDTHxHEIGHT`, or `area:WIDTHxHEIGHT` (as many pixels, in the shape of the image). Topics have "
+        "the image's size whatever the grid.",
+        AT_CONFIGURE,
+        pattern=GRID_PATTERN,
+        form=GRID_FORM,
     ),
     Parameter(
         "calibration",

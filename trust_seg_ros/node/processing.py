@@ -204,7 +204,7 @@ class FrameProcessor:
         self._last_stamp = self._last_stamp if stamp is None else stamp
 
     def _check_answer(self, result: TrustFrame, patience_s: float) -> None:
-        maps = result.maps
+        maps = result.on_grid.maps
         if maps.faulty_pixels:
             self._notice(
                 "faulty",
@@ -239,7 +239,7 @@ class FrameProcessor:
         self._statistics.finished(processing, latency, result.timings_ms)
         self._around.timed(processing, result)
         self._statistics.flagged(
-            _share(result.pixel_flags), _share(None if result.trust is None else result.trust.unreliable)
+            _share(result.on_grid.pixel_flags), _share(None if result.trust is None else result.trust.unreliable)
         )
         self._around.judged(settings.thresholds, result)
         if latency is not None and settings.max_age_ms and (why := _wrong_age(latency, settings.max_age_ms)):

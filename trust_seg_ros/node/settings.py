@@ -121,6 +121,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         meta_model=v["meta_model"],
         ood_meta_model=v["ood.meta_model"],
         calibration=v["calibration"],
+        grid=v["grid"],
         gradient=GradientSettings(v["gradient.p"], v["gradient.variant"], "log"),
         device=v["device"],
         threads=v["threads"],

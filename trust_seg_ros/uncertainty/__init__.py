@@ -11,6 +11,7 @@ from trust_seg_ros.uncertainty.errors import (
 from trust_seg_ros.uncertainty.gradient import gradient_maps, gradient_onehot, gradient_uniform, warm_up_gradients
 from trust_seg_ros.uncertainty.gradient_inputs import GradientMaps, GradientSettings
 from trust_seg_ros.uncertainty.gradient_reference import reference_gradients
+from trust_seg_ros.uncertainty.grid import on_grid
 from trust_seg_ros.uncertainty.maps import uncertainty_maps, warm_up
 from trust_seg_ros.uncertainty.reference import reference_maps
 from trust_seg_ros.uncertainty.scores import energy, max_logit
@@ -32,6 +33,7 @@ __all__ = [
     "gradient_onehot",
     "gradient_uniform",
     "max_logit",
+    "on_grid",
     "reference_gradients",
     "reference_maps",
     "standardized_max_logit",

@@ -59,7 +59,7 @@ def perturbation_score(
         network: it is run ``settings.passes`` times; not at all for dropout of the last layer if ``answer`` is given.
         image: (H, W, 3) uint8 RGB.
         settings: which perturbation, how often, and which statistic.
-        answer: the network's answer to the unperturbed image, if it is known.
+        answer: the network's answer to the unperturbed image, if it is known; the score is made on its grid.
 
     Raises:
         PerturbationUnavailableError: the network cannot be perturbed this way.
@@ -85,7 +85,7 @@ def perturbation_maps(
     """
     sums = PassSums(tuple(dict.fromkeys((settings.statistic, *statistics))))
     for maps in perturbed_passes(network, image, settings, answer):
-        sums.add(maps)
+        sums.add(maps if answer is None else replace(maps, size=answer.size))
     found = sums.statistics()
     classes = found.pop("classes")
     return PerturbationMaps(found[settings.statistic], classes, found, sums.passes, sums.faulty_pixels)

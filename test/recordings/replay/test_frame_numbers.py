@@ -9,6 +9,7 @@ from drive_frames import drive_results, made_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from trust_frames import but
 
 from trust_seg_ros.recordings.replay.frame_numbers import (
     add_class_sums,
@@ -18,7 +19,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import (
     no_class_sums,
 )
 from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS
-from trust_seg_ros.types import ShiftState, ShiftTest
+from trust_seg_ros.types import GridFrame, ShiftState, ShiftTest
 
 CLASSES = arrays.arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 3, 255])
@@ -95,7 +96,7 @@ def test_the_mean_score_is_over_finite_scores():
 
 def test_what_a_frame_lacks_is_nan_or_none_of_them():
     full = made_result(np.array([[0, 1, 255]], np.uint8))
-    bare = replace(full, segments=None, trust=None, pixel_flags=None, ood=None, thresholds={}, timings_ms={})
+    bare = replace(full, on_grid=GridFrame(full.on_grid.maps), thresholds={}, timings_ms={})
     found = frame_numbers(bare, None)
     counts = {"segments", "unreliable_segments", "ood_segments"}
     assert {name: found[name] for name in counts} == dict.fromkeys(counts, 0)
@@ -104,7 +105,7 @@ def test_what_a_frame_lacks_is_nan_or_none_of_them():
     assert found["entropy_mean"] == pytest.approx(full.maps.entropy.numpy().mean(), abs=1e-6)
     known = counts | {"faulty_pixels", "shift_fired", "entropy_mean"}
     assert all(math.isnan(value) for name, value in found.items() if name not in known)
-    unjudged = frame_numbers(replace(full, trust=None), None)
+    unjudged = frame_numbers(but(full, trust=None), None)
     assert unjudged["unreliable_segments"] == 0
     assert math.isnan(unjudged["unreliable_pixels"])
     assert unjudged["segments"] == 2

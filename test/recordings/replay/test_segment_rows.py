@@ -1,7 +1,6 @@
 """Rows of segments and their tables."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,6 +8,7 @@ import pytest
 from drive_frames import drive_results, made_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trust_frames import but
 
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import MessageError, Rendering, ood_ids, segment_ids
@@ -87,13 +87,13 @@ def test_rows_without_meta_models_and_without_segments():
     assert np.count_nonzero(rows["kind"] == "class") == 2
     faulty = made_result(np.full((2, 2), 255, np.uint8))
     assert list(segment_rows(faulty, NAMES, "/camera", 7)["kind"]) == ["ood"]
-    nothing = segment_rows(replace(faulty, ood=None), NAMES, "/camera", 7)
+    nothing = segment_rows(but(faulty, ood=None), NAMES, "/camera", 7)
     assert list(nothing) == list(rows)
     assert {len(values) for values in nothing.values()} == {0}
-    alone = segment_rows(replace(result, ood=None), NAMES, "/camera", 7)
+    alone = segment_rows(but(result, ood=None), NAMES, "/camera", 7)
     assert list(alone["kind"]) == ["class", "class"]
     with pytest.raises(MessageError, match="'segments'"):
-        segment_rows(replace(result, segments=None, trust=None), NAMES, "/camera", 7)
+        segment_rows(but(result, segments=None, trust=None), NAMES, "/camera", 7)
 
 
 def test_a_table_gives_the_rows_back(tmp_path):

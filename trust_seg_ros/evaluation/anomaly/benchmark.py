@@ -176,6 +176,8 @@ def image_f1(result: ScoreResult) -> np.ndarray:
 def _segments(found: Cut, discarded: np.ndarray | None, limits: SizeLimits, segment_limits: SizeLimits) -> Segments:
     masks: Sequence[np.ndarray | None] = [None] * len(found.overlaps) if discarded is None else found.kept(discarded)
     matches = [met.match(limits, kept) for met, kept in zip(found.overlaps, masks, strict=True)]
-    errors = [met.errors(kept, segment_limits) for met, kept in zip(found.overlaps, masks, strict=True)]
+    counted = found.kept(discarded)  # large enough on the grid
+    limit = SizeLimits(1, segment_limits.actual)
+    errors = [met.errors(kept, limit) for met, kept in zip(found.overlaps, counted, strict=True)]
     false_positives, false_negatives = np.array(errors, np.int64).reshape(-1, 2).sum(0)
     return Segments(pooled(matches), int(false_positives), int(false_negatives))

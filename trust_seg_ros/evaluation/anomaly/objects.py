@@ -133,15 +133,17 @@ class Overlaps:
         return alive if kept is None else alive & kept
 
 
-def overlaps(found: np.ndarray, truth: np.ndarray) -> Overlaps:
+def overlaps(found: np.ndarray, truth: np.ndarray, count: int | None = None) -> Overlaps:
     """How predicted components overlap with ground-truth components (8-connected).
 
     Args:
         found: (H, W) int component numbers 1..p, 0 = none, as ``segments.labelling`` gives them; void pixels are 0.
         truth: (H, W) integer labels: 0 in distribution, 1 anomaly, 255 void.
+        count: p, where the last ones may have no pixel left; None = the largest number there is.
     """
     there = _number(truth == 1)
-    n_found, n_there = int(found.max(initial=0)) + 1, int(there.max(initial=0)) + 1
+    n_found = (int(found.max(initial=0)) if count is None else count) + 1
+    n_there = int(there.max(initial=0)) + 1
     both = (found > 0) & (there > 0)
     keys, shared = np.unique(there[both].astype(np.int64) * n_found + found[both], return_counts=True)
     pairs = np.stack([keys % n_found, keys // n_found], 1) - 1

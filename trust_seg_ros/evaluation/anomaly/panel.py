@@ -13,6 +13,7 @@ from trust_seg_ros.drawing.tiles import header, row_of
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, image_f1
 from trust_seg_ros.evaluation.anomaly.passes import Look, Seen, walk
 from trust_seg_ros.evaluation.report.best_worst import best_and_worst, scaled, write_rows
+from trust_seg_ros.grid import resized
 from trust_seg_ros.segments import ood_segments
 from trust_seg_ros.types import UNLABELLED
 
@@ -61,8 +62,8 @@ class Panel:
         seen = next(walk(self.look, self.images, [found.indices[place]]))
         discarded = None if self.result.meta is None else self.result.meta.discarded
         kept = found.kept(discarded)[place]
-        plane = np.where(seen.truth == UNLABELLED, np.nan, seen.planes[score])
-        ids = ood_segments(plane, self.result.threshold).ids
+        plane = np.where(seen.void, np.nan, seen.planes[score])
+        ids = seen.published(ood_segments(plane, self.result.threshold).ids)
         mask = np.append(False, kept)[ids]
         truth = spotlight(seen.image, np.zeros_like(mask), ood=seen.truth == 1)
         truth[seen.truth == UNLABELLED] = 0
@@ -80,4 +81,4 @@ class Panel:
         above = (counts.true_positives + counts.false_positives)[finite] / (counts.positives + counts.negatives)
         places = np.searchsorted(above, (0.99, 0.001)).clip(max=len(above) - 1)
         low, high = counts.thresholds[finite][places]
-        return scaled(seen.planes[self.result.score], low, high)
+        return scaled(resized(seen.planes[self.result.score], seen.truth.shape), low, high)

@@ -19,7 +19,9 @@ from trust_seg_ros.evaluation.anomaly.objects import NO_LIMITS, Overlaps, SizeLi
 from trust_seg_ros.evaluation.anomaly.pooling import BoundedScores
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.evaluation.timed_scores import timed_scores
+from trust_seg_ros.grid import AS_IMAGE, Grid, Size, resized
 from trust_seg_ros.meta.ood import OodData
+from trust_seg_ros.meta.sizes import common_grid
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.support.content_hash import network_sha256
@@ -43,6 +45,7 @@ class Look:
         gradient: settings of the gradient scores.
         keep_going: leave out images that cannot be read; they are listed in ``skipped``.
         statistics: the network's class statistics, for standardized_max_logit.
+        grid: the grid that segments are made on; pixels are always counted at the size of the labels.
         skipped: name of the image -> why it was left out.
     """
 
@@ -51,6 +54,7 @@ class Look:
     gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
     statistics: ClassStatistics | None = None
+    grid: Grid = AS_IMAGE
     skipped: dict[str, str] = field(default_factory=dict)
 
 
@@ -62,8 +66,8 @@ class Seen:
         index: position in the data set.
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8: 0 in distribution, 1 anomaly, 255 void.
-        answer, maps: the network's output; the maps are on the host.
-        planes: score -> (H, W) float32.
+        answer, maps: the network's output, on the grid; the maps are on the host.
+        planes: score -> (H', W') float32, on the grid.
         milliseconds: score, and "network" -> time; softmax scores are computed together and share one time.
     """
 
@@ -74,6 +78,16 @@ class Seen:
     maps: UncertaintyMaps
     planes: dict[str, np.ndarray]
     milliseconds: dict[str, float]
+
+    @property
+    def void(self) -> np.ndarray:
+        """(H', W') bool, void on the grid."""
+        return resized(self.truth == UNLABELLED, self.answer.size)
+
+    def published(self, ids: np.ndarray) -> np.ndarray:
+        """Numbers (H', W') of components on the grid as (H, W), 0 on void."""
+        found = resized(ids, self.truth.shape)
+        return found if found is ids else np.where(self.truth == UNLABELLED, 0, found)
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ class Cut:
         overlaps: for each image, overlaps of all its segments.
         large: for each image, (p,) bool, segments not below the limit: the rows of ``data``, in order.
         sweep: (k, 3) float64, further thresholds with their false positives and false negatives.
+        grids: sizes of the grids that the segments were made on, each once.
     """
 
     data: OodData
@@ -112,6 +127,7 @@ class Cut:
     overlaps: tuple[Overlaps, ...]
     large: tuple[np.ndarray, ...]
     sweep: np.ndarray
+    grids: tuple[Size, ...]
 
     def kept(self, discarded: np.ndarray | None) -> list[np.ndarray]:
         """For each image, (p,) bool: segments that are large and not discarded.
@@ -128,8 +144,16 @@ class Cut:
         return kept
 
 
-def walk(look: Look, images: OodImages, indices: Sequence[int] | None = None) -> Iterator[Seen]:
+def walk(
+    look: Look, images: OodImages, indices: Sequence[int] | None = None, grid: Grid | None = None
+) -> Iterator[Seen]:
     """Every image, or some, with its scores.
+
+    Args:
+        look: network and scores.
+        images: the data set.
+        indices: positions of the images; None = all.
+        grid: where scores are made; None = the grid of ``look``.
 
     Raises:
         DatasetError: an image or its labels cannot be read, and ``look.keep_going`` is off.
@@ -140,7 +164,7 @@ def walk(look: Look, images: OodImages, indices: Sequence[int] | None = None) ->
             continue
         read = read_or_skip(images, index, images.names[index], look.keep_going, look.skipped)
         if read is not None:
-            yield _seen(look, index, *read)
+            yield _seen(look, index, *read, look.grid if grid is None else grid)
 
 
 def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pixels:
@@ -153,7 +177,7 @@ def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pix
     pools = {score: BoundedScores(EXACT_VALUES // len(look.scores)) for score in look.scores}
     times: dict[str, list[float]] = {score: [] for score in (*look.scores, "network")}
     kinds, seen_images = np.zeros(2, np.int64), 0
-    for seen in walk(look, images):
+    for seen in walk(look, images, grid=AS_IMAGE):
         for score, plane in seen.planes.items():
             pools[score].add(plane, seen.truth)
         for name, value in seen.milliseconds.items():
@@ -187,7 +211,8 @@ def cut(
         look, images: as in the first pass.
         thresholds: score -> threshold.
         metrics: measure the segments for meta classification.
-        limits: smaller segments do not count as errors, and are neither fitted on nor judged.
+        limits: smaller segments do not count as errors, and are neither fitted on nor judged; predicted ones are
+            measured in pixels of the grid, as by the node's ``ood.min_size``.
         sweeps: score -> further thresholds (k,) whose segment errors are counted as well.
         progress: called with (done, total).
     """
@@ -198,8 +223,8 @@ def cut(
         for score in look.scores:
             parts[score].append(_part(seen, score, thresholds[score], metrics, limits))
             for row, threshold in enumerate(grids[score]):
-                found = _components(seen.planes[score], seen.truth, threshold)
-                sums[score][row] += overlaps(found, seen.truth).errors(limits=limits)
+                met, large = _compared(seen, _components(seen.planes[score], seen.void, threshold), limits)
+                sums[score][row] += met.errors(large, SizeLimits(1, limits.actual))
         if progress is not None:
             progress(seen.index + 1, len(images))
     return {
@@ -218,31 +243,37 @@ class _Part:
     class_ids: np.ndarray
     overlaps: Overlaps
     large: np.ndarray
-    size: tuple[int, int]
+    size: Size
+    grid: Size
 
 
-def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray) -> Seen:
-    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics)
+def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray, grid: Grid) -> Seen:
+    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics, grid=grid)
     return Seen(index, image, truth, found.answer, found.maps, found.planes, found.milliseconds)
 
 
 def _part(seen: Seen, score: str, threshold: float, metrics: bool, limits: SizeLimits) -> _Part:
     plane = seen.planes[score]
     if metrics:
-        void = seen.truth == UNLABELLED
-        table = segments.ood_segment_table(plane, threshold, seen.maps, seen.answer, "meta_ood", ignore=void)
+        table = segments.ood_segment_table(plane, threshold, seen.maps, seen.answer, "meta_ood", ignore=seen.void)
         found, names, values, classes = table.ids, table.names, table.metrics, table.class_ids
     else:
-        found = _components(plane, seen.truth, threshold)
+        found = _components(plane, seen.void, threshold)
         names, values, classes = (), np.empty((int(found.max(initial=0)), 0)), np.empty(0, np.uint8)
-    met = overlaps(found, seen.truth)
-    large = met.found >= limits.predicted
-    return _Part(seen.index, names, values[large], classes[large] if metrics else classes, met, large, plane.shape)
+    met, large = _compared(seen, found, limits)
+    own = classes[large] if metrics else classes
+    return _Part(seen.index, names, values[large], own, met, large, seen.truth.shape, seen.answer.size)
 
 
-def _components(plane: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
-    """Numbers (H, W) of the components of {score >= threshold}, compared in float32 as ``segments`` does."""
-    above = (plane >= np.float32(threshold)) & (truth != UNLABELLED)
+def _compared(seen: Seen, ids: np.ndarray, limits: SizeLimits) -> tuple[Overlaps, np.ndarray]:
+    """Overlaps of components, as published, with ground truth; and which of them are large enough on the grid."""
+    sizes = np.bincount(ids.ravel())[1:]
+    return overlaps(seen.published(ids), seen.truth, len(sizes)), sizes >= limits.predicted
+
+
+def _components(plane: np.ndarray, void: np.ndarray, threshold: float) -> np.ndarray:
+    """Numbers (H', W') of the components of {score >= threshold}, compared in float32 as ``segments`` does."""
+    above = (plane >= np.float32(threshold)) & ~void
     return find_components(np.where(above, np.uint8(0), np.uint8(UNLABELLED))).ids
 
 
@@ -262,6 +293,7 @@ def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, thres
         threshold=float(threshold),
         image_sizes=tuple(sorted({part.size for part in parts})),
         network_sha256=network_sha256(look.network),
+        grid=common_grid(look.grid, [part.grid for part in parts]),
     )
     return Cut(
         data,
@@ -269,6 +301,7 @@ def _joined(parts: list[_Part], look: Look, images: OodImages, score: str, thres
         tuple(part.overlaps for part in parts),
         tuple(part.large for part in parts),
         sweep,
+        tuple(sorted({part.grid for part in parts})),
     )
 
 

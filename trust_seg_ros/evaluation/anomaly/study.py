@@ -15,6 +15,7 @@ from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, NO_LIMITS, S
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress, cut, pool
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, leave_one_out
+from trust_seg_ros.grid import Grid
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
@@ -41,6 +42,7 @@ class Plan:
         limits: of components for sIoU, PPV and F1*.
         segment_limits: of components for segment errors and for fitting.
         sweep: further thresholds at which segment errors are counted.
+        grid_of_fit: judge on as many pixels as the grids of the data set fitted on have; else on the grid of the look.
     """
 
     thresholds: Mapping[str, float | str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Plan:
     limits: SizeLimits = ANOMALY_TRACK
     segment_limits: SizeLimits = NO_LIMITS
     sweep: int = 0
+    grid_of_fit: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,13 @@ def study(
     wanted = plan.meta != "none" or plan.model is not None or fit_images is not None
     grids = {score: sweep_grid(pixels.counts[score], plan.sweep) for score in look.scores} if plan.sweep else None
     cut_as_planned = partial(cut, thresholds=thresholds, metrics=wanted, limits=plan.segment_limits)
-    cuts = cut_as_planned(look, images, sweeps=grids, progress=announce(f"segments of {images.name}"))
+    results, notes = [], list[str]()
     fit_cuts: dict[str, Cut] = {}
     if other is not None:
         fit_cuts = cut_as_planned(*other, progress=announce(f"segments of {other[1].name}"))
-    results, notes = [], []
+        if plan.grid_of_fit:
+            look = replace(look, grid=_grid_fitted_on(look.grid, fit_cuts, notes))
+    cuts = cut_as_planned(look, images, sweeps=grids, progress=announce(f"segments of {images.name}"))
     for score in look.scores:
         measured = pixel_measures(pixels.counts[score], pixels.exact[score])
         p = None
@@ -117,6 +122,18 @@ def study(
     skipped = {images.name: look.skipped} | ({} if other is None else {other[1].name: other[0].skipped})
     fitted = {score: found.data for score, found in (fit_cuts or cuts).items()}
     return Study(tuple(results), pixels, fitted, skipped, tuple(notes))
+
+
+def _grid_fitted_on(grid: Grid, fit_cuts: Mapping[str, Cut], notes: list[str]) -> Grid:
+    """A grid of the area of that of the data fitted on."""
+    fitted = next(iter(fit_cuts.values())).data.grid
+    if fitted is None:
+        notes.append(
+            "the images fitted on differ in size, so that sizes of segments mean no one thing: set one grid for all, "
+            "for example --grid area:480x360"
+        )
+        return grid
+    return Grid("area", fitted)
 
 
 def protocol(plan: Plan, fit_images: OodImages | None, gradient: GradientSettings = IN_LOGARITHMS) -> str:

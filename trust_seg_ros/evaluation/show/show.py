@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trust_seg_ros.drawing.pictures import PictureError
+from trust_seg_ros.grid import resized
 from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segments import SegmentTargets, targets
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.types import SegmentTable, SegmentTrust
+from trust_seg_ros.types import Frame, GridFrame, SegmentTable, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Findings:
         network: name of the network.
         classes: (H, W) uint8 predicted class of every pixel, also where ground truth ignores it; 255 = none.
         entropy: (H, W) float32 in [0, 1].
-        segments: n segments; with ground truth, taken from the class map without the pixels that it ignores.
+        segments: n segments, with ids and boxes in pixels of the image, sizes and metrics in pixels of the grid; with
+            ground truth, taken from the class map without the pixels that it ignores.
         threshold: P(wrong) from which a segment counts as unreliable.
         trust: the meta models' predictions for the segments; None without meta models.
         truth: (H, W) uint8 ground truth, 255 = ignored; or None.
@@ -93,24 +95,28 @@ def examine(
     threshold = ThresholdSettings.constants(unreliable=threshold).unreliable.value
     if truth is not None and truth.shape != image.shape[:2]:
         raise PictureError(f"ground truth is {truth.shape} and the image {image.shape[:2]}; expected one size")
-    logits = pipeline.network.infer(image)
-    maps = uncertainty_maps(logits)
-    segments = pipeline.segment_table(maps, logits, ground_truth=truth)
+    logits = pipeline.infer(image)
+    maps = uncertainty_maps(logits).host()
+    truth_there = None if truth is None else resized(truth, logits.size)
+    segments = pipeline.segment_table(maps, logits, ground_truth=truth_there)
     trust = None
     if pipeline.meta is not None:
         p_wrong, iou = pipeline.meta.predict(segments)
         trust = SegmentTrust(p_wrong, iou, p_wrong >= threshold)
+    result = TrustFrame(Frame(image), GridFrame(maps, segments, trust))
+    shown = result.segments
+    assert shown is not None
     return Findings(
         image,
         pipeline.labels,
         pipeline.network.name,
-        maps.classes.numpy(force=True),
-        maps.entropy.numpy(force=True),
-        segments,
+        result.maps.classes.numpy(),
+        result.maps.entropy.numpy(),
+        shown,
         threshold,
         trust,
         truth,
-        None if truth is None else targets(segments, truth),
+        None if truth_there is None else targets(segments, truth_there),
         () if pipeline.meta is None else beyond_fitting(pipeline.meta, segments),
     )
 

@@ -17,6 +17,7 @@ from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.evaluation.trust.counts import DataCounts, Flagged, ScoreCounts
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count, score_grids
+from trust_seg_ros.grid import AS_IMAGE
 from trust_seg_ros.support.content_hash import sealed, unsealed
 from trust_seg_ros.support.resumable import fingerprint, whole_file
 
@@ -95,6 +96,7 @@ class CountsCache:
             "labels": [str(getattr(images, name, None)) for name in ("ignore", "table", "label_map")],
             "corruption": _corruption(images),
             "bins": bins,
+            **({} if self.look.grid == AS_IMAGE else {"grid": str(self.look.grid)}),
         }
         return fingerprint(told)[:24]
 

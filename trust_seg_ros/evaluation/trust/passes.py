@@ -18,8 +18,9 @@ from trust_seg_ros.evaluation.trust.counts import DataCounts
 from trust_seg_ros.evaluation.trust.gather import ReliabilityGatherer, ScoreGatherer
 from trust_seg_ros.evaluation.trust.grid import score_grid
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
+from trust_seg_ros.grid import AS_IMAGE, Grid, resized
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-from trust_seg_ros.types import UNLABELLED, UncertaintyMaps
+from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, TrustFrame, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import missing_scores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
@@ -51,6 +52,7 @@ class Look:
         gradient: settings of the gradient scores.
         keep_going: leave out images that cannot be read.
         statistics: the network's class statistics, for standardized_max_logit.
+        grid: where scores are made; they are judged at the size of the labels, as the node publishes them.
         more: further scores beyond ``score_names.SCORES``: name -> function of the image, the network's answer and its
             maps.
     """
@@ -62,6 +64,7 @@ class Look:
     keep_going: bool = False
     statistics: ClassStatistics | None = None
     more: Mapping[str, ScoreOf] = field(default_factory=dict)
+    grid: Grid = AS_IMAGE
 
 
 @dataclass(frozen=True)
@@ -215,5 +218,7 @@ def _add(seen: Seen, scores: dict[str, ScoreGatherer], reliable: ReliabilityGath
 
 
 def _seen(look: Look, place: int, sample: Sample, image: np.ndarray, truth: np.ndarray) -> Seen:
-    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics, look.more)
-    return Seen(place, sample, image, truth, found.maps, found.planes, found.milliseconds)
+    found = timed_scores(look.network, image, look.scores, look.gradient, look.statistics, look.more, look.grid)
+    maps = TrustFrame(Frame(image), GridFrame(found.maps)).maps
+    planes = {score: resized(plane, truth.shape) for score, plane in found.planes.items()}
+    return Seen(place, sample, image, truth, maps, planes, found.milliseconds)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trust_seg_ros.bags.reader import BagMessage, BagTopic
 from trust_seg_ros.bags.types import is_node_output
+from trust_seg_ros.grid import Size
 from trust_seg_ros.messages.bit_range import BITS
 from trust_seg_ros.messages.image_bytes import ImageError, peek_header
 from trust_seg_ros.pipeline import TrustPipeline
@@ -64,6 +65,7 @@ class ChunkWork:
         self._notes: dict[str, None] = {work.unfilled: None for work in self._work.values() if work.unfilled}
         self._copied = self._choose_copied()
         self._frames: list[Row] = []
+        self._grids: set[Size] = set()
         self._latency: dict[str, list[tuple[int, float]]] = {}
         self._evidence = Evidence(job, pipeline.labels.names)
         # damage found in other chunks is reported by those chunks; damage found at opening by the first chunk
@@ -173,6 +175,7 @@ class ChunkWork:
         if table is not None:
             table.add(segment_rows(judged.result, self._pipeline.labels.names, camera, recorded_ns))
         self._evidence.add(judged, camera, recorded_ns)
+        self._grids.add(judged.result.on_grid.size)
         self._seconds["gather"] += time.perf_counter() - started
 
     def _copy(self, message: BagMessage, topic: BagTopic, writer: BackgroundWriter) -> None:
@@ -189,10 +192,14 @@ class ChunkWork:
     def _all_notes(self) -> list[str]:
         found = [text for text in _remarks(self._recording) if text not in self._known_damage]
         # only from this chunk's images: the chunks a worker did before must not have an influence
-        sizes = sorted({(row["height"], row["width"]) for row in self._frames if not row["refused"]})
         found += [f"{topic}: {text}" for topic, work in self._work.items() for text in work.remarks]
         noted = network_remarks(self._pipeline.network)
-        return [*found, *self._notes, *noted, *remarks(self._pipeline, self._job.options.thresholds, sizes)]
+        return [
+            *found,
+            *self._notes,
+            *noted,
+            *remarks(self._pipeline, self._job.options.thresholds, sorted(self._grids)),
+        ]
 
     def _record(self, file: str, metadata: dict) -> ChunkRecord:
         for row in self._frames:
@@ -227,6 +234,7 @@ def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "meta model": "none" if pipeline.meta is None else "loaded",
         "OoD meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
         "calibration": "none" if pipeline.calibration is None else "loaded",
+        "grid": str(pipeline.grid),
         "device": str(pipeline.network.device),
     }
 

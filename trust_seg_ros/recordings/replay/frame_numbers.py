@@ -30,19 +30,20 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
 
     Args:
         result: result of the pipeline; parts that were not computed give 0 segments and NaN shares.
-        pixel_score: (H, W) float32 map that the pixel threshold acts on; None = unknown. Its mean is over the finite
-            scores.
+        pixel_score: float32 map, on the grid, that the pixel threshold acts on; None = unknown. Its mean is over the
+            finite scores.
 
     Returns:
         Column -> number; shares in 0..1, NaN if the frame does not have it.
     """
-    pixels = max(1, math.prod(result.maps.classes.shape))
-    flags, table, trust, ood = result.pixel_flags, result.segments, result.trust, result.ood
+    judged = result.on_grid
+    pixels = max(1, math.prod(judged.size))
+    flags, table, trust, ood = judged.pixel_flags, judged.segments, judged.trust, judged.ood
     limits, shift = result.thresholds, result.shift
     test = None if shift is None else shift.test
     unreliable = _NONE if table is None or trust is None else int(table.sizes[trust.unreliable].sum())
     return {
-        "faulty_pixels": int(result.maps.faulty_pixels),
+        "faulty_pixels": int(judged.maps.faulty_pixels),
         "entropy_mean": _entropy_mean(result, pixels),
         "score_mean": _NONE if pixel_score is None else frame_mean(pixel_score),
         "flagged_pixels": _NONE if flags is None else np.count_nonzero(flags) / pixels,
@@ -74,7 +75,7 @@ def frame_table(frames: Iterable[Mapping[str, object]]) -> dict[str, np.ndarray]
 
 def class_sums(result: TrustFrame, q: int) -> ClassSums:
     """Sums over the segments of a frame by predicted class, of ``q`` classes; all 0 without segments."""
-    table, trust = result.segments, result.trust
+    table, trust = result.on_grid.segments, result.trust
     if table is None or not len(table):
         return no_class_sums(q)
     classes = table.class_ids
@@ -105,9 +106,9 @@ def add_class_sums(a: ClassSums, b: ClassSums) -> ClassSums:
 
 
 def _entropy_mean(result: TrustFrame, pixels: int) -> float:
-    table = result.segments
+    table = result.on_grid.segments
     if table is None or ENTROPY not in table.names:
-        return frame_mean(result.maps.entropy.numpy(force=True))
+        return frame_mean(result.on_grid.maps.entropy.numpy(force=True))
     return (float(_entropies(table).sum()) + pixels - int(table.sizes.sum())) / pixels
 
 

@@ -175,6 +175,6 @@ def refusal(error: Exception) -> str:
 
 
 def score_map(result: TrustFrame, name: str) -> np.ndarray | None:
-    """(H, W) float32 map of a pixel score, if it was computed."""
-    plane = result.scores.get(name, getattr(result.maps, name, None))
+    """float32 map of a pixel score, on the grid, if it was computed."""
+    plane = result.on_grid.scores.get(name, getattr(result.on_grid.maps, name, None))
     return None if plane is None else plane.numpy(force=True)

@@ -20,12 +20,12 @@ SEGMENT_COLUMNS: Mapping[str, str] = {
     "kind": "class: pixels of one predicted class that touch; ood: pixels above the OoD threshold that touch",
     "class_id": "predicted class; for ood the class of the highest mean probability over it, 255 = not measured",
     "class_name": "its name; empty where class_id is 255",
-    "left": "first column of its box, pixels",
-    "top": "first row of its box, pixels",
-    "right": "column after the last of its box, pixels",
-    "bottom": "row after the last of its box, pixels",
-    "size": "number of its pixels",
-    "interior_size": "number of its pixels whose 8 neighbours belong to it too; 0 for ood, where it is not measured",
+    "left": "first column of its box, pixels of the image",
+    "top": "first row of its box, pixels of the image",
+    "right": "column after the last of its box, pixels of the image",
+    "bottom": "row after the last of its box, pixels of the image",
+    "size": "number of its pixels on the grid that it was judged on",
+    "interior_size": "number of these pixels whose 8 neighbours belong to it too; 0 for ood, where it is not measured",
     "p_wrong": "P(false positive) in 0..1 by the meta model; NaN without one and for ood",
     "predicted_iou": "IoU in 0..1 predicted by the meta model; NaN without one and for ood",
     "unreliable": "true if p_wrong reached its threshold",
@@ -57,9 +57,10 @@ def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded
     """
     view = Rendering(result, MessageOptions(tuple(names), _NO_PALETTE))
     table = view.segments
-    parts = [_of_classes(table, result.trust)]
-    if result.ood is not None:
-        parts.append(_of_ood(result.ood, view.ood_numbers))
+    parts = [_of_classes(table, result.trust, result.boxes(table.boxes))]
+    ood = result.on_grid.ood
+    if ood is not None:
+        parts.append(_of_ood(ood, view.ood_numbers, result.boxes(ood.boxes)))
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = len(rows["id"])
     words = np.full(256, "", object)
@@ -79,14 +80,14 @@ def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded
 _NO_PALETTE = np.zeros((0, 3), np.uint8)
 
 
-def _of_classes(table: SegmentTable, trust: SegmentTrust | None) -> dict[str, np.ndarray]:
+def _of_classes(table: SegmentTable, trust: SegmentTrust | None, boxes: np.ndarray) -> dict[str, np.ndarray]:
     n = len(table)
     none, no = np.full(n, np.nan), np.zeros(n, bool)
     return {
         "id": np.arange(1, n + 1, dtype=np.int64),
         "kind": np.full(n, CLASS, object),
         "class_id": table.class_ids.astype(np.uint8, copy=False),
-        **_boxes(table.boxes, table.sizes),
+        **_boxes(boxes, table.sizes),
         "interior_size": table.interior_sizes.astype(np.int64, copy=False),
         "p_wrong": none if trust is None else trust.p_wrong,
         "predicted_iou": none if trust is None else trust.iou,
@@ -99,14 +100,14 @@ def _of_classes(table: SegmentTable, trust: SegmentTrust | None) -> dict[str, np
     }
 
 
-def _of_ood(ood: OodSegments, numbers: np.ndarray) -> dict[str, np.ndarray]:
+def _of_ood(ood: OodSegments, numbers: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
     m = len(ood.sizes)
     none, no = np.full(m, np.nan), np.zeros(m, bool)
     return {
         "id": numbers.astype(np.int64, copy=False),
         "kind": np.full(m, OOD, object),
         "class_id": np.full(m, UNLABELLED, np.uint8) if ood.class_ids is None else ood.class_ids,
-        **_boxes(ood.boxes, ood.sizes),
+        **_boxes(boxes, ood.sizes),
         "interior_size": np.zeros(m, np.int64),
         "p_wrong": none,
         "predicted_iou": none,
