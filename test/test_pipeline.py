@@ -217,7 +217,9 @@ def test_metrics_beyond_those_of_the_meta_model_are_computed_when_wished_for(pip
 @pytest.mark.parametrize("meta_model", ["auto", "none"])
 def test_an_unknown_feature_set_is_refused_at_once(pipeline, meta_model):
     settings = PipelineSettings(device="cpu", meta_model=meta_model, features="metasegg")
-    with pytest.raises(FeatureError, match="no feature set 'metasegg'; choose one of: metaseg, meta_ood, all"):
+    with pytest.raises(
+        FeatureError, match="no feature set 'metasegg'; choose one of: metaseg, meta_ood, meta_scale_free, all"
+    ):
         TrustPipeline.load(settings)
     with pytest.raises(FeatureError, match="metasegg"):
         TrustPipeline(pipeline.network, pipeline.meta, "metasegg")

@@ -91,7 +91,11 @@ def test_a_choice_is_what_its_words_leave_in_the_order_of_the_table(words, avail
             "none",
             r"no segment metric 'metasegg' \(did you mean metaseg\?\); there are the sets metaseg, meta_ood",
         ),
-        ("e_IN", "none", r"did you mean E_in or .*; .* and the metrics S, S_in, .*ndist_2, class_0, class_1, class_2$"),
+        (
+            "e_IN",
+            "none",
+            r"did you mean E_in or .*; .* and the metrics S, S_in, .*column_share, class_0, class_1, class_2$",
+        ),
         ("Ä", "none", "no segment metric 'Ä'; there are"),
         ("E,Q_*", "none", "no segment metric 'Q_\\*'"),
         ("class_3", "one-hot", "no segment metric 'class_3'"),
@@ -138,6 +142,10 @@ def test_an_absent_metric_is_named():
     [
         (("E", "cprob_2"), "metaseg", "metaseg"),
         (("E", "V"), "metaseg", "meta_ood"),
+        (("V", "ndist_0", "S_area"), "meta_scale_free", "meta_scale_free"),
+        (("V", "row_share"), "metaseg", "all"),
+        (("row", "row_share"), "meta_scale_free", "all"),
+        (("row",), "meta_scale_free", "all"),
         (("E", "class_2"), "metaseg", "metaseg"),
         (("E",), "meta_ood", "meta_ood"),
         (("E_var", "ndist_0"), "all", "all"),

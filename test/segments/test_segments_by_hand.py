@@ -126,9 +126,11 @@ def test_further_maps_are_aggregated_under_their_own_prefix():
     classes = draw("0011")
     gradient = np.array([[1.0, 3.0, 5.0, 9.0]], np.float32)
     table = table_of(classes, features="all", extra={"G": gradient})
-    assert len(table.names) == 5 + 40 + 2 + 4 + 4
+    assert len(table.names) == 5 + 40 + 2 + 4 + 4 + 6
     assert table.column("G").tolist() == [2, 7]
-    table = table_of(classes, features=FeatureSet(maps=("G",), families=("size", "mean")), extra={"G": gradient})
+    table = table_of(
+        classes, features=FeatureSet(maps=("G",), families=("size", "mean", "relative_mean")), extra={"G": gradient}
+    )
     assert table.names == ("S", "S_in", "S_bd", "S_rel", "S_in_rel", "G", "G_in", "G_bd", "G_rel", "G_in_rel")
 
 

@@ -110,7 +110,7 @@ def assert_table_is(table, classes, planes, prob, features) -> None:
         assert table.boxes[k].tolist() == [min(xs), min(ys), max(xs) + 1, max(ys) + 1]
         assert table.class_ids[k] == classes[min(segment)]
         assert table.sizes[k] == len(segment)
-        assert table.interior_sizes[k] == expected["S_in"]
+        assert table.interior_sizes[k] == len(plain.interior(segment, classes.shape))
 
 
 @CASES
@@ -128,7 +128,8 @@ def test_components_equal_the_flood_fill(classes, threads):
 
 @pytest.mark.slow
 @CASES
-@given(class_maps, st.sampled_from(["metaseg", "meta_ood"]))
+@given(class_maps, st.sampled_from(["metaseg", "meta_ood", "meta_scale_free", "all"]))
+@example(np.zeros((5, 4), np.uint8), "meta_scale_free")
 @example(np.zeros((5, 4), np.uint8), "meta_ood")
 @example(np.zeros((1, 7), np.uint8), "meta_ood")
 @example(np.zeros((100, 1), np.uint8), "metaseg")
@@ -192,7 +193,7 @@ def test_ood_segments_equal_the_flood_fill(classes, threshold, min_size, seed):
     np.testing.assert_allclose(found.score, [np.mean([score[p] for p in s], dtype=float) for s in segments])
 
 
-@pytest.mark.parametrize("features", ["metaseg", "meta_ood"])
+@pytest.mark.parametrize("features", ["metaseg", "meta_ood", "meta_scale_free"])
 def test_the_number_of_threads_does_not_change_one_bit(features):
     classes = random_classes((230, 57), 5, 3, "few", 1)
     prob = softmax_for(classes, 5)
@@ -202,3 +203,20 @@ def test_the_number_of_threads_does_not_change_one_bit(features):
     for other in tables[1:]:
         assert other.metrics.tobytes() == tables[0].metrics.tobytes()
         assert other.ids.tobytes() == tables[0].ids.tobytes()
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_the_set_without_scale_stays_the_same_when_every_pixel_becomes_several(times):
+    """Each pixel becomes a block of equal pixels; boundaries stay one pixel wide, so parts of segments change."""
+    classes = random_classes((60, 80), 4, 5, "blobs", 2)
+    prob = softmax_for(classes, 4)
+    small = _scale_free(classes, prob)
+    grown = _scale_free(classes.repeat(times, 0).repeat(times, 1), prob.repeat(times, 1).repeat(times, 2))
+    assert len(small) == len(grown)
+    for name in ("S_area", "E", "D", "V", "E_var", "cprob_0", "row_share", "column_share"):
+        np.testing.assert_allclose(grown.column(name), small.column(name), rtol=1e-5, atol=1e-6, err_msg=name)
+    assert not set(small.names) & {"S", "S_in", "S_bd", "S_rel", "row", "column", "E_rel", "E_in_rel_var"}
+
+
+def _scale_free(classes, prob):
+    return segment_table_from_softmax(prob, "meta_scale_free", maps=maps_for(classes, prob)[0])

@@ -66,7 +66,7 @@ def test_maps_and_logits_of_different_networks_are_refused():
 def test_unknown_features_and_missing_maps_are_named():
     given = logits()
     maps = uncertainty_maps(given)
-    with pytest.raises(FeatureError, match=r"'metasec'.*metaseg, meta_ood, all"):
+    with pytest.raises(FeatureError, match=r"'metasec'.*metaseg, meta_ood, meta_scale_free, all"):
         segment_table(maps, given, "metasec")
     with pytest.raises(FeatureError, match=r"'G'.*extra"):
         segment_table(maps, given, FeatureSet(maps=("E", "G")))

@@ -2,8 +2,9 @@
 
 CLASS_INPUTS = ("probabilities", "one-hot", "both", "none")
 FEATURES_HELP = (
-    "segment metrics to use: feature sets (metaseg; meta_ood; all: every metric of the table), metrics and patterns "
-    "like E* or cprob_*, separated by commas; a leading - removes: meta_ood,-*_var"
+    "segment metrics to use: feature sets (metaseg; meta_ood; meta_scale_free: none that counts pixels; all: every "
+    "metric of the table), metrics and patterns like E* or cprob_*, separated by commas; a leading - "
+    "removes: meta_ood,-*_var"
 )
 SEGMENT_SCORES_HELP = (
     "pixel scores whose means over a segment, its interior and its boundary become metrics, too: energy gives energy, "

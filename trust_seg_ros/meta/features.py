@@ -1,7 +1,8 @@
 """Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
 
-A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``all``), names of metrics and shell patterns
-(``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again: ``meta_ood,-*_var,-row``.
+A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``), names of metrics and
+shell patterns (``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again:
+``meta_ood,-*_var,-row``.
 One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they follow from the predicted class.
 """
 
@@ -129,30 +130,30 @@ def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
 
 
 def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", scores: Sequence[str] = ()) -> str:
-    """Name of the smallest feature set, but at least ``least``, that holds all metrics ``names``.
+    """Name of the feature set with the fewest metrics that holds all metrics ``names`` and the set ``least``.
 
     Args:
         names: metrics of a meta model; one-hot classes need no metric.
         n_classes: number of classes of the network.
-        least: name of a set; in the order of ``segments.FEATURE_SETS``, each set contains the ones before it.
+        least: name of a set; only ``all`` holds both ``meta_ood`` and ``meta_scale_free``.
         scores: further maps that are aggregated, see ``segments.scores``.
 
     Raises:
         FeatureError: there is no set ``least``.
         MetaModelError: no set holds them, or a class does not exist.
     """
-    feature_set(least)
     one_hot = {f"{ONE_HOT}{c}" for c in range(n_classes)}
     wanted = [name for name in names if name not in one_hot]
-    order = list(FEATURE_SETS)
-    for candidate in order[order.index(least) :]:
-        if set(wanted) <= set(FEATURE_SETS[candidate].with_maps(tuple(scores)).names(n_classes)):
+    columns = {name: set(FEATURE_SETS[name].with_maps(tuple(scores)).names(n_classes)) for name in FEATURE_SETS}
+    needed = set(wanted) | set(feature_set(least).names(n_classes))
+    for candidate in sorted(columns, key=lambda name: len(columns[name])):
+        if needed <= columns[candidate]:
             return candidate
-    largest = FEATURE_SETS[order[-1]].with_maps(tuple(scores)).names(n_classes)
+    largest = FEATURE_SETS["all"].with_maps(tuple(scores)).names(n_classes)
     absent = [name for name in wanted if name not in largest]
     raise MetaModelError(
         f"the meta model needs segment metrics that cannot be computed for {n_classes} classes: "
-        f"{', '.join(absent)}{did_you_mean(absent[0], largest)}; fit one on metrics of the set {order[-1]} "
+        f"{', '.join(absent)}{did_you_mean(absent[0], largest)}; fit one on metrics of the set all "
         "(trust-seg fit --features …), or set meta_model to none"
     )
 

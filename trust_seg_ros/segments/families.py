@@ -5,6 +5,7 @@ To add one, write a function of :class:`Measured` and put a row at the end of ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,8 +29,11 @@ class Family:
         columns: names of its columns; a name with ``{c}`` stands for one column per class, 0 to q - 1.
         values: function from the segments to a column (n,) float64 for each name, finite.
         text: meaning of the columns, one line of Markdown.
-        least: the smallest feature set that holds it; the larger ones do, too. Files of meta models and segment tables
-            name metrics, so an existing set may grow, but a new family belongs in ``all``.
+        least: the smallest of the nested feature sets ``metaseg``, ``meta_ood``, ``all`` that holds it; the larger ones
+            do, too. Files of meta models and segment tables name metrics, so an existing set may grow, but a new
+            family belongs in ``all``.
+        scale_free: whether its values stay the same, up to rounding, where the same picture has more pixels; such
+            families make up the set ``meta_scale_free``.
         sums: what must be added up over the segments beforehand: ``CLASSES``, ``NEIGHBOURS`` or both.
     """
 
@@ -38,6 +42,7 @@ class Family:
     values: Callable[[Measured], Columns]
     text: str
     least: str = "all"
+    scale_free: bool = False
     sums: tuple[str, ...] = ()
 
 
@@ -48,7 +53,7 @@ class MapFamily:
     Attributes:
         columns: names of its columns; ``{h}`` stands for the map, E, D, V or a further one.
         values: function from the segments, and the means of one map over them, to a column (n,) float64 for each name.
-        name, text, least: as in :class:`Family`.
+        name, text, least, scale_free: as in :class:`Family`.
     """
 
     name: str
@@ -56,6 +61,7 @@ class MapFamily:
     values: Callable[[Measured, Moments], Columns]
     text: str
     least: str = "all"
+    scale_free: bool = False
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -68,21 +74,40 @@ def _sizes(seen: Measured) -> Columns:
 
 
 def _means(seen: Measured, of: Moments) -> Columns:
-    return _parts(seen, *(part[:, 0] for part in (of.over_all, of.over_interior, of.over_boundary)))
+    return of.means
+
+
+def _relative_means(seen: Measured, of: Moments) -> Columns:
+    return _relative(seen, *of.means)
 
 
 def _variances(seen: Measured, of: Moments) -> Columns:
-    parts = (of.over_all, of.over_interior, of.over_boundary)
-    return _parts(seen, *(np.maximum(part[:, 1] - part[:, 0] ** 2, 0.0) for part in parts))
+    return of.variances
 
 
-def _parts(seen: Measured, over_all: np.ndarray, over_interior: np.ndarray, over_boundary: np.ndarray) -> Columns:
-    relative = over_all * seen.relative, over_interior * seen.relative_interior
-    return over_all, over_interior, over_boundary, *relative
+def _relative_variances(seen: Measured, of: Moments) -> Columns:
+    return _relative(seen, *of.variances)
+
+
+def _relative(seen: Measured, over_all: np.ndarray, over_interior: np.ndarray, _: np.ndarray) -> Columns:
+    return over_all * seen.relative, over_interior * seen.relative_interior
+
+
+def _shares(seen: Measured) -> Columns:
+    height, width = seen.classes.shape
+    area, diagonal = height * width, math.hypot(height, width)
+    compact = seen.size / seen.boundary**2
+    return seen.size / area, seen.interior / area, seen.boundary / diagonal, compact
 
 
 def _centroid(seen: Measured) -> Columns:
     return seen.sums.sizes[:, 1] / seen.size, seen.sums.sizes[:, 2] / seen.size
+
+
+def _relative_centroid(seen: Measured) -> Columns:
+    height, width = seen.classes.shape
+    row, column = _centroid(seen)
+    return (row + 0.5) / height, (column + 0.5) / width
 
 
 def _probabilities(seen: Measured) -> Columns:
@@ -106,16 +131,32 @@ FAMILIES: tuple[Family | MapFamily, ...] = (
     ),
     MapFamily(
         name="mean",
-        columns=("{h}", "{h}_in", "{h}_bd", "{h}_rel", "{h}_in_rel"),
+        columns=("{h}", "{h}_in", "{h}_bd"),
         values=_means,
-        text="mean over the segment, its interior, its boundary; h · S_rel; h_in · S_in_rel",
+        text="mean over the segment, its interior, its boundary",
+        least="metaseg",
+        scale_free=True,
+    ),
+    MapFamily(
+        name="relative_mean",
+        columns=("{h}_rel", "{h}_in_rel"),
+        values=_relative_means,
+        text="h · S_rel; h_in · S_in_rel",
         least="metaseg",
     ),
     MapFamily(
         name="variance",
-        columns=("{h}_var", "{h}_in_var", "{h}_bd_var", "{h}_rel_var", "{h}_in_rel_var"),
+        columns=("{h}_var", "{h}_in_var", "{h}_bd_var"),
         values=_variances,
-        text="variance over the same pixels; h_var · S_rel; h_in_var · S_in_rel",
+        text="variance over the same pixels",
+        least="meta_ood",
+        scale_free=True,
+    ),
+    MapFamily(
+        name="relative_variance",
+        columns=("{h}_rel_var", "{h}_in_rel_var"),
+        values=_relative_variances,
+        text="h_var · S_rel; h_in_var · S_in_rel",
         least="meta_ood",
     ),
     Family(name="centroid", columns=("row", "column"), values=_centroid, text="centroid, pixels", least="meta_ood"),
@@ -125,6 +166,7 @@ FAMILIES: tuple[Family | MapFamily, ...] = (
         values=_probabilities,
         text="mean probability of class c over the segment",
         least="metaseg",
+        scale_free=True,
         sums=(CLASSES,),
     ),
     Family(
@@ -133,7 +175,22 @@ FAMILIES: tuple[Family | MapFamily, ...] = (
         values=_neighbours,
         text="share of (pixel, 8-neighbour outside the segment) pairs whose neighbour has class c",
         least="meta_ood",
+        scale_free=True,
         sums=(NEIGHBOURS,),
+    ),
+    Family(
+        name="share",
+        columns=("S_area", "S_in_area", "S_bd_diagonal", "S_compact"),
+        values=_shares,
+        text="S and S_in per pixel of the grid; S_bd per diagonal of the grid; compactness S / S_bd²",
+        scale_free=True,
+    ),
+    Family(
+        name="relative_centroid",
+        columns=("row_share", "column_share"),
+        values=_relative_centroid,
+        text="centroid as a share of the grid's height and width, 0 to 1",
+        scale_free=True,
     ),
 )
 """Every family, in the order of the columns; families of maps that follow each other are taken map by map."""

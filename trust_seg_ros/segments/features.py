@@ -10,8 +10,10 @@ from trust_seg_ros.support.nearest import unknown
 
 MAP_FIELDS = {"E": "entropy", "D": "margin", "V": "variation_ratio"}
 """Prefix of columns -> field of ``UncertaintyMaps``."""
-SET_MAPS = {"metaseg": ("E", "D"), "meta_ood": ("E", "D", "V"), "all": ("E", "D", "V")}
-"""Name of a feature set -> maps that are aggregated; each set holds those before it."""
+NESTED_MAPS = {"metaseg": ("E", "D"), "meta_ood": ("E", "D", "V"), "all": ("E", "D", "V")}
+"""Name of a feature set -> maps that are aggregated; each of these sets holds those before it."""
+SCALE_FREE = "meta_scale_free"
+"""The set beside the nested ones, part of ``all``: nothing in it counts pixels."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class FeatureSet:
     """
 
     maps: tuple[str, ...] = ("E", "D")
-    families: tuple[str, ...] = ("size", "mean", "cprob")
+    families: tuple[str, ...] = ("size", "mean", "relative_mean", "cprob")
     extra: bool = False
 
     def __post_init__(self) -> None:
@@ -46,14 +48,20 @@ class FeatureSet:
         return replace(self, maps=self.maps + tuple(n for n in names if n not in self.maps))
 
 
-def _set(name: str) -> FeatureSet:
-    held = list(SET_MAPS)[: list(SET_MAPS).index(name) + 1]
-    return FeatureSet(SET_MAPS[name], tuple(f.name for f in FAMILIES if f.least in held), extra=name == "all")
+def _nested(name: str) -> FeatureSet:
+    held = list(NESTED_MAPS)[: list(NESTED_MAPS).index(name) + 1]
+    return FeatureSet(NESTED_MAPS[name], tuple(f.name for f in FAMILIES if f.least in held), extra=name == "all")
 
 
-FEATURE_SETS = {name: _set(name) for name in SET_MAPS}
+FEATURE_SETS = {
+    "metaseg": _nested("metaseg"),
+    "meta_ood": _nested("meta_ood"),
+    SCALE_FREE: FeatureSet(("E", "D", "V"), tuple(family.name for family in FAMILIES if family.scale_free)),
+    "all": _nested("all"),
+}
 """``metaseg``: 15 + q columns (MetaSeg). ``meta_ood``: 37 + 2q (Chan et al. 2021; 75 for q = 19).
-``all``: every family, and every further map as well."""
+``meta_scale_free``: 24 + 2q, the same on an image of any size up to rounding. ``all``: every family, and every further
+map as well."""
 
 
 def feature_set(features: str | FeatureSet) -> FeatureSet:

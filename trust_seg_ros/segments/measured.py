@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,21 @@ class Moments:
     over_all: np.ndarray
     over_interior: np.ndarray
     over_boundary: np.ndarray
+
+    @cached_property
+    def means(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means over all, interior and boundary, each (n,) float64."""
+        return self.over_all[:, 0], self.over_interior[:, 0], self.over_boundary[:, 0]
+
+    @cached_property
+    def variances(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Variances over all, interior and boundary, each (n,) float64, at least 0."""
+        return _variance(self.over_all), _variance(self.over_interior), _variance(self.over_boundary)
+
+
+def _variance(moments: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0.0)
+    return found
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,15 @@ def segment_metrics(
     if "ndist" in features.families:
         around = [classes[n] for p in segment for n in neighbours(p, classes.shape) if n not in segment]
         row |= {f"ndist_{c}": _mean(float(a == c) for a in around) for c in range(len(prob))}
-    return row
+    if "share" in features.families:
+        height, width = classes.shape
+        row["S_area"], row["S_in_area"] = len(segment) / (height * width), len(inside) / (height * width)
+        row["S_bd_diagonal"] = len(parts["_bd"]) / (height**2 + width**2) ** 0.5
+        row["S_compact"] = len(segment) / len(parts["_bd"]) ** 2
+    if "relative_centroid" in features.families:
+        row["row_share"] = _mean((y + 0.5) / classes.shape[0] for y, _ in segment)
+        row["column_share"] = _mean((x + 0.5) / classes.shape[1] for _, x in segment)
+    return {name: row[name] for name in features.names(len(prob))}
 
 
 def targets(classes: np.ndarray, truth: np.ndarray, variant: str = "component") -> tuple[list[float], list[float]]:

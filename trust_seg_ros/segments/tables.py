@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from trust_seg_ros.segments.families import FAMILIES
-from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
+from trust_seg_ros.segments.families import FAMILIES, Family, MapFamily
+from trust_seg_ros.segments.features import FEATURE_SETS, SCALE_FREE, feature_set
 
 
 def metric_table() -> str:
-    """Columns of every family, their meaning, and the smallest set that holds them."""
+    """Columns of every family, their meaning, and the smallest sets that hold them."""
     rows = ["| columns | meaning | from the set |", "|---|---|---|"]
     for family in FAMILIES:
         names = ", ".join(f"`{column.format(h='h', c='c')}`" for column in family.columns)
-        rows.append(f"| {names} | {family.text} | `{family.least}` |")
+        rows.append(f"| {names} | {family.text} | {_sets(family)} |")
     return "\n".join(rows) + "\n"
+
+
+def _sets(family: Family | MapFamily) -> str:
+    nested = [] if family.scale_free and family.least == "all" else [family.least]
+    return ", ".join(f"`{name}`" for name in (*nested, *[SCALE_FREE] * family.scale_free))
 
 
 def set_table() -> str:
