@@ -1,0 +1,128 @@
+"""Flicker: how many of the segments flagged in one frame of a film have vanished in the next.
+
+A flagged segment has vanished if in the next frame less than a tenth of its pixels lie in flagged segments of the same
+predicted class (of unknown objects: in any kept OoD segment).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import shipped
+from places import Places
+from sheets import Numbers, Sheet
+
+from trust_seg_ros.datasets.image_files import read_image
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.videos import VideoSource
+from trust_seg_ros.types import UNLABELLED, Frame, TrustFrame, Wanted
+
+COVERED = 0.1
+"""Least share of a segment's pixels that must be flagged in the next frame, too."""
+LEAST = (0.0, 1e-4, 3e-4, 1e-3, 3e-3)
+"""Smallest flagged segments that count, as shares of the image."""
+GRIDS = (*shipped.GRIDS, "network") if shipped.HAS_GRID else shipped.GRIDS
+MAPPED = {"P(wrong)": 0, "P(OoD)": 1}
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What is flagged in one frame, by one judge.
+
+    Attributes:
+        ids: (H', W') int32 numbers of the flagged segments, 0 = none.
+        sizes: (n + 1,) share of the image of each segment; of 0 and of segments that are not flagged 0.
+        kinds: (H', W') uint8 predicted class where flagged, else ``UNLABELLED``; 0 for unknown objects.
+    """
+
+    ids: np.ndarray
+    sizes: np.ndarray
+    kinds: np.ndarray
+
+    def least(self, share: float) -> Flags:
+        """Only segments of at least this share of the image."""
+        keep = (self.sizes >= share) & (self.sizes > 0)
+        ids = np.where(keep, np.arange(len(keep)), 0)[self.ids]
+        kinds = np.where(ids > 0, self.kinds, np.uint8(UNLABELLED))
+        return Flags(ids, np.where(keep, self.sizes, 0.0), kinds)
+
+
+def measure(places: Places) -> list[Sheet]:
+    """The sheet ``flicker``."""
+    table: dict[str, Numbers] = {}
+    for grid in GRIDS:
+        pipeline = shipped.load(places.runs, grid)
+        for film, frames in films(places).items():
+            found = [flags_of(pipeline, image) for image in frames()]
+            for judge, place in MAPPED.items():
+                one = [pair[place] for pair in found]
+                for least in LEAST:
+                    table[f"{film}, {judge}, grid `{grid}`, from {100 * least:g} %"] = steps(one, least)
+    return [Sheet("flicker", "Flicker", "film, judge, grid, smallest segment", table)]
+
+
+def films(places: Places) -> dict[str, Callable[[], Iterator[np.ndarray]]]:
+    """Name -> its frames."""
+    street = places.data / "street_video" / "images"
+    found: dict[str, Callable[[], Iterator[np.ndarray]]] = {
+        "motorway": lambda: (frame.image for frame in VideoSource.open(places.data / "video" / "solidWhiteRight.mp4"))
+    }
+    for folder in sorted(street.iterdir()):
+        found[folder.name] = lambda folder=folder: map(read_image, sorted(folder.iterdir()))  # type: ignore[misc]
+    return found
+
+
+def flags_of(pipeline: TrustPipeline, image: np.ndarray) -> tuple[Flags, Flags]:
+    """Segments flagged as wrong, and OoD segments kept."""
+    result = pipeline(Frame(image), shipped.thresholds(), Wanted(pixel_flags=False))
+    judged = result.on_grid if shipped.HAS_GRID else result
+    return _wrong(judged), _unknown(judged)
+
+
+def _wrong(result: TrustFrame) -> Flags:
+    table, trust = result.segments, result.trust
+    assert table is not None
+    assert trust is not None
+    return _flags(table.ids, trust.unreliable, table.sizes, np.append(UNLABELLED, table.class_ids)[table.ids])
+
+
+def _unknown(result: TrustFrame) -> Flags:
+    ood = result.ood
+    assert ood is not None
+    return _flags(ood.ids, ood.kept, ood.sizes, np.zeros(ood.ids.shape, np.uint8))
+
+
+def _flags(ids: np.ndarray, flagged: np.ndarray, sizes: np.ndarray, kinds: np.ndarray) -> Flags:
+    return Flags(ids, np.append(0.0, np.where(flagged, sizes / ids.size, 0.0)), kinds.astype(np.uint8)).least(0.0)
+
+
+def steps(frames: list[Flags], least: float) -> Numbers:
+    """From each frame to the next, over a film."""
+    chosen = [flags.least(least) for flags in frames]
+    segments = vanished = 0
+    area = lost = 0.0
+    for now, after in pairwise(chosen):
+        gone, there, pixels, pixels_gone = step(now, after)
+        vanished, segments = vanished + gone, segments + there
+        area, lost = area + pixels, lost + pixels_gone
+    last = max(len(frames) - 1, 1)
+    return {
+        "flagged per frame": segments / last,
+        "area flagged, %": area / last,
+        "segments vanished, %": vanished / segments if segments else np.nan,
+        "area vanished, %": lost / area if area else np.nan,
+    }
+
+
+def step(now: Flags, after: Flags) -> tuple[int, int, float, float]:
+    """Segments vanished, segments there; share of the image flagged, share flagged now and not in the next frame."""
+    again = (now.ids > 0) & (now.kinds == after.kinds)
+    pixels = np.bincount(now.ids.ravel(), minlength=len(now.sizes))
+    stayed = np.bincount(now.ids.ravel(), again.ravel(), minlength=len(now.sizes))
+    there = now.sizes > 0
+    gone = there & (stayed < COVERED * pixels)
+    flagged = (now.ids > 0).mean()
+    return int(gone.sum()), int(there.sum()), float(flagged), float(flagged - again.mean())

@@ -1,0 +1,106 @@
+"""The same pictures at 1 to 4 times the size, and cut to other shapes: do the judges say the same?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import shipped
+from places import Places
+from sheets import Numbers, Sheet
+from unknown import counted, found_in, order
+from wrong_segments import judged, street_photos, together
+
+from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.pipeline import TrustPipeline
+
+ONE = 480 * 360
+"""Pixels of a picture at 1x; its shape stays as it is."""
+SCALES = (1, 2, 3, 4)
+SHAPES = {"1:1": 1.0, "4:3": 4 / 3, "16:9": 16 / 9, "21:9": 21 / 9}
+EVERY = 5
+"""Every fifth street photograph is taken."""
+Picture = tuple[np.ndarray, np.ndarray]
+"""Image and truth."""
+SPREAD = "largest difference, 1x to 4x"
+
+
+def measure(places: Places) -> list[Sheet]:
+    """The sheets ``sizes`` and ``shapes``."""
+    scales = {f"{scale}x": scaled(scale) for scale in SCALES}
+    shapes = {name: cut(ratio) for name, ratio in SHAPES.items()}
+    sizes: dict[str, Numbers] = {}
+    cuts: dict[str, Numbers] = {}
+    for grid in shipped.GRIDS:
+        pipeline = shipped.load(places.runs, grid)
+        rows = {name: _numbers(pipeline, places, change) for name, change in scales.items()}
+        sizes |= {f"grid `{grid}`, {name}": numbers for name, numbers in rows.items()}
+        sizes[f"grid `{grid}`, {SPREAD}"] = _spread(list(rows.values()))
+        cuts |= {f"grid `{grid}`, {name}": _numbers(pipeline, places, change) for name, change in shapes.items()}
+    return [
+        Sheet("sizes", "The same pictures at other sizes", "size", sizes),
+        Sheet("shapes", "The same pictures cut to other shapes", "shape", cuts),
+    ]
+
+
+def scaled(scale: float) -> Callable[[Picture], Picture]:
+    """A picture at ``scale`` times the side that it has with 480x360 pixels."""
+
+    def change(picture: Picture) -> Picture:
+        image, truth = picture
+        factor = scale * math.sqrt(ONE / truth.size)
+        size = round(factor * truth.shape[0]), round(factor * truth.shape[1])
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        return cv2.resize(image, size[::-1], interpolation=how), shipped.resized(truth, size)
+
+    return change
+
+
+def cut(ratio: float) -> Callable[[Picture], Picture]:
+    """The middle of a picture, as large as it gets with this ratio of width and height."""
+
+    def change(picture: Picture) -> Picture:
+        image, truth = picture
+        height, width = truth.shape
+        rows, columns = min(height, round(width / ratio)), min(width, round(height * ratio))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        part = slice(top, top + rows), slice(left, left + columns)
+        return np.ascontiguousarray(image[part]), np.ascontiguousarray(truth[part])
+
+    return change
+
+
+def _numbers(pipeline: TrustPipeline, places: Places, change: Callable[[Picture], Picture]) -> Numbers:
+    streets = together([judged(pipeline, *change(picture))[1] for picture in _streets(pipeline, places)]).numbers()
+    pictures = [change(picture) for picture in _objects(places)]
+    found = [found_in(pipeline, *picture) for picture in pictures if (picture[1] == 1).any()]
+    large = [~one.ood.too_small for one in found]
+    all_of_them, kept = counted(found, large), counted(found, [one.ood.kept for one in found])
+    number = sum(int(part.sum()) for part in large)
+    judge = order(found) if pipeline.ood_model is not None else {}
+    return {
+        "flagged, %": streets["flagged, %"],
+        "AUROC of P(wrong), %": streets["AUROC of P(wrong), %"],
+        "AUROC of P(OoD), %": judge.get("AUROC, %", math.nan),
+        "OoD segments kept, %": sum(int(one.ood.kept.sum()) for one in found) / number if number else math.nan,
+        "objects found, %": 1 - all_of_them["objects missed"] / all_of_them["of"],
+        "found and kept, %": 1 - kept["objects missed"] / kept["of"],
+    }
+
+
+def _streets(pipeline: TrustPipeline, places: Places) -> Iterator[Picture]:
+    folder = street_photos(places, pipeline)
+    for sample in folder.samples[::EVERY]:
+        yield folder.read(sample)
+
+
+def _objects(places: Places) -> Iterator[Picture]:
+    images = open_ood_images(str(places.data / "roadanomaly_open"))
+    for index in range(len(images)):
+        yield images.read(index)
+
+
+def _spread(rows: list[Numbers]) -> Numbers:
+    return {name: float(np.ptp([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,131 @@
+"""Unknown objects on photographs: every score of the shipped networks, and the shipped judge of OoD segments."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shipped
+from places import Places
+from sheets import Numbers, Sheet
+
+from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
+from trust_seg_ros.evaluation.anomaly.benchmark import pixel_measures
+from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, Overlaps, SizeLimits, overlaps, pooled
+from trust_seg_ros.evaluation.anomaly.passes import Look, pool
+from trust_seg_ros.evaluation.meta import measures
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.types import UNLABELLED, Frame, OodSegments, Wanted
+from trust_seg_ros.uncertainty.frame_scores import missing_scores
+from trust_seg_ros.uncertainty.score_names import SCORES
+
+NETWORKS = ("embedded", "embedded:compact_camvid11")
+COUNTED = SizeLimits(1, 10)
+"""Objects below 10 pixels do not count as missed; segments that the node drops for their size are left out before."""
+COVERED = 0.1
+"""Share of an image's anomaly that segments must cover for the image to count as found."""
+
+
+def measure(places: Places) -> list[Sheet]:
+    """The sheets ``scores`` and ``judge``."""
+    images = open_ood_images(str(places.data / "roadanomaly_open"))
+    return [_scores(images, places), _judge(images, places)]
+
+
+def _scores(images: OodImages, places: Places) -> Sheet:
+    """Every score that needs one pass, at the images' own size."""
+    table: dict[str, Numbers] = {}
+    for name in NETWORKS:
+        pipeline = shipped.load(places.runs, "image", name)
+        network = getattr(pipeline.network, "_network", pipeline.network)  # some scores need features
+        statistics = None if pipeline.calibration is None else pipeline.calibration.class_statistics
+        missing = missing_scores(network, pipeline.gradient, statistics)
+        given = tuple(score for score in SCORES if score not in missing)
+        pixels = pool(Look(network, given, pipeline.gradient, statistics=statistics), images)
+        for score in given:
+            found = pixel_measures(pixels.counts[score], pixels.exact[score])
+            numbers = table.setdefault(score, {})
+            for title, value in (("AuPRC", found.auprc), ("FPR95", found.fpr95), ("AUROC", found.auroc)):
+                numbers[f"`{name}`: {title}, %"] = value
+    return Sheet("scores", "Unknown objects, pixels", "score", table)
+
+
+def _judge(images: OodImages, places: Places) -> Sheet:
+    """The shipped judge on each grid, as the node asks it."""
+    table: dict[str, Numbers] = {}
+    for grid in shipped.GRIDS:
+        pipeline = shipped.load(places.runs, grid)
+        found = [found_in(pipeline, *images.read(k), images.names[k]) for k in range(len(images))]
+        large = [~one.ood.too_small for one in found]
+        hits = [~one.met.false_alarms & keep for one, keep in zip(found, large, strict=True)]
+        table[f"grid `{grid}`: all"] = counted(found, large)
+        if pipeline.ood_model is not None:
+            kept = [one.ood.kept for one in found]
+            table[f"grid `{grid}`: kept"] = counted(found, kept) | gain(found, large, kept) | order(found)
+        table[f"grid `{grid}`: a judge without error"] = counted(found, hits)
+    return Sheet("judge", "Unknown objects, the shipped judge of OoD segments", "segments", table)
+
+
+@dataclass(frozen=True)
+class Found:
+    """OoD segments of one photograph, compared with the truth at the photograph's own size, void left out.
+
+    Attributes:
+        name: of the photograph.
+        ood: as the pipeline gives them.
+        met: how they overlap with the objects.
+        truth: (H, W) uint8: 0 in distribution, 1 anomaly, 255 void.
+    """
+
+    name: str
+    ood: OodSegments
+    met: Overlaps
+    truth: np.ndarray
+
+    def covered(self, chosen: np.ndarray) -> float:
+        """Share of the anomaly's pixels that lie in the chosen segments (p,) bool."""
+        return float(self.met.shared[chosen[self.met.pairs[:, 0]]].sum() / self.met.there.sum())
+
+
+def found_in(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, name: str = "") -> Found:
+    """What the pipeline finds in one photograph."""
+    ood = pipeline(Frame(image), shipped.thresholds(), Wanted(segments=False, pixel_flags=False)).ood
+    assert ood is not None
+    return Found(name, ood, overlaps(np.where(truth == UNLABELLED, 0, ood.ids), truth), truth)
+
+
+def counted(found: list[Found], chosen: list[np.ndarray]) -> Numbers:
+    """Errors and object measures of the chosen segments of every photograph."""
+    errors = np.array([one.met.errors(keep, COUNTED) for one, keep in zip(found, chosen, strict=True)])
+    objects = pooled([one.met.match(ANOMALY_TRACK, keep) for one, keep in zip(found, chosen, strict=True)])
+    covered = [one.covered(keep) for one, keep in zip(found, chosen, strict=True)]
+    return {
+        "images found": float(sum(share >= COVERED for share in covered)),
+        "false alarms": float(errors[:, 0].sum()),
+        "objects missed": float(errors[:, 1].sum()),
+        "of": float(sum(int((one.met.there >= COUNTED.actual).sum()) for one in found)),
+        "sIoU, %": objects.mean_siou,
+        "PPV, %": objects.mean_ppv,
+        "F1*, %": objects.f1_star,
+    }
+
+
+def gain(found: list[Found], large: list[np.ndarray], kept: list[np.ndarray]) -> Numbers:
+    """What the judge takes away."""
+    before, after = counted(found, large), counted(found, kept)
+    hit = before["of"] - before["objects missed"]
+    lost = after["objects missed"] - before["objects missed"]
+    return {
+        "false alarms cut, %": 1 - after["false alarms"] / before["false alarms"]
+        if before["false alarms"]
+        else math.nan,
+        "found objects lost, %": lost / hit if hit else math.nan,
+    }
+
+
+def order(found: list[Found]) -> Numbers:
+    """How well P(OoD) tells segments on objects from false alarms."""
+    p = np.concatenate([np.nan_to_num(one.ood.p_ood[~one.ood.too_small], nan=1.0) for one in found])
+    false = np.concatenate([one.met.false_alarms[~one.ood.too_small] for one in found])
+    return {"AUROC, %": float(measures.auroc(-p, false))}
