@@ -1,7 +1,9 @@
 """Flicker: how many of the segments flagged in one frame of a film have vanished in the next.
 
 A flagged segment has vanished if in the next frame less than a tenth of its pixels lie in flagged segments of the same
-predicted class (of unknown objects: in any kept OoD segment).
+predicted class (of unknown objects: in any kept OoD segment). Of the area that vanishes, the judge's part is where the
+pixel still has the class (the score still reaches the threshold), but its segment is not flagged (not kept) any more;
+the rest is the network's.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Flags:
     Attributes:
         ids: (H', W') int32 numbers of the flagged segments, 0 = none.
         sizes: (n + 1,) share of the image of each segment; of 0 and of segments that are not flagged 0.
-        kinds: (H', W') uint8 predicted class where flagged, else ``UNLABELLED``; 0 for unknown objects.
+        kinds: (H', W') uint8 predicted class of every pixel; 0 in OoD segments, kept or not, ``UNLABELLED`` elsewhere.
     """
 
     ids: np.ndarray
@@ -45,9 +47,7 @@ class Flags:
     def least(self, share: float) -> Flags:
         """Only segments of at least this share of the image."""
         keep = (self.sizes >= share) & (self.sizes > 0)
-        ids = np.where(keep, np.arange(len(keep)), 0)[self.ids]
-        kinds = np.where(ids > 0, self.kinds, np.uint8(UNLABELLED))
-        return Flags(ids, np.where(keep, self.sizes, 0.0), kinds)
+        return Flags(np.where(keep, np.arange(len(keep)), 0)[self.ids], np.where(keep, self.sizes, 0.0), self.kinds)
 
 
 def measure(places: Places) -> list[Sheet]:
@@ -92,7 +92,7 @@ def _wrong(result: TrustFrame) -> Flags:
 def _unknown(result: TrustFrame) -> Flags:
     ood = result.ood
     assert ood is not None
-    return _flags(ood.ids, ood.kept, ood.sizes, np.zeros(ood.ids.shape, np.uint8))
+    return _flags(ood.ids, ood.kept, ood.sizes, np.where(ood.ids > 0, 0, UNLABELLED))
 
 
 def _flags(ids: np.ndarray, flagged: np.ndarray, sizes: np.ndarray, kinds: np.ndarray) -> Flags:
@@ -102,27 +102,25 @@ def _flags(ids: np.ndarray, flagged: np.ndarray, sizes: np.ndarray, kinds: np.nd
 def steps(frames: list[Flags], least: float) -> Numbers:
     """From each frame to the next, over a film."""
     chosen = [flags.least(least) for flags in frames]
-    segments = vanished = 0
-    area = lost = 0.0
-    for now, after in pairwise(chosen):
-        gone, there, pixels, pixels_gone = step(now, after)
-        vanished, segments = vanished + gone, segments + there
-        area, lost = area + pixels, lost + pixels_gone
+    found = np.sum([step(now, after) for now, after in pairwise(chosen)], axis=0)
+    vanished, segments, area, lost, judged = found
     last = max(len(frames) - 1, 1)
     return {
         "flagged per frame": segments / last,
         "area flagged, %": area / last,
         "segments vanished, %": vanished / segments if segments else np.nan,
         "area vanished, %": lost / area if area else np.nan,
+        "the judge's part of it, %": judged / area if area else np.nan,
     }
 
 
-def step(now: Flags, after: Flags) -> tuple[int, int, float, float]:
-    """Segments vanished, segments there; share of the image flagged, share flagged now and not in the next frame."""
-    again = (now.ids > 0) & (now.kinds == after.kinds)
+def step(now: Flags, after: Flags) -> tuple[int, int, float, float, float]:
+    """Segments vanished and segments there; shares of the image: flagged, flagged no more, and that by the judge."""
+    flagged, same = now.ids > 0, now.kinds == after.kinds
+    again = flagged & same & (after.ids > 0)
     pixels = np.bincount(now.ids.ravel(), minlength=len(now.sizes))
     stayed = np.bincount(now.ids.ravel(), again.ravel(), minlength=len(now.sizes))
     there = now.sizes > 0
     gone = there & (stayed < COVERED * pixels)
-    flagged = (now.ids > 0).mean()
-    return int(gone.sum()), int(there.sum()), float(flagged), float(flagged - again.mean())
+    area, lost = flagged.mean(), (flagged & ~again).mean()
+    return int(gone.sum()), int(there.sum()), float(area), float(lost), float((flagged & same & ~again).mean())
