@@ -85,6 +85,7 @@ def test_training_and_benchmark_read_the_same_scenes(objects, streets):
         ("seeds=", "is not understood"),
         ("", "seeds="),
         ("seeds=0-1:each=0", "1 to 99 objects"),
+        ("seeds=0-1:known=some", "expected 0 to 99 objects"),
         ("seeds=0-1:colour=red", "'colour=red' is not understood"),
         ("seeds=0-1:each=1:each=2", "'each=2' is not understood"),
         ("seeds=0-1:objects_named=horse*", "none of 3 names matches horse*"),
@@ -96,6 +97,34 @@ def test_training_and_benchmark_read_the_same_scenes(objects, streets):
 def test_mistakes_are_named(objects, streets, words, says):
     with pytest.raises(DatasetError, match=says.replace("*", r"\*")):
         parse_pasted_set(f"pasted:objects={objects}:on={streets}:{words}")
+
+
+def test_known_objects_are_pasted_with_their_class(objects, streets):
+    labels = np.full((90, 120), 3, np.uint8)
+    labels[:50] = 1
+    labels[30:60, 20:60] = 8
+    cv2.imwrite(str(streets / "labels" / "rome_1.png"), labels)
+    text = f"pasted:objects={objects}:on={streets}:on_named=paris*+rome*:seeds=0-59:each=1"
+    cars = [sum((parse_pasted_set(t).read(i)[2] == 8).sum() > 0 for i in range(60)) for t in (text, text + ":known=2")]
+    assert cars[1] > cars[0] + 5, "scenes of Paris get Rome's car"
+    scenes = parse_pasted_set(text + ":known=2")
+    assert all((scenes.read(i)[1] == 1).any() for i in range(60)), "and an unknown object, too"
+
+
+def test_some_images_of_a_folder(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    for name in ("cow_1", "cow_2", "goat_1"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.full((40, 60, 3), 7, np.uint8))
+        cv2.imwrite(str(tmp_path / "labels" / f"{name}.png"), np.ones((40, 60), np.uint8))
+    (tmp_path / "index.csv").write_text("name,split\ncow_1,train\ncow_2,val\ngoat_1,train\n")
+    text = f"marked:images={tmp_path}"
+    assert open_ood_images(f"{text}:named=cow*").names == ("cow_1", "cow_2")
+    assert open_ood_images(f"{text}:named=cow*+g*:only_split=train").names == ("cow_1", "goat_1")
+    assert open_ood_images(text).read(2)[1].all()
+    for wrong in ("marked:named=cow*", f"{text}:colour=red", f"{text}:named=cow*:named=g*"):
+        with pytest.raises(DatasetError, match="is not understood; expected marked:images=FOLDER"):
+            open_ood_images(wrong)
 
 
 def test_both_folders_are_needed(objects):

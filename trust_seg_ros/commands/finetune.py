@@ -33,6 +33,7 @@ LostAndFound, Fishyscapes or RoadAnomaly; or scenes of the synthetic drive,
 synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
 or photographs of objects pasted into labelled street scenes,
 pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N]...           (docs/finetune.md)
+or some images of a folder, marked:images=FOLDER:named=PATTERN+PATTERN
 Pixels that are not annotated are ignored.
 
 OUT gets weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; see docs/finetune.md.

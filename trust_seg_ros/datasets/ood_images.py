@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 
+from trust_seg_ros.datasets.cutouts import chosen_names
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_folder
 from trust_seg_ros.datasets.pasted import PREFIX as PASTED
@@ -12,13 +16,17 @@ from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.sets import PREFIX as SYNTHETIC
 from trust_seg_ros.types import UNLABELLED
 
+MARKED = "marked:"
+MARKED_FORM = "marked:images=FOLDER[:named=PATTERN+PATTERN][:only_split=NAME][:without=COLUMN]"
+
 
 def open_ood_images(text: str, split: str = "test") -> OodImages:
     """Open images with OoD objects.
 
     Args:
         text: what the user typed: a folder in one of the layouts of ``ood_layouts``, ``synthetic:seeds=...:kinds=...``,
-            or ``pasted:objects=...:on=...:seeds=...``; ``~`` is the home directory.
+            ``pasted:objects=...:on=...:seeds=...``, or some images of a folder, ``marked:images=FOLDER:named=PATTERN``;
+            ``~`` is the home directory.
         split: split of LostAndFound; ignored for other layouts.
 
     Raises:
@@ -29,6 +37,8 @@ def open_ood_images(text: str, split: str = "test") -> OodImages:
         return _drawn(text, parse_synthetic_set(text))
     if text.startswith(PASTED):
         return _pasted(text, parse_pasted_set(text))
+    if text.startswith(MARKED):
+        return _marked(text, split)
     return open_ood_folder(text, split)
 
 
@@ -68,3 +78,14 @@ def _drawn(text: str, scenes: SyntheticSet) -> OodImages:
 def _pasted(text: str, scenes: PastedSet) -> OodImages:
     names = tuple(f"pasted{seed}" for seed in range(scenes.first, scenes.last + 1))
     return OodImages(text, "street scenes with pasted objects", names, lambda index: scenes.read(index)[:2])
+
+
+def _marked(text: str, split: str) -> OodImages:
+    given = dict(re.findall(r"(images|named|only_split|without)=([^:]+)", text))
+    if "images" not in given or text != MARKED + ":".join(f"{name}={value}" for name, value in given.items()):
+        raise DatasetError(f"{text!r} is not understood; expected {MARKED_FORM}")
+    images = open_ood_folder(given["images"], split)
+    folder, patterns = Path(given["images"]).expanduser(), tuple(filter(None, given.get("named", "").split("+")))
+    wanted = chosen_names(folder, images.names, patterns, given.get("only_split"), given.get("without"))
+    names = tuple(images.names[i] for i in wanted)
+    return OodImages(text, images.layout, names, lambda index: images.read(wanted[index]))

@@ -13,29 +13,21 @@ import numpy as np
 from trust_seg_ros.datasets.cutouts import Cutouts, chosen_names, open_cutouts
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.pasting import EDGE, pasted
+from trust_seg_ros.datasets.pasting import EDGE, cut_objects, pasted, with_codes
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.types import UNLABELLED
 
 PREFIX = "pasted:"
 FORM = (
-    "pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N][:objects_split=NAME][:objects_named=PATTERN+PATTERN]"
+    "pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N][:known=N][:objects_split=NAME][:objects_named=PATTERN+PATTERN]"
     "[:without=COLUMN][:on_split=NAME][:on_named=PATTERN+PATTERN][:labels=NAME]"
 )
-_WORDS = (
-    "objects",
-    "on",
-    "seeds",
-    "each",
-    "objects_split",
-    "objects_named",
-    "without",
-    "on_split",
-    "on_named",
-    "labels",
-)
+_WORDS = tuple(re.findall(r"(\w+)=", FORM))
 GROUND = ("road", "pavement", "sidewalk", "terrain", "ground", "parking")
 """Names of classes that an object can stand on."""
+THINGS = ("car", "truck", "bus", "pedestrian", "person", "bicyclist", "rider", "motorcycle", "bicycle")
+"""Names of classes whose objects can be cut out and pasted, too."""
+_SMALLEST_THING = 200
 _KEPT = 400
 """Street scenes kept in memory; reading one costs more than pasting."""
 
@@ -47,11 +39,14 @@ class PastedSet:
     Attributes:
         text: what the user typed.
         first, last: seeds, both included.
-        each: most objects per scene.
+        each: most unknown objects per scene.
+        known: most objects of the street scenes' own classes that are cut from one scene and pasted into another. They
+            keep their class, so that nothing unknown can be told by how it was pasted.
         objects: what is pasted.
         scenes: number of street scenes there are to paste on.
         street: number of a scene -> image (H, W, 3) uint8 RGB and class ids (H, W) uint8, 255 = no class.
         ground: ids of classes that an object can stand on.
+        things: ids of classes whose objects are pasted as ``known``.
     """
 
     text: str
@@ -62,6 +57,8 @@ class PastedSet:
     scenes: int
     street: Callable[[int], tuple[np.ndarray, np.ndarray]]
     ground: tuple[int, ...]
+    known: int = 0
+    things: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -78,6 +75,8 @@ class PastedSet:
         rng = np.random.default_rng((self.first + index, 7919))
         image, classes = self.street(int(rng.integers(self.scenes)))
         classes, ground = classes.copy(), np.isin(classes, self.ground)
+        for _ in range(int(rng.integers(self.known + 1))):
+            image, classes = self._with_thing(image, classes, ground, rng)
         covered = np.zeros(classes.shape, np.float32)
         for _ in range(int(rng.integers(1, self.each + 1))):
             if cuts := self.objects.read(int(rng.integers(len(self.objects)))):
@@ -88,6 +87,21 @@ class PastedSet:
         truth[covered >= EDGE[1]] = 1
         classes[covered > EDGE[0]] = UNLABELLED
         return image, truth, classes
+
+    def _with_thing(
+        self, image: np.ndarray, classes: np.ndarray, ground: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Paste an object of a known class of another street scene, if it has one that is large enough."""
+        other, labels = self.street(int(rng.integers(self.scenes)))
+        there = [c for c in self.things if np.count_nonzero(labels == c) >= _SMALLEST_THING]
+        if not there:
+            return image, classes
+        chosen = there[int(rng.integers(len(there)))]
+        cuts = [cut for cut in cut_objects(other, labels == chosen) if cut.alpha.sum() >= _SMALLEST_THING]
+        if not cuts:
+            return image, classes
+        image, coverage = pasted(image, ground, cuts[int(rng.integers(len(cuts)))], rng)
+        return image, with_codes(classes, coverage, chosen)
 
 
 def parse_pasted_set(text: str, labels: LabelSet | None = None) -> PastedSet:
@@ -107,6 +121,8 @@ def parse_pasted_set(text: str, labels: LabelSet | None = None) -> PastedSet:
         raise DatasetError(f"{text!r}: seeds={given.get('seeds', '')}; expected FIRST-LAST, 0 <= FIRST <= LAST")
     if not re.fullmatch(r"[1-9]\d?", each):
         raise DatasetError(f"{text!r}: each={each}; expected 1 to 99 objects per scene")
+    if not re.fullmatch(r"\d{1,2}", given.get("known", "0")):
+        raise DatasetError(f"{text!r}: known={given['known']}; expected 0 to 99 objects per scene")
     for name in ("objects", "on"):
         if name not in given:
             raise DatasetError(f"{text!r}: no {name}=FOLDER; expected {FORM}")
@@ -120,12 +136,27 @@ def parse_pasted_set(text: str, labels: LabelSet | None = None) -> PastedSet:
     wanted = chosen_names(root, [sample.name for sample in folder.samples], _patterns(given, "on_named"))
     samples = [folder.samples[i] for i in wanted]
     street = lru_cache(_KEPT)(lambda number: folder.read(samples[number]))
-    return PastedSet(text, int(seeds[1]), int(seeds[2]), int(each), objects, len(samples), street, ground_ids(labels))
+    return PastedSet(
+        text,
+        int(seeds[1]),
+        int(seeds[2]),
+        int(each),
+        objects,
+        len(samples),
+        street,
+        ground_ids(labels),
+        int(given.get("known", "0")),
+        _ids(labels, THINGS),
+    )
 
 
 def ground_ids(labels: LabelSet) -> tuple[int, ...]:
     """Ids of the classes that an object can stand on, by their names; () if none is known."""
-    return tuple(i for i, name in enumerate(labels.names) if name.lower() in GROUND)
+    return _ids(labels, GROUND)
+
+
+def _ids(labels: LabelSet, names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(labels.names) if name.lower() in names)
 
 
 def _words(text: str) -> dict[str, str]:
