@@ -46,6 +46,14 @@ def test_the_guide_to_thresholds_holds_the_policies():
     assert all(f"`{p.name}`" in text for p in TABLE if "_policy" in p.name or p.name.endswith(("_alpha", "_recall")))
 
 
+def test_the_grid_is_a_word_or_a_size():
+    for grid in ("fitted", "network", "image", "480x360", "area:480x360"):
+        assert settings_from({"grid": grid}).pipeline.grid == grid
+    for wrong in ("0x360", "480x0", "-480x360", "480", "", "Image", "480x360x3", "4.5x3", 480):
+        with pytest.raises(ParameterError, match="expected fitted, network, image, WIDTHxHEIGHT, for example 480x360"):
+            settings_from({"grid": wrong})
+
+
 def test_an_unknown_choice_is_refused_with_the_nearest():
     with pytest.raises(ParameterError, match=r"thresholds.pixel_policy: 'quantil' .*did you mean quantile\?"):
         settings_from({"thresholds.pixel_policy": "quantil"})
