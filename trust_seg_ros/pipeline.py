@@ -15,7 +15,7 @@ from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
-from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
+from trust_seg_ros.meta.segment_scores import check_feature_columns, check_gradient_columns, scores_among
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.meta.sizes import fitted_grid
 from trust_seg_ros.segmentation.labels import LabelSet
@@ -38,21 +38,28 @@ from trust_seg_ros.types import (
     Wanted,
 )
 from trust_seg_ros.uncertainty.errors import SettingError
+from trust_seg_ros.uncertainty.feature_scores import warm_up_features
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.perturbed_network import PerturbedNetwork
 from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
 from trust_seg_ros.uncertainty.score_names import (
+    FEATURE_SCORES,
     GRADIENT_SCORES,
     IN_LOGARITHMS,
     PERTURBATION_SCORES,
+    SCORES,
     SOFTMAX_SCORES,
     find_score,
 )
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
+
+
+_WITHOUT_FEATURES = tuple(name for name in SCORES if name not in FEATURE_SCORES)
 
 
 class ScoreUnavailableError(TrustSegError):
@@ -69,7 +76,8 @@ class PipelineSettings(NetworkSettings):
         ood_meta_model: the same for OoD segments: "auto", "none", or a file of ``trust-seg benchmark --save-meta``.
         gradient: norm, variant and scale of the gradient scores; logarithms by default, which suit thresholds and means
             over segments.
-        calibration: file of ``trust-seg calibrate`` for this network; "" = none, and no standardized_max_logit then.
+        calibration: file of ``trust-seg calibrate`` for this network; "" = none, and neither
+            standardized_max_logit nor feature scores then.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
         segment_scores: pixel scores (of ``segments.scores.SEGMENT_SCORES``) whose means over segments and their parts
@@ -140,6 +148,7 @@ class TrustPipeline:
         if meta is not None:
             meta.check_fits(*running, sha256)
             check_gradient_columns(meta, scores_among(names, q), gradient)
+            check_feature_columns(meta, scores_among(names, q), _statistics(calibration))
         self.features = required_set(names, q, features, self.segment_scores)
         if ood_model is not None:
             ood_model.check_fits(*running, ood_model.score, sha256)
@@ -151,6 +160,7 @@ class TrustPipeline:
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._grid_size: Size | None = None
+        self._features_tried = False
         self._all_ood_at: tuple[str, float] | None = None
         self._perturbed = PerturbedNetwork(network)
 
@@ -188,15 +198,17 @@ class TrustPipeline:
 
         This needs an answer of the network: the warm-up's is remembered; before a warm-up, the network is run on a
         small made-up image. A perturbation score, with the dropout of ``perturbation``, is tried on a small image when
-        it is first asked about.
+        it is first asked about; so is a feature score, which may read the file of its statistics.
 
         Raises:
             SettingError: no such score.
         """
         if not find_score(name).single_pass:
             return self._perturbed.unavailable(name, perturbation or ThresholdSettings().perturbation)
-        if self._missing is None:
-            self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing()
+        if self._missing is None or (name in FEATURE_SCORES and not self._features_tried):
+            self._features_tried = name in FEATURE_SCORES
+            names = SCORES if self._features_tried else _WITHOUT_FEATURES
+            self._missing = self._scores(self.network.infer(_noise((64, 96)))).missing(names)
         return self._missing.get(name)
 
     def check(self, thresholds: ThresholdSettings) -> None:
@@ -262,13 +274,15 @@ class TrustPipeline:
         self.network.warm_up(size)
         noise = _noise(size)
         answer = self.network.infer(noise)
-        self._missing = self._scores(answer).missing()
+        self._missing, self._features_tried = self._scores(answer).missing(_WITHOUT_FEATURES), False
         if answer.logits.device.type == "cpu":
             told("compiling kernels, part 4 of 5: perturbation")
             self._perturbed.warm_up()
             if not self._missing.keys() & set(GRADIENT_SCORES):
                 told("compiling kernels, part 5 of 5: gradients")
                 uncertainty.warm_up_gradients(self.gradient.p)
+            if self.calibration is not None and self.calibration.features is not None:
+                warm_up_features()
         told("running made-up frames")
         # flags everywhere, so that every branch has run
         everything = ThresholdSettings.constants(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)
@@ -367,8 +381,7 @@ class TrustPipeline:
         self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None, perturbed: PerturbedScores | None = None
     ) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
-        statistics = None if self.calibration is None else self.calibration.class_statistics
-        return FrameScores(logit_maps, maps, self.gradient, statistics, perturbed)
+        return FrameScores(logit_maps, maps, self.gradient, _statistics(self.calibration), perturbed)
 
     def _judge(self, table: SegmentTable, limits: FrameThresholds) -> SegmentTrust | None:
         if self.meta is None:
@@ -384,6 +397,10 @@ def _judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodMod
     if meta is not None and made_with.get("p_wrong") == meta.older_fingerprint:
         found["p_wrong"] = meta.older_fingerprint
     return found
+
+
+def _statistics(calibration: Calibration | None) -> NetworkStatistics:
+    return NO_STATISTICS if calibration is None else calibration.statistics
 
 
 def _load_calibration(path: str) -> Calibration | None:

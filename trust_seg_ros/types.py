@@ -51,6 +51,19 @@ class Classifier:
 
 
 @dataclass(frozen=True)
+class LayerFeatures:
+    """Output of a layer that the user named, for feature scores.
+
+    Attributes:
+        name: the layer.
+        features: (D, h, w) floating point; h and w may differ from those of the logits.
+    """
+
+    name: str
+    features: torch.Tensor
+
+
+@dataclass(frozen=True)
 class LogitMaps:
     """A network's answer for one image, at the network's own resolution.
 
@@ -61,6 +74,7 @@ class LogitMaps:
         raw: False if the network gives probabilities only; scores that need raw logits are refused then.
         features: (D, h, w) input of the last convolution, or None.
         classifier: that convolution, or None.
+        layer: the layer named by the user, with its output; None = none was named.
     """
 
     logits: torch.Tensor
@@ -68,6 +82,7 @@ class LogitMaps:
     raw: bool = True
     features: torch.Tensor | None = None
     classifier: Classifier | None = None
+    layer: LayerFeatures | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def drive(tmp_path_factory):
 def made(drive, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     out = folder / "calibration.json"
-    words = ["calibrate", str(drive), "--out", str(out), "--score", "all", "--figures", str(folder / "figures")]
+    words = ["calibrate", str(drive), "--out", str(out), "--score", "all", "--allow-absent"]
+    words += ["--figures", str(folder / "figures")]
     with coarse():
         assert main([*words, "--ood", "synthetic:seeds=70-72:kinds=sofa:rate=4:size=436x328"]) == 0
     return out, load_calibration(out)
@@ -59,7 +60,14 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
         "standardized_max_logit",
         "gradient_onehot",
         "gradient_uniform",
+        "vim",
+        "knn",
+        "cdnp",
     ]
+    assert found.features.path == out.with_name("calibration.features.safetensors")
+    best = found.summary["best_score"]
+    assert best["auroc"][best["score"]] == max(best["auroc"].values())
+    assert set(best["auroc"]) == set(found.scores)
     wrong = found.summary["misclassified_pixels"]
     for name, score in found.scores.items():
         assert score.risk.images == len(score.frame_means) == COUNT, name

@@ -10,6 +10,7 @@ from trust_seg_ros.thresholds.policies import Conformal, TargetRecall, resolve
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty import energy, uncertainty_maps
 from trust_seg_ros.uncertainty.errors import FeaturesNeededError, SettingError, StatisticsNeededError
+from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SIZE = (30, 40)
@@ -103,7 +104,9 @@ def test_constant_scores_have_curves():
     maps = uncertainty_maps(answer)
     truth = np.ones((8, 8), np.uint8)
     truth[0] = 0
-    calibrator = Calibrator("net", NAMES, scores=("entropy", "energy"), statistics=ClassStatistics(*np.ones((3, 3))))
+    calibrator = Calibrator(
+        "net", NAMES, scores=("entropy", "energy"), statistics=NetworkStatistics(ClassStatistics(*np.ones((3, 3))))
+    )
     for _ in range(12):
         calibrator.add(answer, maps, truth)
     found = calibrator.result()
@@ -185,6 +188,6 @@ def test_what_cannot_be_calibrated_is_refused():
     with pytest.raises(StatisticsNeededError, match="trust-seg calibrate"):
         Calibrator("net", NAMES, scores=("standardized_max_logit",)).add(answer, maps, truth)
     first = calibrated(3).result().class_statistics
-    second = calibrated(3, scores=("standardized_max_logit",), statistics=first).result()
+    second = calibrated(3, scores=("standardized_max_logit",), statistics=NetworkStatistics(first)).result()
     assert second.curves("standardized_max_logit").recall.positives > 0
     assert second.class_statistics is first  # those that its thresholds belong to

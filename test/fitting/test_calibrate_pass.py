@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 from remembering import Remembering
 
 from trust_seg_ros.datasets.errors import DatasetError
@@ -14,18 +15,19 @@ from trust_seg_ros.fitting.calibrate_pass import (
     CalibrationPlan,
     add_labelled,
     add_unknown,
-    class_statistics,
     missing_scores,
     spread_first,
+    with_statistics,
     wrong_segments,
 )
 from trust_seg_ros.meta.shipped import chosen_meta
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import apply_ignore, segment_table, targets
 from trust_seg_ros.synthetic import training_sample
-from trust_seg_ros.thresholds.calibration import CalibrationError
+from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
 from trust_seg_ros.uncertainty import uncertainty_maps
-from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
+from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES, IN_LOGARITHMS, SCORES, SOFTMAX_SCORES
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def test_wrong_segments_are_those_with_an_iou_of_0(network, scenes):
 def test_a_network_that_gives_probabilities(network, folder):
     softmax = Probabilities(network)
     missing = missing_scores(softmax, IN_LOGARITHMS)
-    assert set(missing) == {"max_logit", "energy", "standardized_max_logit", "gradient_onehot", "gradient_uniform"}
+    assert set(missing) == set(SCORES) - set(SOFTMAX_SCORES)
     assert missing_scores(network, IN_LOGARITHMS) == {}
     plan = CalibrationPlan(softmax)
     calibrator = plan.calibrator()
@@ -107,12 +109,14 @@ def test_a_network_that_gives_probabilities(network, folder):
 
 
 def test_statistics_of_a_pass_are_those_of_the_calibration(network, folder):
-    plan = CalibrationPlan(network)
+    plan = CalibrationPlan(network, ("standardized_max_logit",))
     told = []
-    alone = class_statistics(plan, [folder], lambda done, total: told.append((done, total)))
+    plan = with_statistics(plan, [folder], lambda done, total: told.append((done, total)))
+    alone = plan.statistics.classes
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    calibrator = plan.calibrator()
-    add_labelled(calibrator, plan, [folder])
+    other = CalibrationPlan(network)
+    calibrator = other.calibrator()
+    add_labelled(calibrator, other, [folder])
     found = calibrator.result()
     assert np.array_equal(alone.mean, found.class_statistics.mean)
 
@@ -161,3 +165,35 @@ def test_what_does_not_go_together(network, folder):
     images = open_ood_images("synthetic:seeds=1-2:kinds=sofa")
     with pytest.raises(CalibrationError, match="expected a meta model of OoD segments"):
         add_unknown(plan.calibrator(), plan, images)
+
+
+def test_statistics_of_features_are_made_in_the_same_pass_and_go_into_the_file(network, folder, tmp_path):
+    plan = CalibrationPlan(network, ("standardized_max_logit", *FEATURE_SCORES), bank=20, allow_absent=True)
+    told = []
+    plan = with_statistics(plan, [folder], lambda done, total: told.append(done))
+    assert told == [1, 2, 3, 4]
+    made = plan.statistics.features()
+    assert (made.layer, made.dimension, len(made.bank), made.network) == ("", 64, 20, "embedded")
+    assert with_statistics(plan, [folder]) is plan  # nothing is left to make
+    calibrator = plan.calibrator()
+    add_labelled(calibrator, plan, [folder])
+    calibrator.result().save(tmp_path / "made.json")
+    loaded = load_calibration(tmp_path / "made.json")
+    assert set(loaded.scores) == set(plan.scores)
+    again = loaded.features()
+    assert torch.equal(again.bank, made.bank)
+    assert (again.alpha, again.distance, again.energy) == (made.alpha, made.distance, made.energy)
+    assert again.network_sha256 == network.sha256
+
+
+def test_a_class_without_pixels_is_refused_or_the_scores_are_left_out(network, folder):
+    for sample in folder.samples:
+        labels = cv2.imread(str(sample.labels), cv2.IMREAD_UNCHANGED)
+        labels[labels == 3] = 255
+        cv2.imwrite(str(sample.labels), labels)
+    plan = CalibrationPlan(network, ("entropy", "knn"))
+    with pytest.raises(FeatureStatisticsError, match=r"0 pixels of .*Road.*--split several times.*--allow-absent"):
+        with_statistics(plan, [folder])
+    plan = with_statistics(replace(plan, optional=True), [folder])
+    assert plan.scores == ("entropy",)
+    assert "Road" in plan.left_out["vim, knn, cdnp"]

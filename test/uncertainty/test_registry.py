@@ -7,16 +7,19 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from feature_cases import statistics as feature_statistics
 from gradient_cases import answer
 
-from trust_seg_ros.types import UncertaintyMaps
+from trust_seg_ros.types import Classifier, LayerFeatures, UncertaintyMaps
 from trust_seg_ros.uncertainty import GradientSettings, SettingError, UncertaintyError, uncertainty_maps
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
 from trust_seg_ros.uncertainty.perturbation_settings import KINDS
 from trust_seg_ros.uncertainty.pixel_score import Group, Need, PixelScore, ScoreInput
 from trust_seg_ros.uncertainty.registry import SCORE_ROWS
 from trust_seg_ros.uncertainty.score_names import (
+    FEATURE_SCORES,
     GRADIENT_SCORES,
     LOGIT_SCORES,
     PERTURBATION_SCORES,
@@ -32,14 +35,17 @@ from trust_seg_ros.uncertainty.score_names import (
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 ANSWER = answer(5, 8, 6, 7, (12, 21), bias=True)
-STATISTICS = ClassStatistics(np.arange(5.0), np.linspace(1.0, 2.0, 5), np.full(5, 5000))
+CLASSES = ClassStatistics(np.arange(5.0), np.linspace(1.0, 2.0, 5), np.full(5, 5000))
+FEATURES = feature_statistics(8, 3, 9)
+STATISTICS = NetworkStatistics(CLASSES, lambda: FEATURES)
 
 
 def test_the_names_by_group():
     assert SOFTMAX_SCORES == ("entropy", "margin", "variation_ratio")
     assert LOGIT_SCORES == ("max_logit", "energy")
     assert GRADIENT_SCORES == ("gradient_onehot", "gradient_uniform")
-    assert (*SOFTMAX_SCORES, *LOGIT_SCORES, "standardized_max_logit", *GRADIENT_SCORES) == SCORES
+    assert FEATURE_SCORES == ("vim", "knn", "cdnp")
+    assert (*SOFTMAX_SCORES, *LOGIT_SCORES, "standardized_max_logit", *GRADIENT_SCORES, *FEATURE_SCORES) == SCORES
     assert PERTURBATION_SCORES == KINDS
     assert (*SCORES, *KINDS) == PIXEL_SCORES
     assert len(set(PIXEL_SCORES)) == len(SCORE_ROWS)
@@ -51,8 +57,10 @@ def test_what_a_row_needs_is_what_its_function_misses():
     bare = replace(ANSWER, features=None, classifier=None)
     lacking = {
         "raw logits": (replace(bare, logits=ANSWER.logits.log_softmax(0), raw=False), STATISTICS, _ones),
-        "features": (bare, STATISTICS, _ones),
-        "calibration": (ANSWER, None, _ones),
+        "last layer": (replace(bare, layer=LayerFeatures("", ANSWER.features)), STATISTICS, _ones),
+        "features": (replace(ANSWER, classifier=Classifier(torch.zeros(5, 8, 3, 3))), STATISTICS, _ones),
+        "calibration": (ANSWER, NetworkStatistics(features=lambda: FEATURES), _ones),
+        "feature statistics": (ANSWER, NetworkStatistics(CLASSES), _ones),
         "passes": (ANSWER, STATISTICS, None),
     }
     assert set(lacking) == set(get_args(Need))
@@ -64,7 +72,8 @@ def test_what_a_row_needs_is_what_its_function_misses():
             except UncertaintyError:
                 failed.append(name)
         expected = set(scores_that_need(need))
-        expected |= set(scores_that_need("features")) if need == "raw logits" else set()  # the answer has none either
+        if need == "raw logits":  # the answer has neither of the others either
+            expected |= {*scores_that_need("last layer"), *scores_that_need("features")}
         assert set(failed) == expected, need
 
 
@@ -107,7 +116,7 @@ def test_scores_of_further_passes_come_from_the_pipeline():
 
 
 def test_a_row_that_needs_what_nothing_gives_is_refused():
-    with pytest.raises(ValueError, match=r"'new' needs 'luck'; expected raw logits, features"):
+    with pytest.raises(ValueError, match=r"'new' needs 'luck'; expected raw logits, last layer"):
         PixelScore("new", "softmax", lambda given: given.maps.entropy, "text", ("luck",))
     row = PixelScore("new", "logits", _first, "text", limits=(0.0, 2.0))
     assert (row.held, row.single_pass, row.range(3, GradientSettings()), row.sign(GradientSettings())) == (

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from feature_cases import statistics as feature_statistics
 
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.uncertainty import energy, max_logit, uncertainty_maps
 from trust_seg_ros.uncertainty.errors import FeaturesNeededError, RawLogitsNeededError, SettingError
+from trust_seg_ros.uncertainty.feature_scores import feature_maps
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import SCORES, score_map
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, standardized_max_logit
 
@@ -24,7 +27,9 @@ def answer():
 def test_every_name_gives_its_map(answer):
     maps = uncertainty_maps(answer)
     statistics = ClassStatistics(np.arange(11.0), np.linspace(1.0, 3.0, 11), np.full(11, 5000))
-    found = {name: score_map(name, answer, maps, statistics=statistics) for name in SCORES}
+    features = feature_statistics(64, 8, 9)
+    known = NetworkStatistics(statistics, lambda: features)
+    found = {name: score_map(name, answer, maps, statistics=known) for name in SCORES}
     for score in found.values():
         assert score.shape == (64, 96)
         assert score.dtype == torch.float32
@@ -36,6 +41,7 @@ def test_every_name_gives_its_map(answer):
         ("max_logit", max_logit(answer)),
         ("energy", energy(answer)),
         ("standardized_max_logit", standardized_max_logit(answer, maps.classes, statistics)),
+        *feature_maps(answer, lambda: features).items(),
         ("gradient_onehot", gradients.onehot),
         ("gradient_uniform", gradients.uniform),
     ):

@@ -59,11 +59,11 @@ def chosen_look(
     from trust_seg_ros.meta.ood_judge import check_gradient
     from trust_seg_ros.meta.sizes import fitted_grid
     from trust_seg_ros.segments.features import FEATURE_SETS
-    from trust_seg_ros.thresholds.calibration import class_statistics
+    from trust_seg_ros.thresholds.calibration import network_statistics
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = class_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
+    statistics = network_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
     check_scores(args.score, AnomalyError)
     gradient = gradient_settings(args)

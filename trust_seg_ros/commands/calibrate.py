@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,9 @@ EPILOG = """examples:
   trust-seg calibrate data/camvid --ood synthetic:seeds=500-699:kinds=deer,sofa --out calibration.json
   trust-seg calibrate data/camvid --score standardized_max_logit --statistics train.json --out calibration.json
 
-The network runs over the images once (twice where standardized_max_logit gets thresholds without --statistics). The
-file holds, for this network: statistics of the largest logit by predicted class, the temperature of the softmax, and
-for every score the whole curves from which the policies {policies} read their thresholds, so that
+The network runs over the images once (twice where standardized_max_logit, vim, knn or cdnp get thresholds without
+--statistics). The file holds, for this network: statistics of the largest logit by predicted class, the temperature of
+the softmax, and for every score the whole curves from which the policies {policies} read their thresholds, so that
 recall and alpha can still be changed while driving. The node loads the file named by its parameter calibration.
 
 Which images: none that the network was trained on (it is too sure there), none that the meta model was fitted on (for
@@ -62,8 +63,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_argument(
         scores,
         "--statistics",
-        "take the class statistics of {scores} from this calibration, for example of the images the network was "
-        "trained on",
+        "take the statistics that {scores} compare with from this calibration, for example of the images that the "
+        "network was trained on",
+    )
+    scores.add_argument(
+        "--bank",
+        type=int,
+        default=128,
+        metavar="N",
+        help="features that nearest neighbours are searched among, 3 to 2000; the file holds fewer of wide features "
+        "(default: %(default)s)",
+    )
+    scores.add_argument(
+        "--allow-absent",
+        action="store_true",
+        help="make statistics of features although a class has no pixel: it counts as unknown then",
     )
     add_gradient_arguments(scores)
     shown = parser.add_argument_group("thresholds shown at the end; the file works for any")
@@ -113,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
     console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
     from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
+    from trust_seg_ros.fitting.best_score import best_score
 
     settings = network_settings(args)
     labels = settings.label_set()
@@ -128,12 +143,17 @@ def run(args: argparse.Namespace) -> int:
         say(console, f"note: {remark}")
     calibrator = _passed(args, plan, folders, unknown, console)
     found = calibrator.result(_summary(args, plan, folders, unknown))
+    if (best := best_score(found)) is not None:
+        found = replace(found, summary={**found.summary, "best_score": best})
+        notes = [report.best_words(best, plan.network.name), *notes]
     found.save(args.out)
     if found.temperature is not None:
         console.print(report.temperature_table(found.temperature))
     console.print(report.classes_table(found), report.thresholds_table(found, args.recall, args.alpha or ALPHAS))
     for note in (*notes, *remarks(found, plan, args.split)):
         say(console, f"note: {note}")
+    for name, reason in plan.left_out.items():
+        say(console, f"note: {name} left out: {reason}")
     for name, reason in plan.skipped.items():
         say(console, f"left out: {name}: {reason}")
     files = _drawn(args, found)
@@ -150,16 +170,14 @@ def _passed(
     unknown: OodImages | None,
     console: Console,
 ) -> Calibrator:
-    from dataclasses import replace
-
     from trust_seg_ros.commands.collect_progress import collection_bar
-    from trust_seg_ros.fitting.calibrate_pass import add_labelled, add_unknown, class_statistics
-    from trust_seg_ros.uncertainty.score_names import scores_that_need
+    from trust_seg_ros.fitting.calibrate_pass import add_labelled, add_unknown, with_statistics
+    from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES
 
     splits = " + ".join(args.split)
-    if plan.statistics is None and set(plan.scores) & set(scores_that_need("calibration")):
-        with collection_bar(console, f"class statistics of {splits}") as progress:
-            plan = replace(plan, statistics=class_statistics(plan, folders, progress))
+    if set(plan.scores) & set(CALIBRATED_SCORES):
+        with collection_bar(console, f"statistics of {splits}") as progress:
+            plan = with_statistics(plan, folders, progress)
     calibrator = plan.calibrator()
     with collection_bar(console, f"pixels of {splits}") as progress:
         add_labelled(calibrator, plan, folders, progress)

@@ -77,16 +77,26 @@ def chosen_plan(
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
     from trust_seg_ros.meta.sizes import fitted_grid
     from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
+    from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS
+    from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES
 
     gradient = gradient_settings(args)
-    statistics = None
+    statistics = NO_STATISTICS
     if args.statistics is not None:
         given = load_calibration(args.statistics)
         given.check_fits(network.name, network.labels.names, sha256=network_sha256(network))
-        statistics = given.class_statistics
-        if statistics is None:
+        statistics = given.statistics
+        if statistics.classes is None and statistics.features is None:
             raise CalibrationError(f"--statistics {args.statistics}: it holds none, its network gives no raw logits")
     scores, notes = _scores(args.score, network, gradient)
+    if args.statistics is not None and statistics.features is None and not set(scores).isdisjoint(FEATURE_SCORES):
+        if ALL not in args.score:
+            raise CalibrationError(
+                f"--statistics {args.statistics}: it holds no statistics of features; make it with --score "
+                f"{' '.join(FEATURE_SCORES)}, or leave --statistics out"
+            )
+        notes.append(f"{', '.join(FEATURE_SCORES)} left out: {args.statistics} holds no statistics of features")
+        scores = tuple(name for name in scores if name not in FEATURE_SCORES)
     meta = chosen_meta(args.meta_model, args.model)
     if meta is not None:
         try:
@@ -109,8 +119,11 @@ def chosen_plan(
         scores,
         gradient,
         statistics,
-        meta,
-        ood_model,
+        meta=meta,
+        ood_model=ood_model,
+        bank=args.bank,
+        allow_absent=args.allow_absent,
+        optional=ALL in args.score,
         keep_going=args.keep_going,
         grid=parsed_grid(args.grid, fitted_grid(meta, ood_model)),
     ), notes

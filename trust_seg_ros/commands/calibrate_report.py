@@ -12,11 +12,20 @@ from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskOutOfReachError, images_needed
 from trust_seg_ros.thresholds.engine import LEAST_POSITIVES
 from trust_seg_ros.thresholds.temperature import Temperature
+from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.standardized import LEAST_PIXELS
 
 UNITS = {"p_wrong": ("P(false positive)", "segments"), "p_ood": ("P(OoD)", "objects")}
 """Probability of segments -> its name, and what is counted."""
 _UNTOUCHED = "no OoD segment touches some of them"
+
+
+def best_words(best: Json, network: str) -> str:
+    """Which score finds misclassified pixels best, in words."""
+    name, every = best["score"], best["auroc"]
+    others = ", ".join(f"{other} {100 * value:.1f}" for other, value in every.items() if other != name)
+    beside = f" (others: {others})" if others else ""
+    return f"best score of {network} for misclassified pixels, by AUROC: {name}, {100 * every[name]:.1f} %{beside}"
 
 
 def temperature_table(found: Temperature) -> Table:

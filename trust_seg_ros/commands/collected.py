@@ -30,6 +30,12 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     group.add_argument(
         "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"
     )
+    group.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="of trust-seg calibrate: the statistics that feature scores (vim, knn, cdnp) compare with (default: none)",
+    )
     group.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     group.add_argument(
         "--class-input",
@@ -115,6 +121,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                     data_set=args.dataset.resolve().name,
                     scores=args.segment_scores,
                     grid=parsed_grid(args.grid),
+                    calibration=args.calibration,
                     accept_labels=args.accept_labels,
                     remark=lambda text: say(console, f"note: {text}"),
                 )

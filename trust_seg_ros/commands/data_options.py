@@ -78,6 +78,12 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HASH",
         help="refuse a network with another sha256 (as printed by sha256sum, or its first 12 digits or more)",
     )
+    group.add_argument(
+        "--features-layer",
+        default="",
+        metavar="NAME",
+        help="layer whose output feature scores compare, by its name in the network (default: the last layer's input)",
+    )
     group.add_argument("--labels", default="", help="label set: a name or a YAML file (default: the network's own)")
     group.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N (default: a GPU if there is one)"
@@ -163,6 +169,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
         std=None if args.std is None else tuple(args.std),
         order=args.order,
         model_sha256=args.model_sha256,
+        features_layer=args.features_layer,
     )
 
 

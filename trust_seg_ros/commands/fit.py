@@ -98,7 +98,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
     import torch
 
     from trust_seg_ros.fitting.store_identity import package_version
-    from trust_seg_ros.meta.segment_scores import gradient_note
+    from trust_seg_ros.meta.segment_scores import features_note, gradient_note
     from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
     entries = [store.entry(split) for split in args.split]
@@ -109,6 +109,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
         "features": args.features,
         "class_input": args.class_input,
         **gradient_note(store.identity.scores, IN_LOGARITHMS),
+        **features_note(store.identity.scores, store.identity.features),
         "network_input": store.identity.input,
         "ignored_labels": sorted({value for entry in entries for value in entry.ignore}),
         **({"label_map": entries[0].label_map} if entries[0].label_map else {}),

@@ -60,14 +60,14 @@ def add_file_argument(group: argparse._ActionsContainer, option: str, text: str)
     Args:
         group: option group that lists it.
         option: for example "--calibration".
-        text: its help; ``{scores}`` is replaced by the scores that need class statistics.
+        text: its help; ``{scores}`` is replaced by the scores that need statistics.
     """
     from pathlib import Path
 
     def late() -> str:
-        from trust_seg_ros.uncertainty.score_names import scores_that_need
+        from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES
 
-        return text.format(scores=", ".join(scores_that_need("calibration")))
+        return text.format(scores=", ".join(CALIBRATED_SCORES))
 
     group.add_argument(option, action=_LateHelp, text=late, type=Path, metavar="FILE")
 

@@ -56,10 +56,10 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     from trust_seg_ros.evaluation.trust.perturbed import perturbed_scores
     from trust_seg_ros.evaluation.trust.policy_words import parse_policies
     from trust_seg_ros.grid import parsed_grid
-    from trust_seg_ros.thresholds.calibration import class_statistics
+    from trust_seg_ros.thresholds.calibration import network_statistics
     from trust_seg_ros.uncertainty.score_names import SCORES
 
-    statistics = class_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
+    statistics = network_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     gradient = gradient_settings(args)
     look = Look(network, (), (), gradient, args.keep_going, statistics, grid=parsed_grid(args.grid))
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL and score in SCORES))

@@ -15,8 +15,8 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 ScoreOf = Callable[[np.ndarray, LogitMaps, UncertaintyMaps], np.ndarray]
 """A further score, computed from the image, the network's answer and its maps."""
@@ -43,7 +43,7 @@ def timed_scores(
     image: np.ndarray,
     scores: Sequence[str],
     gradient: GradientSettings,
-    statistics: ClassStatistics | None = None,
+    statistics: NetworkStatistics = NO_STATISTICS,
     more: Mapping[str, ScoreOf] | None = None,
     grid: Grid = AS_IMAGE,
 ) -> TimedScores:
@@ -54,7 +54,7 @@ def timed_scores(
         image: (H, W, 3) uint8 RGB.
         scores: names, as in ``uncertainty.score_names``, or of ``more``.
         gradient: settings of the gradient scores.
-        statistics: the network's class statistics, for standardized_max_logit.
+        statistics: the network's statistics, for standardized_max_logit and feature scores.
         more: further scores by name.
         grid: where maps and scores are made.
 

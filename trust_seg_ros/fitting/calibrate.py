@@ -16,8 +16,9 @@ from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, score_range
-from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
+from trust_seg_ros.uncertainty.standardized import StatisticsBuilder
 
 DEFAULT_SCORES = ("entropy", "margin")
 _SMALL = [2.0**e * (1 + j / 32) for e in range(-20, -5) for j in range(32)]
@@ -38,7 +39,8 @@ class Calibrator:
         network, class_names, network_sha256: name of the network, names of its classes, hash of its weights.
         scores: names of the pixel scores to make curves of.
         gradient: settings of gradient scores.
-        statistics: from other images, for the curves of standardized_max_logit; then stored in the calibration.
+        statistics: from other images or an earlier pass, for the curves of standardized_max_logit and of feature
+            scores; then stored in the calibration.
         images: number of images added that have labelled pixels.
         unlabelled: number without; mistakes in them are unknown, so they do not count.
     """
@@ -47,7 +49,7 @@ class Calibrator:
     class_names: tuple[str, ...]
     scores: Sequence[str] = DEFAULT_SCORES
     gradient: GradientSettings = IN_LOGARITHMS
-    statistics: ClassStatistics | None = None
+    statistics: NetworkStatistics = NO_STATISTICS
     images: int = 0
     unlabelled: int = 0
     network_sha256: str = ""
@@ -57,7 +59,7 @@ class Calibrator:
 
     def __post_init__(self) -> None:
         q = len(self.class_names)
-        self._builder: StatisticsBuilder | None = StatisticsBuilder(q) if self.statistics is None else None
+        self._builder: StatisticsBuilder | None = StatisticsBuilder(q) if self.statistics.classes is None else None
         self._curves = {name: _ScoreCurves(_in_unit_range(name, q, self.gradient), q) for name in self.scores}
         self._segments, self._objects = _Values(), _Values()
 
@@ -146,13 +148,14 @@ class Calibrator:
         return Calibration(
             self.network,
             self.class_names,
-            self.statistics if self._builder is None else self._builder.statistics(),
+            self.statistics.classes if self._builder is None else self._builder.statistics(),
             {**counts, **(summary or {})},
             self._sample.temperature(),
             {name: curves.result() for name, curves in self._curves.items()},
             segments,
             self.gradient,
             self.network_sha256,
+            self.statistics.features,
         )
 
 

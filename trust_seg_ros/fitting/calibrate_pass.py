@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,13 +13,15 @@ from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.datasets.reading import read_or_skip
 from trust_seg_ros.fitting.calibrate import DEFAULT_SCORES, FIRST, Calibrator
+from trust_seg_ros.fitting.feature_fit import BANK, made_up_features
+from trust_seg_ros.fitting.feature_sample import FeatureSample
 from trust_seg_ros.fitting.segment_risk import object_probabilities
 from trust_seg_ros.grid import AS_IMAGE, Grid, resized
 from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold
-from trust_seg_ros.meta.segment_scores import check_gradient_columns, scores_among
+from trust_seg_ros.meta.segment_scores import check_feature_columns, check_gradient_columns, scores_among
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.support.content_hash import network_sha256
@@ -27,9 +29,11 @@ from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.thresholds.calibration import CalibrationError
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
+from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES, IN_LOGARITHMS, scores_that_need
 from trust_seg_ros.uncertainty.standardized import ClassStatistics, StatisticsBuilder
 
 Progress = Callable[[int, int], None]
@@ -43,25 +47,33 @@ class CalibrationPlan:
         network: the network to run.
         scores: names of the pixel scores to make curves of.
         gradient: settings of gradient scores.
-        statistics: for the curves of standardized_max_logit; see :func:`class_statistics`.
+        statistics: for the curves of standardized_max_logit and of feature scores; see :func:`with_statistics`.
         meta: meta models of class segments; None = no curves of P(false positive).
         ood_model: meta model of OoD segments; needed for :func:`add_unknown`.
+        bank: number of features in a bank that is made.
+        allow_absent: make statistics of features although a class has no pixel.
+        optional: leave feature scores out where their statistics cannot be made; ``left_out`` says why.
         ood_min_size: OoD segments with fewer pixels do not count, as at run time.
         grid: where scores and segments are made, as at run time; ground truth of classes is brought there.
         keep_going: leave out images that cannot be read; they are listed in ``skipped``.
         skipped: name of the image -> why it was left out.
+        left_out: names of scores -> why they were left out.
     """
 
     network: SegmentationNetwork
     scores: tuple[str, ...] = DEFAULT_SCORES
     gradient: GradientSettings = IN_LOGARITHMS
-    statistics: ClassStatistics | None = None
+    statistics: NetworkStatistics = NO_STATISTICS
+    bank: int = BANK
+    allow_absent: bool = False
+    optional: bool = False
     meta: MetaModel | None = None
     ood_model: OodModel | None = None
     ood_min_size: int = 50
     grid: Grid = AS_IMAGE
     keep_going: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def calibrator(self) -> Calibrator:
         """An empty ``Calibrator`` for this plan."""
@@ -77,9 +89,10 @@ class CalibrationPlan:
 
 
 def missing_scores(network: SegmentationNetwork, gradient: GradientSettings) -> dict[str, str]:
-    """Scores the network cannot give -> reason; runs it once. Assumes that class statistics can be made."""
+    """Scores the network cannot give -> reason; runs it twice. Assumes that statistics can be made."""
     q = len(network.labels)
-    return frame_scores.missing_scores(network, gradient, ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q)))
+    made_up = NetworkStatistics(ClassStatistics(np.zeros(q), np.ones(q), np.zeros(q)), made_up_features(network))
+    return frame_scores.missing_scores(network, gradient, made_up)
 
 
 def add_labelled(
@@ -106,13 +119,14 @@ def add_labelled(
     if plan.meta is not None:
         scores = scores_among(plan.meta.features, len(plan.network.labels))
         check_gradient_columns(plan.meta, scores, plan.gradient)
+        check_feature_columns(plan.meta, scores, plan.statistics)
         features = segments.feature_set(required_set(plan.meta.features, len(plan.network.labels), scores=scores))
         features = features.with_maps(scores)
 
     def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
         maps = uncertainty.uncertainty_maps(answer).host()
         if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
-            extra = score_planes(FrameScores(answer, maps, plan.gradient), scores)
+            extra = score_planes(FrameScores(answer, maps, plan.gradient, plan.statistics), scores)
             table = segments.segment_table(maps, answer, features, extra=extra)
             wrong, judged = wrong_segments(table, truth)
             calibrator.add_segments(plan.meta.predict(table)[0][judged], wrong[judged])
@@ -120,21 +134,46 @@ def add_labelled(
     _run(plan, folders, add, progress)
 
 
-def class_statistics(
+def with_statistics(
     plan: CalibrationPlan, folders: Sequence[LabelledFolder], progress: Progress | None = None
-) -> ClassStatistics:
-    """Only the statistics of the largest logit, for thresholds on standardized_max_logit in a second pass.
+) -> CalibrationPlan:
+    """The plan with what its scores compare with and it does not hold yet: a pass of its own before their curves.
 
-    Args and errors: as :func:`add_labelled`; SettingError if the largest logit does not vary.
+    Statistics of the largest logit for standardized_max_logit; of the features for feature scores. Where features
+    cannot be compared and ``plan.optional`` is set, the plan comes back without feature scores.
+
+    Args and errors: as :func:`add_labelled`; SettingError if the largest logit does not vary; FeatureStatisticsError
+    if features cannot be compared, or a class has no pixel.
     """
-    builder = StatisticsBuilder(len(plan.network.labels))
+    held, wanted = plan.statistics, set(plan.scores)
+    classes = held.classes is None and not wanted.isdisjoint(scores_that_need("calibration"))
+    features = held.features is None and not wanted.isdisjoint(FEATURE_SCORES)
+    if not classes and not features:
+        return plan
+    network = plan.network
+    builder, sample = StatisticsBuilder(len(network.labels)), FeatureSample(network.labels.names)
 
     def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
-        classes = uncertainty.uncertainty_maps(answer).classes
-        builder.add(answer, classes, truth != UNLABELLED)
+        if classes:
+            builder.add(answer, uncertainty.uncertainty_maps(answer).classes, truth != UNLABELLED)
+        if features:
+            sample.add(answer, truth, place)
 
     _run(plan, folders, add, progress)
-    return builder.statistics()
+    found = NetworkStatistics(builder.statistics() if classes else held.classes, held.features)
+    if not features:
+        return replace(plan, statistics=found)
+    try:
+        made = sample.statistics(
+            plan.bank, network=network.name, network_sha256=network_sha256(network), allow_absent=plan.allow_absent
+        )
+    except FeatureStatisticsError as error:
+        if not plan.optional:
+            raise
+        plan.left_out[", ".join(FEATURE_SCORES)] = str(error)
+        scores = tuple(name for name in plan.scores if name not in FEATURE_SCORES)
+        return replace(plan, scores=scores, statistics=found)
+    return replace(plan, statistics=replace(found, features=lambda: made))
 
 
 def add_unknown(

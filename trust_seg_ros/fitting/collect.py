@@ -19,7 +19,9 @@ from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments.scores import checked_scores
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.parallel import cores
+from trust_seg_ros.thresholds.calibration import network_statistics
 
 _WORTHWHILE = 16  # images that take a worker about as long as its start
 
@@ -42,6 +44,7 @@ def collect(
     part_images: int = PART_IMAGES,
     scores: Sequence[str] = (),
     grid: Grid = AS_IMAGE,
+    calibration: str | Path | None = None,
     accept_labels: bool = False,
     remark: Callable[[str], None] = lambda text: None,
 ) -> SegmentStore:
@@ -66,6 +69,7 @@ def collect(
         part_images: images per Parquet file of a new split.
         scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
         grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
+        calibration: file with the statistics that feature scores among ``scores`` compare with; None = none.
         accept_labels: go on although the labels contradict the network (``datasets.label_check``).
         remark: called with a sentence on labels that fit the network badly.
 
@@ -77,6 +81,7 @@ def collect(
         LabelsContradictError: the labels are numbered in another way than the network's classes.
         StoreError: the table is of another network or other data, another run writes into it, or writing fails.
         FeatureError: there is no such score for segments.
+        CalibrationError: the calibration cannot be read, or is of another network.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
         TrustSegError: the network cannot be loaded, or fails.
     """
@@ -86,7 +91,9 @@ def collect(
     if workers is not None and workers < 1:
         raise CollectError(f"{workers} workers; expected at least 1")
     with one_thread(), ExitStack() as stack:
-        collector = Collector(settings.load(), folder, scores=checked_scores(scores), grid=grid)
+        network = settings.load()
+        known = network_statistics(calibration, network.name, network.labels.names, network_sha256(network))
+        collector = Collector(network, folder, scores=checked_scores(scores), grid=grid, statistics=known)
         _check_classes(collector)
         names, what = collector.network.labels.names, f"{data_set} {split}".strip()
         if text := check_labels(classes_of(collector.network), folder, names, what, accept_labels):
@@ -99,7 +106,7 @@ def collect(
         left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)
         results = _results(stack, collector, settings, writer, workers)
-        del collector  # with several workers this process no longer needs the network
+        del collector, network  # with several workers this process no longer needs the network
         _take(results, writer, folder, keep_going, progress)
         _check_any(writer, folder)
         return writer.finish()
@@ -132,7 +139,8 @@ def _results(
     jobs = [(index, writer.image_file(index)) for index in writer.todo]
     if workers > 1:
         threads = max(1, cores() // workers)
-        pool = stack.enter_context(Pool(settings, collector.folder, workers, threads, collector.scores, collector.grid))
+        c = collector
+        pool = stack.enter_context(Pool(settings, c.folder, workers, threads, c.scores, c.grid, c.statistics))
         return pool.results(jobs)
     return _here(collector, jobs)
 

@@ -23,6 +23,7 @@ from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.support.processes import adopt_environment, worker_context
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
 Job = tuple[int, Path]
 """Position of an image, and the file for its rows."""
@@ -49,6 +50,7 @@ def serve(
     threads: int,
     scores: tuple[str, ...],
     grid: Grid,
+    statistics: NetworkStatistics,
     environment: Mapping[str, str],
 ) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
@@ -61,7 +63,7 @@ def serve(
             index, path = connection.recv()
             error: Exception | None = None
             try:
-                collector = collector or Collector(settings.load(), folder, threads, scores, grid)
+                collector = collector or Collector(settings.load(), folder, threads, scores, grid, statistics)
                 collector.write(index, path)
             except Exception as raised:
                 error = _picklable(raised)
@@ -79,9 +81,10 @@ class Pool:
         threads: int,
         scores: tuple[str, ...] = (),
         grid: Grid = AS_IMAGE,
+        statistics: NetworkStatistics = NO_STATISTICS,
     ) -> None:
         context = worker_context()
-        task = settings, folder, threads, scores, grid, dict(os.environ)
+        task = settings, folder, threads, scores, grid, statistics, dict(os.environ)
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
         self._busy: dict[Connection, int] = {}

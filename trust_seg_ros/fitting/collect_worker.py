@@ -24,6 +24,7 @@ from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.uncertainty import on_grid, uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
 _NOISE_SIZE = (128, 256)
 
@@ -49,6 +50,7 @@ class Collector:
         threads: number of threads for steps whose results do not depend on it (maps, sums over segments).
         scores: pixel scores whose means over segments become metrics, too; gradient scores with the node's defaults.
         grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
+        statistics: what feature scores among them compare with.
     """
 
     network: SegmentationNetwork
@@ -56,6 +58,7 @@ class Collector:
     threads: int | None = None
     scores: tuple[str, ...] = ()
     grid: Grid = AS_IMAGE
+    statistics: NetworkStatistics = NO_STATISTICS
 
     def rows(self, index: int) -> pa.Table:
         """Rows of one image, see ``store_rows``.
@@ -83,7 +86,7 @@ class Collector:
         truth = np.zeros(_NOISE_SIZE, np.uint8)
         rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)[0]
         answer = rows_answer(rows, len(self.network.labels))
-        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid))
+        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid), self.statistics.features_id)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels as from ``LabelledFolder.read``; errors of OpenCV become DatasetError, too."""
@@ -102,7 +105,7 @@ class Collector:
         logits = on_grid(answer, self.grid)
         truth = resized(truth, logits.size)
         maps = uncertainty_maps(logits, threads=self.threads)
-        extra = score_planes(FrameScores(logits, maps), self.scores)
+        extra = score_planes(FrameScores(logits, maps, statistics=self.statistics), self.scores)
         table = segment_table(maps, logits, FEATURES, extra=extra, ground_truth=truth, threads=self.threads)
         found = (targets(table, truth, variant) for variant in ("component", "released"))
         return image_rows(name, index, drive, table, *found), (answer.size, logits.size)

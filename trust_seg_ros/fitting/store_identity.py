@@ -28,6 +28,7 @@ from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.json_file import portable_name
 from trust_seg_ros.support.resumable import changes
 from trust_seg_ros.types import Json
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES
 
 TOLERANCE = 1e-3
 """Relative difference of mean answers that is allowed on another machine."""
@@ -49,6 +50,7 @@ class NetworkIdentity:
         scores: pixel scores whose means over segments are metrics, too.
         sha256: hash of its weights; "" = not known.
         grid: the grid that segments are made on, as in ``trust_seg_ros.grid``.
+        features: hash of the statistics that feature scores among ``scores`` compare with; "" = there is none.
     """
 
     name: str
@@ -59,10 +61,16 @@ class NetworkIdentity:
     scores: tuple[str, ...] = ()
     sha256: str = ""
     grid: str = IMAGE
+    features: str = ""
 
     @classmethod
     def of(
-        cls, network: SegmentationNetwork, answer: Answer, scores: Sequence[str] = (), grid: str = IMAGE
+        cls,
+        network: SegmentationNetwork,
+        answer: Answer,
+        scores: Sequence[str] = (),
+        grid: str = IMAGE,
+        features: str = "",
     ) -> NetworkIdentity:
         """Identity of a loaded network whose answer to the noise, on the grid, is ``answer``."""
         shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as when read from a file
@@ -75,6 +83,7 @@ class NetworkIdentity:
             tuple(scores),
             network_sha256(network),
             grid,
+            features if set(scores) & set(FEATURE_SCORES) else "",
         )
 
     @classmethod
@@ -89,11 +98,12 @@ class NetworkIdentity:
             tuple(str(name) for name in data.get("scores", ())),
             str(data.get("sha256", "")),
             str(parsed_grid(data.get("grid", IMAGE))),
+            str(data.get("features", "")),
         )
 
     def to_json(self) -> Json:
-        """Values for the manifest; scores, hash and grid only if there are any, as in tables of earlier versions."""
-        without = {"scores": (), "sha256": "", "grid": IMAGE}
+        """Values for the manifest; scores, hashes and grid only if there are any, as in tables of earlier versions."""
+        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": ""}
         return {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
 
     def repeats(self, other: NetworkIdentity) -> bool:
@@ -114,6 +124,9 @@ class NetworkIdentity:
             found.append(f"it has metrics of the scores {a}, wanted now: {b}")
         if self.grid != now.grid:
             found.append(f"its segments are made on the grid {self.grid}, wanted now: {now.grid}")
+        if self.features != now.features:
+            then, this = (digest or "none" for digest in (self.features, now.features))
+            found.append(f"its feature scores are of statistics with sha256 {then}, now they are {this}")
         if self.sha256 and now.sha256 and self.sha256 != now.sha256:
             found.append(f"it is of other weights: sha256 {self.sha256}, now {now.sha256}")
         if not found and not agree(self.answer, now.answer, self.repeats(now)):

@@ -10,7 +10,8 @@ from trust_seg_ros.segments.features import FEATURE_SETS
 from trust_seg_ros.segments.scores import SEGMENT_SCORES
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES
+from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES, GRADIENT_SCORES
 
 
 def scores_among(names: Iterable[str], n_classes: int) -> tuple[str, ...]:
@@ -30,6 +31,27 @@ def gradient_note(scores: Sequence[str], gradient: GradientSettings) -> Json:
     if not set(scores) & set(GRADIENT_SCORES):
         return {}
     return {"gradient": {"p": gradient.p, "variant": gradient.variant, "scale": gradient.scale}}
+
+
+def features_note(scores: Sequence[str], sha256: str) -> Json:
+    """The statistics of features for the file of a meta model; {} if none of its metrics is of a feature score."""
+    return {"feature_statistics": sha256} if set(scores) & set(FEATURE_SCORES) else {}
+
+
+def check_feature_columns(model: MetaModel, scores: Sequence[str], statistics: NetworkStatistics) -> None:
+    """Refuse a meta model whose metrics are of feature scores from other statistics.
+
+    Raises:
+        MetaModelError: the text names both.
+    """
+    then = model.summary.get("feature_statistics", "")
+    if set(scores) & set(FEATURE_SCORES) and statistics.features_id != then:
+        raise MetaModelError(
+            f"the meta model was fitted on feature scores from the statistics of sha256 {then or 'not known'}; loaded "
+            f"are {statistics.features_id or 'none'}: set calibration (--calibration, of trust-seg calibrate "
+            "--statistics) to one with the statistics it was fitted with, or fit one without columns of "
+            f"{', '.join(FEATURE_SCORES)}"
+        )
 
 
 def check_gradient_columns(model: MetaModel, scores: Sequence[str], gradient: GradientSettings) -> None:

@@ -25,7 +25,7 @@ from trust_seg_ros.segmentation.loader import spec_forms
 from trust_seg_ros.thresholds.policies.registry import CALIBRATED
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
-from trust_seg_ros.uncertainty.score_names import scores_that_need
+from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES, FEATURE_SCORES
 
 __all__ = ["AT_ACTIVATE", "AT_CONFIGURE", "AT_START", "BY_NAME", "NEXT_FRAME", "TABLE", "Parameter", "ParameterError"]
 
@@ -52,6 +52,13 @@ TABLE: tuple[Parameter, ...] = (
         pattern="([0-9a-fA-F]{12,64})?",
         form="12 to 64 hexadecimal digits in quotes, or empty",
     ),
+    Parameter(
+        "features_layer",
+        "",
+        f"Layer whose output the scores {listed(FEATURE_SCORES)} compare, by its name in the network; empty: the input "
+        "of the last layer, if that is a 1×1 convolution. The calibration must have been made with the same.",
+        AT_CONFIGURE,
+    ),
     Parameter("labels", "", "Label set by name or YAML file; empty: the network's own.", AT_CONFIGURE),
     Parameter(
         "meta_model",
@@ -75,7 +82,7 @@ TABLE: tuple[Parameter, ...] = (
         "calibration",
         "",
         f"File of `trust-seg calibrate` for this network; empty: none. The policies {_CALIBRATED}, "
-        f"the shift monitor and the score {listed(scores_that_need('calibration'))} need one.",
+        f"the shift monitor and the scores {listed(CALIBRATED_SCORES)} need one.",
         AT_CONFIGURE,
     ),
     Parameter("device", "auto", "Where the network runs: `auto`, `cpu`, `cuda`, `cuda:1`, …", AT_CONFIGURE),

@@ -23,8 +23,10 @@ COMMAND = "python -m trust_seg_ros.node.reference"
 _CLASSES = 19
 _NEEDS: dict[Need, str] = {
     "raw logits": "raw logits",
-    "features": "features: a network whose last layer is a plain convolution",
+    "last layer": "features: a network whose last layer is a plain convolution",
+    "features": "a last 1×1 convolution or a named layer (`features_layer`)",
     "calibration": "a `calibration` file",
+    "feature statistics": "a `calibration` file with statistics of the features",
     "passes": "K further passes of the network; for pixel flags only",
 }
 _WHEN = {

@@ -117,6 +117,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
     return PipelineSettings(
         model=v["model"],
         model_sha256=v["model_sha256"],
+        features_layer=v["features_layer"],
         labels=v["labels"],
         meta_model=v["meta_model"],
         ood_meta_model=v["ood.meta_model"],

@@ -25,6 +25,7 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
+from trust_seg_ros.segmentation.named_layer import watch_layer
 from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.plausibility import implausible
@@ -50,6 +51,7 @@ def load_network(
     order: str | None = None,
     download: bool = False,
     sha256: str = "",
+    features_layer: str = "",
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -63,6 +65,8 @@ def load_network(
         order: "rgb" or "bgr"; None = the network's own.
         download: allow ``hf:`` to download what is not in the local cache yet.
         sha256: hash that the network must have (see ``weights_hash``), or its first 12 digits or more; "" = any.
+        features_layer: layer whose output feature scores compare, as ``named_modules`` names it; "" = the input of the
+            last layer.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -82,6 +86,8 @@ def load_network(
     asked = Request(spec, overrides, where, precision, half, download, checked_sha256(sha256))
     network = _load(asked)
     require_sha256(network_sha256(network), asked.sha256, network.name)
+    if features_layer:
+        watch_layer(network, features_layer)
     return network
 
 

@@ -21,15 +21,16 @@ from trust_seg_ros.segmentation.answers import (
 from trust_seg_ros.segmentation.checks import check_features, check_image, check_logits, read_output
 from trust_seg_ros.segmentation.device import half_type
 from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, dropping, last_dropout
-from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError
+from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, ModelSpecError
 from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, close, find_last_layer
+from trust_seg_ros.segmentation.named_layer import NamedLayer
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.units import in_units
-from trust_seg_ros.types import Classifier, LogitMaps
+from trust_seg_ros.types import Classifier, LayerFeatures, LogitMaps
 
 PROBE_SIDE = 64
 """Side in pixels of the picture shown at loading to a network that takes any size; rounded up to its stride."""
@@ -87,6 +88,7 @@ class ModuleNetwork:
         self._forward = forward
         self._classifier = classifier
         self._last_layer: LastLayer | None = None
+        self._named: NamedLayer | None = None
         self._lock = threading.Lock()
         self._dropout = dropout_layers(forward) if _has_layers(forward) else {}
         self._probe()
@@ -158,6 +160,7 @@ class ModuleNetwork:
             x = torch.cat([x, *more])
         logits, features = self._run(x)
         logits = self._kind.to_logits(logits.float())
+        named = None if self._named is None else self._named.take(len(x), (int(x.shape[2]), int(x.shape[3])))
         return [
             LogitMaps(
                 logits=logits[index],
@@ -165,9 +168,26 @@ class ModuleNetwork:
                 raw=self.raw,
                 features=None if features is None else features[index],
                 classifier=None if features is None else self._classifier,
+                layer=None if named is None or self._named is None else LayerFeatures(self._named.name, named[index]),
             )
             for index, image in enumerate(images)
         ]
+
+    def watch_layer(self, name: str) -> None:
+        """Give the output of a layer with every answer from now on, as ``LogitMaps.layer``.
+
+        Raises:
+            ModelSpecError: there is no such layer, or it is a program whose layers cannot be watched.
+            ModelOutputError: the layer gives no map of features.
+        """
+        if not _has_layers(self._forward):
+            raise ModelSpecError(
+                f"features_layer is {name!r}, but the layers of the program {self.name!r} cannot be watched; leave it "
+                "empty, or load the network by a factory (package.module:callable)"
+            )
+        self._named = NamedLayer(self._forward, name)
+        spec = self._probe_spec()
+        self._infer([noise_image(spec.size_for((1, 1)))], spec)
 
     def warm_up(self, size: Size) -> None:
         """Two forward passes on an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""

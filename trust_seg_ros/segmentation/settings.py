@@ -21,6 +21,8 @@ class NetworkSettings:
         mean, std: normalisation of RGB in 0..1; None = the network's own.
         order: "rgb" or "bgr"; None = the network's own.
         model_sha256: hash that the network must have, or its first 12 digits or more; "" = any.
+        features_layer: layer whose output feature scores compare, by its name in the network; "" = the input of the
+            last layer, if that is a 1x1 convolution.
     """
 
     model: str = "embedded"
@@ -32,6 +34,7 @@ class NetworkSettings:
     std: tuple[float, float, float] | None = None
     order: str | None = None
     model_sha256: str = ""
+    features_layer: str = ""
 
     def load(self) -> SegmentationNetwork:
         """The network, ready to use; may take seconds.
@@ -51,6 +54,7 @@ class NetworkSettings:
             std=self.std,
             order=self.order,
             sha256=self.model_sha256,
+            features_layer=self.features_layer,
         )
 
     def label_set(self) -> LabelSet:

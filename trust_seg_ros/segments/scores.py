@@ -12,8 +12,8 @@ from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES, scores_that_need
 
 SEGMENT_SCORES = tuple(name for name in SCORES if name not in (*SOFTMAX_SCORES, *scores_that_need("calibration")))
-"""Single-pass scores that depend on the network alone. The softmax scores are the maps E, D and V already; a
-standardised score would need the calibration that the meta model was fitted with."""
+"""Single-pass scores for segments. The softmax scores are the maps E, D and V already; the standardised max logit is
+left out; feature scores need the statistics that the meta model was fitted with, which its file names by their hash."""
 _LARGEST = np.float32(np.finfo(np.float32).max)
 
 

@@ -15,7 +15,10 @@ from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
+from trust_seg_ros.uncertainty.feature_file import FeatureFile, save_features
+from trust_seg_ros.uncertainty.feature_statistics import FeatureSource
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, IN_LOGARITHMS, SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
@@ -103,6 +106,8 @@ class Calibration:
             that an OoD segment at or above a threshold on P(OoD) touches.
         gradient: how the gradient scores among ``scores`` were computed.
         network_sha256: hash of the network's weights; "" = not known.
+        features: gives the statistics of the network's features; None = there are none. A loaded calibration reads
+            them from the file beside it when they are first needed.
 
     Raises:
         CalibrationError: the parts have different numbers of classes, or a score is not known.
@@ -117,6 +122,7 @@ class Calibration:
     segments: Mapping[str, ScoreCalibration] = field(default_factory=dict)
     gradient: GradientSettings = IN_LOGARITHMS
     network_sha256: str = ""
+    features: FeatureSource | None = None
 
     def __post_init__(self) -> None:
         for what, names, known in (("score", self.scores, SCORES), ("segment score", self.segments, _SEGMENTS)):
@@ -133,6 +139,11 @@ class Calibration:
                 raise CalibrationError(
                     f"{name}: curves of {len(score.class_recall)} classes; the calibration has {len(self.class_names)}"
                 )
+
+    @property
+    def statistics(self) -> NetworkStatistics:
+        """The network's statistics, for scores that compare with them."""
+        return NetworkStatistics(self.class_statistics, self.features)
 
     def curves(self, name: str) -> Curves | None:
         """The curves of a pixel score, or of "p_wrong" or "p_ood", for threshold policies; None if not calibrated."""
@@ -170,11 +181,14 @@ class Calibration:
             )
 
     def save(self, path: str | Path) -> None:
-        """Write the file; atomic rename, so a broken run leaves nothing half-written.
+        """Write the file; atomic rename, so a broken run leaves nothing half-written. Statistics of features go into a
+        file beside it, ``NAME.features.safetensors``.
 
         Raises:
             CalibrationError: it cannot be written there.
+            FeatureStatisticsError: the statistics of features cannot be read or written.
         """
+        path = Path(path).expanduser()
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -188,6 +202,8 @@ class Calibration:
         if self.temperature is not None:
             content["temperature"] = self.temperature.to_json()
         content["gradient"] = asdict(self.gradient)
+        if self.features is not None:
+            content["features"] = _saved_features(self.features, path)
         content["scores"] = {name: score.to_json() for name, score in self.scores.items()}
         content["segments"] = {name: curve.to_json() for name, curve in self.segments.items()}
         with raised_as(CalibrationError):
@@ -223,6 +239,7 @@ def load_calibration(path: str | Path) -> Calibration:
             {name: ScoreCalibration.from_json(found) for name, found in data.get("segments", {}).items()},
             GradientSettings(**data["gradient"]) if "gradient" in data else IN_LOGARITHMS,
             sha256,
+            _feature_file(data.get("features"), path, sha256),
         )
     except JsonError as error:
         raise CalibrationError(str(error)) from error
@@ -232,20 +249,44 @@ def load_calibration(path: str | Path) -> Calibration:
         raise CalibrationError(f"{path}: incomplete or damaged ({type(error).__name__}: {error})") from error
 
 
+def _saved_features(source: FeatureSource, path: Path) -> Json:
+    statistics = source()
+    file = save_features(statistics, path.with_name(f"{path.stem}.features.safetensors"))
+    return {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "layer": statistics.layer,
+        "values": statistics.dimension,
+        "bank": len(statistics.bank),
+        "pixels": statistics.pixels,
+    }
+
+
+def _feature_file(entry: Json | None, path: Path, network_sha256: str) -> FeatureFile | None:
+    if entry is None:
+        return None
+    name, sha256 = entry["file"], entry["sha256"]
+    if not isinstance(name, str) or not isinstance(sha256, str) or Path(name).name != name:
+        raise ValueError(
+            f"features are in the file {name!r} with sha256 {sha256!r}; expected the name of a file beside"
+        )
+    return FeatureFile(path.with_name(name), sha256, network_sha256)
+
+
 def _words(gradient: GradientSettings) -> str:
     return f"p = {gradient.p:g}, variant {gradient.variant}, scale {gradient.scale}"
 
 
-def class_statistics(
+def network_statistics(
     path: str | Path | None, network: str, class_names: Sequence[str], sha256: str = ""
-) -> ClassStatistics | None:
-    """Class statistics from a calibration file of this network; None without a file, or if the file holds none.
+) -> NetworkStatistics:
+    """Statistics from a calibration file of this network; none without a file.
 
     Raises:
         CalibrationError: as :func:`load_calibration`, or the file is of another network.
     """
     if path is None:
-        return None
+        return NO_STATISTICS
     calibration = load_calibration(path)
     calibration.check_fits(network, class_names, sha256=sha256)
-    return calibration.class_statistics
+    return calibration.statistics

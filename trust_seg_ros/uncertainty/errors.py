@@ -30,7 +30,11 @@ class FeaturesError(UncertaintyError):
 
 
 class StatisticsNeededError(UncertaintyError):
-    """The standardised max logit was asked for, but there are no class statistics of the network."""
+    """A score that compares with statistics of the network was asked for, but there are none."""
+
+
+class FeatureStatisticsError(UncertaintyError):
+    """Statistics of features cannot be made or read, or are of another network, layer or other features."""
 
 
 class PerturbationUnavailableError(UncertaintyError):

@@ -10,12 +10,13 @@ import torch
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import UncertaintyError
+from trust_seg_ros.uncertainty.feature_scores import feature_maps
 from trust_seg_ros.uncertainty.gradient import gradient_maps
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, GradientSettings
 from trust_seg_ros.uncertainty.maps import uncertainty_maps
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
-from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, SCORES, SOFTMAX_SCORES, score_map
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES, IN_LOGARITHMS, SCORES, SOFTMAX_SCORES, score_map
 
 _GRADIENTS = {f"gradient_{label}": label for label in LABELS}
 """Scores computed together in one pass over the features: name -> label."""
@@ -28,7 +29,7 @@ class FrameScores:
         logit_maps: the network's answer.
         maps: the maps of the same answer.
         gradient: norm, variant and scale of the gradient scores.
-        statistics: class statistics of the network, for the standardised max logit; None = that score is unavailable.
+        statistics: statistics of the network, for the standardised max logit and the feature scores.
         perturbed: computes the perturbation scores; None = they are unavailable.
     """
 
@@ -37,7 +38,7 @@ class FrameScores:
         logit_maps: LogitMaps,
         maps: UncertaintyMaps,
         gradient: GradientSettings = IN_LOGARITHMS,
-        statistics: ClassStatistics | None = None,
+        statistics: NetworkStatistics = NO_STATISTICS,
         perturbed: PerturbedScores | None = None,
     ) -> None:
         self._logit_maps, self._maps = logit_maps, maps
@@ -73,7 +74,8 @@ class FrameScores:
         return score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics, self._perturbed)
 
     def compute(self, names: Iterable[str]) -> None:
-        """Compute several scores; both gradient scores are computed in one pass over the features.
+        """Compute several scores; both gradient scores are computed in one pass over the features, and so are all
+        feature scores.
 
         Raises:
             UncertaintyError: as :meth:`get`.
@@ -84,13 +86,17 @@ class FrameScores:
             both = gradient_maps(self._logit_maps, p=s.p, variant=s.variant, scale=s.scale)
             for name, label in _GRADIENTS.items():
                 self._found[name] = getattr(both, label).cpu()
+        together = [name for name in FEATURE_SCORES if name in wanted and name not in self._found]
+        if len(together) > 1:
+            found = feature_maps(self._logit_maps, self._statistics.features, together)
+            self._found |= {name: score.cpu() for name, score in found.items()}
         for name in wanted:
             self.get(name)
 
-    def missing(self) -> dict[str, str]:
-        """Scores that the network cannot give: name -> reason. Computes every single-pass score."""
+    def missing(self, names: Iterable[str] = SCORES) -> dict[str, str]:
+        """Scores among ``names``, of a single pass, that the network cannot give: name -> reason. Computes them all."""
         reasons = {}
-        for name in SCORES:
+        for name in names:
             try:
                 self.get(name)
             except UncertaintyError as error:
@@ -99,8 +105,11 @@ class FrameScores:
 
 
 def missing_scores(
-    network: SegmentationNetwork, gradient: GradientSettings, statistics: ClassStatistics | None = None
+    network: SegmentationNetwork,
+    gradient: GradientSettings,
+    statistics: NetworkStatistics = NO_STATISTICS,
+    names: Iterable[str] = SCORES,
 ) -> dict[str, str]:
-    """Scores that a network cannot give: name -> reason. Runs it on one small black image."""
+    """Scores among ``names`` that a network cannot give: name -> reason. Runs it on one small black image."""
     answer = network.infer(np.zeros((64, 96, 3), np.uint8))
-    return FrameScores(answer, uncertainty_maps(answer), gradient, statistics).missing()
+    return FrameScores(answer, uncertainty_maps(answer), gradient, statistics).missing(names)

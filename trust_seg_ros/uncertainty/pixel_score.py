@@ -11,13 +11,14 @@ import torch
 
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
-Group = Literal["softmax", "logits", "standardised", "gradient", "perturbation"]
+Group = Literal["softmax", "logits", "standardised", "gradient", "feature", "perturbation"]
 """What a score is computed from; scores of the group ``gradient`` depend on ``GradientSettings``."""
-Need = Literal["raw logits", "features", "calibration", "passes"]
-"""What a score needs beyond the softmax: raw logits, the last convolution and its input, class statistics of the
-network, further passes of the network."""
+Need = Literal["raw logits", "last layer", "features", "calibration", "feature statistics", "passes"]
+"""What a score needs beyond the softmax: raw logits, the last convolution and its input, the input of a last 1x1
+convolution or of a named layer, class statistics of the network, statistics of its features, further passes of the
+network."""
 Range = tuple[float, float]
 PerturbedScores = Callable[[str], torch.Tensor]
 """Gives a perturbation score of the frame, (H, W) float32, by its name; it runs the network again."""
@@ -34,14 +35,14 @@ class ScoreInput:
         logits: the network's answer.
         maps: entropy, margin, variation ratio and classes (H, W) of that answer.
         gradient: norm, variant and scale of the gradient scores.
-        statistics: statistics of the network's largest logits by class; None = not known.
+        statistics: statistics of the network on in-distribution images.
         perturbed: computes perturbation scores; None = the network cannot be run again.
     """
 
     logits: LogitMaps
     maps: UncertaintyMaps
     gradient: GradientSettings
-    statistics: ClassStatistics | None = None
+    statistics: NetworkStatistics = NO_STATISTICS
     perturbed: PerturbedScores | None = None
 
 

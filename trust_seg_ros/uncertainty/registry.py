@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
+from trust_seg_ros.uncertainty.feature_scores import feature_maps
 from trust_seg_ros.uncertainty.gradient import gradient_onehot, gradient_uniform
 from trust_seg_ros.uncertainty.gradient_inputs import LOG_LEAST, GradientSettings, Label
 from trust_seg_ros.uncertainty.pixel_score import PixelScore, Range, ScoreInput
@@ -27,7 +28,7 @@ def _held(name: Literal["entropy", "margin", "variation_ratio"]) -> Callable[[Sc
 
 def _standardized(given: ScoreInput) -> torch.Tensor:
     classes = given.maps.classes.to(given.logits.logits.device)
-    return standardized_max_logit(given.logits, classes, given.statistics)
+    return standardized_max_logit(given.logits, classes, given.statistics.classes)
 
 
 def _gradient(function: Callable[..., torch.Tensor]) -> Callable[[ScoreInput], torch.Tensor]:
@@ -48,6 +49,11 @@ def _gradient_limits(label: Label) -> Callable[[int, GradientSettings], Range]:
         return (-float("inf"), -least) if settings.sign(label) < 0 else (least, float("inf"))
 
     return limits
+
+
+def _feature(name: str) -> Callable[[ScoreInput], torch.Tensor]:
+    """A score of the features; ``FrameScores`` computes several of them together."""
+    return lambda given: feature_maps(given.logits, given.statistics.features, (name,))[name]
 
 
 def _perturbed(kind: str) -> Callable[[ScoreInput], torch.Tensor]:
@@ -118,7 +124,7 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         "gradient",
         _gradient(gradient_onehot),
         "norm of the loss's gradient at the last layer, with the predicted class as label (Maag and Riedlinger 2023)",
-        ("features",),
+        ("last layer",),
         _gradient_limits("onehot"),
         "logarithm of a norm",
         _gradient_sign("onehot"),
@@ -128,10 +134,34 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         "gradient",
         _gradient(gradient_uniform),
         "norm of the loss's gradient at the last layer, with a uniform label (Maag and Riedlinger 2023)",
-        ("features",),
+        ("last layer",),
         _gradient_limits("uniform"),
         "logarithm of a norm",
         _gradient_sign("uniform"),
+    ),
+    PixelScore(
+        "vim",
+        "feature",
+        _feature("vim"),
+        "the features' part outside of the usual directions, as a logit, minus the energy (Wang et al. 2022)",
+        ("raw logits", "features", "feature statistics"),
+        unit="logits, about −20 to 20",
+    ),
+    PixelScore(
+        "knn",
+        "feature",
+        _feature("knn"),
+        "distance of the features to their nearest neighbours in a bank, as 1 minus the cosine (Sun et al. 2022)",
+        ("features", "feature statistics"),
+        (0.0, 2.0),
+    ),
+    PixelScore(
+        "cdnp",
+        "feature",
+        _feature("cdnp"),
+        "knn and energy, each standardised, added (Galesso et al. 2023)",
+        ("raw logits", "features", "feature statistics"),
+        unit="standard deviations, about −3 to 6",
     ),
     PixelScore(
         "mc_dropout",

@@ -8,15 +8,17 @@ from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.pixel_score import Need, PerturbedScores, PixelScore, ScoreInput
 from trust_seg_ros.uncertainty.registry import SCORE_ROWS
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SOFTMAX_SCORES = tuple(row.name for row in SCORE_ROWS if row.held)
 """Scores that ``UncertaintyMaps`` holds already."""
 LOGIT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "logits")
 GRADIENT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "gradient")
 """Scores that depend on ``GradientSettings``."""
+FEATURE_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "feature")
+"""Scores that compare features with ``FeatureStatistics``."""
 SCORES = tuple(row.name for row in SCORE_ROWS if row.single_pass)
 """Names of all single-pass scores; scores that every network can give come first."""
 PERTURBATION_SCORES = tuple(row.name for row in SCORE_ROWS if not row.single_pass)
@@ -46,12 +48,16 @@ def scores_that_need(need: Need) -> tuple[str, ...]:
     return tuple(row.name for row in SCORE_ROWS if need in row.needs)
 
 
+CALIBRATED_SCORES = (*scores_that_need("calibration"), *scores_that_need("feature statistics"))
+"""Scores that compare with statistics of ``trust-seg calibrate``."""
+
+
 def score_map(
     name: str,
     logit_maps: LogitMaps,
     maps: UncertaintyMaps,
     gradient: GradientSettings | None = None,
-    statistics: ClassStatistics | None = None,
+    statistics: NetworkStatistics = NO_STATISTICS,
     perturbed: PerturbedScores | None = None,
 ) -> torch.Tensor:
     """One score of every pixel; higher = less trustworthy.
@@ -62,7 +68,7 @@ def score_map(
         maps: the maps of the same answer.
         gradient: norm and variant of the gradient scores; None = the defaults (p = 0.5, exact). They are compared and
             averaged over segments here, so ``scale="log"`` is the better choice where p is small.
-        statistics: class statistics of the network, for standardized_max_logit.
+        statistics: statistics of the network, for standardized_max_logit and feature scores.
         perturbed: computes the perturbation scores; None = they are unavailable.
 
     Returns:
@@ -70,9 +76,10 @@ def score_map(
 
     Raises:
         SettingError: no such score.
-        StatisticsNeededError: standardized_max_logit without statistics.
+        StatisticsNeededError: standardized_max_logit or a feature score without statistics.
+        FeatureStatisticsError: statistics of features cannot be read, or are of other features.
         RawLogitsNeededError: a score of the logits, of a network that gives probabilities only.
-        FeaturesNeededError: a gradient score of a network that gives no features or no last convolution.
+        FeaturesNeededError: a gradient or feature score of a network that gives no features.
         PerturbationUnavailableError: a perturbation score without ``perturbed``, or the network does not support it.
         LogitsError, FeaturesError: the network's answer cannot be used.
     """

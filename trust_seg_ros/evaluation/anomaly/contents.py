@@ -41,8 +41,9 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
         Section("Segment errors", "", (errors(results), *classifiers(results))),
         Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)),
     )
+    network = found.fitted[results[0].score].network
+    more = [best_words(results, network)]
     binned = [r for r in results if r.pixels.uncertain]
-    more = []
     if binned:
         worst = max(r.pixels.uncertain for r in binned)
         more.append(
@@ -53,6 +54,16 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
         if images:
             more.append(left_out(name, images))
     return Contents("Out-of-distribution benchmark", sections, (*more, *found.notes))
+
+
+def best_words(results: Sequence[ScoreResult], network: str) -> str:
+    """Which score finds unknown objects best, by either measure, in words."""
+    by_auprc = max(results, key=lambda r: r.pixels.auprc)
+    by_fpr95 = min(results, key=lambda r: r.pixels.fpr95)
+    return (
+        f"best score of {network} for unknown objects: by AuPRC {by_auprc.score}, {100 * by_auprc.pixels.auprc:.1f} %; "
+        f"by FPR95 {by_fpr95.score}, {100 * by_fpr95.pixels.fpr95:.1f} %"
+    )
 
 
 def pixels(results: Sequence[ScoreResult], network: float) -> Table:

@@ -27,8 +27,8 @@ from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 EXACT_VALUES = 12_000_000
 """Number of pixel scores kept exactly, over all score maps; beyond it, histograms are used."""
@@ -44,7 +44,7 @@ class Look:
         scores: names of the score maps, as in ``uncertainty.score_names``.
         gradient: settings of the gradient scores.
         keep_going: leave out images that cannot be read; they are listed in ``skipped``.
-        statistics: the network's class statistics, for standardized_max_logit.
+        statistics: the network's statistics, for standardized_max_logit and feature scores.
         grid: the grid that segments are made on; pixels are always counted at the size of the labels.
         skipped: name of the image -> why it was left out.
     """
@@ -53,7 +53,7 @@ class Look:
     scores: tuple[str, ...]
     gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
-    statistics: ClassStatistics | None = None
+    statistics: NetworkStatistics = NO_STATISTICS
     grid: Grid = AS_IMAGE
     skipped: dict[str, str] = field(default_factory=dict)
 

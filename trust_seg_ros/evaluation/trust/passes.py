@@ -23,8 +23,8 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, TrustFrame, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import missing_scores
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
-from trust_seg_ros.uncertainty.standardized import ClassStatistics
 
 SAMPLED = 8
 """Number of images from which the bins are made."""
@@ -51,7 +51,7 @@ class Look:
         policies: policies without calibration are counted in the pass.
         gradient: settings of the gradient scores.
         keep_going: leave out images that cannot be read.
-        statistics: the network's class statistics, for standardized_max_logit.
+        statistics: the network's statistics, for standardized_max_logit and feature scores.
         grid: where scores are made; they are judged at the size of the labels, as the node publishes them.
         more: further scores beyond ``score_names.SCORES``: name -> function of the image, the network's answer and its
             maps.
@@ -62,7 +62,7 @@ class Look:
     policies: tuple[NamedPolicy, ...] = ()
     gradient: GradientSettings = IN_LOGARITHMS
     keep_going: bool = False
-    statistics: ClassStatistics | None = None
+    statistics: NetworkStatistics = NO_STATISTICS
     more: Mapping[str, ScoreOf] = field(default_factory=dict)
     grid: Grid = AS_IMAGE
 
