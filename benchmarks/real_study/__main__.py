@@ -21,8 +21,8 @@ import sizes
 import unknown
 import worst
 import wrong_segments
+from folders import BEFORE, DATA, Places
 from kept import kept
-from places import BEFORE, DATA, Places
 from sheets import Sheet, write
 
 PARTS: dict[str, Callable[[Places], list[Sheet]]] = {

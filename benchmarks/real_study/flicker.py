@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import shipped
-from places import Places
+from folders import Places
 from sheets import Numbers, Sheet
 
 from trust_seg_ros.datasets.image_files import read_image

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-from places import ROOT, Places
+from folders import ROOT, Places
 from sheets import Sheet
 
 

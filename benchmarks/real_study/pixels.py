@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import shipped
-from places import Places
+from folders import Places
 from sheets import Numbers, Sheet
 from wrong_segments import street_photos
 

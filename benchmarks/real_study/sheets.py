@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from places import BEFORE, COMMAND, PAGE, RESULTS, Places
+from folders import BEFORE, COMMAND, PAGE, RESULTS, Places
 
 from trust_seg_ros.node.reference import with_table
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 import shipped
-from places import Places
+from folders import Places
 from sheets import Numbers, Sheet
 from unknown import counted, found_in, order
 from wrong_segments import judged, street_photos, together

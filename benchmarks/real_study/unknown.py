@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shipped
-from places import Places
+from folders import Places
 from sheets import Numbers, Sheet
 
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import shipped
-from places import RESULTS, Places
+from folders import RESULTS, Places
 from sheets import Numbers, Sheet
 from unknown import Found, found_in
 from wrong_segments import street_photos
