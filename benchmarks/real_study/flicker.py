@@ -8,7 +8,7 @@ the rest is the network's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,14 +20,14 @@ from sheets import Numbers, Sheet
 from trust_seg_ros.datasets.image_files import read_image
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.recordings.videos import VideoSource
-from trust_seg_ros.types import UNLABELLED, Frame, TrustFrame, Wanted
+from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, Wanted
 
 COVERED = 0.1
 """Least share of a segment's pixels that must be flagged in the next frame, too."""
 LEAST = (0.0, 1e-4, 3e-4, 1e-3, 3e-3)
 """Smallest flagged segments that count, as shares of the image."""
-GRIDS = (*shipped.GRIDS, "network") if shipped.HAS_GRID else shipped.GRIDS
-MAPPED = {"P(wrong)": 0, "P(OoD)": 1}
+GRIDS = (*shipped.GRIDS, "network")
+JUDGES = ("P(wrong)", "P(OoD)")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Flags:
     def least(self, share: float) -> Flags:
         """Only segments of at least this share of the image."""
         keep = (self.sizes >= share) & (self.sizes > 0)
-        return Flags(np.where(keep, np.arange(len(keep)), 0)[self.ids], np.where(keep, self.sizes, 0.0), self.kinds)
+        numbers = np.where(keep, np.arange(len(keep)), 0).astype(np.int32)
+        return Flags(numbers[self.ids], np.where(keep, self.sizes, 0.0), self.kinds)
 
 
 def measure(places: Places) -> list[Sheet]:
@@ -56,12 +57,19 @@ def measure(places: Places) -> list[Sheet]:
     for grid in GRIDS:
         pipeline = shipped.load(places.runs, grid)
         for film, frames in films(places).items():
-            found = [flags_of(pipeline, image) for image in frames()]
-            for judge, place in MAPPED.items():
-                one = [pair[place] for pair in found]
-                for least in LEAST:
-                    table[f"{film}, {judge}, grid `{grid}`, from {100 * least:g} %"] = steps(one, least)
+            for (judge, least), numbers in over(flags_of(pipeline, image) for image in frames()).items():
+                table[f"{film}, {judge}, grid `{grid}`, from {100 * least:g} %"] = numbers
     return [Sheet("flicker", "Flicker", "film, judge, grid, smallest segment", table)]
+
+
+def over(frames: Iterable[tuple[Flags, Flags]]) -> dict[tuple[str, float], Numbers]:
+    """(Judge, smallest segment) -> what vanishes from each frame of a film to the next."""
+    sums: dict[tuple[str, float], list[np.ndarray]] = {}
+    for pair in pairwise(frames):
+        for judge, now, after in zip(JUDGES, *pair, strict=True):
+            for least in LEAST:
+                sums.setdefault((judge, least), []).append(np.array(step(now.least(least), after.least(least))))
+    return {which: numbers_of(np.array(steps)) for which, steps in sums.items()}
 
 
 def films(places: Places) -> dict[str, Callable[[], Iterator[np.ndarray]]]:
@@ -78,18 +86,17 @@ def films(places: Places) -> dict[str, Callable[[], Iterator[np.ndarray]]]:
 def flags_of(pipeline: TrustPipeline, image: np.ndarray) -> tuple[Flags, Flags]:
     """Segments flagged as wrong, and OoD segments kept."""
     result = pipeline(Frame(image), shipped.thresholds(), Wanted(pixel_flags=False))
-    judged = result.on_grid if shipped.HAS_GRID else result
-    return _wrong(judged), _unknown(judged)
+    return _wrong(result.on_grid), _unknown(result.on_grid)
 
 
-def _wrong(result: TrustFrame) -> Flags:
+def _wrong(result: GridFrame) -> Flags:
     table, trust = result.segments, result.trust
     assert table is not None
     assert trust is not None
     return _flags(table.ids, trust.unreliable, table.sizes, np.append(UNLABELLED, table.class_ids)[table.ids])
 
 
-def _unknown(result: TrustFrame) -> Flags:
+def _unknown(result: GridFrame) -> Flags:
     ood = result.ood
     assert ood is not None
     return _flags(ood.ids, ood.kept, ood.sizes, np.where(ood.ids > 0, 0, UNLABELLED))
@@ -99,15 +106,12 @@ def _flags(ids: np.ndarray, flagged: np.ndarray, sizes: np.ndarray, kinds: np.nd
     return Flags(ids, np.append(0.0, np.where(flagged, sizes / ids.size, 0.0)), kinds.astype(np.uint8)).least(0.0)
 
 
-def steps(frames: list[Flags], least: float) -> Numbers:
-    """From each frame to the next, over a film."""
-    chosen = [flags.least(least) for flags in frames]
-    found = np.sum([step(now, after) for now, after in pairwise(chosen)], axis=0)
-    vanished, segments, area, lost, judged = found
-    last = max(len(frames) - 1, 1)
+def numbers_of(steps: np.ndarray) -> Numbers:
+    """What (k, 5) steps of :func:`step` come to."""
+    vanished, segments, area, lost, judged = steps.sum(0)
     return {
-        "flagged per frame": segments / last,
-        "area flagged, %": area / last,
+        "flagged per frame": segments / len(steps),
+        "area flagged, %": area / len(steps),
         "segments vanished, %": vanished / segments if segments else np.nan,
         "area vanished, %": lost / area if area else np.nan,
         "the judge's part of it, %": judged / area if area else np.nan,

@@ -11,7 +11,7 @@ from sheets import Numbers, Sheet
 from wrong_segments import street_photos
 
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 

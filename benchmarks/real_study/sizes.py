@@ -13,7 +13,8 @@ from sheets import Numbers, Sheet
 from unknown import counted, found_in, order
 from wrong_segments import judged, street_photos, together
 
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
+from trust_seg_ros.grid import resized
 from trust_seg_ros.pipeline import TrustPipeline
 
 ONE = 480 * 360
@@ -53,7 +54,7 @@ def scaled(scale: float) -> Callable[[Picture], Picture]:
         factor = scale * math.sqrt(ONE / truth.size)
         size = round(factor * truth.shape[0]), round(factor * truth.shape[1])
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        return cv2.resize(image, size[::-1], interpolation=how), shipped.resized(truth, size)
+        return cv2.resize(image, size[::-1], interpolation=how), resized(truth, size)
 
     return change
 

@@ -10,7 +10,8 @@ import shipped
 from folders import Places
 from sheets import Numbers, Sheet
 
-from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
+from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.benchmark import pixel_measures
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, Overlaps, SizeLimits, overlaps, pooled
 from trust_seg_ros.evaluation.anomaly.passes import Look, pool

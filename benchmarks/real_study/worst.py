@@ -12,7 +12,7 @@ from sheets import Numbers, Sheet
 from unknown import Found, found_in
 from wrong_segments import street_photos
 
-from trust_seg_ros.datasets.ood_layouts import open_ood_images
+from trust_seg_ros.datasets.ood_images import open_ood_images
 from trust_seg_ros.drawing.pictures import colour_map, overlay, spotlight
 from trust_seg_ros.drawing.tiles import header, row_of
 from trust_seg_ros.pipeline import TrustPipeline

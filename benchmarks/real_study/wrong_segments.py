@@ -15,6 +15,7 @@ from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.datasets.layouts import open_dataset
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.evaluation.meta import measures
+from trust_seg_ros.grid import resized
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.segments.matching import targets
 from trust_seg_ros.types import UNLABELLED
@@ -75,7 +76,7 @@ def street_photos(places: Places, pipeline: TrustPipeline) -> LabelledFolder:
 def measure(places: Places) -> list[Sheet]:
     """The sheets ``segments``, ``places``, ``classes`` and ``camvid``."""
     pipelines = {grid: shipped.load(places.runs, grid) for grid in shipped.GRIDS}
-    newest = pipelines[shipped.DEFAULT_GRID]
+    newest = pipelines[shipped.GRIDS[-1]]
     folder = street_photos(places, newest)
     parts: dict[str, list[Judged]] = {grid: [] for grid in pipelines}
     confusion = ConfusionMatrix(len(newest.labels))
@@ -106,9 +107,9 @@ def judged(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, number
 
     Pixels without truth are removed before segments are taken, as in ``trust-seg evaluate``.
     """
-    answer = shipped.answer(pipeline, image)
+    answer = pipeline.infer(image)
     maps = uncertainty.uncertainty_maps(answer).host()
-    there = shipped.resized(truth, answer.size)
+    there = resized(truth, answer.size)
     table = pipeline.segment_table(maps, answer, ground_truth=there)
     assert pipeline.meta is not None
     p_wrong, iou = pipeline.meta.predict(table)

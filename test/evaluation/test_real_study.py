@@ -42,8 +42,17 @@ def test_a_flagged_segment_of_another_class_does_not_count_as_the_same():
 
 def test_small_segments_are_left_out():
     frame = flags([[1, 1, 0, 2]], [[3, 3, 4, 5]])
-    assert flicker.steps([frame, frame], 0.5)["flagged per frame"] == 1
-    assert np.isnan(flicker.steps([frame, frame], 0.9)["segments vanished, %"])
+    assert flicker.step(frame.least(0.5), frame.least(0.5)) == (0, 1, 0.5, 0.0, 0.0)
+
+
+def test_over_a_film_steps_are_added_up():
+    now, after = flags([[1, 1, 0, 2]], [[3, 3, 4, 5]]), flags([[1, 0, 0, 0]], [[3, 3, 4, 6]])
+    found = flicker.over([(now, now), (after, after), (after, after)])["P(wrong)", 0.0]
+    assert found["flagged per frame"] == 1.5
+    assert found["area flagged, %"] == 0.5
+    assert found["segments vanished, %"] == pytest.approx(1 / 3)
+    assert found["area vanished, %"] == 0.5
+    assert found["the judge's part of it, %"] == 0.25
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1, (360, 480)), (4, (1440, 1920))])
