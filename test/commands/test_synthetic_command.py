@@ -31,6 +31,17 @@ def test_scenes_are_the_training_samples_of_their_seeds(tmp_path):
     assert seen
 
 
+def test_scenes_in_another_look_have_the_same_labels_where_the_camera_is_the_same(tmp_path):
+    for look in ("own", "unseen"):
+        assert write(tmp_path / look, "--scenes", "--seed", "40", "--unknowns", "none", "--look", look) == 0
+    own, unseen = (
+        [cv2.imread(str(tmp_path / look / kind / "scene000040.png")) for kind in ("images", "labels")]
+        for look in ("own", "unseen")
+    )
+    assert np.array_equal(own[1], unseen[1])
+    assert not np.array_equal(own[0], unseen[0])
+
+
 def test_without_unknown_objects_every_pixel_has_a_class(tmp_path):
     assert write(tmp_path, "--scenes", "--unknowns", "none") == 0
     folder = open_dataset(tmp_path, None, load_labels("camvid11"))
@@ -49,6 +60,7 @@ def test_a_drive_with_chosen_kinds_and_weather(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["--look", "painted"], "--look painted: only separate scenes"),
         (["--scenes", "--every", "2"], "--every 2: --scenes has no drive"),
         (["--unknown-rate", "99"], "unknown_rate is 99"),
         (["--weather", "snow"], "weather is 'snow'"),

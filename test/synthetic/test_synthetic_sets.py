@@ -26,7 +26,12 @@ def test_the_embedded_networks_own_scenes_are_the_default():
 
 
 @pytest.mark.parametrize(
-    "text", ["synthetic:seeds=0-9:size=64x48", "synthetic:seeds=3-3:kinds=deer,tyre:rate=2.5:size=640x384:weather=rain"]
+    "text",
+    [
+        "synthetic:seeds=0-9:size=64x48",
+        "synthetic:seeds=3-3:kinds=deer,tyre:rate=2.5:size=640x384:weather=rain",
+        "synthetic:seeds=3-3:size=64x48:look=unseen",
+    ],
 )
 def test_text_and_set_are_one(text):
     assert str(parse_synthetic_set(text)) == text
@@ -51,6 +56,7 @@ def test_all_kinds():
         ("synthetic:seeds=0-1:rate=-1", "rate=-1"),
         ("synthetic:seeds=0-1:rate=99", "unknown_rate is 99.0"),
         ("synthetic:seeds=0-1:weather=snow", "weather is 'snow'"),
+        ("synthetic:seeds=0-1:look=gaudy", "look is 'gaudy'; expected one of own, painted, unseen"),
     ],
 )
 def test_texts_that_mean_nothing(text, told):

@@ -30,7 +30,7 @@ out-of-distribution (OoD) data: a folder with images/ and
   labels/ or labels_masks/   PNG: 0 = not annotated, 1 = OoD, 255 = void
   unknown/                   PNG: above 0 = OoD, as trust-seg synthetic writes it, beside labels/
 LostAndFound, Fishyscapes or RoadAnomaly; or scenes of the synthetic drive,
-synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]
+synthetic:seeds=FIRST-LAST:kinds=KIND,KIND[:rate=N][:size=WIDTHxHEIGHT][:weather=NAME][:look=NAME]
 or photographs of objects pasted into labelled street scenes,
 pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N]...           (docs/finetune.md)
 or some images of a folder, marked:images=FOLDER:named=PATTERN+PATTERN

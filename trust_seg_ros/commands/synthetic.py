@@ -11,6 +11,7 @@ import numpy as np
 
 from trust_seg_ros.commands.options import image_size
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.synthetic.looks import LOOKS
 from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS
 
 EPILOG = """examples:
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="expected number of unknown objects between 4 and 50 m ahead (default: %(default)s)",
     )
     parser.add_argument("--weather", help=f"{', '.join(WEATHERS)} (default: drawn from the seed)")
+    parser.add_argument(
+        "--look",
+        choices=LOOKS,
+        default="own",
+        help="paint and cameras of --scenes: the drive's own, painted over as in trust-seg train --scenes-only, or by "
+        "patterns unseen there (default: %(default)s)",
+    )
 
 
 def unknown_kinds(text: str) -> tuple[str, ...]:
@@ -77,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         raise TrustSegError(f"--frames {args.frames} --every {args.every}: expected 1 or more of each")
     if args.scenes and args.every > 1:
         raise TrustSegError(f"--every {args.every}: --scenes has no drive to take every N-th frame of; leave it out")
+    if args.look != "own" and not args.scenes:
+        raise TrustSegError(f"--look {args.look}: only separate scenes are painted over; add --scenes")
     folders = {name: args.out / name for name in ("images", "labels", "unknown")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +128,7 @@ def _scenes(args: argparse.Namespace) -> Iterator[_Picture]:
     from trust_seg_ros.types import UNLABELLED
 
     last = args.seed + args.frames - 1
-    scenes = SyntheticSet(args.seed, last, args.unknowns, args.unknown_rate, args.size, args.weather)
+    scenes = SyntheticSet(args.seed, last, args.unknowns, args.unknown_rate, args.size, args.weather, args.look)
     for number in range(len(scenes)):
         image, labels = scenes.read(number)
         yield f"scene{args.seed + number:06d}.png", image, labels, (labels == UNLABELLED).astype(np.uint8)

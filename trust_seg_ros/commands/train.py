@@ -16,21 +16,24 @@ EPILOG = """examples:
   trust-seg train --camvid data/camvid --out runs/compact
   trust-seg train --camvid data/camvid --out runs/compact            (again: continues from the checkpoint)
   trust-seg train --camvid data/camvid --out runs/quick --iterations 600 --batch 4
+  trust-seg train --scenes-only --synthetic-scenes 1200 --crop 96 128 --out runs/synthetic   (no data at all)
 
 The kept weights (see --tolerance) are written to OUT/kept.safetensors, every evaluation to OUT/log.csv.
 """
 
 _HELP = {
-    "camvid": "folder with train/, val/, test/ of CamVid (480x360, 11 classes)",
     "out": "folder of the run; a checkpoint found there is continued",
     "iterations": "optimiser steps",
-    "batch": "CamVid crops per step",
+    "batch": "CamVid crops per step, or crops of scenes with --scenes-only",
     "synthetic": "crops of the synthetic drive per step",
     "synthetic_scenes": "number of different scenes of the synthetic drive",
     "learning_rate": "peak learning rate of AdamW",
     "weight_decay": "weight decay of the kernels",
+    "warm_up": "steps of linear warm-up",
+    "rare_share": "share of the crops centred on a rare class",
+    "average": "decay of the moving average of the weights",
     "lovasz": "weight of the Lovász softmax loss",
-    "evaluate_every": "steps between evaluations on val",
+    "evaluate_every": "steps between evaluations on val, or on held-out scenes",
     "tolerance": "keep the latest weights whose val mIoU is at most this below the best",
     "patience": "evaluations without gain before stopping, 0 = never",
     "seed": "seed of all random numbers",
@@ -44,12 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand, from the fields of TrainSettings."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    source = parser.add_mutually_exclusive_group(required=True)
+    text = "folder with train/, val/, test/ of CamVid (480x360, 11 classes)"
+    source.add_argument("--camvid", type=Path, help=text)
+    text = "train from scenes of the synthetic drive alone, in random paint and by many cameras; held-out scenes choose"
+    source.add_argument("--scenes-only", action="store_true", help=text)
+    text = "run convolutions in bfloat16; float32 is faster on a CPU without it (default: %(default)s)"
+    parser.add_argument("--half", choices=("on", "off"), default="on", help=text)
+    text = "height and width of a crop; with --scenes-only, the network's input is twice as large"
+    usual = TrainSettings.crop
+    parser.add_argument("--crop", type=int, nargs=2, metavar="PIXELS", default=usual, help=text + " (default: 288 384)")
     types = {"int": int, "float": float, "str": str, "Path": Path}
     for field in fields(TrainSettings):
         if field.name not in _HELP:
             continue
         flag = "--" + field.name.replace("_", "-")
-        required = field.name in ("camvid", "out")
+        required = field.name == "out"
         text = _HELP[field.name] + ("" if required else " (default: %(default)s)")
         default = None if required else field.default
         parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, default=default)
@@ -60,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.training.trainer import Trainer
 
     console = Console()
-    settings = TrainSettings(**{name: getattr(args, name) for name in _HELP})
+    chosen = {name: getattr(args, name) for name in _HELP}
+    settings = TrainSettings(camvid=args.camvid, crop=tuple(args.crop), bfloat16=args.half == "on", **chosen)
     trainer = Trainer(settings, console.print)
     with bars(console, TextColumn("loss {task.fields[loss]:.3f}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("training", total=settings.iterations, completed=trainer.progress.step, loss=0.0)

@@ -8,7 +8,7 @@ The last layer is a 1x1 convolution, so its input and kernel serve closed-form g
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ SHIPPED = Path(__file__).parent / "weights" / "compact_camvid11_ood.safetensors"
 MEAN = (0.411, 0.425, 0.432)
 STD = (0.302, 0.307, 0.305)
 """Mean and standard deviation of the CamVid training images, RGB in 0..1."""
+INPUT_SIZE = (416, 544)
+"""Input of the networks trained on CamVid: larger than its images, which gained 1.4 points of mIoU on val."""
 
 
 class CompactWeightsError(TrustSegError):
@@ -132,11 +134,13 @@ class CompactNet(nn.Module):
     Attributes:
         classifier: the last 1x1 convolution, with bias.
         mean, std: normalisation of the input, RGB in 0..1.
+        input_size: (height, width) that images are stretched to.
         sha256: hash of the weights file; "" for a network that was not loaded from one.
     """
 
     mean: Sequence[float] = MEAN
     std: Sequence[float] = STD
+    input_size: tuple[int, int] = INPUT_SIZE
     sha256: str = ""
 
     def __init__(self, config: CompactConfig | None = None) -> None:
@@ -186,7 +190,28 @@ def save_compact(net: CompactNet, path: Path, notes: dict[str, str] | None = Non
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    save_tensors(path, tensors, {"config": json.dumps(net.config.to_json()), **(notes or {})})
+    own = {"config": json.dumps(net.config.to_json())}
+    if (tuple(net.mean), tuple(net.std), tuple(net.input_size)) != (MEAN, STD, INPUT_SIZE):
+        own["input"] = json.dumps({"mean": list(net.mean), "std": list(net.std), "size": list(net.input_size)})
+    save_tensors(path, tensors, {**own, **(notes or {})})
+
+
+def _set_input(net: CompactNet, metadata: Mapping[str, str]) -> None:
+    """Normalisation and size of the input that a file names; those of the networks trained on CamVid if it names none.
+
+    Raises:
+        ValueError: values that no input has.
+    """
+    if "input" not in metadata:
+        return
+    found = json.loads(metadata["input"])
+    mean, std = (tuple(float(v) for v in found[name]) for name in ("mean", "std"))
+    size = tuple(found["size"])
+    if (len(mean), len(std), len(size)) != (3, 3, 2) or min(std) <= 0:
+        raise ValueError(f"input {found}; expected three means, three positive standard deviations, height and width")
+    if not all(isinstance(n, int) and 32 <= n <= 8192 for n in size):
+        raise ValueError(f"input size {size}; expected height and width from 32 to 8192")
+    net.mean, net.std, net.input_size = mean, std, (size[0], size[1])
 
 
 def load_compact(device: torch.device | str = "cpu", weights: Path | None = None) -> CompactNet:
@@ -209,6 +234,7 @@ def load_compact(device: torch.device | str = "cpu", weights: Path | None = None
         fields = json.loads(file.metadata["config"])
         fields["dilations"] = tuple(fields["dilations"])
         net = CompactNet(CompactConfig(**fields))
+        _set_input(net, file.metadata)
         missing, unexpected = net.load_state_dict({k: v.float() for k, v in file.tensors.items()}, strict=False)
     except DamagedError as error:
         raise CompactWeightsError(str(error)) from error

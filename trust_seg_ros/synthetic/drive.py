@@ -36,6 +36,17 @@ class SyntheticDrive:
         self._start = rng.uniform(5, 140)
         self._phases = rng.uniform(0, 2 * np.pi, 6)
         self._sky = int(rng.integers(1 << 16))
+        self._aside = self._turned = 0.0
+        if settings.cameras:
+            self._another_camera(settings.cameras)
+
+    def _another_camera(self, much: float) -> None:
+        """Lens and place of the camera, drawn from a wider range; see ``DriveSettings.cameras``."""
+        u = np.random.default_rng([self.settings.seed, 10]).uniform
+        self._focal *= np.exp(much * u(-0.5, 0.5))
+        self._height *= np.exp(much * u(-0.45, 0.6))
+        self._level += much * u(-0.14, 0.14)
+        self._aside, self._turned = much * u(-1.2, 1.2), much * u(-0.25, 0.25)
 
     def __iter__(self) -> Iterator[DriveFrame]:
         index = 0
@@ -53,8 +64,8 @@ class SyntheticDrive:
         height, width = self.settings.size
         p, street = self._phases, self.street
         half = street.half_at(s)
-        lane = street.side * min(half / 2, 2.2) + 0.25 * np.sin(0.21 * time_s + p[1])
-        yaw = 0.02 * np.sin(0.27 * time_s + p[2])
+        lane = street.side * min(half / 2, 2.2) + 0.25 * np.sin(0.21 * time_s + p[1]) + self._aside * half
+        yaw = 0.02 * np.sin(0.27 * time_s + p[2]) + self._turned
         bob = 0.003 * np.sin(7.3 * time_s + p[3]) + 0.004 * np.sin(1.9 * time_s + p[4])
         return Camera(
             size=(height, width),
@@ -125,6 +136,7 @@ def training_sample(
     unknowns: tuple[str, ...] = (),
     unknown_rate: float = 1.5,
     weather: str | None = None,
+    cameras: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A single random picture: another street, place, time, weather and traffic for every seed.
 
@@ -134,6 +146,7 @@ def training_sample(
         unknowns: kinds of unknown objects that may appear; their pixels are 255. None = all kinds.
         unknown_rate: expected number of them.
         weather: one of ``WEATHERS``, or None to draw one.
+        cameras: as in :class:`DriveSettings`.
 
     Returns:
         Image (H, W, 3) uint8 RGB and class ids (H, W) uint8, 255 = no class.
@@ -141,11 +154,13 @@ def training_sample(
     Raises:
         SyntheticDriveError: as :class:`DriveSettings` does.
     """
-    checked = DriveSettings(size=size, seed=seed, weather=weather, unknowns=unknowns, unknown_rate=unknown_rate)
+    checked = DriveSettings(
+        size=size, seed=seed, weather=weather, unknowns=unknowns, unknown_rate=unknown_rate, cameras=cameras
+    )
     rng = np.random.default_rng([checked.seed, 9])
     settings = DriveSettings(
         size=size, seed=int(rng.integers(1 << 62)), weather=weather, unknowns=unknowns, unknown_rate=unknown_rate,
-        noise=float(rng.uniform(0.2, 1.8)), traffic=float(rng.uniform(0.5, 1.5)),
+        noise=float(rng.uniform(0.2, 1.8)), traffic=float(rng.uniform(0.5, 1.5)), cameras=cameras,
     )  # fmt: skip
     frame = SyntheticDrive(settings).frame(int(rng.integers(0, 2000)))
     return frame.image, frame.labels

@@ -70,6 +70,8 @@ class DriveSettings:
         noise: strength of the camera's noise, 0 = none, 1 = as a mid-range camera; in [0, 5].
         traffic: density of cars, people and cyclists, 0 = none, 1 = usual; in [0, 2].
         speed: mean speed of the camera in m/s, in [0, 40].
+        cameras: how much the camera differs from one behind a car's windscreen, in [0, 1]: 0 = not; 1 = from wide angle
+            to tele, from a child's height to a lorry's, pitched, turned aside, in any lane or on the pavement.
 
     Raises:
         SyntheticDriveError: a value is outside these ranges.
@@ -84,6 +86,7 @@ class DriveSettings:
     noise: float = 1.0
     traffic: float = 1.0
     speed: float = 9.0
+    cameras: float = 0.0
 
     def __post_init__(self) -> None:
         _check_size(self.size)
@@ -94,6 +97,7 @@ class DriveSettings:
         _check_range("noise", self.noise, 0.0, 5.0)
         _check_range("traffic", self.traffic, 0.0, 2.0)
         _check_range("speed", self.speed, 0.0, 40.0)
+        _check_range("cameras", self.cameras, 0.0, 1.0)
         if self.weather is not None and self.weather not in WEATHERS:
             raise SyntheticDriveError(
                 f"weather is {self.weather!r}; expected one of {', '.join(WEATHERS)}, or None to draw one"

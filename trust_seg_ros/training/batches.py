@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,22 +21,58 @@ RARE = (2, 6, 7, 9, 10)
 """CamVid classes with about 1 % of the pixels or less: Pole, SignSymbol, Fence, Pedestrian, Bicyclist."""
 
 
-class Batches:
+class Batches(ABC):
     """Step number -> batch; the batch of a step depends on the seed and the step alone, so a resumed run continues."""
 
-    def __init__(self, folder: LabelledFolder, settings: TrainSettings) -> None:
+    def __init__(self, settings: TrainSettings) -> None:
         self.settings = settings
+
+    @abstractmethod
+    def class_shares(self, classes: int) -> torch.Tensor:
+        """(classes,) float32: share of each class among the labelled pixels of the images."""
+
+    @abstractmethod
+    def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+        """Crop ``slot`` of batch ``step``: (h, w, 3) uint8 RGB and (h, w) uint8."""
+
+    @property
+    def slots(self) -> int:
+        """Crops per batch."""
+        return self.settings.batch
+
+    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, h, w) float32 in 0..1 (channels last) and (B, h, w) int64."""
+        pairs = [self.sample(step, slot) for slot in range(self.slots)]
+        images = torch.from_numpy(np.stack([p[0] for p in pairs])).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(np.stack([p[1] for p in pairs]))
+        return images.float().div_(255).contiguous(memory_format=torch.channels_last), labels.long()
+
+    def ahead(self, first: int, last: int) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        """Batches of steps first..last-1, prepared by a thread, whose errors are raised here."""
+        for step, (images, labels) in made_ahead(self.batch, first, last):
+            yield step, images, labels
+
+
+class FolderBatches(Batches):
+    """Crops of labelled images, and some of the synthetic drive."""
+
+    def __init__(self, folder: LabelledFolder, settings: TrainSettings) -> None:
+        super().__init__(settings)
         samples = folder.samples[: settings.limit or None]
         self._items = [folder.read(s) for s in samples]
         self._scenes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def class_shares(self, classes: int) -> torch.Tensor:
-        """(classes,) float32: share of each class among the labelled pixels of the images."""
-        counts = np.sum([np.bincount(labels.ravel(), minlength=256) for _, labels in self._items], axis=0)[:classes]
-        return torch.tensor(counts / counts.sum(), dtype=torch.float32)
+        """See ``Batches``."""
+        return shares_of([labels for _, labels in self._items], classes)
+
+    @property
+    def slots(self) -> int:
+        """Crops per batch."""
+        return self.settings.batch + self.settings.synthetic
 
     def sample(self, step: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
-        """Crop ``slot`` of batch ``step``: (h, w, 3) uint8 RGB and (h, w) uint8."""
+        """See ``Batches``."""
         s = self.settings
         rng = np.random.default_rng((s.seed, step, slot))
         if slot < s.batch:
@@ -58,17 +95,11 @@ class Batches:
             self._scenes[scene] = training_sample(seed, (height * 5 // 4, width * 5 // 4))
         return self._scenes[scene]
 
-    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, h, w) float32 in 0..1 (channels last) and (B, h, w) int64."""
-        pairs = [self.sample(step, slot) for slot in range(self.settings.batch + self.settings.synthetic)]
-        images = torch.from_numpy(np.stack([p[0] for p in pairs])).permute(0, 3, 1, 2)
-        labels = torch.from_numpy(np.stack([p[1] for p in pairs]))
-        return images.float().div_(255).contiguous(memory_format=torch.channels_last), labels.long()
 
-    def ahead(self, first: int, last: int) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-        """Batches of steps first..last-1, prepared by a thread, whose errors are raised here."""
-        for step, (images, labels) in made_ahead(self.batch, first, last):
-            yield step, images, labels
+def shares_of(labels: Sequence[np.ndarray], classes: int) -> torch.Tensor:
+    """(classes,) float32: share of each class among the labelled pixels."""
+    counts = np.sum([np.bincount(one.ravel(), minlength=256) for one in labels], axis=0)[:classes]
+    return torch.tensor(counts / counts.sum(), dtype=torch.float32)
 
 
 def made_ahead(make: Callable[[int], T], first: int, last: int, depth: int = 4) -> Iterator[tuple[int, T]]:

@@ -11,11 +11,12 @@ class TrainSettings:
     """Settings of one training run; the model card lists the settings of the shipped weights.
 
     Attributes:
-        camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes).
+        camvid: folder with train/, val/ and test/ of CamVid (480x360, 11 classes); None = train from scenes of the
+            synthetic drive alone, painted over and seen by many cameras, and choose by others (``scene_batches``).
         out: folder of the run: checkpoint, kept weights, log.
         iterations: number of optimiser steps.
-        batch: CamVid crops per step.
-        synthetic: crops of the synthetic drive added to every step.
+        batch: CamVid crops per step, or crops of scenes where there is no CamVid.
+        synthetic: crops of the synthetic drive added to every step of CamVid crops.
         synthetic_scenes: number of different scenes of the synthetic drive.
         crop: (height, width) of a crop in pixels.
         scale: range of the random zoom.
@@ -23,9 +24,9 @@ class TrainSettings:
         weight_decay: of the convolutions' kernels.
         warm_up: steps of linear warm-up.
         lovasz: factor of the Lovász softmax, which is added to the weighted cross entropy.
-        rare_share: share of CamVid crops centred on a rare class.
+        rare_share: share of the crops centred on a rare class.
         average: decay of the exponential moving average of the weights; the averaged weights are kept.
-        evaluate_every: steps between two evaluations on val.
+        evaluate_every: steps between two evaluations on val: CamVid's, or held-out scenes.
         tolerance: the weights kept are the latest whose val mIoU is at most this below the best. CamVid's val is one
             clip of 7 seconds: differences of a point there are noise, and later weights saw a lower learning rate.
         patience: evaluations without a better val mIoU after which training stops (0 = never).
@@ -36,7 +37,7 @@ class TrainSettings:
         limit: use only this many training and val images (0 = all), for tests.
     """
 
-    camvid: Path
+    camvid: Path | None
     out: Path
     iterations: int = 7000
     batch: int = 6

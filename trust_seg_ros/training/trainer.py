@@ -16,18 +16,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trust_seg_ros.datasets.folders import LabelledFolder, camvid
+from trust_seg_ros.datasets.folders import camvid
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.reading import reason
 from trust_seg_ros.support.resumable import whole_file
-from trust_seg_ros.training.batches import Batches
+from trust_seg_ros.training.batches import Batches, FolderBatches
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.losses import class_weights, segmentation_loss
+from trust_seg_ros.training.ood_sources import FolderSource, LabelledSource
+from trust_seg_ros.training.scene_batches import SceneBatches, held_out_scenes, input_size
 from trust_seg_ros.training.settings import TrainSettings
 
 CHECKPOINT, KEPT, LOG = "checkpoint.pt", "kept.safetensors", "log.csv"
+NEUTRAL = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+"""Mean and standard deviation that normalise the input of a network that never saw CamVid."""
 
 
 @dataclass
@@ -48,13 +52,13 @@ def normalise(images: torch.Tensor, net: CompactNet) -> torch.Tensor:
     return (images - mean) / std
 
 
-def evaluate(net: CompactNet, folder: LabelledFolder, device: str = "cpu", limit: int = 0) -> ConfusionMatrix:
-    """Confusion matrix over a labelled folder at full resolution, in float32."""
+def evaluate(net: CompactNet, images: LabelledSource, device: str = "cpu", limit: int = 0) -> ConfusionMatrix:
+    """Confusion matrix over labelled images at full resolution, in float32."""
     net.eval()
-    confusion = ConfusionMatrix(folder.classes)
+    confusion = ConfusionMatrix(net.config.classes)
     with torch.inference_mode():
-        for sample in folder.samples[: limit or None]:
-            image, labels = folder.read(sample)
+        for number in range(min(len(images), limit or len(images))):
+            image, labels = images.read(number)
             x = torch.from_numpy(image).permute(2, 0, 1)[None].float().div_(255).to(device)
             logits = F.interpolate(net(normalise(x, net))[0], size=labels.shape, mode="bilinear", align_corners=False)
             confusion.add(labels, logits[0].argmax(0).byte().cpu().numpy())
@@ -62,8 +66,19 @@ def evaluate(net: CompactNet, folder: LabelledFolder, device: str = "cpu", limit
     return confusion
 
 
-def _network(device: str) -> CompactNet:
-    net = CompactNet()
+def _data(settings: TrainSettings) -> tuple[Batches, LabelledSource]:
+    """What to train on and what to choose by."""
+    if settings.camvid is None:
+        return SceneBatches(settings), held_out_scenes(settings)
+    val = FolderSource("val", camvid(settings.camvid, "val"))
+    return FolderBatches(camvid(settings.camvid, "train"), settings), val
+
+
+def _network(settings: TrainSettings) -> CompactNet:
+    net, device = CompactNet(), settings.device
+    if settings.camvid is None:  # the usual numbers are CamVid's
+        net.mean, net.std = NEUTRAL
+        net.input_size = input_size(settings.crop)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's overloads
     return net
 
@@ -75,9 +90,8 @@ class Trainer:
         self.settings, self.report = settings, report
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
-        self.train_set, self.val_set = camvid(settings.camvid, "train"), camvid(settings.camvid, "val")
-        self.batches = Batches(self.train_set, settings)
-        self.net, self.average = _network(settings.device), _network(settings.device)
+        self.batches, self.val_set = _data(settings)
+        self.net, self.average = _network(settings), _network(settings)
         self.average.load_state_dict(self.net.state_dict())
         decay = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
