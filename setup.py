@@ -50,6 +50,7 @@ setup(
         NAME: ["py.typed"],
         f"{NAME}.segmentation": ["weights/*.safetensors", "weights/*.json", "weights/*.md"],
         f"{NAME}.meta": ["models/*.json"],
+        f"{NAME}.thresholds": ["calibrations/*.json", "calibrations/*.safetensors"],
         f"{NAME}.recordings.report": ["assets/*"],
     },
     data_files=data_files,

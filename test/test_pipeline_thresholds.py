@@ -34,7 +34,7 @@ def pipeline(loaded):
         segments={"p_wrong": replace(curve, frame_means=()), "p_ood": replace(curve, frame_means=())},
         summary={"ood": {"min_size": 50}},
     )
-    return TrustPipeline(loaded.network, loaded.meta, ood_model=loaded.ood_model, calibration=calibration)
+    return TrustPipeline(loaded.network, loaded.meta, ood_model=loaded.ood_model, calibration=calibration, grid="image")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_check_refuses_what_the_calibration_lacks(pipeline, loaded):
     with pytest.raises(PolicyRefusedError, match="pixel flags by margin: policy conformal: expected a calibration"):
         pipeline.check(replace(conformal, pixel_score="margin"))
     with pytest.raises(PolicyRefusedError, match="pixel flags by entropy: policy conformal: expected a calibration"):
-        loaded.check(conformal)
+        TrustPipeline(loaded.network).check(conformal)
 
 
 @pytest.mark.parametrize(("value", "share"), [(math.inf, 0.0), (-math.inf, 1.0)])

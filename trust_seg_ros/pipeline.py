@@ -27,6 +27,7 @@ from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings, warm
 from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdControl, ThresholdState
+from trust_seg_ros.thresholds.shipped import chosen_calibration
 from trust_seg_ros.types import (
     Frame,
     GridFrame,
@@ -58,6 +59,8 @@ from trust_seg_ros.uncertainty.score_names import (
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
 
+_DEFAULT = ThresholdSettings()
+
 
 _WITHOUT_FEATURES = tuple(name for name in SCORES if name not in FEATURE_SCORES)
 
@@ -76,8 +79,9 @@ class PipelineSettings(NetworkSettings):
         ood_meta_model: the same for OoD segments: "auto", "none", or a file of ``trust-seg benchmark --save-meta``.
         gradient: norm, variant and scale of the gradient scores; logarithms by default, which suit thresholds and means
             over segments.
-        calibration: file of ``trust-seg calibrate`` for this network; "" = none, and neither
-            standardized_max_logit nor feature scores then.
+        calibration: "auto" (the shipped one for the embedded networks, none for others), "none" or "", or a file of
+            ``trust-seg calibrate`` for this network; without one there are neither standardized_max_logit nor
+            feature scores.
         features: name of the least set of segment metrics; for a meta model that needs more, the smallest set that
             holds them is computed.
         segment_scores: pixel scores (of ``segments.scores.SEGMENT_SCORES``) whose means over segments and their parts
@@ -93,7 +97,7 @@ class PipelineSettings(NetworkSettings):
     meta_model: str = "auto"
     ood_meta_model: str = "auto"
     gradient: GradientSettings = IN_LOGARITHMS
-    calibration: str = ""
+    calibration: str = "auto"
     features: str = "metaseg"
     segment_scores: tuple[str, ...] = ()
     grid: str = FITTED
@@ -183,7 +187,7 @@ class TrustPipeline:
             s.features,
             ood_model=chosen_ood_meta(s.ood_meta_model, s.model, network),
             gradient=s.gradient,
-            calibration=_load_calibration(s.calibration),
+            calibration=chosen_calibration(s.calibration, s.model, network, s.gradient),
             segment_scores=s.segment_scores,
             grid=s.grid,
         )
@@ -233,6 +237,10 @@ class TrustPipeline:
             wrong = unit_mistake(self.ood_model, thresholds.ood_score, thresholds.ood.value, self.gradient)
             if wrong:
                 raise SettingError(f"OoD threshold: {wrong}")
+
+    def resolved(self, thresholds: ThresholdSettings) -> ThresholdSettings:
+        """The settings with the policy that ``auto`` stands for with this calibration; for any thread."""
+        return self._thresholds.resolved(thresholds)
 
     def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
         """Name -> threshold, for thresholds that do not depend on the image; for any thread, like :meth:`check`."""
@@ -312,7 +320,7 @@ class TrustPipeline:
             UncertaintyError: the network cannot give a score that a threshold is set on.
             PolicyRefusedError: a policy lacks the calibration it needs.
         """
-        settings, wanted = thresholds or ThresholdSettings.constants(), wanted or Wanted()
+        settings, wanted = thresholds or _DEFAULT, wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
         clock = LapClock()
         logit_maps = self.infer(frame.image)
@@ -401,14 +409,6 @@ def _judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodMod
 
 def _statistics(calibration: Calibration | None) -> NetworkStatistics:
     return NO_STATISTICS if calibration is None else calibration.statistics
-
-
-def _load_calibration(path: str) -> Calibration | None:
-    if not path:
-        return None
-    from trust_seg_ros.thresholds.calibration import load_calibration
-
-    return load_calibration(path)
 
 
 def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:

@@ -10,6 +10,7 @@ from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
 
 
@@ -23,7 +24,13 @@ def remarks(
         settings: the thresholds.
         sizes: (H', W') of the grids that frames are judged on; None = of the newest frame, if there was one.
     """
-    found = []
+    found, given = [], settings.pixel
+    settings = pipeline.resolved(settings)
+    if given.policy == Auto.name and settings.pixel.calibrated and given.value != ThresholdSettings().pixel.value:
+        found.append(
+            f"thresholds.pixel = {given.value:g} has no effect: policy auto takes its threshold from the calibration; "
+            "with thresholds.pixel_policy = fixed the number applies"
+        )
     for what, name, policy in (
         ("pixel threshold", settings.pixel_score, settings.pixel),
         ("OoD threshold", settings.ood_score, settings.ood),
@@ -56,6 +63,19 @@ def remarks(
     found += [text for size in _grids(pipeline, sizes) if (text := _other_grid(pipeline, size))]
     gap = ood_gap(pipeline, settings, sizes)
     return (*found, f"calibration of P(OoD) void: {gap}") if gap and model is not None else tuple(found)
+
+
+def pixel_policy(pipeline: TrustPipeline, settings: ThresholdSettings) -> str:
+    """The policy of the pixel threshold in words; of ``auto``, what it stands for here."""
+    policy = pipeline.resolved(settings).pixel
+    if settings.pixel.policy != Auto.name:
+        return policy.describe()
+    if policy.calibrated:
+        return f"{Auto.name}: {policy.describe()}"
+    return (
+        f"{Auto.name}: {policy.describe()}, as there is no calibration of {settings.pixel_score}: nobody knows what it "
+        "finds (trust-seg calibrate makes one)"
+    )
 
 
 def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequence[Size] | None = None) -> str:

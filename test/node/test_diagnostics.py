@@ -145,7 +145,7 @@ def test_a_worker_that_does_not_run_is_an_error_while_the_node_is_active():
 
 def test_what_is_remarkable_about_thresholds_is_a_warning():
     assert status("thresholds").level == OK
-    assert status("thresholds").message == "unreliable 0.5, pixel 0.6, ood 0.7"
+    assert status("thresholds").message == "unreliable 0.5, pixel n/a, ood 0.7"
     odd = {"remarks": ("OoD threshold 3.2 is above", "no P(OoD)"), "ood_meta": "none for energy: no P(OoD)"}
     assert (status("thresholds", **odd).level, status("thresholds", **odd).message) == (
         WARN,
@@ -186,7 +186,7 @@ def test_thresholds_in_force_their_policies_and_shifts_are_told():
     view = {"settings": conformal, "in_force": InForce(numbers, "none: entropy", "", "holds: pixel flags")}
     told = values("thresholds", **view)
     assert [told[key] for key in ("pixel", "unreliable", "ood", "ood_meta")] == ["inf", "0.25", "n/a", "0.5"]
-    assert (told["pixel policy"], told["ood policy"]) == ("conformal alpha = 0.05", "otsu")
+    assert (told["pixel policy"], told["ood policy"]) == ("conformal alpha = 0.1", "otsu")
     assert (told["calibration shift"], told["guarantee"]) == ("none: entropy", "holds: pixel flags")
     assert status("thresholds", **view).message == "unreliable 0.25, pixel inf, ood n/a"
     fired = status("thresholds", in_force=InForce(numbers, fired="entropy: 3.1 standard deviations above"))

@@ -1,6 +1,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -12,7 +13,6 @@ from trust_seg_ros.node import reference
 from trust_seg_ros.node.parameters import BY_NAME, TABLE, ParameterError
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import UNLABELLED, Frame, Wanted
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES
@@ -83,24 +83,28 @@ CAMVID = ROOT.parent / "shared" / "data" / "camvid"
 
 
 @pytest.mark.slow
-def test_the_pixel_threshold_says_how_little_it_finds_and_names_policies_that_find_more():
-    parameter = BY_NAME["thresholds.pixel"]
-    assert "7 % of the misclassified pixels" in parameter.description
-    policies = BY_NAME["thresholds.pixel_policy"].choices
-    assert {"target_recall", "conformal"} <= {name for name in policies if f"`{name}`" in parameter.description}
-    assert "trust-seg calibrate" in parameter.description
+def test_the_default_pixel_threshold_finds_and_costs_what_the_parameters_say():
+    recall, constant = BY_NAME["thresholds.pixel_recall"], BY_NAME["thresholds.pixel"]
+    said = re.search(r"The default, ([\d.]+), flags (\d+) % of the pixels .* (\d+) % of which", recall.description)
+    assert float(said[1]) == recall.default
+    assert "7 % of the misclassified pixels" in constant.description
     if not CAMVID.is_dir():
         pytest.skip(f"needs CamVid in {CAMVID} to count what the default finds")
     pipeline = TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", ood_meta_model="none"))
-    folder, found, wrong = camvid(CAMVID, "test"), 0, 0
+    folder, counts = camvid(CAMVID, "test"), np.zeros(5)
     for sample in list(folder)[::12]:
         image, truth = folder.read(sample)
-        result = pipeline(
-            Frame(image), ThresholdSettings.constants(pixel=parameter.default), Wanted(segments=False, ood=False)
-        )
-        mistaken = (truth != UNLABELLED) & (result.maps.classes.numpy() != truth)
-        found, wrong = found + (mistaken & result.pixel_flags).sum(), wrong + mistaken.sum()
-    assert found / wrong == pytest.approx(0.07, abs=0.01)
+        result = pipeline(Frame(image), wanted=Wanted(segments=False, ood=False))  # all as it is by default
+        known = truth != UNLABELLED
+        mistaken = known & (result.maps.classes.numpy() != truth)
+        flags, few = result.pixel_flags, result.maps.entropy.numpy() >= constant.default
+        counts += [m.sum() for m in (known, mistaken, flags & known, flags & mistaken, few & mistaken)]
+    pixels, wrong, flagged, found, few_found = counts
+    # of a twelfth of the images
+    assert found / wrong == pytest.approx(recall.default, abs=0.05)
+    assert flagged / pixels == pytest.approx(int(said[2]) / 100, abs=0.03)
+    assert found / flagged == pytest.approx(int(said[3]) / 100, abs=0.05)
+    assert few_found / wrong == pytest.approx(0.07, abs=0.01)
 
 
 def test_only_what_needs_a_new_node_is_read_only():

@@ -10,10 +10,16 @@ from trust_seg_ros.meta import load_meta_model
 from trust_seg_ros.meta.ood import load_ood_model
 from trust_seg_ros.support.content_hash import hash_of_file, hash_of_json
 from trust_seg_ros.support.tensor_file import load_tensors
+from trust_seg_ros.thresholds.calibration import load_calibration
 
 PACKAGE = Path(trust_seg_ros.__file__).parent
 WEIGHTS = sorted(PACKAGE.rglob("*.safetensors"))
 MODELS = sorted(PACKAGE.rglob("*.json"))
+LOADERS = {
+    "trust_seg_ros/meta-model": load_meta_model,
+    "trust_seg_ros/ood-meta-model": load_ood_model,
+    "trust_seg_ros/calibration": load_calibration,
+}
 NETWORKS = {"embedded": "compact_camvid11_ood"}
 """Name of a network -> its weights, where they differ."""
 
@@ -30,10 +36,10 @@ def test_weights(path, caplog):
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_meta_models(path, caplog):
+def test_what_belongs_to_a_network(path, caplog):
     content = json.loads(path.read_text())
     assert content["sha256"] == hash_of_json(content)
-    load = load_ood_model if "ood" in content["format"] else load_meta_model
+    load = LOADERS[content["format"]]
     network = load(path).network
     weights = NETWORKS.get(network, network.removeprefix("embedded:"))
     found = hash_of_file(PACKAGE / "segmentation" / "weights" / f"{weights}.safetensors")

@@ -127,7 +127,7 @@ def test_policies_of_the_image_are_the_same_under_shift(policy):
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("policy", "otsus", "'otsus': expected one of fixed, quantile"),
+        ("policy", "otsus", "'otsus': expected one of auto, fixed, quantile"),
         ("on_shift", "panic", "'panic': expected one of warn, conservative"),
         ("value", math.nan, "value = nan: expected a number"),
         ("quantile", 1.5, "quantile = 1.5: expected"),

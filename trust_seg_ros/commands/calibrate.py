@@ -57,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, EPILOG.format(policies=" and ".join(CALIBRATED)), "val", "calibrate on", several=True)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
+    parser.add_argument(
+        "--unordered",
+        action="store_true",
+        help="the shift monitor compares with these images themselves, not with the drives that they are a sample of: "
+        "neighbours count as independent, so that images of one or two drives detect more, and another drive of the "
+        "same kind may count as a shift",
+    )
     add_keep_going_argument(parser)
     scores = parser.add_argument_group("pixel scores")
     add_score_argument(scores, ("entropy", "margin"), before="scores to make curves of: ")
@@ -128,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.commands import calibrate_report as report
     from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
     from trust_seg_ros.fitting.best_score import best_score
+    from trust_seg_ros.fitting.short_curves import short
 
     settings = network_settings(args)
     labels = settings.label_set()
@@ -142,10 +150,12 @@ def run(args: argparse.Namespace) -> int:
     for remark in label_remarks(args, plan.network, named):
         say(console, f"note: {remark}")
     calibrator = _passed(args, plan, folders, unknown, console)
-    found = calibrator.result(_summary(args, plan, folders, unknown))
+    found = short(calibrator.result(_summary(args, plan, folders, unknown)))
     if (best := best_score(found)) is not None:
         found = replace(found, summary={**found.summary, "best_score": best})
         notes = [report.best_words(best, plan.network.name), *notes]
+    if args.unordered:
+        found = found.without_order()
     found.save(args.out)
     if found.temperature is not None:
         console.print(report.temperature_table(found.temperature))

@@ -18,6 +18,14 @@ FOLDER = Path(__file__).parent / "models"
 _ENDINGS = {"segments": "meta", "ood": "ood_meta"}
 
 
+def shipped_stem(model: str) -> str | None:
+    """Beginning of the names of the files shipped for a network, ``embedded`` or ``embedded_NAME``; None for others."""
+    family, _, name = model.partition(":")
+    if family != "embedded" or "/" in name or "\\" in name:
+        return None
+    return "_".join(filter(None, (family, name)))
+
+
 def shipped_meta(model: str, kind: Kind) -> Path | None:
     """The shipped meta model of a network.
 
@@ -30,10 +38,10 @@ def shipped_meta(model: str, kind: Kind) -> Path | None:
     Returns:
         Its file, or None if the package ships none.
     """
-    family, _, name = model.partition(":")
-    if family != "embedded" or "/" in name or "\\" in name:
+    stem = shipped_stem(model)
+    if stem is None:
         return None
-    path = FOLDER / f"{'_'.join(filter(None, (family, name)))}_{_ENDINGS[kind]}.json"
+    path = FOLDER / f"{stem}_{_ENDINGS[kind]}.json"
     # the one of the embedded network is part of every installation: if it is missing, the loader reports it
     return path if path.is_file() or path == SHIPPED else None
 

@@ -46,7 +46,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "classes": f"{len(network.labels.names)} ({network.labels.name})",
         "meta model": "none" if meta is None else getattr(meta, "name", "loaded"),
         "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
-        "calibration": "none" if pipeline.calibration is None else "loaded",
+        "calibration": "none" if pipeline.calibration is None else pipeline.calibration.describe(),
         "grid": str(pipeline.grid),
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
@@ -131,6 +131,7 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
     told = {name: _number(numbers.get(name)) for name in ("unreliable", "pixel", "ood")}
     values = {**told, "ood_meta": _number(numbers.get("ood_meta")), "ood_min_size": str(settings.ood_min_size)}
     values |= {f"{target} policy": policy.describe() for target, policy in settings.policies.items()}
+    values["pixel policy"] = in_force.pixel_policy or values["pixel policy"]
     values |= {
         "pixel_score": settings.pixel_score,
         "ood_score": settings.ood_score,

@@ -28,6 +28,7 @@ from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
 from trust_seg_ros.node.transitions import SUCCESS, EndedError, UnfinishedError, beside_the_rest, guarded
 from trust_seg_ros.node.worker import Worker
+from trust_seg_ros.remarks import pixel_policy
 
 _STOP_S, _END_S = 5.0, 0.4
 """Seconds to wait for the current frame to finish: in a transition, at the end of the process."""
@@ -111,7 +112,8 @@ class TrustSegNode(LifecycleNode):
         self.phase = "inactive"
         self._say(
             f"configured in {time.monotonic() - started:.1f} s: model {settings.pipeline.model}, "
-            f"{len(loaded.pipeline.labels.names)} classes, {loaded.pipeline.network.device}"
+            f"{len(loaded.pipeline.labels.names)} classes, {loaded.pipeline.network.device}; pixel threshold "
+            f"{pixel_policy(loaded.pipeline, settings.thresholds)}"
         )
         return super().on_configure(state)
 

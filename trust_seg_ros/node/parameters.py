@@ -80,8 +80,9 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "calibration",
-        "",
-        f"File of `trust-seg calibrate` for this network; empty: none. The policies {_CALIBRATED}, "
+        "auto",
+        "Calibration of the network: `auto` (the shipped one for the embedded networks, made with CamVid test; none "
+        f"for others), `none` or empty, or a file of `trust-seg calibrate`. The policies {_CALIBRATED}, "
         f"the shift monitor and the scores {listed(CALIBRATED_SCORES)} need one.",
         AT_CONFIGURE,
     ),

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from trust_seg_ros.node.parameter import AT_CONFIGURE, Parameter, listed
+from trust_seg_ros.thresholds.policies.auto import Auto
+from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES, parameters_of
 from trust_seg_ros.thresholds.policies.settings import ON_SHIFT
+from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
+_STANDS_FOR = {TargetRecall.name: " or `auto`", Fixed.name: ", or `auto` without a calibration of the score"}
+"""Policy -> when ``auto`` stands for it, on a target that has ``auto``."""
+
 
 def _policy(target: str, text: str) -> Parameter:
     """The parameter that chooses a target's policy."""
-    name = TARGETS[target].parameter("policy")
-    return Parameter(name, "fixed", text, choices=TARGET_POLICIES[target])
+    name, choices = TARGETS[target].parameter("policy"), TARGET_POLICIES[target]
+    return Parameter(name, Auto.name if Auto.name in choices else Fixed.name, text, choices=choices)
 
 
 def _declared(target: str) -> tuple[Parameter, ...]:
@@ -23,7 +29,8 @@ def _declared(target: str) -> tuple[Parameter, ...]:
     for field, (policy, declared) in parameters_of(target).items():
         t = TARGETS[target]
         low, high = declared.range_for(t)
-        text = f"With `{policy}`: {declared.text_for(t)}"
+        auto = _STANDS_FOR.get(policy, "") if Auto.name in TARGET_POLICIES[target] else ""
+        text = f"With `{policy}`{auto}: {declared.text_for(t)}"
         found.append(Parameter(t.parameter(field), declared.default_for(t), text, low=low, high=high))
     return tuple(found)
 
@@ -35,7 +42,8 @@ _PIXEL = (
     _policy(
         "pixel",
         "Policy for the pixel threshold of `~/unreliable`: fixed, computed per image, or calibrated "
-        "(docs/thresholds.md). A policy whose calibration is missing is refused.",
+        "(docs/thresholds.md). `auto`: `target_recall` where the calibration holds the score, as the shipped ones do, "
+        "else `fixed`; /diagnostics says which. Any other policy whose calibration is missing is refused.",
     ),
     _PIXEL_CONSTANT,
     Parameter(

@@ -9,7 +9,7 @@ from trust_seg_ros.messages.fields import LabelFields
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.remarks import ood_gap
+from trust_seg_ros.remarks import ood_gap, pixel_policy
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
@@ -24,12 +24,14 @@ class InForce:
         shift: state of the shift monitor, in words.
         fired: the score and by how much it has moved, while the monitor has fired; else "".
         guarantee: whether the guarantee of conformal thresholds holds now, in words.
+        pixel_policy: the policy of the pixel threshold in words, and what ``auto`` stands for.
     """
 
     numbers: Mapping[str, float]
     shift: str = "n/a"
     fired: str = ""
     guarantee: str = "n/a"
+    pixel_policy: str = ""
 
 
 class ThresholdWatch:
@@ -50,13 +52,14 @@ class ThresholdWatch:
     def settings_changed(self, settings: ThresholdSettings) -> None:
         """Take new settings, which apply from the next frame on."""
         self._statistics.forget_flagged()
+        settings = self._pipeline.resolved(settings)
         self._labels.settings_changed(settings, self._pipeline.constants(settings).get("pixel"))
 
     def frame_done(self, settings: ThresholdSettings, result: TrustFrame) -> None:
         """Record a frame that was judged with these settings."""
         self._last = settings, result.thresholds
         self._shift = result.shift
-        self._labels.frame_done(settings, result.thresholds.get("pixel"))
+        self._labels.frame_done(self._pipeline.resolved(settings), result.thresholds.get("pixel"))
 
     def view(self, settings: ThresholdSettings) -> InForce:
         """The current thresholds and the state of the shift monitor."""
@@ -69,9 +72,8 @@ class ThresholdWatch:
         else:
             shift = ("fired: " if state.fired else "none: " if state.test else "not known yet: ") + state.text
         fired = state.text if state is not None and state.fired else ""
-        return InForce(
-            self._numbers(settings), shift, fired, guarantee(settings, state, why, ood_gap(self._pipeline, settings))
-        )
+        promise = guarantee(settings, state, why, ood_gap(self._pipeline, settings))
+        return InForce(self._numbers(settings), shift, fired, promise, pixel_policy(self._pipeline, settings))
 
     def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
         last = self._last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
@@ -144,6 +144,19 @@ class Calibration:
     def statistics(self) -> NetworkStatistics:
         """The network's statistics, for scores that compare with them."""
         return NetworkStatistics(self.class_statistics, self.features)
+
+    def without_order(self) -> Calibration:
+        """The same with ascending frame means: the shift monitor then takes the images for independent ones."""
+        scores = {
+            name: replace(score, frame_means=tuple(sorted(score.frame_means))) for name, score in self.scores.items()
+        }
+        return replace(self, scores=scores)
+
+    def describe(self) -> str:
+        """The images it was made with, in a few words; "loaded" if the file does not say."""
+        names = [str(self.summary[key]) for key in ("data", "split") if self.summary.get(key)]
+        images = self.summary.get("images")
+        return " ".join(names) + (f", {images} images" if images else "") if names else "loaded"
 
     def curves(self, name: str) -> Curves | None:
         """The curves of a pixel score, or of "p_wrong" or "p_ood", for threshold policies; None if not calibrated."""

@@ -10,8 +10,11 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
+from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Curves
+from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
+from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
 from trust_seg_ros.thresholds.settings import ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
@@ -65,6 +68,14 @@ class ThresholdControl:
         if score in self._monitor.references:
             return ""
         return self._unwatched.get(score, f"there is no calibration of {score}")
+
+    def resolved(self, settings: ThresholdSettings) -> ThresholdSettings:
+        """The settings with the policy that ``auto`` stands for: target_recall where the score is calibrated."""
+        if settings.pixel.policy != Auto.name:
+            return settings
+        curves = self._curves(settings.pixel_score)
+        found = Fixed if curves is None or curves.recall is None else TargetRecall
+        return settings.with_policy("pixel", policy=found.name)
 
     def check(self, settings: ThresholdSettings) -> None:
         """Refuse settings that the calibration cannot serve.
@@ -123,6 +134,7 @@ class ThresholdControl:
         self._monitor.load_state(state.windows)
 
     def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
+        settings = self.resolved(settings)
         pixel, ood = settings.pixel_score, settings.ood_score
         scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
         engines = {}

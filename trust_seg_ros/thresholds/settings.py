@@ -9,9 +9,11 @@ from typing import cast
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.nearest import did_you_mean
+from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import PerImage
 from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES
 from trust_seg_ros.thresholds.policies.settings import PolicySettings, check_choice
+from trust_seg_ros.thresholds.policies.target_recall import PIXEL_RECALL
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.perturbation_settings import Kind, PerturbationSettings
@@ -27,7 +29,8 @@ class ThresholdSettings:
     """Policies and parameters of every threshold. A score at or above its threshold is flagged.
 
     Attributes:
-        pixel: threshold on the pixel score ``pixel_score``.
+        pixel: threshold on the pixel score ``pixel_score``; by default what finds ``PIXEL_RECALL`` of the misclassified
+            pixels of the calibration data, or the constant 0.6 without a calibration of that score.
         pixel_score: one of ``PIXEL_SCORES``.
         unreliable: threshold on P(false positive) of a segment.
         ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it.
@@ -44,7 +47,7 @@ class ThresholdSettings:
         >>> ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
     """
 
-    pixel: PolicySettings = field(default_factory=partial(PolicySettings, value=0.6))
+    pixel: PolicySettings = field(default_factory=partial(PolicySettings, "auto", value=0.6, recall=PIXEL_RECALL))
     pixel_score: str = "entropy"
     unreliable: PolicySettings = field(default_factory=partial(PolicySettings, value=0.5))
     ood: PolicySettings = field(default_factory=partial(PolicySettings, value=0.7))
@@ -109,7 +112,8 @@ class ThresholdSettings:
     def remembers(self) -> bool:
         """Whether what is flagged depends on earlier frames, too: by smoothing, or by the shift monitor."""
         return any(
-            (p.smoothing_s > 0.0 and isinstance(p.chosen, PerImage)) or (p.calibrated and p.on_shift == "conservative")
+            (p.smoothing_s > 0.0 and isinstance(p.chosen, PerImage))
+            or (p.on_shift == "conservative" and (p.calibrated or p.policy == Auto.name))
             for p in self.policies.values()
         )
 

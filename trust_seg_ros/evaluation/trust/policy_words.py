@@ -9,7 +9,7 @@ from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.support.nearest import did_you_mean
 from trust_seg_ros.thresholds.policies.base import Calibrated, Policy, PolicyError
 from trust_seg_ros.thresholds.policies.fixed import Fixed
-from trust_seg_ros.thresholds.policies.registry import POLICIES
+from trust_seg_ros.thresholds.policies.registry import CALIBRATED, POLICIES, UNCALIBRATED
 
 
 def main_parameter(policy: type[Policy]) -> str:
@@ -17,8 +17,9 @@ def main_parameter(policy: type[Policy]) -> str:
     return next((name for name, declared in policy.declared().items() if not declared.switch), "")
 
 
-_WITH_NUMBER = tuple(name for name, policy in POLICIES.items() if main_parameter(policy))
-_ALONE = tuple(name for name in POLICIES if name not in _WITH_NUMBER)
+_JUDGED = {name: POLICIES[name] for name in (*UNCALIBRATED, *CALIBRATED)}  # without auto, which stands for another
+_WITH_NUMBER = tuple(name for name, policy in _JUDGED.items() if main_parameter(policy))
+_ALONE = tuple(name for name in _JUDGED if name not in _WITH_NUMBER)
 
 
 def _judged(policy: type[Policy]) -> tuple[str, ...]:
@@ -28,7 +29,7 @@ def _judged(policy: type[Policy]) -> tuple[str, ...]:
     return tuple(f"{policy.name}:{value:g}" for value in policy.judged or (policy.declared()[name].default,))
 
 
-DEFAULTS = tuple(word for policy in POLICIES.values() for word in _judged(policy))
+DEFAULTS = tuple(word for policy in _JUDGED.values() for word in _judged(policy))
 """Policies judged by default: the node's defaults, and some with a parameter that flags more or less."""
 
 
@@ -36,7 +37,7 @@ def policy_lines() -> str:
     """Every policy with its threshold, one line each, for --help."""
     words = {
         policy: name + (f":{main_parameter(policy).upper()}" if name in _WITH_NUMBER else "")
-        for name, policy in POLICIES.items()
+        for name, policy in _JUDGED.items()
     }
     width = max(map(len, words.values())) + 2
     return "".join(f"  {word:{width}}{policy.about.threshold.replace('*', '')}\n" for policy, word in words.items())
@@ -84,13 +85,13 @@ def parse_policy(word: str) -> NamedPolicy:
     score, equals, rest = word.rpartition("=")
     kind, colon, text = rest.partition(":")
     if kind in _ALONE and not colon and not equals:
-        return NamedPolicy(word, POLICIES[kind]())
+        return NamedPolicy(word, _JUDGED[kind]())
     if kind not in _WITH_NUMBER or not colon or (equals and kind != Fixed.name):
         raise TrustStudyError(
             f"--policy {word}: expected {', '.join(_ALONE)}, one of {', '.join(_WITH_NUMBER)} with a parameter, for "
-            f"example quantile:0.95, or energy=fixed:-8{'' if kind in POLICIES else did_you_mean(kind, POLICIES)}"
+            f"example quantile:0.95, or energy=fixed:-8{'' if kind in _JUDGED else did_you_mean(kind, _JUDGED)}"
         )
-    policy = POLICIES[kind]
+    policy = _JUDGED[kind]
     try:
         return NamedPolicy(rest, policy(**{main_parameter(policy): float(text)}), score)
     except ValueError as error:  # PolicyError is one

@@ -233,7 +233,7 @@ def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "network's sha256": network_sha256(pipeline.network) or "not known",
         "meta model": "none" if pipeline.meta is None else "loaded",
         "OoD meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
-        "calibration": "none" if pipeline.calibration is None else "loaded",
+        "calibration": "none" if pipeline.calibration is None else pipeline.calibration.describe(),
         "grid": str(pipeline.grid),
         "device": str(pipeline.network.device),
     }

@@ -20,6 +20,7 @@ from trust_seg_ros.recordings.replay.records import (
     OodObject,
 )
 from trust_seg_ros.recordings.replay.shift_columns import shift_columns
+from trust_seg_ros.thresholds.shipped import calibration_path
 
 _OBJECTS = 600
 _REASONS = 6
@@ -70,7 +71,8 @@ class DriveBuilder:
         table = {name: values[order] for name, values in table.items()}
         _count_and_jump(table)
         table["offset_s"] = (table["recorded_ns"] - self._job.start_ns) / 1e9
-        return {**table, **shift_columns(self._job, table)}
+        assert self._last is not None
+        return {**table, **shift_columns(self._job, table, self._last.names)}
 
     def drive(self, frames: dict[str, np.ndarray], facts: Sequence[tuple[str, str]]) -> Drive:
         """The content of the report.
@@ -170,6 +172,6 @@ def _most_certain(objects: list[OodObject]) -> list[OodObject]:
 
 
 def _no_shift(job: Job) -> str:
-    if not job.options.pipeline.calibration:
-        return "no calibration was given (parameter calibration, made by trust-seg calibrate)"
+    if calibration_path(job.options.pipeline.calibration, job.options.pipeline.model) is None:
+        return "there is no calibration of this network (parameter calibration, made by trust-seg calibrate)"
     return f"the calibration does not watch {job.options.thresholds.pixel_score}, or there are too few frames"

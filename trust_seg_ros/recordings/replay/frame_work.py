@@ -141,7 +141,7 @@ class FrameWork:
             write(
                 name, image_cdr(fields, header) if isinstance(fields, ImageFields) else detections_cdr(fields, header)
             )
-        self._labels.frame_done(settings, result.thresholds.get("pixel"))
+        self._labels.frame_done(self._pipeline.resolved(settings), result.thresholds.get("pixel"))
         numbers = frame_numbers(result, score_map(result, settings.pixel_score))
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
         return Judged(view, numbers)
@@ -160,7 +160,7 @@ class FrameWork:
     def _tell_labels(self) -> None:
         if not self._labels_told:
             self._labels_told = True
-            settings = self._options.thresholds
+            settings = self._pipeline.resolved(self._options.thresholds)
             self._labels.settings_changed(settings, self._pipeline.constants(settings).get("pixel"))
 
     def _send_labels(self, fields: LabelFields) -> None:

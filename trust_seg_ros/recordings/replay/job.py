@@ -22,6 +22,7 @@ from trust_seg_ros.recordings.replay.options import CameraTopic, ReplayOptions, 
 from trust_seg_ros.recordings.replay.plan import Chunk
 from trust_seg_ros.support.content_hash import hash_of_hashes, hash_once
 from trust_seg_ros.support.resumable import changes, fingerprint_of_files, remove_folder, write_text
+from trust_seg_ros.thresholds.shipped import calibration_path
 from trust_seg_ros.version import installed_version
 
 WORK = ".replay"
@@ -234,8 +235,11 @@ def fingerprint_of(path: Path) -> str:
 def _named_files(options: ReplayOptions) -> dict[str, str]:
     """Hashes of the model and calibration files in the settings, whose content changes the result."""
     p = options.pipeline
-    names = (str(p.model), str(p.labels), p.meta_model, p.ood_meta_model, p.calibration)
+    calibration = calibration_path(p.calibration, p.model)
+    names = (str(p.model), str(p.labels), p.meta_model, p.ood_meta_model)
     files = {name: Path(name).expanduser() for name in names if name}
+    if calibration is not None:  # its place differs from machine to machine where it is the shipped one
+        files[p.calibration] = calibration.expanduser()
     return {name: _content_of(path) for name, path in files.items() if path.exists()}
 
 

@@ -12,6 +12,7 @@ from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.thresholds.calibration import load_calibration
 from trust_seg_ros.thresholds.shift import ShiftMonitor
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.thresholds.shipped import calibration_path
 
 
 @dataclass
@@ -21,18 +22,21 @@ class _Columns:
     fired: np.ndarray
 
 
-def shift_columns(job: Job, frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def shift_columns(job: Job, frames: Mapping[str, np.ndarray], class_names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The columns ``shift_statistic``, ``shift_p_value`` and ``shift_fired`` of a frame table in order of time.
 
     Args:
         job: job whose settings name the calibration and the pixel score.
         frames: frame table with the columns camera, stamp_ns, score_mean and time_jump.
+        class_names: classes of the network; a shipped calibration of others is left out, as in the pipeline.
     """
     count = len(frames["camera"])
     columns = _Columns(np.full(count, math.nan), np.full(count, math.nan), np.zeros(count, bool))
-    settings, calibration = job.options.thresholds, job.options.pipeline.calibration
-    if calibration:
-        known = load_calibration(calibration).scores.get(settings.pixel_score)
+    settings, pipeline = job.options.thresholds, job.options.pipeline
+    path = calibration_path(pipeline.calibration, pipeline.model)
+    calibration = None if path is None else load_calibration(path)
+    if calibration is not None and calibration.class_names == class_names:
+        known = calibration.scores.get(settings.pixel_score)
         try:
             reference = None if known is None else ShiftReference.from_means(known.frame_means)
         except ShiftError:  # too few images: the pipeline says so in its remarks

@@ -38,6 +38,7 @@ class Conformal(Calibrated):
         1.0,
         open_low=True,
         open_high=True,
+        defaults={"pixel": 0.1, "unreliable": 0.2},
     )
 
     @property

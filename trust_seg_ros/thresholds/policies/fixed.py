@@ -30,9 +30,7 @@ class Fixed(Policy):
         0.6,
         {
             "pixel": "pixel score from which a pixel is flagged, in the unit of `thresholds.pixel_score`. 0.6 finds "
-            "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network. To find "
-            "a share of your choice, set `thresholds.pixel_policy` to `target_recall` or `conformal` and `calibration` "
-            "to a file of `trust-seg calibrate`.",
+            "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network.",
             "unreliable": "P(false positive) from which a segment is flagged.",
             "ood": "score from which a pixel is out of distribution, in the unit of `ood.score`.",
             "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Declared, Policy
 from trust_seg_ros.thresholds.policies.conformal import Conformal
 from trust_seg_ros.thresholds.policies.fixed import Fixed
@@ -22,7 +23,8 @@ class PolicyRow:
         policy: its class; the class names the calibration that it needs.
         targets: keys of ``TARGETS``. Calibration curves of a pixel score say which misclassified pixels it finds,
             nothing about unknown objects, so no calibrated policy serves "ood". An image has a handful of OoD segments:
-            too few for a per-image policy, so none serves "ood_meta".
+            too few for a per-image policy, so none serves "ood_meta". Only pixel scores have a shipped calibration,
+            so "auto" serves "pixel".
     """
 
     policy: type[Policy]
@@ -30,6 +32,7 @@ class PolicyRow:
 
 
 POLICY_ROWS: tuple[PolicyRow, ...] = (
+    PolicyRow(Auto, ("pixel",)),
     PolicyRow(Fixed, ("pixel", "unreliable", "ood", "ood_meta")),
     PolicyRow(Quantile, ("pixel", "unreliable", "ood")),
     PolicyRow(MeanStd, ("pixel", "unreliable", "ood")),
@@ -42,8 +45,8 @@ POLICIES: dict[str, type[Policy]] = {row.policy.name: row.policy for row in POLI
 """Name -> policy."""
 CALIBRATED = tuple(name for name, policy in POLICIES.items() if policy.needs)
 """Names of the policies that need calibration curves."""
-UNCALIBRATED = tuple(name for name in POLICIES if name not in CALIBRATED)
-"""Names of the others."""
+UNCALIBRATED = tuple(name for name in POLICIES if name not in (*CALIBRATED, Auto.name))
+"""Names of those that need none."""
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {
     target: tuple(row.policy.name for row in POLICY_ROWS if target in row.targets) for target in TARGETS
 }

@@ -1,0 +1,21 @@
+#!/bin/bash
+# Makes the files shipped beside the embedded weights anew, in the order in which they depend on each other: after new
+# weights, run this, the tests, and the studies of docs/results. From the repository's root: tools/refit_shipped.sh [DATA]
+set -euo pipefail
+camvid=${1:-../shared/data}/camvid
+meta=trust_seg_ros/meta/models calibrations=trust_seg_ros/thresholds/calibrations tables=$(mktemp -d)
+trap 'rm -rf "$tables"' EXIT
+
+refit() { # MODEL: its meta model of segments, and its calibration
+  local stem=${1/:/_}
+  trust-seg fit "$camvid" --split val --split test --class-input both --model "$1" --table "$tables/$stem.segments" \
+    --out "$meta/${stem}_meta.json"
+  # without P(wrong), as the meta model has seen these images
+  trust-seg calibrate "$camvid" --split test --model "$1" --meta-model none --unordered --out "$calibrations/$stem.json"
+}
+
+refit embedded
+refit embedded:compact_camvid11
+trust-seg benchmark synthetic:seeds=30000-30199:kinds=sofa,ladder,crate,suitcase:rate=4 --score entropy --threshold 0.7 \
+  --fit-on synthetic:seeds=20000-20199:kinds=sheep,barrel,ball,trolley:rate=4 --track obstacle --segment-limits 50 10 \
+  --save-meta "$meta/embedded_ood_meta.json" --out "$tables/ood"
