@@ -47,6 +47,24 @@ def test_it_writes_a_model_and_the_table_beside_it(words, tmp_path, capsys):
     assert {p.name for p in tmp_path.iterdir()} == {"meta.json", "meta.segments", "blobs", "net"}
 
 
+def test_the_model_names_its_grid_and_the_images_fitted_on(words, tmp_path, capsys):
+    image = cv2.imread(str(next((tmp_path / "blobs" / "val" / "images").iterdir())))
+    height, width = image.shape[:2]
+    assert main(words()) == 0
+    model = load_meta_model(tmp_path / "meta.json")
+    assert (model.grid, model.image_sizes) == ((height, width), ((height, width),))
+    grid = f"area:{2 * width}x{2 * height}"
+    assert main(words("--grid", grid)) == 2
+    assert f"its segments are made on the grid image, wanted now: {grid}" in capsys.readouterr().err
+    assert main(words("--grid", grid, "--fresh")) == 0
+    assert load_meta_model(tmp_path / "meta.json").grid == (2 * height, 2 * width)
+    assert main(words("--table", str(tmp_path / "meta.segments"), "--grid", "image", dataset=None)) == 2
+    assert f"are made on the grid {grid}, wanted: image. Give DATASET and --fresh" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(words("--grid", "0x5"))
+    assert "grid 0x5: expected sides of 1 to 16384" in capsys.readouterr().err
+
+
 def test_what_was_fitted_on_does_not_judge(words, tmp_path, capsys):
     assert main(words("--split", "val", "--split", "test", "--judge", "test")) == 2
     assert "--judge test: the models are fitted on it" in capsys.readouterr().err
@@ -236,4 +254,4 @@ def segment_rows(network, image, scores):
     """The metrics that collecting gives for an image whose labels are its predicted classes: nothing is removed."""
     folder = LabelledFolder((), len(network.labels))
     worker = Collector(network, folder, scores=scores)
-    return worker._rows("x", 0, "", image, np.zeros(image.shape[:2], np.uint8))
+    return worker._rows("x", 0, "", image, np.zeros(image.shape[:2], np.uint8))[0]

@@ -11,6 +11,7 @@ import torch
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, paired_folder
 from trust_seg_ros.fitting.collect import collect, default_workers
 from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
+from trust_seg_ros.grid import parsed_grid
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.support.content_hash import with_hash
@@ -26,8 +27,9 @@ def table(tmp_path):
 def run(colours, blobs, table):
     """Collect with one worker; what is given replaces settings, folder, split and so on."""
 
-    def collected(folder=blobs, split="val", settings=colours, **options):
-        return collect(settings, folder, table, split, **{"workers": 1, "part_images": 4, **options})
+    def collected(folder=blobs, split="val", settings=colours, table_name="", **options):
+        place = table.with_name(table_name) if table_name else table
+        return collect(settings, folder, place, split, **{"workers": 1, "part_images": 4, **options})
 
     return collected
 
@@ -48,6 +50,29 @@ def test_other_weights_under_the_same_name_are_refused(run, weights):
     weights.write_text("2.0001")
     refused(run, r"it is of other weights: sha256 [0-9a-f]{64}, now [0-9a-f]{64}")
     refused(run, "it is of other weights", split="another")
+
+
+def test_segments_are_made_on_the_grid_and_a_table_belongs_to_one(run, blobs, colours):
+    store = run()
+    first = blobs.read(blobs.samples[0])[0].shape[:2]
+    data = store.read("val")
+    assert data.grid == first
+    assert data.image_sizes == (first,)
+    assert "grid" not in json.loads((store.path / MANIFEST).read_text())["network"], "as in tables of earlier versions"
+    half = parsed_grid(f"{first[1] // 2}x{first[0] // 2}")
+    refused(run, f"its segments are made on the grid image, wanted now: {half}", grid=half)
+
+
+def test_ground_truth_is_brought_to_the_grid(run, blobs):
+    height, width = blobs.read(blobs.samples[0])[0].shape[:2]
+    grid = parsed_grid(f"{2 * width}x{2 * height}")
+    plain = run().read("val", interior_only=False)
+    double = run(table_name="double.segments", grid=grid).read("val", interior_only=False)
+    assert double.grid == (2 * height, 2 * width)
+    assert double.image_sizes == plain.image_sizes == ((height, width),)
+    pixels = [data.metrics[:, data.names.index("S")].sum() for data in (plain, double)]
+    assert pixels[1] == 4 * pixels[0] > 0, "all pixels but those that ground truth ignores"
+    assert 0 < double.false_positive.sum() < len(double)
 
 
 def changed_manifest(store, **network):

@@ -20,10 +20,11 @@ from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import fit_ood
+from trust_seg_ros.grid import parsed_grid
 from trust_seg_ros.meta.ood import OodData
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.segments import ood_segment_table
+from trust_seg_ros.segments import ood_segment_table, ood_segments
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -128,6 +129,36 @@ def test_a_model_says_of_the_segments_of_a_frame_what_it_says_of_them_here(netwo
     maps = uncertainty_maps(answer)
     table = ood_segment_table(maps.entropy, 0.3, maps, answer)  # as at run time: nothing is void
     np.testing.assert_allclose(model.p_ood(table), model.p_ood(data)[data.image == 2], rtol=1e-9)
+
+
+def test_segments_of_a_grid_are_compared_as_published_and_pixels_at_the_size_of_the_labels(network, images):
+    plain, fine = Look(network, ("entropy",)), Look(network, ("entropy",), grid=parsed_grid("320x240"))
+    counts = [pool(look, images).counts["entropy"] for look in (plain, fine)]
+    assert average_precision(counts[0]) == average_precision(counts[1])
+    limits = SizeLimits(9, 1)
+    for metrics in (True, False):
+        found = cut(fine, images, {"entropy": 0.3}, metrics=metrics, limits=limits)["entropy"]
+        assert (found.data.grid, found.grids, found.data.image_sizes) == ((240, 320), ((240, 320),), ((120, 160),))
+        seen = list(walk(fine, images))
+        for met, large, one in zip(found.overlaps, found.large, seen, strict=True):
+            there = ood_segments(np.where(one.void, np.nan, one.planes["entropy"]), 0.3)
+            published = one.published(there.ids)
+            assert met.found.tolist() == np.bincount(published.ravel(), minlength=len(there.sizes) + 1)[1:].tolist()
+            assert large.tolist() == (there.sizes >= 9).tolist(), "limits are pixels of the grid"
+            assert (published[one.truth == 255] == 0).all()
+
+
+def test_what_is_judged_gets_the_grid_of_the_data_fitted_on(network, images):
+    def twice(k):
+        image, truth = (part.repeat(2, 0).repeat(2, 1) for part in images.read(k))
+        return image, truth
+
+    larger = OodImages("larger", "", images.names, twice)
+    for own, expected in ((True, ((240, 320),)), (False, ((120, 160),))):
+        plan = Plan(thresholds={"entropy": 0.3}, features="E,S", grid_of_fit=own)
+        found = study(Look(network, ("entropy",)), images, plan, larger)
+        assert found.results[0].cut.grids == expected
+        assert found.fitted["entropy"].grid == (240, 320)
 
 
 def test_segments_without_metrics_are_the_same_segments(network, images):

@@ -109,7 +109,7 @@ def test_what_a_frame_lacks_is_nan_or_none_of_them():
     assert unjudged["unreliable_segments"] == 0
     assert math.isnan(unjudged["unreliable_pixels"])
     assert unjudged["segments"] == 2
-    sums = class_sums(replace(full, trust=None), 3)
+    sums = class_sums(but(full, trust=None), 3)
     assert sums.segments.tolist() == [1, 1, 0]
     assert sums.judged.tolist() == sums.p_wrong.tolist() == [0, 0, 0]
 

@@ -127,7 +127,7 @@ class Cut:
     overlaps: tuple[Overlaps, ...]
     large: tuple[np.ndarray, ...]
     sweep: np.ndarray
-    grids: tuple[Size, ...]
+    grids: tuple[Size, ...] = ()
 
     def kept(self, discarded: np.ndarray | None) -> list[np.ndarray]:
         """For each image, (p,) bool: segments that are large and not discarded.
