@@ -123,7 +123,8 @@ def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
         assert words in remarks(pipeline, settings)[-1]
     assert remarks(pipeline, kept, [(360, 480)]) == ()
     assert remarks(pipeline, kept, [(360, 480), (720, 1280)])[-1] == (
-        "calibration of P(OoD) void: images are 1280×720, the OoD meta model was fitted on images of 480×360"
+        "calibration of P(OoD) void: segments are made on a grid of 1280x720, the OoD meta model was fitted on one of "
+        "480x360: set grid to area:480x360, or fit one on this grid"
     )
     bare = TrustPipeline(loaded.network)
     assert remarks(bare, ThresholdSettings(unreliable=PolicySettings("otsu"))) == (

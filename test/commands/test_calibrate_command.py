@@ -89,10 +89,10 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
 
 def test_unknown_objects_in_images_that_the_meta_model_does_not_judge_are_refused(drive, tmp_path, capsys):
     words = ["calibrate", str(drive), "--out", str(tmp_path / "c.json"), "--ood"]
-    assert main([*words, "synthetic:seeds=70-72:kinds=sofa:rate=4:size=160x120"]) == 2
+    assert main([*words, "synthetic:seeds=70-72:kinds=sofa:rate=4:size=160x120", "--grid", "image"]) == 2
     said = capsys.readouterr().err
-    assert "images are 160×120, the OoD meta model was fitted on images of 480×360" in said
-    assert "--ood-meta-model" in said
+    assert "segments are made on a grid of 160x120, the OoD meta model was fitted on one of 480x360" in said
+    assert "set grid to area:480x360" in said
 
 
 def test_figures_are_written(made):
