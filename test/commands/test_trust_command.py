@@ -327,3 +327,30 @@ def test_camvid_by_the_embedded_network(tmp_path):
         assert float(row["AURC"]) < 0.1
     row = next(row for row in table(tmp_path / "out", "policies") if row["policy"] == "target_recall:0.9")
     assert float(row["recall"]) > 0.6
+
+
+def test_p_wrong_of_a_meta_model_is_judged_by_pixel_and_by_segment(dataset, tmp_path):
+    root, _ = dataset
+    network = ("--model", "trust_colours:Colours")
+    assert main(["fit", str(root), *network, "--split", "val", "--out", str(tmp_path / "meta.json")]) == 0
+    words = ["--score", "entropy", "--policy", "fixed:0.7", "p_wrong=fixed:0.5", "--calibrate-on", "drive"]
+    assert trust(root, tmp_path / "out", *words, "--meta-model", str(tmp_path / "meta.json")) == 0
+    assert [row["score"] for row in table(tmp_path / "out", "scores")] == ["entropy", "p_wrong"]
+    by_pixel = [row for row in table(tmp_path / "out", "policies_all") if row["score"] == "p_wrong"]
+    assert [row["policy"] for row in by_pixel] == ["fixed:0.5"]
+    rows = table(tmp_path / "out", "segments")
+    flagged = [float(row["flagged"]) for row in rows]
+    assert [float(row["P(wrong) from"]) for row in rows] == [k / 10 for k in range(1, 10)]
+    assert flagged == sorted(flagged, reverse=True)
+    assert "AUROC" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_a_meta_model_that_has_seen_the_images_is_noted_and_one_that_is_not_there_refused(dataset, tmp_path, capsys):
+    root, _ = dataset
+    network = ("--model", "trust_colours:Colours")
+    assert main(["fit", str(root), *network, "--split", "test", "--out", str(tmp_path / "meta.json")]) == 0
+    words = ["--score", "entropy", "--policy", "otsu", "--meta-model"]
+    assert trust(root, tmp_path / "out", *words, str(tmp_path / "meta.json")) == 0
+    assert "test: it has seen these segments" in capsys.readouterr().out
+    assert trust(root, tmp_path / "none", *words, "auto") == 2
+    assert "--meta-model auto: none is shipped for trust_colours:Colours" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.evaluation.report.report import Section
     from trust_seg_ros.evaluation.trust.cache import CountsCache
     from trust_seg_ros.evaluation.trust.counts import DataCounts
     from trust_seg_ros.evaluation.trust.draws import Arrangement
@@ -37,6 +39,7 @@ EPILOG = """examples:
   trust-seg trust data/camvid --out out/trust
   trust-seg trust data/camvid --calibrate-on half drive val --policy otsu quantile:0.9 conformal:0.05 --out out/trust
   trust-seg trust data/camvid --score entropy margin --corrupt fog:1 fog:3 fog:5 night --out out/fog
+  trust-seg trust data/camvid --meta-model auto --score entropy --policy fixed:0.6 p_wrong=fixed:0.5 --out out/segments
   trust-seg trust data/camvid --shifted data/mine --shifted data/mine:rain:3 --out out/mine
   trust-seg trust data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
 
@@ -90,6 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file of trust-seg calibrate, for the class statistics of {scores}; policies are calibrated on the images "
         "above",
     )
+    judging.add_argument(
+        "--meta-model",
+        default="none",
+        metavar="FILE",
+        help="file of trust-seg fit: judges P(wrong), too, as the score p_wrong of the pixels of a segment and segment "
+        "by segment; auto: the shipped one (default: none)",
+    )
     add_gradient_arguments(judging)
     add_grid_argument(judging, "the image's own pixels: no meta model is used here")
     judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")
@@ -136,10 +146,25 @@ def run(args: argparse.Namespace) -> int:
         counts = cache.counts(images, args.split, grids, announce(f"images of {args.split}"))
         arranged = _arrangements(args, cache, counts, others, grids, announce)
         found = study(cache, counts, arranged, look.policies, shifted, grids, announce)
+        segments = _segments(look, images, announce)
     panel = Panel(look, images, found, arranged[0], shown_policy(found, arranged[0]))
     notes += dropped(look.policies, look.scores)
-    finish(args, console, contents(found, panel, watch), _facts(args, look, found, images), notes)
+    report = contents(found, panel, watch)
+    report = replace(report, sections=(*report.sections, *segments))
+    finish(args, console, report, _facts(args, look, found, images), notes)
     return 0
+
+
+def _segments(look: Look, images: LabelledFolder, announce: Announce) -> tuple[Section, ...]:
+    """The section on segments, if a meta model judges them."""
+    from trust_seg_ros.evaluation.report.report import Section
+    from trust_seg_ros.evaluation.trust.segment_score import NAME, SegmentScore, judged_segments
+
+    score = look.more.get(NAME)
+    if not isinstance(score, SegmentScore):
+        return ()
+    table = judged_segments(score, images, look.keep_going, announce("segments"))
+    return (Section("Segments", "", (table,)),)
 
 
 def _arrangements(

@@ -15,9 +15,11 @@ from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.timed_scores import ScoreOf
     from trust_seg_ros.evaluation.trust.monitor import Watch
     from trust_seg_ros.evaluation.trust.passes import Look
     from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+    from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
 def check(args: argparse.Namespace) -> None:
@@ -70,10 +72,35 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
             raise TrustStudyError(f"--score {score}: {missing[score]}")
     options = {"passes": args.passes, "sigma": args.noise, "dropout": args.dropout}
     options = {name: value for name, value in options.items() if value is not None}
-    more = perturbed_scores(many, network, **options)
+    more: dict[str, ScoreOf] = dict(perturbed_scores(many, network, **options))
     notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
-    scores = (*given, *many)
+    more |= _p_wrong(args, network, gradient, notes)
+    scores = (*given, *more)
     return replace(look, scores=scores, policies=parse_policies(args.policy, scores), more=more), notes
+
+
+def _p_wrong(
+    args: argparse.Namespace, network: SegmentationNetwork, gradient: GradientSettings, notes: list[str]
+) -> dict[str, ScoreOf]:
+    """The score of the meta model; notes say if it has seen the images."""
+    from trust_seg_ros.evaluation.trust.segment_score import NAME, SegmentScore
+    from trust_seg_ros.meta.shipped import chosen_meta
+    from trust_seg_ros.pipeline import TrustPipeline
+
+    meta = chosen_meta(args.meta_model, args.model)
+    if meta is None:
+        if args.meta_model != "none":
+            raise TrustStudyError(
+                f"--meta-model {args.meta_model}: none is shipped for {args.model}; trust-seg fit makes one"
+            )
+        return {}
+    data, splits = meta.summary.get("data"), str(meta.summary.get("split", "")).split(" + ")
+    if data == args.dataset.expanduser().resolve().name and args.split in splits:
+        notes.append(
+            f"the meta model was fitted on {data} {args.split}: it has seen these segments, so {NAME} looks better "
+            "than it is; judge one that was fitted on other images"
+        )
+    return {NAME: SegmentScore(TrustPipeline(network, meta, gradient=gradient), meta.fingerprint)}
 
 
 def chosen_watch(args: argparse.Namespace) -> Watch:
