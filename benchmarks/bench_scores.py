@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trust_seg_ros import segments
+from trust_seg_ros.fitting.feature_fit import BANK
 from trust_seg_ros.meta import LinearPart
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge
@@ -29,8 +30,10 @@ from trust_seg_ros.recordings.sources import SyntheticSource
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.features import FEATURE_SETS
 from trust_seg_ros.types import Frame
+from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics, Moments
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
-from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, LOGIT_SCORES
+from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
+from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES, GRADIENT_SCORES, LOGIT_SCORES
 
 
 def random_model(network: SegmentationNetwork) -> OodModel:
@@ -40,6 +43,15 @@ def random_model(network: SegmentationNetwork) -> OodModel:
     ranges = np.tile([0.0, 1.0], (m, 1))
     part = LinearPart(weights, 0.0)
     return OodModel(names, np.zeros(m), np.ones(m), part, ranges, network.name, network.labels.names, "entropy", 0.7)
+
+
+def random_features(channels: int, bank: int) -> NetworkStatistics:
+    """Statistics of features at random: what scores cost does not depend on what they compare with."""
+    directions = torch.linalg.qr(torch.randn(channels, channels // 2)).Q
+    rows = torch.nn.functional.normalize(torch.rand(bank, channels))
+    parts = Moments(0.1, 0.1), Moments(-10.0, 3.0), 1000
+    made = FeatureStatistics("", torch.zeros(channels), directions.half(), 1.0, rows.half(), *parts)
+    return NetworkStatistics(features=lambda: made)
 
 
 def run(size: tuple[int, int], repeat: int) -> Table:
@@ -76,6 +88,12 @@ def run(size: tuple[int, int], repeat: int) -> Table:
     for name in LOGIT_SCORES + GRADIENT_SCORES:
         row(name, scores((name,)))
     row("both gradients", scores(GRADIENT_SCORES))
+    for bank in (BANK, 512):
+        known = random_features(answers[0].features.shape[0], bank)
+        row(
+            f"{', '.join(FEATURE_SCORES)} together, bank of {bank}",
+            lambda k, known=known: FrameScores(answers[k], maps[k], statistics=known).compute(FEATURE_SCORES),
+        )
     for how, words in (("plain", "found"), ("named", "found and named"), ("judged", "found, named and judged")):
         row(f"OoD segments {words}", ood(how))
     row("… judged, threshold 0.3", ood("judged", 0.3))
