@@ -61,6 +61,18 @@ def test_a_named_layer_has_its_mean_as_origin(pixels):
     assert found.layer == "neck"
 
 
+def test_a_pixel_of_weight_two_counts_as_two(pixels):
+    features, logits, classifier = pixels
+    twice = np.where(np.arange(500) < 200, 2.0, 1.0)
+    found = fit_features(features, logits, classifier, weights=twice, bank=20)
+    again = np.concatenate([np.arange(500), np.arange(200)])
+    expected = fit_features(features[again], logits[again], classifier, bank=20)
+    assert found.alpha == pytest.approx(expected.alpha, rel=1e-3)
+    assert (found.energy.mean, found.energy.std) == pytest.approx((expected.energy.mean, expected.energy.std))
+    a, b = (s.residual.double().numpy() for s in (found, expected))
+    np.testing.assert_allclose(a @ a.T, b @ b.T, atol=2e-3)
+
+
 def test_probabilities_have_a_bank_and_no_energy(pixels):
     found = fit_features(pixels[0], None, None, bank=20)
     assert np.isnan([found.alpha, found.energy.mean, found.energy.std]).all()
@@ -70,7 +82,7 @@ def test_probabilities_have_a_bank_and_no_energy(pixels):
 def test_residual_directions_are_those_of_least_variance():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(300, 4)) * [5, 0.1, 3, 0.2]
-    found = residual_directions(x).astype(float)
+    found = residual_directions(x, np.ones(300)).astype(float)
     assert found.shape == (4, 2)
     assert (np.abs(found[[0, 2]]) < 0.05).all()
 
@@ -154,9 +166,10 @@ def test_logits_and_features_of_a_sample_belong_together():
     answer = feature_answer(3, 5, 24, 32, (24, 32), seed=7)
     sample = FeatureSample(NAMES)
     sample.add(answer, np.random.default_rng(0).integers(0, 3, (24, 32)).astype(np.uint8), 0)
-    features, logits = sample.pixels()
+    features, logits, weights = sample.pixels()
     flat = {tuple(row): k for k, row in enumerate(answer.features.flatten(1).T.tolist())}
     places = [flat[tuple(row)] for row in features.tolist()]
+    assert weights.sum() == pytest.approx(24 * 32)
     assert np.array_equal(logits, answer.logits.flatten(1).T.numpy()[places])
 
 

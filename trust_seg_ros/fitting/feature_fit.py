@@ -37,6 +37,7 @@ def fit_features(
     logits: np.ndarray | None,
     classifier: Classifier | None,
     *,
+    weights: np.ndarray | None = None,
     layer: str = "",
     bank: int = BANK,
     network: str = "",
@@ -49,6 +50,8 @@ def fit_features(
         features: (n, D) float32.
         logits: (n, q) float32 raw logits of the same pixels; None = the network gives probabilities only.
         classifier: the last 1x1 convolution if these are its inputs; None for a named layer.
+        weights: (n,) > 0, how many pixels each stands for: origin, directions, alpha and moments are of these, as the
+            papers' sums are over all pixels; the bank is not weighted, so that rare classes are in it. None = 1 each.
         layer: name of the layer; "" = the input of the last layer.
         bank: number of features in the bank; fewer where they are wide.
         network, network_sha256: the network, for later checks.
@@ -70,16 +73,16 @@ def fit_features(
             f"{n} labelled pixels for features of {d} values ({layer_words(layer)}); expected more pixels than values: "
             "give more images (--split several times), or a layer with fewer values"
         )
-    x = features.astype(np.float64)
-    origin = _origin(x, classifier)
-    residual = residual_directions(x - origin)
+    x, w = features.astype(np.float64), np.ones(n) if weights is None else np.asarray(weights, np.float64)
+    origin = _origin(x, w, classifier)
+    residual = residual_directions(x - origin, w)
     rest = np.linalg.norm((x - origin) @ np.linalg.qr(residual.astype(np.float64))[0], axis=1)
     if not rest.sum() > 1e-6 * np.linalg.norm(x - origin, axis=1).sum():
         raise FeatureStatisticsError(
             f"the {n} features of {layer_words(layer)} lie in {d - residual.shape[1]} of {d} dimensions, so nothing is "
             "left for ViM; expected features that vary: name another layer with --features-layer"
         )
-    alpha = math.nan if logits is None else float(logits.max(1).astype(np.float64).sum() / rest.sum())
+    alpha = math.nan if logits is None else float(w @ logits.max(1) / (w @ rest))
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     centres = spherical_means(unit.astype(np.float32), min(bank, PART_BYTES // (2 * d)), seed)
     unmeasured = FeatureStatistics(
@@ -99,8 +102,8 @@ def fit_features(
     return FeatureStatistics(
         **{
             **{name: getattr(unmeasured, name) for name in FeatureStatistics.__dataclass_fields__},
-            "distance": _moments(distance.distance),
-            "energy": NO_MOMENTS if energy is None else _moments(energy),
+            "distance": _moments(distance.distance, w),
+            "energy": NO_MOMENTS if energy is None else _moments(energy, w),
         }
     )
 
@@ -123,15 +126,15 @@ def made_up_features(network: SegmentationNetwork) -> FeatureSource | None:
     return lambda: made
 
 
-def residual_directions(centred: np.ndarray) -> np.ndarray:
-    """(D, r) float16, the directions in which centred features (n, D) vary least.
+def residual_directions(centred: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(D, r) float16, the directions in which centred features (n, D) with weights (n,) vary least.
 
     Wang et al. keep 1,000 principal directions of 2,048 features, and 512 of 768; half of them here, at least, as r is
     limited by the size of the file.
     """
     d = centred.shape[1]
     r = max(1, min(d // 2, PART_BYTES // (2 * d)))
-    vectors = np.linalg.eigh(centred.T @ centred / len(centred))[1]  # ascending
+    vectors = np.linalg.eigh((centred.T * (weights / weights.sum())) @ centred)[1]  # ascending
     return vectors[:, :r].astype(np.float16)
 
 
@@ -169,13 +172,16 @@ def farthest_points(unit: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return chosen
 
 
-def _origin(x: np.ndarray, classifier: Classifier | None) -> np.ndarray:
+def _origin(x: np.ndarray, weights: np.ndarray, classifier: Classifier | None) -> np.ndarray:
     if classifier is None or classifier.bias is None:
-        return x.mean(0) if classifier is None else np.zeros(x.shape[1])
+        mean: np.ndarray = weights @ x / weights.sum()
+        return mean if classifier is None else np.zeros(x.shape[1])
     weight = classifier.weight[:, :, 0, 0].double().numpy(force=True)  # (q, D)
     found: np.ndarray = -np.linalg.pinv(weight) @ classifier.bias.double().numpy(force=True)
     return found
 
 
-def _moments(values: torch.Tensor) -> Moments:
-    return Moments(float(values.double().mean()), float(values.double().std(correction=0)))
+def _moments(values: torch.Tensor, weights: np.ndarray) -> Moments:
+    x, share = values.double().numpy(), weights / weights.sum()
+    mean = float(share @ x)
+    return Moments(mean, float(share @ (x - mean) ** 2) ** 0.5)

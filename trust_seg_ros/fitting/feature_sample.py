@@ -40,6 +40,7 @@ class FeatureSample:
     seed: int = 0
     layer: str | None = None
     _raw: bool = True
+    _seen: dict[int, int] = field(default_factory=dict)
     _classifier: Classifier | None = None
     _kept: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class FeatureSample:
             rows, columns = np.nonzero((ids == k) & finite)
             draw = rng.random(len(rows))
             first = np.argsort(draw, kind="stable")[:_OF_AN_IMAGE]
+            self._seen[k] = self._seen.get(k, 0) + len(rows)
             if len(first):
                 y, x = torch.from_numpy(rows[first]), torch.from_numpy(columns[first])
                 at = features[:, y, x].T.float().numpy(force=True), logits[:, y, x].T.numpy(force=True)
@@ -83,8 +85,11 @@ class FeatureSample:
         first = np.argsort(draw, kind="stable")[:most]
         self._kept[k] = draw[first], features[first], logits[first]
 
-    def pixels(self, *, allow_absent: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Features (n, D) and logits (n, q) float32 of all classes.
+    def pixels(self, *, allow_absent: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Features (n, D) float32, logits (n, q) float32 and weights (n,) float64 of all classes.
+
+        A weight is the number of pixels of its class for each one kept: weighted, the classes are as frequent as they
+        are in the images.
 
         Args:
             allow_absent: a class may have no pixel.
@@ -100,7 +105,9 @@ class FeatureSample:
                 "accept that with --allow-absent"
             )
         parts = [self._kept[k] for k in sorted(self._kept)]
-        return np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+        weights = [np.full(len(self._kept[k][0]), self._seen[k] / len(self._kept[k][0])) for k in sorted(self._kept)]
+        features, logits = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+        return features, logits, np.concatenate(weights)
 
     def statistics(
         self, bank: int = BANK, *, network: str = "", network_sha256: str = "", allow_absent: bool = False
@@ -110,11 +117,12 @@ class FeatureSample:
         Raises:
             FeatureStatisticsError: as :meth:`pixels` and ``fit_features``.
         """
-        features, logits = self.pixels(allow_absent=allow_absent)
+        features, logits, weights = self.pixels(allow_absent=allow_absent)
         return fit_features(
             features,
             logits if self._raw else None,
             self._classifier,
+            weights=weights,
             layer=self.layer or "",
             bank=bank,
             network=network,
