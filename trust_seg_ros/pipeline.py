@@ -12,6 +12,7 @@ from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.grid import FITTED, Size, parsed_grid
 from trust_seg_ros.meta.features import required_set
+from trust_seg_ros.meta.fitted_range import OutsideShare
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
@@ -160,12 +161,14 @@ class TrustPipeline:
         if calibration is not None:
             calibration.check_fits(*running, gradient, sha256)
         self.calibration = calibration
-        self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model))
+        discard_below = None if ood_model is None else 1.0 - ood_model.discard_above
+        self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model), discard_below)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._grid_size: Size | None = None
         self._features_tried = False
         self._all_ood_at: tuple[str, float] | None = None
+        self._outside = {"segments": OutsideShare(), "OoD segments": OutsideShare()}
         self._perturbed = PerturbedNetwork(network)
 
     @classmethod
@@ -265,6 +268,14 @@ class TrustPipeline:
         return self._all_ood_at
 
     @property
+    def outside(self) -> dict[str, float | None]:
+        """Share of the last frames' segments, and OoD segments, outside the range that their meta model was fitted on.
+
+        In words -> 0 to 1; None where nothing was judged since the start or the last :meth:`reset`.
+        """
+        return {what: seen.share for what, seen in self._outside.items()}
+
+    @property
     def ood_fitted_at(self) -> float | None:
         """Threshold at which the OoD meta model was fitted, in the unit of its score here; None without a model."""
         return None if self.ood_model is None else fitted_threshold(self.ood_model, self.gradient)
@@ -302,6 +313,7 @@ class TrustPipeline:
         """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
         self._thresholds.reset()
         self._grid_size = self._all_ood_at = None
+        self._outside = {what: OutsideShare() for what in self._outside}
 
     def state(self) -> ThresholdState:
         """State remembered from earlier frames, for :meth:`load_state`."""
@@ -345,6 +357,8 @@ class TrustPipeline:
             clock.lap("segments")
             result = replace(result, segments=table, trust=self._judge(table, limits))
             clock.lap("meta")
+            if result.trust is not None:
+                self._outside["segments"].add(result.trust.outside, len(table))
         if wanted.pixel_flags:
             score = scores.get(settings.pixel_score).numpy()
             flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0)
@@ -356,6 +370,8 @@ class TrustPipeline:
             numbers = threshold, settings.ood_min_size, limits.find("ood_meta", None).value
             ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
+            if self._judge_ood.fitted_at(threshold):  # at another one all are outside, which is said of the threshold
+                self._outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))
             self._all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
             clock.lap("ood")
         return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps)
@@ -394,8 +410,9 @@ class TrustPipeline:
     def _judge(self, table: SegmentTable, limits: FrameThresholds) -> SegmentTrust | None:
         if self.meta is None:
             return None
-        p_wrong, iou = self.meta.predict(table)
-        return SegmentTrust(p_wrong, iou, limits.find("unreliable", p_wrong).flags(p_wrong))
+        placed = self.meta.placed(table)
+        p_wrong, iou = self.meta.predict_placed(placed)
+        return SegmentTrust(p_wrong, iou, limits.find("unreliable", p_wrong).flags(p_wrong), placed.outside)
 
 
 def _judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodModel | None) -> dict[str, str]:

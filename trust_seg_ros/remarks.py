@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from trust_seg_ros.grid import Size, alike, in_words
+from trust_seg_ros.meta.fitted_range import outside_words
 from trust_seg_ros.meta.ood import OodModel
-from trust_seg_ros.meta.ood_judge import fitted_threshold
+from trust_seg_ros.meta.ood_judge import fitted_threshold, fitted_thresholds
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.auto import Auto
@@ -53,7 +54,10 @@ def remarks(
         )
     elif model is not None:
         gaps = _size_gaps(pipeline, model, sizes)
+        found += threshold_gap(pipeline, model, settings)
         found += [f"no P(OoD), OoD segments are kept without being judged: {gap}" for gap in gaps]
+    if sizes is None:  # the sizes of a recording's frames are given, and the report counts their segments itself
+        found += [text for what, share in pipeline.outside.items() if (text := outside_words(what, share))]
     for what, judge, policy in (
         ("unreliable segments", pipeline.meta, settings.unreliable),
         ("OoD segments", model, settings.ood_meta),
@@ -101,6 +105,24 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequenc
     if settings.ood_min_size > least:
         return f"OoD segments of {settings.ood_min_size} pixels and more, the calibration was made for {least} and more"
     return ""
+
+
+def threshold_gap(pipeline: TrustPipeline, model: OodModel, settings: ThresholdSettings) -> list[str]:
+    """That the constant OoD threshold lies outside the thresholds that the meta model was fitted at; [] if it does not.
+
+    Segments at another threshold are larger or smaller than those it knows.
+    """
+    low, high = fitted_thresholds(model, pipeline.gradient)
+    at = settings.ood.value
+    if settings.ood.policy != "fixed" or low <= at <= high:
+        return []
+    fitted = fitted_threshold(model, pipeline.gradient)
+    first, last = model.thresholds
+    words = f"{fitted:g}" if first == last else f"{fitted:g} and others"
+    return [
+        f"OoD threshold {at:g}: the OoD meta model was fitted on segments at {words}, so nothing is discarded: "
+        "set the fitted threshold, or fit a model for this one too (trust-seg benchmark --fit-thresholds)"
+    ]
 
 
 def _grids(pipeline: TrustPipeline, sizes: Sequence[Size] | None) -> list[Size]:

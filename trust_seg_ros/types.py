@@ -152,11 +152,14 @@ class SegmentTrust:
         p_wrong: (n,) float64 in [0, 1], P(false positive), i.e. P(IoU_adj = 0).
         iou: (n,) float64 in [0, 1], predicted IoU_adj.
         unreliable: (n,) bool, p_wrong at or above the current threshold.
+        outside: (n,) bool, the metrics lie outside the range that the meta models were fitted on, and the predictions
+            are drawn towards the base rates; None = not known.
     """
 
     p_wrong: np.ndarray
     iou: np.ndarray
     unreliable: np.ndarray
+    outside: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,8 @@ class OodSegments:
         class_ids: (m,) uint8, class of the highest mean probability over the segment; ``UNLABELLED`` where it was too
             small to be measured. None when nothing was measured.
         p_class: (m,) float64 in [0, 1], that mean probability; NaN where it was too small.
+        outside: (m,) bool, the metrics lie outside the range that the meta model was fitted on: kept, whatever its
+            P(OoD). None without an OoD meta model of the current score.
     """
 
     ids: np.ndarray
@@ -185,6 +190,15 @@ class OodSegments:
     p_ood: np.ndarray | None = None
     class_ids: np.ndarray | None = None
     p_class: np.ndarray | None = None
+    outside: np.ndarray | None = None
+
+    @property
+    def judged(self) -> np.ndarray:
+        """(m,) bool, segments that a meta model judged."""
+        if self.p_ood is None:
+            return np.zeros(len(self.kept), bool)
+        found: np.ndarray = np.isfinite(self.p_ood)
+        return found
 
     @property
     def false_alarm(self) -> np.ndarray:

@@ -54,7 +54,8 @@ def test_the_fit_is_logistic_regression_on_standardised_metrics():
     np.testing.assert_allclose(model.p_ood(data) + expected, 1, rtol=1e-12)
     assert model.classifier.coefficients[0] < -0.5  # the larger, the fewer
     assert model.summary == {
-        "segments": 120, "false_alarms": int(data.false_alarm.sum()), "images": 6, "data_set": "here",
+        "segments": 120, "false_alarms": int(data.false_alarm.sum()), "images": 6,
+        "classifier": "logistic", "data_set": "here",
     }  # fmt: skip
 
 
@@ -68,21 +69,23 @@ def test_the_shift_between_two_kinds_is_found_by_hand():
 
 def test_every_image_is_judged_once_by_a_fit_without_it():
     data = segments()
-    p = cross_validated(data, "S,E", folds=6)  # as many as images: leave one image out
+    p = cross_validated(data, "S,E", folds=6).p_false_alarm  # as many as images: leave one image out
     for image in range(6):
         own = data.image == image
         np.testing.assert_allclose(p[own], fit_ood(part(data, ~own), "S,E").p_false_alarm(part(data, own)), rtol=1e-9)
-    np.testing.assert_array_equal(p, cross_validated(data, "S,E", folds=6, seed=3))  # folds of one image each
-    halves = cross_validated(data, "S,E", folds=2)
+    np.testing.assert_array_equal(
+        p, cross_validated(data, "S,E", folds=6, seed=3).p_false_alarm
+    )  # folds of one image each
+    halves = cross_validated(data, "S,E", folds=2).p_false_alarm
     assert np.isfinite(halves).all()
-    assert (halves != cross_validated(data, "S,E", folds=2, seed=1)).any()
+    assert (halves != cross_validated(data, "S,E", folds=2, seed=1).p_false_alarm).any()
 
 
 def test_truth_of_an_image_does_not_enter_its_own_judgement():
     data = segments()
     own = data.image == 2
     turned = replace(data, false_alarm=data.false_alarm ^ own)
-    before, after = (cross_validated(d, "S,E", folds=3) for d in (data, turned))
+    before, after = (cross_validated(d, "S,E", folds=3).p_false_alarm for d in (data, turned))
     np.testing.assert_array_equal(before[own], after[own])
     assert (before != after).any()
 
@@ -90,7 +93,7 @@ def test_truth_of_an_image_does_not_enter_its_own_judgement():
 def test_leave_one_out_leaves_one_out():
     data = segments(40)
     told = []
-    p = leave_one_out(data, "S,E", lambda done, total: told.append((done, total)))
+    p = leave_one_out(data, "S,E", lambda done, total: told.append((done, total))).p_false_alarm
     assert told[0] == (1, 40)
     assert told[-1] == (40, 40)
     for k in (0, 17, 39):

@@ -13,7 +13,7 @@ def size_model(network, class_names, score="entropy", threshold=0.7, even=100.0)
         means=np.array([even]),
         scales=np.array([50.0]),
         classifier=LinearPart(np.array([-1.0]), 0.0),
-        ranges=np.array([[1.0, 1000.0]]),
+        ranges=np.array([[1.0, 1e6]]),
         network=network,
         class_names=tuple(class_names),
         score=score,

@@ -23,10 +23,11 @@ def test_extreme_metrics_give_probabilities_without_warnings():
     assert iou.tolist() == [1.0, 0.0]
 
 
-def test_metrics_beyond_those_fitted_on_count_as_the_outermost_of_these():
-    far = small_model().predict(table_of([[1e9, 0.4], [-5.0, 7.0]]))
+def test_metrics_just_beyond_those_fitted_on_count_as_the_outermost_of_these():
+    """Further out the predictions move to the base rates: test_fitted_range.py."""
+    far = small_model().predict(table_of([[500.0 + 1e-9, 0.4], [1.0 - 1e-9, 1.0 + 1e-9]]))
     edge = small_model().predict(table_of([[500.0, 0.4], [1.0, 1.0]]))
-    assert np.array_equal(far, edge)
+    np.testing.assert_allclose(far, edge, atol=1e-7)
     assert not np.array_equal(edge[0], small_model().predict(table_of([[499.0, 0.4], [2.0, 0.9]]))[0])
 
 

@@ -186,3 +186,24 @@ def test_a_model_of_another_gradient_norm_is_refused():
         with pytest.raises(MetaModelError, match=r"gradient_onehot with p = 0.5, exact; set are p = "):
             OodJudge(3, fitted, other)
     assert OodJudge(3, replace(fitted, score="entropy"), GradientSettings(2.0)).model is not None
+
+
+def test_outside_the_range_or_at_a_threshold_it_was_not_fitted_at_nothing_is_discarded():
+    answer, maps = frame()
+    inside = judged(answer, maps)
+    assert inside.false_alarm.any()
+    assert not inside.outside.any()
+    narrow = replace(MODEL, ranges=np.array([[40.0, 80.0]]), base_rate=0.7)
+    found = judged(answer, maps, narrow)
+    large = found.sizes >= 20
+    width = 40.0
+    beyond = large & ((found.sizes < 40 - 0.05 * width) | (found.sizes > 80 + 0.05 * width))
+    np.testing.assert_array_equal(found.outside, beyond)
+    assert found.kept[beyond].all()
+    assert found.false_alarm.any()
+    np.testing.assert_array_equal(found.kept[large & ~beyond], found.p_ood[large & ~beyond] >= 0.5)
+    several = replace(MODEL, fitted_thresholds=(0.6, 0.9))
+    for model, threshold, discards in ((MODEL, 0.71, False), (several, 0.71, True), (several, 0.5, False)):
+        found = judged(answer, maps, model, threshold=threshold)
+        assert found.false_alarm.any() == discards, (threshold, model.thresholds)
+        assert found.outside[found.judged].all() != discards

@@ -153,7 +153,7 @@ def test_what_is_remarkable_about_thresholds_is_a_warning():
     )
     assert values("thresholds", **odd)["ood meta model"] == "none for energy: no P(OoD)"
     assert values("thresholds")["ood_score"] == "entropy"
-    assert values("thresholds")["ood_meta"] == "0.5"
+    assert values("thresholds")["ood_meta"] == "n/a", "the model's own, and there is no model"
 
 
 def test_a_topic_that_cannot_be_filled_is_told_while_it_is_asked_for():

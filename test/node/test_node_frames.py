@@ -153,7 +153,7 @@ def test_a_refused_parameter_keeps_the_old_value(bench, name, value, words):
 
 def test_parameters_describe_themselves(bench):
     descriptor = bench.describe("ood.meta_threshold")
-    assert (descriptor.floating_point_range[0].from_value, descriptor.floating_point_range[0].to_value) == (0.0, 1.0)
+    assert (descriptor.floating_point_range[0].from_value, descriptor.floating_point_range[0].to_value) == (-1.0, 1.0)
     assert descriptor.type == ParameterType.PARAMETER_DOUBLE
     assert "false alarm" in descriptor.description
     assert bench.describe("autostart").read_only

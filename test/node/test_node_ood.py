@@ -78,7 +78,7 @@ def pipeline(model_file):
 
 
 def put_back(bench, *names):
-    defaults = {"ood.score": "entropy", "ood.threshold": 0.7, "ood.meta_threshold": 0.5, "entropy_encoding": "mono8",
+    defaults = {"ood.score": "entropy", "ood.threshold": 0.7, "ood.meta_threshold": -1.0, "entropy_encoding": "mono8",
                 "gradient.label": "onehot", "publish_all_segments": False, "thresholds.pixel_score": "entropy",
                 "thresholds.pixel": 0.6}  # fmt: skip
     for name in names:
@@ -178,7 +178,9 @@ def test_a_threshold_other_than_the_fitted_one_is_told(bench):
             lambda: "at 0.7, the current threshold is 0.6" in bench.value("thresholds", "ood meta model"),
             "the difference",
         )
-        assert bench.statuses["thresholds"].level == b"\x00"
+        warning = bench.says("thresholds", "fitted on segments at 0.7, so nothing is discarded")
+        assert warning.level == b"\x01"
+        assert pixels(bench.answer("ood", squares()))[33, 53] == 255
     finally:
         put_back(bench, "ood.threshold")
 

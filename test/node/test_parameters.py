@@ -126,7 +126,7 @@ def test_every_default_is_allowed_and_every_name_is_there_once():
         ("ood.score", "softmax", ["'softmax'", "one of entropy, margin, variation_ratio, max_logit, energy"]),
         ("ood.score", "enrgy", ["'enrgy'", "did you mean energy or entropy?"]),
         ("thresholds.pixel_score", "mcdropout", ["'mcdropout'", "input_scale; did you mean mc_dropout?"]),
-        ("ood.meta_threshold", -0.1, ["-0.1", "a number from 0 to 1"]),
+        ("ood.meta_threshold", -1.1, ["-1.1", "a number from -1 to 1"]),
         ("gradient.p", 0.0, ["0.0", "a number from 0.1 to 4"]),
         ("gradient.variant", "fast", ["one of exact, published"]),
         ("gradient.label", "car", ["one of onehot, uniform"]),

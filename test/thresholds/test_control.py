@@ -137,3 +137,11 @@ def test_a_calibration_made_with_another_meta_model_does_not_serve():
     other = ThresholdSettings(ood_meta=PolicySettings("conformal", alpha=0.2))
     ThresholdControl(made, {"p_wrong": "xyz", "p_ood": "xyz"}).check(other)  # nothing is known of that one
     ThresholdControl(made, {"p_wrong": "xyz"}).check(ThresholdSettings())
+
+
+@pytest.mark.parametrize(("of_model", "expected"), [(None, 0.5), (0.07, 0.07)])
+def test_the_threshold_on_p_ood_is_the_models_unless_it_is_set(of_model, expected):
+    control = ThresholdControl(discard_below=of_model)
+    assert control.constants(ThresholdSettings())["ood_meta"] == expected
+    assert control.begin(ThresholdSettings(), 0.0).find("ood_meta", None).value == expected
+    assert control.constants(ThresholdSettings.constants(ood_meta=0.3))["ood_meta"] == 0.3

@@ -10,6 +10,7 @@ import pytest
 from trust_seg_ros.thresholds import PolicySettings, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.policies import POLICIES, MeanStd
 from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES, parameters_of
+from trust_seg_ros.thresholds.settings import OF_MODEL
 from trust_seg_ros.thresholds.targets import TARGETS
 
 
@@ -33,7 +34,7 @@ def test_values_out_of_range_are_named(field, value):
 def test_constants_are_settings_whose_policies_are_fixed():
     found = ThresholdSettings.constants(unreliable=0.3, pixel=0.2, pixel_score="margin", ood=0.25, ood_min_size=7)
     assert {target: policy.describe() for target, policy in found.policies.items()} == dict.fromkeys(TARGETS, "fixed")
-    assert [policy.value for policy in found.policies.values()] == [0.2, 0.3, 0.25, 0.5]
+    assert [policy.value for policy in found.policies.values()] == [0.2, 0.3, 0.25, OF_MODEL]
     assert (found.pixel_score, found.ood_score, found.ood_min_size) == ("margin", "entropy", 7)
     fixed = ThresholdSettings().with_policy("pixel", policy="fixed", recall=0.95)
     assert ThresholdSettings.constants() == fixed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.benchmark_choices import check, chosen_look, chosen_plan, is_file
+from trust_seg_ros.commands.benchmark_fit import add_fit_arguments, check_fit, save_model
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import (
     add_gradient_arguments,
@@ -33,14 +33,16 @@ EPILOG = """examples:
   trust-seg benchmark synthetic:seeds=900-999:kinds=deer,sofa --score entropy --threshold 0.7 --out out/drive
   trust-seg benchmark synthetic:seeds=900-999:kinds=deer --fit-on synthetic:seeds=500-699:kinds=tyre,box \\
       --score entropy --threshold fit --sweep 20 --save-meta ood.json --out out/transfer
+  trust-seg benchmark data/RoadAnomaly21 --fit-on data/town_a data/town_b synthetic:seeds=500-699:kinds=tyre,box \\
+      --leave-source-out --keep 0.98 --score entropy --threshold 0.7 --save-meta ood.json --out out/sources
   trust-seg benchmark data/RoadAnomaly21 --meta ood.json --out out/stored
 
-meta classification (segments of {score >= threshold}; discarded where P(false alarm) > 0.5)
+meta classification (segments of {score >= threshold}; discarded where P(false alarm) > 0.5, or as --keep says)
   by_image       fitted and judged on DATASET, cross-validated over its images: each is judged once
   leave_one_out  every segment judged by a fit on all others: the published protocol, which is too optimistic
   none           pixels and objects only
   FILE           a model that --save-meta wrote, at its own score and threshold
-  --fit-on D     fitted on data set D, judged on DATASET
+  --fit-on D …   fitted on the data sets D …, judged on DATASET; --leave-source-out also judges each D by the others
 
 The folder gets report.md, a CSV file per table and the figures; docs/benchmark_ood.md explains them.
 """
@@ -86,7 +88,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--meta", default="by_image", metavar="HOW", help="by_image, leave_one_out, none or FILE (default: %(default)s)"
     )
     meta.add_argument("--folds", type=int, default=5, metavar="K", help="folds of by_image (default: %(default)s)")
-    meta.add_argument("--fit-on", metavar="DATASET", help="fit on this data set instead")
     meta.add_argument("--features", default="meta_ood", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     meta.add_argument(
         "--segment-limits",
@@ -109,29 +110,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="count segment errors without meta classification at N further thresholds too (default: %(default)s)",
     )
-    meta.add_argument(
-        "--save-meta", type=Path, metavar="FILE", help="write the meta classifier of the one score, fitted on all of "
-        "--fit-on or DATASET, for the node"
-    )  # fmt: skip
+    add_fit_arguments(meta)
     add_network_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark; returns the exit status."""
     check(args)
+    check_fit(args)
     console = command_console(200)
     from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
     from trust_seg_ros.evaluation.anomaly.contents import contents
     from trust_seg_ros.evaluation.anomaly.panel import Panel
     from trust_seg_ros.evaluation.anomaly.study import study
-    from trust_seg_ros.fitting.ood_fit import fit_ood
     from trust_seg_ros.meta.ood import load_ood_model
 
     images = open_ood_images(args.dataset, args.split)
-    fit_images = None if args.fit_on is None else open_ood_images(args.fit_on, args.split)
-    for marked in (images, fit_images):
-        if marked is not None:
-            check_marked(marked)
+    fit_images = [open_ood_images(source, args.split) for source in args.fit_on]
+    for marked in (images, *fit_images):
+        check_marked(marked)
     model = load_ood_model(args.meta) if is_file(args.meta) else None
     network = network_settings(args).load()
     look, notes = chosen_look(args, network, model)
@@ -145,13 +142,7 @@ def run(args: argparse.Namespace) -> int:
     facts = _facts(plan, found, images, fit_images, look)
     finish(args, console, contents(found, plan.limits, Panel(look, images, best)), facts, notes)
     if args.save_meta is not None:
-        data = found.fitted[look.scores[0]]
-        on = (fit_images or images).name
-        summary = {"data_set": on, "features": args.features}
-        if look.scores[0].startswith("gradient"):
-            summary["gradient"] = asdict(look.gradient)
-        fit_ood(data, args.features, summary).save(args.save_meta)
-        console.print(f"wrote {args.save_meta}: fitted on {len(data):,} segments of {on}", highlight=False)
+        save_model(args, console, found, plan, look)
     return 0
 
 
@@ -169,7 +160,7 @@ def _grid_words(found: Study) -> str:
     return ", ".join([*named, *(["…"] if len(grids) > len(named) else [])])
 
 
-def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | None, look: Look) -> dict[str, str]:
+def _facts(plan: Plan, found: Study, images: OodImages, fit_images: Sequence[OodImages], look: Look) -> dict[str, str]:
     from trust_seg_ros.evaluation.anomaly.study import protocol
 
     p = found.pixels
@@ -181,7 +172,7 @@ def _facts(plan: Plan, found: Study, images: OodImages, fit_images: OodImages | 
         + (f", {images.without:,} more without labels" if images.without else ""),
         "pixels": f"{p.anomalous + p.inside:,} without void, {100 * share:.2f} % anomalous",
         "meta classification": protocol(plan, fit_images, look.gradient),
-        "metrics": plan.features,
+        "metrics": plan.fit.features,
         "grid": _grid_words(found),
         "size limits": f"{plan.limits.predicted}/{plan.limits.actual} pixels for sIoU, PPV and F1*, "
         f"{plan.segment_limits.predicted}/{plan.segment_limits.actual} for segment errors",

@@ -34,10 +34,6 @@ def check(args: argparse.Namespace) -> None:
         raise AnomalyError(f"--folds {args.folds}: expected at least 2")
     if not 0 <= args.sweep <= 1000:
         raise AnomalyError(f"--sweep {args.sweep}: expected a number of thresholds from 0 to 1000")
-    if args.fit_on is not None and args.fit_on == args.dataset:
-        raise AnomalyError(f"--fit-on {args.fit_on}: that is the data set to judge on; expected another, or by_image")
-    if args.fit_on is not None and args.meta != "by_image":
-        raise AnomalyError(f"--fit-on and --meta {args.meta}: expected one of the two")
     if args.save_meta is not None:
         if args.meta not in ("by_image", "leave_one_out"):
             raise AnomalyError(f"--save-meta with --meta {args.meta}: nothing is fitted then; expected another --meta")
@@ -64,7 +60,7 @@ def chosen_look(
     from trust_seg_ros.uncertainty.score_names import SCORES
 
     statistics = network_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
-    chosen_features(args.features, FEATURE_SETS["meta_ood"].names(len(network.labels)))
+    chosen_features(args.features, FEATURE_SETS["all"].names(len(network.labels)))
     check_scores(args.score, AnomalyError)
     gradient = gradient_settings(args)
     named = tuple(dict.fromkeys(score for score in args.score if score != ALL))
@@ -86,6 +82,7 @@ def chosen_look(
 def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) -> Plan:
     """How segments are found and judged; raises AnomalyError for impossible thresholds."""
     from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, OBSTACLE_TRACK, SizeLimits
+    from trust_seg_ros.evaluation.anomaly.sources import SourceFit
     from trust_seg_ros.evaluation.anomaly.study import Plan
 
     track = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}[args.track]
@@ -93,8 +90,9 @@ def chosen_plan(args: argparse.Namespace, look: Look, model: OodModel | None) ->
         thresholds=_thresholds(args, look, model),
         meta="none" if is_file(args.meta) else args.meta,
         model=model,
-        features=args.features,
-        folds=args.folds,
+        fit=SourceFit(args.features, args.keep, args.folds, args.classifier),
+        fit_thresholds=tuple(args.fit_thresholds),
+        leave_source_out=args.leave_source_out,
         limits=track if args.limits is None else SizeLimits(*args.limits),
         segment_limits=SizeLimits(*args.segment_limits),
         sweep=args.sweep,
@@ -123,7 +121,7 @@ def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) ->
             )
         for score in (name,) if equals else scores:
             found[score] = value if value in ("best", "fit") else _number(word, value)
-    if "fit" in found.values() and args.fit_on is None:
+    if "fit" in found.values() and not args.fit_on:
         raise AnomalyError("--threshold fit: that is the threshold of the data set fitted on; name one with --fit-on")
     return found
 

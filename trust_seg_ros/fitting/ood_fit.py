@@ -7,24 +7,35 @@ Semantic Segmentation, ICCV 2021, section 4.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
+from trust_seg_ros.fitting.boosting import fit_boosting
 from trust_seg_ros.fitting.fit import fit_logistic, statistics
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart
-from trust_seg_ros.meta.ood import OodData, OodModel, logistic
+from trust_seg_ros.meta.ood import OodData, OodModel, OodVerdict
 from trust_seg_ros.types import Json
 
+Classifier = Literal["logistic", "boosting"]
 
-def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: Json | None = None) -> OodModel:
-    """Unpenalised logistic regression of "false alarm" on standardised metrics.
+
+def fit_ood(
+    data: OodData,
+    features: str | Sequence[str] = "meta_ood",
+    summary: Json | None = None,
+    classifier: Classifier = "logistic",
+) -> OodModel:
+    """A classifier of "false alarm" on the metrics of OoD segments.
 
     Args:
         data: segments to fit on.
         features: a choice as in ``meta.features``, or the metrics' names.
         summary: further entries of the model's summary.
+        classifier: unpenalised logistic regression on standardised metrics, or boosted trees.
 
     Raises:
         MetaModelError: not more segments than metrics, segments of one kind only, metrics that are not finite, or an
@@ -32,27 +43,38 @@ def fit_ood(data: OodData, features: str | Sequence[str] = "meta_ood", summary: 
     """
     names = chosen_features(features, data.names) if isinstance(features, str) else tuple(features)
     x = design_matrix(data, names)
-    means, scales, classifier = _fit(x, data.false_alarm, names)
+    _check(x, data.false_alarm, names)
+    means, scales = statistics(x)
+    linear, trees = LinearPart(np.zeros(len(names)), 0.0), None
+    if classifier == "boosting":
+        trees = fit_boosting(x, data.false_alarm)
+    else:
+        linear = fit_logistic((x - means) / scales, data.false_alarm)
     counts = {"segments": len(data), "false_alarms": int(data.false_alarm.sum()), "images": len(data.images)}
     return OodModel(
         names,
         means,
         scales,
-        classifier,
+        linear,
         np.stack([x.min(0), x.max(0)], 1),
         data.network,
         data.class_names,
         data.score,
         data.threshold,
-        {**counts, **(summary or {})},
+        {**counts, "classifier": classifier, **(summary or {})},
         data.image_sizes,
         data.network_sha256,
         data.grid,
+        float(data.false_alarm.mean()),
+        fitted_thresholds=data.thresholds,
+        trees=trees,
     )
 
 
-def cross_validated(data: OodData, features: str = "meta_ood", folds: int = 5, seed: int = 0) -> np.ndarray:
-    """P(false alarm) of every segment, by a classifier that was fitted without the segment's image.
+def cross_validated(
+    data: OodData, features: str = "meta_ood", folds: int = 5, seed: int = 0, classifier: Classifier = "logistic"
+) -> OodVerdict:
+    """The verdict on every segment, by a classifier that was fitted without the segment's image.
 
     Args:
         data: the segments.
@@ -60,9 +82,7 @@ def cross_validated(data: OodData, features: str = "meta_ood", folds: int = 5, s
         folds: number of random parts of the images, fewer if there are fewer images; each part is judged once, by a
             classifier fitted on the others.
         seed: seed of that division.
-
-    Returns:
-        (n,) float64 in [0, 1].
+        classifier: as for :func:`fit_ood`.
 
     Raises:
         MetaModelError: fewer than two folds or images, or a fitted part that ``fit_ood`` would refuse.
@@ -74,13 +94,13 @@ def cross_validated(data: OodData, features: str = "meta_ood", folds: int = 5, s
         )
     fold = np.empty(int(images[-1]) + 1, np.int64)
     fold[images] = np.random.default_rng(seed).permutation(len(images)) % folds
-    return _judged_apart(data, features, fold[data.image])
+    return _judged_apart(data, features, fold[data.image], classifier=classifier)
 
 
 def leave_one_out(
     data: OodData, features: str = "meta_ood", progress: Callable[[int, int], None] | None = None
-) -> np.ndarray:
-    """P(false alarm) of every segment, by a classifier fitted on all others: the published protocol.
+) -> OodVerdict:
+    """The verdict on every segment, by a classifier fitted on all others: the published protocol.
 
     Other segments of the judged image are fitted on, so results are too good; :func:`cross_validated` avoids that.
 
@@ -89,9 +109,6 @@ def leave_one_out(
         features: a choice as in ``meta.features``.
         progress: called with (done, total).
 
-    Returns:
-        (n,) float64 in [0, 1].
-
     Raises:
         MetaModelError: as :func:`fit_ood`.
     """
@@ -99,21 +116,59 @@ def leave_one_out(
 
 
 def _judged_apart(
-    data: OodData, features: str, part: np.ndarray, progress: Callable[[int, int], None] | None = None
-) -> np.ndarray:
-    """P(false alarm) of every part, by a fit on the other parts."""
-    names = chosen_features(features, data.names)
-    x, p, parts = design_matrix(data, names), np.empty(len(data)), np.unique(part)
+    data: OodData,
+    features: str,
+    part: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
+    classifier: Classifier = "logistic",
+) -> OodVerdict:
+    """The verdict on every part, by a fit on the other parts."""
+    p, outside, parts = np.empty(len(data)), np.empty(len(data), bool), np.unique(part)
     for done, number in enumerate(parts, 1):
         judged = part == number
-        means, scales, classifier = _fit(x[~judged], data.false_alarm[~judged], names)
-        p[judged] = logistic(classifier((x[judged] - means) / scales))
+        found = fit_ood(data.rows(~judged), features, classifier=classifier).judge(data.rows(judged))
+        p[judged], outside[judged] = found.p_false_alarm, found.outside
         if progress is not None:
             progress(done, len(parts))
-    return p
+    return OodVerdict(p, outside)
 
 
-def _fit(x: np.ndarray, positive: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, LinearPart]:
+def stacked(parts: Sequence[OodData], *, one_data_set: bool = False) -> OodData:
+    """Segments of several data sets, or of one at several thresholds, as one.
+
+    Args:
+        parts: the segments; the first names the threshold.
+        one_data_set: the parts are of the same images, whose numbers stay; otherwise images are numbered consecutively.
+
+    Raises:
+        MetaModelError: no parts, or they are of different networks, scores or metrics.
+    """
+    if not parts:
+        raise MetaModelError("no OoD segments to stack; expected at least one data set")
+    first = parts[0]
+    for part in parts[1:]:
+        for what in ("network", "network_sha256", "class_names", "names", "score"):
+            if getattr(part, what) != getattr(first, what):
+                raise MetaModelError(
+                    f"OoD segments differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; only "
+                    "segments of one network, one score and one set of metrics can be stacked"
+                )
+    ends = [t for part in parts for t in part.thresholds or (part.threshold,)]
+    offsets = np.cumsum([0, *(len(part.images) for part in parts)]) * (not one_data_set)
+    return replace(
+        first,
+        metrics=np.concatenate([part.metrics for part in parts]),
+        false_alarm=np.concatenate([part.false_alarm for part in parts]),
+        class_ids=np.concatenate([part.class_ids for part in parts]),
+        image=np.concatenate([part.image + o for part, o in zip(parts, offsets, strict=False)]).astype(np.int32),
+        images=first.images if one_data_set else sum((part.images for part in parts), ()),
+        image_sizes=tuple(sorted({size for part in parts for size in part.image_sizes})),
+        grid=first.grid if all(part.grid == first.grid for part in parts) else None,
+        thresholds=(min(ends), max(ends)) if min(ends) < max(ends) else None,
+    )
+
+
+def _check(x: np.ndarray, positive: np.ndarray, names: Sequence[str]) -> None:
     if len(x) <= len(names):
         raise MetaModelError(
             f"{len(x)} OoD segments for {len(names)} metrics; expected more segments than metrics: take more images, a "
@@ -126,5 +181,3 @@ def _fit(x: np.ndarray, positive: np.ndarray, names: Sequence[str]) -> tuple[np.
         )
     if bad := [name for name, good in zip(names, np.isfinite(x).all(0), strict=True) if not good]:
         raise MetaModelError(f"metrics with values that are not finite: {', '.join(bad)}")
-    means, scales = statistics(x)
-    return means, scales, fit_logistic((x - means) / scales, positive)

@@ -1,7 +1,7 @@
 """Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
 
-A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``), of metrics, and
-shell patterns (``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again:
+A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``), names of metrics
+and shell patterns (``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again:
 ``meta_ood,-*_var,-row``.
 One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they follow from the predicted class.
 """

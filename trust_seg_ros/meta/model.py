@@ -16,6 +16,7 @@ import numpy as np
 from trust_seg_ros.grid import Size
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
+from trust_seg_ros.meta.fitted_range import Placed, place
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
@@ -57,7 +58,8 @@ class MetaModel:
         regressor: predicted IoU_adj, clipped to [0, 1].
         network: name of the network it was fitted for; for a file or folder its last part, see :func:`portable_name`.
         class_names: class names of that network, in order.
-        ranges: (m, 2) smallest and largest value of each metric seen in fitting; values outside are clipped to them.
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting; outside of them the predictions move
+            towards the base rates, see ``meta.fitted_range``.
         summary: how it was fitted: data, split, number of segments, scores.
         predicted_ranges: (2, 2) smallest and largest P(false positive), and predicted IoU_adj, of the segments fitted
             on; None if an older file does not hold them.
@@ -65,6 +67,8 @@ class MetaModel:
         grid: (H', W') of the grid that its segments were made on, by its area; None in older files: the images' own
             pixels.
         image_sizes: sizes of the images it was fitted on; () = not known.
+        base_rates: share of false positives, and mean IoU_adj, of the segments fitted on; None if an older file does
+            not hold them.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -83,6 +87,7 @@ class MetaModel:
     network_sha256: str = ""
     grid: Size | None = None
     image_sizes: tuple[Size, ...] = ()
+    base_rates: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -113,19 +118,26 @@ class MetaModel:
         if not math.isfinite(self.classifier.intercept + self.regressor.intercept):
             raise MetaModelError("intercepts: hold numbers that are not finite")
         check_sizes(self.grid, self.image_sizes)
+        if self.base_rates is not None and not all(0.0 <= rate <= 1.0 for rate in self.base_rates):
+            raise MetaModelError(f"base_rates: {self.base_rates}, expected two shares from 0 to 1")
 
     def standardise(self, source: MetricSource) -> np.ndarray:
         """(n, m) float64 standardised metrics of the features used, clipped to the range seen in fitting.
 
-        Outside that range a linear model may predict anything: for a road four times as large as any it was fitted on,
-        that it is surely wrong, with an IoU of 1. Segments that it was fitted on do not change.
+        Segments that it was fitted on do not change.
 
         Raises:
             MetaModelError: the table lacks a feature.
         """
-        seen = np.clip(design_matrix(source, self.features), self.ranges[:, 0], self.ranges[:, 1])
-        standardised: np.ndarray = (seen - self.means) / self.scales
-        return standardised
+        return self._standardised(self.placed(source))
+
+    def placed(self, source: MetricSource) -> Placed:
+        """Where the metrics of every segment lie relative to the range seen in fitting.
+
+        Raises:
+            MetaModelError: the table lacks a feature.
+        """
+        return place(design_matrix(source, self.features), self.ranges, self.scales)
 
     def predict(self, source: MetricSource) -> tuple[np.ndarray, np.ndarray]:
         """P(false positive) and predicted IoU_adj of every segment, each (n,) float64 in [0, 1].
@@ -136,10 +148,30 @@ class MetaModel:
         Raises:
             MetaModelError: the source lacks a feature.
         """
-        x = self.standardise(source)
+        return self.predict_placed(self.placed(source))
+
+    def predict_placed(self, placed: Placed) -> tuple[np.ndarray, np.ndarray]:
+        """The predictions of :meth:`predict` for metrics that :meth:`placed` has found."""
+        x = self._standardised(placed)
         # the logistic through tanh neither overflows nor warns
         p_wrong = 0.5 * (1.0 + np.tanh(0.5 * self.classifier(x)))
-        return p_wrong, np.clip(self.regressor(x), 0.0, 1.0)
+        wrong, iou = self.priors
+        return placed.towards(wrong, p_wrong), placed.towards(iou, np.clip(self.regressor(x), 0.0, 1.0))
+
+    def _standardised(self, placed: Placed) -> np.ndarray:
+        standardised: np.ndarray = (placed.nearest - self.means) / self.scales
+        return standardised
+
+    @property
+    def priors(self) -> tuple[float, float]:
+        """P(false positive) and IoU_adj far outside the range: the base rates of the fit.
+
+        For an older file, the predictions for a segment whose metrics are all the means of the fit.
+        """
+        if self.base_rates is not None:
+            return self.base_rates
+        wrong = 0.5 * (1.0 + math.tanh(0.5 * self.classifier.intercept))
+        return wrong, min(max(self.regressor.intercept, 0.0), 1.0)
 
     def with_predicted_ranges(self, source: MetricSource) -> MetaModel:
         """The same model, with the range of its predictions for these segments (at least one)."""
@@ -147,9 +179,11 @@ class MetaModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the features, ranges, standardisation and classifier that give P(false positive)."""
-        part = self.classifier
-        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges)
+        """Hash of the features, ranges, standardisation, classifier and base rate that give P(false positive)."""
+        part, rate = self.classifier, () if self.base_rates is None else self.base_rates[:1]
+        return fingerprint(
+            self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges, *rate
+        )
 
     @property
     def older_fingerprint(self) -> str:
@@ -193,6 +227,7 @@ class MetaModel:
             **sizes_json(self.grid, self.image_sizes),
             "summary": json_parts.plain(self.summary),
             **ranges,
+            **({} if self.base_rates is None else {"base_rates": dict(zip(_MODELS, self.base_rates, strict=True))}),
             "intercepts": {"false_positive": float(self.classifier.intercept), "iou": float(self.regressor.intercept)},
             "features": {
                 name: {
@@ -249,7 +284,7 @@ def _from_json(data: Json) -> MetaModel:
     rows = [json_parts.part(features, name, dict) for name in features]
     columns = {key: np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", *_MODELS)}
     intercepts = json_parts.part(data, "intercepts", dict)
-    predicted = data.get("predicted_ranges")
+    predicted, rates = data.get("predicted_ranges"), data.get("base_rates")
     grid, image_sizes = read_sizes(data)
     classifier, regressor = (LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS)
     return MetaModel(
@@ -266,4 +301,7 @@ def _from_json(data: Json) -> MetaModel:
         network_sha256=json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
         grid=grid,
         image_sizes=image_sizes,
+        base_rates=None
+        if rates is None
+        else (json_parts.number(rates, _MODELS[0]), json_parts.number(rates, _MODELS[1])),
     )

@@ -7,7 +7,7 @@ Semantic Segmentation, ICCV 2021, section 4: logistic regression on hand-made me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ import numpy as np
 from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
+from trust_seg_ros.meta.fitted_range import place
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
+from trust_seg_ros.meta.trees import Trees, trees_from_json
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
@@ -50,6 +52,7 @@ class OodData:
         image_sizes: sizes of the images, each once; () = not known.
         network_sha256: hash of the network's weights; "" = not known.
         grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
+        thresholds: smallest and largest threshold, if segments at several were stacked; None = all at ``threshold``.
     """
 
     names: tuple[str, ...]
@@ -65,9 +68,33 @@ class OodData:
     image_sizes: tuple[Size, ...] = ()
     network_sha256: str = ""
     grid: Size | None = None
+    thresholds: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.false_alarm)
+
+    def rows(self, chosen: np.ndarray) -> OodData:
+        """Some of the segments, by mask (n,) bool or positions; images keep their numbers."""
+        columns = ("metrics", "false_alarm", "class_ids", "image")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
+
+
+@dataclass(frozen=True, eq=False)
+class OodVerdict:
+    """What a meta classifier says of n OoD segments.
+
+    Attributes:
+        p_false_alarm: (n,) float64 in [0, 1], P(no pixel of the segment is OoD).
+        outside: (n,) bool, the metrics lie outside the range fitted on; such segments are never discarded.
+    """
+
+    p_false_alarm: np.ndarray
+    outside: np.ndarray
+
+    def discarded(self, above: float = DISCARD_ABOVE) -> np.ndarray:
+        """(n,) bool, segments that are discarded: inside the range, with a P(false alarm) above this."""
+        found: np.ndarray = (self.p_false_alarm > above) & ~self.outside
+        return found
 
 
 @dataclass(frozen=True)
@@ -78,7 +105,8 @@ class OodModel:
         features: names of the m metrics used.
         means, scales: (m,); a metric x enters as (x - mean) / scale.
         classifier: its logistic is P(false alarm).
-        ranges: (m, 2) smallest and largest value of each metric seen in fitting.
+        ranges: (m, 2) smallest and largest value of each metric seen in fitting; outside of them P moves towards the
+            base rate, see ``meta.fitted_range``, and nothing is discarded.
         network, class_names: name and classes of the network it was fitted for.
         score: name of the score map whose segments it judges.
         threshold: threshold on that score at which these segments were taken.
@@ -88,6 +116,12 @@ class OodModel:
         grid: (H', W') of the grid that its segments were made on, by its area. Segment sizes are among the metrics and
             mean something else on another grid, so it does not judge there. None in older files: the images' own
             pixels then, and grids of about one of ``image_sizes`` are judged, or any where these are not known.
+        base_rate: share of false alarms among the segments fitted on; None if an older file does not hold it.
+        discard_above: P(false alarm) above which a segment is discarded, unless the user sets a threshold.
+        fitted_thresholds: smallest and largest threshold at which the segments fitted on were taken; None = all at
+            ``threshold``.
+        trees: boosted trees whose sum is added to the classifier's log-odds, on metrics that are not standardised; None
+            = a linear model.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -106,6 +140,10 @@ class OodModel:
     image_sizes: tuple[Size, ...] = ()
     network_sha256: str = ""
     grid: Size | None = None
+    base_rate: float | None = None
+    discard_above: float = DISCARD_ABOVE
+    fitted_thresholds: tuple[float, float] | None = None
+    trees: Trees | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -125,6 +163,14 @@ class OodModel:
         if not np.isfinite([self.classifier.intercept, self.threshold]).all():
             raise MetaModelError("intercept and threshold: expected finite numbers")
         check_sizes(self.grid, self.image_sizes)
+        for name, share in (("base_rate", self.prior), ("discard_above", self.discard_above)):
+            if not 0.0 <= share <= 1.0:
+                raise MetaModelError(f"{name}: {share:g}, expected a number from 0 to 1")
+        low, high = self.thresholds
+        if not low <= self.threshold <= high:
+            raise MetaModelError(f"fitted_thresholds: {low:g} to {high:g}, expected to hold {self.threshold:g}")
+        if self.trees is not None and int(self.trees.feature.max()) >= m:
+            raise MetaModelError(f"trees: split by metric {int(self.trees.feature.max())}, there are {m}")
 
     def p_false_alarm(self, source: MetricSource) -> np.ndarray:
         """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).
@@ -135,22 +181,55 @@ class OodModel:
         Raises:
             MetaModelError: the source lacks a metric.
         """
-        x = (design_matrix(source, self.features) - self.means) / self.scales
-        return logistic(self.classifier(x))
+        return self.judge(source).p_false_alarm
 
     def p_ood(self, source: MetricSource) -> np.ndarray:
         """(n,) 1 - P(false alarm)."""
         return 1.0 - self.p_false_alarm(source)
 
+    def judge(self, source: MetricSource) -> OodVerdict:
+        """P(false alarm) of every segment, and whether it lies outside the range fitted on.
+
+        Raises:
+            MetaModelError: the source lacks a metric.
+        """
+        placed = place(design_matrix(source, self.features), self.ranges, self.scales)
+        logit = self.classifier((placed.nearest - self.means) / self.scales)
+        if self.trees is not None:
+            logit = logit + self.trees(placed.nearest)
+        return OodVerdict(placed.towards(self.prior, logistic(logit)), placed.outside)
+
+    @property
+    def prior(self) -> float:
+        """P(false alarm) far outside the range: the base rate of the fit.
+
+        For an older file, the share that its summary names, or the P of a segment whose metrics are all the means of
+        the fit.
+        """
+        if self.base_rate is not None:
+            return self.base_rate
+        alarms, segments = (self.summary.get(key) for key in ("false_alarms", "segments"))
+        if isinstance(alarms, int) and isinstance(segments, int) and 0 <= alarms <= segments and segments:
+            return alarms / segments
+        return float(logistic(np.float64(self.classifier.intercept)))
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Smallest and largest threshold at which the segments fitted on were taken."""
+        return self.fitted_thresholds or (self.threshold, self.threshold)
+
     @property
     def fingerprint(self) -> str:
-        """Hash of the features, standardisation and classifier that give P(OoD), to tell models apart.
+        """Hash of what gives P(OoD), to tell models apart: features, standardisation, classifier, ranges, base rate.
 
-        Sizes of images, grid and ranges are left out: they do not change P(OoD) of a segment (nothing is clipped), and
-        a calibration made before the file named its sizes still fits.
+        Without a base rate in the file, ranges are left out, so that a calibration made with such a file still fits:
+        outside the range nothing is discarded, which a guarantee allows.
         """
         part = self.classifier
-        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
+        numbers = (self.means, self.scales, part.coefficients, part.intercept)
+        more = () if self.base_rate is None else (self.ranges, self.base_rate)
+        trees = () if self.trees is None else self.trees.arrays
+        return fingerprint(self.features, *numbers, *more, *trees)
 
     def judges(self, grid: Size) -> bool:
         """Whether it judges segments made on a grid of this size: of about the area of the one it was fitted on."""
@@ -205,6 +284,9 @@ class OodModel:
             "score": self.score,
             "threshold": float(self.threshold),
             **sizes_json(self.grid, self.image_sizes),
+            **({"fitted_thresholds": [float(t) for t in self.fitted_thresholds]} if self.fitted_thresholds else {}),
+            **({} if self.base_rate is None else {"base_rate": float(self.base_rate)}),
+            "discard_above": float(self.discard_above),
             "summary": json_parts.plain(self.summary),
             "intercepts": {"false_alarm": float(self.classifier.intercept)},
             "features": {
@@ -216,6 +298,7 @@ class OodModel:
                 }
                 for name, mean, scale, weight, (low, high) in rows
             },
+            **({} if self.trees is None else {"trees": self.trees.to_json()}),
         }
 
     def save(self, path: str | Path) -> None:
@@ -256,9 +339,18 @@ def load_ood_model(path: str | Path) -> OodModel:
             image_sizes,
             json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
             grid,
+            json_parts.number(data, "base_rate") if "base_rate" in data else None,
+            json_parts.number({"discard_above": DISCARD_ABOVE, **data}, "discard_above"),
+            _pair(data, "fitted_thresholds") if "fitted_thresholds" in data else None,
+            trees_from_json(json_parts.part(data, "trees", dict)) if "trees" in data else None,
         )
     except (MetaModelError, SettingError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error
+
+
+def _pair(data: Json, key: str) -> tuple[float, float]:
+    low, high = json_parts.pair(data, key)
+    return low, high
 
 
 def logistic(logit: np.ndarray) -> np.ndarray:

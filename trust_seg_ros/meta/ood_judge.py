@@ -40,11 +40,16 @@ class OodJudge:
         self.model = model
         if model is not None and gradient is not None:
             check_gradient(model, gradient)
+        self._fitted = (-math.inf, math.inf) if model is None else fitted_thresholds(model, gradient)
         self._features = _CLASS_ONLY if model is None else required_set(model.features, n_classes)
 
     def serves(self, score: str, size: Size) -> bool:
         """Whether the meta model judges segments of this score made on a grid of this size (H, W)."""
         return self.model is not None and self.model.score == score and self.model.judges(size)
+
+    def fitted_at(self, threshold: float) -> bool:
+        """Whether a threshold lies among those that the model was fitted at; always without a model."""
+        return self._fitted[0] <= threshold <= self._fitted[1]
 
     def __call__(
         self,
@@ -68,7 +73,9 @@ class OodJudge:
             score: (H, W) the map.
             threshold: segments are the components of {score >= threshold}.
             min_size: least number of pixels of a segment that is kept.
-            least: least P(OoD) of a segment that is kept, if there is a meta model.
+            least: least P(OoD) of a segment that is kept, if there is a meta model. Segments outside the range of
+                metrics that the model was fitted on are kept, whatever their P(OoD); at a threshold outside those it
+                was fitted at, all are.
             maps, logit_maps: of the same image.
             named: whether to name the classes even if no meta model needs metrics.
         """
@@ -79,15 +86,18 @@ class OodJudge:
             return found
         class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)
         p_ood = None if model is None else np.full(len(large), np.nan)
+        outside = None if model is None else np.zeros(len(large), bool)
         if large.any():
             specks = None if large.all() else np.append(False, ~large)[found.ids]
             features = _CLASS_ONLY if model is None else self._features
             table = ood_segment_table(score, threshold, maps, logit_maps, features, ignore=specks)
             class_ids[large], p_class[large] = table.class_ids, _largest_probability(table)
-            if model is not None and p_ood is not None:
-                p_ood[large] = model.p_ood(table)
-        kept = large if p_ood is None else large & (p_ood >= least)  # NaN is not kept
-        return OodSegments(found.ids, found.boxes, found.sizes, found.score, kept, p_ood, class_ids, p_class)
+            if model is not None and p_ood is not None and outside is not None:
+                verdict = model.judge(table)
+                p_ood[large] = 1.0 - verdict.p_false_alarm
+                outside[large] = verdict.outside | (not self.fitted_at(threshold))
+        kept = large if p_ood is None or outside is None else large & ((p_ood >= least) | outside)  # NaN is not kept
+        return OodSegments(found.ids, found.boxes, found.sizes, found.score, kept, p_ood, class_ids, p_class, outside)
 
 
 def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
@@ -104,6 +114,17 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
     if fitted == "log":
         return sign * (math.exp(size) if size < math.log(FLOAT32_MAX) else FLOAT32_MAX)
     return sign * math.log(size) if size > 0.0 else math.nan
+
+
+def fitted_thresholds(model: OodModel, gradient: GradientSettings | None) -> tuple[float, float]:
+    """Smallest and largest threshold at which a model was fitted, in the unit of the score here, with a little room."""
+    ends = [
+        t if gradient is None else fitted_threshold(replace(model, threshold=t, fitted_thresholds=None), gradient)
+        for t in model.thresholds
+    ]
+    low, high = min(ends), max(ends)
+    room = _ALIKE * max(abs(low), abs(high))
+    return low - room, high + room
 
 
 def unit_mistake(model: OodModel, score: str, threshold: float, gradient: GradientSettings) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from trust_seg_ros.meta.ood_judge import fitted_thresholds
 from trust_seg_ros.node.findings import image_period
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Steady
 from trust_seg_ros.node.liveness import Status, Verdict, verdict
@@ -20,6 +21,8 @@ from trust_seg_ros.remarks import remarks
 from trust_seg_ros.segmentation.protocol import network_remarks
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.policies.settings import PolicySettings
+from trust_seg_ros.thresholds.settings import OF_MODEL
 
 __all__ = ["ERROR", "OK", "WARN", "NodeView", "report", "with_model"]
 
@@ -32,6 +35,7 @@ def with_model(view: NodeView, pipeline: TrustPipeline, in_force: InForce) -> No
         model=model_facts(pipeline),
         ood_meta=ood_meta_words(pipeline, thresholds),
         remarks=remarks(pipeline, thresholds),
+        outside=pipeline.outside,
         in_force=in_force,
     )
 
@@ -69,7 +73,17 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> st
     if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):
         return text
     other = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
-    return f"{text}, the current threshold is {other}: P(OoD) is less certain"
+    effect = "" if _fitted_at(pipeline, ood) else ", nothing is discarded"
+    return f"{text}, the current threshold is {other}: P(OoD) is less certain{effect}"
+
+
+def _fitted_at(pipeline: TrustPipeline, ood: PolicySettings) -> bool:
+    """Whether the OoD meta model was fitted at this constant threshold, among others."""
+    model = pipeline.ood_model
+    if model is None or ood.policy != "fixed":
+        return False
+    low, high = fitted_thresholds(model, pipeline.gradient)
+    return low <= ood.value <= high
 
 
 def report(view: NodeView, judged: Verdict | None = None) -> list[DiagnosticStatus]:
@@ -138,6 +152,7 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
         "ood meta model": view.ood_meta,
         "pixels flagged": _percent(summary.flagged_pixels),
         "segments flagged": _percent(summary.flagged_segments),
+        **{f"{what} outside the fitted range": _percent(share) for what, share in view.outside.items()},
         "calibration shift": in_force.shift,
         "guarantee": in_force.guarantee,
     }
@@ -149,7 +164,8 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
 
 
 def _set_constants(settings: ThresholdSettings) -> dict[str, float]:
-    return {target: policy.value for target, policy in settings.policies.items() if policy.policy == "fixed"}
+    found = {target: policy.value for target, policy in settings.policies.items() if policy.policy == "fixed"}
+    return {target: value for target, value in found.items() if (target, value) != ("ood_meta", OF_MODEL)}
 
 
 def _number(value: float | None) -> str:

@@ -32,6 +32,8 @@ class NodeView:
         model: facts about the loaded model; empty while there is none.
         ood_meta: which model judges out-of-distribution segments, in words.
         remarks: warnings about the current thresholds.
+        outside: segments in words -> share of them, lately, outside the range their meta model was fitted on; None =
+            not known.
         in_force: current thresholds; None without a model, and then constants are reported as set.
         working: whether the worker accepts frames; only looked at while the node is active.
         problem: why the last transition failed, or "".
@@ -51,6 +53,7 @@ class NodeView:
     model: Mapping[str, str] = field(default_factory=dict)
     ood_meta: str = NOT_AVAILABLE
     remarks: tuple[str, ...] = ()
+    outside: Mapping[str, float | None] = field(default_factory=dict)
     in_force: InForce | None = None
     working: bool = True
     problem: str = ""

@@ -15,7 +15,7 @@ from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
-from trust_seg_ros.thresholds.settings import ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.settings import OF_MODEL, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
@@ -53,10 +53,18 @@ class ThresholdControl:
         calibration: calibrated policies read their constants from it; None = these policies are refused.
         judges: "p_wrong", "p_ood" -> fingerprint of the meta model that gives it here; calibrated thresholds on it are
             refused if the calibration was made with another meta model.
+        discard_below: P(OoD) below which the OoD meta model discards, for settings that leave it to the model; None =
+            1/2.
     """
 
-    def __init__(self, calibration: Calibration | None = None, judges: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        calibration: Calibration | None = None,
+        judges: Mapping[str, str] | None = None,
+        discard_below: float | None = None,
+    ) -> None:
         self._calibration, self._judges = calibration, judges or {}
+        self._discard_below = 0.5 if discard_below is None else discard_below
         self._settings: ThresholdSettings | None = None
         self._engines: dict[str, ThresholdEngine] = {}
         self._constants: dict[str, float] = {}
@@ -138,6 +146,9 @@ class ThresholdControl:
         pixel, ood = settings.pixel_score, settings.ood_score
         scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
         engines = {}
+        ood_meta = settings.ood_meta
+        if ood_meta.policy == "fixed" and ood_meta.value == OF_MODEL:
+            settings = settings.with_policy("ood_meta", value=self._discard_below)
         for target, policy in settings.policies.items():
             score, flagged = scores[target], TARGETS[target].flagged
             if policy.calibrated and score in PERTURBATION_SCORES:

@@ -19,6 +19,9 @@ from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.perturbation_settings import Kind, PerturbationSettings
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
+OF_MODEL = -1.0
+"""As threshold on P(OoD): the one that the file of the OoD meta model names, 1/2 if it names none."""
+
 
 class ThresholdError(TrustSegError, ValueError):
     """A threshold is outside its range, or on a score that does not exist."""
@@ -36,7 +39,8 @@ class ThresholdSettings:
         ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it.
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
-        ood_meta: threshold on P(OoD) of an OoD segment; a segment below it is discarded as a false alarm.
+        ood_meta: threshold on P(OoD) of an OoD segment; a segment below it is discarded as a false alarm, unless its
+            metrics lie outside the range that the meta model was fitted on. ``OF_MODEL``: the model's own.
         shift: when the data no longer resemble the calibration data.
         perturbation: passes, statistic and strength of a perturbation score; its kind is that of ``pixel_score``.
 
@@ -53,7 +57,7 @@ class ThresholdSettings:
     ood: PolicySettings = field(default_factory=partial(PolicySettings, value=0.7))
     ood_score: str = "entropy"
     ood_min_size: int = 50
-    ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=0.5))
+    ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=OF_MODEL))
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     perturbation: PerturbationSettings = field(default_factory=partial(PerturbationSettings, "input_noise"))
 
@@ -74,7 +78,7 @@ class ThresholdSettings:
         ood: float = 0.7,
         ood_min_size: int = 50,
         ood_score: str = "entropy",
-        ood_meta: float = 0.5,
+        ood_meta: float = OF_MODEL,
     ) -> ThresholdSettings:
         """Settings whose thresholds are all numbers; equal arguments give the same object.
 
@@ -86,7 +90,7 @@ class ThresholdSettings:
             ood: threshold on the pixel score ``ood_score``, in its unit (Chan et al. 2021 use 0.7 on the entropy).
             ood_min_size: smallest OoD segment in pixels, >= 1.
             ood_score: one of ``SCORES``.
-            ood_meta: threshold on P(OoD) of an OoD segment, in [0, 1].
+            ood_meta: threshold on P(OoD) of an OoD segment, in [0, 1], or ``OF_MODEL``.
 
         Raises:
             ThresholdError: a value is outside its range; the text names it and what was expected.
@@ -128,7 +132,8 @@ def _constants(
 ) -> ThresholdSettings:
     numbers = {"pixel": pixel, "unreliable": unreliable, "ood": ood, "ood_meta": ood_meta}
     for name in ("unreliable", "ood_meta"):
-        if not 0.0 <= numbers[name] <= 1.0:  # also refuses NaN
+        of_model = name == "ood_meta" and numbers[name] == OF_MODEL
+        if not 0.0 <= numbers[name] <= 1.0 and not of_model:  # also refuses NaN
             raise ThresholdError(f"threshold {name} = {numbers[name]}: expected a number in [0, 1]")
     for name in ("pixel", "ood"):
         if math.isnan(numbers[name]):

@@ -17,11 +17,12 @@ from trust_seg_ros.evaluation.anomaly.objects import SizeLimits, match_objects, 
 from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
+from trust_seg_ros.evaluation.anomaly.sources import SourceFit
 from trust_seg_ros.evaluation.anomaly.study import Plan, study
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import fit_ood
 from trust_seg_ros.grid import parsed_grid
-from trust_seg_ros.meta.ood import OodData
+from trust_seg_ros.meta.ood import OodData, OodVerdict
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segments import ood_segment_table, ood_segments
@@ -56,7 +57,8 @@ def hand_made():
 
 
 def test_discarding_the_false_alarms_by_hand():
-    result = judge("entropy", 1.0, pixel_measures(COUNTS, True), hand_made(), np.array([0.1, 0.9, 0.5]), ONE, ONE)
+    verdict = OodVerdict(np.array([0.1, 0.9, 0.5]), np.zeros(3, bool))
+    result = judge("entropy", 1.0, pixel_measures(COUNTS, True), hand_made(), verdict, ONE, ONE)
     assert (result.plain.false_positives, result.plain.false_negatives, result.actual) == (2, 1, 2)
     after = result.meta.segments
     assert (after.false_positives, after.false_negatives) == (1, 1)  # P = 0.5 stays
@@ -155,10 +157,10 @@ def test_what_is_judged_gets_the_grid_of_the_data_fitted_on(network, images):
 
     larger = OodImages("larger", "", images.names, twice)
     for own, expected in ((True, ((240, 320),)), (False, ((120, 160),))):
-        plan = Plan(thresholds={"entropy": 0.3}, features="E,S", grid_of_fit=own)
-        found = study(Look(network, ("entropy",)), images, plan, larger)
+        plan = Plan(thresholds={"entropy": 0.3}, fit=SourceFit(features="E,S"), grid_of_fit=own)
+        found = study(Look(network, ("entropy",)), images, plan, [larger])
         assert found.results[0].cut.grids == expected
-        assert found.fitted["entropy"].grid == (240, 320)
+        assert found.sources["entropy"][0].data.grid == (240, 320)
 
 
 def test_segments_without_metrics_are_the_same_segments(network, images):
@@ -216,7 +218,7 @@ def test_a_broken_image_stops_or_is_named(network, images):
 
 
 def test_meta_classification_that_cannot_be_is_a_note_and_the_rest_is_told(network, images):
-    plan = Plan(thresholds={"entropy": 0.999}, features="E,S")
+    plan = Plan(thresholds={"entropy": 0.999}, fit=SourceFit("E,S"))
     found = study(Look(network, ("entropy",)), images, plan)
     assert found.results[0].meta is None
     assert "entropy: no meta classification: " in found.notes[0]
@@ -247,7 +249,7 @@ class Faulty:
 @pytest.mark.filterwarnings("error")
 def test_faulty_pixels_are_the_most_anomalous_and_everything_is_drawn(network, images, tmp_path):
     look = Look(Faulty(network), ("entropy", "energy", "gradient_uniform"))
-    found = study(look, images, Plan(features="S,E", limits=ONE))
+    found = study(look, images, Plan(fit=SourceFit("S,E"), limits=ONE))
     assert found.results[1].pixels.counts.thresholds[0] == np.inf
     for result in found.results:
         assert 0 < result.pixels.auprc < 1

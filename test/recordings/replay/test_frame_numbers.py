@@ -99,6 +99,7 @@ def test_what_a_frame_lacks_is_nan_or_none_of_them():
     bare = replace(full, on_grid=GridFrame(full.on_grid.maps), thresholds={}, timings_ms={})
     found = frame_numbers(bare, None)
     counts = {"segments", "unreliable_segments", "ood_segments"}
+    counts |= {"segments_outside", "ood_segments_judged", "ood_segments_outside"}
     assert {name: found[name] for name in counts} == dict.fromkeys(counts, 0)
     assert found["faulty_pixels"] == 1
     assert found["shift_fired"] is False

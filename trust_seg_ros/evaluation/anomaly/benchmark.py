@@ -18,7 +18,7 @@ from trust_seg_ros.evaluation.anomaly.curves import (
 from trust_seg_ros.evaluation.anomaly.objects import ObjectMatches, SizeLimits, pooled
 from trust_seg_ros.evaluation.anomaly.passes import Cut
 from trust_seg_ros.evaluation.meta import measures
-from trust_seg_ros.meta.ood import DISCARD_ABOVE
+from trust_seg_ros.meta.ood import DISCARD_ABOVE, OodVerdict
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class MetaJudgement:
         segments: results after discarding.
         discarded: (n,) bool, rows of ``Cut.data``.
         accuracy, auroc: of detecting false alarms; NaN where undefined.
+        outside: share of the segments outside the range fitted on, which are not discarded.
     """
 
     segments: Segments
     discarded: np.ndarray
     accuracy: float
     auroc: float
+    outside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,10 @@ def judge(
     milliseconds: float,
     pixels: PixelMeasures,
     found: Cut,
-    p_false_alarm: np.ndarray | None,
+    verdict: OodVerdict | None,
     limits: SizeLimits,
     segment_limits: SizeLimits,
+    discard_above: float = DISCARD_ABOVE,
 ) -> ScoreResult:
     """All results of one score.
 
@@ -132,18 +135,20 @@ def judge(
         milliseconds: median time per image.
         pixels: from :func:`pixel_measures`.
         found: the segments at the chosen threshold.
-        p_false_alarm: (n,) for the rows of ``found.data``; None = no meta classification.
+        verdict: on the rows of ``found.data``; None = no meta classification.
         limits: of components for sIoU, PPV and F1*.
         segment_limits: of components for segment errors.
+        discard_above: P(false alarm) above which segments are discarded.
     """
     plain, meta = _segments(found, None, limits, segment_limits), None
-    if p_false_alarm is not None:
-        discarded, truth = p_false_alarm > DISCARD_ABOVE, found.data.false_alarm
+    if verdict is not None:
+        discarded, truth = verdict.discarded(discard_above), found.data.false_alarm
         meta = MetaJudgement(
             _segments(found, discarded, limits, segment_limits),
             discarded,
             float((discarded == truth).mean()) if len(truth) else float("nan"),
-            float(measures.auroc(p_false_alarm, truth)),
+            float(measures.auroc(verdict.p_false_alarm, truth)),
+            float(verdict.outside.mean()) if len(truth) else 0.0,
         )
     actual = sum(int((met.there >= segment_limits.actual).sum()) for met in found.overlaps)
     fewest = None

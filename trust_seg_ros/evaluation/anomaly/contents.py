@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from trust_seg_ros.evaluation.anomaly import figures
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, Segments
 from trust_seg_ros.evaluation.anomaly.objects import SizeLimits
 from trust_seg_ros.evaluation.anomaly.panel import Panel
+from trust_seg_ros.evaluation.anomaly.sources import MOST_LOST, LeftOut
 from trust_seg_ros.evaluation.anomaly.study import Study
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.evaluation.report.report import Contents, Picture, Section, left_out
@@ -38,10 +39,10 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
             ),
         ),
         Section("Objects", "", (objects(results, limits),)),
-        Section("Segment errors", "", (errors(results), *classifiers(results))),
+        Section("Segment errors", "", (errors(results), *classifiers(results), *sources_left_out(found.left_out))),
         Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)),
     )
-    network = found.fitted[results[0].score].network
+    network = results[0].cut.data.network
     more = [best_words(results, network)]
     binned = [r for r in results if r.pixels.uncertain]
     if binned:
@@ -53,6 +54,8 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
     for name, images in found.skipped.items():
         if images:
             more.append(left_out(name, images))
+    for rows in found.left_out.values():
+        more += [f"worse than no meta classifier on {row.worse}" for row in rows if row.worse]
     return Contents("Out-of-distribution benchmark", sections, (*more, *found.notes))
 
 
@@ -149,11 +152,53 @@ def classifiers(results: Sequence[ScoreResult]) -> tuple[Table, ...]:
         if r.meta is not None:
             truth = r.cut.data.false_alarm
             share = float(truth.mean()) if len(truth) else _NAN
-            rows.append((r.score, len(truth), share, r.meta.accuracy, measures.majority(truth), r.meta.auroc))
-    titles = ("false alarms, %", "accuracy, %", "majority, %", "AUROC, %")
+            rows.append(
+                (r.score, len(truth), share, r.meta.accuracy, measures.majority(truth), r.meta.auroc, r.meta.outside)
+            )
+    titles = ("false alarms, %", "accuracy, %", "majority, %", "AUROC, %", "outside the range, %")
     columns = (_SCORE, Column("segments", "count"), *(Column(title) for title in titles))
-    note = "Is a segment a false alarm? Majority: accuracy of always answering the more frequent kind."
+    note = (
+        "Is a segment a false alarm? Majority: accuracy of always answering the more frequent kind. Outside: metrics "
+        "beyond the range fitted on; such segments are not discarded."
+    )
     return (Table("meta_classifier", "Meta classifier", columns, tuple(rows), note),) if rows else ()
+
+
+def sources_left_out(left_out: Mapping[str, Sequence[LeftOut]]) -> tuple[Table, ...]:
+    """Every source to fit on, judged by a fit on the others; empty if none was left out."""
+    columns = (
+        _SCORE,
+        Column("source left out", "text"),
+        Column("threshold", "number"),
+        Column("segments", "count"),
+        Column("outside the range, %"),
+        Column("AUROC, %"),
+        Column("false alarms before", "count"),
+        Column("after", "count"),
+        Column("objects", "count"),
+        Column("missed before", "count"),
+        Column("missed after", "count"),
+        Column("lost of those found, %"),
+        Column("verdict", "text"),
+    )
+    rows: list[tuple[Value, ...]] = []
+    for score, found in left_out.items():
+        for r in found:
+            before, after = (r.alarms_before, r.alarms_after), (r.missed_before, r.missed_after)
+            outside = r.outside / r.segments if r.segments else _NAN
+            counts = (*before, r.objects, *after, r.lost)
+            rows.append((score, r.source, r.threshold, r.segments, outside, r.auroc, *counts, _verdict(r)))
+    note = (
+        "Each source is judged by a classifier fitted on all others, which also chose its threshold. Segments outside "
+        "the range of metrics fitted on are never discarded. Worse: more errors than without a classifier, or more "
+        f"than {100 * MOST_LOST:g} % of the objects found are lost; of fewer than {round(1 / MOST_LOST)} objects, one "
+        "is more than that."
+    )
+    return (Table("sources_left_out", "Sources left out", columns, tuple(rows), note),) if rows else ()
+
+
+def _verdict(row: LeftOut) -> str:
+    return "not judged" if row.failed else "worse than none" if row.worse else "better" if row.better else "as none"
 
 
 def _after(result: ScoreResult) -> Segments | None:

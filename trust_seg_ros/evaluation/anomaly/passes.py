@@ -174,22 +174,41 @@ def pool(look: Look, images: OodImages, progress: Progress | None = None) -> Pix
         AnomalyError: no anomaly, or nothing else, in the whole data set.
         TrustSegError: as :func:`walk`.
     """
-    pools = {score: BoundedScores(EXACT_VALUES // len(look.scores)) for score in look.scores}
-    times: dict[str, list[float]] = {score: [] for score in (*look.scores, "network")}
+    return pool_all([(look, images)], lambda _: progress)
+
+
+def pool_all(
+    sources: Sequence[tuple[Look, OodImages]], announce: Callable[[str], Progress | None] = lambda _: None
+) -> Pixels:
+    """The pixels of several data sets, pooled as if they were one.
+
+    Args:
+        sources: what is computed, and the images; the scores are the same for all.
+        announce: title of the next step -> callback for its (done, total).
+
+    Raises:
+        AnomalyError: a data set none of whose images can be read; no anomaly, or nothing else, in all of them.
+        TrustSegError: as :func:`walk`.
+    """
+    scores = sources[0][0].scores
+    pools = {score: BoundedScores(EXACT_VALUES // len(scores)) for score in scores}
+    times: dict[str, list[float]] = {score: [] for score in (*scores, "network")}
     kinds, seen_images = np.zeros(2, np.int64), 0
-    for seen in walk(look, images, grid=AS_IMAGE):
-        for score, plane in seen.planes.items():
-            pools[score].add(plane, seen.truth)
-        for name, value in seen.milliseconds.items():
-            times[name].append(value)
-        kinds += np.bincount(seen.truth.ravel(), minlength=2)[:2]
-        seen_images += 1
-        if progress is not None:
-            progress(seen.index + 1, len(images))
-    if not seen_images:
-        raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
+    for look, images in sources:
+        before, progress = seen_images, announce(f"pixels of {images.name}")
+        for seen in walk(look, images, grid=AS_IMAGE):
+            for score, plane in seen.planes.items():
+                pools[score].add(plane, seen.truth)
+            for name, value in seen.milliseconds.items():
+                times[name].append(value)
+            kinds += np.bincount(seen.truth.ravel(), minlength=2)[:2]
+            seen_images += 1
+            if progress is not None:
+                progress(seen.index + 1, len(images))
+        if seen_images == before:
+            raise AnomalyError(f"{images.name}: none of {len(images)} images could be read: {_first(look.skipped)}")
     exact = {score: pooled.exact for score, pooled in pools.items()}
-    counts = {score: pools.pop(score).counts() for score in look.scores}  # free pixels as soon as possible
+    counts = {score: pools.pop(score).counts() for score in scores}  # free pixels as soon as possible
     # the first image may include compilation time
     medians = {name: float(np.median(values[1:] or values)) for name, values in times.items()}
     return Pixels(counts, exact, medians, seen_images, *kinds.tolist())
@@ -205,31 +224,50 @@ def cut(
     sweeps: Mapping[str, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Cut]:
+    """Second pass: the segments of every score at one threshold, compared with ground truth; see :func:`cuts`."""
+    several = {score: (threshold,) for score, threshold in thresholds.items()}
+    found = cuts(look, images, several, metrics=metrics, limits=limits, sweeps=sweeps, progress=progress)
+    return {score: parts[0] for score, parts in found.items()}
+
+
+def cuts(
+    look: Look,
+    images: OodImages,
+    thresholds: Mapping[str, Sequence[float]],
+    *,
+    metrics: bool = True,
+    limits: SizeLimits = NO_LIMITS,
+    sweeps: Mapping[str, np.ndarray] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, tuple[Cut, ...]]:
     """Second pass: the segments of every score, compared with ground truth.
 
     Args:
         look, images: as in the first pass.
-        thresholds: score -> threshold.
+        thresholds: score -> thresholds, at least one; the sweep is counted with the first.
         metrics: measure the segments for meta classification.
         limits: smaller segments do not count as errors, and are neither fitted on nor judged; predicted ones are
             measured in pixels of the grid, as by the node's ``ood.min_size``.
         sweeps: score -> further thresholds (k,) whose segment errors are counted as well.
         progress: called with (done, total).
     """
-    parts: dict[str, list[_Part]] = {score: [] for score in look.scores}
+    parts: dict[str, list[list[_Part]]] = {score: [[] for _ in thresholds[score]] for score in look.scores}
     grids = {score: np.asarray((sweeps or {}).get(score, ()), np.float64) for score in look.scores}
     sums = {score: np.zeros((len(grid), 2)) for score, grid in grids.items()}
     for seen in walk(look, images):
         for score in look.scores:
-            parts[score].append(_part(seen, score, thresholds[score], metrics, limits))
+            for found, threshold in zip(parts[score], thresholds[score], strict=True):
+                found.append(_part(seen, score, threshold, metrics, limits))
             for row, threshold in enumerate(grids[score]):
                 met, large = _compared(seen, _components(seen.planes[score], seen.void, threshold), limits)
                 sums[score][row] += met.errors(large, SizeLimits(1, limits.actual))
         if progress is not None:
             progress(seen.index + 1, len(images))
+    swept = {score: np.column_stack([grids[score], sums[score]]) for score in look.scores}
     return {
-        score: _joined(
-            parts[score], look, images, score, thresholds[score], np.column_stack([grids[score], sums[score]])
+        score: tuple(
+            _joined(found, look, images, score, threshold, swept[score] if k == 0 else swept[score][:0])
+            for k, (found, threshold) in enumerate(zip(parts[score], thresholds[score], strict=True))
         )
         for score in look.scores
     }
@@ -255,7 +293,7 @@ def _seen(look: Look, index: int, image: np.ndarray, truth: np.ndarray, grid: Gr
 def _part(seen: Seen, score: str, threshold: float, metrics: bool, limits: SizeLimits) -> _Part:
     plane = seen.planes[score]
     if metrics:
-        table = segments.ood_segment_table(plane, threshold, seen.maps, seen.answer, "meta_ood", ignore=seen.void)
+        table = segments.ood_segment_table(plane, threshold, seen.maps, seen.answer, "all", ignore=seen.void)
         found, names, values, classes = table.ids, table.names, table.metrics, table.class_ids
     else:
         found = _components(plane, seen.void, threshold)

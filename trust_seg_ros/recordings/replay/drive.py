@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trust_seg_ros.meta.fitted_range import outside_words
 from trust_seg_ros.recordings.replay.chunk_highlights import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, frame_table
@@ -150,7 +151,21 @@ def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
     faulty = int((frames["faulty_pixels"] > 0).sum())
     if faulty:
         notes.append(f"{faulty} frames have pixels whose logits were not finite; check the model")
-    return notes
+    return notes + _outside(frames)
+
+
+def _outside(frames: dict[str, np.ndarray]) -> list[str]:
+    """That many segments of the drive lie outside the range of metrics that their meta model was fitted on."""
+    counts = {
+        "segments": ("segments_outside", "segments"),
+        "OoD segments": ("ood_segments_outside", "ood_segments_judged"),
+    }
+    found = []
+    for what, (outside, judged) in counts.items():
+        total = int(frames[judged].sum())
+        if text := outside_words(what, frames[outside].sum() / total if total else None):
+            found.append(text)
+    return found
 
 
 def _count_and_jump(table: dict[str, np.ndarray]) -> None:

@@ -50,14 +50,21 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
         "segments": 0 if table is None else len(table),
         "unreliable_segments": 0 if trust is None else int(np.count_nonzero(trust.unreliable)),
         "unreliable_pixels": unreliable / pixels,
+        "segments_outside": _count(None if trust is None else trust.outside),
         "ood_segments": 0 if ood is None else int(np.count_nonzero(ood.kept)),
         "ood_pixels": _NONE if ood is None else int(ood.sizes[ood.kept].sum()) / pixels,
+        "ood_segments_judged": _count(None if ood is None else ood.judged),
+        "ood_segments_outside": _count(None if ood is None else ood.outside),
         **{f"threshold_{name}": float(limits.get(name, _NONE)) for name in ("pixel", "unreliable", "ood", "ood_meta")},
         "shift_statistic": _NONE if test is None else float(test.difference),
         "shift_p_value": _NONE if test is None else float(test.p_value),
         "shift_fired": shift is not None and bool(shift.fired),
         "network_ms": float(result.timings_ms.get("network", _NONE)),
     }
+
+
+def _count(chosen: np.ndarray | None) -> int:
+    return 0 if chosen is None else int(np.count_nonzero(chosen))
 
 
 def frame_table(frames: Iterable[Mapping[str, object]]) -> dict[str, np.ndarray]:

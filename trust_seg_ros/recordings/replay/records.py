@@ -25,8 +25,11 @@ FRAME_COLUMNS: Mapping[str, str] = {
     "segments": "number of segments",
     "unreliable_segments": "number of segments at or above the threshold on P(false positive)",
     "unreliable_pixels": "share of the pixels that lie on those, 0..1",
+    "segments_outside": "number of segments outside the range of metrics that their meta model was fitted on",
     "ood_segments": "number of out-of-distribution segments that were kept",
     "ood_pixels": "share of the pixels that lie on those, 0..1",
+    "ood_segments_judged": "number of out-of-distribution segments that a meta model judged, kept or discarded",
+    "ood_segments_outside": "number of these outside the range of metrics that it was fitted on, which are kept",
     "threshold_pixel": "pixel threshold of the frame, in the unit of the pixel score",
     "threshold_unreliable": "threshold on P(false positive) of the frame",
     "threshold_ood": "threshold of the OoD score of the frame",
@@ -50,7 +53,10 @@ WHOLE_COLUMNS = (
     "faulty_pixels",
     "segments",
     "unreliable_segments",
+    "segments_outside",
     "ood_segments",
+    "ood_segments_judged",
+    "ood_segments_outside",
 )
 
 

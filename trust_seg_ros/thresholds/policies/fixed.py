@@ -33,10 +33,12 @@ class Fixed(Policy):
             "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network.",
             "unreliable": "P(false positive) from which a segment is flagged.",
             "ood": "score from which a pixel is out of distribution, in the unit of `ood.score`.",
-            "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm.",
+            "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm; -1: the "
+            "threshold that the file of the meta model names, 0.5 if it names none. Segments whose metrics lie outside "
+            "the range that the model was fitted on are never discarded.",
         },
         expected="a number in the unit of the score",
-        defaults={"unreliable": 0.5, "ood": 0.7, "ood_meta": 0.5},
+        defaults={"unreliable": 0.5, "ood": 0.7, "ood_meta": -1.0},
     )
 
     def describe(self) -> str:
