@@ -30,16 +30,10 @@ SPREAD = "largest difference, 1x to 4x"
 
 def measure(places: Places) -> list[Sheet]:
     """The sheets ``sizes`` and ``shapes``."""
-    scales = {f"{scale}x": scaled(scale) for scale in SCALES}
-    shapes = {name: cut(ratio) for name, ratio in SHAPES.items()}
-    sizes: dict[str, Numbers] = {}
-    cuts: dict[str, Numbers] = {}
-    for grid in shipped.GRIDS:
-        pipeline = shipped.load(places.runs, grid)
-        rows = {name: _numbers(pipeline, places, change) for name, change in scales.items()}
-        sizes |= {f"grid `{grid}`, {name}": numbers for name, numbers in rows.items()}
-        sizes[f"grid `{grid}`, {SPREAD}"] = _spread(list(rows.values()))
-        cuts |= {f"grid `{grid}`, {name}": _numbers(pipeline, places, change) for name, change in shapes.items()}
+    pipeline = shipped.load(places.runs)
+    sizes = {f"{scale}x": _numbers(pipeline, places, scaled(scale)) for scale in SCALES}
+    sizes[SPREAD] = _spread(list(sizes.values()))
+    cuts = {name: _numbers(pipeline, places, cut(ratio)) for name, ratio in SHAPES.items()}
     return [
         Sheet("sizes", "The same pictures at other sizes", "size", sizes),
         Sheet("shapes", "The same pictures cut to other shapes", "shape", cuts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, Overlaps, Si
 from trust_seg_ros.evaluation.anomaly.passes import Look, pool
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.types import UNLABELLED, Frame, OodSegments, Wanted
 from trust_seg_ros.uncertainty.frame_scores import missing_scores
 from trust_seg_ros.uncertainty.score_names import SCORES
@@ -38,33 +40,42 @@ def _scores(images: OodImages, places: Places) -> Sheet:
     """Every score that needs one pass, at the images' own size."""
     table: dict[str, Numbers] = {}
     for name in NETWORKS:
-        pipeline = shipped.load(places.runs, "image", name)
-        network = getattr(pipeline.network, "_network", pipeline.network)  # some scores need features
-        statistics = None if pipeline.calibration is None else pipeline.calibration.class_statistics
-        missing = missing_scores(network, pipeline.gradient, statistics)
-        given = tuple(score for score in SCORES if score not in missing)
-        pixels = pool(Look(network, given, pipeline.gradient, statistics=statistics), images)
-        for score in given:
-            found = pixel_measures(pixels.counts[score], pixels.exact[score])
-            numbers = table.setdefault(score, {})
-            for title, value in (("AuPRC", found.auprc), ("FPR95", found.fpr95), ("AUROC", found.auroc)):
-                numbers[f"`{name}`: {title}, %"] = value
+        for score, numbers in _scores_of(name, images, places).items():
+            table.setdefault(score, {}).update({f"`{name}`: {title}, %": value for title, value in numbers.items()})
     return Sheet("scores", "Unknown objects, pixels", "score", table)
 
 
+def _scores_of(name: str, images: OodImages, places: Places) -> dict[str, Numbers]:
+    """Score -> its measures; kept by the network's weights and the scores that it can give."""
+    pipeline = shipped.load(places.runs, "image", name)
+    network = getattr(pipeline.network, "_network", pipeline.network)  # some scores need features
+    statistics = None if pipeline.calibration is None else pipeline.calibration.class_statistics
+    missing = missing_scores(network, pipeline.gradient, statistics)
+    given = tuple(score for score in SCORES if score not in missing)
+    path = places.runs / "scores" / f"{network_sha256(network)[:12]}.json"
+    if path.is_file():
+        found: dict[str, Numbers] = json.loads(path.read_text("utf-8"))
+        if tuple(found) == given:
+            return found
+    pixels = pool(Look(network, given, pipeline.gradient, statistics=statistics), images)
+    measured = {score: pixel_measures(pixels.counts[score], pixels.exact[score]) for score in given}
+    found = {score: {"AuPRC": m.auprc, "FPR95": m.fpr95, "AUROC": m.auroc} for score, m in measured.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found), "utf-8")
+    return found
+
+
 def _judge(images: OodImages, places: Places) -> Sheet:
-    """The shipped judge on each grid, as the node asks it."""
-    table: dict[str, Numbers] = {}
-    for grid in shipped.GRIDS:
-        pipeline = shipped.load(places.runs, grid)
-        found = [found_in(pipeline, *images.read(k), images.names[k]) for k in range(len(images))]
-        large = [~one.ood.too_small for one in found]
-        hits = [~one.met.false_alarms & keep for one, keep in zip(found, large, strict=True)]
-        table[f"grid `{grid}`: all"] = counted(found, large)
-        if pipeline.ood_model is not None:
-            kept = [one.ood.kept for one in found]
-            table[f"grid `{grid}`: kept"] = counted(found, kept) | gain(found, large, kept) | order(found)
-        table[f"grid `{grid}`: a judge without error"] = counted(found, hits)
+    """The shipped judge, as the node asks it."""
+    pipeline = shipped.load(places.runs)
+    found = [found_in(pipeline, *images.read(k), images.names[k]) for k in range(len(images))]
+    large = [~one.ood.too_small for one in found]
+    table = {"all": counted(found, large)}
+    if pipeline.ood_model is not None:
+        kept = [one.ood.kept for one in found]
+        table["kept by the judge"] = counted(found, kept) | gain(found, large, kept) | order(found)
+    hits = [~one.met.false_alarms & keep for one, keep in zip(found, large, strict=True)]
+    table["a judge without error"] = counted(found, hits)
     return Sheet("judge", "Unknown objects, the shipped judge of OoD segments", "segments", table)
 
 

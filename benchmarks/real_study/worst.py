@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from trust_seg_ros.types import UNLABELLED, Frame, TrustFrame, Wanted
 
 NUMBER = 10
 MOST_BYTES = 250_000
+CAPTIONS = "image; truth: unknown object cyan; entropy; kept cyan, discarded amber"
 OBJECTS, STREETS = "worst_unknown.jpg", "worst_streets.jpg"
 
 
@@ -43,10 +45,20 @@ def _objects(pipeline: TrustPipeline, places: Places) -> Sheet:
         result = pipeline(Frame(image), shipped.thresholds(), Wanted(segments=False, pixel_flags=False))
         rows.append(_row_of_objects(result, truth, f"{images.names[k]}: F1 {100 * f1[k]:.1f} %"))
         table[images.names[k]] = _numbers(found[k], f1[k])
-    captions = ("image", "truth: unknown object cyan", "entropy", "kept cyan, discarded amber")
     RESULTS.mkdir(parents=True, exist_ok=True)
-    write_jpeg(RESULTS / OBJECTS, np.vstack([header(captions), *rows]))
-    return Sheet("worst_unknown", "Unknown objects, the ten worst photographs", "photograph", table)
+    write_jpeg(RESULTS / OBJECTS, np.vstack([header(CAPTIONS.split("; ")), *rows]))
+    note = f"![{CAPTIONS}](real/{OBJECTS})\n\n{credits(places, list(table))}"
+    return Sheet("worst_unknown", "Unknown objects, the ten worst photographs", "photograph", table, note)
+
+
+def credits(places: Places, names: list[str]) -> str:
+    """Who made these photographs, and under which licence they may be shown."""
+    with (places.data / "roadanomaly_open" / "licences.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    lines = [
+        f"{name}: [{rows[name]['author and licence'].split(' http')[0]}]({rows[name]['source']})" for name in names
+    ]
+    return f"*Photographs, made smaller: {'; '.join(lines)}. The sheet is under CC BY-SA 4.0.*"
 
 
 def f1_of(found: Found) -> float:

@@ -75,29 +75,22 @@ def street_photos(places: Places, pipeline: TrustPipeline) -> LabelledFolder:
 
 def measure(places: Places) -> list[Sheet]:
     """The sheets ``segments``, ``places``, ``classes`` and ``camvid``."""
-    pipelines = {grid: shipped.load(places.runs, grid) for grid in shipped.GRIDS}
-    newest = pipelines[shipped.GRIDS[-1]]
-    folder = street_photos(places, newest)
-    parts: dict[str, list[Judged]] = {grid: [] for grid in pipelines}
-    confusion = ConfusionMatrix(len(newest.labels))
+    pipeline = shipped.load(places.runs)
+    folder = street_photos(places, pipeline)
+    confusion, parts = ConfusionMatrix(len(pipeline.labels)), []
     for number, sample in enumerate(folder):
         image, truth = folder.read(sample)
-        for grid, pipeline in pipelines.items():
-            classes, found = judged(pipeline, image, truth, number)
-            parts[grid].append(found)
-            if grid == "image":  # of the six classes at the photographs' own size
-                confusion.add(truth, classes)
-    table: dict[str, Numbers] = {}
-    for grid in pipelines:
-        found = together(parts[grid])
-        table[f"grid `{grid}`: all"] = found.numbers()
-        table[f"grid `{grid}`: {LARGE:,} pixels and more"] = found.rows(found.sizes >= LARGE).numbers()
+        classes, found = judged(pipeline, image, truth, number)
+        confusion.add(truth, resized(classes, truth.shape))
+        parts.append(found)
+    found = together(parts)
+    table = {"all": found.numbers(), f"{LARGE:,} pixels and more": found.rows(found.sizes >= LARGE).numbers()}
     town = np.array([sample.image.parent.name for sample in folder])
-    by_place = {name: found.rows(town[found.image] == name).numbers() for name in np.unique(town)}
+    by_place = {name: found.rows(town[found.image] == name).numbers() for name in np.unique(town).tolist()}
     return [
         Sheet("segments", "Wrong segments in other towns", "segments", table),
         Sheet("places", "Wrong segments, by place", "place", by_place),
-        Sheet("classes", "Pixels in other towns", "class", _classes(confusion, newest.labels.names)),
+        Sheet("classes", "Pixels in other towns", "class", _classes(confusion, pipeline.labels.names)),
         _camvid(places),
     ]
 
