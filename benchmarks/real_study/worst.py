@@ -104,10 +104,10 @@ def _streets(pipeline: TrustPipeline, places: Places) -> Sheet:
     for k in chosen:
         image, truth = folder.read(folder.samples[k])
         result = pipeline(Frame(image), shipped.thresholds(), Wanted(ood=False, pixel_flags=False))
-        name = f"{folder.samples[k].image.parent.name}/{folder.samples[k].name}"
+        name = folder.samples[k].name
         rows.append(_row_of_street(pipeline, result, truth, name))
         table[name] = shares[k]
-    captions = ("image", "truth", "prediction", "wrong segments flagged amber, wrong pixels missed cyan")
+    captions = ("image", "truth", "prediction", "wrong: flagged amber, missed cyan")
     places.runs.mkdir(parents=True, exist_ok=True)
     write_jpeg(places.runs / STREETS, np.vstack([header(captions), *rows]))
     return Sheet("worst_streets", "Other towns, the ten worst photographs", "photograph", table)
