@@ -24,7 +24,7 @@ from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, Wanted
 
 COVERED = 0.1
 """Least share of a segment's pixels that must be flagged in the next frame, too."""
-LEAST = (0.0, 1e-4, 3e-4, 1e-3, 3e-3)
+LEAST = (0.0, 3e-4, 1e-3)
 """Smallest flagged segments that count, as shares of the image."""
 GRIDS = (*shipped.GRIDS, "network")
 JUDGES = ("P(wrong)", "P(OoD)")
@@ -65,10 +65,11 @@ def measure(places: Places) -> list[Sheet]:
 def over(frames: Iterable[tuple[Flags, Flags]]) -> dict[tuple[str, float], Numbers]:
     """(Judge, smallest segment) -> what vanishes from each frame of a film to the next."""
     sums: dict[tuple[str, float], list[np.ndarray]] = {}
-    for pair in pairwise(frames):
-        for judge, now, after in zip(JUDGES, *pair, strict=True):
-            for least in LEAST:
-                sums.setdefault((judge, least), []).append(np.array(step(now.least(least), after.least(least))))
+    chosen = ([[flags.least(least) for least in LEAST] for flags in pair] for pair in frames)
+    for before, after in pairwise(chosen):
+        for k, judge in enumerate(JUDGES):
+            for least, then, now in zip(LEAST, before[k], after[k], strict=True):
+                sums.setdefault((judge, least), []).append(np.array(step(then, now)))
     return {which: numbers_of(np.array(steps)) for which, steps in sums.items()}
 
 
