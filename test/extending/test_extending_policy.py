@@ -29,19 +29,20 @@ assert reference.served_table().count("mads`") == 3
 
 settings = settings_from({"ood.policy": "median_mad", "ood.mads": 2.5}).thresholds
 assert settings.ood.describe() == "median_mad mads = 2.5"
-assert settings.pixel.policy == "fixed"
+assert settings.pixel.policy == "auto"
 """
 
 PIPELINE = """
 import numpy as np
 from trust_seg_ros import Frame, ThresholdSettings, TrustPipeline
+from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings
 from trust_seg_ros.thresholds.policies import resolve
 from trust_seg_ros.thresholds.policies.median_mad import MedianMad
 from trust_seg_ros.thresholds.warm import warm_up
 
 image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8).repeat(16, 0).repeat(16, 1)
-pipeline = TrustPipeline.load()
+pipeline = TrustPipeline.load(PipelineSettings(grid="image"))
 chosen = PolicySettings("median_mad", mads=2.0)
 result = pipeline(Frame(image), ThresholdSettings(pixel=chosen, unreliable=chosen, ood=chosen))
 score = result.maps.entropy.numpy().astype(np.float64)

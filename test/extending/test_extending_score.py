@@ -93,10 +93,10 @@ def test_parameters_options_and_documents_know_it(done):
     assert (lines[1].split()[-1], lines[2]) == (NAME, NAME)
     row = f"| `{NAME}` | minus the logarithm of the largest probability | 0 to 2.94 with 19 classes (nats) |  |"
     assert row in lines
-    assert len([line for line in lines if line.startswith("| `") and f"gradient_uniform, {NAME}" in line]) == 2
+    assert len([line for line in lines if line.startswith("| `") and f"cdnp, {NAME}" in line]) == 2
     assert len([line for line in lines if line.startswith("      # ") and NAME in line]) == 2, "the parameter file"
     helps = found[found.index("usage: trust-seg benchmark") :]
-    assert len(re.findall(rf"gradient_uniform,\s+{NAME},\s+or\s+all", helps)) == 3
+    assert len(re.findall(rf"cdnp,\s+{NAME},\s+or\s+all", helps)) == 3
 
 
 def test_the_pipeline_flags_by_it_and_warns_of_its_range(done):
