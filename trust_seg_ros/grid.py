@@ -133,8 +133,8 @@ def resized(plane: np.ndarray, size: Size) -> np.ndarray:
     if plane.shape == size:
         return plane
     rows, columns = (_sources(old, new) for old, new in zip(plane.shape, size, strict=True))
-    # the shorter way: gather the columns of few rows, then copy whole rows
-    return np.take(np.take(plane, columns, axis=1), rows, axis=0)
+    # the shorter way: gather the columns of few rows, then copy whole rows; "clip" only spares a check of the indices
+    return np.take(np.take(plane, columns, axis=1, mode="clip"), rows, axis=0, mode="clip")
 
 
 def _sources(old: int, new: int) -> np.ndarray:

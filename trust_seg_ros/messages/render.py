@@ -49,9 +49,14 @@ class Rendering:
         return self.published(self.frame.on_grid.maps.classes)
 
     @cached_property
+    def grid_entropy_bytes(self) -> np.ndarray:
+        """(H', W') uint8, 255 E rounded, on the grid."""
+        return _as_bytes(self.frame.on_grid.maps.entropy)
+
+    @cached_property
     def entropy_bytes(self) -> np.ndarray:
         """(H, W) uint8, 255 E rounded."""
-        return self.published_bytes(self.frame.on_grid.maps.entropy)
+        return self.published(self.grid_entropy_bytes)
 
     @cached_property
     def segments(self) -> SegmentTable:
@@ -99,10 +104,6 @@ class Rendering:
         """A map of the grid at the size of the image, contiguous."""
         return np.ascontiguousarray(self.frame.at_image_size(_array(plane)))
 
-    def published_bytes(self, plane: np.ndarray | torch.Tensor) -> np.ndarray:
-        """The same of a map (H', W') in [0, 1], as uint8 from 0 to 255."""
-        return self.published(cv2.convertScaleAbs(np.ascontiguousarray(_array(plane)), alpha=255.0))
-
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
         if self.frame.on_grid.pixel_flags is None:
             return flagged
@@ -117,7 +118,7 @@ def segmentation(view: Rendering) -> ImageFields:
 
 def confidence(view: Rendering) -> ImageFields:
     """255 (1 - E)."""
-    return ImageFields("mono8", cv2.bitwise_not(view.entropy_bytes))
+    return ImageFields("mono8", view.published(cv2.bitwise_not(view.grid_entropy_bytes)))
 
 
 def entropy(view: Rendering) -> ImageFields:
@@ -132,7 +133,7 @@ def margin(view: Rendering) -> ImageFields:
     values = view.frame.on_grid.maps.margin
     if view.options.entropy_encoding == "32FC1":
         return ImageFields("32FC1", view.published(values))
-    return ImageFields("mono8", view.published_bytes(values))
+    return ImageFields("mono8", view.published(_as_bytes(values)))
 
 
 def unreliable(view: Rendering) -> ImageFields:
@@ -204,6 +205,11 @@ def _present(part: _Part | None, name: str) -> _Part:
     if part is None:
         raise MessageError(f"this frame was computed without its {name!r}; ask for it in Wanted(...)")
     return part
+
+
+def _as_bytes(plane: torch.Tensor) -> np.ndarray:
+    """A map in [0, 1] as uint8 from 0 to 255."""
+    return cv2.convertScaleAbs(np.ascontiguousarray(_array(plane)), alpha=255.0)
 
 
 def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
