@@ -42,7 +42,8 @@ def test_without_ground_truth_it_is_what_the_node_says(pipeline, sample):
 
 def test_with_ground_truth_ignored_pixels_are_in_no_segment(pipeline, sample):
     image, truth = sample
-    found = examine(pipeline, image, truth)
+    as_image = TrustPipeline(pipeline.network, pipeline.meta, grid="image")
+    found = examine(as_image, image, truth)
     assert np.array_equal(found.segments.ids == 0, truth == 255)
     ids, count = components(apply_ignore(found.classes, truth))
     assert np.array_equal(found.segments.ids, ids)
@@ -50,6 +51,16 @@ def test_with_ground_truth_ignored_pixels_are_in_no_segment(pipeline, sample):
     expected = targets(found.segments, truth)
     assert np.array_equal(found.targets.iou_adj, expected.iou_adj)
     assert (found.classes[truth == 255] != 255).any(), "the prediction is shown there, too"
+
+
+@pytest.mark.parametrize("grid", ["fitted", "100x70"])
+def test_on_a_grid_ids_lie_on_the_image_and_targets_come_from_the_grid(pipeline, sample, grid):
+    image, truth = sample
+    found = examine(TrustPipeline(pipeline.network, pipeline.meta, grid=grid), image, truth)
+    assert found.segments.ids.shape == found.classes.shape == found.entropy.shape == truth.shape
+    assert (found.segments.ids[truth == 255] == 0).all()
+    assert len(found.targets.iou_adj) == len(found.segments) == len(found.trust.p_wrong)
+    assert 0.0 < found.targets.iou_adj.mean() < 1.0
 
 
 def test_without_meta_models_segments_are_sorted_by_entropy(sample):

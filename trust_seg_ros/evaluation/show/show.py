@@ -5,7 +5,7 @@ The picture is made in ``picture``, the table in ``table``, the command is ``com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segments import SegmentTargets, targets
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.types import Frame, GridFrame, SegmentTable, SegmentTrust, TrustFrame
+from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, SegmentTable, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def examine(
     result = TrustFrame(Frame(image), GridFrame(maps, segments, trust))
     shown = result.segments
     assert shown is not None
+    if truth is not None and logits.size != result.size:  # its void lies between pixels of the grid
+        shown = replace(shown, ids=np.where(truth == UNLABELLED, 0, shown.ids))
     return Findings(
         image,
         pipeline.labels,
