@@ -105,6 +105,38 @@ def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(drawn, tmp
     assert f"by the stored model, segments of entropy at {threshold:g}" in (tmp_path / "stored/report.md").read_text()
 
 
+OTHER = "synthetic:seeds=90-93:kinds=deer,box:rate=4:size=240x160"
+
+
+def test_several_sources_are_fitted_left_out_and_saved_only_if_better_than_none(drawn, tmp_path, capsys):
+    words = ["benchmark", drawn, "--score", "entropy", "--threshold", "0.5", *FEW]
+    words += ["--fit-on", FITTED, OTHER, "--leave-source-out", "--keep", "0.9", "--fit-thresholds", "0.4"]
+    words += ["--save-meta", str(tmp_path / "ood.json"), "--out", str(tmp_path / "out")]
+    status = main(words)
+    rows = table(tmp_path / "out", "sources_left_out")
+    assert [(row["source left out"], float(row["threshold"])) for row in rows] == [
+        (FITTED, 0.5), (FITTED, 0.4), (OTHER, 0.5), (OTHER, 0.4),
+    ]  # fmt: skip
+    for row in rows:
+        assert int(row["after"]) <= int(row["false alarms before"])
+        assert int(row["missed before"]) <= int(row["missed after"]) <= int(row["objects"])
+    worse = [row for row in rows if row["verdict"] == "worse than none"]
+    said = capsys.readouterr()
+    assert status == (2 if worse else 0)
+    assert (tmp_path / "ood.json").exists() == (not worse)
+    assert said.out.count("worse than no meta classifier on") >= len(worse)
+    assert ("not written, as the meta classifier is worse than none" in said.err) == bool(worse)
+    assert main([*words, "--force"]) == 0
+    content = json.loads((tmp_path / "ood.json").read_text())
+    assert content["fitted_thresholds"] == [0.4, 0.5]
+    assert 0 < content["base_rate"] < 1
+    assert len(content["summary"]["left_out"]) == 4
+    assert [source["name"] for source in content["summary"]["sources"]] == [FITTED, OTHER]
+    assert content["summary"]["keep"] == 0.9
+    assert content["discard_above"] != 0.5
+    assert "discards above" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("score", ["gradient_onehot", "gradient_uniform"])
 def test_thresholds_of_gradient_scores_are_logarithms_and_older_files_in_norms_judge_the_same(score, drawn, tmp_path):
     words = ["benchmark", drawn, "--score", score, *FEW, "--save-meta", str(tmp_path / "ood.json")]
@@ -181,6 +213,13 @@ def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):
         (["--meta", "absent.json"], "no such meta model file of OoD segments"),
         (["--fit-on", JUDGED], "that is the data set to judge on"),
         (["--fit-on", FITTED, "--meta", "none"], "expected one of the two"),
+        (["--fit-on", FITTED, FITTED], "named twice"),
+        (
+            ["--leave-source-out", "--fit-on", FITTED],
+            "--leave-source-out with 1 data sets to fit on; expected at least 2",
+        ),
+        (["--keep", "0.9"], "--keep with 0 data sets to fit on; expected at least 1"),
+        (["--fit-thresholds", "0.5"], "--fit-thresholds with 0 data sets"),
         (["--save-meta", "x.json"], "name it, for example --score entropy"),
         (["--save-meta", "x.json", "--meta", "none"], "nothing is fitted then"),
         (["--folds", "1"], "--folds 1: expected at least 2"),

@@ -93,6 +93,15 @@ def test_other_metrics_targets_and_models_from_the_stored_table(evaluated, tmp_p
     assert not any(name.startswith(("cprob", "ndist")) for name in metrics)
 
 
+def test_only_segments_of_some_classes_are_judged(evaluated, tmp_path):
+    words = ["evaluate", "--table", str(evaluated[1] / "segments"), "--split", "val", "--runs", "1", "--features", "E"]
+    assert main([*words, "--only-classes", "Road", "Building", "Sky", "Tree", "--out", str(tmp_path)]) == 0
+    assert "- segments: only those predicted as Road, Building, Sky, Tree" in (tmp_path / "report.md").read_text()
+    with (tmp_path / "classes.csv").open() as file:
+        shown = {row["class"] for row in csv.DictReader(file)}
+    assert "Road" in shown <= {"Road", "Building", "Sky", "Tree"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -101,6 +110,7 @@ def test_other_metrics_targets_and_models_from_the_stored_table(evaluated, tmp_p
         (["--split", "val", "--runs", "0"], "--runs 0: expected at least 1"),
         (["--fresh"], "--fresh removes the segment table, but there is no DATASET to make it anew from"),
         (["--split", "val", "--features", "colour"], "no segment metric 'colour'"),
+        (["--split", "val", "--only-classes", "Raod"], "did you mean Road?"),
         (["--split", "test", "--arrangement", "by_drive"], "by_drive: all segments are of drive 'c'"),
     ],
 )

@@ -18,10 +18,12 @@ from trust_seg_ros.commands.data_options import (
     open_split,
 )
 from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP, SEGMENT_SCORES_HELP
-from trust_seg_ros.meta.errors import StoreError
+from trust_seg_ros.meta.errors import MetaModelError, StoreError
+from trust_seg_ros.support.nearest import unknown
 
 if TYPE_CHECKING:
     from trust_seg_ros.fitting.store import SegmentStore
+    from trust_seg_ros.meta.data import SegmentData
 
 
 def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -43,7 +45,30 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
         default="probabilities",
         help=f"{CLASS_INPUT_HELP} (default: %(default)s)",
     )
+    group.add_argument(
+        "--only-classes",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="fit on and judge only segments predicted as these classes: where the labels leave the others out, every "
+        "segment of them would count as wrong (default: all)",
+    )
     return group
+
+
+def of_classes(data: SegmentData, names: Sequence[str]) -> SegmentData:
+    """The segments predicted as some classes; all of them without names.
+
+    Raises:
+        MetaModelError: the network has no class of that name.
+    """
+    import numpy as np
+
+    for name in names:
+        if name not in data.class_names:
+            raise MetaModelError(unknown("class", name, data.class_names))
+    ids = [k for k, name in enumerate(data.class_names) if name in names]
+    return data.rows(np.isin(data.class_ids, ids)) if names else data
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, opened
+from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_data_arguments
 from trust_seg_ros.commands.out_paths import check_out_folder
@@ -95,7 +95,9 @@ def run(args: argparse.Namespace) -> int:
 
     names = chosen_features(args.features, store.names, args.class_input)
     stored = [name for name in store.names if name in names or name in ("E", "S")]
-    data = {split: store.read(split, stored, variant=args.variant) for split in _splits(args)}
+    data = {
+        split: of_classes(store.read(split, stored, variant=args.variant), args.only_classes) for split in _splits(args)
+    }
     with stage_bars(console) as announce:
         studies = study(
             _arrangements(args, data),
@@ -153,6 +155,8 @@ def _facts(args: argparse.Namespace, store: SegmentStore, names: Sequence[str]) 
         "metrics": f"{args.features}, {len(names)}: {', '.join(names)}",
         "IoU_adj": {"component": "as in the paper", "released": "as in the authors' code"}[args.variant],
     }
+    if args.only_classes:
+        facts["segments"] = f"only those predicted as {', '.join(args.only_classes)}"
     if label_map := store.entry(args.split).label_map:
         facts["label map"] = ", ".join(f"{value}: {name}" for value, name in label_map.items())
     for split in _splits(args):

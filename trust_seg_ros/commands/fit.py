@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, opened
+from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_data_arguments
 from trust_seg_ros.commands.out_paths import check_out_file
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     table = args.table or args.out.with_suffix(".segments")
     store = opened(args, table) if args.dataset is None else collected(args, _wanted(args), table, console)
     args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)
-    parts = {split: store.read(split) for split in wanted}
+    parts = {split: of_classes(store.read(split), args.only_classes) for split in wanted}
     console.print(report.splits_table(store, parts))
     data = joined([parts[split] for split in args.split])
     _check_segments(data, " and ".join(args.split), "fit on")
@@ -108,6 +108,7 @@ def _summary(args: argparse.Namespace, store: SegmentStore) -> Json:
         "skipped": sum(len(entry.skipped) for entry in entries),
         "features": args.features,
         "class_input": args.class_input,
+        **({"only_classes": args.only_classes} if args.only_classes else {}),
         **gradient_note(store.identity.scores, IN_LOGARITHMS),
         **features_note(store.identity.scores, store.identity.features),
         "network_input": store.identity.input,
