@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by segment; auto: the shipped one (default: none)",
     )
     add_gradient_arguments(judging)
-    add_grid_argument(judging, "the image's own pixels: no meta model is used here")
+    add_grid_argument(judging, "the image's own pixels; P(wrong) is made on the grid of its meta model")
     judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")
     judging.add_argument("--noise", type=float, metavar="SIGMA", help="sigma of input_noise, grey levels (default: 4)")
     judging.add_argument(

@@ -11,7 +11,7 @@ from trust_seg_ros.types import Frame
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return TrustPipeline.load(PipelineSettings(device="cpu", ood_meta_model="none"))
+    return TrustPipeline.load(PipelineSettings(device="cpu", ood_meta_model="none", grid="image"))
 
 
 def test_a_pixel_has_the_p_wrong_that_the_pipeline_gives_its_segment(pipeline):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from trust_seg_ros import uncertainty
@@ -15,6 +14,7 @@ from trust_seg_ros.evaluation.meta.measures import auroc
 from trust_seg_ros.evaluation.report.tabular import Column, Table, Value
 from trust_seg_ros.evaluation.trust.passes import LabelledImages
 from trust_seg_ros.fitting.calibrate_pass import wrong_segments
+from trust_seg_ros.grid import resized
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
@@ -28,7 +28,7 @@ class SegmentScore:
     """P(wrong) of the segment that a pixel lies in; pixels of no segment have 1.
 
     Attributes:
-        pipeline: a network and the meta model that judges its segments.
+        pipeline: a network and the meta model that judges its segments, on the grid of that model.
         fingerprint: identifies the meta model.
     """
 
@@ -36,13 +36,12 @@ class SegmentScore:
     fingerprint: str
 
     def __call__(self, image: np.ndarray, answer: LogitMaps, maps: UncertaintyMaps) -> np.ndarray:
-        """The score of every pixel (H, W) float32."""
-        table = self.pipeline.segment_table(maps, answer)
+        """The score of every pixel (H, W) float32, of the size of ``maps``."""
+        own = uncertainty.on_grid(answer, self.pipeline.grid)
+        table = self.pipeline.segment_table(maps if own is answer else uncertainty.uncertainty_maps(own).host(), own)
         by_segment = np.append(1.0, self._meta.predict(table)[0]).astype(np.float32)
-        plane, (height, width) = by_segment[table.ids], maps.classes.shape
-        if plane.shape != (height, width):
-            plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_NEAREST)
-        return plane
+        height, width = maps.classes.shape
+        return resized(by_segment[table.ids], (height, width))
 
     def __str__(self) -> str:
         return f"{NAME} {self.fingerprint}"
@@ -62,11 +61,10 @@ class SegmentScore:
         Returns:
             (n,) float64 and (n,) bool.
         """
-        answer = self.pipeline.network.infer(image)
+        answer = self.pipeline.infer(image)
         table = self.pipeline.segment_table(uncertainty.uncertainty_maps(answer).host(), answer)
-        if table.ids.shape != truth.shape:
-            truth = cv2.resize(truth, table.ids.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        wrong, judged = wrong_segments(table, truth)
+        height, width = table.ids.shape
+        wrong, judged = wrong_segments(table, resized(truth, (height, width)))
         return self._meta.predict(table)[0][judged], wrong[judged]
 
 
