@@ -21,6 +21,7 @@ from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.types import UNLABELLED, Frame, OodSegments, Wanted
 from trust_seg_ros.uncertainty.frame_scores import missing_scores
+from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS
 from trust_seg_ros.uncertainty.score_names import SCORES
 
 NETWORKS = ("embedded", "embedded:compact_camvid11")
@@ -49,7 +50,7 @@ def _scores_of(name: str, images: OodImages, places: Places) -> dict[str, Number
     """Score -> its measures; kept by the network's weights and the scores that it can give."""
     pipeline = shipped.load(places.runs, "image", name)
     network = getattr(pipeline.network, "_network", pipeline.network)  # some scores need features
-    statistics = None if pipeline.calibration is None else pipeline.calibration.class_statistics
+    statistics = NO_STATISTICS if pipeline.calibration is None else pipeline.calibration.statistics
     missing = missing_scores(network, pipeline.gradient, statistics)
     given = tuple(score for score in SCORES if score not in missing)
     path = places.runs / "scores" / f"{network_sha256(network)[:12]}.json"
