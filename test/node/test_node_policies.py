@@ -16,16 +16,17 @@ from trust_seg_ros.thresholds.policies import Conformal, Fixed, MeanStd, Otsu, Q
 
 pytestmark = pytest.mark.ros
 
-DEFAULTS = {"thresholds.pixel_policy": "fixed", "thresholds.pixel": 0.6, "thresholds.pixel_score": "entropy",
-            "thresholds.pixel_quantile": 0.95, "thresholds.pixel_k": 2.0, "thresholds.pixel_alpha": 0.05,
-            "thresholds.pixel_recall": 0.95, "thresholds.smoothing_s": 0.0, "on_shift": "warn"}  # fmt: skip
+START = {"thresholds.pixel_policy": "fixed", "thresholds.pixel": 0.6, "thresholds.pixel_score": "entropy",
+         "thresholds.pixel_quantile": 0.95, "thresholds.pixel_k": 2.0, "thresholds.pixel_alpha": 0.05,
+         "thresholds.pixel_recall": 0.95, "thresholds.smoothing_s": 0.0, "on_shift": "warn"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     path = tmp_path_factory.mktemp("calibrated") / "calibration.json"
     calibration().save(path)
-    node = NodeProcess("policies", calibration=path, entropy_encoding="32FC1", mode="every", queue_size=1000)
+    more = {"entropy_encoding": "32FC1", "mode": "every", "queue_size": 1000}
+    node = NodeProcess("policies", calibration=path, **more, **START)
     bench = Bench("policies")
     try:
         bench.listen("entropy", "unreliable", "label_info")
@@ -43,7 +44,7 @@ def bench(tmp_path_factory):
 def fresh(bench):
     """The bench, with the parameters put back afterwards."""
     yield bench
-    for name, value in DEFAULTS.items():
+    for name, value in START.items():
         bench.set(name, value)
 
 
