@@ -56,9 +56,8 @@ def credits(places: Places, names: list[str]) -> str:
     """Who made these photographs, and under which licence they may be shown."""
     with (places.data / "roadanomaly_open" / "licences.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
-    lines = [
-        f"{name}: [{rows[name]['author and licence'].split(' http')[0]}]({rows[name]['source']})" for name in names
-    ]
+    authors = {name: re.sub(r" https?://[^ ,]+", "", rows[name]["author and licence"]) for name in names}
+    lines = [f"{name}: [{author}]({rows[name]['source']})" for name, author in authors.items()]
     return f"*Photographs, made smaller: {'; '.join(lines)}. The sheet is under CC BY-SA 4.0.*"
 
 
