@@ -136,17 +136,18 @@ def test_fitted_is_the_grid_of_the_segments_model_and_without_one_that_of_the_oo
 def test_models_of_other_grids_are_named(shipped, scene):
     other = replace(shipped.ood_model, grid=(90, 120))
     pipeline = TrustPipeline(shipped.network, shipped.meta, ood_model=other)
-    assert remarks(pipeline, THRESHOLDS) == ()
-    found = pipeline(Frame(scene), THRESHOLDS).ood
+    thresholds = THRESHOLDS.with_policy("ood", value=other.threshold)
+    assert remarks(pipeline, thresholds) == ()
+    found = pipeline(Frame(scene), thresholds).ood
     assert found.p_ood is None
-    (gap,) = remarks(pipeline, THRESHOLDS)
+    (gap,) = remarks(pipeline, thresholds)
     assert gap.endswith(
         "segments are made on a grid of 480x360, the OoD meta model was fitted on one of 120x90: set grid to "
         "area:120x90, or fit one on this grid"
     )
     small = with_grid(shipped, "area:120x90")
-    small(Frame(scene), THRESHOLDS)
-    gap, rough = remarks(small, THRESHOLDS)
+    small(Frame(scene), thresholds)
+    gap, rough = remarks(small, thresholds)
     assert "no P(OoD)" in gap
     assert rough == (
         "P(wrong) is rough: segments are made on a grid of 120x90, the meta model was fitted on one of 480x360; set "

@@ -59,7 +59,11 @@ def test_policies_of_the_image_act_on_their_own_scores(pipeline, image):
     assert np.array_equal(result.trust.unreliable, p_wrong >= resolve(Quantile(0.8), p_wrong))
     assert 0 < result.trust.unreliable.sum() <= 0.2 * len(p_wrong)
     assert np.array_equal(result.ood.ids > 0, entropy >= np.float32(ood))
-    assert (result.thresholds["pixel"], result.thresholds["ood"], result.thresholds["ood_meta"]) == (limit, ood, 0.5)
+    assert (result.thresholds["pixel"], result.thresholds["ood"], result.thresholds["ood_meta"]) == (
+        limit,
+        ood,
+        1 - pipeline.ood_model.discard_above,
+    )
 
 
 def test_calibrated_thresholds(pipeline, image):
