@@ -99,7 +99,7 @@ def test_only_segments_of_some_classes_are_judged(evaluated, tmp_path):
     assert "- segments: only those predicted as Road, Building, Sky, Tree" in (tmp_path / "report.md").read_text()
     with next(tmp_path.glob("*classes.csv")).open() as file:
         shown = {row["class"] for row in csv.DictReader(file)}
-    assert "Road" in shown <= {"Road", "Building", "Sky", "Tree"}
+    assert "Road" in shown <= {"Road", "Building", "Sky", "Tree", "all"}
 
 
 @pytest.mark.parametrize(

@@ -122,17 +122,26 @@ def test_masks_and_maps_are_those_of_the_pipeline(independent, results):
 def test_detections_are_the_flagged_segments_of_the_pipeline(independent, results):
     names = [c.class_name for c in independent["/trust_seg/label_info"][0][3].class_map]
     for (*_, message), r in zip(independent["/trust_seg/segments"], results, strict=True):
-        kept = np.isin(r.ood.ids, 1 + np.flatnonzero(r.ood.kept))
-        covered = np.array([kept[r.segments.ids == n].mean() >= 0.5 for n in range(1, len(r.segments) + 1)])
+        ood, ids = r.on_grid.ood, r.on_grid.segments.ids  # what covers what is judged on the grid
+        kept = np.isin(ood.ids, 1 + np.flatnonzero(ood.kept))
+        covered = np.array([kept[ids == n].mean() >= 0.5 for n in range(1, len(r.segments) + 1)])
         flagged = 1 + np.flatnonzero(r.trust.unreliable | covered)
         found = {int(d.id): d for d in message.detections if int(d.id) <= len(r.segments)}
         assert found.keys() == set(flagged.tolist())
         assert len(message.detections) - len(found) == np.count_nonzero(r.ood.kept), "the OoD segments follow"
         for number, d in found.items():
-            rows, columns = np.nonzero(r.segments.ids == number)
             centre = d.bbox.center.position
-            assert (centre.x, d.bbox.size_x) == ((columns.min() + columns.max() + 1) / 2, np.ptp(columns) + 1)
-            assert (centre.y, d.bbox.size_y) == ((rows.min() + rows.max() + 1) / 2, np.ptp(rows) + 1)
+            for axis, (middle, length) in enumerate(((centre.y, d.bbox.size_y), (centre.x, d.bbox.size_x))):
+                # the image is smaller than the grid: its rows and columns that show a row or column of the segment
+                there = np.nonzero(ids == number)[axis]
+                old, new = ids.shape[axis], r.segments.ids.shape[axis]
+                seen = np.flatnonzero(np.isin((2 * np.arange(new) + 1) * old // (2 * new), np.unique(there)))
+                inside = np.nonzero(r.segments.ids == number)[axis]
+                assert np.isin(inside, seen).all()
+                if seen.size:
+                    assert (middle, length) == ((seen.min() + seen.max() + 1) / 2, np.ptp(seen) + 1)
+                else:
+                    assert length == 1, "what falls between the pixels of the image gets a box of one"
             said = {x.hypothesis.class_id: x.hypothesis.score for x in d.results}
             assert said["unreliable"] == r.trust.p_wrong[number - 1]
             assert said[names[r.segments.class_ids[number - 1]]] == 1 - r.trust.p_wrong[number - 1]
