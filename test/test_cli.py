@@ -105,7 +105,15 @@ def test_scores_are_looked_up_only_when_their_help_is_shown(command):
     run = [sys.executable, "-c", code, command]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    names = ["entropy", "margin", "max_logit", "standardized_max_logit", "gradient_uniform", "or all that the network"]
+    names = [
+        "entropy",
+        "margin",
+        "max_logit",
+        "standardized_max_logit",
+        "gradient_uniform",
+        "cdnp",
+        "or all that the network",
+    ]
     said = " ".join(done.stdout.split())
     assert ", ".join(names[-2:]) in said
     assert [name for name in names if name not in said] == []

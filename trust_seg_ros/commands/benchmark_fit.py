@@ -13,12 +13,12 @@ from rich.text import Text
 
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.evaluation.errors import AnomalyError
-from trust_seg_ros.types import Json
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.anomaly.passes import Look
     from trust_seg_ros.evaluation.anomaly.sources import Source
     from trust_seg_ros.evaluation.anomaly.study import Plan, Study
+    from trust_seg_ros.types import Json
 
 
 def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
