@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import select
 import signal
 import time
 from typing import Any
@@ -20,6 +21,9 @@ LIMIT_S = 1.5
 
 _SAME_S = 0.3
 """A signal within this time of the first is the same wish, as a terminal and a launcher both send it."""
+
+_LOOK_S = 0.1
+"""Seconds after which ``wait`` looks again."""
 
 # Addresses are 64-bit integers here, because compilers of different ages write pointers differently.
 _THREAD = """
@@ -80,7 +84,8 @@ class Ending:
     def wait(self) -> None:
         """Wait until the end is asked for. In the main thread only, so that signals are handled at once."""
         while not self.asked:
-            os.read(self._asking, 1)
+            # a signal that comes just before the call blocks does not interrupt it, and is handled only after it
+            select.select([self._asking], [], [], _LOOK_S)
 
     def _on_signal(self, *_: object) -> None:
         now = time.monotonic()
