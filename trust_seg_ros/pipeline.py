@@ -61,8 +61,6 @@ if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
 
 _DEFAULT = ThresholdSettings()
-
-
 _WITHOUT_FEATURES = tuple(name for name in SCORES if name not in FEATURE_SCORES)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.ood_layouts import OodImages, open_ood_folder
 from trust_seg_ros.datasets.pasted import PREFIX as PASTED
 from trust_seg_ros.datasets.pasted import PastedSet, parse_pasted_set
+from trust_seg_ros.datasets.set_text import patterns_of, words_of
 from trust_seg_ros.synthetic import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.sets import PREFIX as SYNTHETIC
 from trust_seg_ros.types import UNLABELLED
@@ -81,11 +81,13 @@ def _pasted(text: str, scenes: PastedSet) -> OodImages:
 
 
 def _marked(text: str, split: str) -> OodImages:
-    given = dict(re.findall(r"(images|named|only_split|without)=([^:]+)", text))
-    if "images" not in given or text != MARKED + ":".join(f"{name}={value}" for name, value in given.items()):
+    given = words_of(text, MARKED_FORM)
+    if "images" not in given:
         raise DatasetError(f"{text!r} is not understood; expected {MARKED_FORM}")
     images = open_ood_folder(given["images"], split)
-    folder, patterns = Path(given["images"]).expanduser(), tuple(filter(None, given.get("named", "").split("+")))
-    wanted = chosen_names(folder, images.names, patterns, given.get("only_split"), given.get("without"))
+    folder = Path(given["images"]).expanduser()
+    wanted = chosen_names(
+        folder, images.names, patterns_of(given, "named"), given.get("only_split"), given.get("without")
+    )
     names = tuple(images.names[i] for i in wanted)
     return OodImages(text, images.layout, names, lambda index: images.read(wanted[index]))

@@ -13,7 +13,8 @@ import numpy as np
 from trust_seg_ros.datasets.cutouts import Cutouts, chosen_names, open_cutouts
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.layouts import open_dataset
-from trust_seg_ros.datasets.pasting import EDGE, cut_objects, pasted, with_codes
+from trust_seg_ros.datasets.pasting import cut_objects, pasted, with_codes
+from trust_seg_ros.datasets.set_text import patterns_of, words_of
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.types import UNLABELLED
 
@@ -22,7 +23,6 @@ FORM = (
     "pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST[:each=N][:known=N][:objects_split=NAME][:objects_named=PATTERN+PATTERN]"
     "[:without=COLUMN][:on_split=NAME][:on_named=PATTERN+PATTERN][:labels=NAME]"
 )
-_WORDS = tuple(re.findall(r"(\w+)=", FORM))
 GROUND = ("road", "pavement", "sidewalk", "terrain", "ground", "parking")
 """Names of classes that an object can stand on."""
 THINGS = ("car", "truck", "bus", "pedestrian", "person", "bicyclist", "rider", "motorcycle", "bicycle")
@@ -82,11 +82,8 @@ class PastedSet:
             if cuts := self.objects.read(int(rng.integers(len(self.objects)))):
                 image, coverage = pasted(image, ground, cuts[int(rng.integers(len(cuts)))], rng)
                 covered = np.maximum(covered, coverage)
-        truth = np.where(classes == UNLABELLED, np.uint8(UNLABELLED), np.uint8(0))
-        truth[covered > EDGE[0]] = UNLABELLED
-        truth[covered >= EDGE[1]] = 1
-        classes[covered > EDGE[0]] = UNLABELLED
-        return image, truth, classes
+        void = np.where(classes == UNLABELLED, np.uint8(UNLABELLED), np.uint8(0))
+        return image, with_codes(void, covered, 1), with_codes(classes, covered, UNLABELLED)
 
     def _with_thing(
         self, image: np.ndarray, classes: np.ndarray, ground: np.ndarray, rng: np.random.Generator
@@ -115,7 +112,7 @@ def parse_pasted_set(text: str, labels: LabelSet | None = None) -> PastedSet:
         DatasetError: another form, an unknown word, a value out of range, or a folder that cannot be used.
         LabelError: no such label set.
     """
-    given = _words(text)
+    given = words_of(text, FORM)
     seeds, each = re.fullmatch(r"(\d+)-(\d+)", given.get("seeds", "")), given.get("each", "3")
     if seeds is None or int(seeds[2]) < int(seeds[1]):
         raise DatasetError(f"{text!r}: seeds={given.get('seeds', '')}; expected FIRST-LAST, 0 <= FIRST <= LAST")
@@ -129,11 +126,11 @@ def parse_pasted_set(text: str, labels: LabelSet | None = None) -> PastedSet:
     if labels is None or "labels" in given:
         labels = load_labels(given.get("labels", "camvid11"))
     objects = open_cutouts(
-        Path(given["objects"]), _patterns(given, "objects_named"), given.get("objects_split"), given.get("without")
+        Path(given["objects"]), patterns_of(given, "objects_named"), given.get("objects_split"), given.get("without")
     )
     root = Path(given["on"]).expanduser()
     folder = open_dataset(root, given.get("on_split"), labels)
-    wanted = chosen_names(root, [sample.name for sample in folder.samples], _patterns(given, "on_named"))
+    wanted = chosen_names(root, [sample.name for sample in folder.samples], patterns_of(given, "on_named"))
     samples = [folder.samples[i] for i in wanted]
     street = lru_cache(_KEPT)(lambda number: folder.read(samples[number]))
     return PastedSet(
@@ -157,17 +154,3 @@ def ground_ids(labels: LabelSet) -> tuple[int, ...]:
 
 def _ids(labels: LabelSet, names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(labels.names) if name.lower() in names)
-
-
-def _words(text: str) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for word in filter(None, text.removeprefix(PREFIX).split(":")):
-        name, _, value = word.partition("=")
-        if name not in _WORDS or not value or name in given:
-            raise DatasetError(f"{text!r}: {word!r} is not understood; expected {FORM}")
-        given[name] = value
-    return given
-
-
-def _patterns(given: dict[str, str], name: str) -> tuple[str, ...]:
-    return tuple(filter(None, given.get(name, "").split("+")))
