@@ -45,8 +45,8 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         "--keep",
         type=_share,
         metavar="SHARE",
-        help="discard above the P(false alarm) that keeps this share of the objects found in --fit-on, judged by folds "
-        "over its images, for example 0.98 (default: discard above 0.5)",
+        help="discard above the P(false alarm) that keeps this share of the objects found in --fit-on, each data set "
+        "judged by a fit on the others, a single one by folds over its images, for example 0.98 (default: discard above 0.5)",
     )
     group.add_argument(
         "--fit-thresholds",

@@ -94,7 +94,7 @@ def cross_validated(
         )
     fold = np.empty(int(images[-1]) + 1, np.int64)
     fold[images] = np.random.default_rng(seed).permutation(len(images)) % folds
-    return _judged_apart(data, features, fold[data.image], classifier=classifier)
+    return judged_apart(data, fold[data.image], features, classifier=classifier)
 
 
 def leave_one_out(
@@ -112,17 +112,28 @@ def leave_one_out(
     Raises:
         MetaModelError: as :func:`fit_ood`.
     """
-    return _judged_apart(data, features, np.arange(len(data)), progress)
+    return judged_apart(data, np.arange(len(data)), features, progress)
 
 
-def _judged_apart(
+def judged_apart(
     data: OodData,
-    features: str,
     part: np.ndarray,
+    features: str = "meta_ood",
     progress: Callable[[int, int], None] | None = None,
     classifier: Classifier = "logistic",
 ) -> OodVerdict:
-    """The verdict on every part, by a fit on the other parts."""
+    """The verdict on every part of the segments, by a classifier fitted on the other parts.
+
+    Args:
+        data: the n segments.
+        part: (n,) integers, the part each belongs to; images, sources, or whatever must not be on both sides.
+        features: a choice as in ``meta.features``.
+        progress: called with (done, total).
+        classifier: as for :func:`fit_ood`.
+
+    Raises:
+        MetaModelError: as :func:`fit_ood`, of what is left without a part.
+    """
     p, outside, parts = np.empty(len(data)), np.empty(len(data), bool), np.unique(part)
     for done, number in enumerate(parts, 1):
         judged = part == number

@@ -20,7 +20,7 @@ from trust_seg_ros.evaluation.anomaly.sources import (
     leave_source_out,
     object_rows,
 )
-from trust_seg_ros.fitting.ood_fit import fit_ood, stacked
+from trust_seg_ros.fitting.ood_fit import cross_validated, fit_ood, stacked
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import OodData, OodVerdict
 
@@ -123,6 +123,24 @@ def test_the_threshold_that_keeps_objects_loses_fewer_than_one_half():
     assert sum(row.lost for row in kept) < sum(row.lost for row in plain)
     assert all(row.lost < 0.15 for row in kept)
     assert SourceFit("E,S", 0.97)(sources).discard_above > SourceFit("E,S")(sources).discard_above == 0.5
+
+
+def test_the_share_is_kept_by_classifiers_that_have_not_seen_the_source():
+    sources = [source("a", 1), source("b", 2), source("c", 3, images=20)]
+    others = [stacked([other.data for other in sources if other is not each]) for each in sources]
+    each_p = [fit_ood(data, "E,S").judge(left.data).p_false_alarm for data, left in zip(others, sources, strict=True)]
+    p = np.concatenate(each_p)
+    least = least_p_of_objects(sources, OodVerdict(p, np.zeros(len(p), bool)))
+    assert SourceFit("E,S", 0.9)(sources).discard_above == pytest.approx(discard_threshold(least, 0.9), abs=1e-5)
+
+
+def test_one_source_is_judged_by_folds_over_its_images():
+    one = source("a", 1)
+    verdict = cross_validated(one.data, "E,S", folds=5)
+    expected = discard_threshold(least_p_of_objects([one], verdict), 0.9)
+    assert SourceFit("E,S", 0.9)([one]).discard_above == expected
+    with pytest.raises(MetaModelError, match="objects are found in 1 image; to choose the threshold that keeps 90 %"):
+        SourceFit("E,S", 0.9)([source("a", 1, images=1)])
 
 
 def test_several_thresholds_of_one_source_share_their_images():

@@ -14,7 +14,7 @@ import numpy as np
 
 from trust_seg_ros.evaluation.anomaly.passes import Cut
 from trust_seg_ros.evaluation.meta import measures
-from trust_seg_ros.fitting.ood_fit import Classifier, cross_validated, fit_ood, stacked
+from trust_seg_ros.fitting.ood_fit import Classifier, cross_validated, fit_ood, judged_apart, stacked
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.ood import DISCARD_ABOVE, OodData, OodModel, OodVerdict
 from trust_seg_ros.types import Json
@@ -111,9 +111,10 @@ class SourceFit:
 
     Attributes:
         features: choice of metrics.
-        keep: share of the objects found at the fit that the threshold on P(false alarm) keeps; None = discard above
-            1/2.
-        folds: folds over images whose P(false alarm) choose that threshold.
+        keep: share of the objects found that the threshold on P(false alarm) keeps; None = discard above 1/2. P is that
+            of a classifier fitted on the other sources: a classifier knows the sources it was fitted on too well to
+            say what it keeps of another. Where a single source has objects, P is judged by folds over images.
+        folds: number of those folds.
         classifier: as for ``fit_ood``.
     """
 
@@ -128,19 +129,26 @@ class SourceFit:
         Raises:
             MetaModelError: too few segments, or of one kind only.
         """
-        data = stacked([source.data for source in sources])
+        datas = [source.data for source in sources]
+        data = stacked(datas)
         model = fit_ood(data, self.features, classifier=self.classifier)
         if self.keep is None:
             return model
+        if sum(not each.false_alarm.all() for each in datas) > 1:
+            part = np.repeat(np.arange(len(sources)), [len(each) for each in datas])
+            verdict = judged_apart(data, part, self.features, classifier=self.classifier)
+        else:
+            verdict = self._by_image(data, self.keep)
+        return replace(model, discard_above=discard_threshold(least_p_of_objects(sources, verdict), self.keep))
+
+    def _by_image(self, data: OodData, keep: float) -> OodVerdict:
         with_objects = len(np.unique(data.image[~data.false_alarm]))
         if with_objects < 2:
             raise MetaModelError(
-                f"objects are found in {with_objects} image; to choose the threshold that keeps {100 * self.keep:g} % "
+                f"objects are found in {with_objects} image; to choose the threshold that keeps {100 * keep:g} % "
                 "of them by folds over the images takes at least 2: fit on more images, or without --keep"
             )
-        verdict = cross_validated(data, self.features, min(self.folds, with_objects), classifier=self.classifier)
-        best = least_p_of_objects(sources, verdict)
-        return replace(model, discard_above=discard_threshold(best, self.keep))
+        return cross_validated(data, self.features, min(self.folds, with_objects), classifier=self.classifier)
 
 
 def object_rows(cut: Cut, actual: int = 1) -> tuple[np.ndarray, np.ndarray, int]:
