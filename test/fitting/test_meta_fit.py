@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.fitting.fit import fit, fit_linear, fit_logistic, scores, statistics
+from trust_seg_ros.fitting.fit import fit, fit_linear, fit_logistic, fit_ridge, scores, statistics
 from trust_seg_ros.meta import LinearPart, MetaModelError, SegmentData
 
 
@@ -257,3 +257,27 @@ def test_scores_of_a_model_worked_out_by_hand():
     assert judged["auroc"] == 0.5
     assert judged["sigma"] == pytest.approx(np.sqrt(((data.iou_adj - 0.5) ** 2).mean()))
     assert judged["r2"] == pytest.approx(1 - ((data.iou_adj - 0.5) ** 2).mean() / data.iou_adj.var())
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.01, 0.1, 2.0]))
+@settings(max_examples=25, deadline=None)
+def test_ridge_is_the_minimum_of_its_definition(seed, strength):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(80, 4))
+    x[:, 3] = x[:, 0] + x[:, 1]  # collinear, as metrics of segments are
+    y = rng.random(80) < 1 / (1 + np.exp(-(x[:, 0] - 0.5)))
+    y[:2] = True, False
+    part = fit_ridge(x, y, strength)
+    residual = 1 / (1 + np.exp(-part(x))) - y  # the gradient of the log-loss by the logit
+    np.testing.assert_allclose(x.T @ residual / 80 + strength * part.coefficients, 0, atol=1e-5)
+    assert residual.mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_ridge_without_strength_is_logistic_regression_and_with_much_of_it_the_base_rate():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(400, 3))
+    y = rng.random(400) < 1 / (1 + np.exp(-x[:, 0]))
+    np.testing.assert_allclose(fit_ridge(x, y, 1e-9)(x), fit_logistic(x, y)(x), atol=1e-4)
+    np.testing.assert_allclose(1 / (1 + np.exp(-fit_ridge(x, y, 1e6)(x))), y.mean(), atol=1e-4)
+    with pytest.raises(MetaModelError, match="400 of 400 segments are positive"):
+        fit_ridge(x, np.ones(400, bool), 0.1)

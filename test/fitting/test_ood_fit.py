@@ -59,6 +59,13 @@ def test_the_fit_is_logistic_regression_on_standardised_metrics():
     }  # fmt: skip
 
 
+def test_the_penalised_fit_has_smaller_weights_and_says_what_it_is():
+    plain, ridge = (fit_ood(segments(), "S,E", classifier=kind) for kind in ("logistic", "ridge"))
+    assert np.abs(ridge.classifier.coefficients).sum() < np.abs(plain.classifier.coefficients).sum()
+    assert ridge.summary["classifier"] == "ridge"
+    assert ridge.trees is None
+
+
 def test_the_shift_between_two_kinds_is_found_by_hand():
     # one metric of two values; the optimum reproduces the two shares: 1 of 4 and 3 of 4
     data = segments(8)

@@ -32,9 +32,10 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--classifier",
-        choices=("logistic", "boosting"),
+        choices=("logistic", "ridge", "boosting"),
         default="logistic",
-        help="logistic regression, whose file can be read, or 150 boosted trees (default: %(default)s)",
+        help="logistic regression as published, with a penalty on large weights (carries best to data not fitted on), "
+        "or 150 boosted trees (default: %(default)s)",
     )
     group.add_argument(
         "--leave-source-out",
@@ -46,7 +47,8 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         type=_share,
         metavar="SHARE",
         help="discard above the P(false alarm) that keeps this share of the objects found in --fit-on, each data set "
-        "judged by a fit on the others, a single one by folds over its images, for example 0.98 (default: discard above 0.5)",
+        "judged by a fit on the others, a single one by folds over its images, for example 0.98 (default: discard above "
+        "0.5)",
     )
     group.add_argument(
         "--fit-thresholds",

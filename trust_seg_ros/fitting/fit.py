@@ -128,6 +128,28 @@ def fit_logistic(x: np.ndarray, positive: np.ndarray) -> LinearPart:
     return _Decorrelated(x).logistic(positive)
 
 
+def fit_ridge(x: np.ndarray, positive: np.ndarray, strength: float) -> LinearPart:
+    """Logistic regression that minimises the mean log-loss + strength · |weights|²/2; the intercept is free.
+
+    Unpenalised weights of collinear metrics are large and cancel each other where they were fitted, and nowhere else.
+
+    Args:
+        x: (n, m) standardised metrics.
+        positive: (n,) bool.
+        strength: above 0.
+
+    Raises:
+        MetaModelError: all segments are positive, or none is.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    n, share = len(positive), float(np.mean(positive))
+    if not 0 < share < 1:
+        raise MetaModelError(f"{int(np.sum(positive))} of {n} segments are positive; a classifier needs both kinds")
+    model = LogisticRegression(C=1 / (strength * n), solver="newton-cholesky", tol=1e-8, max_iter=200).fit(x, positive)
+    return LinearPart(model.coef_[0].astype(float), float(model.intercept_[0]))
+
+
 def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
     """Least squares; among equally good coefficients the shortest.
 

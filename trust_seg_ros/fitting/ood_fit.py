@@ -13,14 +13,17 @@ from typing import Literal
 import numpy as np
 
 from trust_seg_ros.fitting.boosting import fit_boosting
-from trust_seg_ros.fitting.fit import fit_logistic, statistics
+from trust_seg_ros.fitting.fit import fit_logistic, fit_ridge, statistics
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.meta.ood import OodData, OodModel, OodVerdict
 from trust_seg_ros.types import Json
 
-Classifier = Literal["logistic", "boosting"]
+Classifier = Literal["logistic", "ridge", "boosting"]
+
+RIDGE_STRENGTH = 0.1
+"""Of the classifier ``ridge``. On sources left out of the fit 0.05 to 0.9 do about the same, 0.005 does worse."""
 
 
 def fit_ood(
@@ -35,7 +38,8 @@ def fit_ood(
         data: segments to fit on.
         features: a choice as in ``meta.features``, or the metrics' names.
         summary: further entries of the model's summary.
-        classifier: unpenalised logistic regression on standardised metrics, or boosted trees.
+        classifier: logistic regression on standardised metrics, unpenalised as in the paper or with a penalty on the
+            squared weights (:data:`RIDGE_STRENGTH`), or boosted trees.
 
     Raises:
         MetaModelError: not more segments than metrics, segments of one kind only, metrics that are not finite, or an
@@ -48,6 +52,8 @@ def fit_ood(
     linear, trees = LinearPart(np.zeros(len(names)), 0.0), None
     if classifier == "boosting":
         trees = fit_boosting(x, data.false_alarm)
+    elif classifier == "ridge":
+        linear = fit_ridge((x - means) / scales, data.false_alarm, RIDGE_STRENGTH)
     else:
         linear = fit_logistic((x - means) / scales, data.false_alarm)
     counts = {"segments": len(data), "false_alarms": int(data.false_alarm.sum()), "images": len(data.images)}
