@@ -47,8 +47,8 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         type=_share,
         metavar="SHARE",
         help="discard above the P(false alarm) that keeps this share of the objects found in --fit-on, each data set "
-        "judged by a fit on the others, a single one by folds over its images, for example 0.98 (default: discard above "
-        "0.5)",
+        "judged by a fit on the others, a single one by folds over its images, for example 0.98 (default: discard "
+        "above 0.5)",
     )
     group.add_argument(
         "--fit-thresholds",
