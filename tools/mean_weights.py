@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.support.content_hash import KEY
 from trust_seg_ros.support.tensor_file import load_tensors, save_tensors
 
 WAY_OUT = "copy it again from where it was trained, or train it again"
@@ -24,7 +23,8 @@ WAY_OUT = "copy it again from where it was trained, or train it again"
 def mean_weights(out: Path, files: Sequence[Path]) -> None:
     """Write the mean of weights files as ``trust-seg finetune`` and ``trust-seg train`` write them.
 
-    Numbers that are not floating point, as batch norm's counters, and the metadata are those of the first file.
+    Numbers that are not floating point, as batch norm's counters, are those of the first file; of the metadata stays
+    what all files agree on, and ``mean of`` names the sha256 of each.
 
     Raises:
         TrustSegError: fewer than two files, one that is damaged, or files whose tensors differ in name, shape or kind.
@@ -43,7 +43,8 @@ def mean_weights(out: Path, files: Sequence[Path]) -> None:
                 f"is {differing[0]!r}; give runs of one network"
             )
     mean = {name: _mean([file.tensors[name] for file in loaded]) for name in first}
-    save_tensors(out, mean, {name: text for name, text in loaded[0].metadata.items() if name != KEY})
+    agreed = set.intersection(*(set(file.metadata.items()) for file in loaded))
+    save_tensors(out, mean, {**dict(agreed), "mean of": " ".join(file.sha256 for file in loaded)})
 
 
 def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:

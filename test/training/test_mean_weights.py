@@ -29,7 +29,10 @@ def test_mean_of_networks_loads_and_lies_between_them(tmp_path: Path) -> None:
         if value.is_floating_point():
             expected = torch.stack([net[name] for net in nets]).mean(0)
             torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-4)  # files hold kernels in half precision
-    assert load_tensors(tmp_path / "mean.safetensors", "").metadata["run"] == "0"
+    metadata = load_tensors(tmp_path / "mean.safetensors", "").metadata
+    assert "config" in metadata  # the same in all
+    assert "run" not in metadata  # of each its own
+    assert metadata["mean of"].split() == [load_tensors(path, "").sha256 for path in files]
 
 
 def test_counters_are_the_first_files(tmp_path: Path) -> None:
@@ -44,7 +47,8 @@ def test_counters_are_the_first_files(tmp_path: Path) -> None:
 def test_other_tensors_are_named(tmp_path: Path) -> None:
     save_tensors(tmp_path / "a", {"w": torch.zeros(2), "b": torch.zeros(1)})
     save_tensors(tmp_path / "b", {"w": torch.zeros(3), "c": torch.zeros(1)})
-    with pytest.raises(TrustSegError, match=r"b: 3 tensors differ from those of .*a, the first is 'b'"):
+    said = r"b: in name, shape or kind 3 tensors differ from those of .*a, the first is 'b'"
+    with pytest.raises(TrustSegError, match=said):
         mean_weights(tmp_path / "mean", [tmp_path / "a", tmp_path / "b"])
     assert not (tmp_path / "mean").exists()
 
