@@ -52,7 +52,8 @@ def test_segments_are_components_and_every_one_is_judged(pipeline, image):
 
 
 def test_thresholds_act_on_the_frame_they_come_with(pipeline, image):
-    everything = pipeline(Frame(image), ThresholdSettings.constants(unreliable=0.0, pixel=0.0))
+    all_of_it = ThresholdSettings.constants(unreliable=0.0, unreliable_min_share=0.0, pixel=0.0)
+    everything = pipeline(Frame(image), all_of_it)
     nothing = pipeline(Frame(image), ThresholdSettings.constants(unreliable=1.0, pixel=1.0))
     assert everything.trust.unreliable.all()
     assert everything.pixel_flags.all()

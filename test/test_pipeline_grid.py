@@ -1,5 +1,6 @@
 """The pipeline on its grid: one judgement of a picture at every size, published at the size of the image."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -74,6 +75,23 @@ def test_what_is_published_has_the_size_of_the_image(shipped, scene):
         for k in np.unique(found.ids)[1:50]:
             rows, columns = np.nonzero(found.ids == k)
             assert found.boxes[k - 1].tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def test_the_smallest_segment_that_is_flagged_is_the_same_share_of_the_image_at_every_size(shipped, scene):
+    share = ThresholdSettings().unreliable_min_share
+    pixels = 480 * 360 * share
+    limited, unlimited = (replace(THRESHOLDS, unreliable_min_share=s) for s in (share, 0.0))
+    for grid, times in itertools.product(("fitted", "image"), (1, 2, 3)):
+        frame, pipeline = Frame(enlarged(scene, times)), with_grid(shipped, grid)
+        result, every = pipeline(frame, limited), pipeline(frame, unlimited)
+        large = result.segments.sizes >= pixels * (times * times if grid == "image" else 1)
+        wrong = every.trust.unreliable
+        assert (wrong & large).any()
+        assert (wrong & ~large).any()
+        assert np.array_equal(result.trust.unreliable, wrong & large)
+        assert np.array_equal(result.trust.p_wrong, every.trust.p_wrong), "every segment keeps its P(wrong)"
+        assert np.array_equal(wrong, every.trust.p_wrong >= 0.5)
+        assert result.thresholds["unreliable_min_share"] == share
 
 
 def test_where_the_grid_is_the_image_nothing_is_copied(shipped, scene):

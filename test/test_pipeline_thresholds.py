@@ -50,6 +50,7 @@ def test_policies_of_the_image_act_on_their_own_scores(pipeline, image):
         unreliable=PolicySettings("quantile", quantile=0.8),
         ood=PolicySettings("otsu"),
         ood_min_size=1,
+        unreliable_min_share=0.0,
     )
     result = pipeline(Frame(image), settings)
     score, entropy = result.maps.margin.numpy(), result.maps.entropy.numpy()
@@ -73,7 +74,15 @@ def test_calibrated_thresholds(pipeline, image):
     # 99 images: 0.99 risk + 0.01 <= 0.25
     assert [result.thresholds[t] for t in ("pixel", "unreliable", "ood_meta")] == pytest.approx([0.24, 0.3, 0.24])
     assert np.array_equal(result.pixel_flags, result.maps.entropy.numpy() >= np.float32(0.24))
-    assert np.array_equal(result.trust.unreliable, result.trust.p_wrong >= 0.3)
+    assert result.segments.sizes.min() < settings.unreliable_min_share * image[..., 0].size
+    assert np.array_equal(result.trust.unreliable, result.trust.p_wrong >= 0.3), "a promise is of segments of any size"
+    assert result.thresholds["unreliable_min_share"] == 0.0
+    said = [text for text in remarks(pipeline, replace(settings, unreliable_min_share=0.01)) if "min_share" in text]
+    assert said == [
+        "thresholds.unreliable_min_share = 0.01 has no effect: policy target_recall flags segments of any size, as it "
+        "promises something about all of them"
+    ]
+    assert not [text for text in remarks(pipeline, settings) if "min_share" in text]
 
 
 def test_check_refuses_what_the_calibration_lacks(pipeline, loaded):
@@ -98,7 +107,7 @@ def test_thresholds_may_be_infinite(pipeline, image, value, share):
 def test_thresholds_of_parts_that_nobody_asked_for_are_constants_or_absent(pipeline, image):
     settings = ThresholdSettings(pixel=PolicySettings("otsu"), unreliable=PolicySettings("otsu"))
     result = pipeline(Frame(image), settings, Wanted(segments=False, ood=False))
-    assert set(result.thresholds) == {"pixel", "ood", "ood_min_size", "ood_meta"}
+    assert set(result.thresholds) == {"pixel", "unreliable_min_share", "ood", "ood_min_size", "ood_meta"}
 
 
 def test_the_monitor_sees_softmax_scores_whatever_is_wanted_and_starts_afresh_on_reset(pipeline, image):

@@ -28,6 +28,7 @@ from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings, warm
 from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdControl, ThresholdState
+from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.thresholds.shipped import chosen_calibration
 from trust_seg_ros.types import (
     Frame,
@@ -302,7 +303,9 @@ class TrustPipeline:
                 warm_up_features()
         told("running made-up frames")
         # flags everywhere, so that every branch has run
-        everything = ThresholdSettings.constants(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)
+        everything = ThresholdSettings.constants(
+            unreliable=0.0, unreliable_min_share=0.0, pixel=0.0, ood=0.0, ood_min_size=1
+        )
         for _ in range(2):
             self(Frame(noise), everything)
         self.reset()
@@ -353,7 +356,7 @@ class TrustPipeline:
         if wanted.segments:
             table = self.segment_table(maps, logit_maps, scores)
             clock.lap("segments")
-            result = replace(result, segments=table, trust=self._judge(table, limits))
+            result = replace(result, segments=table, trust=self._judge(table, limits, settings))
             clock.lap("meta")
             if result.trust is not None:
                 self._outside["segments"].add(result.trust.outside, len(table))
@@ -405,12 +408,15 @@ class TrustPipeline:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
         return FrameScores(logit_maps, maps, self.gradient, _statistics(self.calibration), perturbed)
 
-    def _judge(self, table: SegmentTable, limits: FrameThresholds) -> SegmentTrust | None:
+    def _judge(self, table: SegmentTable, limits: FrameThresholds, settings: ThresholdSettings) -> SegmentTrust | None:
         if self.meta is None:
             return None
         placed = self.meta.placed(table)
         p_wrong, iou = self.meta.predict_placed(placed)
-        return SegmentTrust(p_wrong, iou, limits.find("unreliable", p_wrong).flags(p_wrong), placed.outside)
+        flags = limits.find("unreliable", p_wrong).flags(p_wrong) & large_enough(
+            table.sizes, table.ids.size, settings.min_share
+        )
+        return SegmentTrust(p_wrong, iou, flags, placed.outside)
 
 
 def _judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodModel | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from trust_seg_ros.meta.ood_judge import fitted_threshold, fitted_thresholds
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.auto import Auto
+from trust_seg_ros.thresholds.settings import MIN_SHARE
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
 
 
@@ -31,6 +32,11 @@ def remarks(
         found.append(
             f"thresholds.pixel = {given.value:g} has no effect: policy auto takes its threshold from the calibration; "
             "with thresholds.pixel_policy = fixed the number applies"
+        )
+    if settings.unreliable.calibrated and settings.unreliable_min_share not in (0.0, MIN_SHARE):
+        found.append(
+            f"thresholds.unreliable_min_share = {settings.unreliable_min_share:g} has no effect: policy "
+            f"{settings.unreliable.policy} flags segments of any size, as it promises something about all of them"
         )
     for what, name, policy in (
         ("pixel threshold", settings.pixel_score, settings.pixel),

@@ -151,7 +151,7 @@ class SegmentTrust:
     Attributes:
         p_wrong: (n,) float64 in [0, 1], P(false positive), i.e. P(IoU_adj = 0).
         iou: (n,) float64 in [0, 1], predicted IoU_adj.
-        unreliable: (n,) bool, p_wrong at or above the current threshold.
+        unreliable: (n,) bool, p_wrong at or above the current threshold, and the segment large enough to be flagged.
         outside: (n,) bool, the metrics lie outside the range that the meta models were fitted on, and the predictions
             are drawn towards the base rates; None = not known.
     """

@@ -9,7 +9,7 @@ the rest is the network's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -86,7 +86,8 @@ def films(places: Places) -> dict[str, Callable[[], Iterator[np.ndarray]]]:
 
 def flags_of(pipeline: TrustPipeline, image: np.ndarray) -> tuple[Flags, Flags]:
     """Segments flagged as wrong, and OoD segments kept."""
-    result = pipeline(Frame(image), shipped.thresholds(), Wanted(pixel_flags=False))
+    every_size = replace(shipped.thresholds(), unreliable_min_share=0.0)
+    result = pipeline(Frame(image), every_size, Wanted(pixel_flags=False))
     return _wrong(result.on_grid), _unknown(result.on_grid)
 
 

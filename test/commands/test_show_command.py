@@ -10,6 +10,7 @@ from places import CAMVID, needs_camvid
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.synthetic import training_sample
+from trust_seg_ros.thresholds.settings import MIN_SHARE
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,21 @@ def test_one_image_gives_a_picture_and_a_table(drive, elsewhere, capsys):
     assert text.count("■") == 3
     assert "wrote s0.trust.png (" in text
     assert "the largest P(wrong) first" in text
+
+
+def test_specks_are_not_outlined_unless_asked_for(drive, elsewhere, capsys):
+    def unreliable(*words):
+        assert main(["show", str(drive / "images" / "s0.png"), "--csv", "s.csv", "--out", "s.png", *words]) == 0
+        rows = list(csv.DictReader(Path("s.csv").read_text().splitlines()))
+        assert {row["unreliable"] for row in rows if float(row["p_wrong"]) < 0.5} <= {"0"}
+        return [int(row["size"]) for row in rows if row["unreliable"] == "1"], capsys.readouterr().out
+
+    default, said = unreliable()
+    every, _ = unreliable("--min-share", "0")
+    least = MIN_SHARE * 480 * 360  # the grid that the meta model was fitted on
+    assert min(every) < least <= min(default)
+    assert default == [size for size in every if size >= least]
+    assert f"{len(default)} with P(wrong) >= 0.5, 0.03 % of the image and more" in said.replace("\n", " ")
 
 
 def test_a_folder_gives_a_picture_each_and_one_csv_of_all(drive, elsewhere, capsys):
@@ -103,6 +119,7 @@ def test_the_picture_may_not_lie_upon_its_image(drive, capsys):
         (["{s0}", "--true-iou"], "--true-iou needs ground truth"),
         (["{s0}", "--ignore", "11"], "--ignore needs ground truth"),
         (["{s0}", "--threshold", "nan"], "--threshold nan"),
+        (["{s0}", "--min-share", "3"], "--min-share 3: expected a share of the image, 0 to 1"),
         (["{s0}", "--top", "-1"], "--top -1: expected at least 0"),
         (["{s0}", "--min-size", "0"], "--min-size 0: expected at least 1"),
         (["{s0}", "--width", "10"], "--width 10: expected 600 to 8000"),

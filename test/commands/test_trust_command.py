@@ -285,6 +285,7 @@ def test_a_broken_image_is_named(dataset, tmp_path, capsys):
         (["--policy", "conformal:1"], "alpha = 1.0: expected a number in (0, 1)"),
         (["--score", "entropy", "--policy", "energy=fixed:1"], "that score is not judged"),
         (["--runs", "0"], "--runs 0: expected at least 1"),
+        (["--min-share", "nan"], "--min-share nan: expected a share of the image, 0 to 1"),
         (["--calibrate-on", "test"], "--calibrate-on test: that is the split to judge on"),
         (["--calibrate-on", "train"], "no split 'train'"),
         (["--corrupt", "snow"], "no corruption 'snow'"),
@@ -342,7 +343,9 @@ def test_p_wrong_of_a_meta_model_is_judged_by_pixel_and_by_segment(dataset, tmp_
     flagged = [float(row["flagged"]) for row in rows]
     assert [float(row["P(wrong) from"]) for row in rows] == [k / 10 for k in range(1, 10)]
     assert flagged == sorted(flagged, reverse=True)
-    assert "AUROC" in (tmp_path / "out" / "report.md").read_text()
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "AUROC" in report
+    assert "segments below 0.03 % of the image (--min-share), which are never flagged" in report
 
 
 def test_a_meta_model_that_has_seen_the_images_is_noted_and_one_that_is_not_there_refused(dataset, tmp_path, capsys):

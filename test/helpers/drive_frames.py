@@ -23,7 +23,9 @@ def drive_results(count=3):
     anywhere = replace(shipped.ood_model, image_sizes=(), grid=None)  # judge these small images as they are
     pipeline = TrustPipeline(shipped.network, shipped.meta, ood_model=anywhere, grid="image")
     drive = SyntheticDrive(DriveSettings(seed=3, size=SIZE, unknown_rate=8.0))
-    thresholds = ThresholdSettings.constants(ood=0.4, ood_min_size=15, unreliable=0.4, pixel=0.5, ood_meta=0.3)
+    thresholds = ThresholdSettings.constants(
+        ood=0.4, ood_min_size=15, unreliable=0.4, unreliable_min_share=0.0, pixel=0.5, ood_meta=0.3
+    )
     frames = [Frame(drive.frame(i * 10).image, stamp_ns=(i + 1) * 10**9) for i in range(count)]
     return tuple(pipeline.labels.names), [pipeline(frame, thresholds) for frame in frames]
 

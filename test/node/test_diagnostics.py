@@ -189,6 +189,9 @@ def test_thresholds_in_force_their_policies_and_shifts_are_told():
     assert (told["pixel policy"], told["ood policy"]) == ("conformal alpha = 0.1", "otsu")
     assert (told["calibration shift"], told["guarantee"]) == ("none: entropy", "holds: pixel flags")
     assert status("thresholds", **view).message == "unreliable 0.25, pixel inf, ood n/a"
+    assert told["unreliable_min_share"] == "0.0003"
+    promised = settings_from({"thresholds.unreliable_policy": "conformal"})
+    assert values("thresholds", **{**view, "settings": promised})["unreliable_min_share"] == "0"
     fired = status("thresholds", in_force=InForce(numbers, fired="entropy: 3.1 standard deviations above"))
     assert (fired.level, "entropy: 3.1 standard deviations above" in fired.message) == (WARN, True)
     shares = replace(RUNNING, flagged_pixels=0.0625)

@@ -24,10 +24,12 @@ def calibration(images=99):
 
 def test_constants_are_settings_with_fixed_policies():
     settings = ThresholdSettings.constants(unreliable=0.1, pixel=0.2, ood=0.3, ood_min_size=4, ood_meta=0.6)
-    expected = {"unreliable": 0.1, "pixel": 0.2, "ood": 0.3, "ood_min_size": 4.0, "ood_meta": 0.6}
+    sizes = {"unreliable_min_share": 0.0003, "ood_min_size": 4.0}
+    expected = {"unreliable": 0.1, "pixel": 0.2, "ood": 0.3, "ood_meta": 0.6, **sizes}
     assert ThresholdControl().begin(settings, 0.0).numbers == expected
     assert ThresholdControl().constants(ThresholdSettings()) == {
         "unreliable": 0.5,
+        "unreliable_min_share": 0.0003,
         "pixel": 0.6,
         "ood": 0.7,
         "ood_min_size": 50.0,
@@ -120,7 +122,7 @@ def test_smoothing_goes_on_when_other_settings_change_and_is_forgotten_on_reset(
 
 def test_what_follows_the_image_is_unknown_before_it():
     frame = ThresholdControl().begin(ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.75)), 0.0)
-    assert set(frame.numbers) == {"unreliable", "ood", "ood_min_size", "ood_meta"}
+    assert set(frame.numbers) == {"unreliable", "unreliable_min_share", "ood", "ood_min_size", "ood_meta"}
     assert frame.pixel_flags(SCORE, CLASSES, faulty=False).mean() == 0.25
     assert frame.numbers["pixel"] > SCORE[2, 0]
 

@@ -24,6 +24,9 @@ from trust_seg_ros.thresholds.targets import TARGETS
         ("pixel_score", "entropie"),
         ("ood_score", "softmax"),
         ("ood_min_size", 0),
+        ("unreliable_min_share", -0.1),
+        ("unreliable_min_share", 1.5),
+        ("unreliable_min_share", float("nan")),
     ],
 )
 def test_values_out_of_range_are_named(field, value):
@@ -38,6 +41,14 @@ def test_constants_are_settings_whose_policies_are_fixed():
     assert (found.pixel_score, found.ood_score, found.ood_min_size) == ("margin", "entropy", 7)
     fixed = ThresholdSettings().with_policy("pixel", policy="fixed", recall=0.95)
     assert ThresholdSettings.constants() == fixed
+
+
+def test_calibrated_policies_flag_segments_of_any_size():
+    settings = ThresholdSettings(unreliable_min_share=0.01)
+    assert settings.min_share == 0.01
+    assert settings.with_policy("unreliable", policy="otsu").min_share == 0.01
+    for calibrated in ("target_recall", "conformal"):
+        assert settings.with_policy("unreliable", policy=calibrated).min_share == 0.0
 
 
 def test_equal_constants_are_one_object_so_that_frames_compare_nothing():

@@ -16,6 +16,7 @@ from rich.text import Text
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
+from trust_seg_ros.commands.min_share import add_min_share_argument, check_min_share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +93,7 @@ def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="P",
         help="P(wrong) from which a segment is outlined (default: %(default)s)",
     )
+    add_min_share_argument(group, "outlined")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,7 +139,7 @@ class _Report:
         from trust_seg_ros.evaluation.show.table import csv_rows, segments_table
 
         args = self.args
-        found = examine(pipeline, pixels, truth, args.threshold)
+        found = examine(pipeline, pixels, truth, args.threshold, args.min_share)
         write_picture(place, picture(found, image.name, width=args.width, true_iou=args.true_iou))
         if args.csv is not None:
             self.rows.append(csv_rows(image.name, found))
@@ -145,7 +147,7 @@ class _Report:
             self.console.print(segments_table(found, image.name, top=self.top, min_size=args.min_size))
         count = f"{len(found.segments)} segments"
         if found.trust is not None:
-            count += f", {found.unreliable.sum()} with P(wrong) >= {found.threshold:g}"
+            count += f", {found.unreliable.sum()} with {found.limits}"
         self._say(f"wrote {place} ({count})")
         self._note(found, image.name)
 
@@ -194,6 +196,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ShowError(f"--width {args.width}: expected {MIN_WIDTH} to {MAX_WIDTH} pixels")
     if not 0.0 <= args.threshold <= 1.0:  # also refuses NaN
         raise ShowError(f"--threshold {args.threshold:g}: expected a probability, 0 to 1")
+    check_min_share(args, ShowError)
     for name in ("true_iou", "ignore", "label_map", "accept_labels"):
         if getattr(args, name) not in (None, False) and args.truth is None:
             raise ShowError(f"--{name.replace('_', '-')} needs ground truth; give it with --truth")

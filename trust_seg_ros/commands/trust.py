@@ -17,6 +17,7 @@ from trust_seg_ros.commands.data_options import (
     open_split,
 )
 from trust_seg_ros.commands.label_options import label_remarks
+from trust_seg_ros.commands.min_share import add_min_share_argument
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.trust_choices import check, chosen_look, chosen_watch, dropped
@@ -100,6 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file of trust-seg fit: judges P(wrong), too, as the score p_wrong of the pixels of a segment and segment "
         "by segment; auto: the shipped one (default: none)",
     )
+    add_min_share_argument(judging, "flagged by P(wrong)")
     add_gradient_arguments(judging)
     add_grid_argument(judging, "the image's own pixels; P(wrong) is made on the grid of its meta model")
     judging.add_argument("--passes", type=int, metavar="K", help="passes for scores of many passes (default: 8)")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
+from trust_seg_ros.commands.min_share import check_min_share
 from trust_seg_ros.commands.out_paths import check_out_folder
 from trust_seg_ros.commands.score_options import ALL
 from trust_seg_ros.evaluation.errors import TrustStudyError
@@ -41,6 +42,7 @@ def check(args: argparse.Namespace) -> None:
             )
     for word in args.policy:
         parse_policy(word)
+    check_min_share(args, TrustStudyError)
     if args.split in args.calibrate_on:
         raise TrustStudyError(
             f"--calibrate-on {args.split}: that is the split to judge on; expected half, drive or another split"
@@ -100,7 +102,7 @@ def _p_wrong(
             f"the meta model was fitted on {data} {args.split}: it has seen these segments, so {NAME} looks better "
             "than it is; judge one that was fitted on other images"
         )
-    return {NAME: SegmentScore(TrustPipeline(network, meta, gradient=gradient), meta.fingerprint)}
+    return {NAME: SegmentScore(TrustPipeline(network, meta, gradient=gradient), meta.fingerprint, args.min_share)}
 
 
 def chosen_watch(args: argparse.Namespace) -> Watch:

@@ -143,7 +143,8 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
     in_force = InForce(_set_constants(settings)) if view.in_force is None else view.in_force
     numbers = in_force.numbers
     told = {name: _number(numbers.get(name)) for name in ("unreliable", "pixel", "ood")}
-    values = {**told, "ood_meta": _number(numbers.get("ood_meta")), "ood_min_size": str(settings.ood_min_size)}
+    sizes = {"unreliable_min_share": f"{settings.min_share:g}", "ood_min_size": str(settings.ood_min_size)}
+    values = {**told, "ood_meta": _number(numbers.get("ood_meta")), **sizes}
     values |= {f"{target} policy": policy.describe() for target, policy in settings.policies.items()}
     values["pixel policy"] = in_force.pixel_policy or values["pixel policy"]
     values |= {

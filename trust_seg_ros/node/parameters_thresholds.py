@@ -8,6 +8,7 @@ from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES, parameters_of
 from trust_seg_ros.thresholds.policies.settings import ON_SHIFT
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
+from trust_seg_ros.thresholds.settings import MIN_SHARE
 from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.perturbation_settings import STATISTICS, PerturbationSettings
@@ -98,6 +99,16 @@ _PERTURBATION = (
 _UNRELIABLE = (
     _policy("unreliable", "Policy for the threshold on P(false positive) of segments."),
     *_declared("unreliable"),
+    Parameter(
+        "thresholds.unreliable_min_share",
+        MIN_SHARE,
+        "Smallest segment that is flagged, as a share of the image: 0.0003 is 0.03 %, 52 pixels of a grid of 480×360. "
+        "Smaller ones are specks, half of the flagged segments that flicker on films; 0: flag segments of any size. "
+        "`target_recall` and `conformal` flag segments of any size, as they promise something about all of them. "
+        "P(false positive) is published for every segment (`publish_all_segments`).",
+        low=0.0,
+        high=1.0,
+    ),
 )
 
 _OOD = (

@@ -165,7 +165,9 @@ class FrameProcessor:
     def _rehearse(self, size: tuple[int, int], perturbed: bool = False) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         settings = self._around.settings()
-        everything = ThresholdSettings.constants(unreliable=0.0, pixel=0.0, ood=0.0, ood_min_size=1)  # all branches
+        everything = ThresholdSettings.constants(  # all branches
+            unreliable=0.0, unreliable_min_share=0.0, pixel=0.0, ood=0.0, ood_min_size=1
+        )
         if perturbed:
             t = settings.thresholds
             everything = replace(everything, pixel_score=t.pixel_score, perturbation=t.perturbation)

@@ -96,6 +96,7 @@ def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
         pixel=_policy(v, "pixel", **shared),
         pixel_score=v["thresholds.pixel_score"],
         unreliable=_policy(v, "unreliable", **shared),
+        unreliable_min_share=v["thresholds.unreliable_min_share"],
         ood=_policy(v, "ood", **shared),
         ood_score=v["ood.score"],
         ood_min_size=v["ood.min_size"],

@@ -95,7 +95,8 @@ class ThresholdControl:
         self._build(settings, {})
 
     def constants(self, settings: ThresholdSettings) -> dict[str, float]:
-        """Target -> threshold, for thresholds that do not depend on the image, and ``ood_min_size``.
+        """Target -> threshold, for thresholds that do not depend on the image; ``unreliable_min_share`` as it acts
+        with the policy, and ``ood_min_size``.
 
         Raises:
             PolicyRefusedError: as :meth:`check`.
@@ -247,7 +248,7 @@ class FrameThresholds:
 
 def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettings) -> dict[str, float]:
     found = {t: engine.update(None, 0.0).value for t, engine in engines.items() if not engine.needs_score()}
-    return {**found, "ood_min_size": float(settings.ood_min_size)}
+    return {**found, "unreliable_min_share": settings.min_share, "ood_min_size": float(settings.ood_min_size)}
 
 
 def _references(calibration: Calibration | None) -> tuple[dict[str, ShiftReference], dict[str, str]]:

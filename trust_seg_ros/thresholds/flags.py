@@ -113,3 +113,15 @@ def flags_by_class_reference(score: np.ndarray, classes: np.ndarray, thresholds:
         limit = np.where(np.isnan(own), thresholds.fallback, own).astype(score.dtype)
     found: np.ndarray = (score >= limit) | (classes == UNLABELLED)
     return found
+
+
+def large_enough(sizes: np.ndarray, pixels: int, share: float) -> np.ndarray:
+    """(n,) bool: segments that cover at least a share of the grid, and so of the image.
+
+    Args:
+        sizes: (n,) pixels of each segment, on the grid.
+        pixels: of the whole grid.
+        share: in [0, 1]; rounded as a decimal number, so that 3 of 10,000 pixels are 0.0003.
+    """
+    found: np.ndarray = sizes / max(1, pixels) >= share
+    return found

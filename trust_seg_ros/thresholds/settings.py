@@ -21,6 +21,8 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCO
 
 OF_MODEL = -1.0
 """As threshold on P(OoD): the one that the file of the OoD meta model names, 1/2 if it names none."""
+MIN_SHARE = 3e-4
+"""Smallest segment that is flagged, as a share of the image; smaller ones are half of the flagged ones on films."""
 
 
 class ThresholdError(TrustSegError, ValueError):
@@ -43,9 +45,11 @@ class ThresholdSettings:
             metrics lie outside the range that the meta model was fitted on. ``OF_MODEL``: the model's own.
         shift: when the data no longer resemble the calibration data.
         perturbation: passes, statistic and strength of a perturbation score; its kind is that of ``pixel_score``.
+        unreliable_min_share: smallest segment that is flagged by P(false positive), as a share of the image, in
+            [0, 1]; see ``min_share``.
 
     Raises:
-        ThresholdError: a target does not have the policy, there is no such score, or a size is below 1.
+        ThresholdError: a target does not have the policy, there is no such score, or a size or share is out of range.
 
     Example:
         >>> ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.98, smoothing_s=0.5))
@@ -60,6 +64,7 @@ class ThresholdSettings:
     ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=OF_MODEL))
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     perturbation: PerturbationSettings = field(default_factory=partial(PerturbationSettings, "input_noise"))
+    unreliable_min_share: float = MIN_SHARE
 
     def __post_init__(self) -> None:
         for target, choices in TARGET_POLICIES.items():
@@ -67,12 +72,18 @@ class ThresholdSettings:
         check_scores(self.pixel_score, self.ood_score)
         if self.ood_min_size < 1:
             raise ThresholdError(f"ood_min_size = {self.ood_min_size}: expected at least 1 pixel")
+        if not 0.0 <= self.unreliable_min_share <= 1.0:  # also refuses NaN
+            raise ThresholdError(
+                f"unreliable_min_share = {self.unreliable_min_share}: expected a share of the image, 0 (flag segments "
+                "of any size) to 1"
+            )
 
     @classmethod
     def constants(
         cls,
         *,
         unreliable: float = 0.5,
+        unreliable_min_share: float = MIN_SHARE,
         pixel: float = 0.6,
         pixel_score: str = "entropy",
         ood: float = 0.7,
@@ -84,6 +95,7 @@ class ThresholdSettings:
 
         Args:
             unreliable: threshold on P(false positive) of a segment, in [0, 1].
+            unreliable_min_share: smallest segment that is flagged, as a share of the image, in [0, 1].
             pixel: threshold on the pixel score ``pixel_score``, in its unit; outside the score's range, everything or
                 nothing is flagged.
             pixel_score: one of ``PIXEL_SCORES``.
@@ -98,12 +110,20 @@ class ThresholdSettings:
         Example:
             >>> strict = ThresholdSettings.constants(unreliable=0.3, pixel=0.5, pixel_score="margin")
         """
-        return _constants(unreliable, pixel, pixel_score, ood, ood_min_size, ood_score, ood_meta)
+        return _constants(unreliable, unreliable_min_share, pixel, pixel_score, ood, ood_min_size, ood_score, ood_meta)
 
     @property
     def policies(self) -> dict[str, PolicySettings]:
         """Target -> its policy."""
         return {target: getattr(self, target) for target in TARGETS}
+
+    @property
+    def min_share(self) -> float:
+        """Smallest segment that is flagged, as a share of the image.
+
+        0 with a calibrated policy: what it promises counts the wrong segments of every size.
+        """
+        return 0.0 if self.unreliable.calibrated else self.unreliable_min_share
 
     @property
     def perturbed(self) -> PerturbationSettings | None:
@@ -128,7 +148,14 @@ class ThresholdSettings:
 
 @lru_cache(maxsize=16)  # most frames have the same constants, and equal settings are recognised fastest by identity
 def _constants(
-    unreliable: float, pixel: float, pixel_score: str, ood: float, ood_min_size: int, ood_score: str, ood_meta: float
+    unreliable: float,
+    unreliable_min_share: float,
+    pixel: float,
+    pixel_score: str,
+    ood: float,
+    ood_min_size: int,
+    ood_score: str,
+    ood_meta: float,
 ) -> ThresholdSettings:
     numbers = {"pixel": pixel, "unreliable": unreliable, "ood": ood, "ood_meta": ood_meta}
     for name in ("unreliable", "ood_meta"):
@@ -143,6 +170,7 @@ def _constants(
         pixel=policy["pixel"],
         pixel_score=pixel_score,
         unreliable=policy["unreliable"],
+        unreliable_min_share=unreliable_min_share,
         ood=policy["ood"],
         ood_score=ood_score,
         ood_min_size=ood_min_size,

@@ -106,7 +106,7 @@ class _Painter:
                 "mean entropy per segment", self._segments(found.mean_entropy, _heat(found.mean_entropy)), legend
             )
         tile = self._segments(found.trust.iou, red_green(found.trust.iou))
-        words = f"P(wrong) >= {found.threshold:g}: {found.unreliable.sum()} of {len(found.segments)} segments"
+        words = f"{found.limits}: {found.unreliable.sum()} of {len(found.segments)} segments"
         entries = [Entry(words, self._outlined_swatch())]
         if found.beyond:
             entries.append(Entry(f"far from fitting: {', '.join(found.beyond[:4])}"))
@@ -119,7 +119,7 @@ class _Painter:
         entries = [Entry(words, self._swatch(tuple(red_green(np.zeros(())).tolist())))]
         if self.findings.trust is not None:
             found = (self.findings.unreliable & (values == 0)).sum()
-            entries.append(Entry(f"P(wrong) >= {self.findings.threshold:g}: {found} of these", self._outlined_swatch()))
+            entries.append(Entry(f"{self.findings.limits}: {found} of these", self._outlined_swatch()))
         return self._iou_panel("true IoU_adj per segment", self._segments(values, red_green(values)), entries)
 
     def entropy(self) -> _Panel:

@@ -16,6 +16,8 @@ from trust_seg_ros.meta.features import design_matrix
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segments import SegmentTargets, targets
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.flags import large_enough
+from trust_seg_ros.thresholds.settings import MIN_SHARE
 from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, SegmentTable, SegmentTrust, TrustFrame
 from trust_seg_ros.uncertainty import uncertainty_maps
 
@@ -43,6 +45,7 @@ class Findings:
         truth: (H, W) uint8 ground truth, 255 = ignored; or None.
         targets: IoU and IoU_adj of the segments; None without ground truth.
         beyond: metrics by which segments lie far outside the meta models' fitting data, see ``beyond_fitting``.
+        min_share: smallest segment that counts as unreliable, as a share of the image.
     """
 
     image: np.ndarray
@@ -56,6 +59,13 @@ class Findings:
     truth: np.ndarray | None = None
     targets: SegmentTargets | None = None
     beyond: tuple[str, ...] = ()
+    min_share: float = 0.0
+
+    @property
+    def limits(self) -> str:
+        """From where on a segment is unreliable, in words."""
+        least = f", {100 * self.min_share:g} % of the image and more" if self.min_share else ""
+        return f"P(wrong) >= {self.threshold:g}{least}"
 
     @property
     def mean_entropy(self) -> np.ndarray:
@@ -69,12 +79,16 @@ class Findings:
 
     @property
     def unreliable(self) -> np.ndarray:
-        """(n,) bool, P(wrong) at or above the threshold; all False without meta models."""
+        """(n,) bool, P(wrong) at or above the threshold and large enough; all False without meta models."""
         return np.zeros(len(self.segments), bool) if self.trust is None else self.trust.unreliable
 
 
 def examine(
-    pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray | None = None, threshold: float = 0.5
+    pipeline: TrustPipeline,
+    image: np.ndarray,
+    truth: np.ndarray | None = None,
+    threshold: float = 0.5,
+    min_share: float = MIN_SHARE,
 ) -> Findings:
     """Predict one image and judge its segments.
 
@@ -86,13 +100,14 @@ def examine(
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8 class ids, 255 = ignore.
         threshold: P(wrong) in [0, 1] from which a segment is unreliable.
+        min_share: smallest segment that is unreliable, as a share of the image, in [0, 1].
 
     Raises:
         PictureError: image and ground truth differ in size.
-        ThresholdError: the threshold lies outside [0, 1].
+        ThresholdError: the threshold or the share lies outside [0, 1].
         TrustSegError: the network cannot take the image.
     """
-    threshold = ThresholdSettings.constants(unreliable=threshold).unreliable.value
+    ThresholdSettings.constants(unreliable=threshold, unreliable_min_share=min_share)  # refuses what it must
     if truth is not None and truth.shape != image.shape[:2]:
         raise PictureError(f"ground truth is {truth.shape} and the image {image.shape[:2]}; expected one size")
     logits = pipeline.infer(image)
@@ -102,7 +117,8 @@ def examine(
     trust = None
     if pipeline.meta is not None:
         p_wrong, iou = pipeline.meta.predict(segments)
-        trust = SegmentTrust(p_wrong, iou, p_wrong >= threshold)
+        large = large_enough(segments.sizes, segments.ids.size, min_share)
+        trust = SegmentTrust(p_wrong, iou, (p_wrong >= threshold) & large)
     result = TrustFrame(Frame(image), GridFrame(maps, segments, trust))
     shown = result.segments
     assert shown is not None
@@ -120,6 +136,7 @@ def examine(
         truth,
         None if truth_there is None else targets(segments, truth_there),
         () if pipeline.meta is None else beyond_fitting(pipeline.meta, segments),
+        min_share,
     )
 
 

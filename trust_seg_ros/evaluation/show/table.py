@@ -80,8 +80,7 @@ def _caption(findings: Findings, small: int, min_size: int | None) -> Text:
     parts = []
     if findings.trust is not None:
         parts.append(
-            f"{findings.unreliable.sum()} of all {len(findings.segments)} have P(wrong) >= {findings.threshold:g}; "
-            "IoU_adj is predicted."
+            f"{findings.unreliable.sum()} of all {len(findings.segments)} have {findings.limits}; IoU_adj is predicted."
         )
     if small:
         which = "without an interior" if min_size is None else f"of less than {min_size} pixels"

@@ -17,6 +17,7 @@ from trust_seg_ros.fitting.calibrate_pass import wrong_segments
 from trust_seg_ros.grid import resized
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 
 NAME = "p_wrong"
@@ -30,10 +31,12 @@ class SegmentScore:
     Attributes:
         pipeline: a network and the meta model that judges its segments, on the grid of that model.
         fingerprint: identifies the meta model.
+        min_share: smallest segment that is flagged, as a share of the image; pixels have their P(wrong) whatever it is.
     """
 
     pipeline: TrustPipeline
     fingerprint: str
+    min_share: float = 0.0
 
     def __call__(self, image: np.ndarray, answer: LogitMaps, maps: UncertaintyMaps) -> np.ndarray:
         """The score of every pixel (H, W) float32, of the size of ``maps``."""
@@ -51,7 +54,7 @@ class SegmentScore:
         assert self.pipeline.meta is not None
         return self.pipeline.meta
 
-    def segments(self, image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def segments(self, image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """P(wrong) of the segments of an image with labelled pixels, and whether none of these has their class.
 
         Args:
@@ -59,13 +62,14 @@ class SegmentScore:
             truth: (H, W) uint8 class ids, 255 = none.
 
         Returns:
-            (n,) float64 and (n,) bool.
+            (n,) float64 P(wrong), (n,) bool wrong, and (n,) bool large enough to be flagged.
         """
         answer = self.pipeline.infer(image)
         table = self.pipeline.segment_table(uncertainty.uncertainty_maps(answer).host(), answer)
         height, width = table.ids.shape
         wrong, judged = wrong_segments(table, resized(truth, (height, width)))
-        return self._meta.predict(table)[0][judged], wrong[judged]
+        large = large_enough(table.sizes, table.ids.size, self.min_share)
+        return self._meta.predict(table)[0][judged], wrong[judged], large[judged]
 
 
 def judged_segments(
@@ -88,18 +92,30 @@ def judged_segments(
             parts.append(score.segments(*read))
         if progress is not None:
             progress(place + 1, len(images))
-    p, wrong = (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (np.empty(0), np.empty(0))
+    none = (np.empty(0), np.empty(0, bool), np.empty(0, bool))
+    p, wrong, large = (np.concatenate(part) for part in zip(none, *parts, strict=True))
     if not p.size:
         raise TrustStudyError("--meta-model: no segment has a labelled pixel; expected labels to judge segments by")
-    return segment_table(p, wrong.astype(bool))
+    if not large.any():
+        raise TrustStudyError(
+            f"--min-share {score.min_share:g}: all segments with a labelled pixel are smaller; expected a smaller share"
+        )
+    small = ""
+    if score.min_share:
+        small = (
+            f" Left out: {(~large).sum():,} segments below {100 * score.min_share:g} % of the image (--min-share), "
+            f"which are never flagged; {(wrong & ~large).sum():,} of them are wrong."
+        )
+    return segment_table(p[large], wrong[large], small)
 
 
-def segment_table(p_wrong: np.ndarray, wrong: np.ndarray) -> Table:
+def segment_table(p_wrong: np.ndarray, wrong: np.ndarray, more: str = "") -> Table:
     """One row per threshold.
 
     Args:
         p_wrong: (n,) P(wrong), n >= 1.
         wrong: (n,) bool, no labelled pixel of the segment has its class.
+        more: words at the end of the note.
     """
     rows: list[tuple[Value, ...]] = []
     for threshold in THRESHOLDS:
@@ -112,6 +128,7 @@ def segment_table(p_wrong: np.ndarray, wrong: np.ndarray) -> Table:
     note = (
         f"{len(p_wrong):,} segments with labelled pixels, {100 * wrong.mean():.1f} % of them wrong: none of these "
         f"pixels has their class. AUROC {Column('').text(ranked)} %. The node flags from thresholds.unreliable, 0.5."
+        f"{more}"
     )
     return Table("segments", "Segments flagged by P(wrong)", columns, tuple(rows), note)
 

@@ -23,7 +23,7 @@ FRAME_COLUMNS: Mapping[str, str] = {
     "score_mean": "mean of the pixel score, in its own unit",
     "flagged_pixels": "share of the pixels at or above the pixel threshold, 0..1",
     "segments": "number of segments",
-    "unreliable_segments": "number of segments at or above the threshold on P(false positive)",
+    "unreliable_segments": "number of segments flagged: P(false positive) at or above its threshold, and large enough",
     "unreliable_pixels": "share of the pixels that lie on those, 0..1",
     "segments_outside": "number of segments outside the range of metrics that their meta model was fitted on",
     "ood_segments": "number of out-of-distribution segments that were kept",

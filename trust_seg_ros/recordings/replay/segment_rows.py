@@ -28,7 +28,7 @@ SEGMENT_COLUMNS: Mapping[str, str] = {
     "interior_size": "number of these pixels whose 8 neighbours belong to it too; 0 for ood, where it is not measured",
     "p_wrong": "P(false positive) in 0..1 by the meta model; NaN without one and for ood",
     "predicted_iou": "IoU in 0..1 predicted by the meta model; NaN without one and for ood",
-    "unreliable": "true if p_wrong reached its threshold",
+    "unreliable": "true if p_wrong reached its threshold and the segment is large enough to be flagged",
     "ood_score": "mean OoD score over it, in its own unit; NaN for class",
     "p_ood": "P(OoD) in 0..1 by the OoD meta model; NaN without one, where too small to be judged, and for class",
     "p_class": "for ood, mean probability of class_id over it, 0..1; NaN where it was not measured and for class",
