@@ -122,6 +122,33 @@ def test_the_monitor_sees_softmax_scores_whatever_is_wanted_and_starts_afresh_on
     assert pipeline(Frame(image, 6 * 10**9)).shift.frames == 1
 
 
+@pytest.mark.parametrize(
+    ("summary", "made_on"),
+    [({"grid_size": [360, 480], "grid": "image"}, True), ({"grid": "area:480x360"}, True), ({"grid": "image"}, False),
+     ({}, False)],
+)  # fmt: skip
+def test_a_calibration_of_another_grid_is_remarked_on(pipeline, image, summary, made_on):
+    calibration = replace(pipeline.calibration, summary=summary)
+    other = TrustPipeline(pipeline.network, pipeline.meta, calibration=calibration, grid="area:240x180")
+    settings = ThresholdSettings(unreliable=PolicySettings("conformal", alpha=0.25))
+
+    def said(settings, sizes=None):
+        return [text for text in remarks(other, settings, sizes) if "calibrat" in text]
+
+    assert said(settings) == [], "before the first frame nothing is known of its grid"
+    other(Frame(image), settings)
+    assert said(settings, [(360, 480), (370, 490)]) == []
+    expected = (
+        "calibrated thresholds are rough (pixel flags, unreliable segments): scores are made on a grid of 240x180, the "
+        "calibration was made on one of 480x360: set grid to area:480x360, or calibrate on this grid (trust-seg "
+        "calibrate --grid)"
+    )
+    assert said(settings) == [expected] * made_on
+    assert said(ThresholdSettings.constants()) == [], "nothing calibrated is in use"
+    found = said(settings, [(360, 480), (180, 240), (90, 120)])
+    assert [("240x180 or 120x90" in text) for text in found] == [True] * made_on
+
+
 def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
     at = pipeline.ood_fitted_at
     kept = ThresholdSettings(ood=PolicySettings(value=at), ood_meta=PolicySettings("conformal"))

@@ -13,6 +13,7 @@ from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.settings import MIN_SHARE
+from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
 
 
@@ -71,6 +72,9 @@ def remarks(
         if judge is None and policy.policy != "fixed":
             found.append(f"{what}: policy {policy.policy} has no effect without a meta model")
     found += [text for size in _grids(pipeline, sizes) if (text := _other_grid(pipeline, size))]
+    calibrated = [TARGETS[target].flagged for target, policy in settings.policies.items() if policy.calibrated]
+    if calibrated and (other := calibration_gap(pipeline, sizes)):
+        found.append(f"calibrated thresholds are rough ({', '.join(calibrated)}): {other}")
     gap = ood_gap(pipeline, settings, sizes)
     return (*found, f"calibration of P(OoD) void: {gap}") if gap and model is not None else tuple(found)
 
@@ -111,6 +115,22 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequenc
     if settings.ood_min_size > least:
         return f"OoD segments of {settings.ood_min_size} pixels and more, the calibration was made for {least} and more"
     return ""
+
+
+def calibration_gap(pipeline: TrustPipeline, sizes: Sequence[Size] | None = None) -> str:
+    """That frames are judged on another grid than the calibration was made on; "" if they are not, or it names none.
+
+    Scores of single pixels hardly change with the grid, but P(false positive) and P(OoD) do.
+    """
+    made_on = None if pipeline.calibration is None else pipeline.calibration.grid
+    others = [size for size in _grids(pipeline, sizes) if made_on is not None and not alike(made_on, size)]
+    if made_on is None or not others:
+        return ""
+    grid = in_words(made_on)
+    return (
+        f"scores are made on a grid of {' or '.join(map(in_words, others))}, the calibration was made on one of "
+        f"{grid}: set grid to area:{grid}, or calibrate on this grid (trust-seg calibrate --grid)"
+    )
 
 
 def threshold_gap(pipeline: TrustPipeline, model: OodModel, settings: ThresholdSettings) -> list[str]:

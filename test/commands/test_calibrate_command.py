@@ -79,6 +79,7 @@ def test_the_file_serves_the_network_and_every_score_it_has(made, drive):
     assert set(found.segments) == {"p_wrong", "p_ood"}
     assert found.segments["p_wrong"].risk.images == COUNT
     assert found.segments["p_ood"].risk.images == 3
+    assert (found.grid, found.summary["grid"]) == ((360, 480), "area:480x360")
     assert (found.summary["split"], found.summary["data"]) == ("val", drive.name)
     assert found.summary["ood"]["score"] == "entropy"
     assert len(found.summary["meta_models"]["p_ood"]) == 12

@@ -84,3 +84,10 @@ def test_thresholds_by_class_are_no_threshold_on_confidence(labels, sent):
 def test_whether_the_guarantee_holds(settings, state, gap, words):
     unwatched = "" if state is not None else "no frame means"
     assert guarantee(settings, state, unwatched, gap).startswith(words)
+
+
+def test_a_guarantee_is_void_on_another_grid_than_the_calibrations():
+    conformal = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.1))
+    said = guarantee(conformal, None, off_grid="scores are made on a grid of 96x72")
+    assert said == "void, scores are made on a grid of 96x72: pixel flags conformal alpha = 0.1"
+    assert guarantee(ThresholdSettings(), None, off_grid="other").startswith("none: no threshold is conformal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.fitting.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
+from trust_seg_ros.grid import Size
+from trust_seg_ros.thresholds import calibrated_grid
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve
 from trust_seg_ros.thresholds.shift import frame_mean
@@ -62,6 +65,7 @@ class Calibrator:
         self._builder: StatisticsBuilder | None = StatisticsBuilder(q) if self.statistics.classes is None else None
         self._curves = {name: _ScoreCurves(_in_unit_range(name, q, self.gradient), q) for name in self.scores}
         self._segments, self._objects = _Values(), _Values()
+        self._sizes = Counter[Size]()
 
     def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray, place: int | None = None) -> bool:
         """Add one labelled image.
@@ -93,6 +97,7 @@ class Calibrator:
         for name, curves in self._curves.items():
             curves.add(frame.get(name).numpy(), wrong, labelled, classes, self.images if place is None else place)
         self.images += 1
+        self._sizes[answer.size] += 1
         self._pixels += int(labelled.sum())
         self._wrong += int(wrong.sum())
         return True
@@ -131,6 +136,7 @@ class Calibrator:
             "images_without_labels": self.unlabelled,
             "pixels": self._pixels,
             "misclassified_pixels": self._wrong,
+            **calibrated_grid.to_summary(self._sizes),
         }
         segments = {}
         if self._segments.images:

@@ -9,7 +9,7 @@ from trust_seg_ros.messages.fields import LabelFields
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
-from trust_seg_ros.remarks import ood_gap, pixel_policy
+from trust_seg_ros.remarks import calibration_gap, ood_gap, pixel_policy
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
@@ -72,7 +72,8 @@ class ThresholdWatch:
         else:
             shift = ("fired: " if state.fired else "none: " if state.test else "not known yet: ") + state.text
         fired = state.text if state is not None and state.fired else ""
-        promise = guarantee(settings, state, why, ood_gap(self._pipeline, settings))
+        gaps = ood_gap(self._pipeline, settings), calibration_gap(self._pipeline)
+        promise = guarantee(settings, state, why, *gaps)
         return InForce(self._numbers(settings), shift, fired, promise, pixel_policy(self._pipeline, settings))
 
     def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
@@ -81,7 +82,9 @@ class ThresholdWatch:
         return {**self._pipeline.constants(settings), **seen}
 
 
-def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: str = "", gap: str = "") -> str:
+def guarantee(
+    settings: ThresholdSettings, state: ShiftState | None, unwatched: str = "", gap: str = "", off_grid: str = ""
+) -> str:
     """Whether the guarantee of conformal thresholds holds now, in words.
 
     Args:
@@ -89,6 +92,7 @@ def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: 
         state: state of the shift monitor for the pixel score.
         unwatched: why the pixel score is not monitored; "" if it is.
         gap: why there is no guarantee on P(OoD) although its threshold is conformal.
+        off_grid: that frames are judged on another grid than the calibration was made on; "" if they are not.
     """
     conformal = {t: policy for t, policy in settings.policies.items() if policy.chosen.needs == "risk"}
     promised = [
@@ -97,6 +101,8 @@ def guarantee(settings: ThresholdSettings, state: ShiftState | None, unwatched: 
     if not promised:
         return f"void: {gap}" if conformal else "none: no threshold is conformal"
     what = ", ".join(promised) + (f"; void for OoD segments: {gap}" if "ood_meta" in conformal and gap else "")
+    if off_grid:
+        return f"void, {off_grid}: {what}"
     if state is None or state.test is None:
         return f"not known ({unwatched or 'the shift monitor needs more frames'}): {what}"
     if state.fired:

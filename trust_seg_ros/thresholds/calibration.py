@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.grid import Size
 from trust_seg_ros.support.json_file import MadeFor, check_network, portable_name, raised_as, read_json, write_json
 from trust_seg_ros.support.json_parts import JsonError
 from trust_seg_ros.support.nearest import unknown
+from trust_seg_ros.thresholds import calibrated_grid
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.temperature import Temperature
@@ -141,6 +143,11 @@ class Calibration:
                 )
 
     @property
+    def grid(self) -> Size | None:
+        """(H', W') of the grid that scores and segments were made on; None where an older file does not name it."""
+        return calibrated_grid.from_summary(self.summary)
+
+    @property
     def statistics(self) -> NetworkStatistics:
         """The network's statistics, for scores that compare with them."""
         return NetworkStatistics(self.class_statistics, self.features)
@@ -242,6 +249,7 @@ def load_calibration(path: str | Path) -> Calibration:
             raise ValueError("network or summary has another type")
         if not isinstance(sha256 := data.get("network_sha256", ""), str):
             raise ValueError(f"network_sha256 is {sha256!r}")
+        calibrated_grid.from_summary(data.get("summary", {}))  # refuses what is no grid
         return Calibration(
             data["network"],
             tuple(names),
