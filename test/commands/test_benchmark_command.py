@@ -13,6 +13,7 @@ from ood_models import size_model
 
 from trust_seg_ros.cli import main
 from trust_seg_ros.datasets.ood_images import open_ood_images
+from trust_seg_ros.meta.ood import load_ood_model
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.support.content_hash import with_hash
 from trust_seg_ros.uncertainty import uncertainty_maps
@@ -103,6 +104,22 @@ def test_a_saved_model_judges_as_the_one_fitted_on_the_other_data_set(drawn, tmp
     threshold = float(table(tmp_path / "stored", "segment_errors")[0]["threshold"])
     assert threshold == pytest.approx(content["threshold"], rel=1e-4)
     assert f"by the stored model, segments of entropy at {threshold:g}" in (tmp_path / "stored/report.md").read_text()
+
+
+def test_of_several_scores_the_classifier_of_the_best_is_saved_and_the_nodes_parameters_are_said(
+    drawn, tmp_path, capsys
+):
+    file = tmp_path / "ood.json"
+    words = ["benchmark", drawn, "--score", "margin", "entropy", "energy", *FEW, "--save-meta", str(file)]
+    assert main([*words, "--fit-on", FITTED, "--threshold", "fit", "--out", str(tmp_path / "out")]) == 0
+    rows = table(tmp_path / "out", "pixels")
+    best = max(rows, key=lambda row: float(row["AuPRC"]))["score"]
+    assert best != "margin", "the first score is the best of these: the test needs another order"
+    model = load_ood_model(file)
+    assert model.score == best
+    said = f"ood.meta_model:={file} ood.score:={best} ood.threshold:="
+    line = next(line for line in capsys.readouterr().out.splitlines() if said in line)
+    assert float(line.split(":=")[-1]) == pytest.approx(model.threshold, rel=1e-7)
 
 
 OTHER = "synthetic:seeds=90-93:kinds=deer,box:rate=4:size=240x160"
@@ -220,7 +237,6 @@ def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):
         ),
         (["--keep", "0.9"], "--keep with 0 data sets to fit on; expected at least 1"),
         (["--fit-thresholds", "0.5"], "--fit-thresholds with 0 data sets"),
-        (["--save-meta", "x.json"], "name it, for example --score entropy"),
         (["--save-meta", "x.json", "--meta", "none"], "nothing is fitted then"),
         (["--folds", "1"], "--folds 1: expected at least 2"),
         (["--sweep", "-1"], "--sweep -1: expected"),

@@ -136,6 +136,17 @@ def test_statistics_of_other_images_are_kept(made, drive, tmp_path):
     assert found.scores["standardized_max_logit"].risk.images == 2
 
 
+def test_statistics_of_another_split_are_those_of_a_calibration_of_it(made, drive, tmp_path):
+    out = tmp_path / "c.json"
+    words = ["calibrate", str(drive), "--split", "test", "--statistics-split", "val", "--out", str(out)]
+    assert main([*words, "--score", "standardized_max_logit", "vim", "--allow-absent"]) == 0
+    found = load_calibration(out)
+    assert np.array_equal(found.class_statistics.mean, made[1].class_statistics.mean)
+    assert out.with_name("c.features.safetensors").read_bytes() == made[1].features.path.read_bytes()
+    assert found.scores["vim"].risk.images == 2
+    assert found.summary["statistics_split"] == "val"
+
+
 def test_benchmark_judges_the_standardised_max_logit_with_it(made, tmp_path, capsys):
     words = ["benchmark", "synthetic:seeds=80-82:kinds=sofa:rate=4:size=160x120", "--out", str(tmp_path / "b")]
     words += ["--meta", "none", "--score", "standardized_max_logit"]
@@ -154,6 +165,9 @@ def test_benchmark_judges_the_standardised_max_logit_with_it(made, tmp_path, cap
         (["--score", "entropie"], "--score entropie: choose from entropy, margin"),
         (["--score", "entropie"], "did you mean entropy?"),
         (["--statistics", "none.json"], "none.json: no such calibration"),
+        (["--statistics", "none.json", "--statistics-split", "val"], "expected one of the two"),
+        (["--statistics-split", "nowhere", "--score", "vim"], "no split 'nowhere'"),
+        (["--statistics-split", "test"], "--score entropy margin needs no statistics; expected standardized_max_logit"),
         (["--meta-model", "none.json"], "none.json: no such meta model"),
         (["--ood", "nowhere"], "nowhere: no such folder"),
     ],

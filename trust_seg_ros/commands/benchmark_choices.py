@@ -37,10 +37,6 @@ def check(args: argparse.Namespace) -> None:
     if args.save_meta is not None:
         if args.meta not in ("by_image", "leave_one_out"):
             raise AnomalyError(f"--save-meta with --meta {args.meta}: nothing is fitted then; expected another --meta")
-        if len(set(args.score)) != 1 or args.score == [ALL]:
-            raise AnomalyError(
-                "--save-meta: a model judges segments of one score; name it, for example --score entropy"
-            )
         if not args.save_meta.expanduser().absolute().parent.is_dir():
             raise AnomalyError(f"--save-meta {args.save_meta}: expected a file in a folder that is there")
 

@@ -59,9 +59,12 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         help="also fit on the segments of --fit-on at these thresholds, for a node that runs at another one",
     )
     group.add_argument(
-        "--save-meta", type=Path, metavar="FILE", help="write the meta classifier of the one score, fitted on all of "
-        "--fit-on or DATASET, for the node"
-    )  # fmt: skip
+        "--save-meta",
+        type=Path,
+        metavar="FILE",
+        help="write the meta classifier, fitted on all of --fit-on or DATASET, for the node; with several scores that "
+        "of the score with the highest AuPRC on DATASET",
+    )
     group.add_argument(
         "--force", action="store_true", help="write it even if it is worse than none on a source left out"
     )
@@ -88,13 +91,15 @@ def check_fit(args: argparse.Namespace) -> None:
 
 
 def save_model(args: argparse.Namespace, console: Console, found: Study, plan: Plan, look: Look) -> None:
-    """Write the model file of --save-meta.
+    """Write the model file of --save-meta, and say which parameters of the node go with it.
 
     Raises:
         AnomalyError: the classifier is worse than none on a source left out, and --force was not given.
         MetaModelError: the segments do not suffice for a fit.
     """
-    score = look.scores[0]
+    from trust_seg_ros.evaluation.anomaly.benchmark import best_result
+
+    score = best_result(found.results).score
     sources, left_out = found.sources[score], found.left_out.get(score, ())
     worse = [row.worse for row in left_out if row.worse]
     for text in worse:
@@ -102,8 +107,8 @@ def save_model(args: argparse.Namespace, console: Console, found: Study, plan: P
     if worse and not args.force:
         raise AnomalyError(
             f"--save-meta {args.save_meta}: not written, as the meta classifier is worse than none on {len(worse)} of "
-            f"{len(left_out)} left-out rows ({worse[0]}): fit on more sources, raise --keep, choose other --features, "
-            "or write it all the same with --force"
+            f"{len(left_out)} left-out rows of {score} ({worse[0]}): fit on more sources, raise --keep, choose other "
+            "--features, or write it all the same with --force"
         )
     model = plan.fit(sources)
     more: Json = {
@@ -122,6 +127,12 @@ def save_model(args: argparse.Namespace, console: Console, found: Study, plan: P
         f"wrote {args.save_meta}: fitted on {model.summary['segments']:,} segments of {more['data_set']}, discards "
         f"above P(false alarm) = {model.discard_above:.3g}",
         highlight=False,
+    )
+    console.print(
+        f"parameters of the node: ood.meta_model:={args.save_meta} ood.score:={score} "
+        f"ood.threshold:={model.threshold:.9g}",
+        highlight=False,
+        soft_wrap=True,
     )
     if len(sources) > 1 and not left_out:
         say(console, "note: not judged on sources left out; --leave-source-out shows what it is worth elsewhere")

@@ -74,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "network was trained on",
     )
     scores.add_argument(
+        "--statistics-split",
+        metavar="SPLIT",
+        help="part of DATASET that these statistics are made of, for example train (default: the images of --split)",
+    )
+    scores.add_argument(
         "--bank",
         type=int,
         default=128,
@@ -141,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
     labels = settings.label_set()
     args.split = list(dict.fromkeys(args.split))
     folders = [open_split(args, split, labels) for split in args.split]
+    of = folders if args.statistics_split is None else [open_split(args, args.statistics_split, labels)]
     unknown = None if args.ood is None else open_ood_images(args.ood, args.ood_split)
     if unknown is not None:
         check_marked(unknown)
@@ -149,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
     named = {f"{args.dataset} {split}": folder for split, folder in zip(args.split, folders, strict=True)}
     for remark in label_remarks(args, plan.network, named):
         say(console, f"note: {remark}")
-    calibrator = _passed(args, plan, folders, unknown, console)
+    calibrator = _passed(args, plan, folders, of, unknown, console)
     found = short(calibrator.result(_summary(args, plan, folders, unknown)))
     if (best := best_score(found)) is not None:
         found = replace(found, summary={**found.summary, "best_score": best})
@@ -177,17 +183,19 @@ def _passed(
     args: argparse.Namespace,
     plan: CalibrationPlan,
     folders: Sequence[LabelledFolder],
+    of: Sequence[LabelledFolder],
     unknown: OodImages | None,
     console: Console,
 ) -> Calibrator:
+    """Both passes: statistics of the folders ``of``, then curves of the others."""
     from trust_seg_ros.commands.collect_progress import collection_bar
     from trust_seg_ros.fitting.calibrate_pass import add_labelled, add_unknown, with_statistics
     from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES
 
     splits = " + ".join(args.split)
     if set(plan.scores) & set(CALIBRATED_SCORES):
-        with collection_bar(console, f"statistics of {splits}") as progress:
-            plan = with_statistics(plan, folders, progress)
+        with collection_bar(console, f"statistics of {args.statistics_split or splits}") as progress:
+            plan = with_statistics(plan, of, progress)
     calibrator = plan.calibrator()
     with collection_bar(console, f"pixels of {splits}") as progress:
         add_labelled(calibrator, plan, folders, progress)
@@ -211,6 +219,8 @@ def _summary(
         "ignored_labels": sorted({value for folder in folders for value in folder.ignore}),
         "versions": {"trust_seg_ros": package_version()},
     }
+    if args.statistics_split is not None:
+        summary["statistics_split"] = args.statistics_split
     if (label_map := folders[0].label_map) is not None:
         summary["label_map"] = label_map.words()
     models = {"p_wrong": plan.meta, "p_ood": None if unknown is None else plan.ood_model}

@@ -28,6 +28,23 @@ def check(args: argparse.Namespace) -> None:
     check_out_file(args.out, "calibration.json", CalibrationError)
     if args.figures is not None and args.figures.is_file():
         raise CalibrationError(f"--figures {args.figures} is a file; expected a folder")
+    if args.statistics_split is not None:
+        _check_statistics_split(args)
+
+
+def _check_statistics_split(args: argparse.Namespace) -> None:
+    from trust_seg_ros.thresholds.calibration import CalibrationError
+    from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES
+
+    if args.statistics is not None:
+        raise CalibrationError(
+            f"--statistics {args.statistics} and --statistics-split {args.statistics_split}: expected one of the two"
+        )
+    if set(args.score).isdisjoint((ALL, *CALIBRATED_SCORES)):
+        raise CalibrationError(
+            f"--statistics-split {args.statistics_split}: --score {' '.join(args.score)} needs no statistics; expected "
+            f"{', '.join(CALIBRATED_SCORES)} or all among the scores"
+        )
 
 
 def check_images(alphas: Sequence[float] | None, images: int) -> None:

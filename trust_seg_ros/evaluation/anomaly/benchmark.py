@@ -111,6 +111,11 @@ class ScoreResult:
         return self.plain if self.meta is None else self.meta.segments
 
 
+def best_result(results: Sequence[ScoreResult]) -> ScoreResult:
+    """The result of the score with the highest AuPRC; of equal ones the first."""
+    return max(results, key=lambda result: result.pixels.auprc)
+
+
 def pixel_measures(counts: Counts, exact: bool) -> PixelMeasures:
     """Read the measures off the curves."""
     value = average_precision(counts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from trust_seg_ros.evaluation.anomaly import figures
-from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, Segments
+from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, Segments, best_result
 from trust_seg_ros.evaluation.anomaly.objects import SizeLimits
 from trust_seg_ros.evaluation.anomaly.panel import Panel
 from trust_seg_ros.evaluation.anomaly.sources import MOST_LOST, LeftOut
@@ -61,7 +61,7 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
 
 def best_words(results: Sequence[ScoreResult], network: str) -> str:
     """Which score finds unknown objects best, by either measure, in words."""
-    by_auprc = max(results, key=lambda r: r.pixels.auprc)
+    by_auprc = best_result(results)
     by_fpr95 = min(results, key=lambda r: r.pixels.fpr95)
     return (
         f"best score of {network} for unknown objects: by AuPRC {by_auprc.score}, {100 * by_auprc.pixels.auprc:.1f} %; "
