@@ -8,6 +8,7 @@ and on drawn scenes. The photographs of roadanomaly_open are looked at last and 
 from __future__ import annotations
 
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import street_net
 from pages import Sheet, score_sheet
 from scores import DRIVE, Found, Places, scores_of
 
+from trust_seg_ros.evaluation.anomaly.sources import LeftOut
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.meta.model import load_meta_model
@@ -103,7 +105,10 @@ def judged(model: str, data: Path, folder: Path) -> dict[str, str]:
     _trust_seg(miou, ["miou", str(camvid), "--split", "test", "--model", model, "--csv", str(miou)])
     best = load_calibration(folder / "calibration.json").summary["best_score"]
     ood = load_ood_model(folder / "ood.json")
-    left_out = ood.summary["left_out"]
+    left_out = [
+        LeftOut(**{**row, "auroc": math.nan if row["auroc"] is None else row["auroc"]})
+        for row in ood.summary["left_out"]
+    ]
     found = {
         "mIoU on CamVid test, %": _percent({row["class"]: row["iou"] for row in _rows(miou)}["mean"]),
         "best score for misclassified pixels (`calibrate`), AUROC": f"`{best['score']}`, "
@@ -111,7 +116,8 @@ def judged(model: str, data: Path, folder: Path) -> dict[str, str]:
         "AUROC of P(wrong) on CamVid test, of the entropy, %": " / ".join(map(_percent, _wrong(folder))),
         "best score for unknown objects (`benchmark`), AuPRC where it is chosen": f"`{ood.score}`, "
         f"{_percent(_row(folder / 'chosen' / 'pixels.csv', ood.score)['AuPRC'])}",
-        "judge, sources left out: AUROC, %": ", ".join(_percent(row["auroc"]) for row in left_out),
+        "judge, sources left out: AUROC, %": ", ".join(_percent(row.auroc) for row in left_out),
+        "judge, sources left out on which it is worse than none": f"{sum(bool(row.worse) for row in left_out)} of {len(left_out)}",
     }
     for name, images in (("photographs", str(data / "roadanomaly_open")), ("drive", DRIVE)):
         found |= _unknown(name, images, model, folder)
@@ -143,8 +149,8 @@ def _wrong(folder: Path) -> tuple[float, float]:
     return measures.auroc(p_wrong, wrong), measures.auroc(data.metrics[:, data.names.index("E")], wrong)
 
 
-def _percent(share: str | float) -> str:
-    return f"{100 * float(share):.1f}"
+def _percent(share: str | float | None) -> str:
+    return "–" if share in (None, "") else f"{100 * float(share):.1f}"  # type: ignore[arg-type]
 
 
 @lru_cache
