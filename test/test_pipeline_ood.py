@@ -42,7 +42,7 @@ def ood_model(pipeline, **changes):
 
 def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     judging = TrustPipeline(pipeline.network, pipeline.meta, ood_model=ood_model(pipeline))
-    thresholds = ThresholdSettings.constants(ood=0.5, ood_min_size=10)
+    thresholds = ThresholdSettings.constants(ood=0.9, ood_min_size=10)
     found = judging(Frame(image), thresholds).ood
     plain = pipeline(Frame(image), thresholds).ood
     assert np.array_equal(found.sizes, plain.sizes)
@@ -58,6 +58,19 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
 
 
 PHOTOGRAPHS = DATA / "roadanomaly_open" / "images"
+
+
+def test_ood_segments_are_cut_at_the_threshold_their_model_knows(pipeline, image):
+    model = ood_model(pipeline, threshold=0.9)
+    judging = TrustPipeline(pipeline.network, ood_model=model)
+    left_open, set_to_it = (judging(Frame(image), t) for t in (None, ThresholdSettings.constants(ood=0.9)))
+    assert left_open.thresholds["ood"] == pytest.approx(0.9)
+    np.testing.assert_array_equal(left_open.ood.sizes, set_to_it.ood.sizes)
+    assert not [text for text in remarks(judging, ThresholdSettings()) if "OoD" in text]
+    assert [
+        text for text in remarks(judging, ThresholdSettings.constants(ood=0.7)) if "fitted on segments at 0.9" in text
+    ]
+    assert pipeline(Frame(image)).thresholds["ood"] == 0.7  # without a model the paper's
 
 
 @pytest.fixture(scope="module")

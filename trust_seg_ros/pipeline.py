@@ -161,7 +161,8 @@ class TrustPipeline:
             calibration.check_fits(*running, gradient, sha256)
         self.calibration = calibration
         discard_below = None if ood_model is None else 1.0 - ood_model.discard_above
-        self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model), discard_below)
+        ood_at = None if ood_model is None else (ood_model.score, fitted_threshold(ood_model, gradient))
+        self._thresholds = ThresholdControl(calibration, _judges(calibration, meta, ood_model), discard_below, ood_at)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self._missing: dict[str, str] | None = None
         self._grid_size: Size | None = None
@@ -236,12 +237,13 @@ class TrustPipeline:
                 )
         self._thresholds.check(thresholds)
         if self.ood_model is not None and thresholds.ood.policy == "fixed":
-            wrong = unit_mistake(self.ood_model, thresholds.ood_score, thresholds.ood.value, self.gradient)
+            at = self.resolved(thresholds).ood.value
+            wrong = unit_mistake(self.ood_model, thresholds.ood_score, at, self.gradient)
             if wrong:
                 raise SettingError(f"OoD threshold: {wrong}")
 
     def resolved(self, thresholds: ThresholdSettings) -> ThresholdSettings:
-        """The settings with the policy that ``auto`` stands for with this calibration; for any thread."""
+        """The settings with what they leave to the calibration and the OoD meta model; for any thread."""
         return self._thresholds.resolved(thresholds)
 
     def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:

@@ -98,7 +98,7 @@ def ood_gap(pipeline: TrustPipeline, settings: ThresholdSettings, sizes: Sequenc
     It was calibrated on OoD segments at the threshold at which the meta model was fitted; another threshold gives
     other segments.
     """
-    model, ood, calibration = pipeline.ood_model, settings.ood, pipeline.calibration
+    model, ood, calibration = pipeline.ood_model, pipeline.resolved(settings).ood, pipeline.calibration
     if not settings.ood_meta.calibrated or calibration is None:
         return ""
     if model is None:

@@ -141,6 +141,23 @@ def test_a_calibration_made_with_another_meta_model_does_not_serve():
     ThresholdControl(made, {"p_wrong": "xyz"}).check(ThresholdSettings())
 
 
+@pytest.mark.parametrize(
+    ("of_model", "score", "expected"),
+    [
+        (None, "entropy", 0.7),
+        (("entropy", 0.9), "entropy", 0.9),
+        (("energy", -3.0), "entropy", 0.7),
+        (("energy", -3.0), "energy", -3.0),
+    ],
+)
+def test_the_ood_threshold_is_the_models_of_that_score_unless_it_is_set(of_model, score, expected):
+    control, left_open = ThresholdControl(ood_at=of_model), ThresholdSettings(ood_score=score)
+    assert control.constants(left_open)["ood"] == expected
+    assert control.resolved(left_open).ood.value == expected
+    assert control.begin(left_open, 0.0).find("ood", None).value == expected
+    assert control.constants(ThresholdSettings.constants(ood=0.3, ood_score=score))["ood"] == 0.3
+
+
 @pytest.mark.parametrize(("of_model", "expected"), [(None, 0.5), (0.07, 0.07)])
 def test_the_threshold_on_p_ood_is_the_models_unless_it_is_set(of_model, expected):
     control = ThresholdControl(discard_below=of_model)

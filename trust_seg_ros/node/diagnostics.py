@@ -22,7 +22,7 @@ from trust_seg_ros.segmentation.protocol import network_remarks
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
-from trust_seg_ros.thresholds.settings import OF_MODEL
+from trust_seg_ros.thresholds.settings import LOWEST, OF_MODEL
 
 __all__ = ["ERROR", "OK", "WARN", "NodeView", "report", "with_model"]
 
@@ -69,7 +69,7 @@ def ood_meta_words(pipeline: TrustPipeline, thresholds: ThresholdSettings) -> st
     if gap := model.size_gap(pipeline.grid_size):
         return f"none: no P(OoD), {gap}"
     text = f"segments of {model.score} at {fitted:g}"
-    ood = thresholds.ood
+    ood = pipeline.resolved(thresholds).ood
     if ood.policy == "fixed" and math.isclose(fitted, ood.value, rel_tol=1e-6):
         return text
     other = f"{ood.value:g}" if ood.policy == "fixed" else ood.describe()
@@ -166,7 +166,8 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
 
 def _set_constants(settings: ThresholdSettings) -> dict[str, float]:
     found = {target: policy.value for target, policy in settings.policies.items() if policy.policy == "fixed"}
-    return {target: value for target, value in found.items() if (target, value) != ("ood_meta", OF_MODEL)}
+    left_open = (("ood_meta", OF_MODEL), ("ood", LOWEST))
+    return {target: value for target, value in found.items() if (target, value) not in left_open}
 
 
 def _number(value: float | None) -> str:

@@ -15,7 +15,7 @@ from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
-from trust_seg_ros.thresholds.settings import OF_MODEL, ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.settings import LOWEST, OF_MODEL, PAPERS, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
@@ -55,6 +55,7 @@ class ThresholdControl:
             refused if the calibration was made with another meta model.
         discard_below: P(OoD) below which the OoD meta model discards, for settings that leave it to the model; None =
             1/2.
+        ood_at: score and fitted threshold of that model, for settings that leave it to the model; None = no model.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class ThresholdControl:
         calibration: Calibration | None = None,
         judges: Mapping[str, str] | None = None,
         discard_below: float | None = None,
+        ood_at: tuple[str, float] | None = None,
     ) -> None:
         self._calibration, self._judges = calibration, judges or {}
+        self._ood_at = ood_at
         self._discard_below = 0.5 if discard_below is None else discard_below
         self._settings: ThresholdSettings | None = None
         self._engines: dict[str, ThresholdEngine] = {}
@@ -78,7 +81,12 @@ class ThresholdControl:
         return self._unwatched.get(score, f"there is no calibration of {score}")
 
     def resolved(self, settings: ThresholdSettings) -> ThresholdSettings:
-        """The settings with the policy that ``auto`` stands for: target_recall where the score is calibrated."""
+        """The settings with what they leave open: the policy that ``auto`` stands for (target_recall where the score is
+        calibrated), and the OoD threshold that the meta model was fitted at.
+        """
+        if settings.ood.value == LOWEST:
+            score, fitted = self._ood_at or ("", PAPERS)
+            settings = settings.with_policy("ood", value=fitted if score == settings.ood_score else PAPERS)
         if settings.pixel.policy != Auto.name:
             return settings
         curves = self._curves(settings.pixel_score)
