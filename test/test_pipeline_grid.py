@@ -182,3 +182,17 @@ def test_scores_are_made_on_the_grid(shipped, scene, score):
     result = pipeline(Frame(scene), thresholds, Wanted(segments=False, ood=False))
     assert result.on_grid.scores[score].shape == (72, 96)
     assert result.pixel_flags.shape == (360, 480)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 1), (1, 900), (900, 2)])
+def test_an_image_of_almost_nothing_is_judged_on_a_grid_larger_than_it(shipped, shape):
+    image = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for grid in ("fitted", "64x48", "network"):
+        result = with_grid(shipped, grid)(Frame(image), THRESHOLDS)
+        height, width = shape
+        assert result.on_grid.segments.ids.size > height * width
+        for boxes in (result.segments.boxes, result.ood.boxes):
+            assert (boxes[:, :2] < boxes[:, 2:]).all(), "none is empty"
+            assert (boxes[:, 2:] <= (width, height)).all()
+        assert result.maps.entropy.shape == result.segments.ids.shape == shape
+        assert np.isfinite(result.trust.p_wrong).all()
