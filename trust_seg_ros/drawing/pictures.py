@@ -13,9 +13,26 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from trust_seg_ros.drawing.heat_maps import COLOUR_MAPS, PictureError, as_bytes, colour_map
 from trust_seg_ros.drawing.lettering import text_mask
-from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.types import UNLABELLED
+
+__all__ = [
+    "COLOUR_MAPS",
+    "NEUTRAL",
+    "PIXEL_FLAG",
+    "SEGMENT_FLAG",
+    "SIGNAL",
+    "UNKNOWN",
+    "FlagLabel",
+    "PictureError",
+    "as_bytes",
+    "colour_map",
+    "label_picture",
+    "mark",
+    "overlay",
+    "spotlight",
+]
 
 SIGNAL = (255, 190, 0)
 """RGB of flagged segments: amber, which street palettes do not use and colour-blind readers see as bright."""
@@ -31,19 +48,6 @@ SEGMENT_FLAG = 255
 
 PIXEL_FLAG = 128
 """Value of a pixel where only the pixel threshold fires; in ``~/ood``, of a pixel whose segment was discarded."""
-
-COLOUR_MAPS = {
-    "inferno": cv2.COLORMAP_INFERNO,
-    "magma": cv2.COLORMAP_MAGMA,
-    "viridis": cv2.COLORMAP_VIRIDIS,
-    "cividis": cv2.COLORMAP_CIVIDIS,
-    "turbo": cv2.COLORMAP_TURBO,
-}
-"""Names for :func:`colour_map`; all except ``turbo`` are perceptually uniform."""
-
-
-class PictureError(TrustSegError):
-    """The given arrays cannot be drawn as a picture."""
 
 
 @dataclass(frozen=True)
@@ -128,42 +132,6 @@ def mark(picture: np.ndarray, unreliable: np.ndarray, colour: tuple[int, int, in
     if cv2.hasNonZero(segments):
         _paint(picture, colour, cv2.bitwise_and(segments, _hatching(flags.shape)))
         _outline(picture, segments, colour)
-
-
-def colour_map(values: np.ndarray, name: str = "inferno") -> np.ndarray:
-    """Draw a map of values as a heat map.
-
-    Args:
-        values: (H, W) floating point in [0, 1] (values outside are clipped, NaN shows as 1, the least trustworthy), or
-            uint8 in 0..255.
-        name: one of ``COLOUR_MAPS``.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        PictureError: unknown name, or an array that is not a map.
-    """
-    if name not in COLOUR_MAPS:
-        raise PictureError(f"there is no colour map {name!r}; known: {', '.join(COLOUR_MAPS)}")
-    return cv2.applyColorMap(as_bytes(values), _heat_table(name))
-
-
-def as_bytes(values: np.ndarray) -> np.ndarray:
-    """A map in [0, 1] as (H, W) uint8 in 0..255, rounded; uint8 passes through, NaN becomes 255.
-
-    Raises:
-        PictureError: not a two-dimensional map of floats or uint8.
-    """
-    if values.ndim != 2 or (values.dtype != np.uint8 and values.dtype.kind != "f"):
-        raise PictureError(f"expected an (H, W) map of floats in [0, 1] or of uint8, got {values.dtype} {values.shape}")
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    # NaN goes first, because max() would turn it into 0; negative values next, because convertScaleAbs mirrors them.
-    clipped = np.array(values, dtype=np.float32, order="C")
-    cv2.patchNaNs(clipped, 1.0)
-    np.maximum(clipped, 0.0, out=clipped)
-    return cv2.convertScaleAbs(clipped, alpha=255.0)
 
 
 def spotlight(
@@ -269,12 +237,6 @@ def _dots(shape: tuple[int, int]) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-
-
-@lru_cache(maxsize=8)
-def _heat_table(name: str) -> np.ndarray:
-    ramp = np.arange(256, dtype=np.uint8)[:, None]
-    return np.ascontiguousarray(cv2.applyColorMap(ramp, COLOUR_MAPS[name])[..., ::-1])
 
 
 def _table(palette: np.ndarray) -> np.ndarray:

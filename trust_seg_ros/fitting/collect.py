@@ -11,9 +11,9 @@ from trust_seg_ros.datasets.label_check import check_labels, classes_of
 from trust_seg_ros.fitting.collect_pool import Job, Pool, Result
 from trust_seg_ros.fitting.collect_worker import Collector, one_thread, portable_reason, rows_answer
 from trust_seg_ros.fitting.store import SegmentStore
-from trust_seg_ros.fitting.store_folder import locked
+from trust_seg_ros.fitting.store_folder import WAY_OUT, locked
 from trust_seg_ros.fitting.store_identity import NetworkIdentity, agree
-from trust_seg_ros.fitting.store_writer import PART_IMAGES, WAY_OUT, SplitWriter
+from trust_seg_ros.fitting.store_writer import PART_IMAGES, SplitWriter
 from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device

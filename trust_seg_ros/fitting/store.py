@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 
-from trust_seg_ros.fitting.store_files import Shapes
+from trust_seg_ros.fitting.store_entry import SplitEntry
 from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
 from trust_seg_ros.grid import FITTED, parsed_grid
@@ -28,8 +28,9 @@ from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.meta.sizes import common_grid
 from trust_seg_ros.support.content_hash import DamagedError, check_json, hash_once, with_hash
 from trust_seg_ros.support.reading import lfs_pointer, reason, shown
-from trust_seg_ros.support.resumable import changes, write_text
-from trust_seg_ros.types import Json
+from trust_seg_ros.support.resumable import write_text
+
+__all__ = ["DRAFT", "MANIFEST", "WORK", "SegmentStore", "SplitEntry"]
 
 FORMAT = "trust_seg_ros/segment-table"
 VERSION = 2
@@ -37,81 +38,6 @@ WITHOUT_HASH = 1
 MANIFEST = "_manifest.json"
 DRAFT = f".{MANIFEST}.part"
 WORK = ".work"
-
-
-@dataclass(frozen=True)
-class SplitEntry:
-    """Manifest entry of one split.
-
-    Attributes:
-        data_set: name of the data set's folder.
-        images: names of the images; their positions number them.
-        drives: for each image, the recording it comes from.
-        ignore: label values without a class, including 255.
-        part_images: images per Parquet file.
-        complete: every image is stored or skipped.
-        skipped: name of an image -> why it is not in the table.
-        segments, with_interior: number of rows, and of rows that meta models use.
-        label_map: label value -> class, if a label map was used, see ``LabelMap.words``.
-        hashes: name of a Parquet file -> its SHA-256; a table of version 1 has none.
-        shapes: sizes of the images and their grids, each pair once; () = not known, in older tables.
-    """
-
-    data_set: str
-    images: tuple[str, ...]
-    drives: tuple[str, ...]
-    ignore: tuple[int, ...]
-    part_images: int
-    complete: bool = False
-    skipped: dict[str, str] = field(default_factory=dict)
-    segments: int = 0
-    with_interior: int = 0
-    label_map: dict[str, str] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
-    shapes: tuple[Shapes, ...] = ()
-
-    @classmethod
-    def from_json(cls, data: Json) -> SplitEntry:
-        """Read an entry from the manifest; raises KeyError, TypeError or ValueError."""
-        lists = {name: tuple(data[name]) for name in ("images", "drives", "ignore")}
-        counts = {name: int(data[name]) for name in ("part_images", "segments", "with_interior")}
-        entry = cls(
-            **{
-                **data,
-                **lists,
-                **counts,
-                "skipped": dict(data["skipped"]),
-                "label_map": dict(data.get("label_map", {})),
-                "shapes": tuple(((a[0], a[1]), (b[0], b[1])) for a, b in data.get("shapes", ())),
-                "hashes": {str(name): str(digest) for name, digest in data.get("hashes", {}).items()},
-            }
-        )
-        if not isinstance(entry.complete, bool):
-            raise ValueError(f"complete is {entry.complete!r}")
-        if entry.part_images < 1 or len(entry.drives) != len(entry.images):
-            raise ValueError(
-                f"{entry.part_images} images per part, {len(entry.drives)} drives for {len(entry.images)} images"
-            )
-        return entry
-
-    def to_json(self) -> Json:
-        """Values for the manifest; label map and shapes only if there are any, as in tables of earlier versions."""
-        data = {**asdict(self), "hashes": dict(sorted(self.hashes.items()))}
-        return {name: value for name, value in data.items() if value or name not in ("label_map", "shapes")}
-
-    def other_data(self, now: SplitEntry) -> str:
-        """The first difference to an entry of the same split, in words; "" if both are of the same data."""
-        for what in ("images", "drives", "ignore"):
-            a, b = getattr(self, what), getattr(now, what)
-            if a != b:
-                return _first_change(a, b, what)
-        found = changes(self.label_map, now.label_map)
-        return ", ".join(f"label {key} was mapped to {a}, is to {b}" for key, a, b in found[:5])
-
-    @property
-    def parts(self) -> int:
-        """Number of Parquet files."""
-        return -(-len(self.images) // self.part_images)
 
 
 @dataclass(frozen=True)
@@ -340,11 +266,3 @@ class SegmentStore:
             common_grid(parsed_grid(self.identity.grid), [grid for _, grid in entry.shapes]),
             tuple(dict.fromkeys(image_size for image_size, _ in entry.shapes)),
         )
-
-
-def _first_change(then: tuple[object, ...], now: tuple[object, ...], what: str) -> str:
-    """The first difference between two sequences, in words; ``what`` names their items."""
-    if len(then) != len(now):
-        return f"{len(then)} {what} then, {len(now)} now"
-    k = next(k for k, (a, b) in enumerate(zip(then, now, strict=True)) if a != b)
-    return f"of its {what}, number {k + 1} was {then[k]!r} and is {now[k]!r}"

@@ -68,3 +68,9 @@ def rows_note(rows: pa.Table, files: list[int], shapes: Shapes | None) -> Json:
     """
     inside = int((rows["interior_size"].to_numpy() > 0).sum())
     return {"files": files, "segments": len(rows), "with_interior": inside, "shapes": shapes}
+
+
+def shapes_of(note: Json) -> list[Shapes | None]:
+    """Sizes of image and grid of every image of a part; None where they are not known."""
+    found = note.get("shapes") or [None] * len(note["files"])
+    return [shape and ((shape[0][0], shape[0][1]), (shape[1][0], shape[1][1])) for shape in found]

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trust_seg_ros.fitting.store import DRAFT, MANIFEST, WORK
+from trust_seg_ros.fitting.store import DRAFT, MANIFEST, WORK, SegmentStore
+from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
 from trust_seg_ros.fitting.store_rows import remove_quietly
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.support.resumable import FolderInUseError, FolderLock, remove_folder
+
+WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
 
 
 @contextmanager
@@ -94,3 +97,19 @@ def check_ours(path: Path) -> None:
     """
     if not (path / MANIFEST).is_file() and any(file.name != DRAFT for file in path.iterdir()):
         raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")
+
+
+def open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
+    """The table of a folder, or a new one there.
+
+    Raises:
+        StoreError: the folder holds something else, or a table of another network.
+    """
+    check_ours(path)
+    if not (path / MANIFEST).is_file():
+        return SegmentStore(path, identity, {}, package_version())
+    store = SegmentStore.open(path)
+    differences = store.identity.differences(identity)
+    if differences:
+        raise StoreError(f"{path}: this segment table is not of this network: {'; '.join(differences)}; {WAY_OUT}")
+    return store

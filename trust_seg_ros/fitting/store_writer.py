@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from trust_seg_ros.datasets.folders import LabelledFolder
 from trust_seg_ros.fitting.store import MANIFEST, WORK, SegmentStore, SplitEntry
-from trust_seg_ros.fitting.store_files import DAMAGE, Shapes, file_sizes, read_or_remove, rows_by_image, rows_note
-from trust_seg_ros.fitting.store_folder import check_ours, refuse_links, remove_parts
-from trust_seg_ros.fitting.store_identity import NetworkIdentity, package_version
+from trust_seg_ros.fitting.store_files import DAMAGE, file_sizes, read_or_remove, rows_by_image, rows_note, shapes_of
+from trust_seg_ros.fitting.store_folder import WAY_OUT, open_or_begin, refuse_links, remove_parts
+from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import (
     image_note,
     metric_names,
@@ -37,7 +37,6 @@ from trust_seg_ros.support.resumable import remove_folder
 from trust_seg_ros.types import UNLABELLED, Json
 
 PART_IMAGES = 64
-WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
 
 
 class SplitWriter:
@@ -72,7 +71,7 @@ class SplitWriter:
             StoreError: the folder holds something else, or a table of another network or other data.
         """
         self._folder, self._split = folder, split
-        self.store = _open_or_begin(path, identity)
+        self.store = open_or_begin(path, identity)
         self._entry = self._entry_of(data_set, part_images)
         self._work = path / WORK / quote(split, safe="")
         refuse_links(path / WORK, self._work, self.store.folder(split))
@@ -170,7 +169,7 @@ class SplitWriter:
             raise StoreError(f"split {self._split!r}: {len(self._notes)} of {self._entry.parts} parts are written")
         notes = [self._notes[part] for part in sorted(self._notes)]
         counts = {key: sum(note[key] for note in notes) for key in ("segments", "with_interior")}
-        shapes = {shape for note in notes for shape in _shapes(note) if shape is not None}
+        shapes = {shape for note in notes for shape in shapes_of(note) if shape is not None}
         self._save(replace(self._entry, complete=True, skipped=self.skipped, shapes=tuple(sorted(shapes)), **counts))
         remove_folder(self._work)
         remove_quietly(self._work.parent)
@@ -289,27 +288,10 @@ class SplitWriter:
             rows = rows_by_image(path)
         except DAMAGE as error:
             raise StoreError(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
-        shapes = _shapes(note)
+        shapes = shapes_of(note)
         for place, index in enumerate(self._images_of(part)):
             if index not in without:
                 mine = rows.get(index, self._schema.empty_table())
                 write_image(self.image_file(index), mine, rows_note(mine, note["files"][place], shapes[place]))
         path.unlink()
         del self._notes[part]
-
-
-def _shapes(note: Json) -> list[Shapes | None]:
-    """Sizes of image and grid of every image of a part; None where they are not known."""
-    found = note.get("shapes") or [None] * len(note["files"])
-    return [shape and ((shape[0][0], shape[0][1]), (shape[1][0], shape[1][1])) for shape in found]
-
-
-def _open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:
-    check_ours(path)
-    if not (path / MANIFEST).is_file():
-        return SegmentStore(path, identity, {}, package_version())
-    store = SegmentStore.open(path)
-    differences = store.identity.differences(identity)
-    if differences:
-        raise StoreError(f"{path}: this segment table is not of this network: {'; '.join(differences)}; {WAY_OUT}")
-    return store

@@ -17,34 +17,19 @@ from trust_seg_ros.grid import Size
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import Placed, place
+from trust_seg_ros.meta.linear import LinearPart, logistic
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
+
+__all__ = ["SHIPPED", "LinearPart", "MetaModel", "load_meta_model"]
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 2
 SHIPPED = Path(__file__).parent / "models" / "embedded_meta.json"
 _MODELS = ("false_positive", "iou")
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
-
-
-@dataclass(frozen=True)
-class LinearPart:
-    """coefficients . standardised metrics + intercept.
-
-    Attributes:
-        coefficients: (m,) float64.
-        intercept: scalar.
-    """
-
-    coefficients: np.ndarray
-    intercept: float
-
-    def __call__(self, standardised: np.ndarray) -> np.ndarray:
-        """(n, m) -> (n,) float64."""
-        predicted: np.ndarray = standardised @ self.coefficients + self.intercept
-        return predicted
 
 
 @dataclass(frozen=True)
@@ -153,10 +138,10 @@ class MetaModel:
     def predict_placed(self, placed: Placed) -> tuple[np.ndarray, np.ndarray]:
         """The predictions of :meth:`predict` for metrics that :meth:`placed` has found."""
         x = self._standardised(placed)
-        # the logistic through tanh neither overflows nor warns
-        p_wrong = 0.5 * (1.0 + np.tanh(0.5 * self.classifier(x)))
         wrong, iou = self.priors
-        return placed.towards(wrong, p_wrong), placed.towards(iou, np.clip(self.regressor(x), 0.0, 1.0))
+        return placed.towards(wrong, logistic(self.classifier(x))), placed.towards(
+            iou, np.clip(self.regressor(x), 0.0, 1.0)
+        )
 
     def _standardised(self, placed: Placed) -> np.ndarray:
         standardised: np.ndarray = (placed.nearest - self.means) / self.scales

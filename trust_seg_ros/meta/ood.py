@@ -7,7 +7,7 @@ Semantic Segmentation, ICCV 2021, section 4: logistic regression on hand-made me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import place
-from trust_seg_ros.meta.model import LinearPart
+from trust_seg_ros.meta.linear import LinearPart, logistic
+from trust_seg_ros.meta.ood_data import DISCARD_ABOVE, OodData, OodVerdict
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.meta.trees import Trees, trees_from_json
 from trust_seg_ros.support import json_parts
@@ -25,76 +26,14 @@ from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.score_names import find_score
 
+__all__ = ["DISCARD_ABOVE", "OodData", "OodModel", "OodVerdict", "load_ood_model", "logistic"]
+
 FORMAT = "trust_seg_ros/ood-meta-model"
 VERSION = 2
-DISCARD_ABOVE = 0.5
-"""P(false alarm) above which a segment is discarded, in the paper."""
 SIZE_TOLERANCE = 10
 """For files without a grid: an image has about the size fitted on if its height and width differ by at most one part
 in this many."""
 _WAY_OUT = "fit one for it (trust-seg benchmark … --save-meta FILE)"
-
-
-@dataclass(frozen=True)
-class OodData:
-    """n OoD segments of many images, stacked, with their ground truth.
-
-    Attributes:
-        names: names of the metrics, as in ``segments.features``.
-        metrics: (n, m) float64.
-        false_alarm: (n,) bool, no pixel of the segment is OoD.
-        class_ids: (n,) uint8 class of the highest mean probability.
-        image: (n,) int32 position in ``images``.
-        images: names of the images; an image may have no segment.
-        network, class_names: name and classes of the network that predicted.
-        score: name of the score map.
-        threshold: segments are components of {score >= threshold}.
-        image_sizes: sizes of the images, each once; () = not known.
-        network_sha256: hash of the network's weights; "" = not known.
-        grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
-        thresholds: smallest and largest threshold, if segments at several were stacked; None = all at ``threshold``.
-    """
-
-    names: tuple[str, ...]
-    metrics: np.ndarray
-    false_alarm: np.ndarray
-    class_ids: np.ndarray
-    image: np.ndarray
-    images: tuple[str, ...]
-    network: str
-    class_names: tuple[str, ...]
-    score: str
-    threshold: float
-    image_sizes: tuple[Size, ...] = ()
-    network_sha256: str = ""
-    grid: Size | None = None
-    thresholds: tuple[float, float] | None = None
-
-    def __len__(self) -> int:
-        return len(self.false_alarm)
-
-    def rows(self, chosen: np.ndarray) -> OodData:
-        """Some of the segments, by mask (n,) bool or positions; images keep their numbers."""
-        columns = ("metrics", "false_alarm", "class_ids", "image")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
-
-
-@dataclass(frozen=True, eq=False)
-class OodVerdict:
-    """What a meta classifier says of n OoD segments.
-
-    Attributes:
-        p_false_alarm: (n,) float64 in [0, 1], P(no pixel of the segment is OoD).
-        outside: (n,) bool, the metrics lie outside the range fitted on; such segments are never discarded.
-    """
-
-    p_false_alarm: np.ndarray
-    outside: np.ndarray
-
-    def discarded(self, above: float = DISCARD_ABOVE) -> np.ndarray:
-        """(n,) bool, segments that are discarded: inside the range, with a P(false alarm) above this."""
-        found: np.ndarray = (self.p_false_alarm > above) & ~self.outside
-        return found
 
 
 @dataclass(frozen=True)
@@ -351,8 +290,3 @@ def load_ood_model(path: str | Path) -> OodModel:
 def _pair(data: Json, key: str) -> tuple[float, float]:
     low, high = json_parts.pair(data, key)
     return low, high
-
-
-def logistic(logit: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-logit)), computed with tanh so that it neither overflows nor warns."""
-    return 0.5 * (1.0 + np.tanh(0.5 * logit))

@@ -7,9 +7,7 @@ import threading
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType, ROSClock
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
@@ -18,11 +16,10 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, LabelFields
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.configured import Configured
-from trust_seg_ros.node.diagnostics import NodeView, parameters_status, report, with_model
-from trust_seg_ros.node.liveness import Liveness
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import Surroundings
 from trust_seg_ros.node.progress import Progress
+from trust_seg_ros.node.reporter import NodeState, Reporter
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
@@ -66,15 +63,13 @@ class TrustSegNode(LifecycleNode):
         self._opened_at: float | None = None
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
-        # A steady clock, so that a paused bag or a dead camera is still reported; a plain publisher instead of a
-        # lifecycle one, so that every state is reported.
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._liveness = Liveness(self._statistics, self.settings.diagnostics_period_s)
-        self.create_timer(self._liveness.tick_s, self._tick, clock=self._steady)
+        notes = self._parameter_server.notes
+        self._reporter = Reporter(
+            self, self._state, self._is_alive, self._statistics, self._camera, self._progress, notes
+        )
         beside = beside_the_rest(self)
         if self.settings.autostart:
-            self._autostart_timer = self.create_timer(0.0, self._autostart, beside, self._steady)
+            self._autostart_timer = self.create_timer(0.0, self._autostart, beside, self._reporter.clock)
 
     @property
     def settings(self) -> NodeSettings:
@@ -290,42 +285,7 @@ class TrustSegNode(LifecycleNode):
             sec, nanosec = self.get_clock().now().seconds_nanoseconds()
             loaded.outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
-    def _tick(self) -> None:
-        if self._is_alive() and self._liveness.due(self.settings, *self._hand_and_open(), self.phase == "active"):
-            self._report()
-
-    def _hand_and_open(self) -> tuple[float | None, float | None]:
-        """When the frame in hand was taken, and seconds since the camera was subscribed to; None without one."""
-        loaded, opened_at = self._configured, self._opened_at
-        processor = None if loaded is None else loaded.processor
+    def _state(self) -> NodeState:
+        opened_at = self._opened_at
         open_s = None if opened_at is None else time.monotonic() - opened_at
-        return None if processor is None else processor.taken_at, open_s
-
-    def _report(self) -> None:
-        self._camera.review()
-        taken, open_s = self._hand_and_open()
-        clock = self.get_clock()
-        clock_ns = clock.now().nanoseconds if isinstance(clock, ROSClock) and clock.ros_time_is_active else None
-        look = self._liveness.look(self.settings, taken, open_s, clock_ns)
-        summary, loaded = self._statistics.summary(taken), self._configured
-        view = NodeView(
-            name=self.get_fully_qualified_name(),
-            state=f"{self.phase}: {doing}" if (doing := self._progress.text()) else self.phase,
-            enabled=self._enabled,
-            working=loaded is not None and loaded.worker.is_serving,
-            settings=self.settings,
-            camera=self._camera.view(self.settings.input),
-            summary=summary,
-            ages=look.ages,
-            open_s=open_s,
-            clock_still_s=look.clock_still_s,
-            stood_still_s=look.stood_still_s,
-            problem=self.problem,
-            before=look.before,
-        )
-        if loaded is not None:
-            view = with_model(view, loaded.pipeline, loaded.watch.view(self.settings.thresholds))
-        notes = parameters_status(view, self._parameter_server.notes)
-        message = DiagnosticArray(status=[*report(view, self._liveness.judge(view)), notes])
-        message.header.stamp = clock.now().to_msg()
-        self._diagnostics.publish(message)
+        return NodeState(self.settings, self.phase, self._enabled, self.problem, self._configured, open_s)

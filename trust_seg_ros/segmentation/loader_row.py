@@ -12,7 +12,8 @@ from torch import nn
 from trust_seg_ros.segmentation.factory import module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.modules import Overrides
-from trust_seg_ros.segmentation.network import ModuleNetwork, prepare_module
+from trust_seg_ros.segmentation.network import ModuleNetwork
+from trust_seg_ros.segmentation.prepare import prepare_module
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 
 

@@ -23,7 +23,8 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.network import PROBE_SIDE, channels_last, likes_channels_last
+from trust_seg_ros.segmentation.network import PROBE_SIDE
+from trust_seg_ros.segmentation.prepare import channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.segmentation.weights_hash import checked_sha256, require_sha256

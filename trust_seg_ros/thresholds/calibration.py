@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from trust_seg_ros.support.json_file import MadeFor, check_network, portable_nam
 from trust_seg_ros.support.json_parts import JsonError
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.thresholds import calibrated_grid
-from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
 from trust_seg_ros.thresholds.policies.base import Curves
+from trust_seg_ros.thresholds.score_calibration import ScoreCalibration
 from trust_seg_ros.thresholds.temperature import Temperature
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.feature_file import FeatureFile, save_features
@@ -23,6 +22,8 @@ from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, IN_LOGARITHMS, SCORES
 from trust_seg_ros.uncertainty.standardized import ClassStatistics
+
+__all__ = ["Calibration", "CalibrationError", "ScoreCalibration", "load_calibration", "network_statistics"]
 
 FORMAT = "trust_seg_ros/calibration"
 VERSION = 2
@@ -33,65 +34,6 @@ _WAY_OUT = "calibrate this one (trust-seg calibrate DATASET --out FILE)"
 
 class CalibrationError(TrustSegError):
     """A calibration file is missing, damaged, cannot be written, or belongs to another network."""
-
-
-@dataclass(frozen=True)
-class ScoreCalibration:
-    """Calibration of one pixel score, or of one probability of segments.
-
-    Attributes:
-        recall: share of the errors (misclassified pixels, wrong segments, OoD objects) that a threshold finds; None
-            if there were none.
-        risk: mean share missed per image against the threshold.
-        class_recall: (q,) the recall curve of each predicted class, None if none of it was misclassified; () for
-            segments.
-        frame_means: for each image the mean over the pixels with a finite score, in order of time as far as names
-            tell; the shift monitor compares with them. () for segments.
-        flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None if it
-            was not counted.
-
-    Raises:
-        CurveError: a mean that is not finite.
-    """
-
-    recall: RecallCurve | None
-    risk: RiskCurve
-    class_recall: tuple[RecallCurve | None, ...] = ()
-    frame_means: tuple[float, ...] = ()
-    flagged: RecallCurve | None = None
-
-    def __post_init__(self) -> None:
-        if not all(map(math.isfinite, self.frame_means)):
-            raise CurveError("means of frames: expected finite numbers")
-
-    def to_json(self) -> Json:
-        """As plain values."""
-        return {
-            "recall": _json(self.recall),
-            "risk": self.risk.to_json(),
-            "class_recall": [_json(curve) for curve in self.class_recall],
-            "frame_means": list(self.frame_means),
-            "flagged": _json(self.flagged),
-        }
-
-    @classmethod
-    def from_json(cls, data: Json) -> ScoreCalibration:
-        """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError if it is damaged."""
-        return cls(
-            _recall(data["recall"]),
-            RiskCurve.from_json(data["risk"]),
-            tuple(_recall(curve) for curve in data["class_recall"]),
-            tuple(float(mean) for mean in data["frame_means"]),
-            _recall(data.get("flagged")),
-        )
-
-
-def _json(curve: RecallCurve | None) -> Json | None:
-    return None if curve is None else curve.to_json()
-
-
-def _recall(data: Json | None) -> RecallCurve | None:
-    return None if data is None else RecallCurve.from_json(data)
 
 
 @dataclass(frozen=True)

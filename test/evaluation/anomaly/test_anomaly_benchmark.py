@@ -13,9 +13,10 @@ from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly import passes
 from trust_seg_ros.evaluation.anomaly.benchmark import image_f1, judge, pixel_measures, sweep_grid
 from trust_seg_ros.evaluation.anomaly.curves import Counts, average_precision, best_f1
+from trust_seg_ros.evaluation.anomaly.cuts import Cut, cut
 from trust_seg_ros.evaluation.anomaly.objects import SizeLimits, match_objects, overlaps, pooled
 from trust_seg_ros.evaluation.anomaly.panel import Panel
-from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, cut, pool, walk
+from trust_seg_ros.evaluation.anomaly.passes import Look, pool, walk
 from trust_seg_ros.evaluation.anomaly.pooling import pooled_scores
 from trust_seg_ros.evaluation.anomaly.sources import SourceFit
 from trust_seg_ros.evaluation.anomaly.study import Plan, study

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trust_seg_ros.evaluation.anomaly.cuts import Cut
 from trust_seg_ros.evaluation.anomaly.objects import Overlaps
-from trust_seg_ros.evaluation.anomaly.passes import Cut
 from trust_seg_ros.evaluation.anomaly.sources import (
     LeftOut,
     Source,

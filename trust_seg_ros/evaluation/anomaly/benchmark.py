@@ -15,8 +15,8 @@ from trust_seg_ros.evaluation.anomaly.curves import (
     best_f1,
     fpr_at_tpr,
 )
+from trust_seg_ros.evaluation.anomaly.cuts import Cut
 from trust_seg_ros.evaluation.anomaly.objects import ObjectMatches, SizeLimits, pooled
-from trust_seg_ros.evaluation.anomaly.passes import Cut
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.meta.ood import DISCARD_ABOVE, OodVerdict
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from trust_seg_ros.evaluation.anomaly.passes import Cut
+from trust_seg_ros.evaluation.anomaly.cuts import Cut
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.fitting.ood_fit import Classifier, cross_validated, fit_ood, judged_apart, stacked
 from trust_seg_ros.meta.errors import MetaModelError

@@ -9,8 +9,9 @@ from functools import partial
 from trust_seg_ros.datasets.ood_layouts import OodImages
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult, judge, pixel_measures, sweep_grid
 from trust_seg_ros.evaluation.anomaly.curves import best_f1
+from trust_seg_ros.evaluation.anomaly.cuts import Cut, cuts
 from trust_seg_ros.evaluation.anomaly.objects import ANOMALY_TRACK, NO_LIMITS, SizeLimits
-from trust_seg_ros.evaluation.anomaly.passes import Cut, Look, Pixels, Progress, cuts, pool, pool_all
+from trust_seg_ros.evaluation.anomaly.passes import Look, Pixels, Progress, pool, pool_all
 from trust_seg_ros.evaluation.anomaly.sources import LeftOut, Source, SourceFit, leave_source_out
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.fitting.ood_fit import cross_validated, leave_one_out, stacked

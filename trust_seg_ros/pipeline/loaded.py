@@ -1,0 +1,170 @@
+"""A network with its meta models, calibration and grid, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trust_seg_ros import uncertainty
+from trust_seg_ros.grid import FITTED, Size, parsed_grid
+from trust_seg_ros.meta.features import required_set
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
+from trust_seg_ros.meta.segment_scores import scores_among
+from trust_seg_ros.meta.sizes import fitted_grid
+from trust_seg_ros.pipeline.fitting_together import check_together, judges, statistics_of
+from trust_seg_ros.pipeline.given_scores import GivenScores, ScoreUnavailableError
+from trust_seg_ros.pipeline.seen import Seen
+from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.scores import checked_scores
+from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.control import ThresholdControl
+from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.errors import SettingError
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
+from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
+from trust_seg_ros.uncertainty.perturbed_network import PerturbedNetwork
+from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, find_score
+
+if TYPE_CHECKING:
+    from trust_seg_ros.thresholds.calibration import Calibration
+
+
+class LoadedPipeline:
+    """What :class:`TrustPipeline` consists of; questions about settings may come from any thread."""
+
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        meta: MetaModel | None = None,
+        features: str = "metaseg",
+        *,
+        ood_model: OodModel | None = None,
+        gradient: GradientSettings = IN_LOGARITHMS,
+        calibration: Calibration | None = None,
+        segment_scores: Sequence[str] = (),
+        grid: str = FITTED,
+    ) -> None:
+        """Put a loaded network and its meta models together.
+
+        Args:
+            network: the segmentation network.
+            meta: the meta model that judges segments; None = segments are not judged.
+            features: name of the least set of segment metrics, as in :class:`PipelineSettings`.
+            ood_model: the meta model that judges OoD segments of its score; None = they are not judged.
+            gradient: as in :class:`PipelineSettings`.
+            calibration: calibration of the network's scores on labelled data.
+            segment_scores: as in :class:`PipelineSettings`.
+            grid: as in :class:`PipelineSettings`.
+
+        Raises:
+            GridError: ``grid`` is not a grid.
+            MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
+                needs metrics that no feature set has.
+            CalibrationError: the calibration is of another network, other classes or other gradient scores.
+            FeatureError: there is no set ``features``, or one of ``segment_scores`` is not a score for segments.
+        """
+        self.network, self.meta = network, meta
+        self.grid = parsed_grid(grid, fitted_grid(meta, ood_model))
+        names, q = meta.features if meta else (), len(network.labels)
+        self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
+        check_together(network, meta, ood_model, calibration, gradient)
+        self.features = required_set(names, q, features, self.segment_scores)
+        self.ood_model, self.gradient, self.calibration = ood_model, gradient, calibration
+        discard_below = None if ood_model is None else 1.0 - ood_model.discard_above
+        ood_at = None if ood_model is None else (ood_model.score, fitted_threshold(ood_model, gradient))
+        self._thresholds = ThresholdControl(calibration, judges(calibration, meta, ood_model), discard_below, ood_at)
+        self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
+        self._seen = Seen()
+        self._perturbed = PerturbedNetwork(network)
+        self._given = GivenScores(network, self._scores, self._perturbed)
+
+    @property
+    def labels(self) -> LabelSet:
+        """Names and colours of the classes."""
+        return self.network.labels
+
+    def unavailable(self, name: str, perturbation: PerturbationSettings | None = None) -> str | None:
+        """Why the network cannot give a score (one of ``PIXEL_SCORES``); None if it can.
+
+        This needs an answer of the network: the warm-up's is remembered; before a warm-up, the network is run on a
+        small made-up image. A perturbation score, with the dropout of ``perturbation``, is tried on a small image when
+        it is first asked about; so is a feature score, which may read the file of its statistics.
+
+        Raises:
+            SettingError: no such score.
+        """
+        return self._given.unavailable(name, perturbation)
+
+    def check(self, thresholds: ThresholdSettings) -> None:
+        """Refuse thresholds on a score that the network cannot give, and policies that lack their calibration.
+
+        Changes nothing, and may be called from a thread other than the one that handles frames.
+
+        Raises:
+            ScoreUnavailableError: the text names the score and what the network lacks.
+            PolicyRefusedError: no calibration of the score, or too few images for the chosen guarantee.
+            SettingError: the OoD threshold is the meta model's in the other unit of gradient scores.
+        """
+        needed = [("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)]
+        for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
+            reason = self.unavailable(name, thresholds.perturbation)
+            if reason is not None:
+                raise ScoreUnavailableError(
+                    f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
+                )
+        self._thresholds.check(thresholds)
+        if self.ood_model is not None and thresholds.ood.policy == "fixed":
+            at = self.resolved(thresholds).ood.value
+            wrong = unit_mistake(self.ood_model, thresholds.ood_score, at, self.gradient)
+            if wrong:
+                raise SettingError(f"OoD threshold: {wrong}")
+
+    def resolved(self, thresholds: ThresholdSettings) -> ThresholdSettings:
+        """The settings with what they leave to the calibration and the OoD meta model; for any thread."""
+        return self._thresholds.resolved(thresholds)
+
+    def constants(self, thresholds: ThresholdSettings) -> dict[str, float]:
+        """Name -> threshold, for thresholds that do not depend on the image; for any thread, like :meth:`check`."""
+        return self._thresholds.constants(thresholds)
+
+    def unwatched(self, score: str) -> str:
+        """Why the shift monitor does not watch a pixel score; "" if it does.
+
+        Raises:
+            SettingError: no such score.
+        """
+        return self._thresholds.unwatched(find_score(score).name)
+
+    @property
+    def grid_size(self) -> Size | None:
+        """(H', W') that the newest frame was judged on; None before the first, and after :meth:`reset`."""
+        return self._seen.grid_size
+
+    @property
+    def all_ood_at(self) -> tuple[str, float] | None:
+        """Score and threshold of the newest frame, if they made all of its pixels OoD segments; else None."""
+        return self._seen.all_ood_at
+
+    @property
+    def outside(self) -> dict[str, float | None]:
+        """Share of the last frames' segments, and OoD segments, outside the range that their meta model was fitted on.
+
+        In words -> 0 to 1; None where nothing was judged since the start or the last :meth:`reset`.
+        """
+        return self._seen.outside_shares
+
+    @property
+    def ood_fitted_at(self) -> float | None:
+        """Threshold at which the OoD meta model was fitted, in the unit of its score here; None without a model."""
+        return None if self.ood_model is None else fitted_threshold(self.ood_model, self.gradient)
+
+    def _scores(
+        self, logit_maps: LogitMaps, maps: UncertaintyMaps | None = None, perturbed: PerturbedScores | None = None
+    ) -> FrameScores:
+        maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
+        return FrameScores(logit_maps, maps, self.gradient, statistics_of(self.calibration), perturbed)

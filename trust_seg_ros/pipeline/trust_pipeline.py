@@ -1,0 +1,199 @@
+"""The pipeline: image in, TrustFrame out. The only place that puts the steps in order; no ROS here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from trust_seg_ros import segments, uncertainty
+from trust_seg_ros.grid import parsed_grid
+from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
+from trust_seg_ros.pipeline.given_scores import noise
+from trust_seg_ros.pipeline.loaded import LoadedPipeline
+from trust_seg_ros.pipeline.seen import Seen
+from trust_seg_ros.pipeline.settings import PipelineSettings
+from trust_seg_ros.pipeline.warm_up import EVERYTHING, compile_kernels, compile_scores
+from trust_seg_ros.segments.scores import checked_scores, score_planes
+from trust_seg_ros.support.laps import LapClock
+from trust_seg_ros.support.torch_threads import set_threads
+from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdState
+from trust_seg_ros.thresholds.flags import large_enough
+from trust_seg_ros.thresholds.shipped import chosen_calibration
+from trust_seg_ros.types import (
+    Frame,
+    GridFrame,
+    LogitMaps,
+    SegmentTable,
+    SegmentTrust,
+    TrustFrame,
+    UncertaintyMaps,
+    Wanted,
+)
+from trust_seg_ros.uncertainty.frame_scores import FrameScores
+from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, SOFTMAX_SCORES
+
+_DEFAULT = ThresholdSettings()
+
+
+class TrustPipeline(LoadedPipeline):
+    """Network, maps, segments, meta models and thresholds in order. One caller at a time.
+
+    Example:
+        >>> pipeline = TrustPipeline.load()
+        >>> result = pipeline(Frame(image))
+        >>> wrong = result.segments.class_ids[result.trust.unreliable]
+    """
+
+    @classmethod
+    def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
+        """Load the network and files that the settings name; may take seconds.
+
+        Raises:
+            TrustSegError: a file is missing, corrupt, or does not fit the rest.
+        """
+        s = settings or PipelineSettings()
+        segments.feature_set(s.features)  # report a mistake before the network is loaded
+        checked_scores(s.segment_scores)
+        parsed_grid(s.grid)
+        set_threads(s.threads)
+        network = s.load()
+        return cls(
+            network,
+            chosen_meta(s.meta_model, s.model),
+            s.features,
+            ood_model=chosen_ood_meta(s.ood_meta_model, s.model, network),
+            gradient=s.gradient,
+            calibration=chosen_calibration(s.calibration, s.model, network, s.gradient),
+            segment_scores=s.segment_scores,
+            grid=s.grid,
+        )
+
+    def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:
+        """Compile and run everything once for images of ``size`` (H, W), so that the first frame is not slow.
+
+        The first time on a machine this may take minutes; ``told`` is called with the name of each step.
+        """
+        compile_kernels(told)
+        told("running the network for the first time")
+        self.network.warm_up(size)
+        image = noise(size)
+        answer = self.network.infer(image)
+        self._given.learn(answer)
+        if answer.logits.device.type == "cpu":
+            features = self.calibration is not None and self.calibration.features is not None
+            compile_scores(self._perturbed, self.gradient.p if self._given.gradients else None, features, told)
+        told("running made-up frames")
+        for _ in range(2):
+            self(Frame(image), EVERYTHING)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
+        self._thresholds.reset()
+        self._seen = Seen()
+
+    def state(self) -> ThresholdState:
+        """State remembered from earlier frames, for :meth:`load_state`."""
+        return self._thresholds.state()
+
+    def load_state(self, thresholds: ThresholdSettings, state: ThresholdState) -> None:
+        """Continue from the state of a pipeline with the same settings: of another camera, or of an earlier run."""
+        self._thresholds.load_state(thresholds, state)
+
+    def __call__(
+        self, frame: Frame, thresholds: ThresholdSettings | None = None, wanted: Wanted | None = None
+    ) -> TrustFrame:
+        """Process one frame: everything ``wanted``, judged by ``thresholds`` (constants or policies).
+
+        Raises:
+            UncertaintyError: the network cannot give a score that a threshold is set on.
+            PolicyRefusedError: a policy lacks the calibration it needs.
+        """
+        settings, wanted = thresholds or _DEFAULT, wanted or Wanted()
+        limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
+        clock = LapClock()
+        logit_maps = self.infer(frame.image)
+        self._seen.grid_size = logit_maps.size
+        clock.lap("network")
+        maps = uncertainty.uncertainty_maps(logit_maps).host()
+        clock.lap("maps")
+        perturbed = self._perturbed.scores(frame.image, logit_maps, settings.perturbation)
+        scores = self._scores(logit_maps, maps, perturbed)
+        needed = dict.fromkeys([*_needed(settings, wanted), *self.segment_scores * wanted.segments])
+        beyond = [name for name in needed if name not in SOFTMAX_SCORES]
+        for step, further in (("scores", False), ("perturbation", True)):
+            names = [name for name in beyond if (name in PERTURBATION_SCORES) == further]
+            if names:
+                scores.compute(names)
+                clock.lap(step)
+        if settings.pixel_score in (*SOFTMAX_SCORES, *beyond):
+            limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
+        result = GridFrame(maps, scores=scores.computed)
+        if wanted.segments:
+            table = self.segment_table(maps, logit_maps, scores)
+            clock.lap("segments")
+            result = replace(result, segments=table, trust=self._judge(table, limits, settings))
+            clock.lap("meta")
+            if result.trust is not None:
+                self._seen.outside["segments"].add(result.trust.outside, len(table))
+        if wanted.pixel_flags:
+            score = scores.get(settings.pixel_score).numpy()
+            flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0)
+            result = replace(result, pixel_flags=flags)
+            clock.lap("flags")
+        if wanted.ood:
+            name, plane = settings.ood_score, scores.get(settings.ood_score)
+            threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
+            numbers = threshold, settings.ood_min_size, limits.find("ood_meta", None).value
+            ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
+            result = replace(result, ood=ood)
+            if self._judge_ood.fitted_at(threshold):  # at another one all are outside, which is said of the threshold
+                self._seen.outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))
+            self._seen.all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
+            clock.lap("ood")
+        return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps)
+
+    def infer(self, image: np.ndarray) -> LogitMaps:
+        """The network's answer to an image (H, W, 3) uint8, whose maps are to be made on the grid."""
+        return uncertainty.on_grid(self.network.infer(image), self.grid)
+
+    def segment_table(
+        self,
+        maps: UncertaintyMaps,
+        logit_maps: LogitMaps,
+        scores: FrameScores | None = None,
+        *,
+        ground_truth: np.ndarray | None = None,
+    ) -> SegmentTable:
+        """The segments of one frame with the metrics that the meta model needs or the settings name.
+
+        Args:
+            maps, logit_maps, ground_truth: as in ``segments.segment_table``.
+            scores: scores of the same answer; None = computed here if a metric needs one.
+
+        Raises:
+            UncertaintyError: the network cannot give a score that is among the metrics.
+        """
+        chosen = segments.feature_set(self.features).with_maps(self.segment_scores)
+        extra = score_planes(scores or self._scores(logit_maps, maps), self.segment_scores)
+        return segments.segment_table(maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth)
+
+    def _judge(self, table: SegmentTable, limits: FrameThresholds, settings: ThresholdSettings) -> SegmentTrust | None:
+        if self.meta is None:
+            return None
+        placed = self.meta.placed(table)
+        p_wrong, iou = self.meta.predict_placed(placed)
+        flags = limits.find("unreliable", p_wrong).flags(p_wrong) & large_enough(
+            table.sizes, table.ids.size, settings.min_share
+        )
+        return SegmentTrust(p_wrong, iou, flags, placed.outside)
+
+
+def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:
+    """Names of the scores that a frame needs."""
+    names = list(wanted.scores)
+    names += [settings.pixel_score] * wanted.pixel_flags + [settings.ood_score] * wanted.ood
+    return list(dict.fromkeys(names))
