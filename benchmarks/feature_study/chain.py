@@ -19,7 +19,7 @@ from pathlib import Path
 
 import street_net
 from pages import Sheet, score_sheet
-from scores import DRIVE, Found, Places, scores_of
+from scores import Places, scores_of
 
 from trust_seg_ros.evaluation.anomaly.sources import LeftOut
 from trust_seg_ros.evaluation.meta import measures
@@ -32,7 +32,9 @@ PLAIN, TAUGHT = "street_net:plain", "street_net:taught"
 HERE = Path(__file__).resolve().parent
 UNSEEN = "without=kind_in_roadanomaly"
 """Kinds of the photographs that are judged are left out, so that none of them was seen."""
-RECIPE = "--ood-rest labelled --ratio 1 --learning-rate 1e-4 --epochs 3 --crop 288 384 --loss-stride 2 --augment strong"
+DRIVE_PART = "synthetic:seeds=30000-30059:kinds=sofa,ladder,crate,suitcase:rate=4"
+"""Scenes that the judge of unknown objects is judged on."""
+RECIPE = "--ood-rest labelled --ratio 1 --learning-rate 1e-4 --epochs 3 --crop 192 256 --loss-stride 2 --augment strong"
 JUDGING = "--grid area:480x360 --segment-limits 50 50 --features meta_scale_free --classifier boosting --keep 0.98"
 Row = dict[str, str]
 
@@ -61,10 +63,10 @@ def fit(data: Path, model: str, out: Path) -> list[str]:
 def benchmark(data: Path, model: str, folder: Path) -> list[str]:
     """4. The best score for unknown objects, and the judge of its segments."""
     cut, streets = f"pasted:objects={data / 'cutouts'}:{UNSEEN}", f"on={data / 'street_photos'}"
-    choose = f"{cut}:objects_split=hold_out:{streets}:on_named=*_uk/*+paris*:seeds=70000-70059"
+    choose = f"{cut}:objects_split=hold_out:{streets}:on_named=*_uk/*+paris*:seeds=70000-70049"
     fits = [
-        f"{cut}:objects_split=train:{streets}:on_named=*palma*+*mallorca*+*coruna*:seeds=71000-71099",
-        "synthetic:seeds=20000-20099:kinds=sheep,barrel,ball,trolley:rate=4",
+        f"{cut}:objects_split=train:{streets}:on_named=*palma*+*mallorca*+*coruna*:seeds=71000-71069",
+        "synthetic:seeds=20000-20069:kinds=sheep,barrel,ball,trolley:rate=4",
     ]
     scores = ["--score", "all", "--threshold", "fit", "--calibration", str(folder / "calibration.json")]
     saved = ["--leave-source-out", "--save-meta", str(folder / "ood.json"), "--force", "--out", str(folder / "chosen")]
@@ -78,13 +80,12 @@ def foreign(places: Places) -> list[Sheet]:
     sys.path.insert(0, str(HERE))
     weights = runs / street_net.PLAIN
     _once(weights, str(HERE / "train_street_net.py"), str(places.data / "camvid"), str(weights))
-    found: dict[str, Found] = {}
-    columns: dict[str, dict[str, str]] = {}
-    for when, model in (("before", PLAIN), ("after", TAUGHT)):
-        if model == TAUGHT:
-            _trust_seg(runs / street_net.TAUGHT, finetune(places.data, (runs / street_net.TAUGHT).parent))
-        found |= {f"{name}, {when}": scores for name, scores in scores_of(model, places).items()}
-        columns[when] = judged(model, places.data, runs / when)
+    _trust_seg(runs / street_net.TAUGHT, finetune(places.data, (runs / street_net.TAUGHT).parent))
+    models = {"before": PLAIN, "after": TAUGHT}
+    found = {
+        f"{name}, {when}": scores for when, model in models.items() for name, scores in scores_of(model, places).items()
+    }
+    columns = {when: judged(model, places.data, runs / when) for when, model in models.items()}
     names = ("photographs, before", "photographs, after", "drive, before", "drive, after")
     rows = [[title, columns["before"][title], columns["after"][title]] for title in columns["before"]]
     head = ["", "before", "after"]
@@ -117,9 +118,9 @@ def judged(model: str, data: Path, folder: Path) -> dict[str, str]:
         "best score for unknown objects (`benchmark`), AuPRC where it is chosen": f"`{ood.score}`, "
         f"{_percent(_row(folder / 'chosen' / 'pixels.csv', ood.score)['AuPRC'])}",
         "judge, sources left out: AUROC, %": ", ".join(_percent(row.auroc) for row in left_out),
-        "judge, sources left out on which it is worse than none": f"{sum(bool(row.worse) for row in left_out)} of {len(left_out)}",
+        "judge, worse than none on": f"{sum(bool(row.worse) for row in left_out)} of {len(left_out)} sources left out",
     }
-    for name, images in (("photographs", str(data / "roadanomaly_open")), ("drive", DRIVE)):
+    for name, images in (("photographs", str(data / "roadanomaly_open")), ("drive", DRIVE_PART)):
         found |= _unknown(name, images, model, folder)
     return found
 
@@ -149,8 +150,8 @@ def _wrong(folder: Path) -> tuple[float, float]:
     return measures.auroc(p_wrong, wrong), measures.auroc(data.metrics[:, data.names.index("E")], wrong)
 
 
-def _percent(share: str | float | None) -> str:
-    return "–" if share in (None, "") else f"{100 * float(share):.1f}"  # type: ignore[arg-type]
+def _percent(share: str | float) -> str:
+    return "–" if share in ("", "-") or math.isnan(float(share)) else f"{100 * float(share):.1f}"
 
 
 @lru_cache
