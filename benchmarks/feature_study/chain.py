@@ -34,7 +34,7 @@ UNSEEN = "without=kind_in_roadanomaly"
 """Kinds of the photographs that are judged are left out, so that none of them was seen."""
 DRIVE_PART = "synthetic:seeds=30000-30059:kinds=sofa,ladder,crate,suitcase:rate=4"
 """Scenes that the judge of unknown objects is judged on."""
-RECIPE = "--ood-rest labelled --ratio 1 --learning-rate 1e-4 --epochs 3 --crop 192 256 --loss-stride 2 --augment strong"
+RECIPE = "--ood-rest labelled --ratio 1 --learning-rate 1e-4 --epochs 1 --crop 192 256 --loss-stride 2 --augment strong"
 JUDGING = "--grid area:480x360 --segment-limits 50 50 --features meta_scale_free --classifier boosting --keep 0.98"
 Row = dict[str, str]
 
