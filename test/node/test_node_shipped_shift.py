@@ -21,7 +21,7 @@ FRAMES = 14
 
 @pytest.fixture
 def bench():
-    more = {"ood.meta_model": "none", "threads": 1}
+    more = {"ood.meta_model": "none", "threads": 1, "shift.level": 0.05}
     node = NodeProcess("shipped", model="embedded", **more)
     bench = Bench("shipped")
     try:
