@@ -33,8 +33,7 @@ class Fixed(Policy):
             "little: 7 % of the misclassified pixels of CamVid test with the entropy of the embedded network.",
             "unreliable": "P(false positive) from which a segment is flagged.",
             "ood": "score from which a pixel is out of distribution, in the unit of `ood.score`; -1e6: the threshold "
-            "that the OoD meta model of this score was fitted at, 0.9 for the embedded network, and 0.7 without such a "
-            "model.",
+            "that the OoD meta model of this score was fitted at, and 0.7, the paper's, without such a model.",
             "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm; -1: the "
             "threshold that the file of the meta model names, 0.5 if it names none. Segments whose metrics lie outside "
             "the range that the model was fitted on are never discarded.",
