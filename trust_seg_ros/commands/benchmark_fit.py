@@ -34,8 +34,8 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         "--classifier",
         choices=("logistic", "ridge", "boosting"),
         default="logistic",
-        help="logistic regression as published, with a penalty on large weights, or 150 boosted trees; the last two carry "
-        "better to data not fitted on, --leave-source-out says which (default: %(default)s)",
+        help="logistic regression as published, with a penalty on large weights, or 150 boosted trees; the last two "
+        "carry better to data not fitted on, --leave-source-out says which (default: %(default)s)",
     )
     group.add_argument(
         "--leave-source-out",
