@@ -88,7 +88,7 @@ def older_pipeline(shipped_pipeline):
 def test_an_older_model_judges_images_of_about_the_size_it_was_fitted_on(older_pipeline):
     assert older_pipeline.ood_model.image_sizes == ((360, 480),)
     assert remarks(older_pipeline, ThresholdSettings()) == (), "no frame was seen yet"
-    thresholds = ThresholdSettings.constants(ood=0.7, ood_min_size=10)
+    thresholds = ThresholdSettings.constants(ood_min_size=10)
     rough = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     for size, judged in (((360, 480), True), ((330, 500), True), ((384, 640), False)):
         found = older_pipeline(Frame(cv2.resize(rough, size[::-1], interpolation=cv2.INTER_CUBIC)), thresholds).ood

@@ -78,7 +78,7 @@ def pipeline(model_file):
 
 
 def put_back(bench, *names):
-    defaults = {"ood.score": "entropy", "ood.threshold": 0.7, "ood.meta_threshold": -1.0, "entropy_encoding": "mono8",
+    defaults = {"ood.score": "entropy", "ood.threshold": -1e6, "ood.meta_threshold": -1.0, "entropy_encoding": "mono8",
                 "gradient.label": "onehot", "publish_all_segments": False, "thresholds.pixel_score": "entropy",
                 "thresholds.pixel": 0.6}  # fmt: skip
     for name in names:
