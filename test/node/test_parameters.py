@@ -87,7 +87,7 @@ def test_the_default_pixel_threshold_finds_and_costs_what_the_parameters_say():
     recall, constant = BY_NAME["thresholds.pixel_recall"], BY_NAME["thresholds.pixel"]
     said = re.search(r"The default, ([\d.]+), flags (\d+) % of the pixels .* (\d+) % of which", recall.description)
     assert float(said[1]) == recall.default
-    assert "14 % of the misclassified pixels" in constant.description
+    assert "13 % of the misclassified pixels" in constant.description
     if not CAMVID.is_dir():
         pytest.skip(f"needs CamVid in {CAMVID} to count what the default finds")
     pipeline = TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", ood_meta_model="none"))
@@ -104,7 +104,7 @@ def test_the_default_pixel_threshold_finds_and_costs_what_the_parameters_say():
     assert found / wrong == pytest.approx(recall.default, abs=0.05)
     assert flagged / pixels == pytest.approx(int(said[2]) / 100, abs=0.03)
     assert found / flagged == pytest.approx(int(said[3]) / 100, abs=0.05)
-    assert few_found / wrong == pytest.approx(0.14, abs=0.01)
+    assert few_found / wrong == pytest.approx(0.13, abs=0.02)
 
 
 def test_only_what_needs_a_new_node_is_read_only():
