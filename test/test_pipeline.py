@@ -48,7 +48,8 @@ def test_segments_are_components_and_every_one_is_judged(pipeline, image):
     p_wrong, iou = pipeline.meta.predict(result.segments)
     assert np.array_equal(result.trust.p_wrong, p_wrong)
     assert np.array_equal(result.trust.iou, iou)
-    assert np.array_equal(result.trust.unreliable, p_wrong >= 0.5)
+    large = result.segments.sizes >= 3e-4 * result.maps.classes.numel()
+    assert np.array_equal(result.trust.unreliable, (p_wrong >= 0.5) & large)
 
 
 def test_thresholds_act_on_the_frame_they_come_with(pipeline, image):

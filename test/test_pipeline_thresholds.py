@@ -139,7 +139,7 @@ def test_a_calibration_of_another_grid_is_remarked_on(pipeline, image, summary, 
     other(Frame(image), settings)
     assert said(settings, [(360, 480), (370, 490)]) == []
     expected = (
-        "calibrated thresholds are rough (pixel flags, unreliable segments): scores are made on a grid of 240x180, the "
+        "calibrated thresholds are rough (unreliable segments): scores are made on a grid of 240x180, the "
         "calibration was made on one of 480x360: set grid to area:480x360, or calibrate on this grid (trust-seg "
         "calibrate --grid)"
     )

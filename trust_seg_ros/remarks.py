@@ -12,6 +12,7 @@ from trust_seg_ros.meta.ood_judge import fitted_threshold, fitted_thresholds
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.auto import Auto
+from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
 from trust_seg_ros.thresholds.settings import MIN_SHARE
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.uncertainty.score_names import GRADIENT_SCORES, beyond_range
@@ -72,7 +73,12 @@ def remarks(
         if judge is None and policy.policy != "fixed":
             found.append(f"{what}: policy {policy.policy} has no effect without a meta model")
     found += [text for size in _grids(pipeline, sizes) if (text := _other_grid(pipeline, size))]
-    calibrated = [TARGETS[target].flagged for target, policy in settings.policies.items() if policy.calibrated]
+    calibrated = [
+        TARGETS[target].flagged
+        for target, policy in settings.policies.items()
+        # a recall of pixels hardly changes with the grid; a guarantee holds on its own grid or not at all
+        if policy.calibrated and (target, policy.policy) != ("pixel", TargetRecall.name)
+    ]
     if calibrated and (other := calibration_gap(pipeline, sizes)):
         found.append(f"calibrated thresholds are rough ({', '.join(calibrated)}): {other}")
     gap = ood_gap(pipeline, settings, sizes)

@@ -31,13 +31,13 @@ from trust_seg_ros import Frame, PipelineSettings, ThresholdSettings, TrustPipel
 from trust_seg_ros.remarks import remarks
 pipeline = TrustPipeline.load(PipelineSettings(device="cpu"))
 image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
-thresholds = ThresholdSettings.constants(pixel_score="surprisal", pixel=0.3, ood_score="surprisal", ood=0.5)
+thresholds = ThresholdSettings.constants(pixel_score="surprisal", pixel=1.2, ood_score="surprisal", ood=0.5)
 pipeline.check(thresholds)
 result = pipeline(Frame(image), thresholds)
 score = result.scores["surprisal"]
 torch.testing.assert_close(score, -torch.log1p(-result.maps.variation_ratio), rtol=0, atol=0)
 print(json.dumps({
-    "flags": bool(((score >= 0.3).numpy() == result.pixel_flags).all()),
+    "flags": bool(((score >= 1.2).numpy() == result.pixel_flags).all()),
     "flagged": float(result.pixel_flags.mean()),
     "ood": bool(((score >= 0.5).numpy() == (result.ood.ids > 0)).all()),
     "largest": float(score.max()) / math.log(len(pipeline.labels)),

@@ -145,7 +145,7 @@ def test_a_worker_that_does_not_run_is_an_error_while_the_node_is_active():
 
 def test_what_is_remarkable_about_thresholds_is_a_warning():
     assert status("thresholds").level == OK
-    assert status("thresholds").message == "unreliable 0.5, pixel n/a, ood 0.7"
+    assert status("thresholds").message == "unreliable 0.5, pixel n/a, ood n/a"
     odd = {"remarks": ("OoD threshold 3.2 is above", "no P(OoD)"), "ood_meta": "none for energy: no P(OoD)"}
     assert (status("thresholds", **odd).level, status("thresholds", **odd).message) == (
         WARN,
