@@ -90,6 +90,18 @@ def starting(end):
         end(node)
 
 
+@contextmanager
+def watched(node, bench):
+    """The bench while the node runs, which must survive; pytest shows what it said when something failed."""
+    try:
+        yield bench
+        assert node.process.poll() is None, "the node did not survive"
+    finally:
+        bench.close()
+        node.kill()
+        print(node.said())
+
+
 class Bench:
     """Publishes frames to a node, collects what it says, and calls its services."""
 

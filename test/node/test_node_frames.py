@@ -7,7 +7,7 @@ import pytest
 from places import CAMVID, HELPERS
 from rcl_interfaces.msg import ParameterType
 from rclpy.qos import ReliabilityPolicy
-from ros_bench import IMAGES, Bench, NodeProcess, mixed, start
+from ros_bench import IMAGES, Bench, NodeProcess, mixed, start, watched
 from std_srvs.srv import SetBool, Trigger
 
 pytestmark = pytest.mark.ros
@@ -17,16 +17,11 @@ pytestmark = pytest.mark.ros
 def bench():
     node = NodeProcess()
     bench = Bench()
-    try:
+    with watched(node, bench):
         bench.listen(*IMAGES, "segments", "label_info")
         bench.camera()
         bench.answer("segmentation")
         yield bench
-        assert node.process.poll() is None, "the node did not survive"
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())  # pytest shows it when something failed
 
 
 def pixels(msg, dtype=np.uint8):

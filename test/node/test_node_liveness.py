@@ -9,7 +9,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from moody_networks import BLIND, FROZEN, HANG_S, HANGS, RAISES, SLOW, SPECKLED, WELL
 from places import HELPERS
-from ros_bench import Bench, NodeProcess, start
+from ros_bench import Bench, NodeProcess, start, watched
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -87,15 +87,10 @@ def moody():
     settings = {"diagnostics.hold_s": HOLD_S, "diagnostics.image_period_ms": 500.0, "diagnostics.frozen_s": 1.0}
     node = NodeProcess("moody", model="moody_networks:moody", **settings)
     bench = Drive("moody")
-    try:
+    with watched(node, bench):
         bench.listen("segmentation")
         bench.camera()
         yield node, bench
-        assert node.process.poll() is None, "the node did not survive"
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())
         print(*bench.diary[-200:], sep="\n")
 
 

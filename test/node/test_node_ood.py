@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from node_networks import NAMES
 from ood_models import size_model
-from ros_bench import Bench, NodeProcess, mixed
+from ros_bench import Bench, NodeProcess, mixed, watched
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
@@ -60,16 +60,11 @@ def model_file(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bench(model_file):
     node, bench = NodeProcess("judged", model=NETWORK, **{"ood.meta_model": model_file}), Bench("judged")
-    try:
+    with watched(node, bench):
         bench.listen(*TOPICS)
         bench.camera()
         bench.answer("segmentation")
         yield bench
-        assert node.process.poll() is None, "the node did not survive"
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())
 
 
 @pytest.fixture(scope="module")

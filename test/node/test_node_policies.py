@@ -9,7 +9,7 @@ import pytest
 import yaml
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
-from ros_bench import Bench, NodeProcess
+from ros_bench import Bench, NodeProcess, watched
 from threshold_bench import NETWORK, calibration, one_frame, picture, pixels
 
 from trust_seg_ros.thresholds.policies import Conformal, Fixed, MeanStd, Otsu, Quantile, TargetRecall, resolve
@@ -28,16 +28,11 @@ def bench(tmp_path_factory):
     more = {"entropy_encoding": "32FC1", "mode": "every", "queue_size": 1000}
     node = NodeProcess("policies", calibration=path, **more, **START)
     bench = Bench("policies")
-    try:
+    with watched(node, bench):
         bench.listen("entropy", "unreliable", "label_info")
         bench.camera(depth=1000)
         bench.answer("unreliable")
         yield bench
-        assert node.process.poll() is None, "the node did not survive"
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
-from ros_bench import Bench, NodeProcess
+from ros_bench import Bench, NodeProcess, watched
 
 from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.segmentation.compact import SHIPPED
@@ -24,15 +24,10 @@ def bench():
     more = {"ood.meta_model": "none", "threads": 1, "shift.level": 0.05}
     node = NodeProcess("shipped", model="embedded", **more)
     bench = Bench("shipped")
-    try:
+    with watched(node, bench):
         bench.listen("unreliable")
         bench.camera()
         yield bench
-        assert node.process.poll() is None, "the node did not survive"
-    finally:
-        bench.close()
-        node.kill()
-        print(node.said())
 
 
 def test_the_drive_of_the_demo_is_quiet_and_fog_is_told(bench):
