@@ -130,8 +130,9 @@ _OOD = (
         "ood.meta_model",
         "auto",
         "Meta model that recognises false alarms among out-of-distribution segments: `auto` (the shipped one for the "
-        "embedded network, none for others), `none`, or a file of `trust-seg benchmark --save-meta`. It judges images "
-        "of about the size named in its file (within a tenth); in other images segments are kept unjudged.",
+        "embedded network, none for others), `none`, or a file of `trust-seg benchmark --save-meta`. It judges "
+        "segments on a grid of about the area that its file names, which is what `grid: fitted` gives; on other grids "
+        "they are kept unjudged. A file of 0.1.0, which names no grid, judges images of about the size it names.",
         AT_CONFIGURE,
     ),
     _policy("ood_meta", "Policy for the threshold on P(OoD) of out-of-distribution segments."),
