@@ -143,9 +143,8 @@ def fit_ridge(x: np.ndarray, positive: np.ndarray, strength: float) -> LinearPar
     """
     from sklearn.linear_model import LogisticRegression
 
-    n, share = len(positive), float(np.mean(positive))
-    if not 0 < share < 1:
-        raise MetaModelError(f"{int(np.sum(positive))} of {n} segments are positive; a classifier needs both kinds")
+    n = len(positive)
+    _positive_share(positive)
     model = LogisticRegression(C=1 / (strength * n), solver="newton-cholesky", tol=1e-8, max_iter=200).fit(x, positive)
     return LinearPart(model.coef_[0].astype(float), float(model.intercept_[0]))
 
@@ -158,6 +157,15 @@ def fit_linear(x: np.ndarray, target: np.ndarray) -> LinearPart:
         target: (n,).
     """
     return _Decorrelated(x).linear(target)
+
+
+def _positive_share(positive: np.ndarray) -> float:
+    """Share of the positive segments, above 0 and below 1; MetaModelError if only one kind is there."""
+    share = float(np.mean(positive))
+    if not 0 < share < 1:
+        count = f"{int(np.sum(positive))} of {len(positive)}"
+        raise MetaModelError(f"{count} segments are positive; a classifier needs both kinds")
+    return share
 
 
 class _Decorrelated:
@@ -179,9 +187,7 @@ class _Decorrelated:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        n, share = len(positive), float(np.mean(positive))
-        if not 0 < share < 1:
-            raise MetaModelError(f"{int(np.sum(positive))} of {n} segments are positive; a classifier needs both kinds")
+        n, share = len(positive), _positive_share(positive)
         if not self.columns.shape[1]:
             return self._part(np.zeros(0), np.log(share / (1 - share)))
         for ridge in (RIDGE, 100 * RIDGE, 1e4 * RIDGE):  # the smallest value at which Newton's method converges

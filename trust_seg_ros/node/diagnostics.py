@@ -22,7 +22,7 @@ from trust_seg_ros.segmentation.protocol import network_remarks
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
-from trust_seg_ros.thresholds.settings import LOWEST, OF_MODEL
+from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL
 
 __all__ = ["ERROR", "OK", "WARN", "NodeView", "report", "with_model"]
 
@@ -166,7 +166,7 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
 
 def _set_constants(settings: ThresholdSettings) -> dict[str, float]:
     found = {target: policy.value for target, policy in settings.policies.items() if policy.policy == "fixed"}
-    left_open = (("ood_meta", OF_MODEL), ("ood", LOWEST))
+    left_open = (("ood_meta", OF_MODEL), ("ood", OOD_OF_MODEL))
     return {target: value for target, value in found.items() if (target, value) not in left_open}
 
 

@@ -22,6 +22,7 @@ from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.pipeline.warm_up import EVERYTHING
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, TrustFrame
@@ -165,9 +166,7 @@ class FrameProcessor:
     def _rehearse(self, size: tuple[int, int], perturbed: bool = False) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         settings = self._around.settings()
-        everything = ThresholdSettings.constants(  # all branches
-            unreliable=0.0, unreliable_min_share=0.0, pixel=0.0, ood=0.0, ood_min_size=1
-        )
+        everything = EVERYTHING
         if perturbed:
             t = settings.thresholds
             everything = replace(everything, pixel_score=t.pixel_score, perturbation=t.perturbation)

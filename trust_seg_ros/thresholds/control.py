@@ -15,7 +15,7 @@ from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
-from trust_seg_ros.thresholds.settings import LOWEST, OF_MODEL, PAPERS, ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, PAPER_OOD, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
@@ -82,11 +82,13 @@ class ThresholdControl:
 
     def resolved(self, settings: ThresholdSettings) -> ThresholdSettings:
         """The settings with what they leave open: the policy that ``auto`` stands for (target_recall where the score is
-        calibrated), and the OoD threshold that the meta model was fitted at.
+        calibrated), and the thresholds that are the OoD meta model's.
         """
-        if settings.ood.value == LOWEST:
-            score, fitted = self._ood_at or ("", PAPERS)
-            settings = settings.with_policy("ood", value=fitted if score == settings.ood_score else PAPERS)
+        if settings.ood.value == OOD_OF_MODEL:
+            score, fitted = self._ood_at or ("", PAPER_OOD)
+            settings = settings.with_policy("ood", value=fitted if score == settings.ood_score else PAPER_OOD)
+        if settings.ood_meta.value == OF_MODEL:
+            settings = settings.with_policy("ood_meta", value=self._discard_below)
         if settings.pixel.policy != Auto.name:
             return settings
         curves = self._curves(settings.pixel_score)
@@ -155,9 +157,6 @@ class ThresholdControl:
         pixel, ood = settings.pixel_score, settings.ood_score
         scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
         engines = {}
-        ood_meta = settings.ood_meta
-        if ood_meta.policy == "fixed" and ood_meta.value == OF_MODEL:
-            settings = settings.with_policy("ood_meta", value=self._discard_below)
         for target, policy in settings.policies.items():
             score, flagged = scores[target], TARGETS[target].flagged
             if policy.calibrated and score in PERTURBATION_SCORES:

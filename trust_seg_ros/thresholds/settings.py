@@ -21,9 +21,9 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCO
 
 OF_MODEL = -1.0
 """As threshold on P(OoD): the one that the file of the OoD meta model names, 1/2 if it names none."""
-LOWEST = -1e6
-"""As threshold on an OoD score: the one that the file of the OoD meta model of this score names, ``PAPERS`` without."""
-PAPERS = 0.7
+OOD_OF_MODEL = -1e6
+"""As threshold on an OoD score: the one that the OoD meta model of this score was fitted at, ``PAPER_OOD`` without."""
+PAPER_OOD = 0.7
 """Threshold on the entropy in Chan et al. 2021. A network that has learned to be unsure mostly wants a higher one."""
 MIN_SHARE = 3e-4
 """Smallest segment that is flagged, as a share of the image; smaller ones are half of the flagged ones on films."""
@@ -42,8 +42,8 @@ class ThresholdSettings:
             pixels of the calibration data, or the constant 0.6 without a calibration of that score.
         pixel_score: one of ``PIXEL_SCORES``.
         unreliable: threshold on P(false positive) of a segment.
-        ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it. ``LOWEST``: the
-            model's own.
+        ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it.
+            ``OOD_OF_MODEL``: the model's own.
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
         ood_meta: threshold on P(OoD) of an OoD segment; a segment below it is discarded as a false alarm, unless its
@@ -63,7 +63,7 @@ class ThresholdSettings:
     pixel: PolicySettings = field(default_factory=partial(PolicySettings, "auto", value=0.6, recall=PIXEL_RECALL))
     pixel_score: str = "entropy"
     unreliable: PolicySettings = field(default_factory=partial(PolicySettings, value=0.5))
-    ood: PolicySettings = field(default_factory=partial(PolicySettings, value=LOWEST))
+    ood: PolicySettings = field(default_factory=partial(PolicySettings, value=OOD_OF_MODEL))
     ood_score: str = "entropy"
     ood_min_size: int = 50
     ood_meta: PolicySettings = field(default_factory=partial(PolicySettings, value=OF_MODEL))
@@ -91,7 +91,7 @@ class ThresholdSettings:
         unreliable_min_share: float = MIN_SHARE,
         pixel: float = 0.6,
         pixel_score: str = "entropy",
-        ood: float = LOWEST,
+        ood: float = OOD_OF_MODEL,
         ood_min_size: int = 50,
         ood_score: str = "entropy",
         ood_meta: float = OF_MODEL,
@@ -105,7 +105,7 @@ class ThresholdSettings:
                 nothing is flagged.
             pixel_score: one of ``PIXEL_SCORES``.
             ood: threshold on the pixel score ``ood_score``, in its unit (Chan et al. 2021 use 0.7 on the entropy), or
-                ``LOWEST``.
+                ``OOD_OF_MODEL``.
             ood_min_size: smallest OoD segment in pixels, >= 1.
             ood_score: one of ``SCORES``.
             ood_meta: threshold on P(OoD) of an OoD segment, in [0, 1], or ``OF_MODEL``.
