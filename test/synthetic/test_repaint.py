@@ -5,7 +5,7 @@ import pytest
 
 from trust_seg_ros.synthetic import DriveSettings, SyntheticDriveError, training_sample
 from trust_seg_ros.synthetic.looks import LOOKS, scene_in_look
-from trust_seg_ros.synthetic.patterns import PATTERNS, UNSEEN_PATTERNS, VARIANTS, pattern
+from trust_seg_ros.synthetic.patterns import PATTERNS, UNSEEN_PATTERNS, VARIANTS, pattern, tiles_of
 from trust_seg_ros.synthetic.repaint import UNSEEN, Repaint, repainted
 
 ALL = Repaint(share=1.0, surfaces=1.0)
@@ -94,3 +94,27 @@ def test_unknown_objects_stay_without_a_class_in_every_look():
     for look in LOOKS:
         _, labels = scene_in_look(12, (180, 240), ("cow", "box"), 8.0, look=look)
         assert (labels == 255).any()
+
+
+@pytest.mark.parametrize("size", [(2, 2), (40, 90), (700, 300)])
+def test_tiles_of_a_photograph_are_patterns_without_seams(size):
+    photograph = np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)
+    tiles = tiles_of(photograph, np.random.default_rng(1), 3)
+    assert len({tile.tobytes() for tile in tiles}) == 3 or size == (2, 2)
+    for tile in tiles:
+        assert tile.shape == (512, 512)
+        assert tile.dtype == np.uint8
+        assert abs(float(tile.mean()) - 128) < 12
+        assert np.array_equal(tile[0], tile[-1])
+        assert np.array_equal(tile[:, 0], tile[:, -1])
+
+
+def test_surfaces_of_photographs_are_half_of_the_paint(scene):
+    image, labels = scene
+    dotted = np.full((512, 512), 128, np.uint8)
+    dotted[::2, ::2] = 160
+    plain = Repaint(1.0, 1.0, patterns=("noise",))
+    mixed = Repaint(1.0, 1.0, patterns=("noise",), tiles=(dotted,))
+    outs = [repainted(image, labels, np.random.default_rng(4), how) for how in (plain, mixed)]
+    assert not np.array_equal(*outs)
+    assert np.array_equal(outs[1], repainted(image, labels, np.random.default_rng(4), mixed))

@@ -1,7 +1,9 @@
 """Crops for training from scenes alone, and the scenes to judge by."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -30,6 +32,21 @@ def test_a_crop_follows_from_seed_step_and_slot_alone(batches):
 def test_training_from_no_scene_is_refused():
     with pytest.raises(TrainingError, match="--synthetic-scenes is 0; training from scenes alone needs 1"):
         SceneBatches(TrainSettings(None, Path("unused"), synthetic_scenes=0))
+
+
+def test_photographs_lend_their_surfaces(batches, tmp_path):
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(tmp_path / "wall.png"), rng.integers(0, 255, (60, 80, 3)).astype(np.uint8))
+    lent = SceneBatches(replace(batches.settings, textures=tmp_path))
+    pairs = [(lent.sample(0, slot), batches.sample(0, slot)) for slot in range(3)]
+    assert any(not np.array_equal(a[0], b[0]) for a, b in pairs)
+    again = SceneBatches(lent.settings)
+    assert np.array_equal(again.sample(0, 1)[0], pairs[1][0][0])
+
+
+def test_a_folder_without_photographs_is_refused(batches, tmp_path):
+    with pytest.raises(TrainingError, match=r"--textures .*: no images in this folder"):
+        SceneBatches(replace(batches.settings, textures=tmp_path))
 
 
 def test_a_batch_is_what_the_trainer_expects(batches):

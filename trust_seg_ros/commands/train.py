@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import TextColumn, TimeElapsedColumn
 
 from trust_seg_ros.support.bars import bars
+from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.settings import TrainSettings
 
 EPILOG = """examples:
@@ -52,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--camvid", type=Path, help=text)
     text = "train from scenes of the synthetic drive alone, in random paint and by many cameras; held-out scenes choose"
     source.add_argument("--scenes-only", action="store_true", help=text)
+    text = "folder of photographs, of anything, to cut surfaces from for --scenes-only: half of the paint is theirs"
+    parser.add_argument("--textures", type=Path, metavar="FOLDER", help=text)
     text = "run convolutions in bfloat16; float32 is faster on a CPU without it (default: %(default)s)"
     parser.add_argument("--half", choices=("on", "off"), default="on", help=text)
     text = "height and width of a crop; with --scenes-only, the network's input is twice as large"
@@ -74,7 +77,10 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     chosen = {name: getattr(args, name) for name in _HELP}
-    settings = TrainSettings(camvid=args.camvid, crop=tuple(args.crop), bfloat16=args.half == "on", **chosen)
+    if args.textures is not None and args.camvid is not None:
+        raise TrainingError("--textures paints on scenes of --scenes-only; leave it out with --camvid")
+    given = {"camvid": args.camvid, "textures": args.textures, "crop": tuple(args.crop)}
+    settings = TrainSettings(**given, bfloat16=args.half == "on", **chosen)
     trainer = Trainer(settings, console.print)
     with bars(console, TextColumn("loss {task.fields[loss]:.3f}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("training", total=settings.iterations, completed=trainer.progress.step, loss=0.0)

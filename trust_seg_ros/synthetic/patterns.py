@@ -91,8 +91,35 @@ UNSEEN_PATTERNS = tuple(_FAMILIES)[6:]
 @lru_cache(VARIANTS * len(_FAMILIES))
 def pattern(family: str, variant: int) -> np.ndarray:
     """A pattern, (512, 512) uint8 of mean 128 and deviation 32; read-only."""
-    tile = _FAMILIES[family](np.random.default_rng([71, list(_FAMILIES).index(family), variant]))
+    return _even(_FAMILIES[family](np.random.default_rng([71, list(_FAMILIES).index(family), variant])))
+
+
+def _even(tile: np.ndarray) -> np.ndarray:
     tile = (tile - tile.mean()) / max(float(tile.std()), 1e-6)
     out = np.clip(128 + 32 * tile, 0, 255).astype(np.uint8)
     out.setflags(write=False)
     return out
+
+
+def tiles_of(photograph: np.ndarray, rng: np.random.Generator, count: int = 4) -> list[np.ndarray]:
+    """Patterns cut from a photograph: what real surfaces look like, whatever they are.
+
+    Args:
+        photograph: (H, W, 3) uint8 RGB, 2x2 pixels or more.
+        rng: source of all randomness.
+        count: number of patterns.
+
+    Returns:
+        ``count`` patterns as ``pattern`` makes them: squares of a quarter to the whole of the shorter side, in shades
+        of grey, without what is wider than half of them, mirrored so that they tile without seams; read-only.
+    """
+    grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    shorter, half, tiles = min(grey.shape), SIDE // 2, []
+    for _ in range(count):
+        side = max(2, int(shorter * rng.uniform(0.25, 1.0)))
+        top, left = (int(rng.integers(n - side + 1)) for n in grey.shape)
+        cut = cv2.resize(grey[top : top + side, left : left + side], (half, half), interpolation=cv2.INTER_AREA)
+        # shading of the whole square is a scene, not a surface
+        square = np.asarray(cut - cv2.GaussianBlur(cut, (0, 0), half / 4), np.float32)
+        tiles.append(_even(np.block([[square, square[:, ::-1]], [square[::-1], square[::-1, ::-1]]])))
+    return tiles

@@ -24,12 +24,15 @@ class Repaint:
         surfaces: share of a scene's classes painted over, in [0, 1].
         colour: spread of the colours, in [0, 1]; 0 = the drive's own, 1 = any.
         patterns: families of ``patterns.pattern`` in use.
+        tiles: further patterns, (512, 512) uint8 of mean 128 and deviation 32, as ``patterns.tiles_of`` cuts them from
+            photographs; where there are any, half of the surfaces get one of them.
     """
 
     share: float = 0.7
     surfaces: float = 0.5
     colour: float = 0.5
     patterns: tuple[str, ...] = PATTERNS
+    tiles: tuple[np.ndarray, ...] = ()
 
 
 TRAINING = Repaint()
@@ -62,7 +65,7 @@ def repainted(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, h
         mask = (labels == c).view(np.uint8)
         left, top, width, height = cv2.boundingRect(mask)
         box = slice(top, top + height), slice(left, left + width)
-        tile = _laid((height, width), int(c) in (ROAD, PAVEMENT), rng, how.patterns)
+        tile = _laid((height, width), int(c) in (ROAD, PAVEMENT), rng, how)
         cv2.copyTo((tile.astype(np.float32) - 128) * np.float32(strength / 32), mask[box], relief[box])
     triple = cv2.merge([labels] * 3)
     gain, shift = np.asarray(cv2.LUT(triple, gains[None])), np.asarray(cv2.LUT(triple, shifts[None]))
@@ -98,9 +101,12 @@ def _colour(c: int, mean: np.ndarray, rng: np.random.Generator, spread: float) -
     return np.float32(contrast), np.asarray(target - contrast * mean, np.float32)
 
 
-def _laid(size: tuple[int, int], ground: bool, rng: np.random.Generator, families: tuple[str, ...]) -> np.ndarray:
+def _laid(size: tuple[int, int], ground: bool, rng: np.random.Generator, how: Repaint) -> np.ndarray:
     """A pattern laid over a box, (h, w) uint8: flat, or for ground in perspective, its horizon above the first row."""
-    tile = pattern(str(rng.choice(families)), int(rng.integers(VARIANTS)))
+    if how.tiles and rng.random() < 0.5:
+        tile = how.tiles[int(rng.integers(len(how.tiles)))]
+    else:
+        tile = pattern(str(rng.choice(how.patterns)), int(rng.integers(VARIANTS)))
     height, width = size
     zoom = float(np.exp(rng.uniform(np.log(0.3), np.log(2.5))))
     if not ground:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, read_image
 from trust_seg_ros.synthetic import SyntheticSet, training_sample
 from trust_seg_ros.synthetic.camera_faults import camera_faults
+from trust_seg_ros.synthetic.patterns import tiles_of
 from trust_seg_ros.synthetic.repaint import TRAINING, repainted
 from trust_seg_ros.training.augment import jitter_colours, random_crop
 from trust_seg_ros.training.batches import RARE, Batches, shares_of
@@ -43,6 +47,7 @@ class SceneBatches(Batches):
         if self._scenes < 1:
             raise TrainingError(f"--synthetic-scenes is {self._scenes}; training from scenes alone needs 1 or more")
         self._drawn = lru_cache(None)(self._draw)
+        self._paint = replace(TRAINING, tiles=tuple(_textures(settings.textures, settings.seed)))
 
     def _draw(self, scene: int) -> tuple[np.ndarray, np.ndarray]:
         cameras = 0.0 if scene % 3 == 0 else 1.0
@@ -66,7 +71,18 @@ class SceneBatches(Batches):
         s = self.settings
         image, labels = self._drawn(int(rng.integers(self._scenes)))
         image, labels = random_crop(image, labels, s.crop, rng, s.scale, RARE, s.rare_share)
-        return repainted(image, labels, rng, TRAINING), labels
+        return repainted(image, labels, rng, self._paint), labels
+
+
+def _textures(folder: Path | None, seed: int) -> list[np.ndarray]:
+    """Patterns cut from all photographs of a folder."""
+    if folder is None:
+        return []
+    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise TrainingError(f"--textures {folder}: no images in this folder (looked for {', '.join(IMAGE_SUFFIXES)})")
+    rng = np.random.default_rng((seed, 7))
+    return [tile for file in files for tile in tiles_of(read_image(file), rng)]
 
 
 def _with_part_of(

@@ -18,6 +18,8 @@ class TrainSettings:
         batch: CamVid crops per step, or crops of scenes where there is no CamVid.
         synthetic: crops of the synthetic drive added to every step of CamVid crops.
         synthetic_scenes: number of different scenes of the synthetic drive.
+        textures: folder of photographs whose surfaces are painted on scenes where there is no CamVid; None = drawn
+            patterns only.
         crop: (height, width) of a crop in pixels.
         scale: range of the random zoom.
         learning_rate: peak of the cosine schedule (AdamW).
@@ -43,6 +45,7 @@ class TrainSettings:
     batch: int = 6
     synthetic: int = 2
     synthetic_scenes: int = 400
+    textures: Path | None = None
     crop: tuple[int, int] = (288, 384)
     scale: tuple[float, float] = (0.65, 2.0)
     learning_rate: float = 2.5e-3
