@@ -24,7 +24,7 @@ INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX))
 MSGS   := $(shell find interfaces/vision_msgs -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint types quick check coverage bench clean
+.PHONY: help setup setup-test demo test lint types quick check coverage site bench clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -65,6 +65,10 @@ check: setup-test ## what to run before a commit: lint, types and the quick half
 coverage: setup-test ## all tests, with the lines of the package that none of them runs (without subprocesses); slower
 	@$(PIP) --quiet $(WHEELS) -r requirements-coverage.txt
 	@$(RUN) python -m pytest --cov=trust_seg_ros --cov-report=term-missing:skip-covered $(TESTS)
+
+site: setup-test ## the documentation as a site with search and API reference, in out/site
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet
+	@echo "out/site: $(RUN) python -m http.server --bind 127.0.0.1 --directory out/site 8000, then http://127.0.0.1:8000"
 
 bench: setup ## time the parts, as tables
 	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(RUN) python "$$b" || exit 1; done
