@@ -13,7 +13,7 @@ from places import DATA
 from trust_seg_ros.meta import MetaModelError, shipped
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
 from trust_seg_ros.remarks import remarks
-from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.thresholds.settings import ThresholdError
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
@@ -54,7 +54,60 @@ def test_ood_segments_are_judged_by_the_score_the_model_knows(pipeline, image):
     assert remarks(judging, thresholds) == ()
     other = replace(thresholds, ood_score="margin")
     assert judging(Frame(image), other).ood.p_ood is None
-    assert "judges segments of entropy, the current ones are of margin" in remarks(judging, other)[0]
+    said = "judges segments of entropy, the current ones are of margin; set ood.score to entropy"
+    assert any(said in text for text in remarks(judging, other))
+
+
+UNITS = {
+    "margin": None,
+    "energy": "logits, about −20 to 0 for usual networks",
+    "gradient_onehot": "logarithm of a norm",
+}
+"""Score -> its unit as it is said; None for a score of the softmax, on which the paper's threshold means something."""
+
+
+@pytest.mark.parametrize("score", UNITS)
+def test_a_score_without_a_threshold_of_its_own_is_refused_or_remarked_on(pipeline, image, score):
+    """0.7 is a number for the entropy: of energies it flags no pixel or all of them."""
+    bare = TrustPipeline(pipeline.network)
+    left_open = ThresholdSettings.constants(ood_score=score)
+    (said,) = remarks(bare, left_open)
+    result = bare(Frame(image), left_open)
+    if UNITS[score] is None:
+        bare.check(left_open)
+        assert result.thresholds["ood"] == 0.7
+        assert said.startswith(
+            f"OoD threshold 0.7: the paper's for the entropy, as none is set and none is known for {score}"
+        )
+    else:
+        assert result.thresholds["ood"] == np.inf
+        assert not (result.ood.ids > 0).any()
+        assert said.startswith(f"OoD threshold: none is set and none is known for {score}, so no pixel is")
+        assert f"set ood.threshold ({UNITS[score]}), ood.policy (quantile, mean_std, otsu), or ood.meta_m" in said
+        with pytest.raises(SettingError, match=f"none is known for {score}"):
+            bare.check(left_open)
+        bare.check(left_open, one_at_a_time=True)
+    other_policy = ThresholdSettings(ood_score=score, ood=PolicySettings("quantile"))
+    for chosen in (ThresholdSettings.constants(ood_score=score, ood=0.5), other_policy):
+        assert remarks(bare, chosen) == ()
+        bare.check(chosen)
+    unit = {"gradient": {"p": 0.5, "variant": "exact", "scale": "log"}}
+    judging = TrustPipeline(pipeline.network, ood_model=ood_model(pipeline, score=score, threshold=-3.0, summary=unit))
+    judging.check(left_open)
+    assert judging.resolved(left_open).ood.value < 0
+    assert not [text for text in remarks(judging, left_open) if "none is known" in text]
+
+
+def test_the_default_pixel_threshold_on_another_score_than_the_softmaxs_is_remarked_on(pipeline, shipped_pipeline):
+    bare = TrustPipeline(pipeline.network)
+    for score, said in (("energy", True), ("gradient_uniform", True), ("input_noise", True), ("margin", False)):
+        left_open = ThresholdSettings(pixel_score=score)
+        found = [text for text in remarks(bare, left_open) if text.startswith("pixel threshold 0.6: the default")]
+        assert bool(found) is said, score
+        assert all("set thresholds.pixel for" in text for text in found)
+        for chosen in (PolicySettings("fixed", value=0.61), PolicySettings("quantile")):
+            assert remarks(bare, replace(left_open, pixel=chosen)) == (), score
+    assert remarks(shipped_pipeline, ThresholdSettings(pixel_score="margin")) == ()
 
 
 PHOTOGRAPHS = DATA / "roadanomaly_open" / "images"
@@ -106,7 +159,8 @@ def test_an_older_model_judges_images_of_about_the_size_it_was_fitted_on(older_p
     assert len(remarks(older_pipeline, thresholds, [(720, 1280), (360, 480), (60, 80)])) == 2
     sizes = [(360, 480)]
     margin = remarks(older_pipeline, replace(thresholds, ood_score="margin"), sizes)
-    assert len(margin) == 1, "another score is said first"
+    assert any("the current ones are of margin" in text for text in margin)
+    assert not any("without being judged" in text for text in margin), "of another score the size does not matter"
     older_pipeline.reset()
     assert remarks(older_pipeline, thresholds) == (), "the node resets after its rehearsal on noise"
     older_pipeline.warm_up((96, 128))
@@ -258,6 +312,12 @@ def test_a_threshold_of_a_gradient_score_in_the_other_unit_is_refused(pipeline, 
         judging.check(mistaken)
     for value in (-3.5, -3.0, -40.0):
         judging.check(replace(mistaken, ood=replace(mistaken.ood, value=value)))
+
+
+def test_a_model_whose_threshold_cannot_be_a_norm_is_refused_with_its_name(pipeline):
+    fitted = ood_model(pipeline, score="gradient_onehot", threshold=-3.0, summary={})
+    with pytest.raises(MetaModelError, match=r"its threshold -3 on gradient_onehot is no norm.*\"scale\": \"log\""):
+        TrustPipeline(pipeline.network, ood_model=fitted)
 
 
 def test_a_threshold_that_makes_the_whole_image_one_object_is_remarked(pipeline, image):

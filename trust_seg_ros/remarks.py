@@ -11,6 +11,7 @@ from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import fitted_threshold, fitted_thresholds
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.left_open import borrowed_thresholds, no_ood_threshold
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
 from trust_seg_ros.thresholds.settings import MIN_SHARE
@@ -28,8 +29,11 @@ def remarks(
         settings: the thresholds.
         sizes: (H', W') of the grids that frames are judged on; None = of the newest frame, if there was one.
     """
-    found, given = [], settings.pixel
+    given, as_set = settings.pixel, settings
     settings = pipeline.resolved(settings)
+    found = borrowed_thresholds(as_set, settings)
+    if missing := no_ood_threshold(as_set, settings):
+        found.append(missing)
     if given.policy == Auto.name and settings.pixel.calibrated and given.value != ThresholdSettings().pixel.value:
         found.append(
             f"thresholds.pixel = {given.value:g} has no effect: policy auto takes its threshold from the calibration; "
@@ -58,7 +62,7 @@ def remarks(
     if model is not None and model.score != settings.ood_score:
         found.append(
             f"no P(OoD): the OoD meta model judges segments of {model.score}, the current ones are of "
-            f"{settings.ood_score}"
+            f"{settings.ood_score}; set ood.score to {model.score}, or ood.meta_model to one for {settings.ood_score}"
         )
     elif model is not None:
         gaps = _size_gaps(pipeline, model, sizes)

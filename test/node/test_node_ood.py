@@ -128,8 +128,12 @@ def test_another_score_in_full_flight_shows_in_the_next_frames_and_has_no_p_ood(
 
     try:
         assert ood() == [255, 128, 0]
-        assert bench.set("ood.score", "max_logit").successful  # 0.7 is above: grey has -6, pure colours have -12
+        assert bench.set("ood.score", "max_logit").successful
         assert ood() == [0, 0, 0]
+        warning = bench.says("thresholds", "none is known for max_logit", lambda: bench.send(squares()))
+        assert (warning.level, "set ood.threshold (logits" in warning.message) == (b"\x01", True)
+        assert bench.value("thresholds", "ood") == "inf"
+        # grey has -6, pure colours have -12
         assert bench.set("ood.threshold", -8.0).successful
         assert ood() == [255, 255, 0], "and nothing tells false alarms any more"
         warning = bench.says(
@@ -289,6 +293,9 @@ def test_as_a_start_value_it_fails_configure_and_one_may_try_again():
         status = bench.says("model", "on_configure: network 'node_networks:colours' cannot give the score")
         assert status.level == b"\x02"
         assert bench.state() == "unconfigured"
+        assert bench.set("ood.score", "energy").successful
+        assert not bench.change("configure")
+        bench.says("model", "none is known for energy, so no pixel is out of distribution: set ood.threshold")
         assert bench.set("ood.score", "entropy").successful
         assert bench.change("configure")
         assert bench.change("activate")

@@ -1,5 +1,7 @@
 """From settings to the thresholds of frames: every target has its policies, its curves and its past."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -148,6 +150,12 @@ def test_a_calibration_made_with_another_meta_model_does_not_serve():
         (("entropy", 0.9), "entropy", 0.9),
         (("energy", -3.0), "entropy", 0.7),
         (("energy", -3.0), "energy", -3.0),
+        (("energy", -3.0), "margin", 0.7),
+        (None, "variation_ratio", 0.7),
+        (("entropy", 0.9), "max_logit", math.inf),
+        (None, "energy", math.inf),
+        (None, "gradient_uniform", math.inf),
+        (None, "knn", math.inf),
     ],
 )
 def test_the_ood_threshold_is_the_models_of_that_score_unless_it_is_set(of_model, score, expected):

@@ -118,13 +118,15 @@ def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:
 
 def fitted_thresholds(model: OodModel, gradient: GradientSettings | None) -> tuple[float, float]:
     """Smallest and largest threshold at which a model was fitted, in the unit of the score here, with a little room."""
-    ends = [
-        t if gradient is None else fitted_threshold(replace(model, threshold=t, fitted_thresholds=None), gradient)
-        for t in model.thresholds
-    ]
+    ends = [t if gradient is None else _here(model, t, gradient) for t in model.thresholds]
     low, high = min(ends), max(ends)
     room = _ALIKE * max(abs(low), abs(high))
     return low - room, high + room
+
+
+def _here(model: OodModel, threshold: float, gradient: GradientSettings) -> float:
+    """A threshold of the model's file in the unit of the score here, as :func:`fitted_threshold`."""
+    return fitted_threshold(replace(model, threshold=threshold, fitted_thresholds=None), gradient)
 
 
 def unit_mistake(model: OodModel, score: str, threshold: float, gradient: GradientSettings) -> str:
@@ -154,10 +156,18 @@ def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
     """Refuse a model of a gradient score with another p or variant; the scale does not change the segments.
 
     Raises:
-        MetaModelError: it was fitted for other ones, or its file does not say for which.
+        MetaModelError: it was fitted for other ones, its file does not say for which, or its threshold is no norm.
     """
     fitted = _fitted_gradient(model)
-    if model.score not in GRADIENT_SCORES or not fitted:
+    if model.score not in GRADIENT_SCORES:
+        return
+    if impossible := [t for t in model.thresholds if math.isnan(_here(model, t, gradient))]:
+        raise MetaModelError(
+            f"the OoD meta model: its threshold {impossible[0]:g} on {model.score} is no norm: expected a number that "
+            'can be one, or "scale": "log" under summary, gradient, if it is a logarithm; or fit it anew (trust-seg '
+            "benchmark --save-meta)"
+        )
+    if not fitted:
         return
     if (fitted.get("p"), fitted.get("variant")) != (gradient.p, gradient.variant):
         raise MetaModelError(

@@ -95,7 +95,8 @@ class TrustSegNode(LifecycleNode):
             self._configured = loaded = Configured.load(
                 self, worker, settings, self._statistics, self._surroundings, self._send_labels, self._progress
             )
-            loaded.pipeline.check(self.settings.thresholds)  # parameters may have been set meanwhile
+            # parameters may have been set meanwhile
+            loaded.pipeline.check(self.settings.thresholds, one_at_a_time=True)
         except BaseException:
             self._release()
             raise
@@ -118,7 +119,7 @@ class TrustSegNode(LifecycleNode):
         settings, loaded = self.settings, self._configured
         if loaded is None:
             raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
-        loaded.pipeline.check(settings.thresholds)
+        loaded.pipeline.check(settings.thresholds, one_at_a_time=True)
         self._statistics.forget_times()
         loaded.processor = processor = loaded.make_processor(settings, self._statistics, self._surroundings)
         result = super().on_activate(state)
@@ -271,7 +272,7 @@ class TrustSegNode(LifecycleNode):
     def _check_thresholds(self, settings: NodeSettings) -> None:
         loaded = self._configured
         if loaded is not None:  # before, neither the network's scores nor the calibration are known
-            loaded.pipeline.check(settings.thresholds)
+            loaded.pipeline.check(settings.thresholds, one_at_a_time=True)
             loaded.budget.check(settings, self.settings)
 
     def _on_change(self, before: NodeSettings, after: NodeSettings) -> None:

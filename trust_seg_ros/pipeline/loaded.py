@@ -21,6 +21,7 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.control import ThresholdControl
+from trust_seg_ros.thresholds.left_open import no_ood_threshold
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
@@ -100,15 +101,21 @@ class LoadedPipeline:
         """
         return self._given.unavailable(name, perturbation)
 
-    def check(self, thresholds: ThresholdSettings) -> None:
+    def check(self, thresholds: ThresholdSettings, *, one_at_a_time: bool = False) -> None:
         """Refuse thresholds on a score that the network cannot give, and policies that lack their calibration.
 
         Changes nothing, and may be called from a thread other than the one that handles frames.
 
+        Args:
+            thresholds: the settings.
+            one_at_a_time: accept a score of OoD segments without a threshold, which may be set next; until then no
+                pixel is out of distribution.
+
         Raises:
             ScoreUnavailableError: the text names the score and what the network lacks.
             PolicyRefusedError: no calibration of the score, or too few images for the chosen guarantee.
-            SettingError: the OoD threshold is the meta model's in the other unit of gradient scores.
+            SettingError: no OoD threshold is set, and none is known for the score; or it is the meta model's in the
+                other unit of gradient scores.
         """
         needed = [("OoD segments", thresholds.ood_score), ("pixel flags", thresholds.pixel_score)]
         for what, name in (*needed, *(("segment metrics", name) for name in self.segment_scores)):
@@ -118,6 +125,9 @@ class LoadedPipeline:
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
                 )
         self._thresholds.check(thresholds)
+        missing = no_ood_threshold(thresholds, self.resolved(thresholds))
+        if missing and not one_at_a_time:
+            raise SettingError(missing)
         if self.ood_model is not None and thresholds.ood.policy == "fixed":
             at = self.resolved(thresholds).ood.value
             wrong = unit_mistake(self.ood_model, thresholds.ood_score, at, self.gradient)

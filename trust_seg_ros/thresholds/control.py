@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
+from trust_seg_ros.thresholds.left_open import ood_without_model
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
-from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, PAPER_OOD, ThresholdError, ThresholdSettings
+from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
@@ -85,8 +87,9 @@ class ThresholdControl:
         calibrated), and the thresholds that are the OoD meta model's.
         """
         if settings.ood.value == OOD_OF_MODEL:
-            score, fitted = self._ood_at or ("", PAPER_OOD)
-            settings = settings.with_policy("ood", value=fitted if score == settings.ood_score else PAPER_OOD)
+            score, fitted = self._ood_at or ("", math.inf)
+            found = fitted if score == settings.ood_score else ood_without_model(settings.ood_score)
+            settings = settings.with_policy("ood", value=found)
         if settings.ood_meta.value == OF_MODEL:
             settings = settings.with_policy("ood_meta", value=self._discard_below)
         if settings.pixel.policy != Auto.name:

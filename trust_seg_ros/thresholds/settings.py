@@ -22,7 +22,8 @@ from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCO
 OF_MODEL = -1.0
 """As threshold on P(OoD): the one that the file of the OoD meta model names, 1/2 if it names none."""
 OOD_OF_MODEL = -1e6
-"""As threshold on an OoD score: the one that the OoD meta model of this score was fitted at, ``PAPER_OOD`` without."""
+"""As threshold on an OoD score: the one that the OoD meta model of this score was fitted at; without such a model
+``PAPER_OOD`` for scores of the softmax, else none: nothing is flagged."""
 PAPER_OOD = 0.7
 """Threshold on the entropy in Chan et al. 2021. A network that has learned to be unsure mostly wants a higher one."""
 MIN_SHARE = 3e-4
@@ -43,7 +44,7 @@ class ThresholdSettings:
         pixel_score: one of ``PIXEL_SCORES``.
         unreliable: threshold on P(false positive) of a segment.
         ood: threshold on the pixel score ``ood_score``; OoD segments are components at or above it.
-            ``OOD_OF_MODEL``: the model's own.
+            ``OOD_OF_MODEL``: that of the OoD meta model, see there.
         ood_score: one of ``SCORES``.
         ood_min_size: smallest OoD segment in pixels, >= 1.
         ood_meta: threshold on P(OoD) of an OoD segment; a segment below it is discarded as a false alarm, unless its

@@ -33,7 +33,10 @@ class Fixed(Policy):
             "little: 13 % of the misclassified pixels of CamVid test with the entropy of the embedded network.",
             "unreliable": "P(false positive) from which a segment is flagged.",
             "ood": "score from which a pixel is out of distribution, in the unit of `ood.score`; -1e6: the threshold "
-            "that the OoD meta model of this score was fitted at, and 0.7, the paper's, without such a model.",
+            "that the OoD meta model of this score was fitted at. Without such a model it is 0.7, the paper's for the "
+            "entropy, for scores of the softmax (with a warning in /diagnostics for others than the entropy); any "
+            "other score needs a number of its own or another policy: as a start value -1e6 is refused then, and "
+            "until one is set no pixel is out of distribution.",
             "ood_meta": "P(OoD) below which an out-of-distribution segment is discarded as a false alarm; -1: the "
             "threshold that the file of the meta model names, 0.5 if it names none. Segments whose metrics lie outside "
             "the range that the model was fitted on are never discarded.",
