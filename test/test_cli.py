@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import pytest
 from places import ROOT
 
 from trust_seg_ros import cli
-from trust_seg_ros.commands import demo
+from trust_seg_ros.commands import demo, params
 from trust_seg_ros.node.parameters import TABLE
 
 
@@ -99,7 +100,7 @@ def test_synthetic_writes_images_labels_and_a_sheet(tmp_path, capsys):
 @pytest.mark.parametrize("command", ["benchmark", "calibrate", "trust"])
 def test_scores_are_looked_up_only_when_their_help_is_shown(command):
     code = (
-        "import sys; from trust_seg_ros import cli; parser = cli._parser([sys.argv[1]]); "
+        "import sys; from trust_seg_ros import cli; parser = cli.parsers([sys.argv[1]])[0]; "
         "assert 'torch' not in sys.modules; parser.parse_args([sys.argv[1], '--help'])"
     )
     run = [sys.executable, "-c", code, command]
@@ -127,3 +128,84 @@ def test_the_top_level_help_does_not_import_heavy_modules():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "said"),
+    [
+        (["fitt"], "usage: trust-seg [options] COMMAND ...", "there is no command 'fitt'; did you mean fit?"),
+        (
+            ["fit", "--otu", "x"],
+            "usage: trust-seg fit [options] --out FILE [DATASET]",
+            "no option --otu; did you mean --out?",
+        ),
+        (
+            ["trust", "d", "--polcy=otsu"],
+            "usage: trust-seg trust [options] --out DIR DATASET",
+            "no option --polcy; did you mean --policy?",
+        ),
+        (["miou", "d", "--zzz"], "usage: trust-seg miou [options] DATASET", "there is no option --zzz\n"),
+        (
+            ["train", "--out", "x"],
+            "usage: trust-seg train [options] (--camvid",
+            "one of the arguments --camvid --scenes-only",
+        ),
+        (["fit", "d", "--out"], "usage: trust-seg fit [options]", "argument --out: expected one argument"),
+    ],
+)
+def test_an_unknown_word_gets_the_usage_of_its_command_and_the_nearest_name(words, usage, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(usage)
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_what_follows_two_dashes_is_no_option(capsys):
+    assert cli.main(["play", "--", "--otu"]) == 2
+    assert "--otu does not exist" in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"trust-seg \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("words", [["--quiet", "version"], ["version", "-q"]])
+def test_quiet_prints_nothing(words, capsys):
+    assert cli.main(words) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_debug_among_the_options_of_a_command():
+    with pytest.raises(cli.TrustSegError, match="/no/such/recording"):
+        cli.main(["play", "/no/such/recording", "--debug"])
+
+
+def test_an_error_is_json_too(capsys):
+    assert cli.main(["play", "/no/such/recording", "--json"]) == 2
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert (told["command"], told["exit_status"], told["error"]["kind"]) == ("play", 2, "NothingThere")
+    assert captured.err == f"trust-seg play: {told['error']['message']}\n"
+
+
+def test_a_wrong_option_is_json_too(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--json", "fit", "--otu", "x"])
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["error"]["message"] == "there is no option --otu; did you mean --out?"
+    assert captured.err.startswith("usage: trust-seg fit")
+
+
+def test_ctrl_c_says_what_happens_next_time(monkeypatch, capsys):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(params, "run", interrupted)
+    assert cli.main(["params"]) == 130
+    assert capsys.readouterr().err == "trust-seg params: stopped; nothing of it is kept, the same command starts anew\n"

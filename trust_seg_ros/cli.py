@@ -8,8 +8,19 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from trust_seg_ros.commands.given_paths import check_given
+from trust_seg_ros.commands.outcome import Outcome
+from trust_seg_ros.commands.parsing import (
+    CommandParser,
+    UsageError,
+    add_common,
+    check_options,
+    explain,
+    words_of,
+)
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.libraries import missing_library
+from trust_seg_ros.support.nearest import did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
@@ -55,56 +66,75 @@ _EPILOG = """examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status: 0 = success, 2 = an error, explained in one line on stderr."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run a subcommand; returns the exit status: 0 = success, 2 = an error, explained in one line on stderr.
+
+    Raises:
+        SystemExit: after --help and --version, and with 2 for a command line that cannot be understood.
+    """
+    words = words_of(argv)
+    outcome = Outcome.of(words, _chosen(words))
     try:
-        return _main(words)
+        return _main(words, outcome)
+    except UsageError as error:
+        raise SystemExit(outcome.refused(error, explain(error))) from None
+    except TrustSegError as error:
+        if outcome.debug:
+            raise
+        return outcome.refused(error, f"{outcome.name}: {error}\n")
     except ModuleNotFoundError as error:
         sentence = missing_library(error)
-        if sentence is None or "--debug" in words:
+        if sentence is None or outcome.debug:
             raise
-        print(f"trust-seg {_chosen(words)}: {sentence}", file=sys.stderr)
-        return 2
-
-
-def _main(words: list[str]) -> int:
-    parser = _parser(words)
-    args = parser.parse_args(words)
-    args.words = tuple(words)  # as typed, for reports that quote their command line
-    if args.command is None:
-        parser.print_help()
-        return 0
-    try:
-        return args.module.run(args)
-    except TrustSegError as error:
-        if args.debug:
-            raise
-        print(f"trust-seg {args.command}: {error}", file=sys.stderr)
-        return 2
+        return outcome.refused(error, f"{outcome.name}: {sentence}\n")
     except KeyboardInterrupt:
-        return 130
+        return outcome.stopped()
     except BrokenPipeError:  # the reader of the pipe, e.g. head, has closed it
         sys.stderr.close()
         return 0
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _main(words: list[str], outcome: Outcome) -> int:
+    parser, command = parsers(words)
+    if command is not None:
+        check_options(command, words[words.index(_chosen(words) or "") + 1 :])
+    args = parser.parse_args(words)
+    args.words = tuple(words)  # as typed, for reports that quote their command line
+    if command is None:
+        parser.print_help()
+        return 0
+    outcome.stop_text = getattr(args.module, "STOPPED", "")
+    check_given(command, args)
+    with outcome.talking(args):
+        status: int = args.module.run(args)
+    return outcome.finished(args, status)
+
+
+def parsers(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser | None]:
+    """The parser of the command line, and of the subcommand in it, which alone has its options.
+
+    Raises:
+        UsageError: there is no such subcommand.
+    """
+    parser = CommandParser(
         prog="trust-seg",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+    add_common(parser, of_command=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    chosen = _chosen(words)
+    chosen, found = _chosen(words), None
+    if chosen is not None and chosen not in COMMANDS:
+        raise UsageError(parser, f"there is no command {chosen!r}{did_you_mean(chosen, COMMANDS)}")
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen:
+            found = command
             loaded = _load(module)
             loaded.add_arguments(command)
+            add_common(command, of_command=True)
             command.set_defaults(module=loaded)
-    return parser
+    return parser, found
 
 
 def _chosen(words: Sequence[str]) -> str | None:

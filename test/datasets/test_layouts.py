@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from places import CAMVID, needs_camvid
 
+from trust_seg_ros.datasets.cityscapes import CITYSCAPES_TRAIN_IDS
 from trust_seg_ros.datasets.folders import DatasetError
-from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS, has_splits, open_dataset
+from trust_seg_ros.datasets.layouts import has_splits, open_dataset
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 
 THREE = LabelSet("three", ("a", "b", "c"), ignore=9)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.benchmark_choices import check, chosen_look, chosen_plan, is_file
 from trust_seg_ros.commands.benchmark_fit import add_fit_arguments, check_fit, save_model
 from trust_seg_ros.commands.console import command_console
@@ -52,12 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
+    dataset = parser.add_argument(
         "dataset",
         metavar="DATASET",
         help="folder in any layout of docs/benchmark_ood.md, synthetic:seeds=FIRST-LAST:kinds=KIND,KIND, or "
         "pasted:objects=FOLDER:on=FOLDER:seeds=FIRST-LAST",
     )
+    given.expects(dataset, given.with_unknown)
     add_out_argument(parser)
     parser.add_argument("--split", default="test", help="split of LostAndFound (default: %(default)s)")
     add_keep_going_argument(parser)
@@ -84,9 +86,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limits", type=_pixels, nargs=2, metavar=("PREDICTED", "ACTUAL"), help="other size limits than the track's"
     )
     meta = parser.add_argument_group("segment errors and meta classification")
-    meta.add_argument(
+    how = meta.add_argument(
         "--meta", default="by_image", metavar="HOW", help="by_image, leave_one_out, none or FILE (default: %(default)s)"
     )
+    given.expects(how, given.ood_meta_model)
     meta.add_argument("--folds", type=int, default=5, metavar="K", help="folds of by_image (default: %(default)s)")
     meta.add_argument("--features", default="meta_ood", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     meta.add_argument(

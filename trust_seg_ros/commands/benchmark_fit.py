@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.evaluation.errors import AnomalyError
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
     """The options."""
-    group.add_argument(
+    fit_on = group.add_argument(
         "--fit-on",
         nargs="+",
         default=[],
         metavar="DATASET",
         help="fit on these data sets instead; several are stacked, so that no one place decides",
     )
+    given.expects(fit_on, given.with_unknown)
     group.add_argument(
         "--classifier",
         choices=("logistic", "ridge", "boosting"),
@@ -58,13 +60,14 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="T",
         help="also fit on the segments of --fit-on at these thresholds, for a node that runs at another one",
     )
-    group.add_argument(
+    saved = group.add_argument(
         "--save-meta",
         type=Path,
         metavar="FILE",
         help="write the meta classifier, fitted on all of --fit-on or DATASET, for the node; with several scores that "
         "of the score with the highest AuPRC on DATASET",
     )
+    given.expects(saved, given.new_file("ood.json"))
     group.add_argument(
         "--force", action="store_true", help="write it even if it is worse than none on a source left out"
     )
@@ -78,12 +81,12 @@ def check_fit(args: argparse.Namespace) -> None:
         raise AnomalyError(f"--fit-on {twice}: named twice; expected different data sets")
     if args.fit_on and args.meta != "by_image":
         raise AnomalyError(f"--fit-on and --meta {args.meta}: expected one of the two")
-    for option, given, least in (
+    for option, is_given, least in (
         ("--leave-source-out", args.leave_source_out, 2),
         ("--keep", args.keep is not None, 1),
         ("--fit-thresholds", bool(args.fit_thresholds), 1),
     ):
-        if given and len(args.fit_on) < least:
+        if is_given and len(args.fit_on) < least:
             raise AnomalyError(
                 f"{option} with {len(args.fit_on)} data sets to fit on; expected at least {least}: name them with "
                 "--fit-on"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
 from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
@@ -55,8 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from trust_seg_ros.thresholds.policies.registry import CALIBRATED
 
     add_data_arguments(parser, EPILOG.format(policies=" and ".join(CALIBRATED)), "val", "calibrate on", several=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves")
+    out = parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="calibration file to write, .json"
+    )
+    given.expects(out, given.new_file("calibration.json"))
+    figures = parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="folder for a reliability diagram and the curves"
+    )
+    given.expects(figures, given.new_folder)
     parser.add_argument(
         "--unordered",
         action="store_true",
@@ -111,26 +118,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     segments = parser.add_argument_group("segments")
     add_grid_argument(segments, "as in the node: as many pixels as the meta model's grid has, else the image")
-    segments.add_argument(
+    meta = segments.add_argument(
         "--meta-model",
         default="auto",
         metavar="FILE",
         help="file of trust-seg fit, for thresholds on P(false positive); auto: the shipped one; none (default: auto)",
     )
-    segments.add_argument(
+    given.expects(meta, given.meta_model)
+    ood = segments.add_argument(
         "--ood",
         metavar="DATASET",
         help="images of unknown objects, in a layout of trust-seg benchmark, for thresholds on P(OoD) (default: none)",
     )
+    given.expects(ood, given.with_unknown)
     segments.add_argument(
         "--ood-split", default="test", metavar="SPLIT", help="split of LostAndFound (default: %(default)s)"
     )
-    segments.add_argument(
+    ood_meta = segments.add_argument(
         "--ood-meta-model",
         default="auto",
         metavar="FILE",
         help="file of trust-seg benchmark --save-meta; auto: the shipped one (default: auto)",
     )
+    given.expects(ood_meta, given.ood_meta_model)
 
 
 def run(args: argparse.Namespace) -> int:

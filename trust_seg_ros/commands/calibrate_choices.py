@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
-from trust_seg_ros.commands.out_paths import check_out_file
 from trust_seg_ros.commands.score_options import ALL, check_scores
 from trust_seg_ros.support.content_hash import network_sha256
 
@@ -22,12 +21,7 @@ if TYPE_CHECKING:
 
 def check(args: argparse.Namespace) -> None:
     """Refuse impossible options before the work starts."""
-    from trust_seg_ros.thresholds.calibration import CalibrationError
-
     args.out = args.out.expanduser()
-    check_out_file(args.out, "calibration.json", CalibrationError)
-    if args.figures is not None and args.figures.is_file():
-        raise CalibrationError(f"--figures {args.figures} is a file; expected a folder")
     if args.statistics_split is not None:
         _check_statistics_split(args)
 

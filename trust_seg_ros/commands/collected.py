@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.collect_progress import collection_bar
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import (
@@ -32,12 +33,13 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     group.add_argument(
         "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"
     )
-    group.add_argument(
+    calibration = group.add_argument(
         "--calibration",
         type=Path,
         metavar="FILE",
         help="of trust-seg calibrate: the statistics that feature scores (vim, knn, cdnp) compare with (default: none)",
     )
+    given.expects(calibration, given.calibration)
     group.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
     group.add_argument(
         "--class-input",
@@ -80,11 +82,18 @@ def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: st
         workers: help of --workers, with its default.
     """
     group = parser.add_argument_group("segment table")
-    group.add_argument("--table", type=Path, metavar="DIR", help=place)
+    table = group.add_argument("--table", type=Path, metavar="DIR", help=place)
+    given.expects(table, _given_table)
     group.add_argument("--fresh", action="store_true", help="first remove an existing table, with all its splits")
     group.add_argument("--workers", type=int, metavar="N", help=workers)
     add_grid_argument(group, "the image's own pixels: no meta model is used here")
     add_keep_going_argument(group)
+
+
+def _given_table(name: str, value: Path, args: argparse.Namespace) -> None:
+    """A folder that is there where no DATASET is given to make it from."""
+    if args.dataset is None and not value.expanduser().is_dir():
+        raise StoreError(f"{name} {value}: no segment table; trust-seg fit DATASET writes one")
 
 
 def opened(args: argparse.Namespace, table: Path) -> SegmentStore:

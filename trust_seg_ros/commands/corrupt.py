@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.corrupt_options import add_corruption_arguments, wished_corruptions
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS
@@ -37,14 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of a data set, or an image file")
-    parser.add_argument("--out", type=Path, required=True, help="picture or folder to write")
+    dataset = parser.add_argument(
+        "dataset", type=Path, metavar="DATASET", help="folder of a data set, or an image file"
+    )
+    given.expects(dataset, _given_dataset)
+    out = parser.add_argument("--out", type=Path, required=True, help="picture or folder to write")
+    given.expects(out, given.picture_or_folder)
     parser.add_argument("--split", default="test", help="part of the data set (default: %(default)s)")
-    parser.add_argument(
+    labels = parser.add_argument(
         "--labels",
         default="camvid11",
         help="label set of its label files, or of those written with --label-map (default: %(default)s)",
     )
+    given.expects(labels, given.label_set)
     add_label_arguments(parser, judged=False)
     parser.add_argument("--image", metavar="NAME", help="image for the sheet (default: the one in the middle)")
     parser.add_argument(
@@ -66,6 +72,11 @@ def run(args: argparse.Namespace) -> int:
             "of the data set in that folder, for example --corrupt fog:3"
         )
     return 0
+
+
+def _given_dataset(name: str, value: Path, args: argparse.Namespace) -> None:
+    if not value.expanduser().is_file():
+        given.labelled(name, value, args)
 
 
 def _write_sheet(args: argparse.Namespace, kinds: list[str]) -> None:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.support.content_hash import is_hash
@@ -46,7 +47,7 @@ def add_data_arguments(
     """
     parser.epilog = epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
+    dataset = parser.add_argument(
         "dataset",
         type=Path,
         metavar="DATASET",
@@ -55,6 +56,7 @@ def add_data_arguments(
         nargs="?" if optional else None,
         help="folder of the data set, in any layout of docs/datasets.md",
     )
+    given.expects(dataset, given.labelled)
     more = "; several times: all together" if several else ""
     parser.add_argument(
         "--split",
@@ -70,7 +72,10 @@ def add_data_arguments(
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for the network and how it is run; :func:`network_settings` reads them."""
     group = parser.add_argument_group("network")
-    group.add_argument("--model", default="embedded", help="network, as in the node's parameter (default: %(default)s)")
+    model = group.add_argument(
+        "--model", default="embedded", help="network, as in the node's parameter (default: %(default)s)"
+    )
+    given.expects(model, given.network)
     group.add_argument(
         "--model-sha256",
         type=_sha256,
@@ -84,7 +89,10 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="layer whose output feature scores compare, by its name in the network (default: the last layer's input)",
     )
-    group.add_argument("--labels", default="", help="label set: a name or a YAML file (default: the network's own)")
+    labels = group.add_argument(
+        "--labels", default="", help="label set: a name or a YAML file (default: the network's own)"
+    )
+    given.expects(labels, given.label_set)
     group.add_argument(
         "--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N (default: a GPU if there is one)"
     )
@@ -243,6 +251,8 @@ def _input_size(text: str) -> tuple[int, int]:
 
 
 def _grid(text: str) -> str:
+    if text in ("fitted", "network", "image"):  # known without NumPy
+        return text
     from trust_seg_ros.grid import GridError, parsed_grid
 
     try:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trust_seg_ros.commands.options import add_source_options, described, source_arguments, source_of
+from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.commands.options import (
+    add_parameter_options,
+    add_source_options,
+    described,
+    source_arguments,
+    source_of,
+)
 
 EPILOG = """examples:
   trust-seg demo                                       the embedded synthetic drive, 20 seconds
@@ -24,15 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
+    source = parser.add_argument(
         "--source",
         default="synthetic",
         help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN (default: %(default)s)",
     )
+    given.expects(source, given.source)
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="how long, from the first result; 0 = until Ctrl-C (default: 20)"
     )
-    parser.add_argument("--out", type=Path, default=Path("out"), help="output folder (default: %(default)s)")
+    out = parser.add_argument("--out", type=Path, default=Path("out"), help="output folder (default: %(default)s)")
+    given.expects(out, given.new_folder)
     add_source_options(parser)
     parser.set_defaults(seed=3)  # clear weather, so that the results are easy to see
     parser.add_argument(
@@ -42,10 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start the source again at its end, until --seconds are over (default); --no-loop, or --once: end with it",
     )
     parser.add_argument("--once", action="store_false", dest="loop", help=argparse.SUPPRESS)
-    parser.add_argument("--params-file", type=Path, metavar="YAML", help="parameter file of the node")
-    parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME:=VALUE", help="a parameter of the node (repeatable)"
-    )
+    add_parameter_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.seconds < 0:
         raise DemoError(f"--seconds is {args.seconds:g}; expected 0 (until Ctrl-C) or more")
-    replay_parameters(args.params_file, args.param)  # what the node would not use is refused before it starts
+    replay_parameters(args.params_file, args.parameters)  # what the node would not use is refused before it starts
     source = source_of(args, args.loop)  # a wrong source is found here, before anything is started
     settings = DemoSettings(
         play=source_arguments(args) + (("--loop",) if args.loop else ()),
@@ -66,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         seconds=args.seconds,
         out=args.out,
         params_file=args.params_file,
-        parameters=tuple(args.param),
+        parameters=tuple(args.parameters),
     )
     run_demo(settings, Console())
     return 0

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_data_arguments
-from trust_seg_ros.commands.out_paths import check_out_folder
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.support.bars import stage_bars
@@ -118,7 +117,6 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise EvaluationError(f"--{name} {value}: expected at least 1")
-    check_out_folder(args.out.expanduser(), EvaluationError)
 
 
 def _splits(args: argparse.Namespace) -> list[str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments
 from trust_seg_ros.support.bars import bars
@@ -53,14 +54,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     several = {"nargs": "+", "action": "extend", "metavar": "DATASET"}
-    data.add_argument(
+    known = data.add_argument(
         "--in-distribution",
         required=True,
         **several,
         help="labelled data for this network: Cityscapes, CamVid, images/ and labels/, or synthetic:seeds=FIRST-LAST",
     )
-    data.add_argument("--ood", required=True, **several, help="images of out-of-distribution objects, see below")
-    data.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    given.expects(known, given.labelled_or_drawn)
+    ood = data.add_argument("--ood", required=True, **several, help="images of out-of-distribution objects, see below")
+    given.expects(ood, given.with_unknown)
+    out = data.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    given.expects(out, given.new_folder)
     data.add_argument("--split", default="train", help="part of labelled folders to train on (default: %(default)s)")
     add_label_arguments(data)
     data.add_argument(
@@ -70,7 +74,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="splits of the first labelled folder, or synthetic: sets; their mIoU is reported before and after "
         "(default: val, if there is one)",
     )
-    data.add_argument(
+    judged = data.add_argument(
         "--judge-ood",
         nargs="+",
         default=[],
@@ -78,6 +82,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="data as for --ood; AuPRC and FPR95 of the entropy are reported before and after; label 0 counts as in "
         "distribution here",
     )
+    given.expects(judged, given.with_unknown)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

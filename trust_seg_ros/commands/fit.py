@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_data_arguments
-from trust_seg_ros.commands.out_paths import check_out_file
 from trust_seg_ros.meta.errors import MetaModelError
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, SPLIT, "fit on", several=True, optional=True)
     parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
+    out = parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
+    given.expects(out, given.new_file("meta.json"))
     add_metric_arguments(parser)
     add_table_arguments(
         parser,
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.meta.data import joined
 
     console = Console()
-    _check(args.out, args.workers)
+    _check(args.workers)
     table = args.table or args.out.with_suffix(".segments")
     store = opened(args, table) if args.dataset is None else collected(args, _wanted(args), table, console)
     args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)
@@ -133,8 +134,7 @@ def _check_segments(data: SegmentData, split: str, purpose: str) -> None:
         raise MetaModelError(f"no segment of {split} has an interior; there is nothing to {purpose}")
 
 
-def _check(path: Path, workers: int | None) -> None:
+def _check(workers: int | None) -> None:
     """Refuse impossible options before the work starts."""
     if workers is not None and workers < 1:
         raise MetaModelError(f"--workers {workers}; expected at least 1")
-    check_out_file(path, "meta.json", MetaModelError)

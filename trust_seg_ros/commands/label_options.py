@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
+
 if TYPE_CHECKING:  # importing these would make every --help wait for torch
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.datasets.label_map import LabelMap
@@ -28,12 +30,13 @@ def add_label_arguments(group: argparse._ActionsContainer, *, judged: bool = Tru
         metavar="VALUE",
         help="values in label files that stand for no class (default: the label set's); 255 always does",
     )
-    group.add_argument(
+    label_map = group.add_argument(
         "--label-map",
         metavar="FILE",
         help="YAML file that maps label values to classes of the network (docs/datasets.md#label-maps), or from-1: ids "
         "count from 1 and 0 is no class",
     )
+    given.expects(label_map, given.label_map)
     if judged:
         group.add_argument(
             "--accept-labels",

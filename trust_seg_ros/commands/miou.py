@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.datasets.errors import DatasetError
@@ -39,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     add_data_arguments(parser, EPILOG, "test", "judge on")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write class,iou (0 to 1) into this file")
+    file = parser.add_argument("--csv", type=Path, metavar="FILE", help="also write class,iou (0 to 1) into this file")
+    given.expects(file, given.new_file("miou.csv"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,8 +50,6 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 
     console = Console()
-    if args.csv is not None and (args.csv.is_dir() or not args.csv.parent.is_dir()):
-        raise EvaluationError(f"--csv {args.csv}: expected a file in a folder that is there")
     network = network_settings(args).load()
     names = network.labels.names
     folder = open_split(args, args.split, network.labels)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.recordings.refusals import Refusals
 from trust_seg_ros.recordings.section import Section
-from trust_seg_ros.recordings.sources import FrameSource, check_speed, open_source
+
+if TYPE_CHECKING:  # importing it would make every --help wait for torch
+    from trust_seg_ros.recordings.sources import FrameSource
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -15,6 +20,24 @@ def image_size(text: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit() and int(width) > 0 and int(height) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; expected WIDTHxHEIGHT, for example 640x384")
     return int(height), int(width)
+
+
+def add_parameter_options(group: argparse._ActionsContainer) -> None:
+    """--params-file and -p, the node's parameters; ``args.params_file`` and ``args.parameters``."""
+    file = group.add_argument(
+        "--params-file", type=Path, metavar="YAML", help="parameters of the node, as for ros2 run"
+    )
+    given.expects(file, given.params_file)
+    single = group.add_argument(
+        "-p",
+        "--param",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME:=VALUE",
+        help="one parameter of the node; may be given several times",
+    )
+    given.expects(single, given.parameter)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +70,8 @@ def source_of(
     args: argparse.Namespace, loop: bool, jump: bool = False, refusals: Refusals | None = None
 ) -> FrameSource:
     """The source given by these options, see :func:`open_source`; raises SourceError, also for a wrong speed."""
+    from trust_seg_ros.recordings.sources import check_speed, open_source
+
     source = open_source(
         args.source,
         size=args.size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.options import add_source_options, described, source_of
 from trust_seg_ros.recordings.refusals import REFUSED, Refusals
 
@@ -30,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("source", help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN")
+    source = parser.add_argument(
+        "source", help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN"
+    )
+    given.expects(source, given.source)
     add_source_options(parser)
     parser.add_argument("--loop", action="store_true", help="start again at the end")
     parser.add_argument("--topic", default="/camera/image", help="topic to publish (default: %(default)s)")

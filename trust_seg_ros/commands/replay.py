@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import command_console
+from trust_seg_ros.commands.options import add_parameter_options
 
 if TYPE_CHECKING:
     from trust_seg_ros.bags.errors import SourceError
@@ -40,13 +42,15 @@ it was. See docs/replay.md.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
+    sources = parser.add_argument(
         "sources",
         nargs="+",
         metavar="BAG",
         help="rosbag2 folder or file (.mcap, .db3), ROS 1 bag, folder of images, video; several, or a quoted pattern",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the output bag")
+    given.expects(sources, given.recordings)
+    out = parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the output bag")
+    given.expects(out, given.new_folder)
     parser.add_argument("--force", action="store_true", help="replace an earlier replay in OUT")
     source = parser.add_argument_group("what is read")
     source.add_argument(
@@ -63,10 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--number-rate", type=float, metavar="HZ", help="numbers in file names count frames at this rate (CamVid: 30)"
     )
     node = parser.add_argument_group("how it is judged")
-    node.add_argument("--params-file", type=Path, metavar="YAML", help="parameters of the node, as for ros2 run")
-    node.add_argument(
-        "-p", dest="parameters", action="append", default=[], metavar="NAME:=VALUE", help="one parameter of the node"
-    )
+    add_parameter_options(node)
     _add_output_arguments(parser)
     work = parser.add_argument_group("who does the work")
     work.add_argument(

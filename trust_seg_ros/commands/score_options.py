@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.errors import TrustSegError
 
 ALL = "all"
@@ -69,7 +70,8 @@ def add_file_argument(group: argparse._ActionsContainer, option: str, text: str)
 
         return text.format(scores=", ".join(CALIBRATED_SCORES))
 
-    group.add_argument(option, action=_LateHelp, text=late, type=Path, metavar="FILE")
+    file = group.add_argument(option, action=_LateHelp, text=late, type=Path, metavar="FILE")
+    given.expects(file, given.calibration)
 
 
 def check_scores(names: Sequence[str], error: type[TrustSegError]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
@@ -44,20 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image, or folder of images")
-    parser.add_argument(
+    images = parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image, or folder of images")
+    given.expects(images, given.images)
+    truth = parser.add_argument(
         "--truth",
         type=Path,
         metavar="PATH",
         help="ground truth: a label image (PNG of class ids), or a folder with a label image named like each image",
     )
+    given.expects(truth, given.truth)
     add_label_arguments(parser)
     add_network_arguments(parser)
     _add_judging_arguments(parser.add_argument_group("judging"))
     picture = parser.add_argument_group("picture")
-    picture.add_argument(
+    out = picture.add_argument(
         "--out", type=Path, metavar="PATH", help="file ending in .png, or folder (default: ./NAME.trust.png)"
     )
+    given.expects(out, given.picture_or_folder)
     picture.add_argument(
         "--true-iou", action="store_true", help="six panels: also the image, and the true IoU_adj of each segment"
     )
@@ -74,17 +78,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="list segments of this size or more (default: those with an interior, as in fitting; 1: all)",
     )
-    table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images to this file")
+    csv = table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images to this file")
+    given.expects(csv, given.not_a_folder)
 
 
 def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
+    meta = group.add_argument(
         "--meta-model",
         default="auto",
         metavar="FILE",
         help="auto (the shipped one for the embedded network, none for others), none, or a file of trust-seg fit "
         "(default: %(default)s)",
     )
+    given.expects(meta, given.meta_model)
     add_grid_argument(group, "as many pixels as the grid that the meta model was fitted on, else the image")
     group.add_argument(
         "--threshold",
@@ -200,8 +206,6 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("true_iou", "ignore", "label_map", "accept_labels"):
         if getattr(args, name) not in (None, False) and args.truth is None:
             raise ShowError(f"--{name.replace('_', '-')} needs ground truth; give it with --truth")
-    if args.csv is not None and args.csv.expanduser().is_dir():
-        raise ShowError(f"--csv {args.csv} is a folder; expected a file")
 
 
 def _pipeline(args: argparse.Namespace) -> TrustPipeline:

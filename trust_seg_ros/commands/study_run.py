@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import say
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 def add_out_argument(parser: argparse.ArgumentParser) -> None:
     """--out, the folder that :func:`finish` writes to."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    out = parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    given.expects(out, given.new_folder)
 
 
 def finish(

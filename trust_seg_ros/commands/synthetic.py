@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.options import image_size
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.synthetic.looks import LOOKS
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    out = parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    given.expects(out, given.new_folder)
     parser.add_argument("--frames", type=int, default=60, help="how many frames (default: %(default)s)")
     parser.add_argument(
         "--every", type=int, default=1, help="write every N-th frame of the drive (default: %(default)s)"

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import TextColumn, TimeElapsedColumn
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.support.bars import bars
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.settings import TrainSettings
@@ -50,11 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     source = parser.add_mutually_exclusive_group(required=True)
     text = "folder with train/, val/, test/ of CamVid (480x360, 11 classes)"
-    source.add_argument("--camvid", type=Path, help=text)
+    given.expects(source.add_argument("--camvid", type=Path, help=text), given.folder)
     text = "train from scenes of the synthetic drive alone, in random paint and by many cameras; held-out scenes choose"
     source.add_argument("--scenes-only", action="store_true", help=text)
     text = "folder of photographs, of anything, to cut surfaces from for --scenes-only: half of the paint is theirs"
-    parser.add_argument("--textures", type=Path, metavar="FOLDER", help=text)
+    textures = parser.add_argument("--textures", type=Path, metavar="FOLDER", help=text)
+    given.expects(textures, given.folder)
     text = "run convolutions in bfloat16; float32 is faster on a CPU without it (default: %(default)s)"
     parser.add_argument("--half", choices=("on", "off"), default="on", help=text)
     text = "height and width of a crop; with --scenes-only, the network's input is twice as large"
@@ -68,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required = field.name == "out"
         text = _HELP[field.name] + ("" if required else " (default: %(default)s)")
         default = None if required else field.default
-        parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, default=default)
+        action = parser.add_argument(flag, type=types[str(field.type)], required=required, help=text, default=default)
+        if field.name == "out":
+            given.expects(action, given.new_folder)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import command_console, say
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
@@ -64,13 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, EPILOG.format(policies=policy_lines()), "test", "judge on")
     add_out_argument(parser)
     add_keep_going_argument(parser)
-    parser.add_argument(
+    cache = parser.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
         help="keep the counts of every pass there: a study with other options, or continued after a stop, runs the "
         "network only for what is new",
     )
+    given.expects(cache, given.new_folder)
     judging = parser.add_argument_group("scores, policies, calibration")
     add_score_argument(judging, passes=True)
     judging.add_argument(
@@ -94,13 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file of trust-seg calibrate, for the class statistics of {scores}; policies are calibrated on the images "
         "above",
     )
-    judging.add_argument(
+    meta = judging.add_argument(
         "--meta-model",
         default="none",
         metavar="FILE",
         help="file of trust-seg fit: judges P(wrong), too, as the score p_wrong of the pixels of a segment and segment "
         "by segment; auto: the shipped one (default: none)",
     )
+    given.expects(meta, given.meta_model)
     add_min_share_argument(judging, "flagged by P(wrong)")
     add_gradient_arguments(judging)
     add_grid_argument(judging, "the image's own pixels; P(wrong) is made on the grid of its meta model")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.min_share import check_min_share
-from trust_seg_ros.commands.out_paths import check_out_folder
 from trust_seg_ros.commands.score_options import ALL
 from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.support.content_hash import network_sha256
@@ -29,7 +28,6 @@ def check(args: argparse.Namespace) -> None:
     from trust_seg_ros.evaluation.trust.policy_words import parse_policy
     from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
-    check_out_folder(args.out.expanduser(), TrustStudyError)
     if args.runs < 1:
         raise TrustStudyError(f"--runs {args.runs}: expected at least 1")
     for score in args.score:

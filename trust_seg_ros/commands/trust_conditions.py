@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS, SEVERITIES, Corruption, parse_corruption
 from trust_seg_ros.evaluation.errors import TrustStudyError
 
@@ -21,19 +22,21 @@ ALL = "all"
 def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
     """--shifted, --shifted-split, --corrupt and --corrupt-seed."""
     group = parser.add_argument_group("shifted images", "thresholds of clean images tried on shifted ones")
-    group.add_argument(
+    shifted = group.add_argument(
         "--shifted",
         action="append",
         default=[],
         metavar="DATASET[:KIND[:SEVERITY]]",
         help="another labelled data set of the same classes, clean or corrupted; may be given several times",
     )
+    given.expects(shifted, given.shifted)
     group.add_argument(
         "--shifted-split", metavar="SPLIT", help="split of --shifted (default: --split, or all if it has no splits)"
     )
-    group.add_argument(
+    label_map = group.add_argument(
         "--shifted-label-map", metavar="FILE", help="label map of --shifted, as --label-map (default: the same)"
     )
+    given.expects(label_map, given.label_map)
     group.add_argument(
         "--corrupt",
         nargs="+",

@@ -1,31 +1,25 @@
 """Layouts of data sets on disk: Cityscapes, CamVid, and any ``images/`` with ``labels/``; detected automatically.
 
-Sources: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016, and the ids of its
-public scripts; Brostow, Fauqueur, Cipolla, "Semantic object classes in video", Pattern Recognition Letters 2009.
+What reads images is imported only when a folder is opened: a command refuses a wrong folder before torch is loaded.
+
+Source: Brostow, Fauqueur, Cipolla, "Semantic object classes in video", Pattern Recognition Letters 2009.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.datasets.errors import DatasetError
-from trust_seg_ros.datasets.folders import LabelledFolder, Sample, pair_up
-from trust_seg_ros.datasets.image_files import LABEL_SUFFIX
-from trust_seg_ros.datasets.label_map import LabelMap
-from trust_seg_ros.datasets.names import NamedFiles, listed, plain
-from trust_seg_ros.types import UNLABELLED
 
 if TYPE_CHECKING:
+    from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.datasets.label_map import LabelMap
     from trust_seg_ros.segmentation.labels import LabelSet
 
-_JUDGED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-CITYSCAPES_TRAIN_IDS = tuple(_JUDGED_IDS.index(value) if value in _JUDGED_IDS else UNLABELLED for value in range(34))
-"""Train id (0 road … 18 bicycle) of the label ids 0..33 of Cityscapes; 255 for ids that are not evaluated."""
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
-_IMAGE_ENDING = "_leftImg8bit"
 _LISTED = 12
 _SPLIT = "{split}"
 Ignore = tuple[int, ...]
@@ -74,13 +68,21 @@ class Layout:
                     "where it does not name them itself, or --label-map with a file that maps them"
                 )
             return self._opened(images, truth, labels, ignore)
+        from trust_seg_ros.types import UNLABELLED
+
         folder = self._opened(images, truth, labels, (UNLABELLED,))
         return replace(folder, classes=len(labels), ignore=ignore, label_map=label_map)
 
     def _opened(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
         if self.open is not None:
             return self.open(images, truth, labels, ignore)
+        from trust_seg_ros.datasets.folders import LabelledFolder, pair_up
+
         return LabelledFolder(pair_up(images, truth), len(labels), ignore)
+
+
+Place = tuple[Layout, Path, Path]
+"""A layout, its folder of images and its folder of labels."""
 
 
 def open_dataset(
@@ -105,9 +107,27 @@ def open_dataset(
             image has no labels, an ignored value is a class, or Cityscapes is read with other than 19 classes and
             no label map.
     """
-    root = Path(root).expanduser()
+    from trust_seg_ros.types import UNLABELLED
+
     usual = labels.without_class if label_map is None else (UNLABELLED,)
     ignored = usual if ignore is None else tuple(ignore)
+    layout, images, truth = find_split(root, split)
+    try:
+        return layout.read(images, truth, labels, ignored, label_map)
+    except OSError as error:
+        raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
+
+
+def find_split(root: str | Path, split: str | None) -> Place:
+    """Layout, folder of images and folder of labels of one split; opens no file.
+
+    Args:
+        root, split: as for :func:`open_dataset`.
+
+    Raises:
+        DatasetError: no such folder, or no layout fits; the text says what was looked for and what was found.
+    """
+    root = Path(root).expanduser()
     try:
         if not root.is_dir():
             what = "this is a file" if root.exists() else "no such folder"
@@ -115,7 +135,7 @@ def open_dataset(
         places = _places(root, split or None)
         for layout, images, truth in places:
             if images.is_dir() and truth.is_dir():
-                return layout.read(images, truth, labels, ignored, label_map)
+                return layout, images, truth
         raise DatasetError(_nothing(root, split or None, places))
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
@@ -140,50 +160,20 @@ def layout_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-_Place = tuple[Layout, Path, Path]
-
-
-def _places(root: Path, split: str | None) -> list[_Place]:
+def _places(root: Path, split: str | None) -> list[Place]:
     """Candidate folders of images and labels, in the order of ``LAYOUTS``."""
     whole = split is None or not has_splits(root)
     rows = [row for row in LAYOUTS if (whole if not row.by_split else split is not None)]
     return [(row, *row.folders(root, split)) for row in rows]
 
 
-def _cityscapes(images: Path, truth: Path, labels: LabelSet, ignore: tuple[int, ...]) -> LabelledFolder:
-    files = [path for path in listed(images) if len(path.parts) == 2 and path.stem.endswith(_IMAGE_ENDING)]
-    files = [path for path in files if path.suffix.lower() == LABEL_SUFFIX]
-    if not files:
-        raise DatasetError(f"{images}: no images; expected CITY/*{_IMAGE_ENDING}.png")
-    there = NamedFiles(truth)
-    without: list[list[Path]] = []
-    for kind, table in (("labelTrainIds", ()), ("labelIds", CITYSCAPES_TRAIN_IDS)):
-        samples = [_cityscapes_sample(images, file, there, kind) for file in files]
-        missing = [file for file, sample in zip(files, samples, strict=True) if sample is None]
-        if not missing:
-            return LabelledFolder(tuple(filter(None, samples)), len(_JUDGED_IDS), ignore, table)
-        without.append(missing)
-    fewest = min(without, key=len)
-    raise DatasetError(
-        f"{images / fewest[0]}: no labels ({len(fewest)} of {len(files)} images have none); expected "
-        f"{truth / _cityscapes_name(fewest[0])}_gtFine_labelTrainIds.png or ..._labelIds.png, one kind for all"
-    )
+def _cityscapes(images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
+    from trust_seg_ros.datasets.cityscapes import open_cityscapes
+
+    return open_cityscapes(images, truth, ignore)
 
 
-def _cityscapes_sample(images: Path, file: Path, there: NamedFiles, kind: str) -> Sample | None:
-    """Image and labels; None if there are no labels of this kind."""
-    name = _cityscapes_name(file)
-    labels = there.find(f"{name}_gtFine_{kind}{LABEL_SUFFIX}")
-    return None if labels is None else Sample(images / file, labels, name.parent.name, name.name)
-
-
-def _cityscapes_name(file: Path) -> PurePath:
-    """``CITY/NAME`` of an image."""
-    name = PurePath(plain(file))
-    return name.with_name(name.stem.removesuffix(_IMAGE_ENDING))
-
-
-def _nothing(root: Path, split: str | None, places: list[_Place]) -> str:
+def _nothing(root: Path, split: str | None, places: list[Place]) -> str:
     """Error text: what was looked for, and what was found."""
     looked = []
     for _, images, truth in places:
@@ -214,7 +204,7 @@ LAYOUTS: tuple[Layout, ...] = (
         labels="gtFine/{split}",
         text="`CITY/NAME_leftImg8bit.png`, `CITY/NAME_gtFine_labelTrainIds.png` or `…_labelIds.png`",
         open=_cityscapes,
-        classes=len(_JUDGED_IDS),
+        classes=19,
     ),
     Layout(name="split by split", images="{split}/images", labels="{split}/labels", text="files of the same name"),
     Layout(name="images and labels", images="images/{split}", labels="labels/{split}", text="files of the same name"),

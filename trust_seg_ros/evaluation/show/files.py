@@ -8,11 +8,11 @@ from pathlib import Path, PurePath
 import cv2
 import numpy as np
 
+from trust_seg_ros.datasets.cityscapes import CITYSCAPES_TRAIN_IDS
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.datasets.folders import IMAGE_SUFFIXES, LABEL_ENDINGS, LabelledFolder, Sample
 from trust_seg_ros.datasets.image_files import LABEL_SUFFIX
 from trust_seg_ros.datasets.label_map import LabelMap
-from trust_seg_ros.datasets.layouts import CITYSCAPES_TRAIN_IDS
 from trust_seg_ros.datasets.names import NamedFiles, plain
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.resumable import whole_file
