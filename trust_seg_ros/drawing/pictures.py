@@ -32,6 +32,7 @@ __all__ = [
     "mark",
     "overlay",
     "spotlight",
+    "write_labels",
 ]
 
 SIGNAL = (255, 190, 0)
@@ -163,7 +164,7 @@ def spotlight(
     mark(picture, unreliable)
     if ood is not None:
         _outline(picture, _segments(ood, image), UNKNOWN)
-    _write_labels(picture, labels)
+    write_labels(picture, labels)
     return picture
 
 
@@ -188,7 +189,13 @@ def _outline(picture: np.ndarray, segments: np.ndarray, colour: tuple[int, int, 
     _paint(picture, colour, cv2.subtract(segments, cv2.erode(segments, _disc(width), borderValue=0)))
 
 
-def _write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
+def write_labels(picture: np.ndarray, labels: Sequence[FlagLabel]) -> None:
+    """Write labels beside their boxes, in place, black on their colour; one that would cover an earlier is left out.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, changed.
+        labels: labels with boxes in pixels of ``picture``, most important first.
+    """
     taken: list[tuple[int, int, int, int]] = []
     height, width = picture.shape[:2]
     size = max(11, round(height / 26))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from show_findings import PALETTE, findings, stripes
 
-from trust_seg_ros.drawing.pictures import PictureError, colour_map
+from trust_seg_ros.drawing import pictures
+from trust_seg_ros.drawing.pictures import SIGNAL, PictureError, colour_map
 from trust_seg_ros.evaluation.show.picture import MAX_WIDTH, picture
 from trust_seg_ros.evaluation.show.segments import red_green
 from trust_seg_ros.segmentation import LabelSet
@@ -60,6 +61,16 @@ def test_the_threshold_decides_who_is_outlined():
     iou = [0.9, 0.1, 0.9, 0.9]
     lines = [pixels(quarters(picture(findings(threshold=t, iou=iou)))[2], (255, 255, 255)) for t in (0.0, 0.5, 0.99)]
     assert lines[0] > lines[1] > lines[2]
+
+
+def test_the_prediction_says_what_the_largest_unreliable_segments_are_not(monkeypatch):
+    written = []
+    letters = pictures.text_mask
+    monkeypatch.setattr(pictures, "text_mask", lambda text, size: written.append(text) or letters(text, size))
+    _, classes, _, _ = quarters(picture(findings(p_wrong=[0.1, 0.9, 0.68, 0.3])))
+    assert written == ["not car, 68 %", "not car, 90 %"] or written == ["not road, 68 %", "not car, 90 %"]
+    assert pixels(classes, SIGNAL) > 200
+    assert not pixels(quarters(picture(findings(judged=False)))[1], SIGNAL)
 
 
 def test_six_panels_show_the_true_iou_beside_the_predicted():

@@ -147,7 +147,7 @@ def test_labels_are_largest_first_and_name_the_reason():
         [detection(0.9, size=(4.0, 4.0)), on_unknown, detection(0.6, size=(40.0, 30.0)), unknown], HeaderFields()
     )
     labels = flag_labels(message, threshold=0.5)
-    assert [label.text for label in labels] == ["not Car 0.60", "unknown 0.75", "not Car 0.90"]
+    assert [label.text for label in labels] == ["not Car, 60 %", "unknown, 75 %", "not Car, 90 %"]
     assert [label.colour for label in labels] == [SIGNAL, UNKNOWN, SIGNAL]
     assert labels[0].box == (20, 15, 60, 45)
 
@@ -165,8 +165,8 @@ def test_shipped_labels_lend_their_colours():
 def test_a_picture_with_both_kinds_of_labels_is_more_interesting_than_with_one():
     plane = np.zeros(SIZE, np.uint8)
     content = PanelContent(np.zeros((*SIZE, 3), np.uint8), plane, plane, plane)
-    wrong = FlagLabel((30, 30, 40, 40), "not Car 0.80", SIGNAL)
-    unknown = FlagLabel((30, 30, 40, 40), "unknown 0.90", UNKNOWN)
+    wrong = FlagLabel((30, 30, 40, 40), "not Car, 80 %", SIGNAL)
+    unknown = FlagLabel((30, 30, 40, 40), "unknown, 90 %", UNKNOWN)
     one, two, both = (
         interest(replace(content, labels=labels)) for labels in ([wrong], [wrong, wrong], [wrong, unknown])
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.bags.errors import SourceError
+from trust_seg_ros.drawing.wording import percent, unknown_object
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions, label_fields
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.messages.render import ImageFields, Rendering
@@ -123,11 +124,12 @@ def test_boxes_are_those_of_the_segments_and_say_what_they_are(exported):
         boxes = np.vstack([result.segments.boxes, result.ood.boxes[result.ood.kept]])
         assert np.allclose(np.subtract(centres[i], halves[i]), boxes[:, :2])
         assert np.allclose(np.add(centres[i], halves[i]), boxes[:, 2:])
-        first = f"{names[result.segments.class_ids[0]]}, P(wrong) {result.trust.p_wrong[0]:.2f}"
+        first = f"not {names[result.segments.class_ids[0]]}, {percent(result.trust.p_wrong[0])}"
         assert labels[i][0].startswith(first)
         assert f"IoU {result.trust.iou[0]:.2f}" in labels[i][0]
         for k, label in zip(np.flatnonzero(result.ood.kept), labels[i][len(result.segments) :], strict=True):
-            assert label == f"{names[result.ood.class_ids[k]]}, P(OoD) {result.ood.p_ood[k]:.2f}"
+            read_as = names[result.ood.class_ids[k]]
+            assert label == f"{unknown_object(result.ood.p_ood[k])} (read as {read_as})"
 
 
 def test_classes_have_names_and_colours(exported):

@@ -13,7 +13,16 @@ import cv2
 import numpy as np
 
 from trust_seg_ros.drawing.panels import BACKGROUND, FAINT
-from trust_seg_ros.drawing.pictures import NEUTRAL, PictureError, as_bytes, colour_map, label_picture
+from trust_seg_ros.drawing.pictures import (
+    NEUTRAL,
+    FlagLabel,
+    PictureError,
+    as_bytes,
+    colour_map,
+    label_picture,
+    write_labels,
+)
+from trust_seg_ros.drawing.wording import not_class
 from trust_seg_ros.evaluation.show.legend import Entry, bar, flow, strip, swatch_size, title
 from trust_seg_ros.evaluation.show.segments import hatch, outline, paint_segments, red_green, write_numbers
 from trust_seg_ros.evaluation.show.show import Findings
@@ -23,6 +32,7 @@ MIN_WIDTH, MAX_WIDTH = 600, 8000
 """Smallest and largest width of a picture, in pixels."""
 _TILE = {2: (660, 1200), 3: (540, 960)}
 """Panels in a row -> largest (rows, columns) of one panel if no width is given."""
+_MOST_LABELS = 6
 _NARROWEST = 520  # width in pixels that legends need
 _QUARTERS = tuple((k / 4, f"{k / 4:g}") for k in range(5))
 
@@ -40,7 +50,8 @@ def picture(findings: Findings, name: str = "", *, width: int | None = None, tru
     """Four panels: ground truth (without it the image), prediction, predicted IoU_adj of each segment, entropy.
 
     Without meta models the third shows the mean entropy of each segment. Segments with P(wrong) at or above the
-    threshold are outlined; pixels that ground truth ignores are striped.
+    threshold are outlined, and the largest of them labelled in the prediction, e.g. "not Car, 68 %"; pixels that ground
+    truth ignores are striped.
 
     Args:
         findings: results to show, see :func:`trust_seg_ros.evaluation.show.show.examine`.
@@ -92,7 +103,10 @@ class _Painter:
     def prediction(self) -> _Panel:
         classes = self.findings.classes
         none = [Entry("no class", self._swatch(NEUTRAL))] if (classes == UNLABELLED).any() else []
-        return _Panel("predicted classes", self._classes(classes), (self._class_legend(classes, none),))
+        tile = self._classes(classes)
+        outline(tile, self.ids, self.findings.unreliable)
+        write_labels(tile, self._labels())
+        return _Panel("predicted classes", tile, (self._class_legend(classes, none),))
 
     def predicted(self) -> _Panel:
         """Predicted IoU_adj; without meta models the mean entropy."""
@@ -165,6 +179,20 @@ class _Painter:
         heights = [round(share * self.letters) for share in (1.4, 1.1, 0.85)]
         write_numbers(tile, self.ids, self._boxes(), [f"{value:.2f}" for value in values.tolist()], heights)
         return tile
+
+    def _labels(self) -> list[FlagLabel]:
+        """Labels of the largest unreliable segments."""
+        found, boxes = self.findings, self._boxes()
+        if found.trust is None:
+            return []
+        order = np.argsort(-found.segments.sizes, kind="stable")
+        return [
+            FlagLabel(
+                (int(boxes[k, 0]), int(boxes[k, 1]), int(boxes[k, 2]), int(boxes[k, 3])),
+                not_class(found.labels.names[found.segments.class_ids[k]], float(found.trust.p_wrong[k])),
+            )
+            for k in order[found.unreliable[order]][:_MOST_LABELS].tolist()
+        ]
 
     def _boxes(self) -> np.ndarray:
         """Boxes of the segments, in pixels of a panel."""

@@ -16,6 +16,7 @@ from vision_msgs.msg import Detection2DArray
 
 from trust_seg_ros.drawing.panels import PanelContent, PanelPainter
 from trust_seg_ros.drawing.pictures import SEGMENT_FLAG, SIGNAL, UNKNOWN, FlagLabel
+from trust_seg_ros.drawing.wording import not_class, unknown_object, unknown_score
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.image_bytes import RawImage
@@ -224,7 +225,7 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
             out-of-distribution segment; they get no label, since that segment has its own detection.
 
     Returns:
-        "not class P(wrong)" or, for out-of-distribution segments, "unknown P(OoD)", with the box in pixels. Without
+        "not class, P(wrong)" or, for out-of-distribution segments, "unknown, P(OoD)", with the box in pixels. Without
         a meta model it is "unknown, score" and the mean score.
     """
     found = []
@@ -238,9 +239,9 @@ def flag_labels(message: Detection2DArray, threshold: float | None = None) -> li
         if wrong is not None and threshold is not None and wrong < threshold:
             continue
         if wrong is not None:
-            text, colour = f"not {name} {wrong:.2f}", SIGNAL
+            text, colour = not_class(name, wrong), SIGNAL
         else:
-            text, colour = f"unknown{'' if OOD in scores else ', score'} {unknown:.2f}", UNKNOWN
+            text, colour = (unknown_object if OOD in scores else unknown_score)(unknown), UNKNOWN
         found.append((width * height, FlagLabel((left, top, right, bottom), text, colour)))
     return [label for _, label in sorted(found, key=lambda item: -item[0])]
 

@@ -11,6 +11,7 @@ import numpy as np
 import rerun as rr
 
 from trust_seg_ros.drawing.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
+from trust_seg_ros.drawing.wording import not_class, unknown_object, unknown_score
 from trust_seg_ros.messages.compressed import PixelMeaning, decompress
 from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.fields import HeaderFields
@@ -27,6 +28,7 @@ SHOWN = ("overlay", "segmentation", "entropy", "margin", "gradient", "unreliable
 _QUALITY = 90
 _MAX_PIXELS = 100_000_000
 _MAGIC = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
+_WRONG, _IOU = "unreliable", "iou"
 _THRESHOLDS = ("pixel", "unreliable", "ood", "ood_meta")
 _FLAGS = {
     "unreliable": {PIXEL_FLAG: ("pixel over its threshold", SIGNAL), SEGMENT_FLAG: ("unreliable segment", SIGNAL)},
@@ -82,7 +84,7 @@ def detection_entities(node: str, message: Any) -> list[Entity]:
     class segments that lie on one.
     """
     kinds = [{r.hypothesis.class_id: r.hypothesis.score for r in d.results} for d in message.detections]
-    strange = [not scores.keys() & {"unreliable", "iou"} for scores in kinds]
+    strange = [not scores.keys() & {_WRONG, _IOU} for scores in kinds]
     boxes = [d.bbox for d in message.detections]
     shown = rr.Boxes2D(
         centers=[(box.center.position.x, box.center.position.y) for box in boxes],
@@ -227,10 +229,19 @@ def _jpeg(rgb: np.ndarray) -> Any:
 
 
 def _label(scores: Mapping[str, float]) -> str:
-    """Label of a box, such as "Car, P(wrong) 0.73, IoU 0.21" or "Road, P(OoD) 0.91"."""
-    words = {"unreliable": "P(wrong)", OOD: "P(OoD)", OOD_SCORE: "OoD score", "iou": "IoU"}
-    named = [name for name in scores if name not in words]
-    return ", ".join([*named, *(f"{words[name]} {score:.2f}" for name, score in scores.items() if name in words)])
+    """Label of a box, such as "not Car, 73 %, IoU 0.21", or "unknown, 91 % (read as Road)" for an OoD segment."""
+    name = next((name for name in scores if name not in (_WRONG, OOD, OOD_SCORE, _IOU)), "")
+    parts = [not_class(name, scores[_WRONG])] if _WRONG in scores else []
+    read_as = f" (read as {name})" if name and not parts else ""
+    if OOD in scores:
+        parts.append(unknown_object(scores[OOD]) + read_as)
+    elif OOD_SCORE in scores:
+        parts.append(unknown_score(scores[OOD_SCORE]) + read_as)
+    elif not parts:
+        parts.append(name)
+    if _IOU in scores:
+        parts.append(f"IoU {scores[_IOU]:.2f}")
+    return ", ".join(parts)
 
 
 def _number(text: str) -> float | None:
