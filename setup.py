@@ -51,6 +51,7 @@ setup(
         f"{NAME}.segmentation": ["weights/*.safetensors", "weights/*.json", "weights/*.md"],
         f"{NAME}.meta": ["models/*.json"],
         f"{NAME}.thresholds": ["calibrations/*.json", "calibrations/*.safetensors"],
+        f"{NAME}.recordings": ["clips/*"],
         f"{NAME}.recordings.report": ["assets/*"],
     },
     data_files=data_files,

@@ -24,7 +24,7 @@ from trust_seg_ros.support.nearest import did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
-    "play": ("trust_seg_ros.commands.play", "publish a recording, a camera or the synthetic drive as images"),
+    "play": ("trust_seg_ros.commands.play", "publish a recording, a camera, the shipped film or the synthetic drive"),
     "replay": ("trust_seg_ros.commands.replay", "recordings through the pipeline, offline: bag in, bag and report out"),
     "params": ("trust_seg_ros.commands.params", "print the node's parameters"),
     "synthetic": ("trust_seg_ros.commands.synthetic", "write the synthetic drive as images and labels"),
@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 _DESCRIPTION = "Semantic segmentation for ROS 2 that says how far to trust it."
 _EPILOG = """examples:
-  trust-seg demo                              see it work: 20 seconds of the embedded synthetic drive
+  trust-seg demo                              see it work: 20 seconds of a real motorway
   trust-seg demo --source drive.mp4           the same with your own video, folder, rosbag2 or /dev/video0
   trust-seg play drive.mp4 --loop             a camera for your own launch files
   trust-seg replay drive/ --out out --report  a recording judged offline, with a report of the whole drive on one page

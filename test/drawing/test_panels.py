@@ -21,7 +21,7 @@ def content(height=96, width=160, **changes):
         "classes": classes,
         "entropy": rng.random((height, width), dtype=np.float32),
         "unreliable": flags,
-        "labels": [FlagLabel((40, 40, 120, 80), "car 0.90")],
+        "labels": [FlagLabel((40, 40, 120, 80), "not car, 90 %")],
         "notes": ["10 frames/s"],
         "threshold": 0.5,
     }
@@ -29,24 +29,40 @@ def content(height=96, width=160, **changes):
 
 
 def tiles(painter, picture):
-    top = 30
-    return [
-        picture[top : top + painter.tile[0], left : left + painter.tile[1]] for left in map(painter._left, range(4))
-    ]
+    """The camera, then the small pictures."""
+    spots = (painter.layout.large, *painter.layout.small)
+    return [picture[top : top + height, left : left + width] for top, left, height, width in spots]
 
 
-def test_four_tiles_hold_camera_classes_heat_and_flags():
+def test_the_camera_is_large_with_its_flags_and_classes_and_heat_lie_beside_it():
     painter = PanelPainter((96, 160), PALETTE, NAMES, width=1000)
     picture = painter.paint(content())
-    assert picture.shape == (*painter.size, 3)
-    assert picture.shape[1] == 1000
-    assert picture.shape[0] % 2 == 0
-    camera, classes, heat, flagged = tiles(painter, picture)
-    assert all(tile.std() > 5 for tile in (camera, classes, heat, flagged))
+    assert picture.shape == (*painter.size, 3) == (562, 1000, 3)
+    camera, classes, heat, alone = tiles(painter, picture)
+    assert all(tile.std() > 5 for tile in (camera, classes, heat, alone))
     assert np.array_equal(classes[2, 2], PALETTE[2])
     assert np.array_equal(classes[-2, -2], PALETTE[0])
-    assert (flagged == SIGNAL).all(axis=2).mean() > 0.05
-    assert (flagged[:5] != SIGNAL).any(axis=2).all(), "nothing is flagged in the upper rows"
+    assert camera.size > 0.5 * picture.size, "more than half of the film is the camera"
+    assert camera.size > 9 * classes.size
+    assert (camera == SIGNAL).all(axis=2).mean() > 0.05
+    assert (camera[:20] != SIGNAL).any(axis=2).all(), "nothing is flagged in the upper rows"
+    assert not (alone == SIGNAL).all(axis=2).any()
+
+
+@pytest.mark.parametrize("size", [(96, 160), (120, 160), (160, 96), (40, 400), (1, 1), (540, 960), (1024, 2048)])
+@pytest.mark.parametrize("width", [640, 801, 1600])
+def test_panels_are_16_to_9_and_nothing_lies_on_anything(size, width):
+    painter = PanelPainter(size, PALETTE, NAMES, width)
+    height, wide = painter.size
+    assert wide == width // 2 * 2
+    assert height % 2 == 0
+    assert abs(height - wide * 9 / 16) <= 1
+    taken = np.zeros(painter.size, int)
+    for top, left, rows, columns in (painter.layout.large, *painter.layout.small, painter._legend_spot()):
+        assert top + rows <= height
+        assert left + columns <= wide
+        taken[top : top + rows, left : left + columns] += 1
+    assert taken.max() == 1
 
 
 def test_bool_flags_and_byte_entropy_are_taken():
@@ -67,7 +83,7 @@ def test_what_is_unknown_has_a_colour_of_its_own():
     painter = PanelPainter((96, 160), PALETTE, NAMES)
     ood = np.zeros((96, 160), bool)
     ood[10:30, 10:60] = True
-    plain, shown = (tiles(painter, painter.paint(content(ood=o)))[3] for o in (None, ood))
+    plain, shown = (tiles(painter, painter.paint(content(ood=o)))[0] for o in (None, ood))
     assert not (plain == UNKNOWN).all(axis=2).any()
     assert (shown == UNKNOWN).all(axis=2).sum() > 50
     assert np.array_equal(plain[-20:], shown[-20:])
@@ -75,7 +91,7 @@ def test_what_is_unknown_has_a_colour_of_its_own():
 
 def test_the_threshold_shows_and_follows():
     painter = PanelPainter((96, 160), PALETTE, NAMES)
-    below = 30 + painter.tile[0]
+    below = painter._legend_spot()[0]
     low, high, low_again = (painter.paint(content(threshold=t)) for t in (0.3, 0.8, 0.3))
     assert not np.array_equal(low[below:], high[below:])
     assert np.array_equal(low[:below], high[:below])
@@ -86,7 +102,7 @@ def test_the_legend_says_what_the_number_beside_a_flagged_segment_is(monkeypatch
     written = []
     monkeypatch.setattr(panels, "write", lambda *a: written.append(a[1]) or write(*a))
     panel(content(threshold=0.5), PALETTE, NAMES)
-    assert '"not CLASS": segment with P(wrong) >= 0.50' in written
+    assert '"not Car, 68 %": segment with P(wrong) >= 50 %' in written
 
 
 def test_many_classes_show_the_largest_in_the_legend():
@@ -95,7 +111,7 @@ def test_many_classes_show_the_largest_in_the_legend():
     names = [f"class{i}" for i in range(150)]
     shown = panel(content(classes=np.full((96, 160), 149, np.uint8)), palette, names)
     other = panel(content(classes=np.full((96, 160), 0, np.uint8)), palette, names)
-    legend = slice(30 + PanelPainter((96, 160), palette, names).tile[0], None)
+    legend = slice(PanelPainter((96, 160), palette, names)._legend_spot()[0], None)
     assert (shown[legend] == (1, 2, 3)).all(axis=2).sum() > 50
     assert not (other[legend] == (1, 2, 3)).all(axis=2).any()
 

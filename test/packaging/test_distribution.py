@@ -14,6 +14,7 @@ import pytest
 from places import ROOT
 
 PARTS = ("trust_seg_ros", "launch", "config", "resource", "scripts")
+KINDS = {".py", ".safetensors", ".json", ".typed", ".mp4", ".LICENSE"}
 FILES = ("setup.py", "setup.cfg", "package.xml", "pyproject.toml", "MANIFEST.in", "LICENSE")
 
 
@@ -50,7 +51,7 @@ def prefix(wheel, tmp_path_factory):
 @pytest.mark.slow
 def test_wheel_holds_every_module_and_package_file(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    kept = [p for p in (ROOT / "trust_seg_ros").rglob("*") if p.suffix in {".py", ".safetensors", ".json", ".typed"}]
+    kept = [p for p in (ROOT / "trust_seg_ros").rglob("*") if p.suffix in KINDS]
     missing = [str(p.relative_to(ROOT)) for p in kept if str(p.relative_to(ROOT)) not in names]
     assert len(kept) > 10
     assert missing == []

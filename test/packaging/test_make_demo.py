@@ -21,7 +21,7 @@ def demo_command(*variables):
     return words[words.index("trust-seg") + 2 :]
 
 
-def test_without_variables_the_synthetic_drive_is_played():
+def test_without_variables_the_command_chooses_what_is_played():
     assert demo_command() == ["--seconds", "20", "--out", "out"]
 
 

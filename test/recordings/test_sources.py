@@ -221,6 +221,16 @@ def test_video_without_frames(tmp_path):
         list(open_source(path))
 
 
+def test_the_shipped_film_is_of_a_street_and_can_be_cut():
+    source = open_source("motorway", section=Section(1, 0.5))
+    frames = list(source)
+    assert [f.stamp_ns for f in frames] == [round(1e9 + k * 8e7) for k in range(1, 7)] or len(frames) in (6, 7)
+    assert frames[0].image.shape == (540, 960, 3)
+    sky, road = frames[0].image[50:200, 100:600].mean((0, 1)), frames[0].image[450:, 300:600].mean((0, 1))
+    assert sky[2] > sky[0] + 20, "the sky is blue"
+    assert np.ptp(road) < 30, "the road is grey"
+
+
 def test_synthetic_drive_is_seeded_and_sized():
     pytest.importorskip("trust_seg_ros.synthetic", reason="the synthetic drive is not there yet")
     first = list(itertools.islice(open_source("synthetic", size=(96, 160), seed=3, rate=20), 3))

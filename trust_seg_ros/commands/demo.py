@@ -15,7 +15,8 @@ from trust_seg_ros.commands.options import (
 )
 
 EPILOG = """examples:
-  trust-seg demo                                       the embedded synthetic drive, 20 seconds
+  trust-seg demo                                       the shipped film of a motorway, 20 seconds
+  trust-seg demo --source synthetic                    a drawn drive with unknown objects on the road
   trust-seg demo --source drive.mp4 --seconds 60
   trust-seg demo --source bags/town --bag-topic /cam0/image_raw
   trust-seg demo --source bags/town --start 30 --duration 5 --speed 0.5    five seconds of it, slowly, over and over
@@ -23,7 +24,8 @@ EPILOG = """examples:
   trust-seg demo --source /dev/video0 --seconds 0      your camera, until Ctrl-C
   trust-seg demo --param ood.threshold:=0.6 --param thresholds.unreliable:=0.4
 
-Writes demo.mp4, demo.png (camera | classes | entropy | flagged segments) and the logs of node and camera to --out.
+Writes demo.mp4, demo.png (the camera with what is flagged, beside it classes and uncertainty) and the logs of node and
+camera to --out.
 """
 
 
@@ -33,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     source = parser.add_argument(
         "--source",
-        default="synthetic",
-        help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN (default: %(default)s)",
+        default="motorway",
+        help="motorway (the shipped film), synthetic (a drawn drive), a folder of images, a video, a rosbag2 folder, "
+        "or /dev/videoN (default: %(default)s)",
     )
     given.expects(source, given.source)
     parser.add_argument(

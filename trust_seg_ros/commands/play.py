@@ -10,7 +10,8 @@ from trust_seg_ros.commands.options import add_source_options, described, source
 from trust_seg_ros.recordings.refusals import REFUSED, Refusals
 
 EPILOG = """examples:
-  trust-seg play synthetic
+  trust-seg play motorway                              the shipped film
+  trust-seg play synthetic                             a drawn drive
   trust-seg play drive.mp4 --loop --topic /front/image_raw
   trust-seg play bags/town --start 30 --duration 10 --speed 0.5 --loop
   trust-seg play bags/town --clock                     with a node that has use_sim_time:=true
@@ -31,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    source = parser.add_argument(
-        "source", help="synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN"
-    )
+    text = "motorway, synthetic, a folder of images, a video, a rosbag2 folder, or /dev/videoN"
+    source = parser.add_argument("source", help=text)
     given.expects(source, given.source)
     add_source_options(parser)
     parser.add_argument("--loop", action="store_true", help="start again at the end")

@@ -1,4 +1,4 @@
-"""Camera | classes | uncertainty | flagged segments side by side, captioned, as one picture or one film frame."""
+"""The camera large with what is flagged, beside it classes and uncertainty, as one picture or one film frame (16:9)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from trust_seg_ros.drawing.lettering import text_mask, write
 from trust_seg_ros.drawing.pictures import (
     NEUTRAL,
-    SIGNAL,
     FlagLabel,
     PictureError,
     as_bytes,
@@ -24,9 +23,12 @@ from trust_seg_ros.types import UNLABELLED
 BACKGROUND = (22, 24, 28)
 INK = (236, 238, 240)
 FAINT = (158, 164, 172)
-_MARGIN, _GAP, _CAPTION, _LINE = 10, 8, 30, 17
-_LEGEND_CLASSES = 20
-_CAPTIONS = ("camera", "predicted classes", "uncertainty (entropy)", "flagged segments: do not trust")
+_REFERENCE = 1280  # width in pixels that the sizes below are of
+_MARGIN, _GAP, _CAPTION, _LINE, _HEAT = 10, 8, 28, 18, 36
+_LEGEND_ROWS, _LEGEND_CLASSES, _FLAG_COLUMN, _CLASS_COLUMN = 5, 20, 420, 98
+_LEGEND_WIDTH = _FLAG_COLUMN + -(-_LEGEND_CLASSES // _LEGEND_ROWS) * _CLASS_COLUMN
+_WIDE = 1.6  # least width / height of an image that leaves room for a third small picture
+_CAPTIONS = ("predicted classes", "uncertainty (entropy)", "camera alone")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class PanelContent:
         entropy: (H, W) uint8 (0..255) or float in [0, 1].
         unreliable: (H, W) bool, or uint8 with 255 = segment and 128 = pixel.
         labels: labels of flagged segments, most important first; boxes in pixels of ``image``.
-        notes: lines under the camera tile, e.g. time and latency.
+        notes: a few words above the camera, e.g. time and latency.
         threshold: P(wrong) from which a segment is flagged, for the legend; None leaves it out.
         ood: out-of-distribution segments, like ``unreliable``; None when there is no such map.
     """
@@ -54,8 +56,44 @@ class PanelContent:
     ood: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where the parts of a panel lie, in pixels; spots are (top, left, height, width).
+
+    The camera is as large as the height allows with the legend below it, and leaves a fifth of the width or more for
+    the small pictures.
+    """
+
+    size: tuple[int, int]
+    scale: float
+    large: tuple[int, int, int, int]
+    small: tuple[tuple[int, int, int, int], ...]
+
+    @classmethod
+    def of(cls, image_size: tuple[int, int], width: int) -> _Layout:
+        """The layout of panels about ``width`` wide for images of (height, width)."""
+        width = width // 2 * 2
+        height = round(width * 9 / 32) * 2
+        scale = width / _REFERENCE
+        margin, gap, caption, heat = (round(scale * n) for n in (_MARGIN, _GAP, _CAPTION, _HEAT))
+        legend = round(scale * (_LEGEND_ROWS * _LINE + 2 * _MARGIN))
+        aspect = image_size[1] / image_size[0]
+        large = _within(aspect, height - caption - legend, round(0.8 * width) - margin - gap)
+        left = margin + max(large[1], round(scale * _LEGEND_WIDTH)) + gap
+        count = 3 if aspect >= _WIDE else 2
+        room = (height - margin - heat) // count - caption
+        small = _within(aspect, room, width - left - margin)
+        pitch = caption + small[0]
+        tops = [caption + place * pitch + (heat if place > 1 else 0) for place in range(count)]
+        return cls((height, width), scale, (caption, margin, *large), tuple((top, left, *small) for top in tops))
+
+    def px(self, length: float) -> int:
+        """A length of the reference panel in pixels of this one."""
+        return max(1, round(self.scale * length))
+
+
 class PanelPainter:
-    """Paints panels of one layout, so that all frames of a film have one size.
+    """Paints panels of one layout, 16:9, so that all frames of a film have one size.
 
     Args:
         image_size: (height, width) of the frames; another size is fitted into the same tiles.
@@ -74,13 +112,9 @@ class PanelPainter:
                 f"a panel {width} px wide of images {image_size}: expected at least 640 px and sizes above 0"
             )
         self.palette, self.names = palette, tuple(names)
-        tile_width = (width - 2 * _MARGIN - 3 * _GAP) // 4
-        self.tile = (max(32, round(tile_width * image_size[0] / image_size[1])), tile_width)
-        rows = -(-min(len(names), _LEGEND_CLASSES) // self._legend_columns()) if names else 1
-        self._below = _CAPTION + self.tile[0] + 8
+        self.layout = _Layout.of(image_size, width)
+        self.size = self.layout.size
         self._cached: tuple[float | None, np.ndarray] | None = None
-        legend = 8 + _LINE * max(3, rows) + _MARGIN
-        self.size = (-(-(_CAPTION + self.tile[0] + legend) // 2) * 2, width // 2 * 2)
 
     def paint(self, content: PanelContent) -> np.ndarray:
         """One panel, (height, width, 3) uint8 RGB of ``self.size``.
@@ -94,31 +128,43 @@ class PanelPainter:
             size = wanted if part is None else part.shape
             if size != wanted:
                 raise PictureError(f"{name} is {size} for an image of {wanted}; expected equal sizes")
-        image = self._fit(content.image, cv2.INTER_AREA)
-        classes = self._fit(content.classes, cv2.INTER_NEAREST)
-        entropy = self._fit(as_bytes(content.entropy), cv2.INTER_LINEAR)
-        flags = self._fit_flags(content.unreliable)
-        ood = None if content.ood is None else self._fit_flags(content.ood)
-        scale = np.array([self.tile[1] / content.image.shape[1], self.tile[0] / content.image.shape[0]] * 2)
-        labels = [replace(label, box=_scaled(label.box, scale)) for label in content.labels]
-        tiles = (image, label_picture(classes, self.palette), colour_map(entropy), spotlight(image, flags, labels, ood))
         canvas: np.ndarray = self._background(content.threshold).copy()
-        for index, tile in enumerate(tiles):
-            left = self._left(index)
-            canvas[_CAPTION : _CAPTION + self.tile[0], left : left + self.tile[1]] = tile
-        for row, note in enumerate(content.notes[:3]):
-            write(canvas, note, self._left(0), self._below + row * _LINE, 15, FAINT)
+        _place(canvas, self.layout.large, self._flagged(content))
+        shown = self.layout.small[0][2:]
+        classes = _fit(content.classes, shown, cv2.INTER_NEAREST)
+        entropy = _fit(as_bytes(content.entropy), shown, cv2.INTER_LINEAR)
+        tiles = (label_picture(classes, self.palette), colour_map(entropy), _fit(content.image, shown, cv2.INTER_AREA))
+        for spot, tile in zip(self.layout.small, tiles, strict=False):
+            _place(canvas, spot, tile)
+        self._write_notes(canvas, content.notes)
         if len(self.names) > _LEGEND_CLASSES:
             counts = np.bincount(classes.ravel(), minlength=UNLABELLED + 1)[: len(self.names)]
             self._class_legend(canvas, np.sort(np.argsort(-counts, kind="stable")[:_LEGEND_CLASSES]).tolist())
         return canvas
 
+    def _flagged(self, content: PanelContent) -> np.ndarray:
+        """The camera image at its large size, with what is flagged drawn into it."""
+        size = self.layout.large[2:]
+        scale = np.array([size[1] / content.image.shape[1], size[0] / content.image.shape[0]] * 2)
+        labels = [replace(label, box=_scaled(label.box, scale)) for label in content.labels]
+        flags = _fit_flags(content.unreliable, size)
+        ood = None if content.ood is None else _fit_flags(content.ood, size)
+        return spotlight(_fit(content.image, size, cv2.INTER_AREA), flags, labels, ood, dim=False)
+
+    def _write_notes(self, canvas: np.ndarray, notes: Sequence[str]) -> None:
+        words, letters = ", ".join(notes), self.layout.px(15)
+        _, left, _, width = self.layout.large
+        start = max(left + self.layout.px(150), left + width - text_mask(words, letters).shape[1])
+        write(canvas, words, start, self.layout.px(8), letters, FAINT)
+
     def _background(self, threshold: float | None) -> np.ndarray:
         """Everything that stays the same from frame to frame; cached, since lettering takes most of a panel's time."""
         if self._cached is None or self._cached[0] != threshold:
+            px = self.layout.px
             canvas = np.full((*self.size, 3), BACKGROUND, dtype=np.uint8)
-            for index, caption in enumerate(_CAPTIONS):
-                write(canvas, caption, self._left(index), 6, 19, SIGNAL if index == 3 else INK)
+            write(canvas, "camera", self.layout.large[1], px(6), px(19), INK)
+            for (top, left, _, _), caption in zip(self.layout.small, _CAPTIONS, strict=False):
+                write(canvas, caption, left, top - px(_CAPTION - 7), px(17), INK)
             if len(self.names) <= _LEGEND_CLASSES:
                 self._class_legend(canvas, range(len(self.names)))
             self._heat_legend(canvas)
@@ -127,55 +173,72 @@ class PanelPainter:
         return self._cached[1]
 
     def _class_legend(self, canvas: np.ndarray, ids: Sequence[int]) -> None:
-        columns = self._legend_columns()
-        pitch = self.tile[1] // columns
+        px = self.layout.px
+        top, first, _, _ = self._legend_spot()
+        first += px(_FLAG_COLUMN)
         for position, class_id in enumerate(ids):
-            left = self._left(1) + position % columns * pitch
-            row = self._below + position // columns * _LINE
-            canvas[row + 2 : row + 13, left : left + 11] = self.palette[class_id]
-            room = pitch - 16
+            left = first + position // _LEGEND_ROWS * px(_CLASS_COLUMN)
+            row = top + position % _LEGEND_ROWS * px(_LINE)
+            canvas[row + px(2) : row + px(13), left : left + px(11)] = self.palette[class_id]
             name = self.names[class_id]
-            while len(name) > 3 and text_mask(name, 13).shape[1] > room:
+            while len(name) > 3 and text_mask(name, px(13)).shape[1] > px(_CLASS_COLUMN - 20):
                 name = name[:-1]
-            write(canvas, name, left + 15, row + 1, 13, FAINT)
+            write(canvas, name, left + px(15), row + px(1), px(13), FAINT)
 
     def _heat_legend(self, canvas: np.ndarray) -> None:
-        top = self._below
-        left, width = self._left(2), self.tile[1]
-        ramp = np.linspace(0.0, 1.0, width, dtype=np.float32)[None].repeat(12, axis=0)
-        canvas[top + 2 : top + 14, left : left + width] = colour_map(ramp)
-        write(canvas, "0 certain", left, top + _LINE, 15, FAINT)
+        px = self.layout.px
+        top, left, height, width = self.layout.small[1]
+        top += height + px(3)
+        ramp = np.linspace(0.0, 1.0, width, dtype=np.float32)[None]
+        canvas[top : top + px(10), left : left + width] = colour_map(ramp)
+        write(canvas, "0 certain", left, top + px(12), px(14), FAINT)
         end = "uniform 1"
-        write(canvas, end, left + width - text_mask(end, 15).shape[1], top + _LINE, 15, FAINT)
+        write(canvas, end, left + width - text_mask(end, px(14)).shape[1], top + px(12), px(14), FAINT)
 
     def _flag_legend(self, canvas: np.ndarray, threshold: float | None) -> None:
-        top = self._below
-        left = self._left(3)
-        bound = "" if threshold is None else f" >= {threshold:.2f}"
-        none, all_on = np.zeros((13, 30), np.uint8), np.full((13, 30), 255, np.uint8)
-        ground = np.full((13, 30, 3), NEUTRAL, np.uint8)
+        px = self.layout.px
+        top, left, _, _ = self._legend_spot()
+        bound = "" if threshold is None else f" >= {100 * threshold:.0f} %"
+        swatch = (px(14), px(30))
+        none, all_on = np.zeros(swatch, np.uint8), np.full(swatch, 255, np.uint8)
+        ground = np.full((*swatch, 3), NEUTRAL, np.uint8)
         rows = (
-            (spotlight(ground, all_on), f'"not CLASS": segment with P(wrong){bound}'),
-            (spotlight(ground, none, ood=all_on), "unknown: out-of-distribution segments"),
-            (spotlight(ground, all_on // 255 * 128), "single uncertain pixels"),
+            (spotlight(ground, all_on, dim=False), f'"not Car, 68 %": segment with P(wrong){bound}'),
+            (spotlight(ground, none, ood=all_on, dim=False), "unknown: out-of-distribution segment"),
+            (spotlight(ground, all_on // 255 * 128, dim=False), "single uncertain pixels"),
         )
-        for row, (swatch, words) in enumerate(rows):
-            canvas[top + row * _LINE + 1 : top + row * _LINE + 14, left : left + 30] = swatch
-            write(canvas, words, left + 36, top + row * _LINE, 15, FAINT)
+        for row, (picture, words) in enumerate(rows):
+            _place(canvas, (top + row * px(_LINE + 3), left, *swatch), picture)
+            write(canvas, words, left + px(36), top + row * px(_LINE + 3), px(14), FAINT)
 
-    def _legend_columns(self) -> int:
-        return max(1, self.tile[1] // 96)
+    def _legend_spot(self) -> tuple[int, int, int, int]:
+        """Below the camera, as wide as the panel leaves."""
+        top, left, height, width = self.layout.large
+        top += height + self.layout.px(_MARGIN)
+        return top, left, self.size[0] - top, width
 
-    def _left(self, index: int) -> int:
-        return _MARGIN + index * (self.tile[1] + _GAP)
 
-    def _fit_flags(self, flags: np.ndarray) -> np.ndarray:
-        return self._fit(flags.astype(np.uint8) * 255 if flags.dtype == np.bool_ else flags, cv2.INTER_NEAREST)
+def _within(aspect: float, height: int, width: int) -> tuple[int, int]:
+    """(height, width) of the largest picture of this width / height in a box, at least 8 pixels each."""
+    fits = min(height, round(width / aspect))
+    return max(8, fits), min(max(8, round(fits * aspect)), max(8, width))
 
-    def _fit(self, array: np.ndarray, interpolation: int) -> np.ndarray:
-        if array.shape[:2] == self.tile:
-            return array
-        return cv2.resize(array, (self.tile[1], self.tile[0]), interpolation=interpolation)
+
+def _place(canvas: np.ndarray, spot: tuple[int, int, int, int], tile: np.ndarray) -> None:
+    top, left, height, width = spot
+    canvas[top : top + height, left : left + width] = tile
+
+
+def _fit_flags(flags: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return _fit(flags.astype(np.uint8) * 255 if flags.dtype == np.bool_ else flags, size, cv2.INTER_NEAREST)
+
+
+def _fit(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    if array.shape[:2] == size:
+        return array
+    if interpolation == cv2.INTER_AREA and array.shape[0] < size[0]:
+        interpolation = cv2.INTER_LINEAR
+    return cv2.resize(array, size[::-1], interpolation=interpolation)
 
 
 def panel(content: PanelContent, palette: np.ndarray, names: Sequence[str], width: int = 1600) -> np.ndarray:

@@ -140,6 +140,8 @@ def spotlight(
     unreliable: np.ndarray,
     labels: Sequence[FlagLabel] = (),
     ood: np.ndarray | None = None,
+    *,
+    dim: bool = True,
 ) -> np.ndarray:
     """The camera image in dim grey, with the flagged segments alone in colour, outlined and named.
 
@@ -148,6 +150,7 @@ def spotlight(
         unreliable: (H, W) bool or uint8 (255 segment, 128 pixel); segments hatched in ``SIGNAL``.
         labels: labels of segments, most important first; one that would cover an earlier one is left out.
         ood: (H, W) of the same kind: out-of-distribution segments, tinted and outlined in ``UNKNOWN``.
+        dim: False keeps the camera image as it is.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -156,8 +159,7 @@ def spotlight(
         PictureError: shapes or types do not fit.
     """
     _check_image(image, unreliable)
-    dim = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), alpha=0.5, beta=10)
-    picture = cv2.cvtColor(dim, cv2.COLOR_GRAY2RGB)
+    picture = _dimmed(image) if dim else image.copy()
     _tint(picture, image, _segments(unreliable, image), SIGNAL)
     if ood is not None:
         _tint(picture, image, _segments(ood, image), UNKNOWN)
@@ -166,6 +168,11 @@ def spotlight(
         _outline(picture, _segments(ood, image), UNKNOWN)
     write_labels(picture, labels)
     return picture
+
+
+def _dimmed(image: np.ndarray) -> np.ndarray:
+    grey = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), alpha=0.5, beta=10)
+    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
 def _segments(flags: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Opens every kind of frame source: the synthetic drive, folders, videos, bags, cameras."""
+"""Opens every kind of frame source: the shipped clip, the synthetic drive, folders, videos, bags, cameras."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from trust_seg_ros.recordings.videos import VideoSource
 from trust_seg_ros.types import Frame
 
 SYNTHETIC = "synthetic"
+MOTORWAY = "motorway"
+"""Name of the shipped clip, nine seconds of a motorway; its licence lies beside it."""
+_CLIP = Path(__file__).parent / "clips" / "motorway.mp4"
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 
 
@@ -215,8 +218,8 @@ def open_source(
     """Open the source named by ``spec``; headers are read here, so most mistakes show before the first frame.
 
     Args:
-        spec: "synthetic", a folder of images, one image, a video file, a rosbag2 folder or storage file, or a camera
-            (``/dev/video0``).
+        spec: "motorway" (the shipped clip), "synthetic", a folder of images, one image, a video file, a rosbag2 folder
+            or storage file, or a camera (``/dev/video0``).
         size: (height, width) of the frames; None keeps the source's own.
         rate: frames per second; None keeps the recording's own (10 for folders, 15 for the synthetic drive).
         loop: start again at the end.
@@ -245,7 +248,9 @@ def open_source(
         raise SourceError(f"start and duration cut a recording; {spec} has neither beginning nor end: leave them out")
     if str(spec) == SYNTHETIC:
         return SyntheticSource(size or SyntheticSource.size, seed, rate or SyntheticSource.rate, weather)
-    if _is_camera(Path(spec)):
+    if str(spec) == MOTORWAY:
+        source: FrameSource = VideoSource.open(_CLIP, section, refusals)
+    elif _is_camera(Path(spec)):
         source = _open_camera(Path(spec), rate, size)
     else:
         source = _open_recording(Path(spec), rate, topic, number_rate, section, refusals)
@@ -279,8 +284,8 @@ def _open_recording(
 ) -> FrameSource:
     if not path.exists():
         raise NothingThere(
-            f"{path} does not exist; a source is {SYNTHETIC!r}, a folder of images, a video file, a rosbag2 folder "
-            "or a camera such as /dev/video0"
+            f"{path} does not exist; a source is {MOTORWAY!r}, {SYNTHETIC!r}, a folder of images, a video file, a "
+            "rosbag2 folder or a camera such as /dev/video0"
         )
     refuse_pointer(path)
     if is_bag(path):

@@ -16,7 +16,9 @@ import pytest
 from places import ROOT
 from warm_processes import WarmProcess, heard
 
+from trust_seg_ros.drawing.panels import PanelPainter
 from trust_seg_ros.segmentation.compact import SHIPPED
+from trust_seg_ros.segmentation.labels import load_labels
 
 LIGHT = tuple(
     word
@@ -25,6 +27,7 @@ LIGHT = tuple(
     for word in ("--param", f"{name}:={value}")
 )  # fmt: skip
 """A network that costs next to nothing, for what no network changes."""
+LABELS = (load_labels("camvid11").palette, load_labels("camvid11").names)
 CLEAN = ("ROS_DOMAIN_ID", "AMENT_PREFIX_PATH", "ROS_AUTOMATIC_DISCOVERY_RANGE")
 
 pytestmark = [
@@ -93,7 +96,7 @@ def start(*words):
 def finished(tmp_path_factory):
     """One short demo of the synthetic drive with the embedded network, run to its end."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    words = ("--seconds", 2, "--rate", 6, "--size", "320x192", "--seed", 3, "--out", out)
+    words = ("--source", "synthetic", "--seconds", 2, "--rate", 6, "--size", "320x192", "--seed", 3, "--out", out)
     words += ("--param", "warm_up.width:=320", "--param", "warm_up.height:=192")
     done = subprocess.run(
         command(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
@@ -126,13 +129,22 @@ def test_the_film_can_be_played(finished):
     assert any((a != b).any() for a, b in itertools.pairwise(frames)), "the film moves"
 
 
-def test_the_picture_shows_four_different_panels(finished):
+def test_the_picture_shows_the_camera_and_what_is_made_of_it(finished):
     _, out = finished
     picture = cv2.imread(str(out / "demo.png"))
-    assert picture.shape[1] == 1600
-    tiles = np.split(picture[40:200, :1600], 4, axis=1)
+    layout = PanelPainter((192, 320), *LABELS).layout
+    assert picture.shape[:2] == layout.size == (900, 1600)
+    tiles = [
+        cv2.resize(picture[t : t + h, left : left + w], (160, 96)) for t, left, h, w in (layout.large, *layout.small)
+    ]
     assert all(tile.std() > 10 for tile in tiles)
     assert all((a != b).mean() > 0.2 for a, b in itertools.pairwise(tiles))
+
+
+def test_without_a_source_a_real_street_is_played(tmp_path):
+    status, said, errors = Demo("--seconds", 0.5, "--out", tmp_path).end()
+    assert status == 0, said + errors
+    assert "motorway.mp4 (111 frames at 12.5 Hz)" in (tmp_path / "camera.log").read_text()
 
 
 def stills(folder, count):
