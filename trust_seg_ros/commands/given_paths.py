@@ -176,10 +176,14 @@ _PARAMETERS: dict[str, Check] = {
 
 def source(name: str, value: str, args: argparse.Namespace) -> None:
     """What ``open_source`` takes."""
-    if value != "synthetic" and not Path(value).exists() and re.fullmatch(r"/dev/video\d+", value) is None:
+    if (
+        value not in ("motorway", "synthetic")
+        and not Path(value).exists()
+        and re.fullmatch(r"/dev/video\d+", value) is None
+    ):
         raise NothingThere(
-            f"{value} does not exist; a source is 'synthetic', a folder of images, a video file, a rosbag2 folder or a "
-            "camera such as /dev/video0"
+            f"{value} does not exist; a source is 'motorway', 'synthetic', a folder of images, a video file, a rosbag2 "
+            "folder or a camera such as /dev/video0"
         )
 
 
