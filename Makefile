@@ -4,7 +4,7 @@
 PYTHON  ?=    # the Python to use; default: the first of 3.10 to 3.13 on PATH
 SOURCE  ?=    # what the demo plays: synthetic, folder of images, video, rosbag2 folder, /dev/videoN; default: a film of a motorway
 SECONDS ?= 20 # how long the demo runs; 0: until Ctrl-C
-RATE    ?=    # how many times as fast a recording is played: 0.5 at half, 2 at double speed
+SPEED   ?= $(RATE) # how many times as fast a recording is played: 0.5 at half, 2 at double speed; RATE, as it was called, works too
 START   ?=    # seconds of the recording to skip
 DURATION ?=   # seconds of the recording to play; default: to its end
 LOOP    ?= 1  # 1: start it again at its end, until SECONDS are over; 0: end with it
@@ -31,9 +31,9 @@ help: ## this list
 	@echo "make TARGET [NAME=VALUE]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
 
-demo: setup ## camera and node, with a live panel; SOURCE=<synthetic|images|video|bag|/dev/video0> SECONDS=20, and RATE START DURATION LOOP
-	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),--source "$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) \
-	  $(if $(strip $(RATE)),--speed $(strip $(RATE))) $(if $(strip $(START)),--start $(strip $(START))) \
+demo: setup ## camera and node, with a live panel; SOURCE=<synthetic|images|video|bag|/dev/video0> SECONDS=20, and SPEED START DURATION LOOP
+	@$(RUN) trust-seg demo $(if $(strip $(SOURCE)),"$(strip $(SOURCE))") --seconds $(strip $(SECONDS)) \
+	  $(if $(strip $(SPEED)),--speed $(strip $(SPEED))) $(if $(strip $(START)),--start $(strip $(START))) \
 	  $(if $(strip $(DURATION)),--duration $(strip $(DURATION))) $(if $(filter 0 no false,$(LOOP)),--no-loop) --out out
 
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some

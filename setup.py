@@ -85,6 +85,8 @@ setup(
         "replay": [*BAGS, "pyarrow>=12", "plotly>=5.9"],
         "rerun": ["rerun-sdk>=0.24"],
         "ray": ["ray>=2.9"],
+        # trust-seg completion
+        "completion": ["shtab>=1.6"],
         # trust-seg fit, evaluate, calibrate, benchmark and trust; the node needs none of them
         "fit": ["pyarrow>=12", "matplotlib>=3.7", "Pillow>=9.1", "threadpoolctl>=2"],
     },

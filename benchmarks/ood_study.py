@@ -98,7 +98,7 @@ def all_scores(model: str, folder: Path, camvid: Path) -> None:
     if not (folder / "calibration.json").is_file():
         command("calibrate", str(camvid), "--split", "val", "--model", model, "--out", str(folder / "calibration.json"))
     if not (folder / "scores" / "pixels.csv").is_file():
-        how = ["--score", "all", "--meta", "none", "--calibration", str(folder / "calibration.json")]
+        how = ["--score", "all", "--meta-model", "none", "--calibration", str(folder / "calibration.json")]
         command("benchmark", JUDGE, *how, "--model", model, "--out", str(folder / "scores"))
 
 

@@ -25,7 +25,7 @@ def main() -> None:
     # The network runs over the images once; the segments go into a table beside the file, and two models are fitted on
     # them: is a segment wrong (logistic regression), and how well does it fit (linear regression)? METHOD: MetaSeg.
     model = out / "meta.json"
-    options = ["--split", "val", "--features", "E,D,V,S", "--workers", "1", "--fresh"]
+    options = ["--split", "val", "--features", "E,D,V,S", "--workers", "1", "--force"]
     status = trust_seg(["fit", str(out / "labelled"), *options, "--out", str(model)])
     if status:
         sys.exit(status)

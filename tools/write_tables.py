@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from trust_seg_ros.cli import command_table
 from trust_seg_ros.datasets.layouts import layout_table
 from trust_seg_ros.datasets.ood_layouts import ood_layout_table
 from trust_seg_ros.messages.outputs import topic_table
@@ -14,6 +15,7 @@ from trust_seg_ros.segments.tables import metric_table, set_table
 
 COMMAND = "python tools/write_tables.py"
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("docs/command_line.md", "commands", command_table),
     ("docs/methods/segments.md", "metrics", metric_table),
     ("docs/methods/segments.md", "feature sets", set_table),
     ("docs/topics.md", "topics", topic_table),

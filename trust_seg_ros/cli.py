@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from trust_seg_ros.commands.given_paths import check_given
-from trust_seg_ros.commands.outcome import Outcome
+from trust_seg_ros.commands.outcome import NOTHING_KEPT, Outcome
 from trust_seg_ros.commands.parsing import (
     CommandParser,
     UsageError,
@@ -23,6 +23,7 @@ from trust_seg_ros.support.libraries import missing_library
 from trust_seg_ros.support.nearest import did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("trust_seg_ros.commands.check", "look at this machine, its ROS 2 and a camera, and say what to do"),
     "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
     "play": ("trust_seg_ros.commands.play", "publish a recording, a camera, the shipped film or the synthetic drive"),
     "replay": ("trust_seg_ros.commands.replay", "recordings through the pipeline, offline: bag in, bag and report out"),
@@ -50,16 +51,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trust": ("trust_seg_ros.commands.trust", "judge which pixels can be trusted, clean and under shift"),
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),
+    "completion": ("trust_seg_ros.commands.completion", "print a script that lets a shell complete command lines"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of its dependencies"),
 }
 """Name -> (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
+_WITHOUT_TORCH = {"completion", "version"}
 _DESCRIPTION = "Semantic segmentation for ROS 2 that says how far to trust it."
 _EPILOG = """examples:
   trust-seg demo                              see it work: 20 seconds of a real motorway
-  trust-seg demo --source drive.mp4           the same with your own video, folder, rosbag2 or /dev/video0
+  trust-seg demo drive.mp4                    the same with your own video, folder, rosbag2 or /dev/video0
   trust-seg play drive.mp4 --loop             a camera for your own launch files
   trust-seg replay drive/ --out out --report  a recording judged offline, with a report of the whole drive on one page
+  trust-seg check --topic /front/image_raw    what is missing on this machine, and what to do
   trust-seg params thresholds                 what can be set, with ranges
   trust-seg COMMAND --help                    options and examples of one command
 """
@@ -99,18 +103,39 @@ def _main(words: list[str], outcome: Outcome) -> int:
         check_options(command, words[words.index(_chosen(words) or "") + 1 :])
     args = parser.parse_args(words)
     args.words = tuple(words)  # as typed, for reports that quote their command line
+    args.full_parser = full_parser
     if command is None:
         parser.print_help()
         return 0
-    outcome.stop_text = getattr(args.module, "STOPPED", "")
+    args.stopped = getattr(args.module, "STOPPED", NOTHING_KEPT)
+    outcome.args = args
     check_given(command, args)
     with outcome.talking(args):
+        if args.command not in _WITHOUT_TORCH:
+            outcome.load_torch()
         status: int = args.module.run(args)
     return outcome.finished(args, status)
 
 
-def parsers(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser | None]:
+def full_parser() -> argparse.ArgumentParser:
+    """The parser with the options of every subcommand, which all are loaded for it."""
+    return parsers(tuple(COMMANDS), every=True)[0]
+
+
+def command_table() -> str:
+    """The commands as a table of docs/command_line.md."""
+    rows = ["| command | |", "|---|---|", *(f"| `trust-seg {name}` | {text} |" for name, (_, text) in COMMANDS.items())]
+    return "\n".join(rows) + "\n"
+
+
+def parsers(
+    words: Sequence[str], every: bool = False
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser | None]:
     """The parser of the command line, and of the subcommand in it, which alone has its options.
+
+    Args:
+        words: the command line.
+        every: give every subcommand its options, not only the one in ``words``.
 
     Raises:
         UsageError: there is no such subcommand.
@@ -130,6 +155,7 @@ def parsers(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Arg
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen:
             found = command
+        if name == chosen or every:
             loaded = _load(module)
             loaded.add_arguments(command)
             add_common(command, of_command=True)

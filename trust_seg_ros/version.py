@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGE = "trust_seg_ros"
+NOT_INSTALLED = "not installed"
 
 
 def installed_version(name: str = PACKAGE) -> str:
@@ -12,4 +13,4 @@ def installed_version(name: str = PACKAGE) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

@@ -10,13 +10,16 @@ also trains: half an hour on one thread.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # what the studies share
 
 from chain import foreign
 from pages import DATA, Sheet, score_sheet
 from scores import Places, scores_of
+from study_line import study_parser
 
 NETWORKS = {"before": "embedded:compact_camvid11", "after": "embedded"}
 
@@ -31,18 +34,11 @@ PARTS: dict[str, Callable[[Places], list[Sheet]]] = {**{when: shipped(when) for 
 
 def main() -> None:
     """Every part that was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS), help="only these (default: all)")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets (default: %(default)s)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs/features"), help="what is kept and trained (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="measure again what was measured; nothing is trained anew")
-    parser.add_argument("--write", action="store_true", help="into docs/results/features.md and docs/results/features/")
+    parser = study_parser(__doc__ or "", PARTS, DATA, "runs/features", "docs/results/features")
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)
     for part in args.part:
-        for sheet in PARTS[part](Places(args.data, args.runs, args.fresh)):
+        for sheet in PARTS[part](Places(args.data, args.runs, args.force)):
             print(f"\n{sheet.name}\n\n{sheet.markdown()}", flush=True)
             if args.write:
                 sheet.write()

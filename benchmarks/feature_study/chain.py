@@ -127,7 +127,7 @@ def judged(model: str, data: Path, folder: Path) -> dict[str, str]:
 
 def _unknown(name: str, images: str, model: str, folder: Path) -> dict[str, str]:
     """The judge of OoD segments on images that nothing was chosen by."""
-    report, stored = folder / name, ["--meta", str(folder / "ood.json"), "--segment-limits", "50", "10"]
+    report, stored = folder / name, ["--meta-model", str(folder / "ood.json"), "--segment-limits", "50", "10"]
     more = ["--calibration", str(folder / "calibration.json"), "--track", "obstacle", "--model", model]
     _trust_seg(report / "segment_errors.csv", ["benchmark", images, *stored, *more, "--out", str(report)])
     score = load_ood_model(folder / "ood.json").score

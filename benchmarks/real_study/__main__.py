@@ -10,10 +10,11 @@ later ones with.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # what the studies share
 
 import flicker
 import pixels
@@ -24,6 +25,7 @@ import wrong_segments
 from folders import BEFORE, DATA, Places
 from kept import kept
 from sheets import Sheet, write
+from study_line import study_parser
 
 PARTS: dict[str, Callable[[Places], list[Sheet]]] = {
     "unknown": unknown.measure,
@@ -36,20 +38,14 @@ PARTS: dict[str, Callable[[Places], list[Sheet]]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS), help="only these (default: all)")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets (default: %(default)s)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs/real"), help="where results are kept (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="measure again what is kept")
-    goes = parser.add_mutually_exclusive_group()
-    goes.add_argument("--write", action="store_true", help="into docs/results/real.md and docs/results/real/")
-    goes.add_argument("--before", action="store_true", help=f"keep the numbers in {BEFORE} for comparison")
+    parser = study_parser(__doc__ or "", PARTS, DATA, "runs/real", "docs/results/real")
+    parser.add_argument("--before", action="store_true", help=f"keep the numbers in {BEFORE} for comparison")
     args = parser.parse_args()
+    if args.write and args.before:
+        parser.error("--write and --before: expected one of the two")
     places = Places(args.data, args.runs)
     for part in args.part:
-        sheets = kept(part, PARTS[part], places, fresh=args.fresh)
+        sheets = kept(part, PARTS[part], places, fresh=args.force)
         for sheet in sheets:
             print(f"\n{sheet.title}\n\n{sheet.markdown()}", flush=True)
         write(part, sheets, places, page=args.write, before=args.before)

@@ -226,7 +226,7 @@ def test_a_folder_with_a_broken_image_and_the_published_protocol(tmp_path):
             ["--score", "energy", "--threshold", "enrgy=1"],
             "'enrgy' is not among the scores energy; did you mean energy?",
         ),
-        (["--meta", "by_magic"], "--meta by_magic: expected by_image, leave_one_out, none, or a .json file"),
+        (["--meta", "by_magic"], "--meta-model by_magic: expected by_image, leave_one_out, none, or a .json file"),
         (["--meta", "absent.json"], "no such meta model file of OoD segments"),
         (["--fit-on", JUDGED], "that is the data set to judge on"),
         (["--fit-on", FITTED, "--meta", "none"], "expected one of the two"),

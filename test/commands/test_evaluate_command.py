@@ -69,7 +69,7 @@ def test_without_the_data_set_the_stored_table_gives_the_same_numbers(evaluated,
     first = evaluated[1]
     out = tmp_path / "again"
     options = ["--split", "val", "--runs", "2", "--workers", "2", "--out", str(out)]
-    assert main(["evaluate", "--table", str(first / "segments"), *options]) == 0
+    assert main(["evaluate", "--cache", str(first / "segments"), *options]) == 0
     for name in ("by_image_classification.csv", "by_image_lasso_path.csv", "correlation.csv"):
         assert (out / name).read_bytes() == (first / name).read_bytes()
     assert not (out / "segments").exists()
@@ -82,7 +82,7 @@ def test_without_the_data_set_the_stored_table_gives_the_same_numbers(evaluated,
 def test_other_metrics_targets_and_models_from_the_stored_table(evaluated, tmp_path):
     options = ["--split", "val", "--runs", "1", "--features", "meta_ood,-ndist_*", "--class-input", "one-hot"]
     more = ["--variant", "released", "--gradient-boosting", "--out", str(tmp_path)]
-    assert main(["evaluate", "--table", str(evaluated[1] / "segments"), *options, *more]) == 0
+    assert main(["evaluate", "--cache", str(evaluated[1] / "segments"), *options, *more]) == 0
     page = (tmp_path / "report.md").read_text()
     assert "gradient boosting" in page
     assert "- IoU_adj: as in the authors' code" in page
@@ -94,7 +94,7 @@ def test_other_metrics_targets_and_models_from_the_stored_table(evaluated, tmp_p
 
 
 def test_only_segments_of_some_classes_are_judged(evaluated, tmp_path):
-    words = ["evaluate", "--table", str(evaluated[1] / "segments"), "--split", "val", "--runs", "1", "--features", "E"]
+    words = ["evaluate", "--cache", str(evaluated[1] / "segments"), "--split", "val", "--runs", "1", "--features", "E"]
     assert main([*words, "--only-classes", "Road", "Building", "Sky", "Tree", "--out", str(tmp_path)]) == 0
     assert "- segments: only those predicted as Road, Building, Sky, Tree" in (tmp_path / "report.md").read_text()
     with next(tmp_path.glob("*classes.csv")).open() as file:
@@ -108,7 +108,7 @@ def test_only_segments_of_some_classes_are_judged(evaluated, tmp_path):
         (["--split", "train"], "no split 'train' in this segment table; there are: test, val"),
         (["--split", "val", "--fit-on", "val"], "--fit-on val: that is the split to judge on"),
         (["--split", "val", "--runs", "0"], "--runs 0: expected at least 1"),
-        (["--fresh"], "--fresh removes the segment table, but there is no DATASET to make it anew from"),
+        (["--force"], "--force removes the segment table, but there is no DATASET to make it anew from"),
         (["--split", "val", "--features", "colour"], "no segment metric 'colour'"),
         (["--split", "val", "--only-classes", "Raod"], "did you mean Road?"),
         (["--split", "test", "--arrangement", "by_drive"], "by_drive: all segments are of drive 'c'"),
@@ -116,7 +116,7 @@ def test_only_segments_of_some_classes_are_judged(evaluated, tmp_path):
 )
 def test_mistakes_are_one_clear_line(evaluated, tmp_path, capsys, options, message):
     out = tmp_path / "out"
-    assert main(["evaluate", "--table", str(evaluated[1] / "segments"), *options, "--out", str(out)]) == 2
+    assert main(["evaluate", "--cache", str(evaluated[1] / "segments"), *options, "--out", str(out)]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert message in lines[0]
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_work(dataset, tmp_pa
     (tmp_path / "file").write_text("mine")
     table, place = tmp_path / "segments", place.format(tmp=tmp_path)
     data = [str(dataset), "--split", "test"] if with_data else []
-    assert main(["evaluate", *data, "--table", str(table), "--out", place]) == 2
+    assert main(["evaluate", *data, "--cache", str(table), "--out", place]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert f"--out {place} cannot be written" in lines[0]
@@ -171,8 +171,8 @@ def test_fresh_begins_a_table_of_other_data_anew(dataset, tmp_path, capsys):
         shutil.copy(dataset / "val" / kind / "a_0.png", data / "test" / kind)
     capsys.readouterr()
     assert main(words) == 2
-    assert "--fresh" in capsys.readouterr().err
-    assert main([*words, "--fresh"]) == 0
+    assert "--force" in capsys.readouterr().err
+    assert main([*words, "--force"]) == 0
     assert "with an interior in 2 images, " in (tmp_path / "out" / "report.md").read_text()
 
 

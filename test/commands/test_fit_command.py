@@ -56,10 +56,10 @@ def test_the_model_names_its_grid_and_the_images_fitted_on(words, tmp_path, caps
     grid = f"area:{2 * width}x{2 * height}"
     assert main(words("--grid", grid)) == 2
     assert f"its segments are made on the grid image, wanted now: {grid}" in capsys.readouterr().err
-    assert main(words("--grid", grid, "--fresh")) == 0
+    assert main(words("--grid", grid, "--force")) == 0
     assert load_meta_model(tmp_path / "meta.json").grid == (2 * height, 2 * width)
-    assert main(words("--table", str(tmp_path / "meta.segments"), "--grid", "image", dataset=None)) == 2
-    assert f"are made on the grid {grid}, wanted: image. Give DATASET and --fresh" in capsys.readouterr().err
+    assert main(words("--cache", str(tmp_path / "meta.segments"), "--grid", "image", dataset=None)) == 2
+    assert f"are made on the grid {grid}, wanted: image. Give DATASET and --force" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(words("--grid", "0x5"))
     assert "grid 0x5: expected sides of 1 to 16384" in capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_from_the_table_it_fits_without_network_and_data(words, tmp_path):
     whole = load_meta_model(tmp_path / "meta.json")
     shutil.rmtree(tmp_path / "net")
     shutil.rmtree(tmp_path / "blobs")
-    again = words("--table", str(tmp_path / "meta.segments"), dataset=None, out=tmp_path / "again.json")
+    again = words("--cache", str(tmp_path / "meta.segments"), dataset=None, out=tmp_path / "again.json")
     assert main(again) == 0
     assert (tmp_path / "again.json").read_text() == (tmp_path / "meta.json").read_text()
     assert main([*again, "--features", "E"]) == 0
@@ -109,7 +109,7 @@ def test_from_the_table_it_fits_without_network_and_data(words, tmp_path):
 def test_without_data_and_table_it_says_what_is_missing(words, tmp_path, capsys):
     assert main(words(dataset=None)) == 2
     assert "meta.segments: no segment table" in capsys.readouterr().err
-    assert main(words("--fresh", dataset=None)) == 2
+    assert main(words("--force", dataset=None)) == 2
     assert "there is no DATASET to make it anew from" in capsys.readouterr().err
     assert main(words()) == 0
     assert main(words("--split", "other", dataset=None)) == 2
@@ -129,9 +129,9 @@ def test_changed_weights_want_a_fresh_table(words, tmp_path, capsys):
     assert main(words()) == 2
     said = capsys.readouterr().err
     assert "it is of other weights: sha256 " in said
-    assert "collect anew with --fresh" in said
+    assert "collect anew with --force" in said
     assert (tmp_path / "meta.json").read_text() == before
-    assert main(words("--fresh")) == 0
+    assert main(words("--force")) == 0
     assert (tmp_path / "meta.json").read_text() != before
 
 
@@ -242,7 +242,7 @@ def test_scores_and_metrics_that_are_not_there_are_refused_with_the_nearest(word
     assert main(words()) == 0
     assert main(words("--segment-scores", "energy")) == 2
     assert "it has metrics of the scores none, wanted now: energy" in " ".join(capsys.readouterr().err.split())
-    stored = ("--table", str(tmp_path / "meta.segments"), "--segment-scores", "energy")
+    stored = ("--cache", str(tmp_path / "meta.segments"), "--segment-scores", "energy")
     assert main(words(*stored, dataset=None)) == 2
     assert "no metrics of the scores energy in this segment table" in " ".join(capsys.readouterr().err.split())
     model = json.loads((tmp_path / "meta.json").read_text())

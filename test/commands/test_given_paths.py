@@ -30,6 +30,7 @@ PARAMETERS = (
     ("--param ood.meta_model:=nowhere.json", "no such meta model file of OoD segments"),
 )
 CASES = {
+    "check": ("--no-camera", [("--model nowhere.pt2", "--model nowhere.pt2: no such file")]),
     "demo": ("", [("--source nowhere", NO_SOURCE), ("--out file", NO_FOLDER_OUT), *PARAMETERS]),
     "play": ("", [("nowhere", NO_SOURCE)]),
     "replay": (
@@ -70,7 +71,7 @@ CASES = {
             ("data --out .", "--out . is a folder; expected a file"),
             ("data --out no/where/x.json", NO_FILE_OUT),
             ("data --calibration nowhere.json", "--calibration nowhere.json: no such calibration file"),
-            ("--table nowhere", "--table nowhere: no segment table"),
+            ("--cache nowhere", "--cache nowhere: no segment table"),
             *((f"data --split val {words}", said) for words, said in (*NETWORK, *LABELS)),
         ],
     ),
@@ -88,7 +89,7 @@ CASES = {
     ),
     "evaluate": (
         "--out new",
-        [("nowhere", NO_DATA), ("data --split val --out file", NO_FOLDER_OUT), ("--table nowhere", "no segment table")],
+        [("nowhere", NO_DATA), ("data --split val --out file", NO_FOLDER_OUT), ("--cache nowhere", "no segment table")],
     ),
     "benchmark": (
         "--out new",
@@ -125,7 +126,7 @@ CASES = {
     "miou": ("", [("nowhere", NO_DATA), ("data --split val --csv no/where/x.csv", NO_FILE_OUT)]),
 }
 """Command -> (words of every line, [(more words, what is said)])."""
-WITHOUT_PATHS = {"params", "version"}
+WITHOUT_PATHS = {"completion", "params", "version"}
 CODE = """
 import io, json, shlex, sys
 from contextlib import redirect_stderr

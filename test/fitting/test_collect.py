@@ -42,7 +42,7 @@ def weights(tmp_path):
 def refused(run, match, **given):
     with pytest.raises(StoreError, match=match) as error:
         run(**given)
-    assert "collect anew with --fresh" in str(error.value)
+    assert "collect anew with --force" in str(error.value)
 
 
 def test_other_weights_under_the_same_name_are_refused(run, weights):

@@ -17,6 +17,7 @@ from trust_seg_ros.support.libraries import PIP, how_to_install, missing_library
 # which extras a folder of the package may count on, besides install_requires
 EXTRAS_OF = {
     "bags": {"demo", "replay"},
+    "commands/completion.py": {"completion"},
     "datasets/image_files.py": {"fit"},  # labels with a palette; without Pillow the command line says what to install
     "evaluation": {"fit"},
     "fitting": {"fit"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.benchmark_choices import check, chosen_look, chosen_plan, is_file
 from trust_seg_ros.commands.benchmark_fit import add_fit_arguments, check_fit, save_model
-from trust_seg_ros.commands.console import command_console
+from trust_seg_ros.commands.console import command_console, waiting
 from trust_seg_ros.commands.data_options import (
     add_gradient_arguments,
     add_grid_argument,
@@ -17,9 +17,10 @@ from trust_seg_ros.commands.data_options import (
     add_network_arguments,
     network_settings,
 )
+from trust_seg_ros.commands.parsing import add_alias
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
+from trust_seg_ros.commands.shared_options import add_features_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
-from trust_seg_ros.meta.choices import FEATURES_HELP
 from trust_seg_ros.support.bars import stage_bars
 from trust_seg_ros.support.content_hash import network_sha256
 
@@ -36,7 +37,7 @@ EPILOG = """examples:
       --score entropy --threshold fit --sweep 20 --save-meta ood.json --out out/transfer
   trust-seg benchmark data/RoadAnomaly21 --fit-on data/town_a data/town_b synthetic:seeds=500-699:kinds=tyre,box \\
       --leave-source-out --keep 0.98 --score entropy --threshold 0.7 --save-meta ood.json --out out/sources
-  trust-seg benchmark data/RoadAnomaly21 --meta ood.json --out out/stored
+  trust-seg benchmark data/RoadAnomaly21 --meta-model ood.json --out out/stored
 
 meta classification (segments of {score >= threshold}; discarded where P(false alarm) > 0.5, or as --keep says)
   by_image       fitted and judged on DATASET, cross-validated over its images: each is judged once
@@ -87,11 +88,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     meta = parser.add_argument_group("segment errors and meta classification")
     how = meta.add_argument(
-        "--meta", default="by_image", metavar="HOW", help="by_image, leave_one_out, none or FILE (default: %(default)s)"
+        "--meta-model",
+        dest="meta",
+        default="by_image",
+        metavar="HOW",
+        help="by_image, leave_one_out, none or FILE (default: %(default)s)",
     )
-    given.expects(how, given.ood_meta_model)
+    add_alias(meta, how, "--meta")
+    given.expects(how, _given_how)
     meta.add_argument("--folds", type=int, default=5, metavar="K", help="folds of by_image (default: %(default)s)")
-    meta.add_argument("--features", default="meta_ood", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+    add_features_argument(meta, "meta_ood")
     meta.add_argument(
         "--segment-limits",
         type=_pixels,
@@ -133,7 +139,8 @@ def run(args: argparse.Namespace) -> int:
     for marked in (images, *fit_images):
         check_marked(marked)
     model = load_ood_model(args.meta) if is_file(args.meta) else None
-    network = network_settings(args).load()
+    with waiting(console, "loading the network"):
+        network = network_settings(args).load()
     look, notes = chosen_look(args, network, model)
     plan = chosen_plan(args, look, model)
     with stage_bars(console) as announce:
@@ -147,6 +154,11 @@ def run(args: argparse.Namespace) -> int:
     if args.save_meta is not None:
         save_model(args, console, found, plan, look)
     return 0
+
+
+def _given_how(name: str, value: str, args: argparse.Namespace) -> None:
+    if value.endswith(".json"):
+        given.ood_meta_model(name, value, args)
 
 
 def _pixels(text: str) -> int:

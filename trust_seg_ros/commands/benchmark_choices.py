@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 
 
 def is_file(meta: str) -> bool:
-    """Whether --meta names a model file."""
+    """Whether --meta-model names a model file."""
     return meta not in ("by_image", "leave_one_out", "none")
 
 
 def check(args: argparse.Namespace) -> None:
     """Refuse impossible options before the work starts."""
     if is_file(args.meta) and not args.meta.endswith(".json"):
-        raise AnomalyError(f"--meta {args.meta}: expected by_image, leave_one_out, none, or a .json file")
+        raise AnomalyError(f"--meta-model {args.meta}: expected by_image, leave_one_out, none, or a .json file")
     if args.folds < 2:
         raise AnomalyError(f"--folds {args.folds}: expected at least 2")
     if not 0 <= args.sweep <= 1000:
         raise AnomalyError(f"--sweep {args.sweep}: expected a number of thresholds from 0 to 1000")
     if args.save_meta is not None and args.meta not in ("by_image", "leave_one_out"):
-        raise AnomalyError(f"--save-meta with --meta {args.meta}: nothing is fitted then; expected another --meta")
+        raise AnomalyError(
+            f"--save-meta with --meta-model {args.meta}: nothing is fitted then; expected another --meta-model"
+        )
 
 
 def chosen_look(
@@ -99,9 +101,11 @@ def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) ->
 
         fitted = fitted_threshold(model, look.gradient)
         if args.threshold != ["best"]:
-            raise AnomalyError(f"--threshold with --meta {args.meta}: the model has its own, {fitted:g}")
+            raise AnomalyError(f"--threshold with --meta-model {args.meta}: the model has its own, {fitted:g}")
         if math.isnan(fitted):
-            raise AnomalyError(f"--meta {args.meta}: its threshold {model.threshold:g} is no norm of {model.score}")
+            raise AnomalyError(
+                f"--meta-model {args.meta}: its threshold {model.threshold:g} is no norm of {model.score}"
+            )
         return {}
     found: dict[str, float | str] = {}
     for word in args.threshold:

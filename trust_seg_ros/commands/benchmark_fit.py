@@ -13,6 +13,8 @@ from rich.text import Text
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import say
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.commands.shared_options import add_force_argument
 from trust_seg_ros.evaluation.errors import AnomalyError
 
 if TYPE_CHECKING:
@@ -68,9 +70,7 @@ def add_fit_arguments(group: argparse._ArgumentGroup) -> None:
         "of the score with the highest AuPRC on DATASET",
     )
     given.expects(saved, given.new_file("ood.json"))
-    group.add_argument(
-        "--force", action="store_true", help="write it even if it is worse than none on a source left out"
-    )
+    add_force_argument(group, "write it even if it is worse than none on a source left out")
 
 
 def check_fit(args: argparse.Namespace) -> None:
@@ -80,7 +80,7 @@ def check_fit(args: argparse.Namespace) -> None:
     if twice := next((name for name in args.fit_on if args.fit_on.count(name) > 1), None):
         raise AnomalyError(f"--fit-on {twice}: named twice; expected different data sets")
     if args.fit_on and args.meta != "by_image":
-        raise AnomalyError(f"--fit-on and --meta {args.meta}: expected one of the two")
+        raise AnomalyError(f"--fit-on and --meta-model {args.meta}: expected one of the two")
     for option, is_given, least in (
         ("--leave-source-out", args.leave_source_out, 2),
         ("--keep", args.keep is not None, 1),
@@ -126,6 +126,7 @@ def save_model(args: argparse.Namespace, console: Console, found: Study, plan: P
     if score.startswith("gradient"):
         more["gradient"] = asdict(look.gradient)
     replace(model, summary={**model.summary, **more}).save(args.save_meta)
+    record(args, meta_model={"file": args.save_meta, "score": score, "threshold": model.threshold})
     console.print(
         f"wrote {args.save_meta}: fitted on {model.summary['segments']:,} segments of {more['data_set']}, discards "
         f"above P(false alarm) = {model.discard_above:.3g}",

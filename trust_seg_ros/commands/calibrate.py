@@ -12,7 +12,7 @@ from rich.console import Console
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
-from trust_seg_ros.commands.console import command_console, say
+from trust_seg_ros.commands.console import command_console, say, waiting
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
@@ -22,7 +22,9 @@ from trust_seg_ros.commands.data_options import (
     open_split,
 )
 from trust_seg_ros.commands.label_options import label_remarks
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
+from trust_seg_ros.commands.shared_options import add_meta_model_argument
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
@@ -118,13 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     segments = parser.add_argument_group("segments")
     add_grid_argument(segments, "as in the node: as many pixels as the meta model's grid has, else the image")
-    meta = segments.add_argument(
-        "--meta-model",
-        default="auto",
-        metavar="FILE",
-        help="file of trust-seg fit, for thresholds on P(false positive); auto: the shipped one; none (default: auto)",
-    )
-    given.expects(meta, given.meta_model)
+    add_meta_model_argument(segments, "for thresholds on P(false positive)")
     ood = segments.add_argument(
         "--ood",
         metavar="DATASET",
@@ -153,7 +149,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.fitting.short_curves import short
 
     settings = network_settings(args)
-    labels = settings.label_set()
+    with waiting(console, "loading the network"):
+        labels = settings.label_set()
     args.split = list(dict.fromkeys(args.split))
     folders = [open_split(args, split, labels) for split in args.split]
     of = folders if args.statistics_split is None else [open_split(args, args.statistics_split, labels)]
@@ -161,7 +158,9 @@ def run(args: argparse.Namespace) -> int:
     if unknown is not None:
         check_marked(unknown)
     check_images(args.alpha, sum(map(len, folders)))
-    plan, notes = chosen_plan(args, settings.load(), unknown)
+    with waiting(console, "loading the network"):
+        network = settings.load()
+    plan, notes = chosen_plan(args, network, unknown)
     named = {f"{args.dataset} {split}": folder for split, folder in zip(args.split, folders, strict=True)}
     for remark in label_remarks(args, plan.network, named):
         say(console, f"note: {remark}")
@@ -176,13 +175,24 @@ def run(args: argparse.Namespace) -> int:
     if found.temperature is not None:
         console.print(report.temperature_table(found.temperature))
     console.print(report.classes_table(found), report.thresholds_table(found, args.recall, args.alpha or ALPHAS))
-    for note in (*notes, *remarks(found, plan, args.split)):
+    notes += remarks(found, plan, args.split)
+    for note in notes:
         say(console, f"note: {note}")
     for name, reason in plan.left_out.items():
         say(console, f"note: {name} left out: {reason}")
     for name, reason in plan.skipped.items():
         say(console, f"left out: {name}: {reason}")
     files = _drawn(args, found)
+    record(
+        args,
+        out=args.out,
+        figures=files,
+        network=found.network,
+        temperature=None if found.temperature is None else found.temperature.value,
+        thresholds=report.threshold_rows(found, args.recall, args.alpha or ALPHAS),
+        notes=notes,
+        left_out={**plan.left_out, **plan.skipped},
+    )
     say(console, f"wrote {args.out}{f' and {len(files)} figures to {args.figures}' if files else ''}")
     for score in (*found.scores.values(), *found.segments.values()):
         check_images(args.alpha, score.risk.images)

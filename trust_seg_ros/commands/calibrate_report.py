@@ -66,6 +66,23 @@ def thresholds_table(calibration: Calibration, recalls: Sequence[float], alphas:
     return table
 
 
+def threshold_rows(calibration: Calibration, recalls: Sequence[float], alphas: Sequence[float]) -> list[Json]:
+    """The thresholds of :func:`thresholds_table` as numbers; None where there is none or everything is flagged."""
+    rows = []
+    for name, found in {**calibration.scores, **calibration.segments}.items():
+        for recall in recalls:
+            value = None if found.recall is None else found.recall.threshold(recall)
+            rows.append({"score": name, "policy": "target_recall", "at": recall, "threshold": value})
+        for alpha in alphas:
+            try:
+                enough = found.risk.images >= images_needed(alpha, found.risk.bound)
+                value = found.risk.threshold(alpha) if enough else None
+            except RiskOutOfReachError:
+                value = None
+            rows.append({"score": name, "policy": "conformal", "at": alpha, "threshold": value})
+    return rows
+
+
 def classes_table(calibration: Calibration) -> Table:
     """Largest logit and misclassified pixels by predicted class."""
     table = Table(title="By predicted class", title_justify="left")

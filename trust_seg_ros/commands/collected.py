@@ -11,14 +11,16 @@ from rich.console import Console
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.collect_progress import collection_bar
-from trust_seg_ros.commands.console import say
+from trust_seg_ros.commands.console import say, waiting
 from trust_seg_ros.commands.data_options import (
     add_grid_argument,
     add_keep_going_argument,
     network_settings,
     open_split,
 )
-from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, FEATURES_HELP, SEGMENT_SCORES_HELP
+from trust_seg_ros.commands.score_options import add_file_argument
+from trust_seg_ros.commands.shared_options import add_cache_argument, add_features_argument, add_force_argument
+from trust_seg_ros.meta.choices import CLASS_INPUT_HELP, CLASS_INPUTS, SEGMENT_SCORES_HELP
 from trust_seg_ros.meta.errors import MetaModelError, StoreError
 from trust_seg_ros.support.nearest import unknown
 
@@ -33,14 +35,8 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     group.add_argument(
         "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"
     )
-    calibration = group.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="FILE",
-        help="of trust-seg calibrate: the statistics that feature scores (vim, knn, cdnp) compare with (default: none)",
-    )
-    given.expects(calibration, given.calibration)
-    group.add_argument("--features", default="metaseg", metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+    add_file_argument(group, "--calibration", "of trust-seg calibrate: what {scores} need (default: none)")
+    add_features_argument(group, "metaseg")
     group.add_argument(
         "--class-input",
         choices=CLASS_INPUTS,
@@ -74,17 +70,17 @@ def of_classes(data: SegmentData, names: Sequence[str]) -> SegmentData:
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: str) -> None:
-    """--table, --fresh, --workers and --keep-going.
+    """--cache, --force, --workers and --keep-going.
 
     Args:
         parser: parser of the subcommand.
-        place: help of --table, with its default.
+        place: help of --cache, with its default.
         workers: help of --workers, with its default.
     """
     group = parser.add_argument_group("segment table")
-    table = group.add_argument("--table", type=Path, metavar="DIR", help=place)
+    table = add_cache_argument(group, place)
     given.expects(table, _given_table)
-    group.add_argument("--fresh", action="store_true", help="first remove an existing table, with all its splits")
+    add_force_argument(group, "first remove an existing table, with all its splits")
     group.add_argument("--workers", type=int, metavar="N", help=workers)
     add_grid_argument(group, "the image's own pixels: no meta model is used here")
     add_keep_going_argument(group)
@@ -100,12 +96,12 @@ def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
     """The existing table; without --split, its only split.
 
     Raises:
-        StoreError: --fresh is given, which leaves nothing to open; or as ``SegmentStore.open``.
+        StoreError: --force is given, which leaves nothing to open; or as ``SegmentStore.open``.
     """
     from trust_seg_ros.fitting.store import SegmentStore
 
-    if args.fresh:
-        raise StoreError("--fresh removes the segment table, but there is no DATASET to make it anew from")
+    if args.force:
+        raise StoreError("--force removes the segment table, but there is no DATASET to make it anew from")
     store = SegmentStore.open(table)
     store.check_scores(args.segment_scores)
     store.check_grid(args.grid)
@@ -135,33 +131,31 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     from trust_seg_ros.segments.scores import checked_scores
 
     settings = network_settings(args)
-    labels = settings.label_set()
+    with waiting(console, "loading the network"):
+        labels = settings.label_set()
     chosen_features(args.features, metric_names(len(labels), checked_scores(args.segment_scores)), args.class_input)
     folders = {split: open_split(args, split, labels) for split in splits}
     table.parent.mkdir(parents=True, exist_ok=True)
-    if args.fresh:
+    if args.force:
         discard(table)
-    try:
-        for split, folder in folders.items():
-            with collection_bar(console, f"segments of {split}") as progress:
-                store = collect(
-                    settings,
-                    folder,
-                    table,
-                    split,
-                    workers=args.workers,
-                    keep_going=args.keep_going,
-                    progress=progress,
-                    data_set=args.dataset.resolve().name,
-                    scores=args.segment_scores,
-                    grid=parsed_grid(args.grid),
-                    calibration=args.calibration,
-                    accept_labels=args.accept_labels,
-                    remark=lambda text: say(console, f"note: {text}"),
-                )
-    except KeyboardInterrupt:
-        console.print(
-            f"stopped; finished images are kept in {table}, run the same command again to continue", soft_wrap=True
-        )
-        raise
+    args.stopped = (
+        f"finished images are kept in {table}, the same command goes on there{' without --force' * args.force}"
+    )
+    for split, folder in folders.items():
+        with collection_bar(console, f"segments of {split}") as progress:
+            store = collect(
+                settings,
+                folder,
+                table,
+                split,
+                workers=args.workers,
+                keep_going=args.keep_going,
+                progress=progress,
+                data_set=args.dataset.resolve().name,
+                scores=args.segment_scores,
+                grid=parsed_grid(args.grid),
+                calibration=args.calibration,
+                accept_labels=args.accept_labels,
+                remark=lambda text: say(console, f"note: {text}"),
+            )
     return store

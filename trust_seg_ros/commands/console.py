@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 
 
@@ -11,6 +14,13 @@ def command_console(width: int) -> Console:
     if not console.is_terminal:
         console.width = width
     return console
+
+
+@contextmanager
+def waiting(console: Console, text: str) -> Iterator[None]:
+    """Show a text with a moving sign in a terminal while something takes its time."""
+    with console.status(f"{text} …"):
+        yield
 
 
 def say(console: Console, text: str) -> None:

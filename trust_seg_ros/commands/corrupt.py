@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.corrupt_options import add_corruption_arguments, wished_corruptions
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS
 from trust_seg_ros.errors import TrustSegError
 
@@ -32,6 +33,8 @@ split as images/ and labels/ (PNG; class ids, 255 = none), for other programs. T
 """
 
 _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
+
+STOPPED = "what is written stays: remove it, or choose another --out next time"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +91,7 @@ def _write_sheet(args: argparse.Namespace, kinds: list[str]) -> None:
     sheet = corruption_sheet(image, name, kinds, seed=args.corrupt_seed, width=args.tile)
     _making(args.out.parent, lambda folder: folder.mkdir(parents=True, exist_ok=True))
     _write(args.out, sheet)
+    record(args, out=args.out, image=name, images=1, corruptions=kinds)
     print(f"{name}, {len(kinds)} corruption{'s' * (len(kinds) > 1)} at five severities: {args.out}")
 
 
@@ -127,6 +131,7 @@ def _write_set(args: argparse.Namespace, corruption: Corruption) -> None:
             path = args.out / part / f"{sample.name}.png"
             _making(path.parent, lambda place: place.mkdir(parents=True, exist_ok=True))
             _write(path, pixels)
+    record(args, out=args.out, image=None, images=len(folder), corruptions=[str(corruption)])
     print(f"{len(folder)} images with {corruption}, seed {corruption.seed}, and their labels: {args.out}")
 
 

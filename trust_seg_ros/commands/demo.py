@@ -13,15 +13,16 @@ from trust_seg_ros.commands.options import (
     source_arguments,
     source_of,
 )
+from trust_seg_ros.commands.outcome import record
 
 EPILOG = """examples:
   trust-seg demo                                       the shipped film of a motorway, 20 seconds
-  trust-seg demo --source synthetic                    a drawn drive with unknown objects on the road
-  trust-seg demo --source drive.mp4 --seconds 60
-  trust-seg demo --source bags/town --bag-topic /cam0/image_raw
-  trust-seg demo --source bags/town --start 30 --duration 5 --speed 0.5    five seconds of it, slowly, over and over
-  trust-seg demo --source bags/town --no-loop --seconds 0                  once, to its end
-  trust-seg demo --source /dev/video0 --seconds 0      your camera, until Ctrl-C
+  trust-seg demo synthetic                    a drawn drive with unknown objects on the road
+  trust-seg demo drive.mp4 --seconds 60
+  trust-seg demo bags/town --bag-topic /cam0/image_raw
+  trust-seg demo bags/town --start 30 --duration 5 --speed 0.5    five seconds of it, slowly, over and over
+  trust-seg demo bags/town --no-loop --seconds 0                  once, to its end
+  trust-seg demo /dev/video0 --seconds 0      your camera, until Ctrl-C
   trust-seg demo --param ood.threshold:=0.6 --param thresholds.unreliable:=0.4
 
 Writes demo.mp4, demo.png (the camera with what is flagged, beside it classes and uncertainty) and the logs of node and
@@ -34,12 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     source = parser.add_argument(
-        "--source",
-        default="motorway",
+        "source",
+        nargs="?",
+        default=argparse.SUPPRESS,  # else it would override the former name
+        metavar="SOURCE",
         help="motorway (the shipped film), synthetic (a drawn drive), a folder of images, a video, a rosbag2 folder, "
-        "or /dev/videoN (default: %(default)s)",
+        "or /dev/videoN (default: motorway)",
     )
     given.expects(source, given.source)
+    parser.add_argument("--source", default="motorway", help=argparse.SUPPRESS)
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="how long, from the first result; 0 = until Ctrl-C (default: 20)"
     )
@@ -77,5 +81,18 @@ def run(args: argparse.Namespace) -> int:
         params_file=args.params_file,
         parameters=tuple(args.parameters),
     )
-    run_demo(settings, Console())
+    status, recording = run_demo(settings, Console())
+    record(
+        args,
+        out=args.out,
+        source=settings.title,
+        film=recording.film,
+        picture=recording.picture,
+        frames=recording.frames,
+        seconds=recording.seconds,
+        results=status.results,
+        rate=status.rate,
+        latency_ms={"p50": status.p50, "p99": status.p99},
+        dropped=status.drops,
+    )
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.data_options import add_data_arguments
+from trust_seg_ros.commands.shared_options import check_counts
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.support.bars import stage_bars
@@ -23,7 +24,7 @@ EPILOG = """examples:
   trust-seg evaluate data/camvid --split test --out out/camvid
   trust-seg evaluate data/camvid --split test --fit-on val --arrangement by_image by_segment by_drive --out out/camvid
   trust-seg evaluate data/cityscapes --split val --model mine.pt2 --labels cityscapes19 --out out/cityscapes
-  trust-seg evaluate --table meta.segments --split val --features all --gradient-boosting --out out/all
+  trust-seg evaluate --cache meta.segments --split val --features all --gradient-boosting --out out/all
 
 arrangements: which segments the models are fitted on, and which they are judged on
   by_image    half of the images each, drawn anew in every run; an image is never on both sides
@@ -32,8 +33,8 @@ arrangements: which segments the models are fitted on, and which they are judged
   --fit-on S  fitted on all of split S, judged on all of --split
 
 The folder gets report.md, a CSV file per table and the figures; docs/evaluate.md explains them. Segments are kept in a
-table (OUT/segments, or --table), so the network runs only once: call again without DATASET to judge with other options.
-A table of another network or of other data is refused: --fresh starts over.
+table (OUT/segments, or --cache), so the network runs only once: call again without DATASET to judge with other options.
+A table of another network or of other data is refused: --force starts over.
 
 Put DATASET before the options: an option that takes several values would take it as one of them.
 """
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate; returns the exit status."""
     _check(args)
     console = command_console(170)
-    path = (args.table or args.out / "segments").expanduser()
+    path = (args.cache or args.out / "segments").expanduser()
     store = _stored(args, path) if args.dataset is None else collected(args, _splits(args), path, console)
 
     from trust_seg_ros.commands.fit_report import skipped_table
@@ -113,10 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse impossible options before the work starts."""
-    for name in ("runs", "workers"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise EvaluationError(f"--{name} {value}: expected at least 1")
+    check_counts(args, ("runs", "workers"), EvaluationError)
 
 
 def _splits(args: argparse.Namespace) -> list[str]:

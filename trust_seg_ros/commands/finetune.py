@@ -14,6 +14,8 @@ from rich.table import Table
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.data_options import add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.commands.parsing import add_alias
 from trust_seg_ros.support.bars import bars
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ Pixels that are not annotated are ignored.
 
 OUT gets weights.safetensors (or model/), log.csv with a row per step, and the checkpoint; see docs/finetune.md.
 """
+
+STOPPED = "the same command goes on from the last checkpoint in --out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +155,10 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("running")
     group.add_argument("--threads", type=int, default=0, metavar="N", help=_help("CPU threads; 0 = all cores"))
-    group.add_argument("--workers", type=int, default=2, metavar="N", help=_help("threads that read and crop"))
+    readers = group.add_argument(
+        "--readers", dest="workers", type=int, default=2, metavar="N", help=_help("threads that read and crop")
+    )
+    add_alias(group, readers, "--workers")
     group.add_argument(
         "--checkpoint-every",
         type=int,
@@ -184,6 +191,7 @@ def run(args: argparse.Namespace) -> int:
         )
         with bars(console, TextColumn("{task.fields[note]}"), TimeElapsedColumn()) as bar:
             before, after = tuner.run(*_ticks(bar, tuner.steps, tuner.state.step, tuner.images_judged))
+        record(args, out=settings.out, steps=tuner.steps, before=before, after=after)
         if after:
             console.print(_table(before, after))
     return 0

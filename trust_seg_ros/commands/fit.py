@@ -12,6 +12,8 @@ from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_data_arguments
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.commands.shared_options import check_counts
 from trust_seg_ros.meta.errors import MetaModelError
 
 if TYPE_CHECKING:
@@ -24,12 +26,12 @@ EPILOG = """examples:
   trust-seg fit data/camvid --split val --judge test --out meta.json      (also prints how it does on test)
   trust-seg fit data/camvid --split val --split test --out meta.json      (on both together)
   trust-seg fit data/mine --split train --model mine.net:build --labels mine.yaml --ignore 255 --out meta.json
-  trust-seg fit --table meta.segments --features E,D_in,S --out small.json          (again, without the network)
+  trust-seg fit --cache meta.segments --features E,D_in,S --out small.json          (again, without the network)
 
 The network runs over the images once; metrics and targets of all segments go into a table beside the model file
 (meta.json: meta.segments/), a Parquet data set that trust-seg evaluate, pandas or duckdb read as well. If a run stops
 early, finished images are kept, and the same command does the rest; the table does not depend on the number of
-workers. A table of another network or of other data is refused: --fresh starts over.
+workers. A table of another network or of other data is refused: --force starts over.
 
 The model file is readable JSON: metrics, means, scales, coefficients, ranges, and how it was fitted. The node loads the
 file named by its parameter meta_model. docs/fit.md walks through it.
@@ -59,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.meta.data import joined
 
     console = Console()
-    _check(args.workers)
-    table = args.table or args.out.with_suffix(".segments")
+    check_counts(args, ("workers",), MetaModelError)
+    table = args.cache or args.out.with_suffix(".segments")
     store = opened(args, table) if args.dataset is None else collected(args, _wanted(args), table, console)
     args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)
     parts = {split: of_classes(store.read(split), args.only_classes) for split in wanted}
@@ -79,6 +81,15 @@ def run(args: argparse.Namespace) -> int:
     console.print(report.scores_table(_titled(args, judged)), report.coefficients_table(model), sep="\n")
     if (skipped := report.skipped_table(store, wanted)) is not None:
         console.print(skipped)
+    record(
+        args,
+        out=args.out,
+        table=table,
+        network=store.network,
+        splits={split: {"images": len(store.entry(split).images), "segments": len(parts[split])} for split in wanted},
+        skipped={split: store.entry(split).skipped for split in wanted},
+        scores=judged,
+    )
     say(console, f"wrote {args.out}; the segments are in {table}")
     return 0
 
@@ -132,9 +143,3 @@ def _titled(args: argparse.Namespace, judged: dict[str, dict[str, float]]) -> di
 def _check_segments(data: SegmentData, split: str, purpose: str) -> None:
     if not len(data):
         raise MetaModelError(f"no segment of {split} has an interior; there is nothing to {purpose}")
-
-
-def _check(workers: int | None) -> None:
-    """Refuse impossible options before the work starts."""
-    if workers is not None and workers < 1:
-        raise MetaModelError(f"--workers {workers}; expected at least 1")

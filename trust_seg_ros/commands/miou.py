@@ -14,8 +14,10 @@ from rich.progress import track
 from rich.table import Table
 
 from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.commands.console import waiting
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.commands.label_options import label_remarks
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.support.content_hash import network_sha256
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 
     console = Console()
-    network = network_settings(args).load()
+    with waiting(console, "loading the network"):
+        network = network_settings(args).load()
     names = network.labels.names
     folder = open_split(args, args.split, network.labels)
     for remark in label_remarks(args, network, {f"{args.dataset} {args.split}": folder}):
@@ -67,6 +70,17 @@ def run(args: argparse.Namespace) -> int:
     rows = [*zip(names, confusion.iou().tolist(), strict=True), ("mean", confusion.mean_iou())]
     if args.csv is not None:
         _write_csv(args.csv, rows, confusion)
+    record(
+        args,
+        network=network.name,
+        sha256=network_sha256(network) or None,
+        data_set=f"{args.dataset.resolve().name}/{args.split}",
+        images=len(folder),
+        iou=dict(rows[:-1]),
+        mean_iou=rows[-1][1],
+        pixel_accuracy=confusion.accuracy(),
+        csv=args.csv,
+    )
     if args.markdown:
         print(_markdown(rows, confusion, len(folder)))
         return 0

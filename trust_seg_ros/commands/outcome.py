@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import json
 import sys
@@ -30,13 +31,14 @@ class Outcome:
     Attributes:
         name: of the program and the subcommand, for texts.
         debug: errors are to be shown with a traceback.
-        stop_text: what happens next time after Ctrl-C.
+        args: options, once they are known; ``args.stopped`` says what happens next time after Ctrl-C.
     """
 
     def __init__(self, command: str | None, *, as_json: bool, quiet: bool, debug: bool) -> None:
         self.command = command
         self.name = f"trust-seg {command}" if command else "trust-seg"
-        self.debug, self.stop_text = debug, ""
+        self.debug = debug
+        self.args: argparse.Namespace | None = None
         self._json, self._quiet = as_json, quiet
 
     @classmethod
@@ -55,6 +57,15 @@ class Outcome:
         with contextlib.redirect_stdout(io.StringIO() if args.quiet else sys.stderr):
             yield
 
+    def load_torch(self) -> None:
+        """Load what takes seconds under a moving sign, where there is a terminal to show it."""
+        if "torch" in sys.modules or self._quiet or not sys.stderr.isatty():
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status("loading torch …"):
+            importlib.import_module("torch")
+
     def finished(self, args: argparse.Namespace, status: int) -> int:
         """Print the result with --json; returns the exit status."""
         if args.json:
@@ -70,7 +81,7 @@ class Outcome:
 
     def stopped(self) -> int:
         """Say what Ctrl-C leaves behind; returns the exit status."""
-        text = f"stopped; {self.stop_text or NOTHING_KEPT}"
+        text = f"stopped; {getattr(self.args, 'stopped', NOTHING_KEPT)}"
         print(f"{self.name}: {text}", file=sys.stderr)
         if self._json:
             self._print({"exit_status": 130, "error": {"kind": "KeyboardInterrupt", "message": text}})

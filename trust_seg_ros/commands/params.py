@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from trust_seg_ros.commands.outcome import record
+
 EPILOG = """examples:
   trust-seg params
   trust-seg params thresholds          only names that contain "thresholds"
@@ -28,6 +30,9 @@ def run(args: argparse.Namespace) -> int:
     rows = [p for p in TABLE if args.pattern in p.name]
     if not rows:
         raise TrustSegError(f"no parameter has {args.pattern!r} in its name; trust-seg params lists all names")
+    names = ("name", "type", "default", "expects", "acts_at", "meaning")
+    values = [(p.name, p.kind, p.default, p.expectation, p.applies, p.description) for p in rows]
+    record(args, parameters=[dict(zip(names, row, strict=True)) for row in values])
     table = Table("parameter", "type", "default", "expects", "acts at", "meaning", show_lines=False)
     for p in rows:
         table.add_row(p.name, p.kind, str(p.default), p.expectation, p.applies, p.description)

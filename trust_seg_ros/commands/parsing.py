@@ -53,7 +53,7 @@ def add_common(parser: argparse.ArgumentParser, *, of_command: bool) -> None:
     group.add_argument(
         "--json",
         **options,
-        help="print the result as JSON on standard output and everything else on standard error (docs/json.md)",
+        help="print the result as JSON on standard output and everything else on standard error (docs/command_line.md)",
     )
     group.add_argument("--debug", **options, help="show a traceback when something goes wrong")
     if not of_command:

@@ -7,6 +7,7 @@ import sys
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.options import add_source_options, described, source_of
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.recordings.refusals import REFUSED, Refusals
 
 EPILOG = """examples:
@@ -26,6 +27,8 @@ frames.
 a folder. --speed changes when frames are sent, never their stamps; --rate spaces both evenly, and --speed then
 multiplies it.
 """
+
+STOPPED = "the same command plays from the beginning, or from --start"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"playing {described(source, args)} on {args.topic}", flush=True)
     sent = play(source, settings, refusals)
+    record(args, topic=args.topic, source=source.description, sent=sent, refused=refusals.count)
     print(f"{sent} frames sent{f', {refusals.count} refused' if refusals.count else ''}", flush=True)
     return 0
 

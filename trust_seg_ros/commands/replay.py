@@ -14,6 +14,8 @@ from rich.console import Console
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import command_console
 from trust_seg_ros.commands.options import add_parameter_options
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.commands.shared_options import add_force_argument
 
 if TYPE_CHECKING:
     from trust_seg_ros.bags.errors import SourceError
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.expects(sources, given.recordings)
     out = parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the output bag")
     given.expects(out, given.new_folder)
-    parser.add_argument("--force", action="store_true", help="replace an earlier replay in OUT")
+    add_force_argument(parser, "replace an earlier replay in OUT")
     source = parser.add_argument_group("what is read")
     source.add_argument(
         "--image-topic",
@@ -125,17 +127,20 @@ def run(args: argparse.Namespace) -> int:
                 job.prepare(args.force)
             bar = stack.enter_context(show.progress(console, todo))
             workers = _workers(args, todo, bar.tick)
+            args.stopped = f"finished chunks are kept in {args.out}, the same command goes on there{_no_force(args)}"
             try:
                 outcomes = run_jobs(todo, workers, facts, bar.chunk, bar.finished)
-            except KeyboardInterrupt:
-                console.print("stopped; run the same command again to continue", style="yellow")
-                raise
             finally:
                 workers.close()
                 for job in todo:
                     job.sweep()
     _export(args, jobs, {outcome.job.out for outcome in outcomes}, console)
+    record(args, out=args.out, recordings=show.recordings_json(jobs, outcomes, refused))
     return show.conclude(console, args.out, jobs, outcomes, refused)
+
+
+def _no_force(args: argparse.Namespace) -> str:
+    return " without --force" if args.force else ""
 
 
 def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[Path, SourceError]]:

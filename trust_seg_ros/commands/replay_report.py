@@ -18,6 +18,7 @@ from trust_seg_ros.recordings.replay.errors import NoRoomError, ReplayError, exp
 from trust_seg_ros.recordings.replay.job import FRAMES_TABLE, Job
 from trust_seg_ros.recordings.replay.run import Outcome
 from trust_seg_ros.recordings.replay.workers import Done, WorkerDiedError
+from trust_seg_ros.types import Json
 
 SUMMARY = "replay.csv"
 _COLUMNS = ("recording", "frames", "refused", "frames_per_s", "flagged", "ood_segments", "state", "retried")
@@ -118,6 +119,37 @@ def conclude(
     failed = any(outcome.error is not None or _all_refused(outcome) for outcome in outcomes)
     before = any(_refused_before(job) for job in jobs if job.out not in by_out)
     return 1 if refused or failed or before else 0
+
+
+def recordings_json(
+    jobs: Sequence[Job], outcomes: Sequence[Outcome], refused: Mapping[Path, SourceError]
+) -> list[Json]:
+    """One object per recording: its output, how it ended, and the means over its frames."""
+    by_out = {outcome.job.out: outcome for outcome in outcomes}
+    rows = [_recording_json(job, by_out.get(job.out)) for job in jobs]
+    return [
+        *rows,
+        *({"source": path, "out": None, "state": "refused", "error": str(refused[path])} for path in refused),
+    ]
+
+
+def _recording_json(job: Job, outcome: Outcome | None) -> Json:
+    row: Json = {"source": job.source.path, "out": job.out, "frames": job.frames}
+    if outcome is None:
+        return row | {"state": "complete already"}
+    if outcome.finished is None:
+        return row | {"state": "failed", "error": str(outcome.error)}
+    frames = outcome.finished.drive.frames
+    return row | {
+        "state": "complete",
+        "refused": outcome.finished.refused,
+        "seconds": outcome.seconds,
+        "flagged_pixels": _mean(frames, "flagged_pixels"),
+        "unreliable_pixels": _mean(frames, "unreliable_pixels"),
+        "ood_segments": int(frames["ood_segments"].sum()),
+        "notes": [*outcome.finished.drive.notes, *(f"tried again: {text}" for text in outcome.retried)],
+        "files": [outcome.finished.out / name for name in outcome.finished.products],
+    }
 
 
 def _checked(job: Job, reason: str) -> int:

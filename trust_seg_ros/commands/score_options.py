@@ -12,7 +12,7 @@ from trust_seg_ros.errors import TrustSegError
 ALL = "all"
 
 
-class _LateHelp(argparse.Action):
+class LateHelp(argparse.Action):
     """An option whose help text is made only when shown: it needs the registry, which loads torch for a second."""
 
     def __init__(self, *args: Any, text: Callable[[], str], **options: Any) -> None:
@@ -21,12 +21,18 @@ class _LateHelp(argparse.Action):
 
     @property
     def help(self) -> str:
+        """The text, made now."""
         return self._text()
+
+    def shorten(self) -> None:
+        """Show a short text instead, which needs nothing."""
+        self._text = lambda: "see --help"
 
     @help.setter
     def help(self, value: str | None) -> None: ...
 
     def __call__(self, parser: object, namespace: argparse.Namespace, values: object, option: object = None) -> None:
+        """Store the value."""
         setattr(namespace, self.dest, values)
 
 
@@ -52,7 +58,7 @@ def add_score_argument(
         known = f"{', '.join(SCORES)}, or all that the network can give{' in one pass' * passes}"
         return f"{before}{known}{many} (default: {' '.join(default)})"
 
-    group.add_argument("--score", action=_LateHelp, text=text, nargs="+", default=list(default), metavar="NAME")
+    group.add_argument("--score", action=LateHelp, text=text, nargs="+", default=list(default), metavar="NAME")
 
 
 def add_file_argument(group: argparse._ActionsContainer, option: str, text: str) -> None:
@@ -70,7 +76,7 @@ def add_file_argument(group: argparse._ActionsContainer, option: str, text: str)
 
         return text.format(scores=", ".join(CALIBRATED_SCORES))
 
-    file = group.add_argument(option, action=_LateHelp, text=late, type=Path, metavar="FILE")
+    file = group.add_argument(option, action=LateHelp, text=late, type=Path, metavar="FILE")
     given.expects(file, given.calibration)
 
 

@@ -14,16 +14,19 @@ from rich.progress import track
 from rich.text import Text
 
 from trust_seg_ros.commands import given_paths as given
-from trust_seg_ros.commands.console import command_console
+from trust_seg_ros.commands.console import command_console, waiting
 from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
 from trust_seg_ros.commands.min_share import add_min_share_argument, check_min_share
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.commands.shared_options import add_meta_model_argument
 
 if TYPE_CHECKING:
     import numpy as np
 
     from trust_seg_ros.evaluation.show.show import Findings
     from trust_seg_ros.pipeline import TrustPipeline
+    from trust_seg_ros.types import Json
 
 EPILOG = """examples:
   trust-seg show street.jpg
@@ -38,6 +41,7 @@ wrong are outlined in white. For a single image, its segments are listed, least 
 With ground truth, pixels that it ignores are removed before segments are formed, as in fitting and evaluating. Without
 it, segments are the same as in the node. docs/show.md explains the picture and the table.
 """
+STOPPED = "pictures that are written stay, the same command writes all anew"
 _ROWS = 20
 
 
@@ -83,14 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
-    meta = group.add_argument(
-        "--meta-model",
-        default="auto",
-        metavar="FILE",
-        help="auto (the shipped one for the embedded network, none for others), none, or a file of trust-seg fit "
-        "(default: %(default)s)",
-    )
-    given.expects(meta, given.meta_model)
+    add_meta_model_argument(group, "gives P(wrong) and the predicted IoU")
     add_grid_argument(group, "as many pixels as the grid that the meta model was fitted on, else the image")
     group.add_argument(
         "--threshold",
@@ -112,11 +109,12 @@ def run(args: argparse.Namespace) -> int:
     places = files.places(images, args.out and args.out.expanduser())
     csv = [] if args.csv is None else [args.csv.expanduser()]
     files.keep_inputs([*images, *truths], [*places, *csv])
-    pipeline = _pipeline(args)
+    console = command_console(160)
+    with waiting(console, "loading the network"):
+        pipeline = _pipeline(args)
     read = _reader(args, pipeline, images, truths)
     for path in (places[0], *csv):
         files.make_folder(path)
-    console = command_console(160)
     top = args.top if args.top is not None else _ROWS if len(images) == 1 else 0
     report = _Report(console, args, top)
     quiet = len(images) == 1 or not console.is_terminal
@@ -133,6 +131,7 @@ class _Report:
     def __init__(self, console: Console, args: argparse.Namespace, top: int) -> None:
         self.console, self.args, self.top = console, args, top
         self.rows: list[str] = []
+        self.shown: list[Json] = []
         self.notes: dict[str, str] = {}
 
     def add(
@@ -142,13 +141,15 @@ class _Report:
         from trust_seg_ros.evaluation.show.files import write_picture
         from trust_seg_ros.evaluation.show.picture import picture
         from trust_seg_ros.evaluation.show.show import examine
-        from trust_seg_ros.evaluation.show.table import csv_rows, segments_table
+        from trust_seg_ros.evaluation.show.table import csv_rows, json_rows, segments_table
 
         args = self.args
         found = examine(pipeline, pixels, truth, args.threshold, args.min_share)
         write_picture(place, picture(found, image.name, width=args.width, true_iou=args.true_iou))
         if args.csv is not None:
             self.rows.append(csv_rows(image.name, found))
+        if args.json:
+            self.shown.append({"image": image, "picture": place, "segments": json_rows(image.name, found)})
         if self.top:
             self.console.print(segments_table(found, image.name, top=self.top, min_size=args.min_size))
         count = f"{len(found.segments)} segments"
@@ -165,6 +166,7 @@ class _Report:
 
             write_file(self.args.csv.expanduser(), (csv_head() + "".join(self.rows)).encode())
             self._say(f"wrote {self.args.csv} (all segments)")
+        record(self.args, pictures=self.shown, csv=self.args.csv, notes=list(self.notes.values()))
         for note in self.notes.values():
             self._say(f"note: {note}")
 

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.console import say
+from trust_seg_ros.commands.outcome import record
 
 if TYPE_CHECKING:
     from trust_seg_ros.evaluation.report.report import Contents
@@ -55,6 +56,15 @@ def finish(
 
     report = Report.of(found, args.words, facts, notes)
     files = write(report, args.out.expanduser())
+    record(
+        args,
+        title=report.title,
+        out=args.out,
+        files=files,
+        facts=dict(report.facts),
+        notes=list(report.notes),
+        tables=[table.to_json() for section in report.sections for table in section.tables],
+    )
     for section in report.sections:
         if rules:
             console.rule(section.title, align="left")

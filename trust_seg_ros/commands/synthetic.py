@@ -11,6 +11,7 @@ import numpy as np
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.options import image_size
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.synthetic.looks import LOOKS
 from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS
@@ -27,6 +28,8 @@ synthetic:seeds=FIRST-LAST with the same kinds, rate and size.
 """
 
 _SHEET = 12
+
+STOPPED = "frames that are written stay, the same command writes all anew"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         if number in shown:
             tiles.append(_tile(image, labels, unknown))
     _write(args.out / "sheet.png", cv2.cvtColor(_sheet(tiles), cv2.COLOR_RGB2BGR))
+    record(args, out=args.out, frames=args.frames, sheet=args.out / "sheet.png")
     print(f"{args.frames} frames in {args.out}, an overview in {args.out / 'sheet.png'}")
     return 0
 

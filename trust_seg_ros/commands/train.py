@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import TextColumn, TimeElapsedColumn
 
 from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.support.bars import bars
 from trust_seg_ros.training.errors import TrainingError
 from trust_seg_ros.training.settings import TrainSettings
@@ -43,6 +44,8 @@ _HELP = {
     "device": "cpu or cuda",
     "limit": "use only this many images (0 = all)",
 }
+
+STOPPED = "the same command goes on from the last checkpoint in --out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +92,14 @@ def run(args: argparse.Namespace) -> int:
     with bars(console, TextColumn("loss {task.fields[loss]:.3f}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("training", total=settings.iterations, completed=trainer.progress.step, loss=0.0)
         progress = trainer.run(lambda step, loss: bar.update(task, completed=step, loss=loss))
+    record(
+        args,
+        out=settings.out,
+        weights=settings.out / "kept.safetensors",
+        best_miou=progress.best_miou,
+        kept_step=progress.kept_step,
+        steps=progress.step,
+    )
     console.print(
         f"best val mIoU {progress.best_miou:.4f}; kept step {progress.kept_step}: {settings.out}/kept.safetensors"
     )

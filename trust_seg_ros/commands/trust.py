@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands import given_paths as given
-from trust_seg_ros.commands.console import command_console, say
+from trust_seg_ros.commands.console import command_console, say, waiting
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
     add_gradient_arguments,
@@ -20,6 +19,7 @@ from trust_seg_ros.commands.data_options import (
 from trust_seg_ros.commands.label_options import label_remarks
 from trust_seg_ros.commands.min_share import add_min_share_argument
 from trust_seg_ros.commands.score_options import add_file_argument, add_score_argument
+from trust_seg_ros.commands.shared_options import add_cache_argument, add_meta_model_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.trust_choices import check, chosen_look, chosen_watch, dropped
 from trust_seg_ros.commands.trust_conditions import add_shift_arguments, conditions, distinct
@@ -57,6 +57,8 @@ The folder gets report.md, a CSV file per table and the figures; docs/trust.md e
 Put DATASET before the options: an option that takes several values would take it as one of them.
 """
 
+STOPPED = "with --cache DIR the passes that are done are kept, and the same command goes on there"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
@@ -65,12 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, EPILOG.format(policies=policy_lines()), "test", "judge on")
     add_out_argument(parser)
     add_keep_going_argument(parser)
-    cache = parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="keep the counts of every pass there: a study with other options, or continued after a stop, runs the "
-        "network only for what is new",
+    cache = add_cache_argument(
+        parser,
+        "keep the counts of every pass there: a study with other options, or continued after a stop, runs the network "
+        "only for what is new",
     )
     given.expects(cache, given.new_folder)
     judging = parser.add_argument_group("scores, policies, calibration")
@@ -96,14 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file of trust-seg calibrate, for the class statistics of {scores}; policies are calibrated on the images "
         "above",
     )
-    meta = judging.add_argument(
-        "--meta-model",
+    add_meta_model_argument(
+        judging,
+        "judges P(wrong), too, as the score p_wrong of the pixels of a segment and segment by segment",
         default="none",
-        metavar="FILE",
-        help="file of trust-seg fit: judges P(wrong), too, as the score p_wrong of the pixels of a segment and segment "
-        "by segment; auto: the shipped one (default: none)",
     )
-    given.expects(meta, given.meta_model)
     add_min_share_argument(judging, "flagged by P(wrong)")
     add_gradient_arguments(judging)
     add_grid_argument(judging, "the image's own pixels; P(wrong) is made on the grid of its meta model")
@@ -130,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
 
     watch = chosen_watch(args)
     settings = network_settings(args)
-    labels = settings.label_set()
+    with waiting(console, "loading the network"):
+        labels = settings.label_set()
     images = open_split(args, args.split, labels)
     others = {
         name: open_split(args, name, labels)
@@ -138,7 +136,8 @@ def run(args: argparse.Namespace) -> int:
         if name not in ("half", "drive")
     }
     shifted = conditions(args, images, labels)
-    network = settings.load()
+    with waiting(console, "loading the network"):
+        network = settings.load()
     look, notes = chosen_look(args, network)
     ours = {f"{args.dataset} {split}": folder for split, folder in {args.split: images, **others}.items()}
     remarks = label_remarks(args, network, ours | distinct(shifted, images))

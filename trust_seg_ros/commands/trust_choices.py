@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.commands.data_options import gradient_settings
 from trust_seg_ros.commands.min_share import check_min_share
 from trust_seg_ros.commands.score_options import ALL
+from trust_seg_ros.commands.shared_options import check_counts
 from trust_seg_ros.evaluation.errors import TrustStudyError
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.nearest import did_you_mean
@@ -28,8 +29,7 @@ def check(args: argparse.Namespace) -> None:
     from trust_seg_ros.evaluation.trust.policy_words import parse_policy
     from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES, PIXEL_SCORES, SCORES
 
-    if args.runs < 1:
-        raise TrustStudyError(f"--runs {args.runs}: expected at least 1")
+    check_counts(args, ("runs",), TrustStudyError)
     for score in args.score:
         if score.partition(":")[0] in PERTURBATION_SCORES:
             split_name(score)

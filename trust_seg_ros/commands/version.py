@@ -6,7 +6,8 @@ import argparse
 import os
 import platform
 
-from trust_seg_ros.version import installed_version
+from trust_seg_ros.commands.outcome import record
+from trust_seg_ros.version import NOT_INSTALLED, installed_version
 
 _STANDS_ON = ("torch", "numpy", "numba", "opencv-python-headless", "rclpy", "rosbags", "transformers")
 
@@ -17,9 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the versions; returns the exit status."""
-    print(f"trust_seg_ros {installed_version('trust_seg_ros')}")
-    print(f"python {platform.python_version()} on {platform.machine()}")
-    print(f"ROS_DISTRO {os.environ.get('ROS_DISTRO', 'not set')}")
-    for name in _STANDS_ON:
-        print(f"{name} {installed_version(name)}")
+    packages = {name: installed_version(name) for name in _STANDS_ON}
+    found = {"trust_seg_ros": installed_version(), "python": platform.python_version(), "machine": platform.machine()}
+    distro = os.environ.get("ROS_DISTRO")
+    print(f"trust_seg_ros {found['trust_seg_ros']}")
+    print(f"python {found['python']} on {found['machine']}")
+    print(f"ROS_DISTRO {distro or 'not set'}")
+    for name, version in packages.items():
+        print(f"{name} {version}")
+    there = {name: None if version == NOT_INSTALLED else version for name, version in packages.items()}
+    record(args, **found, ros_distro=distro, packages=there)
     return 0

@@ -79,10 +79,10 @@ class SegmentStore:
         if data.get("version") not in (WITHOUT_HASH, VERSION):
             raise StoreError(
                 f"{file}: version {shown(data.get('version'))}, this program reads version {VERSION}; collect anew "
-                "(--fresh)"
+                "(--force)"
             )
         try:
-            check_json(data, file, "collect anew (--fresh)", required=data["version"] != WITHOUT_HASH)
+            check_json(data, file, "collect anew (--force)", required=data["version"] != WITHOUT_HASH)
         except DamagedError as error:
             raise StoreError(str(error)) from error
         try:
@@ -91,7 +91,7 @@ class SegmentStore:
             if tuple(data["metrics"]) != store.names:
                 raise ValueError(
                     f"the metrics are not the ones that this program computes for {len(store.class_names)} "
-                    "classes; collect anew (--fresh)"
+                    "classes; collect anew (--force)"
                 )
             return store
         except Exception as error:  # any entry may be missing or of any type
@@ -139,7 +139,7 @@ class SegmentStore:
             there = ", ".join(self.identity.scores) or "none"
             raise StoreError(
                 f"{self.path}: no metrics of the scores {', '.join(absent)} in this segment table; there are: {there}. "
-                "Give DATASET and --fresh to collect them"
+                "Give DATASET and --force to collect them"
             )
 
     def check_grid(self, grid: str) -> None:
@@ -151,7 +151,7 @@ class SegmentStore:
         if grid != FITTED and str(parsed_grid(grid)) != self.identity.grid:
             raise StoreError(
                 f"{self.path}: the segments of this table are made on the grid {self.identity.grid}, wanted: {grid}. "
-                "Give DATASET and --fresh to collect them anew"
+                "Give DATASET and --force to collect them anew"
             )
 
     def folder(self, split: str) -> Path:
@@ -204,12 +204,12 @@ class SegmentStore:
             if (there := data.count_rows()) != entry.segments:
                 raise StoreError(
                     f"{self.folder(split)}: {there} segments, but {MANIFEST} says {entry.segments}; one of the two is "
-                    "damaged; collect anew (--fresh)"
+                    "damaged; collect anew (--force)"
                 )
             rows = data.to_table(list(names), filter=ds.field("interior_size") > 0 if interior_only else None)
         except (pa.ArrowException, OSError) as error:
             raise StoreError(
-                f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew (--fresh)"
+                f"{self.folder(split)}: a part is missing or damaged ({error}); collect anew (--force)"
             ) from error
         return {name: rows[name].to_numpy() for name in names}
 
@@ -224,7 +224,7 @@ class SegmentStore:
             if changed:
                 raise StoreError(
                     f"{self.folder(split)}: a part is missing or damaged ({part.name} does not match its sha256 in "
-                    f"{MANIFEST}); collect anew (--fresh)"
+                    f"{MANIFEST}); collect anew (--force)"
                 )
 
     def read(

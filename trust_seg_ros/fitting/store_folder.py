@@ -12,7 +12,7 @@ from trust_seg_ros.fitting.store_rows import remove_quietly
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.support.resumable import FolderInUseError, FolderLock, remove_folder
 
-WAY_OUT = "collect anew with --fresh, which removes this table, or into another folder with --table"
+WAY_OUT = "collect anew with --force, which removes this table, or into another folder with --cache"
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def discard(path: str | Path) -> None:
     if path.is_symlink():
         raise StoreError(
             f"{path} is a symbolic link to {path.resolve()}, and nothing is removed through links: name that folder "
-            "itself, or another with --table"
+            "itself, or another with --cache"
         )
     with locked(path):
         check_ours(path)
@@ -96,7 +96,7 @@ def check_ours(path: Path) -> None:
         StoreError: the folder holds something else.
     """
     if not (path / MANIFEST).is_file() and any(file.name != DRAFT for file in path.iterdir()):
-        raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --table")
+        raise StoreError(f"{path}: this folder is not empty, and not a segment table; name another with --cache")
 
 
 def open_or_begin(path: Path, identity: NetworkIdentity) -> SegmentStore:

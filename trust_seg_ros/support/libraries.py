@@ -15,6 +15,7 @@ PIP: dict[str, tuple[str, str]] = {
     "threadpoolctl": ("threadpoolctl>=2", "fit"),
     "rerun": ("rerun-sdk>=0.24", "rerun"),
     "ray": ("ray>=2.9", "ray"),
+    "shtab": ("shtab>=1.6", "completion"),
     "transformers": ("transformers>=4.40,<6", "hf"),
 }
 """Name of the import -> (what pip installs, the extra of setup.py that holds it); rosbags brings four of the others."""

@@ -87,6 +87,19 @@ class Table:
         lines = [titles, rulers, *self._texts()]
         return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
+    def to_json(self) -> dict[str, Any]:
+        """Name, title, columns and rows; a mean over runs is an object with ``mean`` and ``std``."""
+
+        def plain(value: Value) -> object:
+            return {"mean": value.mean, "std": value.std} if isinstance(value, Spread) else value
+
+        return {
+            "name": self.name,
+            "title": self.title,
+            "columns": [{"title": column.title, "form": column.form} for column in self.columns],
+            "rows": [[plain(value) for value in row] for row in self.rows],
+        }
+
     def csv(self) -> str:
         """Comma-separated: shares stay shares; a mean over runs has a second column for its standard deviation.
 

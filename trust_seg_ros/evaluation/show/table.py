@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trust_seg_ros.evaluation.show.show import Findings
+from trust_seg_ros.types import Json
 
 CSV_COLUMNS = (
     *("image", "segment", "class_id", "class", "p_wrong", "unreliable", "predicted_iou_adj", "iou", "iou_adj"),
@@ -97,6 +98,21 @@ def csv_head() -> str:
 def csv_rows(name: str, findings: Findings) -> str:
     """All segments of an image as lines of CSV, see ``CSV_COLUMNS``; unknown values are empty."""
     return _csv_lines([_csv_row(name, findings, k) for k in distrust_order(findings, 1).tolist()])
+
+
+def json_rows(name: str, findings: Findings) -> list[Json]:
+    """The rows of :func:`csv_rows` as objects; unknown values are None."""
+    rows = (_csv_row(name, findings, k) for k in distrust_order(findings, 1).tolist())
+    return [dict(zip(CSV_COLUMNS, map(_value, row), strict=True)) for row in rows]
+
+
+def _value(cell: object) -> object:
+    if cell == "" or not isinstance(cell, str):
+        return None if cell == "" else cell
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def _csv_lines(rows: Sequence[Sequence[object]]) -> str:
