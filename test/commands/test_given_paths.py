@@ -14,7 +14,7 @@ NO_DATA = "nowhere: no such folder; expected the folder of a data set"
 NO_OOD = "nowhere: no such folder; expected a folder in a layout of docs/benchmark_ood.md"
 NO_FILE_OUT = "there is no folder no/where; make it first"
 NO_FOLDER_OUT = "is a file; expected a folder"
-NO_SOURCE = "nowhere does not exist; a source is 'synthetic'"
+NO_SOURCE = "nowhere does not exist; a source is 'motorway', 'synthetic'"
 DATA = ("data", "--split", "val")
 NETWORK = (
     ("--model nowhere.pt2", "--model nowhere.pt2: no such file"),
