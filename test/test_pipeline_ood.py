@@ -316,7 +316,7 @@ def test_a_threshold_of_a_gradient_score_in_the_other_unit_is_refused(pipeline, 
 
 def test_a_model_whose_threshold_cannot_be_a_norm_is_refused_with_its_name(pipeline):
     fitted = ood_model(pipeline, score="gradient_onehot", threshold=-3.0, summary={})
-    with pytest.raises(MetaModelError, match=r"its threshold -3 on gradient_onehot is no norm.*\"scale\": \"log\""):
+    with pytest.raises(MetaModelError, match=r"its threshold -3 is no norm of gradient_onehot.*\"scale\": \"log\""):
         TrustPipeline(pipeline.network, ood_model=fitted)
 
 

@@ -102,10 +102,6 @@ def _thresholds(args: argparse.Namespace, look: Look, model: OodModel | None) ->
         fitted = fitted_threshold(model, look.gradient)
         if args.threshold != ["best"]:
             raise AnomalyError(f"--threshold with --meta-model {args.meta}: the model has its own, {fitted:g}")
-        if math.isnan(fitted):
-            raise AnomalyError(
-                f"--meta-model {args.meta}: its threshold {model.threshold:g} is no norm of {model.score}"
-            )
         return {}
     found: dict[str, float | str] = {}
     for word in args.threshold:

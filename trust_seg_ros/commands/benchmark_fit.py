@@ -133,13 +133,28 @@ def save_model(args: argparse.Namespace, console: Console, found: Study, plan: P
         highlight=False,
     )
     console.print(
-        f"parameters of the node: ood.meta_model:={args.save_meta} ood.score:={score} "
-        f"ood.threshold:={model.threshold:.9g}",
+        f"parameters of the node: ood.meta_model:={args.save_meta} ood.score:={score}{_also(args, score, look)} "
+        f"(ood.threshold as it is by default takes the file's, {model.threshold:.9g}, and ood.meta_threshold "
+        f"{1.0 - model.discard_above:.3g})",
         highlight=False,
         soft_wrap=True,
     )
     if len(sources) > 1 and not left_out:
         say(console, "note: not judged on sources left out; --leave-source-out shows what it is worth elsewhere")
+
+
+def _also(args: argparse.Namespace, score: str, look: Look) -> str:
+    """Further parameters of the node that the score needs: its calibration, or the norm of its gradient."""
+    from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES, GRADIENT_SCORES, IN_LOGARITHMS
+
+    needed: dict[str, object] = {}
+    if score in CALIBRATED_SCORES:
+        needed["calibration"] = args.calibration
+    if score in GRADIENT_SCORES and look.gradient.p != IN_LOGARITHMS.p:
+        needed["gradient.p"] = float(look.gradient.p)
+    if score in GRADIENT_SCORES and look.gradient.variant != IN_LOGARITHMS.variant:
+        needed["gradient.variant"] = look.gradient.variant
+    return "".join(f" {name}:={value}" for name, value in needed.items())
 
 
 def _source(source: Source) -> Json:

@@ -161,19 +161,17 @@ def check_gradient(model: OodModel, gradient: GradientSettings) -> None:
     fitted = _fitted_gradient(model)
     if model.score not in GRADIENT_SCORES:
         return
-    if impossible := [t for t in model.thresholds if math.isnan(_here(model, t, gradient))]:
-        raise MetaModelError(
-            f"the OoD meta model: its threshold {impossible[0]:g} on {model.score} is no norm: expected a number that "
-            'can be one, or "scale": "log" under summary, gradient, if it is a logarithm; or fit it anew (trust-seg '
-            "benchmark --save-meta)"
-        )
-    if not fitted:
-        return
-    if (fitted.get("p"), fitted.get("variant")) != (gradient.p, gradient.variant):
+    if fitted and (fitted.get("p"), fitted.get("variant")) != (gradient.p, gradient.variant):
         raise MetaModelError(
             f"the OoD meta model was fitted for {model.score} with p = {fitted.get('p')}, {fitted.get('variant')}; set "
             f"are p = {gradient.p:g}, {gradient.variant}: set gradient.p and gradient.variant to those, or fit one for "
             "these (trust-seg benchmark --gradient-p --gradient-variant --save-meta)"
+        )
+    if impossible := [t for t in model.thresholds if math.isnan(_here(model, t, gradient))]:
+        raise MetaModelError(
+            f"the OoD meta model: its threshold {impossible[0]:g} is no norm of {model.score}: expected a number that "
+            'can be one, or "scale": "log" under summary, gradient, if it is a logarithm; or fit it anew (trust-seg '
+            "benchmark --save-meta)"
         )
 
 
