@@ -84,6 +84,9 @@ def _judge(images: OodImages, places: Places) -> Sheet:
 class Found:
     """OoD segments of one photograph, compared with the truth at the photograph's own size, void left out.
 
+    A segment that lies in void, or between the pixels of a photograph smaller than the grid, has no pixel left there.
+    It is no false alarm and finds nothing: nobody sees it.
+
     Attributes:
         name: of the photograph.
         ood: as the pipeline gives them.
@@ -96,16 +99,22 @@ class Found:
     met: Overlaps
     truth: np.ndarray
 
+    @property
+    def judged(self) -> np.ndarray:
+        """(p,) bool, segments that the node asks its judge about, and that have a pixel left here."""
+        return ~self.ood.too_small & (self.met.found > 0)
+
     def covered(self, chosen: np.ndarray) -> float:
         """Share of the anomaly's pixels that lie in the chosen segments (p,) bool."""
-        return float(self.met.shared[chosen[self.met.pairs[:, 0]]].sum() / self.met.there.sum())
+        there = self.met.there.sum()
+        return float(self.met.shared[chosen[self.met.pairs[:, 0]]].sum() / there) if there else math.nan
 
 
 def found_in(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, name: str = "") -> Found:
     """What the pipeline finds in one photograph."""
     ood = pipeline(Frame(image), shipped.thresholds(), Wanted(segments=False, pixel_flags=False)).ood
     assert ood is not None
-    return Found(name, ood, overlaps(np.where(truth == UNLABELLED, 0, ood.ids), truth), truth)
+    return Found(name, ood, overlaps(np.where(truth == UNLABELLED, 0, ood.ids), truth, len(ood.sizes)), truth)
 
 
 def counted(found: list[Found], chosen: list[np.ndarray]) -> Numbers:
@@ -139,6 +148,7 @@ def gain(found: list[Found], large: list[np.ndarray], kept: list[np.ndarray]) ->
 
 def order(found: list[Found]) -> Numbers:
     """How well P(OoD) tells segments on objects from false alarms."""
-    p = np.concatenate([np.nan_to_num(one.ood.p_ood[~one.ood.too_small], nan=1.0) for one in found])
-    false = np.concatenate([one.met.false_alarms[~one.ood.too_small] for one in found])
+    asked = [one for one in found if one.ood.p_ood is not None]
+    p = np.concatenate([np.zeros(0), *(np.nan_to_num(one.ood.p_ood[one.judged], nan=1.0) for one in asked)])
+    false = np.concatenate([np.zeros(0, bool), *(one.met.false_alarms[one.judged] for one in asked)])
     return {"AUROC, %": float(measures.auroc(-p, false))}

@@ -74,7 +74,7 @@ def _numbers(found: Found, f1: float) -> Numbers:
         "F1, %": f1,
         "anomaly covered by what is kept, %": found.covered(kept),
         "by what is found, %": found.covered(large),
-        "kept false alarms": float((kept & found.met.false_alarms).sum()),
+        "kept false alarms": float((kept & found.judged & found.met.false_alarms).sum()),
     }
 
 

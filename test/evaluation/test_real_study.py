@@ -4,13 +4,21 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from places import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "real_study"))
 
 import flicker
+import shipped
 import sizes
+import unknown
 from sheets import Sheet, shown
+
+from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.segmentation import LabelSet
+from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.types import LogitMaps
 
 NONE = 255
 
@@ -79,3 +87,36 @@ def test_a_number_that_was_another_before_shows_both():
 
 def test_numbers_as_people_write_them():
     assert [shown("x, %", 0.1234), shown("n", 1234.0), shown("n", 0.7)] == ["12.3", "1,234", "0.7"]
+
+
+class Specks:
+    """Unsure of specks that are smaller than a pixel of the image."""
+
+    name, labels = "specks", LabelSet("specks", ("a", "b", "c"))
+
+    def infer(self, image):
+        height, width = image.shape[:2]
+        logits = torch.randn(3, 4 * height, 4 * width, generator=torch.Generator().manual_seed(0))
+        return LogitMaps(3 * logits, (height, width))
+
+
+def test_a_photograph_smaller_than_the_grid_and_one_with_void(monkeypatch):
+    """Segments between its pixels, or in void, have no pixel left: neither false alarms nor finds, and no crash."""
+    monkeypatch.setattr(shipped, "thresholds", lambda: ThresholdSettings.constants(ood=0.7, ood_min_size=1))
+    pipeline = TrustPipeline(Specks(), grid="network")
+    image = np.zeros((24, 32, 3), np.uint8)
+    truth = np.zeros((24, 32), np.uint8)
+    truth[8:12, 10:20], truth[20:] = 1, NONE
+    found = unknown.found_in(pipeline, image, truth, "small")
+    gone = found.met.found == 0
+    assert len(gone) == len(found.ood.sizes)
+    assert gone.any()
+    assert not found.judged[gone].any()
+    assert found.judged.any()
+    large = [~found.ood.too_small]
+    with_them, without = (unknown.counted([found], [chosen]) for chosen in (large[0], large[0] & ~gone))
+    assert with_them == without
+    assert set(unknown.gain([found], large, [found.ood.kept])) == {"false alarms cut, %", "found objects lost, %"}
+    assert np.isnan(unknown.order([found])["AUROC, %"]), "nobody judged"
+    nothing = unknown.found_in(pipeline, image, np.where(truth == 1, 0, truth).astype(np.uint8))
+    assert np.isnan(nothing.covered(large[0])), "without an object no share of it is covered"
