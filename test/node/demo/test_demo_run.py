@@ -16,16 +16,20 @@ import pytest
 from places import ROOT
 from warm_processes import WarmProcess, heard
 
+from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.drawing.panels import PanelPainter
 from trust_seg_ros.segmentation.compact import SHIPPED
 from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.synthetic import DriveSettings, SyntheticDrive
 
-LIGHT = tuple(
+SHIPPED_ONE = tuple(
     word
-    for name, value in {"model": "fault_networks:colours", "meta_model": "none", "ood.meta_model": "none",
-                        "warm_up.width": 160, "warm_up.height": 96, "threads": 1}.items()
+    for name, value in {"meta_model": "none", "ood.meta_model": "none", "warm_up.width": 160, "warm_up.height": 96,
+                        "threads": 1}.items()
     for word in ("--param", f"{name}:={value}")
 )  # fmt: skip
+"""The embedded network with its calibration, and nothing that judges segments."""
+LIGHT = (*SHIPPED_ONE, "--param", "model:=fault_networks:colours")
 """A network that costs next to nothing, for what no network changes."""
 LABELS = (load_labels("camvid11").palette, load_labels("camvid11").names)
 CLEAN = ("ROS_DOMAIN_ID", "AMENT_PREFIX_PATH", "ROS_AUTOMATIC_DISCOVERY_RANGE")
@@ -71,10 +75,19 @@ def gone(pids, seconds=10.0):
 class Demo:
     """A demo with the light network, a copy of a process that has the libraries loaded; its children are not."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, network=LIGHT):
         self._said, self._complained = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self.process = WarmProcess("trust_seg_ros.cli", "demo", *LIGHT, *words, output=self._said,
+        self.process = WarmProcess("trust_seg_ros.cli", "demo", *network, *words, output=self._said,
                                    errors=self._complained, without=CLEAN)  # fmt: skip
+
+    def says(self, text, seconds=120):
+        """Whether it says this before it ends, and in this time."""
+        end = time.monotonic() + seconds
+        while text not in heard(self._said):
+            if self.process.poll() is not None or time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
 
     def end(self, timeout=240):
         """(exit status, stdout, stderr)."""
@@ -164,6 +177,21 @@ def test_a_demo_of_few_images_writes_film_and_picture(tmp_path):
     assert re.search(r"[12] frames answered", said), said
     assert cv2.VideoCapture(str(tmp_path / "out/demo.mp4")).read()[0]
     assert cv2.imread(str(tmp_path / "out/demo.png")) is not None
+
+
+def test_its_shift_monitor_watches_and_tells_fog(tmp_path):
+    """Over 10 frames and the 5 s that a shift must last; then it is ended."""
+    drive, frames = SyntheticDrive(DriveSettings(seed=5)), tmp_path / "frames"
+    frames.mkdir()
+    for k in range(6):
+        fog = corrupt(drive.frame(75 * k).image, "fog", 5, name=str(k))
+        cv2.imwrite(str(frames / f"{k}.png"), cv2.resize(fog, (320, 240), interpolation=cv2.INTER_AREA)[..., ::-1])
+    demo = Demo("--source", frames, "--rate", 4, "--seconds", 0, "--out", tmp_path / "out", network=SHIPPED_ONE)
+    told = demo.says("thresholds: the data no longer resembles the calibration data, entropy: mean of the last")
+    demo.process.send_signal(signal.SIGINT)
+    status, said, errors = demo.end(timeout=60)
+    assert status == 0, said + errors
+    assert told, said
 
 
 def test_a_demo_of_a_section_at_another_speed_plays_that_alone_and_ends_with_it(tmp_path):
