@@ -1,6 +1,6 @@
 """docs/results/real.md: what the shipped files do on photographs that nobody trained or fitted on.
 
-    python benchmarks/real_study [--part unknown|segments|sizes|pixels|flicker|worst ...] [--write]
+    python benchmarks/real_study [--part unknown|segments|flagged|sizes|pixels|flicker|worst ...] [--write]
 
 Measures the network and the judges as they are shipped at the time, with the node's default parameters. A part whose
 result is there is not measured again as long as the package, its weights and its models stay as they are. ``--write``
@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # what the studies share
 
+import flagged
 import flicker
 import pixels
 import sizes
@@ -30,6 +31,7 @@ from study_line import study_parser
 PARTS: dict[str, Callable[[Places], list[Sheet]]] = {
     "unknown": unknown.measure,
     "segments": wrong_segments.measure,
+    "flagged": flagged.measure,
     "sizes": sizes.measure,
     "pixels": pixels.measure,
     "flicker": flicker.measure,

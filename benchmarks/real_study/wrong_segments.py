@@ -18,6 +18,7 @@ from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.grid import resized
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.segments.matching import targets
+from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.types import UNLABELLED
 
 JUDGED = ("Sky", "Building", "Road", "Pavement", "Tree", "Car")
@@ -37,6 +38,7 @@ class Judged:
         sizes: (n,) pixels of the photograph.
         image: (n,) number of the image.
         flagged: (n,) bool, at or above the node's default threshold.
+        acted: (n,) bool, flagged by the node: those of them that are large enough by default.
     """
 
     p_wrong: np.ndarray
@@ -46,6 +48,7 @@ class Judged:
     sizes: np.ndarray
     image: np.ndarray
     flagged: np.ndarray
+    acted: np.ndarray
 
     @property
     def wrong(self) -> np.ndarray:
@@ -95,8 +98,10 @@ def measure(places: Places) -> list[Sheet]:
     ]
 
 
-def judged(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, number: int = 0) -> tuple[np.ndarray, Judged]:
-    """Predicted classes on the grid, and the segments that can be judged: of the six classes, with an interior.
+def judged(
+    pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, number: int = 0, classes: Sequence[str] = JUDGED
+) -> tuple[np.ndarray, Judged]:
+    """Predicted classes on the grid, and the segments that can be judged: of these classes, with an interior.
 
     Pixels without truth are removed before segments are taken, as in ``trust-seg evaluate``.
     """
@@ -106,8 +111,10 @@ def judged(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, number
     table = pipeline.segment_table(maps, answer, ground_truth=there)
     assert pipeline.meta is not None
     p_wrong, iou = pipeline.meta.predict(table)
-    known = [pipeline.labels.names.index(name) for name in JUDGED]
+    known = [pipeline.labels.names.index(name) for name in classes]
     counts = np.isin(table.class_ids, known) & (table.interior_sizes > 0)
+    thresholds = shipped.thresholds()
+    flagged = p_wrong >= thresholds.unreliable.value
     found = Judged(
         p_wrong,
         iou,
@@ -115,7 +122,8 @@ def judged(pipeline: TrustPipeline, image: np.ndarray, truth: np.ndarray, number
         table.column("E"),
         table.sizes * (truth.size / there.size),
         np.full(len(table), number),
-        p_wrong >= shipped.thresholds().unreliable.value,
+        flagged,
+        flagged & large_enough(table.sizes, table.ids.size, thresholds.min_share),
     )
     return maps.classes.numpy(), found.rows(counts)
 
