@@ -15,6 +15,37 @@ if not (3, 10) <= sys.version_info[:2] <= (3, 13):  # colcon runs this file and 
 
 # What opens bags: rosbags itself needs the rest, but our readers import it, too.
 BAGS = ["rosbags>=0.11", "apsw", "backports.zstd", "lz4", "ruamel.yaml"]
+HUGGING_FACE = ["transformers>=4.40,<6"]
+RERUN = ["rerun-sdk>=0.24"]
+RAY = ["ray>=2.9"]
+
+# By what one wants to do; docs/install.md has the same table.
+EXTRAS = {
+    # trust-seg demo and play, with a bag as source
+    "demo": BAGS,
+    # bags in Python: pipeline("drive/")
+    "bags": BAGS,
+    # result.to_pandas(), result.to_supervision()
+    "export": ["pandas>=1.5", "supervision>=0.20"],
+    # trust-seg replay: bags, tables, the report
+    "replay": [*BAGS, "pyarrow>=12", "plotly>=5.9"],
+    # trust-seg replay --rerun and --ray
+    "viewer": RERUN,
+    "cluster": RAY,
+    # trust-seg fit, evaluate, calibrate, benchmark and trust; the node needs none of them
+    "fit": ["pyarrow>=12", "matplotlib>=3.7", "Pillow>=9.1", "threadpoolctl>=2"],
+    # trust-seg completion
+    "completion": ["shtab>=1.6"],
+    # networks of Hugging Face
+    "networks": HUGGING_FACE,
+    # the older names of three of them
+    "hf": HUGGING_FACE,
+    "rerun": RERUN,
+    "ray": RAY,
+}
+EXTRAS["all"] = sorted({requirement for group in EXTRAS.values() for requirement in group})
+# `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
+EXTRAS["test"] = ["pytest>=7,<9", "hypothesis>=6"]
 
 
 def files(folder: str, pattern: str) -> list[str]:
@@ -75,21 +106,7 @@ setup(
         "PyYAML>=5.4",
         "rich>=12",
     ],
-    extras_require={
-        # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
-        "test": ["pytest>=7,<9", "hypothesis>=6"],
-        "hf": ["transformers>=4.40,<6"],
-        # trust-seg demo and play, with a bag as source
-        "demo": BAGS,
-        # trust-seg replay: bags, tables, the report
-        "replay": [*BAGS, "pyarrow>=12", "plotly>=5.9"],
-        "rerun": ["rerun-sdk>=0.24"],
-        "ray": ["ray>=2.9"],
-        # trust-seg completion
-        "completion": ["shtab>=1.6"],
-        # trust-seg fit, evaluate, calibrate, benchmark and trust; the node needs none of them
-        "fit": ["pyarrow>=12", "matplotlib>=3.7", "Pillow>=9.1", "threadpoolctl>=2"],
-    },
+    extras_require=EXTRAS,
     zip_safe=False,
     entry_points={
         "console_scripts": [

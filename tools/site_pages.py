@@ -18,6 +18,7 @@ OUTSIDE = "repository"
 """Folder of the site for files outside docs/."""
 API = "api"
 PARTS = {
+    "trust_seg_ros.library": "Images in, results that speak",
     "trust_seg_ros.pipeline": "From a frame to a result",
     "trust_seg_ros.types": "What goes in and comes out",
     "trust_seg_ros.errors": "Errors",

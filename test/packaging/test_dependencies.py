@@ -21,6 +21,7 @@ EXTRAS_OF = {
     "datasets/image_files.py": {"fit"},  # labels with a palette; without Pillow the command line says what to install
     "evaluation": {"fit"},
     "fitting": {"fit"},
+    "library": {"export"},
     "recordings": {"replay"},
     "recordings/export": {"replay", "rerun"},
     "recordings/replay": {"replay", "ray"},
@@ -117,6 +118,55 @@ def test_the_pip_lines_of_errors_are_those_of_setup(declared):
         assert set(parts.findall(wanted)) in asked, name
     with pytest.raises(KeyError):
         how_to_install("no_such_library")
+
+
+def test_the_line_for_an_extra_is_true_in_every_folder(tmp_path):
+    """In a checkout, and where pip says what the package was installed from; else it says where it holds."""
+    assert how_to_install("pandas").endswith(f'pip install "trust_seg_ros[export] @ {ROOT.as_uri()}"')
+    copy, meta = tmp_path / "trust_seg_ros", tmp_path / "trust_seg_ros-1.dist-info"
+    (copy / "support").mkdir(parents=True)
+    for name in ("__init__.py", "support/__init__.py", "support/libraries.py"):
+        (copy / name).write_text((ROOT / "trust_seg_ros" / name).read_text())
+    meta.mkdir()
+    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: trust_seg_ros\nVersion: 1\n")
+    code = "from trust_seg_ros.support.libraries import how_to_install; print(how_to_install('pandas'))"
+
+    def said(direct_url):
+        (meta / "direct_url.json").write_text(direct_url)
+        run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return run.stdout.strip()
+
+    folder = said('{"url": "file:///home/me/a%20b", "dir_info": {}}')
+    assert folder.endswith('all of its kind: python -m pip install "trust_seg_ros[export] @ file:///home/me/a%20b"')
+    git = said('{"url": "https://host.example/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}')
+    assert git.endswith('"trust_seg_ros[export] @ git+https://host.example/x.git@abc"')
+    for unknown in ("", "[]", "no json"):
+        assert said(unknown).endswith('in a checkout of this package: python -m pip install ".[export]"')
+
+
+@pytest.mark.slow
+def test_pip_takes_the_line_with_its_extras(declared):
+    line = ["install", "--dry-run", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    every = ",".join(extra for extra in declared if extra)
+    wanted = f"trust_seg_ros[{every}] @ {ROOT.as_uri()}"
+    run = subprocess.run(
+        [sys.executable, "-m", "pip", *line, wanted], cwd="/", capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    assert "does not provide the extra" not in run.stderr + run.stdout
+
+
+def test_extras_are_named_by_task_and_older_names_stay(declared):
+    same = {"networks": "hf", "viewer": "rerun", "cluster": "ray", "bags": "demo"}
+    assert {new: declared[new] for new in same} == {new: declared[old] for new, old in same.items()}
+    assert {"replay", "fit", "export", "all", "test"} <= declared.keys()
+    optional = {name for extra, group in declared.items() if extra not in ("", "test") for name in names_of(group)}
+    assert names_of(declared["all"]) == optional
+
+
+def test_the_page_about_installing_names_every_extra(declared):
+    page = (ROOT / "docs" / "install.md").read_text("utf-8")
+    assert [extra for extra in declared if extra not in ("", "test") and f"`{extra}`" not in page] == []
 
 
 def test_a_missing_library_is_told_from_a_mistake():

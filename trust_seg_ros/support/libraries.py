@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+PACKAGE = "trust_seg_ros"
 PIP: dict[str, tuple[str, str]] = {
     "rosbags": ("rosbags>=0.11", "replay"),
     "apsw": ("rosbags>=0.11", "replay"),
@@ -13,28 +18,53 @@ PIP: dict[str, tuple[str, str]] = {
     "matplotlib": ("matplotlib>=3.7", "fit"),
     "PIL": ("Pillow>=9.1", "fit"),
     "threadpoolctl": ("threadpoolctl>=2", "fit"),
-    "rerun": ("rerun-sdk>=0.24", "rerun"),
-    "ray": ("ray>=2.9", "ray"),
+    "rerun": ("rerun-sdk>=0.24", "viewer"),
+    "ray": ("ray>=2.9", "cluster"),
+    "pandas": ("pandas>=1.5", "export"),
+    "supervision": ("supervision>=0.20", "export"),
     "shtab": ("shtab>=1.6", "completion"),
-    "transformers": ("transformers>=4.40,<6", "hf"),
+    "transformers": ("transformers>=4.40,<6", "networks"),
 }
 """Name of the import -> (what pip installs, the extra of setup.py that holds it); rosbags brings four of the others."""
 
 
 def how_to_install(name: str) -> str:
-    """The pip command for a library, and the one for everything that its command needs.
+    """The pip command for a library, and the one for everything that its task needs, from where this package came.
 
     Args:
         name: name of the import, one of :data:`PIP`.
 
     Raises:
         KeyError: it is not an optional library.
-
-    >>> how_to_install("ray")
-    'python -m pip install "ray>=2.9", or in a checkout of this package: python -m pip install ".[ray]"'
     """
     wanted, extra = PIP[name]
+    source = package_source()
+    if source:
+        return f'python -m pip install "{wanted}", or all of its kind: {install_line(extra, source)}'
     return f'python -m pip install "{wanted}", or in a checkout of this package: python -m pip install ".[{extra}]"'
+
+
+def install_line(extra: str, source: str) -> str:
+    """The pip command for this package with an extra; it is true in every folder.
+
+    >>> install_line("export", "file:///home/me/trust_seg_ros")
+    'python -m pip install "trust_seg_ros[export] @ file:///home/me/trust_seg_ros"'
+    """
+    return f'python -m pip install "{PACKAGE}[{extra}] @ {source}"'
+
+
+def package_source() -> str:
+    """Where pip finds this package again: its checkout, or the URL it was installed from; "" if neither is known."""
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "setup.py").is_file() and (checkout / PACKAGE).is_dir():
+        return checkout.as_uri()
+    try:
+        text = distribution(PACKAGE).read_text("direct_url.json")
+        found = json.loads(text) if text else {}
+        url, commit = found.get("url", ""), found.get("vcs_info", {}).get("commit_id", "")
+    except (PackageNotFoundError, ValueError, AttributeError):
+        return ""
+    return f"{found['vcs_info'].get('vcs', 'git')}+{url}@{commit}" if commit else str(url)
 
 
 def missing_library(error: ImportError) -> str | None:

@@ -1,7 +1,11 @@
-"""From a camera image to per-pixel maps."""
+"""From a camera image to per-pixel maps.
+
+Types that hold arrays are equal to themselves only, and so can be keys: comparing arrays gives an array, no answer.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +15,7 @@ UNLABELLED = 255
 """Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One camera image.
 
@@ -25,8 +29,12 @@ class Frame:
     stamp_ns: int = 0
     frame_id: str = ""
 
+    def __repr__(self) -> str:
+        camera = f", {self.frame_id!r}" if self.frame_id else ""
+        return f"Frame({_size(np.shape(self.image))}, at {self.stamp_ns / 1e9:.3f} s{camera})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Classifier:
     """The network's last convolution, for scores computed in closed form from its input.
 
@@ -40,8 +48,12 @@ class Classifier:
     bias: torch.Tensor | None = None
     dilation: int = 1
 
+    def __repr__(self) -> str:
+        q, depth, side, _ = self.weight.shape
+        return f"Classifier({q} classes of {depth} features, {side}×{side})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class LayerFeatures:
     """Output of a layer that the user named, for feature scores.
 
@@ -53,8 +65,11 @@ class LayerFeatures:
     name: str
     features: torch.Tensor
 
+    def __repr__(self) -> str:
+        return f"LayerFeatures({self.name!r}, {tuple(self.features.shape)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class LogitMaps:
     """A network's answer for one image, at the network's own resolution.
 
@@ -75,8 +90,12 @@ class LogitMaps:
     classifier: Classifier | None = None
     layer: LayerFeatures | None = None
 
+    def __repr__(self) -> str:
+        kind = "logits" if self.raw else "log-probabilities"
+        return f"LogitMaps({tuple(self.logits.shape)} {kind}, for maps of {_size(self.size)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class UncertaintyMaps:
     """Per-pixel maps, all (H, W) on one device; higher = less trustworthy.
 
@@ -94,9 +113,18 @@ class UncertaintyMaps:
     variation_ratio: torch.Tensor
     faulty_pixels: int = 0
 
+    def __repr__(self) -> str:
+        faulty = f", {self.faulty_pixels} faulty pixels" if self.faulty_pixels else ""
+        return f"UncertaintyMaps({_size(self.classes.shape)}, mean entropy {float(self.entropy.mean()):.3f}{faulty})"
+
     def host(self) -> UncertaintyMaps:
         """The same maps on the host; ``self`` if they are there already."""
         if self.classes.device.type == "cpu":
             return self
         names = ("classes", "entropy", "margin", "variation_ratio")
         return replace(self, **{name: getattr(self, name).cpu() for name in names})
+
+
+def _size(shape: Sequence[int]) -> str:
+    """``480×360`` for (360, 480, ...)."""
+    return f"{shape[1]}×{shape[0]}" if len(shape) > 1 else str(tuple(shape))

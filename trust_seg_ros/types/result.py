@@ -18,7 +18,7 @@ from trust_seg_ros.types.shift import ShiftState
 _Parts = TypeVar("_Parts", SegmentTable, OodSegments)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GridFrame:
     """What the pipeline made of a frame, on the grid (H', W') that it was judged on; see ``trust_seg_ros.grid``.
 
@@ -40,6 +40,22 @@ class GridFrame:
     ood: OodSegments | None = None
     scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size[1]}×{self.size[0]}{self.counts})"
+
+    @property
+    def counts(self) -> str:
+        """What was found, in words: ", 77 segments (25 unreliable), 1 unknown object, 1.8 % pixels flagged"."""
+        found = []
+        if self.segments is not None:
+            judged = "" if self.trust is None else f" ({int(self.trust.unreliable.sum())} unreliable)"
+            found.append(f"{_counted(len(self.segments), 'segment')}{judged}")
+        if self.ood is not None:
+            found.append(_counted(int(self.ood.kept.sum()), "unknown object"))
+        if self.pixel_flags is not None:
+            found.append(f"{100 * float(self.pixel_flags.mean()):.1f} % pixels flagged")
+        return "".join(f", {part}" for part in found)
+
     @property
     def size(self) -> Size:
         """(H', W')."""
@@ -47,13 +63,13 @@ class GridFrame:
         return height, width
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrustFrame:
     """Result of the pipeline: a frame, its prediction, and how far to trust it.
 
     Maps, segments, flags and scores are given at the size of the image, brought there by nearest neighbour when they
     are first read; ``on_grid`` holds them as they were judged. Where the grid is the image, both are the same arrays.
-    Sizes and metrics of segments are always those of the grid.
+    Sizes and metrics of segments are always those of the grid. A result is equal to itself only.
 
     Attributes:
         frame: the image.
@@ -69,6 +85,9 @@ class TrustFrame:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     shift: ShiftState | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size[1]}×{self.size[0]}{self.on_grid.counts})"
 
     @property
     def size(self) -> Size:
@@ -141,3 +160,7 @@ class Wanted:
     ood: bool = True
     pixel_flags: bool = True
     scores: tuple[str, ...] = ()
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

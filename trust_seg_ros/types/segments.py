@@ -1,4 +1,7 @@
-"""Segments, and how far to trust each."""
+"""Segments, and how far to trust each.
+
+These types hold arrays, so each is equal to itself only.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SegmentTable:
     """The segments (8-connected components of equal predicted class) of one image, on the host.
 
@@ -32,6 +35,9 @@ class SegmentTable:
     def __len__(self) -> int:
         return len(self.class_ids)
 
+    def __repr__(self) -> str:
+        return f"SegmentTable({len(self)} segments, {len(self.names)} metrics)"
+
     def column(self, name: str) -> np.ndarray:
         """One metric of every segment, (n,) float64; ``KeyError`` lists the known metrics."""
         try:
@@ -40,7 +46,7 @@ class SegmentTable:
             raise KeyError(f"no segment metric {name!r}; there are: {', '.join(self.names)}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SegmentTrust:
     """Predictions of the meta models for each segment.
 
@@ -57,8 +63,11 @@ class SegmentTrust:
     unreliable: np.ndarray
     outside: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        return f"SegmentTrust({len(self.p_wrong)} segments, {int(self.unreliable.sum())} unreliable)"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class OodSegments:
     """Out-of-distribution segments: 8-connected components of {score >= threshold}; may span classes.
 
@@ -87,6 +96,9 @@ class OodSegments:
     class_ids: np.ndarray | None = None
     p_class: np.ndarray | None = None
     outside: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        return f"OodSegments({len(self.kept)} segments, {int(self.kept.sum())} kept)"
 
     @property
     def judged(self) -> np.ndarray:
