@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.commands import given_paths
 from trust_seg_ros.commands.console import command_console, waiting
 from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
 from trust_seg_ros.commands.min_share import add_min_share_argument, check_min_share
 from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.commands.shared_options import add_meta_model_argument
+from trust_seg_ros.commands.show_recordings import (
+    add_recording_arguments,
+    check_recordings,
+    frames_of,
+    is_recording,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,11 +38,13 @@ EPILOG = """examples:
   trust-seg show street.jpg
   trust-seg show street.jpg --truth street_label.png --true-iou --csv segments.csv
   trust-seg show data/camvid/test/images --truth data/camvid/test/labels --out out/pictures
+  trust-seg show drive.mp4 bags/town --every 5 --out out/pictures                 frames of recordings
   trust-seg show street.jpg --model mine.pt2 --labels mine.yaml --meta-model meta.json --threshold 0.7
 
 The picture has four panels, as figure 1 of MetaSeg (Rottmann et al. 2020): ground truth (without it the image),
 predicted classes, predicted IoU_adj of each segment from red (0) to green (1), and entropy. Segments that are probably
-wrong are outlined in white. For a single image, its segments are listed, least trusted first.
+wrong are outlined in white, and unknown objects in the panel of the prediction: what the node would publish with its
+default parameters. For a single image, its segments are listed, least trusted first, and its unknown objects.
 
 With ground truth, pixels that it ignores are removed before segments are formed, as in fitting and evaluating. Without
 it, segments are the same as in the node. docs/show.md explains the picture and the table.
@@ -49,15 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    images = parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image, or folder of images")
-    given.expects(images, given.images)
+    images = parser.add_argument(
+        "images", type=Path, nargs="+", metavar="SOURCE", help="image, folder of images, video or bag"
+    )
+    given_paths.expects(images, given_paths.images)
+    add_recording_arguments(parser.add_argument_group("videos and bags"))
     truth = parser.add_argument(
         "--truth",
         type=Path,
         metavar="PATH",
         help="ground truth: a label image (PNG of class ids), or a folder with a label image named like each image",
     )
-    given.expects(truth, given.truth)
+    given_paths.expects(truth, given_paths.truth)
     add_label_arguments(parser)
     add_network_arguments(parser)
     _add_judging_arguments(parser.add_argument_group("judging"))
@@ -65,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out = picture.add_argument(
         "--out", type=Path, metavar="PATH", help="file ending in .png, or folder (default: ./NAME.trust.png)"
     )
-    given.expects(out, given.picture_or_folder)
+    given_paths.expects(out, given_paths.picture_or_folder)
     picture.add_argument(
         "--true-iou", action="store_true", help="six panels: also the image, and the true IoU_adj of each segment"
     )
@@ -83,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="list segments of this size or more (default: those with an interior, as in fitting; 1: all)",
     )
     csv = table.add_argument("--csv", type=Path, metavar="FILE", help="write all segments of all images to this file")
-    given.expects(csv, given.not_a_folder)
+    given_paths.expects(csv, given_paths.not_a_folder)
 
 
 def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
@@ -104,7 +115,10 @@ def run(args: argparse.Namespace) -> int:
     from trust_seg_ros.evaluation.show import files
 
     _check(args)
-    images = files.find_images([path.expanduser() for path in args.images])
+    given = [path.expanduser() for path in args.images]
+    recordings = [path for path in given if is_recording(path)]
+    check_recordings(args, recordings, files.ShowError)
+    images = files.find_images([path for path in given if path not in recordings])
     truths = [] if args.truth is None else files.find_truth(images, args.truth.expanduser())
     places = files.places(images, args.out and args.out.expanduser())
     csv = [] if args.csv is None else [args.csv.expanduser()]
@@ -113,14 +127,19 @@ def run(args: argparse.Namespace) -> int:
     with waiting(console, "loading the network"):
         pipeline = _pipeline(args)
     read = _reader(args, pipeline, images, truths)
-    for path in (places[0], *csv):
+    folder = args.out.expanduser() if args.out is not None else Path()
+    for path in (*(places[:1] or [folder / "NAME"]), *csv):
         files.make_folder(path)
-    top = args.top if args.top is not None else _ROWS if len(images) == 1 else 0
+    single = len(images) == 1 and not recordings
+    top = args.top if args.top is not None else _ROWS if single else 0
     report = _Report(console, args, top)
-    quiet = len(images) == 1 or not console.is_terminal
+    quiet = single or not console.is_terminal
     steps = track(range(len(images)), "images", console=console, disable=quiet, transient=True)
     for index in steps:
         report.add(pipeline, images[index], places[index], *read(index))
+    for recording in recordings:
+        for name, pixels in frames_of(args, recording, report.tell):
+            report.add(pipeline, recording.with_name(name), folder / (name + files.ENDING), pixels, None)
     report.finish()
     return 0
 
@@ -140,21 +159,28 @@ class _Report:
         """Examine an image, write its picture, print its table."""
         from trust_seg_ros.evaluation.show.files import write_picture
         from trust_seg_ros.evaluation.show.picture import picture
-        from trust_seg_ros.evaluation.show.show import examine
+        from trust_seg_ros.evaluation.show.show import examine, unknown_objects
         from trust_seg_ros.evaluation.show.table import csv_rows, json_rows, segments_table
+        from trust_seg_ros.evaluation.show.unknown import unknown_rows, unknown_table
 
         args = self.args
         found = examine(pipeline, pixels, truth, args.threshold, args.min_share)
+        found = replace(found, ood=unknown_objects(pipeline, pixels))
+        objects = unknown_rows(found)
         write_picture(place, picture(found, image.name, width=args.width, true_iou=args.true_iou))
         if args.csv is not None:
             self.rows.append(csv_rows(image.name, found))
         if args.json:
-            self.shown.append({"image": image, "picture": place, "segments": json_rows(image.name, found)})
+            shown = {"segments": json_rows(image.name, found), "unknown_objects": objects}
+            self.shown.append({"image": image, "picture": place, **shown})
         if self.top:
             self.console.print(segments_table(found, image.name, top=self.top, min_size=args.min_size))
+            if objects:
+                self.console.print(unknown_table(found, image.name, self.top))
         count = f"{len(found.segments)} segments"
         if found.trust is not None:
             count += f", {found.unreliable.sum()} with {found.limits}"
+        count += f", {len(objects)} unknown object{'s' * (len(objects) != 1)}"
         self._say(f"wrote {place} ({count})")
         self._note(found, image.name)
 
@@ -186,6 +212,10 @@ class _Report:
                 f"model was fitted on: do not rely on its predictions for them, fit it on images like these "
                 f"({width}x{height})",
             )
+
+    def tell(self, text: str) -> None:
+        """Note what was left out."""
+        self._say(f"left out: {text}")
 
     def _say(self, text: str) -> None:
         self.console.print(Text(text), soft_wrap=True)

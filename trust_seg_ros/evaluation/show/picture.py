@@ -26,6 +26,7 @@ from trust_seg_ros.drawing.wording import not_class
 from trust_seg_ros.evaluation.show.legend import Entry, bar, flow, strip, swatch_size, title
 from trust_seg_ros.evaluation.show.segments import hatch, outline, paint_segments, red_green, write_numbers
 from trust_seg_ros.evaluation.show.show import Findings
+from trust_seg_ros.evaluation.show.unknown import kept_order, unknown_label
 from trust_seg_ros.types import UNLABELLED
 
 MIN_WIDTH, MAX_WIDTH = 600, 8000
@@ -50,8 +51,8 @@ def picture(findings: Findings, name: str = "", *, width: int | None = None, tru
     """Four panels: ground truth (without it the image), prediction, predicted IoU_adj of each segment, entropy.
 
     Without meta models the third shows the mean entropy of each segment. Segments with P(wrong) at or above the
-    threshold are outlined, and the largest of them labelled in the prediction, e.g. "not Car, 68 %"; pixels that ground
-    truth ignores are striped.
+    threshold are outlined, and the largest of them labelled in the prediction, e.g. "not Car, 68 %", as are unknown
+    objects, "unknown, 91 %"; pixels that ground truth ignores are striped.
 
     Args:
         findings: results to show, see :func:`trust_seg_ros.evaluation.show.show.examine`.
@@ -105,7 +106,9 @@ class _Painter:
         none = [Entry("no class", self._swatch(NEUTRAL))] if (classes == UNLABELLED).any() else []
         tile = self._classes(classes)
         outline(tile, self.ids, self.findings.unreliable)
-        write_labels(tile, self._labels())
+        if self.findings.ood is not None:
+            outline(tile, self._scaled(self.findings.ood.ids), self.findings.ood.kept)
+        write_labels(tile, [*self._unknown_labels(), *self._labels()])
         return _Panel("predicted classes", tile, (self._class_legend(classes, none),))
 
     def predicted(self) -> _Panel:
@@ -177,12 +180,18 @@ class _Painter:
             hatch(tile, self.ignored)
         outline(tile, self.ids, self.findings.unreliable)
         heights = [round(share * self.letters) for share in (1.4, 1.1, 0.85)]
-        write_numbers(tile, self.ids, self._boxes(), [f"{value:.2f}" for value in values.tolist()], heights)
+        write_numbers(
+            tile,
+            self.ids,
+            self._boxes(self.findings.segments.boxes),
+            [f"{value:.2f}" for value in values.tolist()],
+            heights,
+        )
         return tile
 
     def _labels(self) -> list[FlagLabel]:
         """Labels of the largest unreliable segments."""
-        found, boxes = self.findings, self._boxes()
+        found, boxes = self.findings, self._boxes(self.findings.segments.boxes)
         if found.trust is None:
             return []
         order = np.argsort(-found.segments.sizes, kind="stable")
@@ -194,11 +203,25 @@ class _Painter:
             for k in order[found.unreliable[order]][:_MOST_LABELS].tolist()
         ]
 
-    def _boxes(self) -> np.ndarray:
-        """Boxes of the segments, in pixels of a panel."""
+    def _unknown_labels(self) -> list[FlagLabel]:
+        """Labels of the likeliest unknown objects."""
+        found = self.findings.ood
+        if found is None:
+            return []
+        boxes = self._boxes(found.boxes)
+        return [
+            FlagLabel(
+                (int(boxes[k, 0]), int(boxes[k, 1]), int(boxes[k, 2]), int(boxes[k, 3])),
+                unknown_label(self.findings, k),
+            )
+            for k in kept_order(self.findings)[:_MOST_LABELS]
+        ]
+
+    def _boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (n, 4) of segments, in pixels of a panel."""
         rows, columns = np.array(self.size) / self.findings.image.shape[:2]
-        boxes = self.findings.segments.boxes * np.array([columns, rows] * 2)
-        return np.hstack([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])]).astype(int)
+        scaled = boxes * np.array([columns, rows] * 2)
+        return np.hstack([np.floor(scaled[:, :2]), np.ceil(scaled[:, 2:])]).astype(int)
 
     def _classes(self, classes: np.ndarray) -> np.ndarray:
         return label_picture(self._scaled(classes), self.findings.labels.palette)

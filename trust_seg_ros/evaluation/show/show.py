@@ -18,7 +18,16 @@ from trust_seg_ros.segments import SegmentTargets, targets
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.thresholds.settings import MIN_SHARE
-from trust_seg_ros.types import UNLABELLED, Frame, GridFrame, SegmentTable, SegmentTrust, TrustFrame
+from trust_seg_ros.types import (
+    UNLABELLED,
+    Frame,
+    GridFrame,
+    OodSegments,
+    SegmentTable,
+    SegmentTrust,
+    TrustFrame,
+    Wanted,
+)
 from trust_seg_ros.uncertainty import uncertainty_maps
 
 if TYPE_CHECKING:
@@ -46,6 +55,7 @@ class Findings:
         targets: IoU and IoU_adj of the segments; None without ground truth.
         beyond: metrics by which segments lie far outside the meta models' fitting data, see ``beyond_fitting``.
         min_share: smallest segment that counts as unreliable, as a share of the image.
+        ood: unknown objects, see :func:`unknown_objects`; None = not looked for.
     """
 
     image: np.ndarray
@@ -60,6 +70,7 @@ class Findings:
     targets: SegmentTargets | None = None
     beyond: tuple[str, ...] = ()
     min_share: float = 0.0
+    ood: OodSegments | None = None
 
     @property
     def limits(self) -> str:
@@ -138,6 +149,12 @@ def examine(
         () if pipeline.meta is None else beyond_fitting(pipeline.meta, segments),
         min_share,
     )
+
+
+def unknown_objects(pipeline: TrustPipeline, image: np.ndarray) -> OodSegments | None:
+    """The OoD segments of one image (H, W, 3) uint8 RGB, as the node finds them with its default parameters."""
+    pipeline.reset()
+    return pipeline(Frame(image), wanted=Wanted(segments=False, pixel_flags=False)).ood
 
 
 def beyond_fitting(meta: MetaModel, segments: SegmentTable) -> tuple[str, ...]:
