@@ -60,9 +60,11 @@ def class_sums(seed: int = 0) -> ClassSums:
         pixels * shares[0],
         segments,
         np.floor(segments / 4),
-        segments * shares[1],
-        segments * shares[2],
+        pixels / 50,
+        pixels * shares[1],
+        pixels * shares[2],
         segments,
+        pixels,
     )
 
 
@@ -89,8 +91,11 @@ def drive(n: int = 40, cameras: tuple[str, ...] = ("/front",), **more: object) -
         "classes": {camera: class_sums(i) for i, camera in enumerate(cameras)},
         "objects": boxes,
         "objects_total": len(boxes),
-        "pictures": [FramePicture(*key, jpeg(2 * i), jpeg(2 * i + 1)) for i, key in zip(rows, keys, strict=True)],
+        "pictures": [
+            FramePicture(*key, jpeg(3 * i), jpeg(3 * i + 1), jpeg(3 * i + 2)) for i, key in zip(rows, keys, strict=True)
+        ],
         "worst": keys[::-1][:3],
+        "playable": True,
         "facts": (("network", "compact"), ("command", "trust-seg replay drive_7")),
         **more,
     }

@@ -199,7 +199,13 @@ def _one(console: Console, outcome: Outcome) -> None:
 def _flagged(frames: Mapping[str, np.ndarray]) -> str:
     shares = (("flagged_pixels", "of the pixels flagged"), ("unreliable_pixels", "on unreliable segments"))
     known = [f"{mean:.1%} {words}" for name, words in shares if np.isfinite(mean := _mean(frames, name))]
-    return ", ".join([*known, f"{int(frames['ood_segments'].sum())} OoD segments"])
+    return ", ".join([*known, *([f"{_ood_segments(frames)} OoD segments"] if _ood_segments(frames) else [])])
+
+
+def _ood_segments(frames: Mapping[str, np.ndarray]) -> str:
+    """Their number; "" where none were looked for."""
+    found = frames["ood_segments"]
+    return str(int(np.nansum(found))) if np.isfinite(found).any() else ""
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
@@ -232,7 +238,7 @@ def _row(job: Job, outcome: Outcome | None) -> list[str]:
         str(outcome.finished.refused),
         f"{outcome.finished.frames / outcome.seconds:.1f}" if outcome.seconds else "",
         "" if reason else f"{_mean(frames, 'flagged_pixels'):.1%}",
-        str(int(frames["ood_segments"].sum())),
+        _ood_segments(frames),
         reason or "complete",
     ]
 

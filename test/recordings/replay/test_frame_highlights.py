@@ -31,11 +31,12 @@ def rendering(result, names):
     return Rendering(result, MessageOptions(names, PALETTE))
 
 
-def test_pictures_show_the_overlay_and_the_entropy():
+def test_pictures_show_the_image_the_overlay_and_the_entropy():
     names, results = drive_results()
     view = rendering(results[0], names)
     picture = frame_picture(view, "/camera", 9)
     assert (picture.camera, picture.recorded_ns) == ("/camera", 9)
+    assert np.abs(decoded(picture.image).astype(int) - results[0].frame.image).mean() < 10
     shown, heat = decoded(picture.overlay), decoded(picture.entropy)
     assert np.abs(shown.astype(int) - overlay(view).data).mean() < 10
     assert np.abs(heat.astype(int) - pictures.colour_map(results[0].maps.entropy.numpy())).mean() < 10
@@ -46,7 +47,7 @@ def test_pictures_show_the_overlay_and_the_entropy():
 def test_pictures_are_made_smaller_only(width, shape):
     names, results = drive_results()
     picture = frame_picture(rendering(results[0], names), "/camera", 9, width)
-    assert decoded(picture.overlay).shape == decoded(picture.entropy).shape == shape
+    assert {decoded(jpeg).shape for jpeg in (picture.image, picture.overlay, picture.entropy)} == {shape}
 
 
 def test_objects_are_the_kept_segments():
@@ -127,7 +128,7 @@ def test_badness_is_the_area_that_is_not_to_be_trusted():
 
 
 def picture(camera, at):
-    return FramePicture(camera, at, b"", b"")
+    return FramePicture(camera, at, b"", b"", b"")
 
 
 def plain_choice(frames, count, apart_ns):

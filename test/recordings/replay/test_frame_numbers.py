@@ -18,7 +18,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import (
     frame_table,
     no_class_sums,
 )
-from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS
+from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS, ClassSums
 from trust_seg_ros.types import GridFrame, ShiftState, ShiftTest
 
 CLASSES = arrays.arrays(
@@ -50,17 +50,19 @@ def numbers_of_the_maps(result):
 
 def sums_of_the_maps(result, q):
     classes, ids, entropy = result.maps.classes.numpy(), result.segments.ids, result.maps.entropy.numpy()
-    names = ("pixels", "entropy", "segments", "unreliable", "p_wrong", "iou", "judged")
-    sums = {name: np.zeros(q) for name in names}
+    sums = {name: np.zeros(q) for name in ClassSums.__dataclass_fields__}
     for c in range(q):
         sums["pixels"][c] = (classes == c).sum()
         sums["entropy"][c] = entropy[classes == c].sum(dtype=float)
         for number in np.unique(ids[classes == c]):
             sums["segments"][c] += 1
             sums["judged"][c] += 1
+            size = ((ids == number) & (classes == c)).sum()
+            sums["judged_pixels"][c] += size
             sums["unreliable"][c] += result.trust.unreliable[number - 1]
-            sums["p_wrong"][c] += result.trust.p_wrong[number - 1]
-            sums["iou"][c] += result.trust.iou[number - 1]
+            sums["unreliable_pixels"][c] += size * result.trust.unreliable[number - 1]
+            sums["p_wrong"][c] += size * result.trust.p_wrong[number - 1]
+            sums["iou"][c] += size * result.trust.iou[number - 1]
     return sums
 
 
@@ -94,25 +96,23 @@ def test_the_mean_score_is_over_finite_scores():
     assert frame_numbers(made_result(np.zeros((2, 2), np.uint8)), score)["score_mean"] == 2.0
 
 
-def test_what_a_frame_lacks_is_nan_or_none_of_them():
+def test_what_a_frame_lacks_is_nan():
     full = made_result(np.array([[0, 1, 255]], np.uint8))
     bare = replace(full, on_grid=GridFrame(full.on_grid.maps), thresholds={}, timings_ms={})
     found = frame_numbers(bare, None)
-    counts = {"segments", "unreliable_segments", "ood_segments"}
-    counts |= {"segments_outside", "ood_segments_judged", "ood_segments_outside"}
-    assert {name: found[name] for name in counts} == dict.fromkeys(counts, 0)
+    assert found["segments"] == 0
     assert found["faulty_pixels"] == 1
     assert found["shift_fired"] is False
     assert found["entropy_mean"] == pytest.approx(full.maps.entropy.numpy().mean(), abs=1e-6)
-    known = counts | {"faulty_pixels", "shift_fired", "entropy_mean"}
+    known = {"segments", "faulty_pixels", "shift_fired", "entropy_mean"}
     assert all(math.isnan(value) for name, value in found.items() if name not in known)
     unjudged = frame_numbers(but(full, trust=None), None)
-    assert unjudged["unreliable_segments"] == 0
+    assert math.isnan(unjudged["unreliable_segments"]), "nobody judged them, which is not the same as none"
     assert math.isnan(unjudged["unreliable_pixels"])
     assert unjudged["segments"] == 2
     sums = class_sums(but(full, trust=None), 3)
     assert sums.segments.tolist() == [1, 1, 0]
-    assert sums.judged.tolist() == sums.p_wrong.tolist() == [0, 0, 0]
+    assert sums.judged.tolist() == sums.p_wrong.tolist() == sums.judged_pixels.tolist() == [0, 0, 0]
 
 
 def test_the_shift_monitor_is_passed_on():
@@ -133,7 +133,7 @@ def test_sums_add_up():
         total = add_class_sums(total, class_sums(result, q))
     assert total.pixels.sum() == sum(int(r.segments.sizes.sum()) for r in results)
     assert total.segments.sum() == sum(len(r.segments) for r in results)
-    assert total.p_wrong.sum() == pytest.approx(sum(r.trust.p_wrong.sum() for r in results))
+    assert total.p_wrong.sum() == pytest.approx(sum(r.trust.p_wrong @ r.segments.sizes for r in results))
 
 
 def test_rows_become_columns():

@@ -67,9 +67,9 @@ def test_the_camera_selector_filters_everything(page, seen):
     assert visible == [camera for camera, _ in seen.worst if camera == "/rear"]
     assert not any(card.is_displayed() for card in page.all("#objects li"))
     assert page.find("#objects + .empty").is_displayed()
-    rear = page.js("return [...document.querySelectorAll('#class-table td:nth-child(3)')].map(c => c.textContent)")
+    rear = page.js("return [...document.querySelectorAll('#class-table td:nth-child(4)')].map(c => c.textContent)")
     options["all"].click()
-    both = page.js("return [...document.querySelectorAll('#class-table td:nth-child(3)')].map(c => c.textContent)")
+    both = page.js("return [...document.querySelectorAll('#class-table td:nth-child(4)')].map(c => c.textContent)")
     assert len(rear) == len(both) == 3
     assert rear != both
     assert lines() == {0, 1}
@@ -87,10 +87,10 @@ def test_the_class_table_sorts_by_any_column(page):
     page.click('[data-sort="name"]')
     assert column(0) == ["sky", "road", "car"]
     page.click('[data-sort="entropy"]')
-    falling = [float(value) for value in column(2)]
+    falling = [float(value) for value in column(3)]
     assert falling == sorted(falling, reverse=True)
     page.click('[data-sort="entropy"]')
-    assert [float(value) for value in column(2)] == sorted(falling)
+    assert [float(value) for value in column(3)] == sorted(falling)
     assert page.find('th[aria-sort="ascending"]').text.startswith("Mean entropy")
     assert "train" in page.find("#classes-text").text
     drawn = page.js("return document.getElementById('class-plot').data[0].x")

@@ -120,6 +120,7 @@ def test_a_number_that_json_does_not_know_is_refused():
         (formats.stamp(0), "not stamped"),
         (formats.utc(1_700_000_000_123_000_000), "2023-11-14 22:13:20.123 UTC"),
         (formats.utc(0), ""),
+        (formats.utc(1_000_000_000), ""),
         (formats.percent(0.1234), "12.3 %"),
         (formats.percent(float("nan")), "–"),
         (formats.number(12345.6), "12,346"),

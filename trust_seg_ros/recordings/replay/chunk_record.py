@@ -117,7 +117,7 @@ def _sums(d: dict[str, Any]) -> ClassSums:
 
 
 def _picture(d: dict[str, Any]) -> FramePicture:
-    return FramePicture(**{**d, "overlay": _bytes(d["overlay"]), "entropy": _bytes(d["entropy"])})
+    return FramePicture(**{**d, **{name: _bytes(d[name]) for name in ("image", "overlay", "entropy")}})
 
 
 def _memory(d: dict[str, Any]) -> CameraMemory:

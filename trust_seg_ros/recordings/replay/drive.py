@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trust_seg_ros.meta.fitted_range import outside_words
+from trust_seg_ros.recordings.bags import is_bag
 from trust_seg_ros.recordings.replay.chunk_highlights import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, frame_table
@@ -100,10 +101,12 @@ class DriveBuilder:
             worst=[(picture.camera, picture.recorded_ns) for _, picture in worst],
             pixel_score=settings.pixel_score,
             ood_score=settings.ood_score,
-            facts=[*self._last.facts, *_section(job), *facts],
+            facts=[*self._last.facts, *_section_facts(job), *facts],
             notes=[*_first(list(self._notes)), *notes_on(frames)],
             shift="" if np.isfinite(frames["shift_p_value"]).any() else _no_shift(job),
             latency=[self._live(topic, pairs) for topic, pairs in sorted(self._latency.items())],
+            section_s=_section(job),
+            playable=is_bag(job.source.path) and job.source.path.suffix != ".bag",  # ROS 1 has another player
         )
 
     def _live(self, topic: str, pairs: list[tuple[int, float]]) -> LiveLatency:
@@ -117,12 +120,18 @@ def _first(notes: list[str]) -> list[str]:
     return notes if rest <= 0 else [*notes[:_REMARKS], f"and {rest} more remarks of this kind"]
 
 
-def _section(job: Job) -> list[tuple[str, str]]:
-    """The part of the recording that was replayed; empty if it was the whole recording."""
-    if (job.first_ns, job.stop_ns) == (job.start_ns, job.end_ns):
+def _section(job: Job) -> tuple[float, float] | None:
+    """The part of the recording that was replayed, in seconds; None if it was the whole recording."""
+    if job.first_ns <= job.start_ns and job.stop_ns >= job.end_ns:
+        return None
+    return (job.first_ns - job.start_ns) * 1e-9, (job.stop_ns - job.start_ns) * 1e-9
+
+
+def _section_facts(job: Job) -> list[tuple[str, str]]:
+    section = _section(job)
+    if section is None:
         return []
-    first, stop, end = ((at - job.start_ns) * 1e-9 for at in (job.first_ns, job.stop_ns, job.end_ns))
-    return [("section", f"{first:.3f} s to {stop:.3f} s of {end:.3f} s")]
+    return [("section", f"{section[0]:.3f} s to {section[1]:.3f} s of {(job.end_ns - job.start_ns) * 1e-9:.3f} s")]
 
 
 def notes_on(frames: dict[str, np.ndarray]) -> list[str]:
@@ -162,8 +171,8 @@ def _outside(frames: dict[str, np.ndarray]) -> list[str]:
     }
     found = []
     for what, (outside, judged) in counts.items():
-        total = int(frames[judged].sum())
-        if text := outside_words(what, frames[outside].sum() / total if total else None):
+        total = np.nansum(frames[judged])
+        if text := outside_words(what, np.nansum(frames[outside]) / total if total else None):
             found.append(text)
     return found
 

@@ -20,7 +20,7 @@ _BAD = ("flagged_pixels", "unreliable_pixels", "ood_pixels")
 
 
 def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 480) -> FramePicture:
-    """The overlay and the entropy in colours, reduced if wider than ``width`` columns.
+    """The image, the overlay and the entropy in colours, reduced if wider than ``width`` columns.
 
     Args:
         view: the frame, with its segments and pixel flags; images already rendered are reused.
@@ -31,8 +31,8 @@ def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 4
     Raises:
         MessageError: the frame was computed without its segments.
     """
-    two = (overlay(view).data, entropy_color(view).data)
-    return FramePicture(camera, recorded_ns, *(_jpeg(_narrow(picture, width)) for picture in two))
+    three = (view.frame.frame.image, overlay(view).data, entropy_color(view).data)
+    return FramePicture(camera, recorded_ns, *(_jpeg(_narrow(picture, width)) for picture in three))
 
 
 def ood_objects(

@@ -29,7 +29,7 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
     without a class has entropy 1.
 
     Args:
-        result: result of the pipeline; parts that were not computed give 0 segments and NaN shares.
+        result: result of the pipeline; parts that were not computed give 0 segments, and NaN for what is said of them.
         pixel_score: float32 map, on the grid, that the pixel threshold acts on; None = unknown. Its mean is over the
             finite scores.
 
@@ -48,10 +48,10 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
         "score_mean": _NONE if pixel_score is None else frame_mean(pixel_score),
         "flagged_pixels": _NONE if flags is None else np.count_nonzero(flags) / pixels,
         "segments": 0 if table is None else len(table),
-        "unreliable_segments": 0 if trust is None else int(np.count_nonzero(trust.unreliable)),
+        "unreliable_segments": _count(None if trust is None else trust.unreliable),
         "unreliable_pixels": unreliable / pixels,
         "segments_outside": _count(None if trust is None else trust.outside),
-        "ood_segments": 0 if ood is None else int(np.count_nonzero(ood.kept)),
+        "ood_segments": _count(None if ood is None else ood.kept),
         "ood_pixels": _NONE if ood is None else int(ood.sizes[ood.kept].sum()) / pixels,
         "ood_segments_judged": _count(None if ood is None else ood.judged),
         "ood_segments_outside": _count(None if ood is None else ood.outside),
@@ -63,8 +63,9 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
     }
 
 
-def _count(chosen: np.ndarray | None) -> int:
-    return 0 if chosen is None else int(np.count_nonzero(chosen))
+def _count(chosen: np.ndarray | None) -> float:
+    """Number of the chosen; NaN where nothing was judged, which is not the same as none."""
+    return _NONE if chosen is None else int(np.count_nonzero(chosen))
 
 
 def frame_table(frames: Iterable[Mapping[str, object]]) -> dict[str, np.ndarray]:
@@ -96,15 +97,17 @@ def class_sums(result: TrustFrame, q: int) -> ClassSums:
         entropy=total(_entropies(table)),
         segments=count,
         unreliable=none if trust is None else total(trust.unreliable),
-        p_wrong=none if trust is None else total(trust.p_wrong),
-        iou=none if trust is None else total(trust.iou),
+        unreliable_pixels=none if trust is None else total(table.sizes * trust.unreliable),
+        p_wrong=none if trust is None else total(table.sizes * trust.p_wrong),
+        iou=none if trust is None else total(table.sizes * trust.iou),
         judged=none if trust is None else count,
+        judged_pixels=none if trust is None else total(table.sizes),
     )
 
 
 def no_class_sums(q: int) -> ClassSums:
     """The sums over no segments: all 0."""
-    return ClassSums(*(np.zeros(q) for _ in range(7)))
+    return ClassSums(*(np.zeros(q) for _ in ClassSums.__dataclass_fields__))
 
 
 def add_class_sums(a: ClassSums, b: ClassSums) -> ClassSums:

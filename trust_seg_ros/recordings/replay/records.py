@@ -52,11 +52,6 @@ WHOLE_COLUMNS = (
     "height",
     "faulty_pixels",
     "segments",
-    "unreliable_segments",
-    "segments_outside",
-    "ood_segments",
-    "ood_segments_judged",
-    "ood_segments_outside",
 )
 
 
@@ -69,18 +64,22 @@ class ClassSums:
         entropy: sum of their normalised entropies.
         segments: segments of the class.
         unreliable: segments flagged unreliable.
-        p_wrong: sum of P(false positive) over the segments, 0 without a meta model.
-        iou: sum of the predicted IoU, 0 without a meta model.
+        unreliable_pixels: pixels on these.
+        p_wrong: sum of P(false positive) over the pixels of the segments, 0 without a meta model.
+        iou: sum of the predicted IoU over these pixels, 0 without a meta model.
         judged: segments judged by a meta model.
+        judged_pixels: pixels on these.
     """
 
     pixels: np.ndarray
     entropy: np.ndarray
     segments: np.ndarray
     unreliable: np.ndarray
+    unreliable_pixels: np.ndarray
     p_wrong: np.ndarray
     iou: np.ndarray
     judged: np.ndarray
+    judged_pixels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,14 @@ class FramePicture:
     Attributes:
         camera: topic of the images.
         recorded_ns: recording time of its frame.
+        image: JPEG of the camera's image.
         overlay: JPEG of the image tinted by class, with flagged pixels and segments marked.
         entropy: JPEG of the entropy in colours, of the same size.
     """
 
     camera: str
     recorded_ns: int
+    image: bytes
     overlay: bytes
     entropy: bytes
 
@@ -164,6 +165,8 @@ class Drive:
         notes: remarks for the reader, one sentence each: where a bag ended early, refused images, mixed sizes, …
         shift: why the shift monitor is silent; "" if it was active.
         latency: latencies of topics recorded live.
+        section_s: begin and end of the part that was replayed, in seconds of the recording; None = all of it.
+        playable: whether ``ros2 bag play`` plays the recording.
     """
 
     title: str
@@ -183,6 +186,8 @@ class Drive:
     notes: Sequence[str] = field(default_factory=tuple)
     shift: str = ""
     latency: Sequence[LiveLatency] = field(default_factory=tuple)
+    section_s: tuple[float, float] | None = None
+    playable: bool = False
 
     @property
     def cameras(self) -> tuple[str, ...]:

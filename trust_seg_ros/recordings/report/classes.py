@@ -25,18 +25,33 @@ def class_means(sums: ClassSums) -> dict[str, np.ndarray]:
     """Means and shares by class, each (q,) float64; NaN where a class has nothing to average over.
 
     Returns:
-        ``pixels``: share of all pixels, 0..1; ``entropy``: mean normalised entropy of its pixels, 0..1; ``segments``:
-        their number; ``unreliable``: share of the judged segments flagged unreliable, 0..1; ``p_wrong``: mean P(false
-        positive) of the judged segments; ``iou``: their mean predicted IoU.
+        ``pixels``: share of all pixels, 0..1; ``unreliable_pixels``: share of its judged pixels that lies on unreliable
+        segments, 0..1; ``entropy``: mean normalised entropy of its pixels, 0..1; ``segments``: their number;
+        ``unreliable``: share of the judged segments flagged unreliable, 0..1; ``p_wrong``: mean over its judged pixels
+        of the P(false positive) of their segment; ``iou``: the same of the predicted IoU.
     """
     return {
         "pixels": _over(sums.pixels, np.sum(sums.pixels)),
+        "unreliable_pixels": _over(sums.unreliable_pixels, sums.judged_pixels),
         "entropy": _over(sums.entropy, sums.pixels),
         "segments": np.asarray(sums.segments, np.float64),
         "unreliable": _over(sums.unreliable, sums.judged),
-        "p_wrong": _over(sums.p_wrong, sums.judged),
-        "iou": _over(sums.iou, sums.judged),
+        "p_wrong": _over(sums.p_wrong, sums.judged_pixels),
+        "iou": _over(sums.iou, sums.judged_pixels),
     }
+
+
+def key_html(drive: Drive, most: int = 24) -> str:
+    """The colours of the classes that were predicted, those with the most pixels first."""
+    pixels = add(drive.classes.values(), len(drive.class_names)).pixels
+    seen = [i for i in np.argsort(-pixels, kind="stable").tolist() if pixels[i] > 0]
+    entries = "".join(
+        f'<li><span class="swatch" style="background:{formats.colour(drive.palette[i])}"></span>'
+        f"{formats.text(drive.class_names[i])}</li>"
+        for i in seen[:most]
+    )
+    rest = f"<li>and {len(seen) - most} more, in the table below</li>" if len(seen) > most else ""
+    return f'<ul class="key" aria-label="Colours of the classes">{entries}{rest}</ul>' if seen else ""
 
 
 def _over(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ NOTHING = "–"
 """Shown for a missing number."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST_DATE_NS = 946_684_800 * 10**9  # 2000-01-01
 _IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -96,9 +97,13 @@ def length(value: float) -> str:
 
 
 def utc(stamp_ns: int) -> str:
-    """Nanoseconds since the epoch as date and time in UTC with milliseconds; "" for 0, which means not stamped."""
+    """Nanoseconds since the epoch as date and time in UTC with milliseconds.
+
+    "" for what is no date: 0 (not stamped), and times before 2000, which count from the beginning of a video or of a
+    simulation.
+    """
     stamp_ns = int(stamp_ns)
-    if stamp_ns == 0:
+    if stamp_ns < _FIRST_DATE_NS:
         return ""
     try:
         moment = _EPOCH + timedelta(milliseconds=stamp_ns // 1_000_000)

@@ -15,7 +15,7 @@ from string import Template
 from typing import Any
 
 from trust_seg_ros.recordings.replay.records import Drive
-from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, timeline
+from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, terms, timeline
 from trust_seg_ros.recordings.report.errors import ReportError
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
@@ -54,6 +54,7 @@ def report_html(drive: Drive) -> str:
         "title": formats.text(drive.title),
         "style": _asset("report.css"),
         "head": summary.head_html(drive),
+        "key": classes.key_html(drive),
         "cameras": summary.cameras_html(drive),
         "timeline_text": _timeline_text(drive),
         "worst": pictures.worst_html(drive),
@@ -75,7 +76,8 @@ def page_data(drive: Drive) -> dict[str, Any]:
         "cameras": list(summary.cameras(drive)),
         "pixelScore": drive.pixel_score,
         "oodScore": drive.ood_score,
-        "duration": round(float(drive.duration_s), 3),
+        "section": [round(float(at), 3) for at in drive.section_s or (0.0, drive.duration_s)],
+        "terms": terms.TERMS,
         "frames": timeline.timeline_data(drive),
         "pictures": pictures.pictures_data(drive),
         "classes": classes.classes_data(drive),

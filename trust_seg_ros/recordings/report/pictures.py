@@ -30,15 +30,23 @@ def pictures_data(drive: Drive) -> list[dict[str, Any]]:
                 "time": round(offset, 3),
                 "worst": places.get(key, 0),
                 "stamp": formats.NOTHING if row is None else formats.stamp(int(drive.frames["stamp_ns"][row])),
-                "play": f"ros2 bag play {shlex.quote(drive.title)} --start-offset {formats.start_offset(offset)}",
+                "play": _play(drive, offset),
                 "numbers": _when(picture.recorded_ns, offset) + ([] if row is None else _numbers(drive, row)),
             }
         )
     return shown
 
 
+def _play(drive: Drive, offset: float) -> str:
+    """The command that plays the recording from this frame on; "" if it is no bag."""
+    if not drive.playable:
+        return ""
+    return f"ros2 bag play {shlex.quote(drive.title)} --start-offset {formats.start_offset(offset)}"
+
+
 def _when(recorded_ns: int, offset: float) -> list[tuple[str, str]]:
-    return [("Offset", formats.offset(offset)), ("Recorded", formats.utc(recorded_ns))]
+    recorded = formats.utc(recorded_ns)
+    return [("Offset", formats.offset(offset)), *([("Recorded", recorded)] if recorded else [])]
 
 
 def _numbers(drive: Drive, row: int) -> list[tuple[str, str]]:
@@ -53,8 +61,8 @@ def _numbers(drive: Drive, row: int) -> list[tuple[str, str]]:
         ("Flagged pixels", percent(value("flagged_pixels"))),
         ("Mean entropy", number(value("entropy_mean"))),
         (f"Mean {drive.pixel_score}", "" if drive.pixel_score == "entropy" else number(value("score_mean"))),
-        ("Unreliable segments", _unreliable(value)),
-        ("OoD segments", _ood(value)),
+        ("On unreliable segments", _unreliable(value)),
+        ("On OoD segments", _ood(value)),
         ("Threshold, pixels", number(value("threshold_pixel"))),
         ("Threshold, P(false positive)", number(value("threshold_unreliable"))),
         (f"Threshold, {drive.ood_score} of OoD", number(value("threshold_ood"))),
@@ -68,16 +76,16 @@ def _numbers(drive: Drive, row: int) -> list[tuple[str, str]]:
 
 
 def _unreliable(value: Any) -> str:
-    if not np.isfinite(value("threshold_unreliable")):
-        return ""
-    counts = f"{formats.whole(value('unreliable_segments'))} of {formats.whole(value('segments'))}"
-    return f"{counts}, on {formats.percent(value('unreliable_pixels'))} of the pixels"
+    if not np.isfinite(value("unreliable_segments")):
+        return f"{formats.NOTHING} (no meta model judged them)" if value("segments") else ""
+    counts = f"{formats.whole(value('unreliable_segments'))} of {formats.whole(value('segments'))} segments"
+    return f"{formats.percent(value('unreliable_pixels'))} of the pixels, {counts}"
 
 
 def _ood(value: Any) -> str:
     if not np.isfinite(value("threshold_ood")):
         return ""
-    return f"{formats.whole(value('ood_segments'))}, on {formats.percent(value('ood_pixels'))} of the pixels"
+    return f"{formats.percent(value('ood_pixels'))} of the pixels, {formats.whole(value('ood_segments'))} segments"
 
 
 def _shift(drive: Drive, row: int, value: Any) -> str:
@@ -91,7 +99,9 @@ def pictures_html(drive: Drive) -> str:
     """Blocks ``picture-0``, ``picture-1``, … of the page, in the order of :func:`pictures_data`."""
     block = '<script type="application/json" id="picture-{}">{}</script>\n'
     return "".join(
-        block.format(i, formats.json_text({"overlay": _base64(p.overlay), "entropy": _base64(p.entropy)}))
+        block.format(
+            i, formats.json_text({name: _base64(getattr(p, name)) for name in ("image", "overlay", "entropy")})
+        )
         for i, p in enumerate(drive.pictures)
     )
 

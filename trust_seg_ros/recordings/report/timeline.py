@@ -13,7 +13,7 @@ PLOTTED = (
     "flagged_pixels",
     "entropy_mean",
     "unreliable_pixels",
-    "ood_segments",
+    "ood_pixels",
     "threshold_pixel",
     "threshold_unreliable",
     "threshold_ood",
@@ -32,7 +32,7 @@ def timeline_data(drive: Drive) -> dict[str, Any]:
     number = {topic: i for i, topic in enumerate(topics)}
     good = summary.judged(drive)
     columns = {name: np.where(good, summary.column(drive, name), np.nan) for name in PLOTTED}
-    columns["ood_segments"][~np.isfinite(summary.column(drive, "threshold_ood"))] = np.nan
+    columns["ood_pixels"][~np.isfinite(summary.column(drive, "threshold_ood"))] = np.nan
     columns["unreliable_pixels"][~np.isfinite(summary.column(drive, "threshold_unreliable"))] = np.nan
     reasons = [(i, str(reason)) for i, reason in enumerate(drive.frames["refused"]) if str(reason)]
     return {

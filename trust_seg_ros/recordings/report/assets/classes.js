@@ -2,11 +2,12 @@
 
 const COLUMNS = [
   { key: "pixels", name: "Pixels", unit: "%", scale: 100, says: "share of all pixels" },
+  { key: "unreliable_pixels", name: "On unreliable segments", unit: "%", scale: 100, says: "share of the class's pixels that lie on segments flagged unreliable" },
   { key: "entropy", name: "Mean entropy", unit: "", scale: 1, says: "normalised entropy, 0 certain … 1 undecided" },
   { key: "segments", name: "Segments", unit: "", scale: 1, says: "number of segments" },
-  { key: "unreliable", name: "Unreliable", unit: "%", scale: 100, says: "share of the judged segments that are flagged unreliable" },
-  { key: "p_wrong", name: "Mean P(wrong)", unit: "", scale: 1, says: "mean P(false positive) of the segments" },
-  { key: "iou", name: "Mean predicted IoU", unit: "", scale: 1, says: "mean of the IoU that the meta model expects" },
+  { key: "unreliable", name: "Segments unreliable", unit: "%", scale: 100, says: "share of the judged segments that are flagged unreliable; a speck counts as much as the whole road" },
+  { key: "p_wrong", name: "Mean P(wrong)", unit: "", scale: 1, says: "P(false positive) of the segments, mean over the pixels" },
+  { key: "iou", name: "Mean predicted IoU", unit: "", scale: 1, says: "IoU that the meta model expects, mean over the pixels" },
 ];
 const sorting = { key: "pixels", up: false };
 

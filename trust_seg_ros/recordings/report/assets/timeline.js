@@ -6,7 +6,7 @@ const LINES = [
   { title: "Flagged pixels, %", scale: 100, columns: { flagged_pixels: "flagged pixels, %" } },
   { title: "Mean entropy, 0…1", columns: { entropy_mean: "entropy" } },
   { title: "Pixels on unreliable segments, %", scale: 100, columns: { unreliable_pixels: "on unreliable segments, %" } },
-  { title: "OoD segments", columns: { ood_segments: "OoD segments" } },
+  { title: "Pixels on OoD segments, %", scale: 100, columns: { ood_pixels: "on OoD segments, %" } },
   ...thresholdLines(),
   { title: "Shift, standard deviations", shift: true, columns: { shift_statistic: "shift, σ" } },
 ];
@@ -69,7 +69,7 @@ function lineTraces() {
 
 /** The marks to draw: a mark that would cover the one before on any screen is left out. */
 function apart(times) {
-  const span = zoomed ? zoomed[1] - zoomed[0] : data.duration;
+  const span = zoomed ? zoomed[1] - zoomed[0] : data.section[1] - data.section[0];
   let last = -Infinity;
   return times.map((_, n) => n).filter((n) => {
     if (times.length > 1500 && times[n] - last < span / 1500) return false;
@@ -144,11 +144,12 @@ function timelineLayout() {
   drawn.forEach((line, n) => {
     more[`yaxis${n + 2}`] = axis({ domain: place(plot), rangemode: line.shift ? "normal" : "tozero", nticks: 4, fixedrange: true });
   });
-  const end = Math.max(data.duration, ...frames.time.slice(-1), 0.001);
-  const pad = 0.01 * end;
+  const [start, stop] = data.section;
+  const end = Math.max(stop, ...frames.time.slice(-1), start + 0.001);
+  const pad = 0.01 * (end - start);
   more.xaxis = axis({
-    range: zoomed || [-pad, end + pad], anchor: `y${drawn.length ? drawn.length + 1 : ""}`,
-    hoverformat: ".2f", ticksuffix: " s", showspikes: true, spikemode: "across", spikethickness: 1, spikecolor: colourOf("quiet"), spikedash: "dot", rangeslider: { visible: true, thickness: 36 / height, range: [-pad, end + pad], bgcolor: colourOf("plot"), bordercolor: colourOf("line"), borderwidth: 1 },
+    range: zoomed || [start - pad, end + pad], anchor: `y${drawn.length ? drawn.length + 1 : ""}`,
+    hoverformat: ".2f", ticksuffix: " s", showspikes: true, spikemode: "across", spikethickness: 1, spikecolor: colourOf("quiet"), spikedash: "dot", rangeslider: { visible: true, thickness: 36 / height, range: [start - pad, end + pad], bgcolor: colourOf("plot"), bordercolor: colourOf("line"), borderwidth: 1 },
   });
   return layout({
     ...more,

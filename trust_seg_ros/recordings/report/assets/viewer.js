@@ -2,10 +2,10 @@
 
 const JPEG = "data:image/jpeg;base64,";
 
-/** Addresses of the pictures of a frame; read from its block on demand, as there may be many. */
+/** Addresses of the three pictures of a frame; read from its block on demand, as there may be many. */
 function picture(number) {
-  const both = JSON.parse(byId(`picture-${number}`).textContent);
-  return { overlay: JPEG + both.overlay, entropy: JPEG + both.entropy };
+  const all = JSON.parse(byId(`picture-${number}`).textContent);
+  return { image: JPEG + all.image, overlay: JPEG + all.overlay, entropy: JPEG + all.entropy };
 }
 
 /** Number of the picture of a camera (-1: of any selected camera) nearest in time; -1 = none. */
@@ -31,15 +31,17 @@ function showNearest(time, camera) {
 function show(number, away = 0) {
   state.picture = number;
   const frame = data.pictures[number];
-  const { overlay, entropy } = picture(number);
+  const { image, overlay, entropy } = picture(number);
+  byId("image").src = image;
   byId("overlay").src = overlay;
   byId("entropy").src = entropy;
   byId("shown-camera").textContent = data.cameras[frame.camera];
   byId("stamp").textContent = frame.stamp;
   byId("play").textContent = frame.play;
+  byId("play-line").hidden = !frame.play;
   const distance = `${Math.abs(away).toFixed(2)} s ${away > 0 ? "after" : "before"} the moment chosen`;
   byId("distance").textContent = Math.abs(away) >= 0.005 ? `the nearest picture, ${distance}` : "";
-  const rows = frame.numbers.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
+  const rows = frame.numbers.flatMap(([name, value]) => [explained(name), element("dd", value)]);
   byId("numbers").replaceChildren(...rows);
   const among = chosenPictures();
   byId("place").textContent = `${among.indexOf(number) + 1} of ${among.length}`;
@@ -50,6 +52,13 @@ function show(number, away = 0) {
   });
   if (byId("enlarged").open) enlarge(enlarged);
   markMoment();
+}
+
+/** The name of a number, with its explanation where there is one. */
+function explained(name) {
+  const made = element("dt", name);
+  if (data.terms[name]) made.title = data.terms[name];
+  return made;
 }
 
 function element(name, text) {
