@@ -77,6 +77,7 @@ def test_every_score_has_its_rows(judged):
         assert int(row["FN after"]) >= int(row["FN before"])
         assert float(row["fewer errors"]) == pytest.approx(1 - after / before, abs=1e-5)
         assert int(row["fewest without meta"]) <= before
+        assert row["verdict"] == ("worse than finding nothing" if after > int(row["objects"]) else "")
 
 
 def test_the_page_links_what_is_there(judged):

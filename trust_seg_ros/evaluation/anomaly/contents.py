@@ -43,7 +43,7 @@ def contents(found: Study, limits: SizeLimits, panel: Panel) -> Contents:
         Section("Images", "", (), (Picture("images", panel.caption, panel.draw),)),
     )
     network = results[0].cut.data.network
-    more = [best_words(results, network)]
+    more = [best_words(results, network), *worse_than_nothing(results)]
     binned = [r for r in results if r.pixels.uncertain]
     if binned:
         worst = max(r.pixels.uncertain for r in binned)
@@ -123,7 +123,7 @@ def errors(results: Sequence[ScoreResult]) -> Table:
     parts = ("FP", "FN", "errors")
     columns = [_SCORE, Column("threshold", "number"), Column("segments", "count"), Column("objects", "count")]
     columns += [Column(f"{part} {when}", "count") for when in ("before", "after") for part in parts]
-    columns.append(Column("fewer errors, %"))
+    columns += [Column("fewer errors, %"), Column("verdict", "text")]
     swept = [r for r in results if r.fewest is not None]
     if swept:
         columns += [Column("fewest without meta", "count"), Column("at threshold", "number")]
@@ -131,7 +131,8 @@ def errors(results: Sequence[ScoreResult]) -> Table:
     for r in results:
         after = _after(r)
         gain = 1 - after.errors / r.plain.errors if after is not None and r.plain.errors else _NAN
-        row: list[Value] = [r.score, r.threshold, len(r.cut.data), r.actual, *_errors(r.plain), *_errors(after), gain]
+        counts = (len(r.cut.data), r.actual, *_errors(r.plain), *_errors(after))
+        row: list[Value] = [r.score, r.threshold, *counts, gain, WORSE_THAN_NOTHING if _is_worse(r) else ""]
         if swept:
             row += [r.fewest[1], r.fewest[0]] if r.fewest else [_NAN, _NAN]
         rows.append(tuple(row))
@@ -143,6 +144,23 @@ def errors(results: Sequence[ScoreResult]) -> Table:
     if swept:
         note += " Fewest without meta: the best of the thresholds tried, for the pixels' sake alone."
     return Table("segment_errors", "Segment errors", tuple(columns), tuple(rows), note)
+
+
+WORSE_THAN_NOTHING = "worse than finding nothing"
+
+
+def worse_than_nothing(results: Sequence[ScoreResult]) -> list[str]:
+    """A sentence on every score that makes more errors than one that finds nothing, which only misses the objects."""
+    return [
+        f"{r.score} at {r.threshold:.4g}: {(_after(r) or r.plain).errors:,} segment errors on {r.actual:,} objects are "
+        f"{WORSE_THAN_NOTHING}, which makes {r.actual:,}"
+        for r in results
+        if _is_worse(r)
+    ]
+
+
+def _is_worse(result: ScoreResult) -> bool:
+    return (_after(result) or result.plain).errors > result.actual
 
 
 def classifiers(results: Sequence[ScoreResult]) -> tuple[Table, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trust_seg_ros.evaluation.anomaly.benchmark import ScoreResult
-from trust_seg_ros.evaluation.report.drawing import GREY, STRONG, figure
+from trust_seg_ros.evaluation.report.drawing import GREY, colours, figure
 
 _POINTS = 2000
 
@@ -17,7 +17,7 @@ def pr(results: Sequence[ScoreResult], path: Path) -> bool:
     """Precision against recall of every score; a circle marks the threshold used."""
     with figure(str(path), 8.6) as drawn:
         axes = drawn.subplots()
-        for result, colour in zip(results, STRONG, strict=False):
+        for result, colour in zip(results, colours(len(results)), strict=True):
             counts = result.pixels.counts
             rows = _thinned(counts.recall)
             label = f"{result.score}: AuPRC {100 * result.pixels.auprc:.1f} %"
@@ -36,7 +36,7 @@ def roc(results: Sequence[ScoreResult], path: Path) -> bool:
     """True against false positive rate of every score, the latter on a scale that shows small rates."""
     with figure(str(path), 8.6) as drawn:
         axes = drawn.subplots()
-        for result, colour in zip(results, STRONG, strict=False):
+        for result, colour in zip(results, colours(len(results)), strict=True):
             counts = result.pixels.counts
             rows = _thinned(counts.false_positive_rate)
             label = f"{result.score}: AUROC {100 * result.pixels.auroc:.1f} %, FPR95 {100 * result.pixels.fpr95:.1f} %"

@@ -27,7 +27,18 @@ GREY = "#8A8A8A"
 STRONG = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, "#7F6000")
 """Colours of named lines, the most important first."""
 
+MANY = (*STRONG, "#0000FF", "#000044", "#1122AA", "#FFBB88", "#114411", "#444455", "#AA44FF")
+"""Further colours, each the one furthest from all before it in CIELAB, as seen with and without deuteranopia."""
+
 _DPI = 150
+
+
+def colours(count: int) -> list[str]:
+    """As many different colours as there are lines, those of ``STRONG`` first; very many go from dark to light."""
+    if count <= len(MANY):
+        return list(MANY[:count])
+    ramp = mpl.colormaps["cividis"](np.linspace(0.0, 0.9, count))
+    return [mpl.colors.to_hex(colour) for colour in ramp]
 
 
 def _style() -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from trust_seg_ros.evaluation.errors import AnomalyError
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.report.drawing import BLUE, GREY, ORANGE, STRONG, figure
+from trust_seg_ros.evaluation.report.drawing import BLUE, GREY, ORANGE, STRONG, colours, figure
 from trust_seg_ros.evaluation.trust.distance import NAMES as RANGES
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.measures import falling_counts, risk_coverage
@@ -97,7 +97,8 @@ def trade(s: Study, arrangement: Arrangement, path: Path) -> bool:
         axes = drawn.subplots()
         axes.plot(np.append(0, flagged), np.append(0, counts.recall), color=GREY, label="one constant for all images")
         markers = "osD^vP*Xhd<>"
-        for k, o in enumerate(x for x in s.clean.outcomes[arrangement.name] if x.score == s.best_score):
+        shown = [o for o in s.clean.outcomes[arrangement.name] if o.score == s.best_score]
+        for k, (o, colour) in enumerate(zip(shown, colours(len(shown)), strict=True)):
             x, y = Spread.of(o.flagged), Spread.of(o.recall)
             if np.isfinite(x.mean) and np.isfinite(y.mean):
                 axes.errorbar(
@@ -106,7 +107,7 @@ def trade(s: Study, arrangement: Arrangement, path: Path) -> bool:
                     np.nan_to_num(y.std),
                     np.nan_to_num(x.std),
                     fmt=markers[k % len(markers)],
-                    color=STRONG[k % len(STRONG)],
+                    color=colour,
                     markersize=10,
                     capsize=3,
                     label=f"{o.policy.name}: {100 * y.mean:.1f} % of {100 * x.mean:.1f} %",
@@ -167,14 +168,14 @@ def _curves(
 ) -> bool:
     """One line for every score, best first in the legend; False if there is none."""
     order = sorted(judged.orderings, key=lambda score: -np.nan_to_num(s.clean.orderings[score].auroc))
-    colours = dict(zip(s.clean.orderings, [*STRONG, "#4B4B9B", "#9B4B4B", "#4B9B9B", "#777777"], strict=False))
+    of_score = dict(zip(s.clean.orderings, colours(len(s.clean.orderings)), strict=True))
     for score in order:
         try:
             x, y = curve(*judged.curves[score])
         except AnomalyError:
             return False
         label = f"{score}: {measure} {100 * value(judged.orderings[score]):.2f} %"
-        axes.plot(x, y, color=colours.get(score, GREY), label=label)
+        axes.plot(x, y, color=of_score.get(score, GREY), label=label)
     return True
 
 

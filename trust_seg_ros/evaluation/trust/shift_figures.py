@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from trust_seg_ros.evaluation.meta.study import Spread
-from trust_seg_ros.evaluation.report.drawing import BLACK, GREY, STRONG, figure
+from trust_seg_ros.evaluation.report.drawing import BLACK, colours, figure
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.outcomes import Outcome
 from trust_seg_ros.evaluation.trust.policy_words import NamedPolicy
@@ -61,7 +61,7 @@ def _against_severity(
     with figure(str(path), 5.2 * -(-len(shown) // 2) + 0.8, 14) as drawn:
         grid = drawn.subplots(-(-len(shown) // 2), min(2, len(shown)), sharex=True, squeeze=False)
         for axes, policy in zip(grid.ravel(), shown, strict=False):
-            for colour, (kind, rows) in zip([*STRONG, GREY], by_kind.items(), strict=False):
+            for colour, (kind, rows) in zip(colours(len(by_kind)), by_kind.items(), strict=True):
                 values = [_missed(judged, arrangement, s, policy) for judged in (s.clean, *rows)]
                 x = [0, *(judged.severity for judged in rows)]
                 axes.plot(x, [v.mean for v in values], "o-", color=colour, label=kind)
@@ -86,11 +86,11 @@ def _rows(s: Study, arrangement: Arrangement, shown: Sequence[NamedPolicy], path
     y = np.arange(len(conditions))[::-1]
     with figure(str(path), 2.6 + 0.6 * len(conditions)) as drawn:
         axes: Axes = drawn.subplots()
-        for k, policy in enumerate(shown):
+        for k, (policy, colour) in enumerate(zip(shown, colours(len(shown)), strict=True)):
             values = [_missed(judged, arrangement, s, policy) for judged in conditions]
             mean, std = [v.mean for v in values], [np.nan_to_num(v.std) for v in values]
-            axes.errorbar(mean, y + 0.12 * (k - 1), xerr=std, fmt="o", color=STRONG[k], capsize=3, label=policy.name)
-            _limit(axes.axvline, policy, STRONG[k])
+            axes.errorbar(mean, y + 0.12 * (k - 1), xerr=std, fmt="o", color=colour, capsize=3, label=policy.name)
+            _limit(axes.axvline, policy, colour)
         axes.set_yticks(y, [judged.name for judged in conditions])
         axes.set(xlabel="missed per image", title=f"Misclassified pixels missed, {s.best_score} (dashed: promised)")
         axes.set_xlim(left=0)
