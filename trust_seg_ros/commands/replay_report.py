@@ -146,7 +146,7 @@ def _recording_json(job: Job, outcome: Outcome | None) -> Json:
         "seconds": outcome.seconds,
         "flagged_pixels": _mean(frames, "flagged_pixels"),
         "unreliable_pixels": _mean(frames, "unreliable_pixels"),
-        "ood_segments": int(frames["ood_segments"].sum()),
+        "ood_segments": _ood_segments(frames),
         "notes": [*outcome.finished.drive.notes, *(f"tried again: {text}" for text in outcome.retried)],
         "files": [outcome.finished.out / name for name in outcome.finished.products],
     }
@@ -199,13 +199,14 @@ def _one(console: Console, outcome: Outcome) -> None:
 def _flagged(frames: Mapping[str, np.ndarray]) -> str:
     shares = (("flagged_pixels", "of the pixels flagged"), ("unreliable_pixels", "on unreliable segments"))
     known = [f"{mean:.1%} {words}" for name, words in shares if np.isfinite(mean := _mean(frames, name))]
-    return ", ".join([*known, *([f"{_ood_segments(frames)} OoD segments"] if _ood_segments(frames) else [])])
+    strange = _ood_segments(frames)
+    return ", ".join(known if strange is None else [*known, f"{strange} OoD segments"])
 
 
-def _ood_segments(frames: Mapping[str, np.ndarray]) -> str:
-    """Their number; "" where none were looked for."""
+def _ood_segments(frames: Mapping[str, np.ndarray]) -> int | None:
+    """Their number; None where none were looked for."""
     found = frames["ood_segments"]
-    return str(int(np.nansum(found))) if np.isfinite(found).any() else ""
+    return int(np.nansum(found)) if np.isfinite(found).any() else None
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
@@ -238,7 +239,7 @@ def _row(job: Job, outcome: Outcome | None) -> list[str]:
         str(outcome.finished.refused),
         f"{outcome.finished.frames / outcome.seconds:.1f}" if outcome.seconds else "",
         "" if reason else f"{_mean(frames, 'flagged_pixels'):.1%}",
-        _ood_segments(frames),
+        "" if (strange := _ood_segments(frames)) is None else str(strange),
         reason or "complete",
     ]
 

@@ -123,7 +123,7 @@ class _Painter:
                 "mean entropy per segment", self._segments(found.mean_entropy, _heat(found.mean_entropy)), legend
             )
         tile = self._segments(found.trust.iou, red_green(found.trust.iou))
-        words = f"{found.limits}: {found.unreliable.sum()} of {len(found.segments)} segments"
+        words = f"{found.limits}: {found.unreliable.sum()} of {len(found.segments)}"
         entries = [Entry(words, self._outlined_swatch())]
         if found.beyond:
             entries.append(Entry(f"far from fitting: {', '.join(found.beyond[:4])}"))
