@@ -41,12 +41,12 @@ def _scores(images: OodImages, places: Places) -> Sheet:
     """Every score that needs one pass, at the images' own size."""
     table: dict[str, Numbers] = {}
     for name in NETWORKS:
-        for score, numbers in _scores_of(name, images, places).items():
+        for score, numbers in scores_of(name, images, places).items():
             table.setdefault(score, {}).update({f"`{name}`: {title}, %": value for title, value in numbers.items()})
     return Sheet("scores", "Unknown objects, pixels", "score", table)
 
 
-def _scores_of(name: str, images: OodImages, places: Places) -> dict[str, Numbers]:
+def scores_of(name: str, images: OodImages, places: Places) -> dict[str, Numbers]:
     """Score -> its measures; kept by the network's weights and the scores that it can give."""
     pipeline = shipped.load(places.runs, "image", name)
     network = getattr(pipeline.network, "_network", pipeline.network)  # some scores need features

@@ -226,6 +226,14 @@ LOADERS: tuple[Loader, ...] = (
         labels="its own",
     ),
     Loader(
+        form="'embedded:synthetic'",
+        fits=lambda spec: spec == "embedded:synthetic",
+        load=_load_compact,
+        text="the same architecture trained on drawn scenes, Apache-2.0 where the others are for research; input "
+        "512×384; knows real streets worse",
+        labels="its own",
+    ),
+    Loader(
         form="'embedded:NAME'",
         fits=_is_embedded,
         load=_load_compact,
