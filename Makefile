@@ -37,7 +37,17 @@ demo: setup ## camera and node, with a live panel; SOURCE=<synthetic|images|vide
 	  $(if $(strip $(DURATION)),--duration $(strip $(DURATION))) $(if $(filter 0 no false,$(LOOP)),--no-loop) --out out
 
 test: setup-test ## install what is missing, check style, run all tests; TESTS=test/node for some
-	@$(MAKE) --no-print-directory lint; style=$$?; $(RUN) python -m pytest $(TESTS) && exit $$style
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-slow test-alongside
+
+# The slow tests wait for other processes most of the time; lint and the quick ones run beside them and report at their end.
+# pytest ends with 5 where none of TESTS is of the kind.
+.PHONY: test-slow test-alongside
+test-slow: setup-test
+	@$(RUN) python -m pytest -m "not ($(QUICK))" $(TESTS) || [ $$? -eq 5 ]
+test-alongside: setup-test
+	@log=$(STAMPS)/alongside.log; { $(MAKE) --no-print-directory lint; style=$$?; \
+	  $(RUN) python -m pytest -m "$(QUICK)" $(TESTS) || [ $$? -eq 5 ]; tests=$$?; } >$$log 2>&1; \
+	  cat $$log; exit $$((style + tests))
 
 lint: setup-test ## style, format, types, which part may import which, and whether every import is declared
 	@$(RUN) ruff check .
