@@ -165,7 +165,7 @@ def test_benchmark_judges_the_standardised_max_logit_with_it(made, tmp_path, cap
         (["--score", "entropie"], "--score entropie: choose from entropy, margin"),
         (["--score", "entropie"], "did you mean entropy?"),
         (["--statistics", "none.json"], "none.json: no such calibration"),
-        (["--statistics", "none.json", "--statistics-split", "val"], "expected one of the two"),
+        (["--statistics", __file__, "--statistics-split", "val"], "expected one of the two"),
         (["--statistics-split", "nowhere", "--score", "vim"], "no split 'nowhere'"),
         (["--statistics-split", "test"], "--score entropy margin needs no statistics; expected standardized_max_logit"),
         (["--meta-model", "none.json"], "none.json: no such meta model"),

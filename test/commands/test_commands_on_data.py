@@ -72,7 +72,7 @@ def test_a_data_set_without_splits_needs_no_split(dataset, tmp_path, capsys):
 
 def test_miou_says_before_the_work_that_its_csv_cannot_be_written(dataset, tmp_path, capsys):
     assert main(["miou", str(dataset), "--split", "val", "--csv", str(tmp_path / "none" / "m.csv")]) == 2
-    assert "none/m.csv: expected a file in a folder that is there" in capsys.readouterr().err
+    assert "none/m.csv: there is no folder" in capsys.readouterr().err
 
 
 def test_labels_without_any_class_are_nothing_to_judge_by(twelve, tmp_path, capsys):

@@ -179,7 +179,7 @@ def test_no_segment_with_an_interior_is_said(words, blobs, capsys):
     ("more", "message"),
     [
         (["--features", "metasge"], "no segment metric 'metasge'"),
-        (["--workers", "0"], "--workers 0; expected at least 1"),
+        (["--workers", "0"], "--workers 0: expected at least 1"),
         (["--split", "tset"], "tset"),
         (["--out", "."], "--out . is a folder; expected a file"),
         (["--out", "no/where/meta.json"], "there is no folder no/where; make it first"),

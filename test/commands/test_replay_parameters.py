@@ -220,7 +220,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
 
 
 def test_the_command_says_it_in_one_line(tmp_path, capsys):
-    assert cli.main(["replay", "drive", "--out", str(tmp_path / "out"), "-p", "thresholds.pixl:=1"]) != 0
+    assert cli.main(["replay", str(tmp_path), "--out", str(tmp_path / "out"), "-p", "thresholds.pixl:=1"]) != 0
     said = capsys.readouterr().err
     assert "did you mean thresholds.pixel" in " ".join(said.split())
     assert "Traceback" not in said

@@ -177,9 +177,11 @@ def test_a_missing_library_is_told_from_a_mistake():
 
 @pytest.mark.slow
 def test_a_command_without_its_library_says_what_to_install(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
     code = (
         "import sys; sys.modules['pyarrow'] = None; from trust_seg_ros.cli import main; "
-        "sys.exit(main(['fit', 'nowhere', '--out', 'meta.json']))"
+        "sys.exit(main(['fit', '.', '--out', 'meta.json']))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert run.returncode == 2, run.stderr

@@ -24,12 +24,12 @@ class LateHelp(argparse.Action):
         """The text, made now."""
         return self._text()
 
+    @help.setter
+    def help(self, value: str | None) -> None: ...
+
     def shorten(self) -> None:
         """Show a short text instead, which needs nothing."""
         self._text = lambda: "see --help"
-
-    @help.setter
-    def help(self, value: str | None) -> None: ...
 
     def __call__(self, parser: object, namespace: argparse.Namespace, values: object, option: object = None) -> None:
         """Store the value."""

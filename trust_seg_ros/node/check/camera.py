@@ -101,13 +101,14 @@ def _missing(topic: str, wait_s: float) -> Finding:
 
 
 def _read(buffer: bytes, kind: str, now_ns: int) -> Finding:
+    from trust_seg_ros.messages.image_bytes import ImageError
     from trust_seg_ros.messages.image_pixels import frame_of
-    from trust_seg_ros.node.conversions import ImageError, read_compressed, read_image
-    from trust_seg_ros.node.parameters import BY_NAME
+    from trust_seg_ros.node.conversions import read_compressed, read_image
+    from trust_seg_ros.node.settings import settings_from
 
     try:
         message = read_image(buffer) if kind == IMAGE else read_compressed(buffer)
-        header, frame = frame_of(message, int(BY_NAME["max_image_pixels"].default))
+        header, frame = frame_of(message, settings_from({}).max_image_pixels)
     except ImageError as error:
         return failed("first frame", str(error), "docs/images.md lists the encodings that are read")
     height, width = frame.image.shape[:2]

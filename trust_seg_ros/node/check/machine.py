@@ -78,7 +78,7 @@ def kernels() -> Finding:
         one()
     except Exception as error:  # a broken installation may raise anything
         return failed("kernels", f"Numba cannot compile: {error}", 'python -m pip install "numba>=0.59"')
-    return ok("kernels", f"Numba {numba.__version__} compiles, {numba.config.NUMBA_NUM_THREADS} threads")
+    return ok("kernels", f"Numba {numba.__version__} compiles, {numba.get_num_threads()} threads")
 
 
 def libraries() -> Finding:
