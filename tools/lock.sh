@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 command -v uv >/dev/null || { echo "tools/lock.sh: uv is not on PATH; pip install uv" >&2; exit 1; }
 limits=$(mktemp)
 trap 'rm -f "$limits" constraints.tmp' EXIT
-# OpenCV 5 breaks a distribution's cv_bridge; launch_testing's plugin breaks pytest 9
-printf '%s\n' torch==2.13.0 'opencv-python-headless<5' 'pytest<9' 'transformers<6' > "$limits"
+# OpenCV 5 breaks a distribution's cv_bridge; launch_testing's plugin breaks pytest 9; pymdown-extensions 13 differs by patch releases of Python
+printf '%s\n' torch==2.13.0 'opencv-python-headless<5' 'pytest<9' 'transformers<6' 'pymdown-extensions<13' > "$limits"
 {
   echo "# The exact version of everything requirements*.txt bring, for Python 3.10 to 3.13 on x86-64 Linux."
   echo "# Written by tools/lock.sh; do not edit."

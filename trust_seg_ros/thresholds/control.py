@@ -95,8 +95,8 @@ class ThresholdControl:
         if settings.pixel.policy != Auto.name:
             return settings
         curves = self._curves(settings.pixel_score)
-        found = Fixed if curves is None or curves.recall is None else TargetRecall
-        return settings.with_policy("pixel", policy=found.name)
+        policy = Fixed if curves is None or curves.recall is None else TargetRecall
+        return settings.with_policy("pixel", policy=policy.name)
 
     def check(self, settings: ThresholdSettings) -> None:
         """Refuse settings that the calibration cannot serve.
