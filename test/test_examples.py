@@ -69,7 +69,7 @@ def test_library(tmp_path):
 
 
 def test_library_with_an_image_of_ones_own(run_here, tmp_path):
-    cv2.imwrite(str(tmp_path / "mine.png"), cv2.imread(str(ROOT / "docs/images/demo.png"))[:96, :128])
+    cv2.imwrite(str(tmp_path / "mine.png"), cv2.imread(str(ROOT / "docs/images/show.png"))[:96, :128])
     run_here("library", tmp_path / "mine.png", tmp_path / "out")
     assert cv2.imread(str(tmp_path / "out/library.png")).shape == (96, 128, 3)
 

@@ -237,7 +237,7 @@ def test_malformed_repository_names(spec):
 
 def test_missing_package_names_the_extra(monkeypatch, saved):
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
-    with pytest.raises(DependencyError, match=r'pip install "transformers>=4\.40,<6".*\[hf\]'):
+    with pytest.raises(DependencyError, match=r'pip install "transformers>=4\.40,<6".*\[networks\]'):
         load_pretrained(str(saved))
 
 

@@ -283,7 +283,7 @@ def test_the_command_tells_before_and_after(data, tmp_path, capsys):
         (("--lambda", "1.5"), "--lambda is 1.5; expected a number from 0 to 1"),
         (("--learning-rate", "nan"), "--learning-rate is nan"),
         (("--crop", "1", "2", "3"), "--crop 1 2 3: expected one side"),
-        (("--model", "net.pt2"), "is an exported program"),
+        (("--model", "net.pt2"), "--model net.pt2: no such file"),
         (("--judge", "test"), "no split 'test'"),
     ],
 )

@@ -95,7 +95,7 @@ def with_unknown(name: str, value: str, args: argparse.Namespace) -> None:
 
 def shifted(name: str, value: str, args: argparse.Namespace) -> None:
     """``DATASET[:KIND[:SEVERITY]]``."""
-    from trust_seg_ros.commands.trust_conditions import split_corruption
+    from trust_seg_ros.commands.corruption_words import split_corruption
 
     root = split_corruption(value, 0)[0].expanduser()
     if not root.is_dir():
@@ -151,7 +151,7 @@ ood_meta_model = file_of(
     "trust-seg benchmark --save-meta writes one",
     ("auto", "none", "by_image", "leave_one_out"),
 )
-calibration = file_of("calibration file", "trust-seg calibrate writes one")
+calibration = file_of("calibration file", "trust-seg calibrate writes one", ("auto", "none"))
 params_file = file_of("parameter file", "expected YAML, as for ros2 run --params-file")
 
 

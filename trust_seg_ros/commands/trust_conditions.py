@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands import given_paths as given
-from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS, SEVERITIES, Corruption, parse_corruption
+from trust_seg_ros.commands.corruption_words import split_corruption, wished_corruptions
+from trust_seg_ros.datasets.corruptions.names import CORRUPTIONS, Corruption
 from trust_seg_ros.evaluation.errors import TrustStudyError
 
 if TYPE_CHECKING:
     from trust_seg_ros.datasets.folders import LabelledFolder
     from trust_seg_ros.evaluation.trust.study import Condition
     from trust_seg_ros.segmentation.labels import LabelSet
-
-ALL = "all"
 
 
 def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,33 +104,6 @@ def distinct(shifted: Sequence[Condition], images: LabelledFolder) -> dict[str, 
         if isinstance(condition.images, LabelledFolder):
             folders.setdefault(condition.images.samples, (condition.name, condition.images))
     return {name: folder for name, folder in folders.values() if name}
-
-
-def wished_corruptions(words: Sequence[str], seed: int) -> list[Corruption]:
-    """``fog:3``, ``fog`` (the default severity), ``fog:all`` and ``all``.
-
-    Raises:
-        CorruptionError: no such kind or severity.
-    """
-    found: list[Corruption] = []
-    for word in words:
-        kind, _, severity = word.partition(":")
-        if word == ALL or severity == ALL:
-            kinds = CORRUPTIONS if word == ALL else (parse_corruption(kind).kind,)
-            found += [Corruption(name, level, seed) for name in kinds for level in SEVERITIES]
-        else:
-            wish = parse_corruption(word)
-            found.append(Corruption(wish.kind, wish.severity, seed))
-    return list(dict.fromkeys(found))
-
-
-def split_corruption(word: str, seed: int) -> tuple[Path, list[Corruption]]:
-    """``DATASET``, ``DATASET:KIND`` or ``DATASET:KIND:SEVERITY``; a colon may belong to the path of the data set."""
-    parts = word.split(":")
-    for place in (len(parts) - 2, len(parts) - 1):
-        if place > 0 and parts[place] in CORRUPTIONS:
-            return Path(":".join(parts[:place])), wished_corruptions([":".join(parts[place:])], seed)
-    return Path(word), []
 
 
 def _opened(args: argparse.Namespace, root: Path, labels: LabelSet) -> LabelledFolder:

@@ -131,7 +131,7 @@ def _way_out(given: object, kind: str) -> str:
     if isinstance(given, Mapping):
         return ". Of a dictionary, give the values: pipeline(list(x.values()))"
     if kind.endswith(("_Image.Image", "_CompressedImage.CompressedImage")):
-        return ". A ROS message is for the node; with cv_bridge: imgmsg_to_cv2(message, 'rgb8')"
+        return ". A ROS message is for the node"
     if hasattr(given, "__array__"):
         return ". Make it an array first: numpy.asarray(x)"
     return ""

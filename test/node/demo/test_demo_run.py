@@ -235,10 +235,11 @@ def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
 
 def test_a_node_that_cannot_start_is_explained(tmp_path):
     frames = stills(tmp_path / "frames", 1)
-    words = ("--source", frames, "--out", tmp_path, "--param", "model:=/no/such.pt2")
+    (tmp_path / "such.pt2").write_bytes(b"no network")
+    words = ("--source", frames, "--out", tmp_path, "--param", f"model:={tmp_path}/such.pt2")
     status, _, errors = Demo(*words).end(timeout=120)
     assert status == 2
-    assert "/no/such.pt2" in errors
+    assert f"{tmp_path}/such.pt2" in errors
     assert "node.log" in errors
 
 

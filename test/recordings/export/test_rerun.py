@@ -223,7 +223,7 @@ def test_what_is_no_such_bag_is_refused_and_leaves_no_file(tmp_path, monkeypatch
         write_rrd(bag, tmp_path / "out" / "a.rrd")
     assert not (tmp_path / "out").exists()
     monkeypatch.setitem(sys.modules, "rerun", None)
-    with pytest.raises(ExportError, match=r'pip install "rerun-sdk>=0\.24".*\[rerun\]'):
+    with pytest.raises(ExportError, match=r'pip install "rerun-sdk>=0\.24".*\[viewer\]'):
         write_rrd(bag, tmp_path / "a.rrd")
 
 

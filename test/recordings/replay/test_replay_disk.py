@@ -51,8 +51,8 @@ def test_a_file_in_the_place_of_the_output_is_left_alone(replay, tmp_path):
         assert out.read_text() == "mine"
     status, said = replay(out=out / "below")
     assert status == 2
-    assert "cannot be written: Not a directory" in said
-    assert "choose another --out" in said
+    assert f"cannot be written ({out}: Not a directory)" in said
+    assert "expected a folder you may write to" in said
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "metadata.yaml", "trust_seg_0.mcap", "frames.parquet", ".replay/mine"])
@@ -248,8 +248,8 @@ def test_a_read_only_folder_is_said(own_mounts, bag, tmp_path):
     words = command(bag, disk / "out")
     status, _, errors = warm_run("disk_process", "read_only", disk, *words, prefix=own_mounts)
     assert status == 2
-    assert f"{disk}/out cannot be written: Read-only file system" in errors
-    assert "choose another --out" in errors
+    assert f"{disk}/out cannot be written ({disk}: Read-only file system)" in errors
+    assert "expected a folder you may write to" in errors
     assert errors.count("\n") == 1
 
 
