@@ -66,7 +66,7 @@ from pathlib import Path
 from trust_seg_ros.cli import main
 
 for kind in ("images", "labels"):
-    Path("mine", kind).mkdir(parents=True)
+    Path("d", kind).mkdir(parents=True)
 
 def said(*words):
     out = io.StringIO()
@@ -77,8 +77,8 @@ def said(*words):
 help = said("trust", "--help")
 assert "median_mad:MADS" in help and "median_mad:6" in help, help
 assert "thresholds.pixel_mads" in said("params", "mads")
-assert "mads = 900.0: expected a number in [0, 100]" in said("trust", "mine", "--out", "o", "--policy", "median_mad:900")
-assert "did you mean median_mad" in said("trust", "mine", "--out", "o", "--policy", "median_mat:3")
+assert "mads = 900.0: expected a number in [0, 100]" in said("trust", "d", "--out", "o", "--policy", "median_mad:900")
+assert "did you mean median_mad" in said("trust", "d", "--out", "o", "--policy", "median_mat:3")
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 found = replay_parameters(None, ["thresholds.pixel_policy:=median_mad", "thresholds.pixel_mads:=3.5"])
