@@ -82,7 +82,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def _source(uri: str) -> Path | None:
     """The file that a page of the site is made from; None for generated ones."""
-    path = ROOT / uri.removeprefix(f"{OUTSIDE}/") if uri.startswith(f"{OUTSIDE}/") else ROOT / "docs" / uri
+    path = ROOT / _place(uri)
     return path if path.is_file() else None
 
 

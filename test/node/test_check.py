@@ -77,16 +77,21 @@ def test_it_works_without_ros():
     ]  # fmt: skip
 
 
-@pytest.mark.ros
-@pytest.mark.parametrize("reliability", ["RELIABLE", "BEST_EFFORT"])
-def test_a_camera_that_sends_is_well(reliability):
-    camera = start(str(HELPERS / "camera_process.py"), "/looked_at/image", reliability, "-", "front")
+def with_a_camera(topic, reliability, looked_at):
+    """Findings by name, while a camera sends on ``topic``."""
+    camera = start(str(HELPERS / "camera_process.py"), topic, reliability, "-", "front")
     try:
         camera.stdout.readline()  # it sends
-        found = {finding.name: finding for finding in of_camera("looked_at/image", 30.0)}
+        return {finding.name: finding for finding in of_camera(*looked_at)}
     finally:
         camera.kill()
         camera.wait()
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("reliability", ["RELIABLE", "BEST_EFFORT"])
+def test_a_camera_that_sends_is_well(reliability):
+    found = with_a_camera("/looked_at/image", reliability, looked_at=("looked_at/image", 30.0))
     assert [finding.state for finding in found.values()] == ["ok", "ok", "ok"]
     assert found["QoS"].found == f"camera: {reliability.lower()}; the node asks for {reliability.lower()}"
     assert "rgb8, frame_id front" in found["first frame"].found
@@ -94,13 +99,7 @@ def test_a_camera_that_sends_is_well(reliability):
 
 @pytest.mark.ros
 def test_a_camera_elsewhere_is_named():
-    camera = start(str(HELPERS / "camera_process.py"), "/elsewhere/image", "RELIABLE", "-", "front")
-    try:
-        camera.stdout.readline()  # it sends
-        found = {finding.name: finding for finding in of_camera("/nowhere/image", 2.0)}
-    finally:
-        camera.kill()
-        camera.wait()
+    found = with_a_camera("/elsewhere/image", "RELIABLE", looked_at=("/nowhere/image", 2.0))
     assert found["topic"].state == "failed"
     assert "topics with images: /elsewhere/image" in found["topic"].found
     assert "trust-seg check --topic /elsewhere/image" in found["topic"].way_out
