@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,13 +159,12 @@ class _Report:
         """Examine an image, write its picture, print its table."""
         from trust_seg_ros.evaluation.show.files import write_picture
         from trust_seg_ros.evaluation.show.picture import picture
-        from trust_seg_ros.evaluation.show.show import examine, unknown_objects
+        from trust_seg_ros.evaluation.show.show import examine
         from trust_seg_ros.evaluation.show.table import csv_rows, json_rows, segments_table
         from trust_seg_ros.evaluation.show.unknown import unknown_rows, unknown_table
 
         args = self.args
         found = examine(pipeline, pixels, truth, args.threshold, args.min_share)
-        found = replace(found, ood=unknown_objects(pipeline, pixels))
         objects = unknown_rows(found)
         write_picture(place, picture(found, image.name, width=args.width, true_iou=args.true_iou))
         if args.csv is not None:

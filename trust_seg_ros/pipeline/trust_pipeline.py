@@ -112,10 +112,25 @@ class TrustPipeline(LoadedPipeline):
             UncertaintyError: the network cannot give a score that a threshold is set on.
             PolicyRefusedError: a policy lacks the calibration it needs.
         """
+        return self._processed(frame, None, thresholds, wanted)
+
+    def with_answer(
+        self,
+        frame: Frame,
+        answer: LogitMaps,
+        thresholds: ThresholdSettings | None = None,
+        wanted: Wanted | None = None,
+    ) -> TrustFrame:
+        """The same for an image that the network has answered already: ``answer`` is what :meth:`infer` gave for it."""
+        return self._processed(frame, answer, thresholds, wanted)
+
+    def _processed(
+        self, frame: Frame, answer: LogitMaps | None, thresholds: ThresholdSettings | None, wanted: Wanted | None
+    ) -> TrustFrame:
         settings, wanted = thresholds or _DEFAULT, wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
         clock = LapClock()
-        logit_maps = self.infer(frame.image)
+        logit_maps = self.infer(frame.image) if answer is None else answer
         self._seen.grid_size = logit_maps.size
         clock.lap("network")
         maps = uncertainty.uncertainty_maps(logit_maps).host()

@@ -36,8 +36,17 @@ def test_without_ground_truth_it_is_what_the_node_says(pipeline, sample):
     assert np.array_equal(found.classes, node.maps.classes.numpy())
     assert np.array_equal(found.entropy, node.maps.entropy.numpy())
     assert np.array_equal(found.distrust, found.trust.p_wrong)
+    assert np.array_equal(found.ood.ids, node.ood.ids)
+    assert np.array_equal(found.ood.kept, node.ood.kept)
     assert found.targets is None
     assert found.labels is pipeline.labels
+
+
+def test_the_network_is_asked_once(pipeline, sample, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "infer", lambda image, infer=pipeline.infer: asked.append(1) or infer(image))
+    examine(pipeline, *sample)
+    assert len(asked) == 1
 
 
 def test_with_ground_truth_ignored_pixels_are_in_no_segment(pipeline, sample):

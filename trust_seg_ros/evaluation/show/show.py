@@ -22,6 +22,7 @@ from trust_seg_ros.types import (
     UNLABELLED,
     Frame,
     GridFrame,
+    LogitMaps,
     OodSegments,
     SegmentTable,
     SegmentTrust,
@@ -55,7 +56,7 @@ class Findings:
         targets: IoU and IoU_adj of the segments; None without ground truth.
         beyond: metrics by which segments lie far outside the meta models' fitting data, see ``beyond_fitting``.
         min_share: smallest segment that counts as unreliable, as a share of the image.
-        ood: unknown objects, see :func:`unknown_objects`; None = not looked for.
+        ood: unknown objects, as the node finds them with its default parameters.
     """
 
     image: np.ndarray
@@ -148,13 +149,14 @@ def examine(
         None if truth_there is None else targets(segments, truth_there),
         () if pipeline.meta is None else beyond_fitting(pipeline.meta, segments),
         min_share,
+        _unknown_objects(pipeline, image, logits),
     )
 
 
-def unknown_objects(pipeline: TrustPipeline, image: np.ndarray) -> OodSegments | None:
-    """The OoD segments of one image (H, W, 3) uint8 RGB, as the node finds them with its default parameters."""
+def _unknown_objects(pipeline: TrustPipeline, image: np.ndarray, logits: LogitMaps) -> OodSegments | None:
+    """The OoD segments of one image, as the node finds them with its default parameters."""
     pipeline.reset()
-    return pipeline(Frame(image), wanted=Wanted(segments=False, pixel_flags=False)).ood
+    return pipeline.with_answer(Frame(image), logits, wanted=Wanted(segments=False, pixel_flags=False)).ood
 
 
 def beyond_fitting(meta: MetaModel, segments: SegmentTable) -> tuple[str, ...]:
