@@ -1,5 +1,6 @@
 """A wrong path is refused before torch is loaded, by every subcommand and every option that takes a path."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 from places import ROOT
 
 from trust_seg_ros import cli
+from trust_seg_ros.commands.given_paths import GivenPathError, params_file
 from trust_seg_ros.commands.parsing import CommandParser
 
 NO_DATA = "nowhere: no such folder; expected the folder of a data set"
@@ -15,6 +17,8 @@ NO_OOD = "nowhere: no such folder; expected a folder in a layout of docs/benchma
 NO_FILE_OUT = "there is no folder no/where; make it first"
 NO_FOLDER_OUT = "is a file; expected a folder"
 NO_SOURCE = "nowhere does not exist; a source is 'motorway', 'synthetic'"
+GENERAL = "/**:\n  ros__parameters: {model: nowhere.pt2}\n"
+GIVEN = {"file": "no folder", "of_node.yaml": GENERAL}
 DATA = ("data", "--split", "val")
 NETWORK = (
     ("--model nowhere.pt2", "--model nowhere.pt2: no such file"),
@@ -25,6 +29,7 @@ NETWORK = (
 LABELS = (("--label-map nowhere.yaml", "--label-map nowhere.yaml: no such file; expected a YAML file, or from-1"),)
 PARAMETERS = (
     ("--params-file nowhere.yaml", "--params-file nowhere.yaml: no such parameter file"),
+    ("--params-file of_node.yaml", "of_node.yaml: parameter model: nowhere.pt2: no such file"),
     ("-p model:=nowhere.pt2", "parameter model: nowhere.pt2: no such file"),
     ("-p calibration:='nowhere.json'", "parameter calibration: nowhere.json: no such calibration file"),
     ("--param ood.meta_model:=nowhere.json", "no such meta model file of OoD segments"),
@@ -153,14 +158,17 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paths")
     for name in ("data/images/val", "data/labels/val"):
         (folder / name).mkdir(parents=True)
-    (folder / "file").write_text("no folder")
+    for name, text in GIVEN.items():
+        (folder / name).write_text(text)
     environment = {"PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-c", CODE]
     given = json.dumps([line for line, _ in lines()])
     done = subprocess.run(run, cwd=folder, input=given, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     yield dict(zip([line for line, _ in lines()], json.loads(done.stdout), strict=True))
-    assert sorted(path.name for path in folder.iterdir()) == ["data", "file"], "a refused command left something"
+    assert sorted(path.name for path in folder.iterdir()) == ["data", "file", "of_node.yaml"], (
+        "a refused command left something"
+    )
 
 
 @pytest.mark.parametrize(("line", "said"), lines())
@@ -193,3 +201,21 @@ def test_every_option_with_a_path_says_what_it_expects(command):
         and not hasattr(action, "path_check")
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("text", "single"),
+    [
+        (GENERAL, ["model:=embedded"]),
+        (GENERAL + "front/trust_seg:\n  ros__parameters: {model: embedded}\n", []),
+        ("front/trust_seg:\n  ros__parameters: {model: nowhere.pt2}\n", []),
+        (GENERAL + "trust_seg:\n  ros__parameters: {model: embedded}\n", []),
+    ],
+)
+def test_a_path_in_a_parameter_file_that_another_value_may_replace_is_left_to_the_command(tmp_path, text, single):
+    file = tmp_path / "node.yaml"
+    file.write_text(text)
+    params_file("--params-file", file, argparse.Namespace(parameters=single))
+    file.write_text(GENERAL)
+    with pytest.raises(GivenPathError, match="parameter model: nowhere"):
+        params_file("--params-file", file, argparse.Namespace(parameters=[]))

@@ -152,7 +152,21 @@ ood_meta_model = file_of(
     ("auto", "none", "by_image", "leave_one_out"),
 )
 calibration = file_of("calibration file", "trust-seg calibrate writes one", ("auto", "none"))
-params_file = file_of("parameter file", "expected YAML, as for ros2 run --params-file")
+_yaml = file_of("parameter file", "expected YAML, as for ros2 run --params-file")
+
+
+def params_file(name: str, value: Path, args: argparse.Namespace) -> None:
+    """A parameter file, and the paths in it that hold for every node it may be for."""
+    from trust_seg_ros.node.params_file import NODE, read_sections
+
+    _yaml(name, value, args)
+    sections = read_sections(value)
+    general = [section for section in sections if section.shared or section.key.strip("/") == NODE]
+    own = {key for section in sections if section not in general for key in section.values}
+    own |= {text.partition(":=")[0].strip() for text in args.parameters or ()}
+    for key, path in {key: path for section in general for key, path in section.values.items()}.items():
+        if key in _PARAMETERS and key not in own and isinstance(path, str) and path:
+            _PARAMETERS[key](f"{value}: parameter {key}:", path, args)
 
 
 def parameter(name: str, value: str, args: argparse.Namespace) -> None:
