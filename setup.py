@@ -21,8 +21,8 @@ RAY = ["ray>=2.9"]
 
 # By what one wants to do; docs/install.md has the same table.
 EXTRAS = {
-    # trust-seg demo and play, with a bag as source
-    "demo": BAGS,
+    # trust-seg demo and play, with a bag as source; a film that browsers play
+    "demo": [*BAGS, "av>=11"],
     # bags in Python: pipeline("drive/")
     "bags": BAGS,
     # result.to_pandas(), result.to_supervision()

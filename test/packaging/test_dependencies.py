@@ -22,6 +22,7 @@ EXTRAS_OF = {
     "evaluation": {"fit"},
     "fitting": {"fit"},
     "library": {"export"},
+    "node/demo": {"demo"},
     "recordings": {"replay"},
     "recordings/export": {"replay", "rerun"},
     "recordings/replay": {"replay", "ray"},
@@ -107,7 +108,8 @@ def test_every_import_is_declared_for_the_part_that_makes_it(declared):
 
 def test_what_drives_needs_no_extra(declared):
     """The node installs with install_requires and ROS alone."""
-    assert not any(part.startswith(("node", "pipeline", "thresholds", "meta", "uncertainty")) for part in EXTRAS_OF)
+    drives = ("node", "pipeline", "thresholds", "meta", "uncertainty")
+    assert [part for part in EXTRAS_OF if part.startswith(drives)] == ["node/demo"]
     assert names_of(declared[""]) & names_of(declared["replay"]) == set()
 
 
@@ -157,7 +159,7 @@ def test_pip_takes_the_line_with_its_extras(declared):
 
 
 def test_extras_are_named_by_task_and_older_names_stay(declared):
-    same = {"networks": "hf", "viewer": "rerun", "cluster": "ray", "bags": "demo"}
+    same = {"networks": "hf", "viewer": "rerun", "cluster": "ray"}
     assert {new: declared[new] for new in same} == {new: declared[old] for new, old in same.items()}
     assert {"replay", "fit", "export", "all", "test"} <= declared.keys()
     optional = {name for extra, group in declared.items() if extra not in ("", "test") for name in names_of(group)}

@@ -22,6 +22,7 @@ from trust_seg_ros.messages.detections import OOD, OOD_SCORE
 from trust_seg_ros.messages.image_bytes import RawImage
 from trust_seg_ros.messages.image_pixels import to_rgb
 from trust_seg_ros.node.conversions import read_image
+from trust_seg_ros.node.demo.film import Film, open_film
 from trust_seg_ros.node.demo.watch import CAMERA, FrameSet
 from trust_seg_ros.node.slot import FrameSlot
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
@@ -81,7 +82,7 @@ class Recorder:
         self._partial = folder / "demo.partial.mp4"
         self._rate, self._names, self._threshold, self._width = rate, names, threshold, width
         self._slot: FrameSlot[FrameSet] = FrameSlot(capacity=3)
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: Film | None = None
         self._painter: PanelPainter | None = None
         self._first_ns = self._written = self._left_out = 0
         self._last: np.ndarray | None = None
@@ -130,8 +131,14 @@ class Recorder:
             self._error = error
             self._slot.close()
         finally:
+            self._end_film()
+
+    def _end_film(self) -> None:
+        try:
             if self._writer is not None:
-                self._writer.release()
+                self._writer.close()
+        except Exception as error:
+            self._error = self._error or error
 
     def _record(self, frames: FrameSet) -> None:
         content = self._content(frames)
@@ -161,12 +168,7 @@ class Recorder:
     def _start(self, content: PanelContent, stamp_ns: int) -> None:
         labels = label_set(self._names() or tuple(f"class {i}" for i in range(int(_top(content.classes)) + 1)))
         self._painter = PanelPainter(content.image.shape[:2], labels.palette, labels.names, self._width)
-        height, width = self._painter.size
-        code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(self._partial), code, self._rate, (width, height))
-        if not self._writer.isOpened():
-            self._writer = None
-            raise RecorderError(f"{self._partial} cannot be written as MPEG-4; is the folder writable?")
+        self._writer = open_film(self._partial, self._rate, self._painter.size)
         self._first_ns = stamp_ns
 
     def _write_until(self, picture: np.ndarray, stamp_ns: int) -> None:
