@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
 from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.support.backends import BACKENDS
 from trust_seg_ros.support.content_hash import is_hash
 
 if TYPE_CHECKING:  # importing these would make every --help wait for torch
@@ -100,6 +101,12 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "--half", choices=("auto", "on", "off"), default="auto", help="half precision (default: auto: on a GPU)"
     )
     group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=BACKENDS[0],
+        help="library that runs the network on a CPU (default: torch; auto: the fastest here whose answers agree)",
+    )
+    group.add_argument(
         "--input-size",
         type=_input_size,
         metavar="WIDTHxHEIGHT",
@@ -178,6 +185,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
         order=args.order,
         model_sha256=args.model_sha256,
         features_layer=args.features_layer,
+        backend=args.backend,
     )
 
 

@@ -54,6 +54,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "grid": str(pipeline.grid),
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
+        "backend": getattr(network, "backend", "torch"),
         "half precision": str(network.input_spec.half).lower(),
         "remarks": "; ".join(network_remarks(network)) or "none",
     }

@@ -22,6 +22,7 @@ from trust_seg_ros.node.parameter import (
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
+from trust_seg_ros.support.backends import BACKENDS
 from trust_seg_ros.thresholds.policies.registry import CALIBRATED
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, Variant
@@ -93,6 +94,15 @@ TABLE: tuple[Parameter, ...] = (
         "Half precision. `auto`: only on a GPU; `on`: also on a CPU, as bfloat16 if the CPU supports it.",
         AT_CONFIGURE,
         choices=("auto", "on", "off"),
+    ),
+    Parameter(
+        "backend",
+        BACKENDS[0],
+        "Library that runs the network on a CPU: `torch` (an .onnx file by the first of the others that is installed), "
+        "`onnxruntime`, `openvino`, or `auto`, the fastest here; the first time a network is made a graph takes some "
+        "ten seconds. Answers that differ from torch's by more than 0.001 of the largest logit are refused.",
+        AT_CONFIGURE,
+        choices=BACKENDS,
     ),
     Parameter(
         "threads",

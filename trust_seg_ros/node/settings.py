@@ -128,6 +128,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         device=v["device"],
         threads=v["threads"],
         half=v["half"],
+        backend=v["backend"],
         input_size=size if min(size) > 0 else None,
         mean=tuple(v["model_input.mean"]) if override else None,
         std=tuple(v["model_input.std"]) if override else None,

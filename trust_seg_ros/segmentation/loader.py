@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from trust_seg_ros.segmentation.backend import Chosen, checked_backend
 from trust_seg_ros.segmentation.checks import check_features, check_logits
 from trust_seg_ros.segmentation.device import pick_device, pick_half
 from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
 from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
-from trust_seg_ros.segmentation.loader_row import Loader, Request, from_module
+from trust_seg_ros.segmentation.loader_row import Loader, Request, from_module, on_backend
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
@@ -31,12 +32,13 @@ from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, checked_sha256, hash_of_program, require_sha256
+from trust_seg_ros.support.backends import TORCH
 from trust_seg_ros.support.content_hash import network_sha256
 
 _log = logging.getLogger(__name__)
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
-_REFUSED = (".pth", ".safetensors", ".onnx", ".bin", ".ckpt")  # unless a row takes them; the text says how to export
+_REFUSED = (".pth", ".safetensors", ".bin", ".ckpt")  # unless a row takes them; the text says how to export
 
 
 def load_network(
@@ -52,6 +54,7 @@ def load_network(
     download: bool = False,
     sha256: str = "",
     features_layer: str = "",
+    backend: str = TORCH,
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -67,6 +70,8 @@ def load_network(
         sha256: hash that the network must have (see ``weights_hash``), or its first 12 digits or more; "" = any.
         features_layer: layer whose output feature scores compare, as ``named_modules`` names it; "" = the input of the
             last layer.
+        backend: library that runs the network, one of ``backend.BACKENDS``: "torch" (an .onnx file by the first
+            runtime that is installed), "onnxruntime", "openvino", or "auto": the fastest here whose answers agree.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -83,7 +88,7 @@ def load_network(
         order=order,
     )
     overrides.apply(InputSpec())
-    asked = Request(spec, overrides, where, precision, half, download, checked_sha256(sha256))
+    asked = Request(spec, overrides, where, precision, half, download, checked_sha256(sha256), checked_backend(backend))
     network = _load(asked)
     require_sha256(network_sha256(network), asked.sha256, network.name)
     if features_layer:
@@ -169,14 +174,23 @@ def _load_program(asked: Request) -> ModuleNetwork:
             f"{path} was exported for inputs of {model.input_spec.size} but input_size is {overrides.input_size}; "
             "leave input_size away or export it again"
         )
+    spec = overrides.apply(model.input_spec)
+    chosen = on_backend(Chosen(model.forward, model.classifier, TORCH), str(path), spec, asked.device, asked.backend)
     return ModuleNetwork(
-        model.forward,
+        chosen.forward,
         name=str(path),
         labels=overrides.labels,
         device=asked.device,
-        input_spec=overrides.apply(model.input_spec),
-        classifier=model.classifier,
+        input_spec=spec,
+        classifier=chosen.classifier,
+        backend=chosen.said,
     )
+
+
+def _load_onnx(asked: Request) -> SegmentationNetwork:
+    from trust_seg_ros.segmentation.onnx_file import load_onnx
+
+    return load_onnx(asked)
 
 
 def _load_factory(asked: Request) -> SegmentationNetwork:
@@ -199,7 +213,16 @@ def _is_factory(spec: str) -> bool:
 
 
 def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
-    return from_module(named.module, name, named.labels, named.input_spec, asked.device, asked.precision, named.sha256)
+    return from_module(
+        named.module,
+        name,
+        named.labels,
+        named.input_spec,
+        asked.device,
+        asked.precision,
+        named.sha256,
+        asked.backend,
+    )
 
 
 def _checked(network: SegmentationNetwork, spec: str, wishes: Overrides) -> SegmentationNetwork:
@@ -270,6 +293,14 @@ LOADERS: tuple[Loader, ...] = (
         fits=lambda spec: Path(spec).suffix in _PROGRAMS,
         load=load_file,
         text="a network written by `torch.export.save` (`/models/net.pt2`), or a TorchScript program",
+    ),
+    Loader(
+        form="an .onnx file",
+        fits=lambda spec: Path(spec).suffix == ".onnx",
+        load=_load_onnx,
+        text="a network as an ONNX graph: `/models/net.onnx`, run by ONNX Runtime or OpenVINO",
+        labels="the file's `names`, or you name them",
+        needs="`pip install onnx onnxruntime`",
     ),
     Loader(
         form="'package.module:callable'",

@@ -9,12 +9,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from trust_seg_ros.segmentation.backend import Chosen, refuse_half, run_module
 from trust_seg_ros.segmentation.factory import module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.modules import Overrides
-from trust_seg_ros.segmentation.network import ModuleNetwork
+from trust_seg_ros.segmentation.network import PROBE_SIDE, ModuleNetwork, noise_image
 from trust_seg_ros.segmentation.prepare import prepare_module
+from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
+from trust_seg_ros.segmentation.units import in_units
+from trust_seg_ros.support.backends import TORCH
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Request:
         half: the caller's choice: "auto", True or False.
         download: allow downloading what is not on this machine.
         sha256: hash that the network must have, or its beginning; "" = any.
+        backend: library that is to run it, one of ``backend.BACKENDS``.
     """
 
     spec: str
@@ -38,6 +43,7 @@ class Request:
     half: str | bool = "auto"
     download: bool = False
     sha256: str = ""
+    backend: str = "torch"
 
     @property
     def path(self) -> Path:
@@ -74,19 +80,38 @@ def from_module(
     device: torch.device,
     half: bool,
     sha256: str = "",
+    backend: str = TORCH,
 ) -> ModuleNetwork:
-    """A torch module as a network: moved to the device and tried once.
+    """A torch module as a network: moved to the device, to the library that is to run it, and tried once.
 
     Raises:
         ModelError: it does not fit.
     """
+    refuse_half(half, backend, device, name)
     module = prepare_module(module, device, half)
+    spec = replace(spec, half=half)
+    chosen = on_backend(Chosen(module, module_classifier(module), TORCH), name, spec, device, backend, sha256)
     return ModuleNetwork(
-        module,
+        chosen.forward,
         name=name,
         labels=labels,
         device=device,
-        input_spec=replace(spec, half=half),
-        classifier=module_classifier(module),
+        input_spec=spec,
+        classifier=chosen.classifier,
         sha256=sha256,
+        backend=chosen.said,
     )
+
+
+def on_backend(own: Chosen, name: str, spec: InputSpec, device: torch.device, backend: str, sha256: str = "") -> Chosen:
+    """A network that torch runs, on the library that is to run it.
+
+    Raises:
+        ModelError: as ``backend.run_module``.
+    """
+    if backend == TORCH:
+        return own
+    side = -(-PROBE_SIDE // spec.stride) * spec.stride
+    size = spec.size or (side, side)
+    pixels = preprocess(noise_image(size), replace(in_units(spec), size=size), device)
+    return run_module(own, backend, device, name, pixels, spec.size is None, sha256)

@@ -45,6 +45,7 @@ class ModuleNetwork:
 
     Attributes:
         remarks: sentences about what was recognised and converted, and about what looks implausible.
+        backend: the library that runs it, for people, with the times of others where they were measured.
 
     Calls of ``infer`` from several threads wait for each other.
     """
@@ -59,6 +60,7 @@ class ModuleNetwork:
         input_spec: InputSpec,
         classifier: Classifier | None = None,
         sha256: str = "",
+        backend: str = "torch",
     ) -> None:
         """Wrap a callable and try it once.
 
@@ -70,6 +72,7 @@ class ModuleNetwork:
             input_spec: how an image becomes its input.
             classifier: the last convolution, if ``forward`` also returns features and it is known.
             sha256: hash of its weights; "" = not known.
+            backend: the library that runs it, for people.
 
         Raises:
             ModelOutputError: the answer to the probe does not fit the labels or the contract, or two answers differ.
@@ -77,6 +80,7 @@ class ModuleNetwork:
         """
         self.name = name
         self.sha256 = sha256
+        self.backend = backend
         self.labels = labels
         self.device = device
         self.input_spec = in_units(input_spec)

@@ -23,6 +23,7 @@ class NetworkSettings:
         model_sha256: hash that the network must have, or its first 12 digits or more; "" = any.
         features_layer: layer whose output feature scores compare, by its name in the network; "" = the input of the
             last layer, if that is a 1x1 convolution.
+        backend: library that runs the network: "torch", "onnxruntime", "openvino", or "auto", the fastest.
     """
 
     model: str = "embedded"
@@ -35,6 +36,7 @@ class NetworkSettings:
     order: str | None = None
     model_sha256: str = ""
     features_layer: str = ""
+    backend: str = "torch"
 
     def load(self) -> SegmentationNetwork:
         """The network, ready to use; may take seconds.
@@ -55,6 +57,7 @@ class NetworkSettings:
             order=self.order,
             sha256=self.model_sha256,
             features_layer=self.features_layer,
+            backend=self.backend,
         )
 
     def label_set(self) -> LabelSet:

@@ -23,6 +23,10 @@ PIP: dict[str, tuple[str, str]] = {
     "pandas": ("pandas>=1.5", "export"),
     "supervision": ("supervision>=0.20", "export"),
     "shtab": ("shtab>=1.6", "completion"),
+    "onnx": ("onnx>=1.15", "onnx"),
+    "onnxscript": ("onnxscript>=0.4", "onnx"),
+    "onnxruntime": ("onnxruntime>=1.17", "onnx"),
+    "openvino": ("openvino>=2024.0", "openvino"),
     "transformers": ("transformers>=4.40,<6", "networks"),
 }
 """Name of the import -> (what pip installs, the extra of setup.py that holds it); rosbags brings four of the others."""

@@ -1,0 +1,215 @@
+"""The end of an ONNX graph: which output holds the scores of classes, and the last convolution before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.errors import ModelFileError
+from trust_seg_ros.types import Classifier
+
+if TYPE_CHECKING:
+    import onnx
+
+FLOATS = (1, 10, 11, 16)
+"""ONNX types of floating point numbers."""
+_PASSED = ("Identity", "Dropout", "Cast")
+_CLASSES_ONLY = ("ArgMax", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Identity", "Resize", "TopK")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What to ask a graph for.
+
+    Attributes:
+        outputs: names of the logits and, where they are known, of the features.
+        classifier: the convolution between them.
+        remarks: what was taken off, a sentence each.
+    """
+
+    outputs: tuple[str, ...]
+    classifier: Classifier | None
+    remarks: tuple[str, ...]
+
+
+def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
+    """Let a graph answer with its logits and, where its last convolution is found, with the features before it.
+
+    Args:
+        model: the model; its outputs are replaced, and nodes that they do not need are removed.
+        name: its name, for errors.
+
+    Raises:
+        ModelFileError: it has no output of class scores.
+    """
+    graph = model.graph
+    makers = {output: node for node in graph.node for output in node.output}
+    logits, features = _chosen(graph, makers, name)
+    weights = _Weights(graph, makers)
+    found, remarks = _last_convolution(makers, logits, weights)
+    if features is not None:
+        node = makers.get(logits)
+        plain = node is not None and node.op_type == "Conv" and node.input[0] == features
+        found = (node, weights.classifier(node)) if plain else None
+        remarks = ()
+    if found is None or found[1] is None:
+        wanted: tuple[str, ...] = (logits,) if features is None else (logits, features)
+        _ask_for(model, wanted)
+        return Tail(wanted, None, ())
+    node, classifier = found
+    wanted = (node.output[0], node.input[0])
+    _ask_for(model, wanted)
+    return Tail(wanted, classifier, remarks)
+
+
+def _chosen(graph: Any, makers: dict[str, Any], name: str) -> tuple[str, str | None]:
+    """Names of the outputs that hold logits and features."""
+    outputs = list(graph.output)
+    scores = [o for o in outputs if o.type.tensor_type.elem_type in FLOATS and len(o.type.tensor_type.shape.dim) == 4]
+    named = [o for o in scores if o.name in ("logits", "out")]
+    features = next((o for o in scores if o.name == "features"), None)
+    if not named and features is None and len(scores) == 2:  # one is the other's convolution
+        pairs = {(node.output[0], node.input[0]) for node in makers.values() if node.op_type == "Conv"}
+        named, before = next(((([a], b)) for a in scores for b in scores if (a.name, b.name) in pairs), ([], None))
+        features = before
+    rest = [o for o in scores if o is not features]
+    chosen = named[0] if named else rest[0] if len(rest) == 1 else None
+    if chosen is not None:
+        return chosen.name, None if features is None else features.name
+    if len(rest) > 1:
+        names = ", ".join(o.name for o in rest)
+        raise ModelFileError(
+            f"{name}: answers with several maps, {names}; name that of the class scores 'logits' when you export it"
+        )
+    raise ModelFileError(f"{name}: {_why_none(outputs, makers)}")
+
+
+def _why_none(outputs: list[Any], makers: dict[str, Any]) -> str:
+    """Why none of the outputs is a map of class scores, and the way out."""
+    for output in outputs:
+        node = makers.get(output.name)
+        while node is not None and node.op_type in _CLASSES_ONLY:
+            if node.op_type in ("ArgMax", "TopK"):
+                return (
+                    "this graph gives classes only, without which there is no uncertainty: its argmax is folded in; "
+                    "export the network without it, with logits (1, q, h, w) as output"
+                )
+            node = makers.get(node.input[0]) if node.input else None
+        if node is not None and node.op_type.startswith(("QLinear", "Quantize")):
+            return (
+                f"its output {output.name!r} is quantised, whole numbers with a scale; end the graph with "
+                "DequantizeLinear, so that it gives logits as floating point numbers"
+            )
+    said = ", ".join(f"{o.name} {_shape(o)}" for o in outputs) or "nothing"
+    return f"answers with {said}; expected logits (1, q, h, w) as floating point numbers"
+
+
+def _shape(value: Any) -> str:
+    dims = value.type.tensor_type.shape.dim
+    return "(" + ", ".join(d.dim_param or str(d.dim_value or "?") for d in dims) + ")"
+
+
+def _last_convolution(makers: dict[str, Any], logits: str, weights: _Weights) -> tuple[Any, tuple[str, ...]]:
+    """((convolution, its kernel), remarks on what lies behind it), or (None, ()) if there is no plain one."""
+    remarks: list[str] = []
+    node = makers.get(logits)
+    while node is not None:
+        if node.op_type == "Conv":
+            return (node, weights.classifier(node)), tuple(remarks)
+        if node.op_type in ("Softmax", "LogSoftmax") and _attribute(node, "axis", -1) in (1, -3):
+            remarks.append("a softmax is folded into the graph; the logits before it are used")
+        elif not (node.op_type in _PASSED or (node.op_type == "Resize" and _is_bilinear(node))):
+            break
+        node = makers.get(node.input[0])
+    return None, ()
+
+
+def _is_bilinear(node: Any) -> bool:
+    """Whether a node upsamples as the package does it: bilinearly, with pixels as areas."""
+    return (
+        _attribute(node, "mode", b"nearest") == b"linear"
+        and _attribute(node, "coordinate_transformation_mode", b"half_pixel") in (b"half_pixel", b"pytorch_half_pixel")
+        and not _attribute(node, "antialias", 0)
+    )
+
+
+def _attribute(node: Any, name: str, default: Any) -> Any:
+    from onnx.helper import get_attribute_value
+
+    return next((get_attribute_value(a) for a in node.attribute if a.name == name), default)
+
+
+class _Weights:
+    """The stored tensors of a graph."""
+
+    def __init__(self, graph: Any, makers: dict[str, Any]) -> None:
+        self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        self._makers = makers
+
+    def classifier(self, node: Any) -> Classifier | None:
+        """The kernel of a convolution, if it is plain: see ``last_layer.is_plain``."""
+        weight = self._value(node.input[1])
+        bias = self._value(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+        if weight is None or weight.ndim != 4 or (bias is None and len(node.input) > 2 and node.input[2]):
+            return None
+        height, width = weight.shape[2:]
+        dilations = list(_attribute(node, "dilations", [1, 1]))
+        same = _attribute(node, "auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER")
+        pads = list(_attribute(node, "pads", [0, 0, 0, 0]))
+        keeps = same or pads == [dilations[0] * (height // 2)] * 4
+        square = height == width and height % 2 == 1 and dilations[0] == dilations[1]
+        unit = list(_attribute(node, "strides", [1, 1])) == [1, 1] and _attribute(node, "group", 1) == 1
+        if not (square and keeps and unit):
+            return None
+        return Classifier(torch.from_numpy(weight), None if bias is None else torch.from_numpy(bias), int(dilations[0]))
+
+    def _value(self, name: str) -> np.ndarray | None:
+        """A stored tensor as float32; None if the graph computes it."""
+        from onnx.numpy_helper import to_array
+
+        tensor = self._stored.get(name)
+        if tensor is None:
+            node = self._makers.get(name)
+            if node is None:
+                return None
+            if node.op_type in ("Identity", "Cast"):
+                return self._value(node.input[0])
+            if node.op_type != "Constant":
+                return None
+            tensor = _attribute(node, "value", None)
+        return None if tensor is None else np.array(to_array(tensor), np.float32)
+
+
+def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
+    """Make these the outputs of a model, and remove the nodes that none of them needs."""
+    from onnx.helper import make_tensor_value_info
+
+    graph = model.graph
+    declared = {value.name: value for value in (*graph.output, *graph.value_info)}
+    kinds = {key: value.type.tensor_type.elem_type for key, value in declared.items()}
+    usual = kinds.get(graph.output[0].name, 1)
+    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, None) for name in names]
+    del graph.output[:]
+    graph.output.extend(outputs)
+    needed, kept = set(names), []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed.update(_names_read(node))
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    stored = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(stored)
+
+
+def _names_read(node: Any) -> set[str]:
+    """Names that a node reads, those of the graphs inside it included."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for inner in (attribute.g, *attribute.graphs):
+            names.update(*(_names_read(one) for one in inner.node), (output.name for output in inner.output))
+    return names
