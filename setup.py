@@ -38,6 +38,9 @@ EXTRAS = {
     "completion": ["shtab>=1.6"],
     # networks of Hugging Face
     "networks": HUGGING_FACE,
+    # networks as .onnx files, and other libraries than torch for all networks: backend:=onnxruntime, openvino
+    "onnx": ["onnx>=1.15", "onnxscript>=0.4", "onnxruntime>=1.17"],
+    "openvino": ["onnx>=1.15", "onnxscript>=0.4", "openvino>=2024.0"],
     # the older names of three of them
     "hf": HUGGING_FACE,
     "rerun": RERUN,

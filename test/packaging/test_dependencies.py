@@ -26,7 +26,11 @@ EXTRAS_OF = {
     "recordings": {"replay"},
     "recordings/export": {"replay", "rerun"},
     "recordings/replay": {"replay", "ray"},
+    "segmentation/backend.py": {"onnx"},
     "segmentation/huggingface.py": {"hf"},
+    "segmentation/onnx_graph.py": {"onnx"},
+    "segmentation/onnx_tail.py": {"onnx"},
+    "segmentation/runtimes.py": {"onnx", "openvino"},
 }
 ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "rcl_interfaces"}
 
