@@ -1,0 +1,1 @@
+"""Finding in recordings what is worth labelling, and writing it for labelling tools."""
