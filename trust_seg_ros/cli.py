@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "trust": ("trust_seg_ros.commands.trust", "judge which pixels can be trusted, clean and under shift"),
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
+    "mine": ("trust_seg_ros.commands.mine", "find in recordings what is worth labelling, for a labelling tool"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),
     "completion": ("trust_seg_ros.commands.completion", "print a script that lets a shell complete command lines"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of its dependencies"),
