@@ -33,6 +33,7 @@ PARTS = {
     "trust_seg_ros.synthetic": "The synthetic drive",
     "trust_seg_ros.training": "Training",
     "trust_seg_ros.recordings": "Recordings",
+    "trust_seg_ros.mining": "Finding what to label",
 }
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<to>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 

@@ -91,7 +91,9 @@ def training(study: Study) -> list[Row]:
 
 def meta(study: Study) -> list[Row]:
     """AUROC on test, by arm."""
-    data, test = (judged.segments(study.data, split, study.runs / "segments", chosen.NETWORK) for split in ("train", "test"))
+    data, test = (
+        judged.segments(study.data, split, study.runs / "segments", chosen.NETWORK) for split in ("train", "test")
+    )
     found = []
     for title, (way, share) in {**ARMS, "all": ("random", 1.0)}.items():
         row = Row(title)

@@ -33,6 +33,7 @@ class Row:
         self.segments.append(segments)
 
 
+COMMAND = "python benchmarks/mining_study --write"
 HEAD = {"design": "AUROC, %", "meta": "AUROC, %", "training": "mIoU, %"}
 
 
@@ -48,7 +49,7 @@ def write(part: str, rows: list[Row], results: Path) -> None:
                 images, segments, value = found
                 writer.writerow([row.title, run, images, "" if np.isnan(segments) else int(segments), f"{value:.6f}"])
     page = results / "mining.md"
-    page.write_text(with_table(page.read_text(encoding="utf-8"), part, table(part, rows)), encoding="utf-8")
+    page.write_text(with_table(page.read_text(encoding="utf-8"), part, table(part, rows), COMMAND), encoding="utf-8")
 
 
 def table(part: str, rows: list[Row]) -> str:

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", choices=TOOLS, required=True, help="the tool that the images are labelled with")
     out = parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    given.expects(out, given.new_folder)
+    given.expects(out, _new_or_empty)
     _add_choice(parser.add_argument_group("what is looked at, and how much may be alike"))
     add_network_arguments(parser)
     judging = parser.add_argument_group("judging")
@@ -104,6 +104,14 @@ def _between(text: str, most: float, expected: str) -> float:
 def _source(name: str, value: str, args: argparse.Namespace) -> None:
     """What can be mined; ~ is the home directory."""
     given.source(name, str(Path(value).expanduser()) if value.startswith("~") else value, args)
+
+
+def _new_or_empty(name: str, value: Path, args: argparse.Namespace) -> None:
+    """Told now, not after an hour of looking."""
+    given.new_folder(name, value, args)
+    out = value.expanduser()
+    if out.is_dir() and any(out.iterdir()):
+        raise given.GivenPathError(f"{name} {value}: there is something already; expected a new or empty folder")
 
 
 def as_json(value: tuple[float, bool]) -> Any:

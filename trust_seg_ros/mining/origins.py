@@ -62,6 +62,10 @@ class Origin:
             first = frame.stamp_ns if first is None else first
             yield number, f"{self.stem} {(frame.stamp_ns - first) / 1e9:09.3f}s", frame.stamp_ns, frame
 
+    def file_of(self, number: int) -> str:
+        """Path of the image file that a frame is read from; "" for a frame of a recording."""
+        return str(self.images[number]) if self.source is None else ""
+
     def some(self, numbers: set[int]) -> Iterator[tuple[int, Frame]]:
         """The frames of these numbers, in order; a recording is read as far as the last of them."""
         if self.source is None:
@@ -98,7 +102,9 @@ def open_origin(
     """
     path = Path(name).expanduser()
     if name == SYNTHETIC:
-        raise MiningError(f"{name}: the drawn drive has no end; trust-seg synthetic writes a part of it, which can be mined")
+        raise MiningError(
+            f"{name}: the drawn drive has no end; trust-seg synthetic writes a part of it, which can be mined"
+        )
     if path.is_dir() and not is_bag(path) and (images := _labelled_images(path, split)):
         return Origin(name, images=images, file=path, refusals=refusals)
     source = open_source(path if path.exists() else name, topic=topic, refusals=refusals)

@@ -28,7 +28,7 @@ def moments(pipeline: Surveyor, origins: Sequence[Origin], picks: Sequence[Pick]
             if glance.stamp_ns not in (None, frame.stamp_ns):
                 break
             missing.discard(number)
-            result = replace(pipeline.judged(frame), name=glance.name)
+            result = replace(pipeline.judged(frame), name=origin.file_of(number) or glance.name)
             yield Moment(glance.name, result, origin.name, glance.stamp_ns, pick.rank, pick.score, glance.why)
         if missing:
             raise MiningError(
