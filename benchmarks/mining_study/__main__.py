@@ -2,11 +2,11 @@
 
     python benchmarks/mining_study [--part design meta training] [--write]
 
-The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of the
-chosen images and judges it on test, ``training`` trains the network on the chosen images for a few steps and measures mIoU on test,
-``design`` compares ways to choose, each drive of train in turn being judged by images of the others: nothing is chosen
-by test. Every number that has been measured is kept in --runs; a stopped study goes on. ``training`` takes about a
-minute per run on a free core.
+The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of
+the chosen images and judges it on test; ``training`` trains the network on the chosen images for a few steps and
+measures mIoU on test; ``design`` compares ways to choose, each drive of train in turn being judged by images of the
+others: nothing is chosen by test. Every number that has been measured is kept in --runs; a stopped study goes on.
+``training`` takes half a minute per run on a free core.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class Study:
         """The images of train as the first pass sees them."""
         self._pool = self._pool or chosen.glances(self.data, "train", self.runs / "seen")
         return self._pool
+
+    def segments(self, split: str) -> judged.SegmentData:
+        """The segments of a split with their ground truth."""
+        return judged.segments(self.data, split, self.runs / "segments", chosen.NETWORK)
 
     def names(self, way: str, share: float, seed: int, pool: list[chosen.Glance] | None = None) -> list[str]:
         """Images of one arm; ``way`` is mined, random, informative or unlike."""
@@ -107,7 +111,7 @@ def meta(study: Study) -> list[Row]:
 
 def design(study: Study) -> list[Row]:
     """AUROC on a drive of train that gave no images, by way to choose."""
-    data = judged.segments(study.data, "train", study.runs / "segments", chosen.NETWORK)
+    data = study.segments("train")
     ways = {
         "mined: information and likeness": ("mined", 0.1),
         "likeness alone": ("unlike", 0.1),

@@ -195,8 +195,7 @@ def _tell(
     if len(picks) > _LISTED:
         say(console, f"… and {len(picks) - _LISTED} more in {args.out / 'moments.csv'}")
     if len(picks) < wanted:
-        why = (
-            "there are no more" if len(picks) == looked_at else "all others are like one of them or close to it in time"
-        )
+        alike = "all others are like one of them, or close to it in time"
+        why = "there are no more" if len(picks) == looked_at else alike
         say(console, f"{len(picks)} of {wanted} chosen: {why} (--alike {args.alike:g}, --apart {args.apart:g})")
     say(console, f"wrote {len(picks)} of {looked_at} frames that were looked at to {args.out}; sheet.png shows them")

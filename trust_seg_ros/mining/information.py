@@ -50,8 +50,8 @@ def information(result: JudgedImage) -> Information:
     """
     table, trust = result.needed_segments("information"), result.trust
     doubt = table.column("E") if trust is None else trust.p_wrong
-    pixels = table.ids.size if result.on_grid.segments is None else result.on_grid.segments.ids.size
-    wrong = float((np.clip(doubt, 0, 1) * np.sqrt(table.sizes / pixels)).sum())
+    height, width = result.on_grid.size
+    wrong = float((np.clip(doubt, 0, 1) * np.sqrt(table.sizes / (height * width))).sum())
     return Information(wrong, _unknown(result), why(result))
 
 
@@ -64,7 +64,7 @@ def _unknown(result: JudgedImage) -> float:
 
 
 def why(result: JudgedImage) -> str:
-    """The frame in one sentence: "3 unreliable Car, 1 unreliable Pole, 2 unknown objects, 12 % of the pixels flagged"."""
+    """The frame in one sentence: "3 unreliable Car, 2 unknown objects, 12 % of the pixels flagged"."""
     parts = []
     if result.segments is not None and result.trust is not None:
         names = Counter(segment.class_name for segment in result.segments.unreliable())

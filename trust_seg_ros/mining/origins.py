@@ -1,4 +1,4 @@
-"""What is mined: recordings, folders of images, and the images of labelled data sets; read twice, so without cameras."""
+"""What is mined: recordings, folders of images, and the images of labelled data sets. All are read twice."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ def open_origin(
     """
     path = Path(name).expanduser()
     if name == SYNTHETIC:
-        raise MiningError(
-            f"{name}: the drawn drive has no end; trust-seg synthetic writes a part of it, which can be mined"
-        )
+        raise MiningError(f"{name}: the drawn drive has no end; mine a part of it, which trust-seg synthetic writes")
     if path.is_dir() and not is_bag(path) and (images := _labelled_images(path, split)):
         return Origin(name, images=images, file=path, refusals=refusals)
     source = open_source(path if path.exists() else name, topic=topic, refusals=refusals)
