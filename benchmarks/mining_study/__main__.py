@@ -1,11 +1,11 @@
 """docs/results/mining.md: what 10 % chosen images of CamVid's train split teach, beside 20 % drawn at random.
 
-    python benchmarks/mining_study [--part design meta training] [--write]
+    python benchmarks/mining_study [--part drives halves meta training] [--write]
 
 The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of
 the chosen images and judges it on test; ``training`` trains the network on the chosen images for a few steps and
-measures mIoU on test; ``design`` compares ways to choose, each drive of train in turn being judged by images of the
-others: nothing is chosen by test. Every number that has been measured is kept in --runs; a stopped study goes on.
+measures mIoU on test. ``drives`` and ``halves`` compare ways to choose within train: each drive in turn is judged by
+images of the others, half of the pieces of all drives by images of the other half. Every number that has been measured is kept in --runs; a stopped study goes on.
 ``training`` takes half a minute per run on a free core.
 """
 
@@ -61,35 +61,39 @@ class Study:
         return judged.segments(self.data, split, self.runs / "segments", chosen.NETWORK)
 
     def names(self, way: str, share: float, seed: int, pool: list[chosen.Glance] | None = None) -> list[str]:
-        """Images of one arm; ``way`` is mined, random, informative or unlike."""
+        """Images of one arm; ``way`` is one of ``chosen.WAYS``."""
         pool = self.pool if pool is None else pool
-        number = round(share * len(pool))
-        if way == "random":
-            return chosen.at_random(pool, number, seed)
-        if way == "informative":
-            return chosen.most_informative(pool, number)
-        return chosen.mined(pool, number, seed, power=0.0 if way == "unlike" else 1.0)
+        return chosen.WAYS[way](pool, round(share * len(pool)), seed)
 
     def keep(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """A measurement, made once."""
         if name not in self.measured:
-            self.measured[name] = measure()
+            found = measure()
+            if self.file.exists():  # another process may measure another part meanwhile
+                self.measured |= json.loads(self.file.read_text())
+            self.measured[name] = found
             write_text(self.file, json.dumps(self.measured, indent=1))
             print(name, {key: round(value, 4) for key, value in self.measured[name].items()}, flush=True)
         return self.measured[name]
 
 
+def training_order() -> list[tuple[str, int]]:
+    """Title and seed of the runs, those first that the goal speaks of."""
+    goal, rest = list(ARMS)[:2], list(ARMS)[2:]
+    return [(title, seed) for titles in (goal, rest) for seed in SEEDS for title in titles]
+
+
 def training(study: Study) -> list[Row]:
     """mIoU on test, by arm."""
     rows = {title: Row(title) for title in ARMS}
-    for seed in SEEDS:
-        for title, (way, share) in ARMS.items():
-            names = study.names(way, share, seed)
-            found = study.keep(
-                f"training/{way}/{share:g}/{seed}",
-                lambda names=names, seed=seed: trained.mean_iou(study.data, study.runs / "net", names, seed, STEPS),
-            )
-            rows[title].add(images=len(names), value=found["miou"])
+    for title, seed in training_order():
+        way, share = ARMS[title]
+        names = study.names(way, share, seed)
+        found = study.keep(
+            f"training/{way}/{share:g}/{seed}",
+            lambda names=names, seed=seed: trained.mean_iou(study.data, study.runs / "net", names, seed, STEPS),
+        )
+        rows[title].add(images=len(names), value=found["miou"])
     return list(rows.values())
 
 
@@ -109,27 +113,49 @@ def meta(study: Study) -> list[Row]:
     return found
 
 
-def design(study: Study) -> list[Row]:
+def drives(study: Study) -> list[Row]:
     """AUROC on a drive of train that gave no images, by way to choose."""
     data = study.segments("train")
+    names = dict(zip(data.images, data.drives, strict=True))
+    judging = {drive: {name for name, theirs in names.items() if theirs == drive} for drive in sorted(set(data.drives))}
+    return _design(study, "drives", data, judging)
+
+
+def halves(study: Study) -> list[Row]:
+    """AUROC on the other half of the pieces of train's drives, by way to choose; four divisions."""
+    data = study.segments("train")
+    return _design(study, "halves", data, {str(k): _half(data, k) for k in range(4)})
+
+
+def _half(data: judged.SegmentData, seed: int) -> set[str]:
+    """About half of the images: whole pieces of 15 seconds, as neighbours are alike."""
+    rng, found = np.random.default_rng(seed), set()
+    for drive in sorted(set(data.drives)):
+        images = [name for name, theirs in zip(data.images, data.drives, strict=True) if theirs == drive]
+        pieces = np.array_split(images, max(2, len(images) // 15))
+        found |= {str(name) for k in rng.permutation(len(pieces))[len(pieces) // 2 :] for name in pieces[k]}
+    return found
+
+
+def _design(study: Study, kind: str, data: judged.SegmentData, judges: dict[str, set[str]]) -> list[Row]:
     ways = {
-        "mined: information and likeness": ("mined", 0.1),
-        "likeness alone": ("unlike", 0.1),
-        "information alone": ("informative", 0.1),
+        "mined": ("mined", 0.1),
+        "mined, what there is to learn plays no part": ("unweighted", 0.1),
+        "information · distance to the nearest chosen (k-centre)": ("k_centre", 0.1),
+        "most information, however alike": ("informative", 0.1),
         "random, 10 %": ("random", 0.1),
         "random, 20 %": ("random", 0.2),
         "all": ("random", 1.0),
     }
-    drives = dict(zip(data.images, data.drives, strict=True))
     found = []
     for title, (way, share) in ways.items():
         row = Row(title)
-        for drive in sorted(set(drives.values())):
-            pool = [glance for glance in study.pool if drives[glance.name] != drive]
-            others = judged.of_images(data, [name for name, theirs in drives.items() if theirs == drive])
+        for name, judging in judges.items():
+            pool = [glance for glance in study.pool if glance.name not in judging]
+            others = judged.of_images(data, sorted(judging))
             for seed in SEEDS if share < 1 and way != "informative" else range(1):
                 names = study.names(way, share, seed, pool)
-                key = f"design/{way}/{share:g}/{drive}/{seed}"
+                key = f"design/{kind}/{way}/{share:g}/{name}/{seed}"
                 one = study.keep(key, lambda names=names, others=others: _auroc(data, names, others))
                 row.add(images=len(names), value=one["auroc"], segments=one["segments"])
         found.append(row)
@@ -141,7 +167,12 @@ def _auroc(data: judged.SegmentData, names: list[str], others: judged.SegmentDat
     return {"auroc": value, "segments": float(segments)}
 
 
-PARTS: dict[str, Callable[[Study], list[Row]]] = {"design": design, "meta": meta, "training": training}
+PARTS: dict[str, Callable[[Study], list[Row]]] = {
+    "drives": drives,
+    "halves": halves,
+    "meta": meta,
+    "training": training,
+}
 
 
 def main() -> int:

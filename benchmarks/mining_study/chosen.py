@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from trust_seg_ros.meta.shipped import shipped_meta
-from trust_seg_ros.mining.choice import k_centre
+from trust_seg_ros.mining.choice import distances
 from trust_seg_ros.mining.origins import open_origin
+from trust_seg_ros.mining.selection import SelectionSettings, select
 from trust_seg_ros.mining.survey import Glance, Surveyor, survey
 
 NETWORK = "embedded:synthetic"
@@ -23,23 +26,32 @@ def glances(data: Path, split: str, table: Path) -> list[Glance]:
     return survey(pipeline, [origin], table, {"network": NETWORK})
 
 
-def mined(pool: list[Glance], number: int, seed: int, power: float = 1.0) -> list[str]:
-    """Names of the chosen; seed k begins with the image of the (k + 1)th most information, as 0 does in the command.
-
-    Args:
-        pool: images to choose from.
-        number: how many.
-        seed: 0 or more.
-        power: of the information: 1 as in the command, 0 = what is alike alone decides.
-    """
-    weights = np.array([glance.information for glance in pool])
-    first = int(np.argsort(-weights, kind="stable")[seed])
-    vectors = np.stack([glance.vector for glance in pool])
-    return [pool[k].name for k in k_centre(vectors, weights**power, number, first=first)]
+def mined(pool: list[Glance], number: int, seed: int, alike: float = SelectionSettings.alike) -> list[str]:
+    """Names of the chosen: by the command itself for seed 0, else of a random nine tenths of the images."""
+    part = pool
+    if seed:
+        order = np.random.default_rng(seed).permutation(len(pool))
+        part = [pool[k] for k in sorted(order[: round(0.9 * len(pool))])]
+    return [pick.glance.name for pick in select(part, SelectionSettings(number, alike=alike))]
 
 
-def most_informative(pool: list[Glance], number: int) -> list[str]:
-    """Names of the images of the most information, however alike they are."""
+def unweighted(pool: list[Glance], number: int, seed: int) -> list[str]:
+    """As :func:`mined`, but what there is to learn plays no part."""
+    return mined([replace(glance, information=1.0) for glance in pool], number, seed)
+
+
+def k_centre(pool: list[Glance], number: int, seed: int) -> list[str]:
+    """Names of the chosen of information · distance to the nearest chosen one (Sener and Savarese, ICLR 2018)."""
+    weights, vectors = np.array([g.information for g in pool]), np.stack([g.vector for g in pool])
+    chosen = [int(np.argsort(-weights, kind="stable")[seed])]
+    while len(chosen) < number:
+        nearest = np.min([distances(vectors, vectors[k]) for k in chosen], axis=0)
+        chosen.append(int(np.argmax(weights * nearest)))
+    return [pool[k].name for k in chosen]
+
+
+def most_informative(pool: list[Glance], number: int, seed: int) -> list[str]:
+    """Names of the images of the most information, however alike they are; the same for every seed."""
     weights = np.array([glance.information for glance in pool])
     return [pool[k].name for k in np.argsort(-weights, kind="stable")[:number]]
 
@@ -47,3 +59,13 @@ def most_informative(pool: list[Glance], number: int) -> list[str]:
 def at_random(pool: list[Glance], number: int, seed: int) -> list[str]:
     """Names of images drawn evenly."""
     return [pool[k].name for k in np.random.default_rng(seed).permutation(len(pool))[:number]]
+
+
+WAYS: dict[str, Callable[[list[Glance], int, int], list[str]]] = {
+    "mined": mined,
+    "unweighted": unweighted,
+    "k_centre": k_centre,
+    "informative": most_informative,
+    "random": at_random,
+}
+"""Name -> images, number and seed to names."""

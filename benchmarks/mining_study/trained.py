@@ -34,6 +34,7 @@ def mean_iou(data: Path, folder: Path, names: Sequence[str], seed: int, steps: i
     Returns:
         "miou" and "accuracy" on test, each from 0 to 1, and "loss" of the last step.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped
     links(data, folder / "set", names)
     settings = TrainSettings(
         camvid=folder / "set",
@@ -65,7 +66,6 @@ def mean_iou(data: Path, folder: Path, names: Sequence[str], seed: int, steps: i
 
 def links(data: Path, folder: Path, names: Sequence[str]) -> None:
     """A data set of links: train with these images only, val as it is."""
-    shutil.rmtree(folder, ignore_errors=True)
     for part in ("images", "labels"):
         (folder / "train" / part).mkdir(parents=True)
     (folder / "val").symlink_to((data / "val").resolve())

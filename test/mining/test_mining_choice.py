@@ -5,66 +5,97 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trust_seg_ros.mining.choice import k_centre, k_centre_reference, peaks, peaks_reference
+from trust_seg_ros.mining.choice import (
+    distances,
+    distinct,
+    distinct_reference,
+    representatives,
+    representatives_reference,
+)
 
 WHOLE = st.integers(0, 4)
+TIMES = st.one_of(st.just(float("nan")), st.integers(0, 20).map(float))
 
 
 @st.composite
 def pools(draw):
-    n, d = draw(st.integers(0, 14)), draw(st.integers(1, 3))
+    """Vectors with many ties, weights, times, recordings."""
+    n, d = draw(st.integers(0, 12)), draw(st.integers(1, 3))
     vectors = draw(st.lists(st.lists(WHOLE, min_size=d, max_size=d), min_size=n, max_size=n))
-    weights = draw(st.lists(WHOLE, min_size=n, max_size=n))
-    return np.array(vectors, float).reshape(n, d), np.array(weights, float)
+    weights, recordings = (draw(st.lists(WHOLE, min_size=n, max_size=n)) for _ in range(2))
+    times = draw(st.lists(TIMES, min_size=n, max_size=n))
+    return np.array(vectors, float).reshape(n, d) / 3, np.array(weights, float), np.array(times), np.array(recordings)
 
 
-@given(pools(), st.integers(0, 16), st.sampled_from([0.0, 1.0, 1.5]), st.booleans())
+@given(pools(), st.integers(0, 14))
 @settings(deadline=None)
-def test_fast_choice_is_the_reference(pool, number, apart, begins):
-    vectors, weights = pool
-    first = len(weights) // 2 if begins and len(weights) else -1
-    found = k_centre(vectors, weights, number, apart, first)
-    assert found == k_centre_reference(vectors, weights, number, apart, first)
-    assert len(set(found)) == len(found) <= number
+def test_fast_representatives_are_the_reference(pool, number):
+    vectors, weights, *_ = pool
+    found = representatives(vectors, weights, number)
+    assert found == representatives_reference(vectors, weights, number)
+    assert len(set(found)) == len(found) == min(number, len(vectors))
 
 
-@given(
-    st.lists(st.tuples(st.one_of(st.just(float("nan")), st.integers(0, 20).map(float)), st.integers(0, 2), WHOLE)),
-    st.sampled_from([0.0, 0.5, 2.0, 100.0]),
-)
+@given(st.integers(0, 2**32), st.integers(1, 12))
+@settings(deadline=None, max_examples=30)
+def test_so_they_are_of_vectors_without_ties(seed, number):
+    rng = np.random.default_rng(seed)
+    vectors, weights = rng.random((30, 5)), rng.random(30)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert representatives(vectors, weights, number) == representatives_reference(vectors, weights, number)
+
+
+@given(pools(), st.sampled_from([0.0, 0.5, 2.0, 100.0]), st.sampled_from([-1.0, 0.0, 0.4, 1.0]))
 @settings(deadline=None)
-def test_fast_peaks_are_the_reference(frames, apart):
-    times, recordings, weights = (np.array([f[k] for f in frames], float) for k in range(3))
-    found = peaks(times, recordings.astype(int), weights, apart)
-    np.testing.assert_array_equal(found, peaks_reference(times, recordings.astype(int), weights, apart))
+def test_fast_suppression_is_the_reference(pool, apart_s, alike):
+    found = distinct(*pool, apart_s=apart_s, alike=alike)
+    np.testing.assert_array_equal(found, distinct_reference(*pool, apart_s=apart_s, alike=alike))
 
 
-def test_most_to_learn_comes_first_then_what_is_far_from_it():
-    vectors = np.array([[0.0], [0.1], [5.0], [9.0]])
-    assert k_centre(vectors, np.array([2.0, 3.0, 1.0, 1.0]), 3) == [1, 3, 2]
+def test_more_of_the_same_weight_lies_near_the_first():
+    vectors = np.array([[0.0], [0.1], [0.2], [1.5]])
+    assert representatives(vectors, np.ones(4), 2) == [1, 3]
 
 
-def test_repeats_are_left_out_even_where_the_budget_is_larger():
-    vectors = np.array([[0.0], [0.01], [0.02], [3.0]])
-    assert k_centre(vectors, np.ones(4), 4, apart=0.1) == [0, 3]
+def test_where_there_is_more_to_learn_comes_first():
+    vectors = np.array([[0.0], [0.1], [0.2], [1.5]])
+    assert representatives(vectors, np.array([1.0, 1.0, 1.0, 9.0]), 2) == [3, 1]
+
+
+def test_what_is_chosen_is_near_all_of_it():
+    rng = np.random.default_rng(0)
+    vectors, weights = rng.random((60, 4)), rng.random(60)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def left(chosen):
+        return (weights * np.min([distances(vectors, vectors[k]) for k in chosen], axis=0)).sum()
+
+    found = left(representatives(vectors, weights, 6))
+    assert found < min(left(rng.permutation(60)[:6]) for _ in range(100))
 
 
 def test_nothing_to_learn_anywhere_still_fills_the_budget():
-    assert k_centre(np.array([[0.0], [1.0], [2.0]]), np.zeros(3), 2) == [0, 1]
+    assert representatives(np.eye(3), np.zeros(3), 2) == [0, 1]
 
 
 @pytest.mark.parametrize("number", [0, -3])
 def test_no_number_chooses_nothing(number):
-    assert k_centre(np.ones((3, 2)), np.ones(3), number) == []
+    assert representatives(np.ones((3, 2)), np.ones(3), number) == []
 
 
-def test_one_object_over_twenty_frames_is_one_peak():
+def test_one_object_over_twenty_frames_is_kept_once():
     times = np.arange(40) / 20
     weights = np.where(times < 1, 1 + times, 0.5)
-    kept = np.flatnonzero(peaks(times, np.zeros(40, int), weights, 1.0))
-    assert kept.tolist() == [19, 39]  # 19 is 0.95 s: the last with the object; 39 is a second later
+    kept = distinct(np.arange(40.0)[:, None], weights, times, np.zeros(40), apart_s=1.0, alike=0.0)
+    assert np.flatnonzero(kept).tolist() == [19, 39]  # 0.95 s is the last with the object; 1.95 s is a second later
 
 
-def test_frames_without_time_and_of_other_recordings_are_all_kept():
-    assert peaks(np.full(3, np.nan), np.zeros(3, int), np.ones(3), 5.0).all()
-    assert peaks(np.zeros(2), np.arange(2), np.ones(2), 5.0).all()
+def test_frames_without_time_and_of_other_recordings_are_close_to_none():
+    far = np.arange(3.0)[:, None]
+    assert distinct(far, np.ones(3), np.full(3, np.nan), np.zeros(3), apart_s=5.0, alike=0.0).all()
+    assert distinct(far, np.ones(3), np.zeros(3), np.arange(3), apart_s=5.0, alike=0.0).all()
+
+
+def test_views_that_are_alike_are_kept_once_in_whichever_recording():
+    kept = distinct(np.array([[0.0], [0.04], [1.0]]), np.arange(3.0), np.zeros(3), np.arange(3), apart_s=0, alike=0.05)
+    assert kept.tolist() == [False, True, True]

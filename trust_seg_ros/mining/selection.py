@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trust_seg_ros.mining.choice import k_centre, peaks
+from trust_seg_ros.mining.choice import distinct, representatives
 from trust_seg_ros.mining.errors import MiningError
 from trust_seg_ros.mining.survey import Glance
 
@@ -21,8 +21,8 @@ class SelectionSettings:
     Attributes:
         budget: number of frames to choose, 1 or more.
         apart_s: of one recording, at least so many seconds lie between two chosen frames.
-        alike: frames nearer than this to a chosen one, as vectors of length 1 (0 = the same, 2 = as far as can be),
-            repeat it and are left out.
+        alike: of frames no farther from each other than this, as vectors of length 1 (0 = the same, 2 = as far as can
+            be), only the one with most to learn can be chosen; below 0: all can.
     """
 
     budget: int
@@ -46,14 +46,14 @@ class Pick:
 
 
 def select(glances: Sequence[Glance], settings: SelectionSettings) -> list[Pick]:
-    """Choose: of a recording's close frames the one with most to learn, of these the most and the most different.
+    """Choose: of frames that repeat each other the one with most to learn, of these the best representatives.
 
     Args:
         glances: all frames that were looked at.
         settings: how to choose.
 
     Returns:
-        In the order of choice; fewer than the budget where all others repeat a chosen one.
+        In the order of choice; fewer than the budget where others only repeat them.
 
     Raises:
         MiningError: no frame at all, or a budget below 1.
@@ -64,9 +64,10 @@ def select(glances: Sequence[Glance], settings: SelectionSettings) -> list[Pick]
         raise MiningError("there is no frame to choose from: not one could be read")
     weights = np.array([glance.information for glance in glances])
     recordings = np.array([glance.origin for glance in glances])
-    kept = np.flatnonzero(peaks(_seconds(glances), recordings, weights, settings.apart_s))
-    vectors = np.stack([glances[k].vector for k in kept])
-    order = kept[k_centre(vectors, weights[kept], settings.budget, settings.alike)]
+    vectors, times = np.stack([glance.vector for glance in glances]), _seconds(glances)
+    apart = {"apart_s": settings.apart_s, "alike": settings.alike}
+    kept = np.flatnonzero(distinct(vectors, weights, times, recordings, **apart))
+    order = kept[representatives(vectors[kept], weights[kept], settings.budget)]
     usual = float(np.median(weights))
     picks = [Pick(glances[k], rank, _score(weights[k], usual)) for rank, k in enumerate(order.tolist(), 1)]
     return _named_once(picks)
