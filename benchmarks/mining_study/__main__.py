@@ -5,8 +5,8 @@
 The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of
 the chosen images and judges it on test; ``training`` trains the network on the chosen images for a few steps and
 measures mIoU on test. ``drives`` and ``halves`` compare ways to choose within train: each drive in turn is judged by
-images of the others, half of the pieces of all drives by images of the other half. Every number that has been measured is kept in --runs; a stopped study goes on.
-``training`` takes half a minute per run on a free core.
+images of the others, half of the pieces of all drives by images of the other half. Every number that has been measured
+is kept in --runs; a stopped study goes on. ``training`` takes half a minute per run on a free core.
 """
 
 from __future__ import annotations

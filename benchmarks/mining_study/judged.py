@@ -26,10 +26,10 @@ def segments(data: Path, split: str, store: Path, network: str) -> SegmentData:
 
 
 def auroc(data: SegmentData, names: Sequence[str], judged: SegmentData) -> tuple[float, int]:
-    """AUROC (0 to 1) of a meta model fitted on some images, on other ones, and the number of segments fitted on."""
+    """AUROC (0 to 1) of a meta model fitted on some images, as ``trust-seg fit`` does, on other ones; segments fitted on."""
     numbers = [data.images.index(name) for name in names]
     fitted = data.rows(np.isin(data.image, numbers))
-    return scores(fit(fitted, "metaseg", "both"), judged)["auroc"], len(fitted)
+    return scores(fit(fitted), judged)["auroc"], len(fitted)
 
 
 def of_images(data: SegmentData, names: Sequence[str]) -> SegmentData:

@@ -30,9 +30,9 @@ EPILOG = """examples:
   trust-seg mine data/camvid --split train --budget 10% --to yolo --out out/label
   trust-seg mine motorway --budget 5 --to coco --out out/label               (the shipped clip: try it)
 
-The network looks at the recordings once. A frame is worth labelling if much in it is probably wrong or unknown, and if
-it is unlike what is chosen already: an object that stands before the camera for twenty frames brings one of them. The
-chosen frames are written with the network's answer as pre-labels, P(wrong) beside each, into a folder that the tool
+The network looks at the recordings once. Frames are worth labelling if much in them is probably wrong or unknown; those
+are chosen that represent the others best, and none that repeats another: an object that stands before the camera for
+twenty frames brings one of them. The chosen frames are written with the network's answer as pre-labels, P(wrong) beside each, into a folder that the tool
 imports; sheet.png shows them, moments.csv lists them with the reason. What was seen of each frame is kept beside the
 folder, so another --budget or --to needs no second look. docs/mine.md goes from a bag to labels and back to trust-seg
 fit.

@@ -63,9 +63,9 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--alike",
         type=_alike,
-        default=0.05,
+        default=0.04,
         metavar="D",
-        help="leave out what is no farther than this from a chosen frame, 0 (the same) to 2 (default: %(default)s)",
+        help="of frames no farther from each other than this only one is chosen, 0 to 2 (default: %(default)s)",
     )
     group.add_argument("--bag-topic", metavar="TOPIC", help="image topic of a bag (default: the first)")
     group.add_argument("--split", help="part of a labelled data set, for example train")

@@ -1,4 +1,8 @@
-"""From all frames that were looked at to the few that are worth labelling."""
+"""From all frames that were looked at to the few that are worth labelling.
+
+Frames count by the root of what there is to learn from them, so that neither the usual views nor the few worst ones are
+all that is chosen; docs/results/mining.md has what this was chosen by.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ class SelectionSettings:
 
     budget: int
     apart_s: float = 1.0
-    alike: float = 0.05
+    alike: float = 0.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ def select(glances: Sequence[Glance], settings: SelectionSettings) -> list[Pick]
     vectors, times = np.stack([glance.vector for glance in glances]), _seconds(glances)
     apart = {"apart_s": settings.apart_s, "alike": settings.alike}
     kept = np.flatnonzero(distinct(vectors, weights, times, recordings, **apart))
-    order = kept[representatives(vectors[kept], weights[kept], settings.budget)]
+    order = kept[representatives(vectors[kept], np.sqrt(weights[kept]), settings.budget)]
     usual = float(np.median(weights))
     picks = [Pick(glances[k], rank, _score(weights[k], usual)) for rank, k in enumerate(order.tolist(), 1)]
     return _named_once(picks)
