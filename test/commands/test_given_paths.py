@@ -128,6 +128,19 @@ CASES = {
             *((f"data {words}", said) for words, said in NETWORK),
         ],
     ),
+    "mine": (
+        "data --to coco",
+        [
+            ("nowhere --out new", NO_SOURCE),
+            ("synthetic --out new", "synthetic has no end; record a part of it first"),
+            ("--split nope --out new", "no split 'nope'"),
+            ("--out file", NO_FOLDER_OUT),
+            ("--out data", "--out data: there is something already; expected a new or empty folder"),
+            ("--out new --cache file", "--cache file is a file; expected a folder"),
+            ("--out new --meta-model nowhere.json", "no such meta model file"),
+            *((f"--out new {words}", said) for words, said in NETWORK),
+        ],
+    ),
     "miou": ("", [("nowhere", NO_DATA), ("data --split val --csv no/where/x.csv", NO_FILE_OUT)]),
 }
 """Command -> (words of every line, [(more words, what is said)])."""

@@ -103,7 +103,7 @@ def test_two_recordings_of_one_name_are_told_apart(drive, tmp_path, capsys):
         ("a.png --to coco --out full", "--out full: there is something already; expected a new or empty folder"),
         ("a.png --to coco --out new --every -1", "'-1'; expected seconds, 0 or more"),
         ("a.png --to coco --out new --alike 3", "'3'; expected a distance from 0 to 2"),
-        ("synthetic --to coco --out new", "the drawn drive has no end"),
+        ("synthetic --to coco --out new", "synthetic has no end; record a part of it first"),
         ("empty --to coco --out new", "empty holds no images"),
         ("broken --to coco --out new", "not one could be read"),
         ("data --split nope --to coco --out new", "no split 'nope'"),

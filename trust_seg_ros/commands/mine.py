@@ -32,10 +32,10 @@ EPILOG = """examples:
 
 The network looks at the recordings once. Frames are worth labelling if much in them is probably wrong or unknown; those
 are chosen that represent the others best, and none that repeats another: an object that stands before the camera for
-twenty frames brings one of them. The chosen frames are written with the network's answer as pre-labels, P(wrong) beside each, into a folder that the tool
-imports; sheet.png shows them, moments.csv lists them with the reason. What was seen of each frame is kept beside the
-folder, so another --budget or --to needs no second look. docs/mine.md goes from a bag to labels and back to trust-seg
-fit.
+twenty frames brings one of them. The chosen frames are written with the network's answer as pre-labels, P(wrong) beside
+each, into a folder that the tool imports; sheet.png shows them, moments.csv lists them with the reason. What was seen
+of each frame is kept beside the folder, so another --budget or --to needs no second look. docs/mine.md goes from a bag
+to labels and back to trust-seg fit.
 """
 STOPPED = "what was seen of each frame is kept, the same command goes on there"
 _LISTED = 10

@@ -41,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_meta_model_argument(judging, "says what is probably wrong; without one, entropy does")
     add_grid_argument(judging, "as many pixels as the grid that the meta model was fitted on, else the image")
     kept = parser.add_argument_group("first look")
-    add_cache_argument(kept, "folder that keeps what was seen of each frame (default: beside --out: OUT.seen)")
+    cache = add_cache_argument(kept, "folder that keeps what was seen of each frame (default: beside --out: OUT.seen)")
+    given.expects(cache, given.new_folder)
     add_force_argument(kept, "look at every frame anew")
 
 
@@ -102,8 +103,17 @@ def _between(text: str, most: float, expected: str) -> float:
 
 
 def _source(name: str, value: str, args: argparse.Namespace) -> None:
-    """What can be mined; ~ is the home directory."""
-    given.source(name, str(Path(value).expanduser()) if value.startswith("~") else value, args)
+    """What can be mined: it is there and has an end; ~ is the home directory."""
+    if value == "synthetic" or value.startswith("/dev/"):
+        raise given.GivenPathError(
+            f"{value} has no end; record a part of it first: trust-seg synthetic for the drawn drive, ros2 bag record"
+        )
+    path = Path(value).expanduser()
+    given.source(name, str(path), args)
+    if args.split and path.is_dir() and all(inside.is_dir() for inside in path.iterdir()):
+        from trust_seg_ros.datasets.layouts import find_split
+
+        find_split(path, args.split)
 
 
 def _new_or_empty(name: str, value: Path, args: argparse.Namespace) -> None:
