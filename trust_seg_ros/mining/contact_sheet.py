@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trust_seg_ros.support.resumable import whole_file
 SHOWN = 60
 """Most moments on the sheet: more make a picture that nobody looks at."""
 _WIDTH, _COLUMNS, _GAP, _LINE = 400, 4, 8, 20
+_LETTERS, _LINES = 50, 2  # of the reason
 _TALLEST = 1.5  # of a tile, times its width
 
 
@@ -62,10 +64,11 @@ def _tile(moment: Moment) -> np.ndarray:
     lit = spotlight(result.frame.image, view.unreliable, (), None if result.ood is None else view.ood, dim=False)
     height = max(1, min(round(_WIDTH * lit.shape[0] / lit.shape[1]), round(_TALLEST * _WIDTH)))
     shrinks = lit.shape[1] > _WIDTH
-    tile = np.full((height + 2 * _LINE + 4, _WIDTH, 3), BACKGROUND, np.uint8)
+    tile = np.full((height + (1 + _LINES) * _LINE + 4, _WIDTH, 3), BACKGROUND, np.uint8)
     tile[:height] = cv2.resize(lit, (_WIDTH, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     write(tile, f"{moment.rank}  {moment.name}", 2, height + 2, _LINE - 3, INK)
-    write(tile, moment.why, 2, height + 2 + _LINE, _LINE - 5, FAINT)
+    for number, line in enumerate(textwrap.wrap(moment.why, _LETTERS, max_lines=_LINES, placeholder=" ..."), 1):
+        write(tile, line, 2, height + 2 + number * _LINE, _LINE - 6, FAINT)
     return tile
 
 

@@ -19,6 +19,10 @@ import numpy as np
 from trust_seg_ros.library.judged import JudgedImage
 
 
+_NAMED = 3
+"""Classes that are named in the sentence."""
+
+
 @dataclass(frozen=True)
 class Information:
     """How much there is to learn from a frame, and why.
@@ -64,18 +68,16 @@ def _unknown(result: JudgedImage) -> float:
 
 
 def why(result: JudgedImage) -> str:
-    """The frame in one sentence: "3 unreliable Car, 2 unknown objects, 12 % of the pixels flagged"."""
+    """The frame in one sentence: "unreliable: 3 Car, 1 Pole; 2 unknown objects; 12 % of the pixels flagged"."""
     parts = []
-    if result.segments is not None and result.trust is not None:
-        names = Counter(segment.class_name for segment in result.segments.unreliable())
+    if result.segments is not None and (names := Counter(s.class_name for s in result.segments.unreliable())):
         largest = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))
-        parts += [f"{count} unreliable {name}" for name, count in largest[:3]]
-        if rest := sum(count for _, count in largest[3:]):
-            parts.append(f"{rest} others")
+        listed = [f"{count} {name}" for name, count in largest[:_NAMED]]
+        if rest := sum(count for _, count in largest[_NAMED:]):
+            listed.append(f"{rest} other{'s' * (rest > 1)}")
+        parts.append(f"unreliable: {', '.join(listed)}")
     if found := len(result.unknown_objects):
         parts.append(f"{found} unknown object{'s' * (found > 1)}")
     if result.pixel_flags is not None:
         parts.append(f"{100 * float(result.pixel_flags.mean()):.0f} % of the pixels flagged")
-    elif not parts:
-        parts.append(f"mean entropy {float(result.maps.entropy.mean()):.2f}")
-    return ", ".join(parts)
+    return "; ".join(parts) or f"mean entropy {float(result.maps.entropy.mean()):.2f}"

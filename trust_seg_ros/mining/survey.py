@@ -114,16 +114,23 @@ def _one(
     every_s: float,
     tick: Callable[[int, int], None],
 ) -> Iterator[Glance]:
-    due: int | None = None
+    due, step = None, round(every_s * 1e9)
     for number, name, stamp, frame in origin.frames():
         if stamp is None or due is None or stamp >= due:
-            due = None if stamp is None else stamp + round(every_s * 1e9)
+            due = _next(due, stamp, step)
             glance = lines.kept.get(number)
             if glance is None or glance.stamp_ns != stamp:
                 glance = pipeline.glance(position, number, name, stamp, frame)
                 lines.add(glance)
             yield replace(glance, origin=position)
         tick(position, number + 1)
+
+
+def _next(due: int | None, stamp: int | None, step: int) -> int | None:
+    """When the next frame is due: the steps do not drift where frames come between them, and begin anew after a gap."""
+    if stamp is None:
+        return None
+    return stamp + step if due is None or due + step <= stamp else due + step
 
 
 class _Lines:
