@@ -26,7 +26,7 @@ def segments(data: Path, split: str, store: Path, network: str) -> SegmentData:
 
 
 def auroc(data: SegmentData, names: Sequence[str], judged: SegmentData) -> tuple[float, int]:
-    """AUROC (0 to 1) of a meta model fitted on some images, as ``trust-seg fit`` does, on other ones; segments fitted on."""
+    """AUROC (0 to 1) on other images of what ``trust-seg fit`` fits on some, and the number of segments of these."""
     numbers = [data.images.index(name) for name in names]
     fitted = data.rows(np.isin(data.image, numbers))
     return scores(fit(fitted), judged)["auroc"], len(fitted)

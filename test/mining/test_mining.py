@@ -5,10 +5,12 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from drive_bags import CAMERA, write_bag
 from slow_films import film, view
 
 from trust_seg_ros import TrustPipeline
 from trust_seg_ros.datasets.errors import DatasetError
+from trust_seg_ros.messages.fields import HeaderFields, ImageFields
 from trust_seg_ros.mining.contact_sheet import ContactSheet, write_csv
 from trust_seg_ros.mining.errors import MiningError
 from trust_seg_ros.mining.information import information
@@ -18,6 +20,8 @@ from trust_seg_ros.mining.second_look import moments
 from trust_seg_ros.mining.selection import SelectionSettings, select
 from trust_seg_ros.mining.survey import Glance, Surveyor, survey
 from trust_seg_ros.recordings.refusals import Refusals
+from trust_seg_ros.recordings.replay.message_types import IMAGE
+from trust_seg_ros.recordings.replay.serialise import image_cdr
 from trust_seg_ros.support.resumable import FolderInUseError, FolderLock
 from trust_seg_ros.types import LogitMaps
 
@@ -234,6 +238,29 @@ def test_images_of_a_labelled_data_set(tmp_path):
     assert [path.stem for path in open_origin(str(tmp_path / "val")).images] == ["3"]
     with pytest.raises(DatasetError, match="no split 'test'"):
         open_origin(str(tmp_path), split="test")
+
+
+def test_a_bag_with_the_times_of_its_camera(pipeline, tmp_path):
+    start = 1_764_500_000
+    bag = write_bag(
+        tmp_path / "bag",
+        [
+            (
+                CAMERA,
+                IMAGE,
+                (start + k) * 10**9 + 7,
+                image_cdr(ImageFields("rgb8", image), HeaderFields(start + k, 5, "c")),
+            )
+            for k, image in enumerate((view(3), view(11), view(11)))
+        ],
+    )
+    origins, seen = looked_at(pipeline, bag, tmp_path / "seen", every_s=0.5)
+    assert origins[0].topic == CAMERA
+    assert [g.stamp_ns for g in seen] == [(start + k) * 10**9 + 5 for k in range(3)]
+    found = list(moments(pipeline, origins, select(seen, SelectionSettings(3))))
+    assert {moment.name for moment in found} < {f"bag 0000{k}.000s" for k in range(3)}
+    assert len(found) == 2
+    assert (found[0].result.frame.image == view(3)).all()
 
 
 def test_what_has_no_end_is_refused():

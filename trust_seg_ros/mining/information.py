@@ -18,7 +18,6 @@ import numpy as np
 
 from trust_seg_ros.library.judged import JudgedImage
 
-
 _NAMED = 3
 """Classes that are named in the sentence."""
 
