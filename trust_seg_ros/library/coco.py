@@ -34,14 +34,21 @@ def to_coco(result: JudgedImage, *, into: Json | None, masks: str, min_area: int
     first = 1 + max((entry["id"] for entry in data["annotations"]), default=0)
     height, width = result.size
     found = [
-        {"id": first + k, "image_id": image} | _annotation(thing, result.size, masks)
+        {"id": first + k, "image_id": image} | annotation(thing, result.size, masks)
         for k, thing in enumerate(things(result, "a COCO data set", min_area))
     ]
     entry = {"id": image, "file_name": result.name or f"image {image}", "width": width, "height": height}
     return data | {"images": [*data["images"], entry], "annotations": [*data["annotations"], *found]}
 
 
-def _annotation(thing: Thing, size: tuple[int, int], masks: str) -> dict[str, Any]:
+def annotation(thing: Thing, size: tuple[int, int], masks: str) -> dict[str, Any]:
+    """An annotation without ids.
+
+    Args:
+        thing: what it marks.
+        size: (H, W) of the image.
+        masks: one of ``MASKS``.
+    """
     left, top, right, bottom = thing.box
     segmentation: Any
     if masks == "rle":

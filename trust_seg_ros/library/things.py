@@ -12,6 +12,7 @@ import numpy as np
 from trust_seg_ros.library.judged import JudgedImage
 from trust_seg_ros.library.segments import Segment
 from trust_seg_ros.library.unknown import Box, UnknownObject
+from trust_seg_ros.segmentation.labels import LabelSet
 
 UNKNOWN_NAME = "unknown object"
 """What an unknown object is called where a class name stands; in another way if a class of the network is called so."""
@@ -45,10 +46,15 @@ class Thing:
 
 def class_names(result: JudgedImage) -> tuple[str, ...]:
     """(q + 1,) names of the classes, then that of unknown objects."""
-    names, last = result.labels.names, UNKNOWN_NAME
-    while last in names:
+    return names_with_unknown(result.labels)
+
+
+def names_with_unknown(labels: LabelSet) -> tuple[str, ...]:
+    """(q + 1,) names of the classes of a label set, then that of unknown objects."""
+    last = UNKNOWN_NAME
+    while last in labels.names:
         last = f"{last} (trust)"
-    return (*names, last)
+    return (*labels.names, last)
 
 
 def things(result: JudgedImage, what: str, min_area: int = 1) -> Iterator[Thing]:
