@@ -45,8 +45,8 @@ def compressed(lengths: list[int]) -> str:
     return "".join(text)
 
 
-def polygons(mask: np.ndarray, box: Box) -> list[np.ndarray]:
-    """Outer borders of a mask, in pixels of the image; holes are filled.
+def polygons(mask: np.ndarray, box: Box, *, holes: bool = False) -> list[np.ndarray]:
+    """Borders of a mask, in pixels of the image.
 
     Borders run along the edges of pixels: that of the pixel in column 3, row 5 has the corners (3, 5) and (4, 6).
     Pixels that touch at a corner belong to one polygon, which passes this corner twice.
@@ -54,14 +54,37 @@ def polygons(mask: np.ndarray, box: Box) -> list[np.ndarray]:
     Args:
         mask: (bottom - top, right - left) bool.
         box: left, top, right, bottom of the mask in the image.
+        holes: with the borders of holes, so that the pixels inside an odd number of polygons are those of the mask;
+            else holes are filled.
 
     Returns:
-        For each piece, (k, 2) int64 columns and rows of the corners, k >= 4.
+        For each piece, (k, 2) int64 columns and rows of the corners, k >= 4; each is followed by its holes, which run
+        the other way round.
     """
     # OpenCV's borders run through centres of pixels: of each doubled pixel, through those nearest to its corners
     doubled = cv2.resize(mask.view(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
-    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [_corners((contour[:, 0].astype(np.int64) + 1) // 2) + box[:2] for contour in contours]
+    mode = cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL
+    contours, levels = cv2.findContours(doubled, mode, cv2.CHAIN_APPROX_NONE)
+    found = [_corners((contour[:, 0].astype(np.int64) + 1) // 2) + box[:2] for contour in contours]
+    if not holes or levels is None:
+        return found
+    outer = [k if parent < 0 else parent for k, parent in enumerate(levels[0, :, 3].tolist())]
+    order = sorted(range(len(found)), key=lambda k: (outer[k], outer[k] != k, k))
+    return [found[k] for k in order]
+
+
+def one_ring(rings: list[np.ndarray]) -> np.ndarray:
+    """Several polygons as one, (k, 2), for tools that know neither holes nor pieces: lines join them, there and back.
+
+    Args:
+        rings: at least one, as :func:`polygons` gives them.
+    """
+    joined = rings[0]
+    for ring in rings[1:]:
+        near = int(np.abs(joined - ring[0]).sum(axis=1).argmin())
+        there = [joined[: near + 1], ring, ring[:1], joined[near:]]
+        joined = np.concatenate(there)
+    return joined
 
 
 def _corners(ring: np.ndarray) -> np.ndarray:

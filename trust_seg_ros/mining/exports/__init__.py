@@ -11,8 +11,12 @@ import yaml
 from trust_seg_ros.library.errors import ExportError
 from trust_seg_ros.library.things import things
 from trust_seg_ros.mining.exports.coco import COCO
+from trust_seg_ros.mining.exports.cvat import CVAT
+from trust_seg_ros.mining.exports.fiftyone import FIFTYONE
 from trust_seg_ros.mining.exports.form import Add, Classes, Entry, ExportForm
+from trust_seg_ros.mining.exports.labelstudio import LABELSTUDIO
 from trust_seg_ros.mining.exports.pictures import check_name, write_picture
+from trust_seg_ros.mining.exports.yolo import YOLO
 from trust_seg_ros.mining.moment import Moment
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.support.nearest import unknown
@@ -25,7 +29,7 @@ Progress = Callable[[int, int], None]
 """Images done, images in all."""
 LABEL_SET = "label_set.yaml"
 """The classes, as ``--labels`` takes them, in every export."""
-EXPORTS: dict[str, ExportForm] = {form.name: form for form in (COCO,)}
+EXPORTS: dict[str, ExportForm] = {form.name: form for form in (CVAT, LABELSTUDIO, FIFTYONE, COCO, YOLO)}
 """Every form by its name; a new one is a file and a row."""
 
 
@@ -128,11 +132,11 @@ def readme(form: ExportForm) -> str:
     """README.txt of an export."""
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(form.steps, start=1))
     return (
-        f"Frames to label with {form.tool}, pre-labelled by trust_seg_ros.\n\n{steps}\n\nBack to a data set that trust-seg "
-        f"fit, calibrate, finetune and evaluate read ({form.returned}):\n\n  trust-seg labels EXPORT --from {form.name} "
-        f"--images {form.images} --labels {LABEL_SET} --out DATASET\n\np_wrong: probability that a region is wrong; iou: how "
-        "well it is expected to fit; p_ood: probability that an\nunknown object is one; rank 1 teaches the most. What lies "
-        "on an unknown object belongs to it.\n"
+        f"Frames to label with {form.tool}, pre-labelled by trust_seg_ros.\n\n{steps}\n\n"
+        f"Back to a data set that trust-seg fit, calibrate, finetune and evaluate read ({form.returned}):\n\n"
+        f"  trust-seg labels EXPORT --from {form.name} --images {form.images} --labels {LABEL_SET} --out DATASET\n\n"
+        "p_wrong: probability that a region is wrong; iou: how well it is expected to fit; p_ood: probability that an\n"
+        "unknown object is one; rank 1: label this first. What lies later in a file lies on top.\n"
     )
 
 

@@ -16,30 +16,39 @@ FILE = Path("annotations", "instances_default.json")
 
 @contextmanager
 def open_coco(folder: Path, classes: Classes) -> Iterator[Add]:
-    """Annotations are written as they come; the list of the images follows at the end of the file."""
+    """Every instance is one (``iscrowd`` 0)."""
+    (folder / FILE).parent.mkdir()
+    with write_coco(folder / FILE, classes) as add:
+        yield add
+
+
+@contextmanager
+def write_coco(path: Path, classes: Classes, *, crowd: bool = False) -> Iterator[Add]:
+    """Annotations are written as they come; the list of the images follows at the end of the file.
+
+    Args:
+        path: the JSON file.
+        classes: the categories; their ids begin at 1.
+        crowd: mark regions as crowds.
+    """
     images: list[dict[str, Any]] = []
     count = 0
-    (folder / FILE).parent.mkdir()
-    with (folder / FILE).open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         found = JsonItems(file, f"{_head(classes)},\n" + '"annotations": [')
 
         def add(entry: Entry) -> None:
             nonlocal count
             height, width = entry.size
-            images.append(
-                {"id": entry.number, "file_name": entry.file, "width": width, "height": height} | entry.facts()
-            )
+            of_file = {"id": entry.number, "file_name": entry.file, "width": width, "height": height}
+            images.append(of_file | entry.facts())
             for thing in entry.things:
                 count += 1
-                found.add({"id": count, "image_id": entry.number} | region(thing, entry.size, classes))
+                region = annotation(thing, entry.size, "rle")
+                more = {"iscrowd": int(crowd), "attributes": trust_of(thing, classes)}
+                found.add({"id": count, "image_id": entry.number} | region | more)
 
         yield add
         found.close(f'],\n"images": {as_json(images)}}}\n')
-
-
-def region(thing: Any, size: tuple[int, int], classes: Classes) -> dict[str, Any]:
-    """An annotation without ids: exact run lengths, one instance (``iscrowd`` 0), and how far to trust it."""
-    return annotation(thing, size, "rle") | {"attributes": trust_of(thing, classes)}
 
 
 def _head(classes: Classes) -> str:
