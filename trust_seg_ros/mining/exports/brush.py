@@ -1,8 +1,8 @@
 """Masks as Label Studio's brush writes them: the run lengths of thi.ng/rle-pack over the four bytes of every pixel.
 
-A packed array is a stream of bits, the highest first: the number of words in 32 bits; the size of a word less one in 5;
-four sizes of lengths, less one, in 4 each; then blocks. A block is one bit (1: one word is repeated, 0: words follow), two
-bits that choose a size, the length less one in that size, and the word or words.
+A packed array is a stream of bits, the highest first: the number of words in 32 bits; the size of a word less one in
+5; four sizes of lengths, less one, in 4 each; then blocks. A block is one bit (1: one word is repeated, 0: words
+follow), two bits that choose a size, the length less one in that size, and the word or words.
 """
 
 from __future__ import annotations

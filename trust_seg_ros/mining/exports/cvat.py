@@ -120,8 +120,8 @@ def _word(value: Any) -> str:
 CVAT = ExportForm(
     name="cvat",
     tool="CVAT",
-    text='`annotations.xml` ("CVAT for images 1.1") with a mask for every region, trust as attributes, rank and reason in '
-    "a tag; `cvat_labels.json`, the labels of the task",
+    text='`annotations.xml` ("CVAT for images 1.1") with a mask for every region, trust as attributes, rank and reason '
+    "in a tag; `cvat_labels.json`, the labels of the task",
     images="images",
     open=open_cvat,
     steps=(
