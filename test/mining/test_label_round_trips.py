@@ -17,6 +17,7 @@ from trust_seg_ros.mining.exports import EXPORTS, write_export
 from trust_seg_ros.mining.returns import RETURNS, write_labels
 
 FORMS = list(EXPORTS)
+SIZES = arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)
 NAMES = st.text(
     st.characters(exclude_characters="/\\.", exclude_categories=("C", "Z")) | st.sampled_from(" <b>&\"'#%ä路"),
     min_size=1,

@@ -71,7 +71,7 @@ class Images:
         if turned != UPRIGHT:
             raise ReturnedError(
                 f"{where}: viewers show this image {WORDS[turned]} (EXIF orientation {turned}), trust_seg_ros does "
-                "not; it is not guessed how it was labelled: label images without this entry, as trust-seg mine writes them"
+                "not; it is not guessed how it was labelled: label images without it, as trust-seg mine writes them"
             )
         try:
             height, width = decode(data).shape[:2]
