@@ -9,6 +9,8 @@ from trust_seg_ros.cli import command_table
 from trust_seg_ros.datasets.layouts import layout_table
 from trust_seg_ros.datasets.ood_layouts import ood_layout_table
 from trust_seg_ros.messages.outputs import topic_table
+from trust_seg_ros.mining.exports import export_table
+from trust_seg_ros.mining.returns import return_table
 from trust_seg_ros.node.reference import with_table
 from trust_seg_ros.segmentation.loader import network_table
 from trust_seg_ros.segments.tables import metric_table, set_table
@@ -22,6 +24,8 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/networks.md", "networks", network_table),
     ("docs/datasets.md", "layouts", layout_table),
     ("docs/benchmark_ood.md", "layouts", ood_layout_table),
+    ("docs/labels.md", "label forms", export_table),
+    ("docs/labels.md", "overlaps", return_table),
 )
 """Page, name of the table on it, and what makes it."""
 

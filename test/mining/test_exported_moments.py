@@ -67,7 +67,7 @@ def test_moments_are_written_one_by_one(tmp_path):
 
 def test_what_is_refused(tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(ExportError, match="no form of export 'cavt'; choose one of: cvat, .*did you mean cvat"):
+    with pytest.raises(ExportError, match=r"no form of export 'cavt'; choose one of: cvat, .*did you mean cvat"):
         write("cavt", [moment("a", blocks())], out)
     with pytest.raises(ExportError, match="there is nothing to write: no moment was chosen"):
         write("coco", [], out)

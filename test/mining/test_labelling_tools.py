@@ -1,4 +1,4 @@
-"""The tools' own libraries open the exports, and see what the network saw. ``tools/labelling_loaders.sh`` installs them."""
+"""The tools' own libraries open the exports and see what the network saw; tools/labelling_loaders.sh installs them."""
 
 import json
 import os
