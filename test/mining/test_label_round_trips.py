@@ -19,10 +19,10 @@ from trust_seg_ros.mining.returns import RETURNS, write_labels
 FORMS = list(EXPORTS)
 SIZES = arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)
 NAMES = st.text(
-    st.characters(exclude_characters="/\\.", exclude_categories=("C", "Z")) | st.sampled_from(" <b>&\"'#%ä路"),
+    st.characters(exclude_characters="/\\.", exclude_categories=("C", "Z")) | st.sampled_from(" <b>&\"'#%.Aä路"),
     min_size=1,
     max_size=12,
-).filter(lambda name: name == name.strip())
+).filter(lambda name: name == name.strip() and not name.startswith("."))
 
 
 def accepted(export):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import PurePosixPath
 
 from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES
-from trust_seg_ros.datasets.names import plain
 from trust_seg_ros.mining.returns.errors import ReturnedError
 from trust_seg_ros.mining.returns.package import Package
 from trust_seg_ros.mining.returns.shapes import Size
@@ -29,7 +29,8 @@ class Images:
         self._package = package
         self._files: dict[str, list[str]] = {}
         for name in package.named(*IMAGE_SUFFIXES):
-            for key in {_key(name), PurePosixPath(_key(name)).stem}:
+            path = PurePosixPath(_key(name))
+            for key in {path.name, path.stem}:
                 self._files.setdefault(key, []).append(name)
         self._flat = all(len(found) == 1 for found in self._files.values())
 
@@ -39,12 +40,10 @@ class Images:
         Raises:
             ReturnedError: there is none, or several.
         """
-        path = plain(name.replace("\\", "/"))
-        base = PurePosixPath(path).name
-        found = self._files.get(base) or self._files.get(_UPLOADED.sub("", base, count=1), [])
+        path = PurePosixPath(_key(name.replace("\\", "/")))
+        found = self._files.get(path.name) or self._files.get(_UPLOADED.sub("", path.name, count=1), [])
         if len(found) > 1:
-            parts = PurePosixPath(path).with_suffix("").parts
-            likeness = {file: _shared(parts, PurePosixPath(plain(file)).with_suffix("").parts) for file in found}
+            likeness = {file: _likeness(path, PurePosixPath(_key(file))) for file in found}
             best = max(likeness.values())
             found = [file for file in found if likeness[file] == best]
         if len(found) != 1:
@@ -81,14 +80,14 @@ class Images:
 
 
 def _key(name: str) -> str:
-    return PurePosixPath(plain(name)).name
+    """A path with letters in composed form (NFC), and the suffix of an image in lower case; dots in names stay."""
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
+    known = path.suffix.lower() in IMAGE_SUFFIXES
+    return (path.with_suffix(path.suffix.lower()) if known else path).as_posix()
 
 
-def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many parts are the same from the end; folders called images and labels are one."""
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b and {a, b} != {"images", "labels"}:
-            break
-        count += 1
-    return count
+def _likeness(one: PurePosixPath, other: PurePosixPath) -> tuple[int, bool]:
+    """How many folders are the same from the end (images and labels are one), and whether all are."""
+    pairs = zip(reversed(one.parent.parts), reversed(other.parent.parts), strict=False)
+    same = [a == b or {a, b} == {"images", "labels"} for a, b in pairs]
+    return [*same, False].index(False), one.parent == other.parent
