@@ -53,6 +53,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
     "mine": ("trust_seg_ros.commands.mine", "find in recordings what is worth labelling, for a labelling tool"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),
+    "label-errors": (
+        "trust_seg_ros.commands.label_errors",
+        "find labels of a data set that are probably wrong",
+    ),
     "completion": ("trust_seg_ros.commands.completion", "print a script that lets a shell complete command lines"),
     "version": ("trust_seg_ros.commands.version", "print versions of this package and of its dependencies"),
 }
