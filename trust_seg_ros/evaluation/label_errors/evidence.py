@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.evaluation.label_errors.injected import MadeError, make_errors
-from trust_seg_ros.evaluation.label_errors.regions import Regions, find_regions
+from trust_seg_ros.evaluation.label_errors.regions import Regions, edges, find_regions
 from trust_seg_ros.segments import targets
 from trust_seg_ros.types import UNLABELLED, SegmentTable
 
@@ -71,6 +71,7 @@ class Evidence:
 
 
 def evidence_of(
+    image: np.ndarray,
     truth: np.ndarray,
     classes: np.ndarray,
     prob: np.ndarray,
@@ -81,6 +82,7 @@ def evidence_of(
     """The evidence of one image.
 
     Args:
+        image: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8 labels, 255 = no class.
         classes: (H, W) uint8 predicted classes, 255 = none.
         prob: (q, H, W) floating point, softmax of the network.
@@ -88,9 +90,10 @@ def evidence_of(
         rng: source of chance of the errors made in the copy.
         min_size: pixels of the smallest region.
     """
-    regions = find_regions(truth, classes, prob, table.ids, min_size)
+    edge = edges(image)
+    regions = find_regions(truth, classes, prob, table.ids, edge, min_size)
     labels, errors = make_errors(truth, MADE, rng)
-    copy = find_regions(labels, classes, prob, table.ids, min_size) if errors else regions
+    copy = find_regions(labels, classes, prob, table.ids, edge, min_size) if errors else regions
     return Evidence(
         regions,
         copy.chosen(finding(copy, errors)),

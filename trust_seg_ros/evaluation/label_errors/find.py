@@ -100,7 +100,7 @@ def find_label_errors(
             found = predict(network, image, truth)
             least = max(round(SMALLEST * truth.size), 1) if min_size is None else min_size
             rng = np.random.default_rng((seed, index))
-            evidence = evidence_of(truth, found.classes, found.prob, found.table, rng, least)
+            evidence = evidence_of(image, truth, found.classes, found.prob, found.table, rng, least)
             kept.append((sample, evidence, cv2.imencode(".png", found.classes)[1].tobytes()))
         progress(index + 1, len(folder))
     return _judged(kept, skipped, top)

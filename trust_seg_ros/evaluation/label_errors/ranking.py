@@ -41,6 +41,8 @@ FEATURES = (
     "predicted_share",
     "label_agrees",
     "predicted_agrees",
+    "edge_labelled",
+    "edge_predicted",
     "kind_label",
     "kind_predicted",
 )
@@ -165,8 +167,8 @@ class Usual:
             "kind_label": (regions.kinds == 1).astype(float),
             "kind_predicted": (regions.kinds == 2).astype(float),
         }
-        shares = ("label_share", "predicted_share", "label_agrees", "predicted_agrees")
-        columns |= {name: of(name) for name in shares}
+        as_measured = ("label_share", "predicted_share", "label_agrees", "predicted_agrees", "edge_labelled", "edge_predicted")
+        columns |= {name: of(name) for name in as_measured}
         return np.stack([columns[name] for name in FEATURES], axis=1)
 
     def _code(self, regions: Regions) -> np.ndarray:

@@ -34,11 +34,14 @@ MEASURES = (
     "predicted_agrees",
     "row",
     "column",
+    "edge_labelled",
+    "edge_predicted",
 )
 """Columns of ``Regions.measures``: pixels; largest distance of a pixel to the nearest border of the labels, in pixels; means
 of log p of the labelled and of the predicted class; the region as a share of the label segment, and of the predicted
 segment, that most of it lies in; the share of that label segment's, and of that predicted segment's pixels on which label
-and prediction agree; the mean position as shares of height and width."""
+and prediction agree; the mean position as shares of height and width; the mean of :func:`edges` along the
+border of the labels, and of the prediction, within ``TOLERANCE`` + 1 pixels of the region."""
 _CODES = 254  # of a uint8 class map, without UNLABELLED
 _LEAST = 1e-6  # probability, so that logarithms stay finite
 
@@ -92,7 +95,7 @@ class Regions:
 
 
 def find_regions(
-    truth: np.ndarray, classes: np.ndarray, prob: np.ndarray, ids: np.ndarray, min_size: int = 1
+    truth: np.ndarray, classes: np.ndarray, prob: np.ndarray, ids: np.ndarray, edge: np.ndarray, min_size: int = 1
 ) -> Regions:
     """The disputed regions of an image, pairs first, each kind in raster order of the first pixel.
 
@@ -101,6 +104,7 @@ def find_regions(
         classes: (H, W) uint8 predicted classes, 255 = none.
         prob: (q, H, W) floating point, softmax of the network.
         ids: (H, W) int32 predicted segments, 0 = none; of ``segment_table(..., ground_truth=truth)``.
+        edge: (H, W) float32, :func:`edges` of the image.
         min_size: pixels of the smallest region.
     """
     pixels, sizes, kinds = _grouped(truth, classes, disputed_pixels(truth, classes))
@@ -114,6 +118,7 @@ def find_regions(
     right = ((truth == classes) & (truth != UNLABELLED)).ravel()
     segments, places = ids.ravel(), _most(owner, actual[pixels], len(sizes))
     inside = _most(owner, segments[pixels], len(sizes))
+    boxes = _boxes(pixels, starts, truth.shape[1])
     measures = np.stack(
         [
             sizes.astype(float),
@@ -126,6 +131,7 @@ def find_regions(
             _share(segments, right)[inside],
             _mean(owner, pixels // truth.shape[1] + 0.5, sizes) / truth.shape[0],
             _mean(owner, pixels % truth.shape[1] + 0.5, sizes) / truth.shape[1],
+            *_edges_along(pixels, starts, boxes, (borders(truth), borders(classes)), edge),
         ],
         axis=1,
     )
@@ -136,7 +142,7 @@ def find_regions(
         _most(owner, labels, len(sizes)).astype(np.uint8),
         _most(owner, said, len(sizes)).astype(np.uint8),
         inside.astype(np.int32),
-        _boxes(pixels, starts, truth.shape[1]),
+        boxes,
         measures,
     )
 
@@ -153,15 +159,54 @@ def disputed_pixels(truth: np.ndarray, classes: np.ndarray, tolerance: int = TOL
 
 
 def border_distance(truth: np.ndarray) -> np.ndarray:
-    """(H, W) float32, pixels to the nearest pixel with another label (Euclidean); the diagonal where there is none."""
-    inner = np.ones(truth.shape, np.uint8)
-    across, down = truth[:, 1:] != truth[:, :-1], truth[1:] != truth[:-1]
-    inner[:, 1:][across] = inner[:, :-1][across] = 0
-    inner[1:][down] = inner[:-1][down] = 0
-    far = float(np.hypot(*truth.shape))
-    if inner.all():
-        return np.full(truth.shape, far, np.float32)
-    return cv2.distanceTransform(inner, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) + np.float32(1)
+    """(H, W) float32, pixels to the nearest pixel at a border of the labels (Euclidean) + 1; the diagonal without one."""
+    border = borders(truth)
+    if not border.any():
+        return np.full(truth.shape, np.hypot(*truth.shape), np.float32)
+    return cv2.distanceTransform((~border).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) + np.float32(1)
+
+
+def borders(classes: np.ndarray) -> np.ndarray:
+    """(H, W) bool, pixels beside, above or below one of another class."""
+    found = np.zeros(classes.shape, bool)
+    across, down = classes[:, 1:] != classes[:, :-1], classes[1:] != classes[:-1]
+    found[:, 1:] |= across
+    found[:, :-1] |= across
+    found[1:] |= down
+    found[:-1] |= down
+    return found
+
+
+def edges(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32, how sharp the edge in the image is, at most one pixel from here.
+
+    The logarithm of the gradient of all colours together, by the mean over the image; from -3 to 3.
+    """
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.0)
+    squares = (cv2.Sobel(smooth, cv2.CV_32F, *step) ** 2 for step in ((1, 0), (0, 1)))
+    size = cv2.dilate(np.sqrt(sum(part.sum(2) for part in squares)), np.ones((3, 3), np.uint8))
+    found: np.ndarray = np.log((size + 1) / (size.mean() + 1)).clip(-3, 3)
+    return found
+
+
+def _edges_along(
+    pixels: np.ndarray, starts: np.ndarray, boxes: np.ndarray, lines: tuple[np.ndarray, np.ndarray], edge: np.ndarray
+) -> np.ndarray:
+    """(2, n) mean edge along two kinds of borders close to every region; the mean over the image where there are none."""
+    found, reach = np.full((2, len(boxes)), float(edge.mean())), TOLERANCE + 1
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    for k, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        rows = slice(max(top - reach, 0), min(bottom + reach, edge.shape[0]))
+        columns = slice(max(left - reach, 0), min(right + reach, edge.shape[1]))
+        mask = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+        own = pixels[starts[k] : starts[k + 1]]
+        mask[own // edge.shape[1] - rows.start, own % edge.shape[1] - columns.start] = 1
+        near = cv2.dilate(mask, kernel).astype(bool)
+        for row, line in enumerate(lines):
+            along = edge[rows, columns][near & line[rows, columns]]
+            if len(along):
+                found[row, k] = along.mean(dtype=float)
+    return found
 
 
 def _grouped(truth: np.ndarray, classes: np.ndarray, disputed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
