@@ -13,7 +13,7 @@ from trust_seg_ros.types import UNLABELLED, SegmentTable
 
 CELLS = 8
 """Rows and columns of the raster in which classes are counted by place."""
-MADE = 3
+MADE = 6
 """Errors made in the copy of an image."""
 FOUND = 0.5
 """Share of a region's pixels that an error must have changed for the region to find it."""

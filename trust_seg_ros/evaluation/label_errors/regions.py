@@ -2,7 +2,7 @@
 
 A pixel is *disputed* if label and predicted class differ and both are classes. It is *tolerated*, and so in no region, if
 its predicted class is labelled within ``TOLERANCE`` pixels of it, or its label predicted that near (chessboard distance):
-ribbons of this width lie along every border, and are the inaccuracy of network and annotator, not a shifted border.
+ribbons of one or two pixels lie along every border; they are the inaccuracy of network and annotator, not a shifted border.
 
 Regions are 8-connected components of the other disputed pixels, of three kinds: of equal label and equal predicted class
 (``pair``); of equal label, whatever is predicted, if several classes are (``label``: an object that is not there, for the
@@ -20,8 +20,8 @@ import numpy as np
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.types import UNLABELLED
 
-TOLERANCE = 2
-"""Pixels by which borders may differ without being disputed."""
+TOLERANCE = 1
+"""Pixels from a border that are not disputed, on both sides: a border may lie twice as far off."""
 KINDS = ("pair", "label", "predicted")
 MEASURES = (
     "size",
