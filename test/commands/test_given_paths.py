@@ -139,6 +139,14 @@ CASES = {
             ("data --out new --cache file", "--cache file is a file; expected a folder"),
             ("data --out new --meta-model nowhere.json", "no such meta model file"),
             *((f"data --out new {words}", said) for words, said in NETWORK),
+    "label-errors": (
+        "data --split val --out new",
+        [
+            ("--split x", "data: no split 'x'; looked for"),
+            ("--out file", NO_FOLDER_OUT),
+            ("--out file/new", "--out file/new cannot be written"),
+            *NETWORK,
+            *LABELS,
         ],
     ),
     "miou": ("", [("nowhere", NO_DATA), ("data --split val --csv no/where/x.csv", NO_FILE_OUT)]),

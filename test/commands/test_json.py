@@ -76,6 +76,12 @@ def test_fit_evaluate_and_miou(tmp_path, drive, capsys):
     assert len(found["iou"]) == 11
 
 
+def test_label_errors(tmp_path, drive, capsys):
+    found = run_json(capsys, "label-errors", drive, "--split", "val", "--top", 3, "--out", tmp_path / "out")
+    assert [row["rank"] for row in found["label_errors"]] == [1, 2, 3]
+    assert found["files"] == [str(tmp_path / "out" / name) for name in ("label_errors.csv", "index.html")]
+
+
 @pytest.mark.slow
 def test_calibrate(tmp_path, drive, capsys):
     found = run_json(capsys, "calibrate", drive, "--score", "entropy", "--alpha", 0.2, "--out", tmp_path / "c.json")

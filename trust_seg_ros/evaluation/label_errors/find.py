@@ -14,6 +14,7 @@ from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
 from trust_seg_ros.evaluation.label_errors.evidence import Evidence, evidence_of
 from trust_seg_ros.evaluation.label_errors.listing import LabelError, listed
 from trust_seg_ros.evaluation.label_errors.ranking import ranked
+from trust_seg_ros.fitting.collect_worker import portable_reason
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table
 from trust_seg_ros.types import LogitMaps, SegmentTable
@@ -95,7 +96,7 @@ def find_label_errors(
         except DatasetError as error:
             if not keep_going:
                 raise DatasetError(f"{error}; repair or remove it, or leave out such images with --keep-going") from error
-            skipped[sample.name] = str(error)
+            skipped[sample.name] = portable_reason(error, sample)
         else:
             found = predict(network, image, truth)
             least = max(round(SMALLEST * truth.size), 1) if min_size is None else min_size

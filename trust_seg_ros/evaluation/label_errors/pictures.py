@@ -31,12 +31,13 @@ def place_picture(
         (h, w, 3) uint8 RGB.
     """
     mask = error.mask(truth.shape)
-    whole = _outlined(image, mask)
+    height = min(max(1, round(TILE * truth.shape[0] / truth.shape[1])), 2 * TILE)
+    whole = _outlined(image, mask, height)
     rows, columns = _part(error.box, (truth.shape[0], truth.shape[1]))
     inside = mask[rows, columns]
     parts = [image[rows, columns], *(label_picture(ids[rows, columns].copy(), palette) for ids in (truth, classes))]
-    tiles = [whole, *(_outlined(part, inside) for part in parts)]
-    gap = np.full((tiles[0].shape[0], GAP, 3), BACKGROUND, np.uint8)
+    tiles = [whole, *(_outlined(part, inside, height) for part in parts)]
+    gap = np.full((height, GAP, 3), BACKGROUND, np.uint8)
     return np.concatenate([piece for tile in tiles for piece in (gap, tile)][1:], axis=1)
 
 
@@ -53,9 +54,8 @@ def _part(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[slice,
     return slice(first[0], first[0] + sides[0]), slice(first[1], first[1] + sides[1])
 
 
-def _outlined(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _outlined(picture: np.ndarray, mask: np.ndarray, height: int) -> np.ndarray:
     """A tile with the outline of the mask."""
-    height = max(1, round(TILE * picture.shape[0] / picture.shape[1]))
     nearest = cv2.INTER_NEAREST if picture.shape[1] < TILE else cv2.INTER_AREA
     tile = np.ascontiguousarray(cv2.resize(picture, (TILE, height), interpolation=nearest))
     area = (cv2.resize(mask.astype(np.float32), (TILE, height), interpolation=cv2.INTER_LINEAR) > 0.2).astype(np.uint8)
