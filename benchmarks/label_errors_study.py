@@ -1,4 +1,4 @@
-"""docs/results/label_errors.md: of 200 errors made in correct labels, how many stand within the first 100 to 500 listed.
+"""docs/results/label_errors.md: of 200 errors made in labels, how many stand within the first 100 to 500 listed.
 
     python benchmarks/label_errors_study.py ../shared/data/camvid --split test --seeds 11 12 13
     python benchmarks/label_errors_study.py ../shared/data/camvid --split test --drive Seq05VD --seeds 11 12 13

@@ -18,7 +18,8 @@ def data(tmp_path):
 
 @pytest.fixture
 def words(data, colours, tmp_path):
-    return ["label-errors", str(data), "--split", "val", "--model", "colours_net:Colours", "--out", str(tmp_path / "out")]
+    network = ["--model", "colours_net:Colours"]
+    return ["label-errors", str(data), "--split", "val", *network, "--out", str(tmp_path / "out")]
 
 
 def label_files(data):
@@ -36,7 +37,8 @@ def test_table_page_and_pictures_show_the_same_list(words, tmp_path, capsys):
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert [float(row["p"]) for row in rows] == sorted((float(row["p"]) for row in rows), reverse=True)
     assert all(row["labelled"] != row["predicted"] for row in rows)
-    assert sorted(path.name for path in (tmp_path / "out" / "pictures").iterdir()) == [f"000{k}.jpg" for k in range(1, 6)]
+    pictures = sorted(path.name for path in (tmp_path / "out" / "pictures").iterdir())
+    assert pictures == [f"000{k}.jpg" for k in range(1, 6)]
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert all(f'src="pictures/000{k}.jpg"' in page and f'<figure id="{k}">' in page for k in range(1, 6))
     assert "5 places listed" in capsys.readouterr().out

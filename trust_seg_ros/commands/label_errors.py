@@ -32,15 +32,16 @@ EPILOG = """examples:
   trust-seg label-errors data/mine --split val --model mine.pt2 --labels mine.yaml --top 100 --out out/label_errors
   trust-seg label-errors data/mine --split train --model of_another_fold.pt2 --json > label_errors.json
 
-Lists the places where the labels are probably wrong, the likeliest first: segments of which the network is sure and that
-the labels deny, objects that it does not see, shifted borders. OUT/index.html shows image, labels and prediction of
-every place, OUT/label_errors.csv lists class pair, size, place, image and P.
+Lists the places where the labels are probably wrong, the likeliest first: segments of which the network is sure and
+that the labels deny, objects that it does not see, shifted borders. OUT/index.html shows image, labels and prediction
+of every place, OUT/label_errors.csv lists class pair, size, place, image and P.
 
 Which network: one that was not trained on these labels, because a network repeats the errors that it has learned. To
 look through a training set, train on one half and look through the other.
 
-P is for the order: it is learned from errors that are made on purpose in copies of these labels, a few per image, and is
-too large where real errors are rarer. Nothing is learned from an image that it judges. docs/label_errors.md explains it.
+P is for the order: it is learned from errors that are made on purpose in copies of these labels, a few per image, and
+is too large where real errors are rarer. Nothing is learned from an image that it judges. docs/label_errors.md
+explains it.
 """
 TOP = 300
 _SHOWN = 20
@@ -102,9 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         with collection_bar(console, "pictures") as progress:
             title = f"Probable label errors of {data_set}"
-            files = write_folder(
-                args.out.expanduser(), found, folder, names, network.labels.palette, title, progress
-            )
+            files = write_folder(args.out.expanduser(), found, folder, names, network.labels.palette, title, progress)
     notes += _notes(found)
     record(
         args,
@@ -140,8 +139,8 @@ def _check(args: argparse.Namespace) -> None:
 def _notes(found: LabelErrors) -> list[str]:
     if found.weights is None and found.errors:
         return [
-            "too few images to learn from: places are ordered by the network's probabilities alone, and P is no more than "
-            "how it weighs its class against the label"
+            "too few images to learn from: places are ordered by the network's probabilities alone, and P is no more "
+            "than how it weighs its class against the label"
         ]
     return []
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from trust_seg_ros.evaluation.label_errors.evidence import evidence_of
+from trust_seg_ros.evaluation.label_errors.find import LabelErrors
 from trust_seg_ros.evaluation.label_errors.listing import BORDER, CLASS, MISSING, listed
 from trust_seg_ros.evaluation.label_errors.page import COLUMNS, csv_text, page_html
-from trust_seg_ros.evaluation.label_errors.find import LabelErrors
 from trust_seg_ros.evaluation.label_errors.ranking import FEATURES, ranked
 from trust_seg_ros.evaluation.label_errors.regions import MEASURES, Regions
 from trust_seg_ros.segments import segment_table_from_softmax
@@ -20,9 +20,7 @@ def regions(pixels, labelled, predicted, **measures):
     for name, values in measures.items():
         table[:, MEASURES.index(name)] = values
     parts = [np.sort(np.asarray(part)) for part in pixels]
-    boxes = [
-        (min(p % 100), min(p // 100), max(p % 100) + 1, max(p // 100) + 1) for p in parts
-    ]
+    boxes = [(min(p % 100), min(p // 100), max(p % 100) + 1, max(p // 100) + 1) for p in parts]
     kinds = np.zeros(len(parts), np.uint8)
     return Regions(
         np.concatenate(parts).astype(np.int32),

@@ -1,4 +1,4 @@
-"""What one image says for finding label errors: its disputed regions, and those of a copy with errors made on purpose."""
+"""Evidence of one image: its disputed regions, and those of a copy with errors made on purpose."""
 
 from __future__ import annotations
 

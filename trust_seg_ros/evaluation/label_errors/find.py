@@ -95,7 +95,7 @@ def find_label_errors(
             image, truth = folder.read(sample)
         except DatasetError as error:
             if not keep_going:
-                raise DatasetError(f"{error}; repair or remove it, or leave out such images with --keep-going") from error
+                raise DatasetError(f"{error}; repair or remove it, or leave such images out: --keep-going") from error
             skipped[sample.name] = portable_reason(error, sample)
         else:
             found = predict(network, image, truth)
@@ -129,7 +129,8 @@ def decoded(classes: bytes) -> np.ndarray:
 
 def _judged(kept: list[tuple[Sample, Evidence, bytes]], skipped: dict[str, str], top: int) -> LabelErrors:
     if not kept:
-        raise DatasetError(f"none of the {len(skipped)} images can be read; the first: {next(iter(skipped.values()), '')}")
+        first = next(iter(skipped.values()), "")
+        raise DatasetError(f"none of the {len(skipped)} images can be read; the first: {first}")
     evidence = [part[1] for part in kept]
     labelled = sum(int(part.counts.pairs.sum()) for part in evidence)
     if not labelled:

@@ -1,7 +1,7 @@
 """Errors made on purpose in labels, to learn from them what a label error looks like to a network.
 
-Three kinds, as annotators make them: a segment gets another class (``swapped``), an object is left out (``missing``), the
-border of a segment lies elsewhere (``shifted``). What is changed is drawn without looking at the network.
+Three kinds, as annotators make them: a segment gets another class (``swapped``), an object is left out (``missing``),
+the border of a segment lies elsewhere (``shifted``). What is changed is drawn without looking at the network.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class LabelError:
     Attributes:
         image: position of the image in the data set.
         p: P(label error) in [0, 1], see ``ranking``.
-        kind: "other class" (most of a label segment), "missing object" (most of a predicted segment), "border" (neither).
+        kind: "other class" (most of a label segment), "missing object" (most of a predicted segment), "border"
+            (neither).
         labelled: class of the labels there.
         predicted: class that the network predicts there.
         pixels: (size,) int32 positions in the flattened image, ascending.
@@ -59,8 +60,8 @@ def listed(
 ) -> list[LabelError]:
     """The ``top`` likeliest places of all images, likeliest first; of equals the larger, then the earlier one.
 
-    A region is left out if half of it lies in one that is listed, or if it has the same label or the same prediction as one
-    that is listed less than ``GAP`` away: one look shows both.
+    A region is left out if half of it lies in one that is listed, or if it has the same label or the same prediction
+    as one that is listed less than ``GAP`` away: one look shows both.
 
     Args:
         regions: of every image.

@@ -38,7 +38,8 @@ PAGE, TABLE, PICTURES = "index.html", "label_errors.csv", "pictures"
 _STYLE = """body{font:16px/1.4 system-ui,sans-serif;margin:1.5rem;max-width:80rem;background:#fff;color:#222}
 figure{margin:1.5rem 0;padding:0}img{max-width:100%;height:auto;display:block}figcaption{margin:.2rem 0}
 .key span{display:inline-block;margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1em;height:1em;
-margin-right:.3em;border:1px solid #888;vertical-align:-.15em}b{font-weight:600}small{color:#555;overflow-wrap:anywhere}"""
+margin-right:.3em;border:1px solid #888;vertical-align:-.15em}b{font-weight:600}
+small{color:#555;overflow-wrap:anywhere}"""
 
 
 def rows(found: LabelErrors, names: Sequence[str]) -> list[Json]:
@@ -115,22 +116,21 @@ def csv_text(table: Sequence[Json]) -> str:
     return text.getvalue()
 
 
-def page_html(
-    table: Sequence[Json], found: LabelErrors, names: Sequence[str], palette: np.ndarray, title: str
-) -> str:
+def page_html(table: Sequence[Json], found: LabelErrors, names: Sequence[str], palette: np.ndarray, title: str) -> str:
     """The page; names from the data set are escaped, and no script runs."""
     used = sorted({c for error in found.errors for c in (error.labelled, error.predicted)})
     colours = {c: "#" + "".join(f"{int(v):02x}" for v in palette[c]) for c in used}
     key = "".join(f'<span><i style="background:{colours[c]}"></i>{html.escape(names[c])}</span>' for c in used)
-    places = "\n".join(_figure(row) for row in table) or "<p>Labels and network agree everywhere: nothing is listed.</p>"
+    places = "\n".join(_figure(row) for row in table) or "<p>Labels and network agree everywhere.</p>"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy"
+content="script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'">
 <title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>
 <h1>{html.escape(title)}</h1>
-<p>{len(table)} places where the labels are probably wrong, the likeliest first, of {found.regions} where labels and network
-disagree in {len(found.samples)} images. Each row: the image; the same part of image, labels and prediction. The table is
-<a href="{TABLE}">{TABLE}</a>.</p>
+<p>{len(table)} places where the labels are probably wrong, the likeliest first, of {found.regions} where labels and
+network disagree in {len(found.samples)} images. Each row: the image; the same part of image, labels and prediction.
+The table is <a href="{TABLE}">{TABLE}</a>.</p>
 <p class="key">{key}</p>
 {places}
 </body></html>

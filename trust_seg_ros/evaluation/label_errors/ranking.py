@@ -1,13 +1,14 @@
 """How probable it is that a disputed region is an error of the labels.
 
-P(label error) = 1 / (1 + exp(-(b + Σ w_k z_k))), z_k the features of :data:`FEATURES`, standardised. The weights are learned
-on the data set itself, from errors made on purpose in copies of its labels (:mod:`.injected`): regions that find such an
-error against all regions of the labels as they are. Nothing is learned from an image that it judges: images are divided into
-``FOLDS`` blocks of neighbours, and each block is judged by weights, and by a meta classifier, of the others.
+P(label error) = 1 / (1 + exp(-(b + Σ w_k z_k))), z_k the features of :data:`FEATURES`, standardised. The weights are
+learned on the data set itself, from errors made on purpose in copies of its labels (:mod:`.injected`): regions that
+find such an error against all regions of the labels as they are. Nothing is learned from an image that it judges:
+images are divided into ``FOLDS`` blocks of neighbours, and each block is judged by weights, and by a meta classifier,
+of the others.
 
-Two features are those of confident learning (Northcutt, Jiang, Chuang 2021), for regions: how much surer the network is of
-its class than it usually is where it is right, and how much less it believes the label than it usually does where that
-label stands. Another is P(wrong) of the predicted segment (MetaSeg, Rottmann et al. 2020).
+Two features are those of confident learning (Northcutt, Jiang, Chuang 2021), for regions: how much surer the network
+is of its class than it usually is where it is right, and how much less it believes the label than it usually does
+where that label stands. Another is P(wrong) of the predicted segment (MetaSeg, Rottmann et al. 2020).
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Ranking:
 
     Attributes:
         p: per image (n,) float64 in [0, 1].
-        weights: (len(FEATURES),) float64, mean over the blocks, of standardised features; None = nothing was learned, as no
-            error made on purpose was found, and P is that of the network for its own class against the label.
+        weights: (len(FEATURES),) float64, mean over the blocks, of standardised features; None = nothing was learned,
+            as no error made on purpose was found, and P is that of the network for its own class against the label.
     """
 
     p: tuple[np.ndarray, ...]
@@ -167,7 +168,14 @@ class Usual:
             "kind_label": (regions.kinds == 1).astype(float),
             "kind_predicted": (regions.kinds == 2).astype(float),
         }
-        as_measured = ("label_share", "predicted_share", "label_agrees", "predicted_agrees", "edge_labelled", "edge_predicted")
+        as_measured = (
+            "label_share",
+            "predicted_share",
+            "label_agrees",
+            "predicted_agrees",
+            "edge_labelled",
+            "edge_predicted",
+        )
         columns |= {name: of(name) for name in as_measured}
         return np.stack([columns[name] for name in FEATURES], axis=1)
 

@@ -1,13 +1,15 @@
 """Regions of an image where labels and network disagree, and what each is measured by.
 
-A pixel is *disputed* if label and predicted class differ and both are classes. It is *tolerated*, and so in no region, if
-its predicted class is labelled within ``TOLERANCE`` pixels of it, or its label predicted that near (chessboard distance):
-ribbons of one or two pixels lie along every border; they are the inaccuracy of network and annotator, not a shifted border.
+A pixel is *disputed* if label and predicted class differ and both are classes. It is *tolerated*, and so in no region,
+if its predicted class is labelled within ``TOLERANCE`` pixels of it, or its label predicted that near (chessboard
+distance): ribbons of one or two pixels lie along every border; they are the inaccuracy of network and annotator, not a
+shifted border.
 
-Regions are 8-connected components of the other disputed pixels, of three kinds: of equal label and equal predicted class
-(``pair``); of equal label, whatever is predicted, if several classes are (``label``: an object that is not there, for the
-network made of several things); of equal predicted class, whatever is labelled (``predicted``: an object that the labels
-leave out before several others). They overlap; :mod:`.ranking` lists of those that do the likeliest.
+Regions are 8-connected components of the other disputed pixels, of three kinds: of equal label and equal predicted
+class (``pair``); of equal label, whatever is predicted, if several classes are (``label``: an object that is not
+there, for the network made of several things); of equal predicted class, whatever is labelled (``predicted``: an
+object that the labels leave out before several others). They overlap; :mod:`.ranking` lists of those that do the
+likeliest.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ MEASURES = (
     "edge_labelled",
     "edge_predicted",
 )
-"""Columns of ``Regions.measures``: pixels; largest distance of a pixel to the nearest border of the labels, in pixels; means
-of log p of the labelled and of the predicted class; the region as a share of the label segment, and of the predicted
-segment, that most of it lies in; the share of that label segment's, and of that predicted segment's pixels on which label
-and prediction agree; the mean position as shares of height and width; the mean of :func:`edges` along the
-border of the labels, and of the prediction, within ``TOLERANCE`` + 1 pixels of the region."""
+"""Columns of ``Regions.measures``: pixels; largest distance of a pixel to the nearest border of the labels, in pixels;
+means of log p of the labelled and of the predicted class; the region as a share of the label segment, and of the
+predicted segment, that most of it lies in; the share of that label segment's, and of that predicted segment's pixels
+on which label and prediction agree; the mean position as shares of height and width; the mean of :func:`edges` along
+the border of the labels, and of the prediction, within ``TOLERANCE`` + 1 pixels of the region."""
 _CODES = 254  # of a uint8 class map, without UNLABELLED
 _LEAST = 1e-6  # probability, so that logarithms stay finite
 
@@ -159,7 +161,7 @@ def disputed_pixels(truth: np.ndarray, classes: np.ndarray, tolerance: int = TOL
 
 
 def border_distance(truth: np.ndarray) -> np.ndarray:
-    """(H, W) float32, pixels to the nearest pixel at a border of the labels (Euclidean) + 1; the diagonal without one."""
+    """(H, W) float32, pixels to the nearest pixel at a border of the labels (Euclidean) + 1; else the diagonal."""
     border = borders(truth)
     if not border.any():
         return np.full(truth.shape, np.hypot(*truth.shape), np.float32)
@@ -192,7 +194,7 @@ def edges(image: np.ndarray) -> np.ndarray:
 def _edges_along(
     pixels: np.ndarray, starts: np.ndarray, boxes: np.ndarray, lines: tuple[np.ndarray, np.ndarray], edge: np.ndarray
 ) -> np.ndarray:
-    """(2, n) mean edge along two kinds of borders close to every region; the mean over the image where there are none."""
+    """(2, n) mean edge along two kinds of borders close to every region; where there are none, over the image."""
     found, reach = np.full((2, len(boxes)), float(edge.mean())), TOLERANCE + 1
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     for k, (left, top, right, bottom) in enumerate(boxes.tolist()):
