@@ -119,6 +119,7 @@ def test_a_data_set_without_labels_is_refused(words, data, capsys):
     ("option", "said"),
     [
         (("--top", "0"), "--top 0: expected at least 1"),
+        (("--per-image", "0"), "--per-image 0: expected at least 1"),
         (("--min-size", "0"), "--min-size 0: expected at least 1 pixel"),
         (("--seed", "-1"), "--seed -1: expected 0 or more"),
     ],

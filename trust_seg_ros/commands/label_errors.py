@@ -43,7 +43,7 @@ P is for the order: it is learned from errors that are made on purpose in copies
 is too large where real errors are rarer. Nothing is learned from an image that it judges. docs/label_errors.md
 explains it.
 """
-TOP = 300
+TOP, PER_IMAGE = 300, 10
 _SHOWN = 20
 
 
@@ -53,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for table, page and pictures")
     given.expects(out, given.new_folder)
     parser.add_argument("--top", type=int, default=TOP, metavar="N", help="most places listed (default: %(default)s)")
+    parser.add_argument(
+        "--per-image",
+        type=int,
+        default=PER_IMAGE,
+        metavar="N",
+        help="most places of one image: labels with more are wrong as a whole (default: %(default)s)",
+    )
     parser.add_argument(
         "--min-size",
         type=int,
@@ -92,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
             network,
             folder,
             top=args.top,
+            per_image=args.per_image,
             min_size=args.min_size,
             seed=args.seed,
             keep_going=args.keep_going,
@@ -130,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Refuse impossible options before the work starts."""
     check_counts(args, ("top",), EvaluationError)
+    if args.per_image < 1:
+        raise EvaluationError(f"--per-image {args.per_image}: expected at least 1")
     if args.min_size is not None and args.min_size < 1:
         raise EvaluationError(f"--min-size {args.min_size}: expected at least 1 pixel")
     if args.seed < 0:

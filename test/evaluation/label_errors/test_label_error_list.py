@@ -50,6 +50,12 @@ def test_the_likeliest_comes_first_and_the_list_has_an_end():
     assert errors([], []) == []
 
 
+def test_one_image_does_not_fill_the_list():
+    parts = [regions([block(0, 0), block(0, 50), block(50, 0)], [1, 2, 3], [4, 5, 6]), regions([block(0, 0)], [1], [4])]
+    p = [np.array([0.9, 0.8, 0.7]), np.array([0.1])]
+    assert [error.image for error in listed(parts, p, [(100, 100)] * 2, 10, per_image=2)] == [0, 0, 1]
+
+
 def test_of_equals_the_larger_comes_first():
     parts = [regions([block(0, 0, 5), block(50, 50, 20)], [1, 2], [3, 4])]
     assert [len(error.pixels) for error in errors(parts, [[0.5, 0.5]])] == [400, 25]

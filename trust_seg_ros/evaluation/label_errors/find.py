@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
 from trust_seg_ros.evaluation.label_errors.evidence import Evidence, evidence_of
-from trust_seg_ros.evaluation.label_errors.listing import LabelError, listed
+from trust_seg_ros.evaluation.label_errors.listing import PER_IMAGE, LabelError, listed
 from trust_seg_ros.evaluation.label_errors.ranking import ranked
 from trust_seg_ros.fitting.collect_worker import portable_reason
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
@@ -67,6 +67,7 @@ def find_label_errors(
     folder: LabelledFolder,
     *,
     top: int = 300,
+    per_image: int = PER_IMAGE,
     min_size: int | None = None,
     seed: int = 0,
     keep_going: bool = False,
@@ -78,6 +79,7 @@ def find_label_errors(
         network: a network that was not trained on these labels: it repeats the errors that it has learned.
         folder: the images and their labels.
         top: most entries.
+        per_image: most entries of one image.
         min_size: pixels of the smallest region; None = ``SMALLEST`` of each image.
         seed: of the errors made on purpose, from which the ranking is learned.
         keep_going: leave out images that cannot be read; else the first one is an error.
@@ -104,7 +106,7 @@ def find_label_errors(
             evidence = evidence_of(image, truth, found.classes, found.prob, found.table, rng, least)
             kept.append((sample, evidence, cv2.imencode(".png", found.classes)[1].tobytes()))
         progress(index + 1, len(folder))
-    return _judged(kept, skipped, top)
+    return _judged(kept, skipped, top, per_image)
 
 
 def predict(network: SegmentationNetwork, image: np.ndarray, truth: np.ndarray) -> Prediction:
@@ -127,7 +129,9 @@ def decoded(classes: bytes) -> np.ndarray:
     return found
 
 
-def _judged(kept: list[tuple[Sample, Evidence, bytes]], skipped: dict[str, str], top: int) -> LabelErrors:
+def _judged(
+    kept: list[tuple[Sample, Evidence, bytes]], skipped: dict[str, str], top: int, per_image: int
+) -> LabelErrors:
     if not kept:
         first = next(iter(skipped.values()), "")
         raise DatasetError(f"none of the {len(skipped)} images can be read; the first: {first}")
@@ -137,7 +141,7 @@ def _judged(kept: list[tuple[Sample, Evidence, bytes]], skipped: dict[str, str],
         raise DatasetError("no pixel has a class, so no label can be wrong; expected some labels that are not ignored")
     ranking = ranked(evidence)
     regions = [part.regions for part in evidence]
-    errors = listed(regions, ranking.p, [part.size for part in evidence], top)
+    errors = listed(regions, ranking.p, [part.size for part in evidence], top, per_image)
     return LabelErrors(
         tuple(errors),
         tuple(part[0] for part in kept),

@@ -13,6 +13,8 @@ from trust_seg_ros.evaluation.label_errors.regions import Regions
 
 GAP = 0.04
 """Distance, as a share of the image's height, up to which regions of the same label or prediction are one place."""
+PER_IMAGE = 10
+"""Most entries of one image by default: labels with more wrong places are wrong as a whole, and hide other images."""
 _SHARED = 0.5
 _MOST = 0.5  # of a label segment, or of a predicted segment, that a region covers to be called after it
 CLASS, MISSING, BORDER = "other class", "missing object", "border"
@@ -56,7 +58,11 @@ class LabelError:
 
 
 def listed(
-    regions: Sequence[Regions], p: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], top: int
+    regions: Sequence[Regions],
+    p: Sequence[np.ndarray],
+    sizes: Sequence[tuple[int, int]],
+    top: int,
+    per_image: int = PER_IMAGE,
 ) -> list[LabelError]:
     """The ``top`` likeliest places of all images, likeliest first; of equals the larger, then the earlier one.
 
@@ -68,6 +74,7 @@ def listed(
         p: of every image, (n,) P(label error).
         sizes: (H, W) of every image.
         top: most entries.
+        per_image: most entries of one image.
     """
     image = np.concatenate([np.full(len(part), k) for k, part in enumerate(regions)] or [np.zeros(0, int)]).astype(int)
     place = np.concatenate([np.arange(len(part)) for part in regions] or [np.zeros(0, int)]).astype(int)
@@ -78,6 +85,8 @@ def listed(
     for k, index in zip(image[order].tolist(), place[order].tolist(), strict=True):
         if len(found) >= top:
             break
+        if len(taken[k]) >= per_image:
+            continue
         new = _entry(regions[k], index, k, float(p[k][index]))
         if any(other.holds(new) for other in taken[k]):
             continue
