@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
-from doc_ros import ros2
+from doc_ros import released, ros2
 from doc_trust_seg import CommandError, exists, trust_seg
 from places import ROOT
 
@@ -18,6 +18,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PLACEHOLDER = re.compile(r"<[A-Za-z][^<>\n]*>|…")
 ENDS = {"&&", "||", ";", "|", "&", "do", "then"}
 SHELL = {
+    "echo",
     "cd",
     "git",
     "mkdir",
@@ -141,6 +142,13 @@ def _pip(words: list[str]) -> None:
             raise CommandError(f"pip install {word}: setup.py has no such extra")
 
 
+def _apt(words: list[str]) -> None:
+    """Packages of ROS are released in every distribution; those of Debian are not looked at."""
+    for word in words[1:]:
+        if word.startswith("ros-$ROS_DISTRO-"):
+            released(word.removeprefix("ros-$ROS_DISTRO-").replace("-", "_"))
+
+
 def _rosdep(words: list[str]) -> None:
     if words[0] not in ("install", "update", "init"):
         raise CommandError(f"rosdep {words[0]} is not known to this test")
@@ -166,5 +174,6 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _make,
     "ros2": ros2,
     "docker": _docker,
+    "apt": _apt,
     "rosdep": _rosdep,
 }

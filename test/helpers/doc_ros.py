@@ -37,7 +37,7 @@ def ros2(words: list[str]) -> None:
     verbs[words[0]](words[1:])
 
 
-def _released(package: str) -> None:
+def released(package: str) -> None:
     if package not in RELEASED["packages"]:
         raise CommandError(f"the package {package} is not in test/packaging/ros_packages.json")
 
@@ -45,7 +45,7 @@ def _released(package: str) -> None:
 def _launch(words: list[str]) -> None:
     package, file, *given = words
     if package != "trust_seg_ros":
-        return _released(package)
+        return released(package)
     exists(f"launch/{file}")
     actions = launch_stand_in.load(ROOT / "launch" / file).generate_launch_description().args[0]
     declared = {action.args[0]: action.named for action in actions if type(action).__name__ == "DeclareLaunchArgument"}
@@ -66,7 +66,7 @@ def _launch(words: list[str]) -> None:
 def _run(words: list[str]) -> None:
     package, executable, *rest = words
     if package != "trust_seg_ros":
-        return _released(package)
+        return released(package)
     if executable == "trust-seg":
         return trust_seg(rest)
     if executable != "trust_seg_node":

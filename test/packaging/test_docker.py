@@ -1,8 +1,8 @@
 """The container images, without building them: what their steps name exists, and is the same as elsewhere.
 
 Docker and the distributions' archives are not at hand where the tests run. So the Dockerfile and the compose file are
-parsed, and compared with package.xml, setup.py, the guides and the public CI file. Which ROS packages are released where
-stands in ros_packages.json, with its source and date.
+parsed, and compared with package.xml, setup.py, the guides and the public CI file. Which ROS packages are released for
+which distribution stands in ros_packages.json, with its source and date.
 """
 
 import itertools
