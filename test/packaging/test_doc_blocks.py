@@ -91,7 +91,8 @@ def test_yaml_is_read_by_what_reads_it(block, tmp_path):
      ("ros2 param set /trust_seg on_shift 7", "on_shift"), ("ros2 topic hz /trust_seg/heat", "no topic"),
      ("ros2 lifecycle set /trust_seg start", "start"), ("ros2 run no_such_package x", "no_such_package"),
      ("pip install '.[everything]'", "no such extra"), ("python tools/gone.py", "not in the repository"),
-     ("frobnicate", "frobnicate"), ("sudo apt install ros-$ROS_DISTRO-gone", "gone"), ("docker build -f docker/Dockerfile --build-arg ROS=x .", "no argument ROS")],
+     ("frobnicate", "frobnicate"), ("sudo apt install ros-$ROS_DISTRO-gone", "gone"),
+     ("docker build -f docker/Dockerfile --build-arg ROS=x .", "no argument ROS")],
 )  # fmt: skip
 def test_a_command_that_cannot_be_run_is_found(text, words):
     with pytest.raises(CommandError, match=words):
