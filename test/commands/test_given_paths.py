@@ -139,6 +139,8 @@ CASES = {
             ("data --out new --cache file", "--cache file is a file; expected a folder"),
             ("data --out new --meta-model nowhere.json", "no such meta model file"),
             *((f"data --out new {words}", said) for words, said in NETWORK),
+        ],
+    ),
     "label-errors": (
         "data --split val --out new",
         [
