@@ -1,12 +1,13 @@
 """docs/results/mining.md: what 10 % chosen images of CamVid's train split teach, beside 20 % drawn at random.
 
-    python benchmarks/mining_study [--part drives halves meta training] [--write]
+    python benchmarks/mining_study [--part drives halves meta last_layer training] [--write]
 
 The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of
-the chosen images and judges it on test; ``training`` trains the network on the chosen images for a few steps and
-measures mIoU on test. ``drives`` and ``halves`` compare ways to choose within train: each drive in turn is judged by
-images of the others, half of the pieces of all drives by images of the other half. Every number that has been measured
-is kept in --runs; a stopped study goes on. ``training`` takes half a minute per run on a free core.
+the chosen images and judges it on test; ``last_layer`` fits the last layer of the network anew, ``training`` trains all
+of it for a few steps, and both measure mIoU on test. ``drives`` and ``halves`` compare ways to choose within train: each
+drive in turn is judged by images of the others, half of the pieces of all drives by images of the other half. Every
+number that has been measured is kept in --runs; a stopped study goes on. ``training`` takes half a minute per run on a
+free core.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # what the studies sh
 
 import chosen
 import judged
+import last_layer as layers
 import numpy as np
 import trained
 from mining_pages import Row, write
@@ -36,6 +38,7 @@ ARMS: dict[str, tuple[str, float]] = {
     "random, 10 %": ("random", 0.1),
 }
 """Title -> way to choose, share of the images."""
+EVERY_ARM = {**ARMS, "all": ("random", 1.0)}
 
 
 class Study:
@@ -97,15 +100,38 @@ def training(study: Study) -> list[Row]:
     return list(rows.values())
 
 
+def last_layer(study: Study) -> list[Row]:
+    """mIoU on test of the last layer fitted on the chosen images, by arm; all judged in one go."""
+    known = layers.pixels(study.data, study.runs / "pixels.npz")
+    arms = [(title, way, share, seed) for title, (way, share) in EVERY_ARM.items() for seed in _seeds(share)]
+    chosen_names = [study.names(way, share, seed) for _, way, share, seed in arms]
+    missing = [k for k, (_, *arm) in enumerate(arms) if _key(*arm) not in study.measured]
+    found = [layers.fitted(known, chosen_names[k], 11) for k in missing]
+    for k, miou in zip(missing, layers.mean_iou(study.data, found) if found else [], strict=True):
+        study.keep(_key(*arms[k][1:]), lambda miou=miou: {"miou": miou})
+    rows = {title: Row(title) for title in EVERY_ARM}
+    for (title, *arm), names in zip(arms, chosen_names, strict=True):
+        rows[title].add(images=len(names), value=study.measured[_key(*arm)]["miou"])
+    return list(rows.values())
+
+
+def _key(way: str, share: float, seed: int) -> str:
+    return f"last_layer/{way}/{share:g}/{seed}"
+
+
+def _seeds(share: float) -> range:
+    return SEEDS if share < 1 else range(1)
+
+
 def meta(study: Study) -> list[Row]:
     """AUROC on test, by arm."""
     data, test = (
         judged.segments(study.data, split, study.runs / "segments", chosen.NETWORK) for split in ("train", "test")
     )
     found = []
-    for title, (way, share) in {**ARMS, "all": ("random", 1.0)}.items():
+    for title, (way, share) in EVERY_ARM.items():
         row = Row(title)
-        for seed in SEEDS if share < 1 else range(1):
+        for seed in _seeds(share):
             names = study.names(way, share, seed)
             one = study.keep(f"meta/{way}/{share:g}/{seed}", lambda names=names: _auroc(data, names, test))
             row.add(images=len(names), value=one["auroc"], segments=one["segments"])
@@ -171,6 +197,7 @@ PARTS: dict[str, Callable[[Study], list[Row]]] = {
     "drives": drives,
     "halves": halves,
     "meta": meta,
+    "last_layer": last_layer,
     "training": training,
 }
 

@@ -34,7 +34,7 @@ class Row:
 
 
 COMMAND = "python benchmarks/mining_study --write"
-HEAD = {"drives": "AUROC, %", "halves": "AUROC, %", "meta": "AUROC, %", "training": "mIoU, %"}
+HEAD = {"drives": "AUROC, %", "halves": "AUROC, %", "meta": "AUROC, %", "last_layer": "mIoU, %", "training": "mIoU, %"}
 
 
 def write(part: str, rows: list[Row], results: Path) -> None:
