@@ -4,7 +4,7 @@
 
 The network that chooses, ``embedded:synthetic``, has never seen CamVid. ``meta`` fits a meta model on the segments of
 the chosen images and judges it on test; ``last_layer`` fits the last layer of the network anew, ``training`` trains all
-of it for a few steps, and both measure mIoU on test. ``drives`` and ``halves`` compare ways to choose within train: each
+of it for a few steps, and both measure mIoU on test. ``drives`` and ``halves`` compare ways to choose in train: each
 drive in turn is judged by images of the others, half of the pieces of all drives by images of the other half. Every
 number that has been measured is kept in --runs; a stopped study goes on. ``training`` takes half a minute per run on a
 free core.
@@ -103,13 +103,13 @@ def training(study: Study) -> list[Row]:
 def last_layer(study: Study) -> list[Row]:
     """mIoU on test of the last layer fitted on the chosen images, by arm; all judged in one go."""
     known = layers.pixels(study.data, study.runs / "pixels.npz")
-    arms = [(title, way, share, seed) for title, (way, share) in EVERY_ARM.items() for seed in _seeds(share)]
+    arms = [(title, way, share, seed) for title, (way, share) in ARMS.items() for seed in SEEDS]
     chosen_names = [study.names(way, share, seed) for _, way, share, seed in arms]
     missing = [k for k, (_, *arm) in enumerate(arms) if _key(*arm) not in study.measured]
     found = [layers.fitted(known, chosen_names[k], 11) for k in missing]
     for k, miou in zip(missing, layers.mean_iou(study.data, found) if found else [], strict=True):
         study.keep(_key(*arms[k][1:]), lambda miou=miou: {"miou": miou})
-    rows = {title: Row(title) for title in EVERY_ARM}
+    rows = {title: Row(title) for title in ARMS}
     for (title, *arm), names in zip(arms, chosen_names, strict=True):
         rows[title].add(images=len(names), value=study.measured[_key(*arm)]["miou"])
     return list(rows.values())

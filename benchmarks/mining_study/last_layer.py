@@ -17,8 +17,8 @@ from trust_seg_ros.training.losses import class_weights
 from trust_seg_ros.training.trainer import normalise
 from trust_seg_ros.types import UNLABELLED
 
-STRIDE = 4
-"""Of the quarter-size features every fourth is learned from, in both directions."""
+STRIDE = 8
+"""Of the quarter-size features every eighth is learned from, in both directions."""
 RIDGE = 1e-4
 
 
@@ -56,7 +56,7 @@ def fitted(known: dict[str, np.ndarray], names: Sequence[str], classes: int) -> 
     layer = torch.nn.Linear(x.shape[1], classes)
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(layer.bias)
-    search = torch.optim.LBFGS(layer.parameters(), max_iter=150, line_search_fn="strong_wolfe")
+    search = torch.optim.LBFGS(layer.parameters(), max_iter=60, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         search.zero_grad()
