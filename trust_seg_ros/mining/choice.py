@@ -118,7 +118,8 @@ def distinct_reference(
 def distances(vectors: np.ndarray, one: np.ndarray) -> np.ndarray:
     """(n,) float64, Euclidean distances of vectors (n, d) to one (d,)."""
     gaps = vectors.astype(np.float64) - one
-    return np.sqrt((gaps * gaps).sum(1))
+    found: np.ndarray = np.sqrt((gaps * gaps).sum(1))
+    return found
 
 
 def _gain(vectors: np.ndarray, weights: np.ndarray, nearest: np.ndarray, k: int) -> float:
