@@ -22,6 +22,7 @@ from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.support.reading import shown
 from trust_seg_ros.support.resumable import whole_folder
+from trust_seg_ros.types import Json
 
 __all__ = ["EXPORTS", "ExportForm", "Progress", "Written", "export_table", "write_export"]
 
@@ -149,7 +150,7 @@ def export_table() -> str:
 
 def _label_set(labels: LabelSet) -> str:
     classes = [{"name": n, "color": c} for n, c in zip(labels.names, labels.palette.tolist(), strict=True)]
-    content = {"name": labels.name, "classes": classes}
+    content: Json = {"name": labels.name, "classes": classes}
     if labels.ignore is not None:
         content["ignore"] = labels.ignore
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)

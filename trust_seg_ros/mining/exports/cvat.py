@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 from trust_seg_ros.library.things import Thing
 from trust_seg_ros.mining.exports.form import Add, Classes, Entry, ExportForm, as_json, row_lengths, trust_of
@@ -28,14 +29,14 @@ def open_cvat(folder: Path, classes: Classes) -> Iterator[Add]:
     with (folder / FILE).open("w", encoding="utf-8", newline="\n") as file:
         xml = XMLGenerator(file, encoding="utf-8", short_empty_elements=True)
         xml.startDocument()
-        xml.startElement("annotations", {})
+        _begin(xml, "annotations")
         _text(xml, "version", "1.1")
         _meta(xml, classes)
 
         def add(entry: Entry) -> None:
             height, width = entry.size
             head = {"id": entry.number - 1, "name": entry.file, "width": width, "height": height}
-            xml.startElement("image", _clean(head))
+            _begin(xml, "image", head)
             _element(xml, "tag", {"label": IMAGE_TAG, "source": "auto"}, entry.facts())
             for thing in entry.things:
                 known = trust_of(thing, classes)
@@ -64,14 +65,14 @@ def specification(classes: Classes) -> list[dict[str, Any]]:
 
 def _meta(xml: XMLGenerator, classes: Classes) -> None:
     for name in ("meta", "task", "labels"):
-        xml.startElement(name, {})
+        _begin(xml, name)
     for label in specification(classes):
-        xml.startElement("label", {})
+        _begin(xml, "label")
         for key in ("name", "color", "type"):
             _text(xml, key, label[key])
-        xml.startElement("attributes", {})
+        _begin(xml, "attributes")
         for attribute in label["attributes"]:
-            xml.startElement("attribute", {})
+            _begin(xml, "attribute")
             for key in ("name", "mutable", "input_type", "default_value"):
                 _text(xml, key, attribute[key])
             _text(xml, "values", "\n".join(attribute["values"]))
@@ -92,9 +93,9 @@ def _mask(thing: Thing) -> dict[str, Any]:
 
 
 def _element(xml: XMLGenerator, name: str, head: dict[str, Any], attributes: dict[str, Any]) -> None:
-    xml.startElement(name, _clean(head))
+    _begin(xml, name, head)
     for key, value in attributes.items():
-        xml.startElement("attribute", {"name": key})
+        _begin(xml, "attribute", {"name": key})
         xml.characters(_word(value))
         xml.endElement("attribute")
     xml.endElement(name)
@@ -102,13 +103,13 @@ def _element(xml: XMLGenerator, name: str, head: dict[str, Any], attributes: dic
 
 
 def _text(xml: XMLGenerator, name: str, value: Any) -> None:
-    xml.startElement(name, {})
+    _begin(xml, name)
     xml.characters(_word(value))
     xml.endElement(name)
 
 
-def _clean(head: dict[str, Any]) -> dict[str, str]:
-    return {key: _word(value) for key, value in head.items()}
+def _begin(xml: XMLGenerator, name: str, head: dict[str, Any] | None = None) -> None:
+    xml.startElement(name, AttributesImpl({key: _word(value) for key, value in (head or {}).items()}))
 
 
 def _word(value: Any) -> str:
