@@ -51,6 +51,15 @@ CASES = {
             ("data --split x", "no split 'x'"),
         ],
     ),
+    "labels": (
+        "--labels camvid11 --out new",
+        [
+            ("nowhere.zip", "nowhere.zip: no such file or folder; expected what the labelling tool exported"),
+            ("file --images nowhere", "--images nowhere: no such folder; expected a folder"),
+            ("file --labels nosuchset", "no label set 'nosuchset'; shipped:"),
+            ("file --out file", NO_FOLDER_OUT),
+        ],
+    ),
     "train": (
         "--out new",
         [("--camvid nowhere", "--camvid nowhere: no such folder"), ("--scenes-only --out file", NO_FOLDER_OUT)],

@@ -52,7 +52,8 @@ def _stream(lengths: np.ndarray, values: np.ndarray, total: int) -> list[int]:
     for value, width in ((_WORD - 1, 5), *((bits_of - 1, 4) for bits_of in _SIZES)):
         head = head << width | value
     first = np.array([int(bit) for bit in f"{head:0{_HEAD}b}"], np.uint8)
-    return np.packbits(np.concatenate([first, bits])).tolist()
+    found: list[int] = np.packbits(np.concatenate([first, bits])).tolist()
+    return found
 
 
 def unpacked(data: bytes, size: tuple[int, int]) -> np.ndarray:

@@ -104,7 +104,7 @@ def runs(lengths: np.ndarray, total: int) -> np.ndarray:
         )
     ends = np.cumsum(lengths)
     marked, begin = lengths[1::2], (ends - lengths)[1::2]
-    return np.arange(int(marked.sum())) + np.repeat(begin - (np.cumsum(marked) - marked), marked)
+    return np.asarray(np.arange(int(marked.sum())) + np.repeat(begin - (np.cumsum(marked) - marked), marked))
 
 
 def numbers(content: Any, what: str) -> np.ndarray:
