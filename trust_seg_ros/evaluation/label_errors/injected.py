@@ -106,7 +106,7 @@ def _shifted(truth: np.ndarray, inside: np.ndarray, before: int, rng: np.random.
     if how == 1:
         return filled(truth, inside & ~cv2.erode(area, kernel).astype(bool), (truth != UNLABELLED) & ~inside)
     angle = rng.uniform(0, 2 * np.pi)
-    step = np.float32([[1, 0, 1.5 * width * np.cos(angle)], [0, 1, 1.5 * width * np.sin(angle)]])
+    step = np.array([[1, 0, 1.5 * width * np.cos(angle)], [0, 1, 1.5 * width * np.sin(angle)]], np.float32)
     moved = cv2.warpAffine(area, step, truth.shape[::-1], flags=cv2.INTER_NEAREST).astype(bool)
     return np.where(moved, np.uint8(before), filled(truth, inside & ~moved, (truth != UNLABELLED) & ~inside))
 
