@@ -196,7 +196,8 @@ def filled(truth: np.ndarray, hole: np.ndarray, source: np.ndarray) -> np.ndarra
 def markdown(found: dict[int, list[tuple[str, float]]]) -> str:
     """Recall by kind within the first entries, in percent, mean ± standard deviation over the seeds."""
     lines = ["| | " + " | ".join(f"first {at}" for at in AT) + " |", "|---|" + "---|" * len(AT)]
-    for kind in ("all", *KINDS):
+    made = {kind for rows in found.values() for kind, _ in rows}
+    for kind in ("all", *(kind for kind in KINDS if kind in made)):
         cells = []
         for at in AT:
             shares = [

@@ -125,7 +125,8 @@ def prediction_of(logits: LogitMaps, truth: np.ndarray) -> Prediction:
 
 def decoded(classes: bytes) -> np.ndarray:
     """(H, W) uint8, an entry of ``LabelErrors.classes``."""
-    found: np.ndarray = cv2.imdecode(np.frombuffer(classes, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = cv2.imdecode(np.frombuffer(classes, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert found is not None, "written by this module"
     return found
 
 
