@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -96,7 +96,7 @@ def _pipeline(args: argparse.Namespace) -> tuple[Surveyor, dict[str, Any]]:
     network = network_settings(args)
     fields = {name: getattr(network, name) for name in asdict(network)}
     chosen = PipelineSettings(**fields, meta_model=args.meta_model, grid=args.grid)
-    pipeline = Surveyor.load(chosen)
+    pipeline = cast(Surveyor, Surveyor.load(chosen))
     meta = None if pipeline.meta is None else pipeline.meta.to_json()
     return pipeline, {"network": network_sha256(pipeline.network) or args.model, "meta": meta, "grid": args.grid}
 
