@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -96,7 +96,8 @@ def _pipeline(args: argparse.Namespace) -> tuple[Surveyor, dict[str, Any]]:
     network = network_settings(args)
     fields = {name: getattr(network, name) for name in asdict(network)}
     chosen = PipelineSettings(**fields, meta_model=args.meta_model, grid=args.grid)
-    pipeline = cast(Surveyor, Surveyor.load(chosen))
+    pipeline = Surveyor.load(chosen)
+    assert isinstance(pipeline, Surveyor)
     meta = None if pipeline.meta is None else pipeline.meta.to_json()
     return pipeline, {"network": network_sha256(pipeline.network) or args.model, "meta": meta, "grid": args.grid}
 
