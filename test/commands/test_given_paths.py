@@ -150,6 +150,10 @@ CASES = {
             *((f"data --out new {words}", said) for words, said in NETWORK),
         ],
     ),
+    "export": (
+        "",
+        [("--out no/where/x.onnx", "there is no folder"), *((f"--out n.onnx {w}", said) for w, said in NETWORK)],
+    ),
     "label-errors": (
         "data --split val --out new",
         [

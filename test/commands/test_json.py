@@ -76,6 +76,14 @@ def test_fit_evaluate_and_miou(tmp_path, drive, capsys):
     assert len(found["iou"]) == 11
 
 
+@pytest.mark.slow
+def test_export(tmp_path, capsys):
+    pytest.importorskip("onnxscript")
+    found = run_json(capsys, "export", "--out", tmp_path / "n.onnx")
+    assert (found["file"], found["input_size"]) == (str(tmp_path / "n.onnx"), [416, 544])
+    assert found["same_classes"] >= 0.9999
+
+
 def test_label_errors(tmp_path, drive, capsys):
     found = run_json(capsys, "label-errors", drive, "--split", "val", "--top", 3, "--out", tmp_path / "out")
     assert [row["rank"] for row in found["label_errors"]] == [1, 2, 3]

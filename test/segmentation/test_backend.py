@@ -59,7 +59,7 @@ def test_a_kept_graph_is_used_again_and_a_damaged_one_made_anew(cache, monkeypat
     load_network("embedded", device="cpu", backend=THERE[0])
     (kept,) = cache.iterdir()
     exports = []
-    monkeypatch.setattr(backend, "_exported", lambda *a, made=backend._exported: exports.append(1) or made(*a))
+    monkeypatch.setattr(backend, "to_model", lambda *a, made=backend.to_model: exports.append(1) or made(*a))
     load_network("embedded", device="cpu", backend=THERE[0])
     assert not exports
     content = bytearray(kept.read_bytes())

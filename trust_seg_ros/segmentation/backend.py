@@ -184,7 +184,7 @@ def _kept(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool, sh
             return graph_of(onnx.load_from_string(unsealed(place.read_bytes(), place, "it is made anew")), name)
         except (DamagedError, OSError):
             place.unlink(missing_ok=True)
-    model = _exported(module, name, pixels, any_size)
+    model = to_model(module, name, pixels, any_size)
     if place is not None:
         with whole_file(place, place.with_name(f"{place.name}.{os.getpid()}")) as draft:
             draft.write_bytes(sealed(model.SerializeToString()))
@@ -223,7 +223,20 @@ class _Answer(nn.Module):
         return logits if features is None else (logits, features)
 
 
-def _exported(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool) -> onnx.ModelProto:
+def to_model(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool) -> onnx.ModelProto:
+    """A torch module as a graph with the outputs ``logits`` and, if it gives them, ``features``.
+
+    Args:
+        module: in evaluation mode, on the CPU, in float32.
+        name: its name, for errors.
+        pixels: (1, 3, h, w), an example.
+        any_size: whether the graph must take other sizes, too.
+
+    Raises:
+        DependencyError: a library is missing.
+        ModelError: it cannot be exported.
+    """
+    _library(name)
     with torch.inference_mode():
         both = read_output(module(pixels))[1] is not None
     free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}

@@ -191,7 +191,7 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     declared = {value.name: value for value in (*graph.output, *graph.value_info)}
     kinds = {key: value.type.tensor_type.elem_type for key, value in declared.items()}
     usual = kinds.get(graph.output[0].name, 1)
-    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, None) for name in names]
+    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, [None] * 4) for name in names]
     del graph.output[:]
     graph.output.extend(outputs)
     needed, kept = set(names), []
@@ -204,6 +204,18 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     stored = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(stored)
+
+
+def name_outputs(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
+    """Rename the outputs of a model, in their order."""
+    new = {value.name: name for value, name in zip(model.graph.output, names, strict=True)}
+    taken = {name for name in names if name not in new}
+    new |= {name: f"inner {name}" for name in taken}  # nothing else may be called so
+    for node in model.graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+    for value in (*model.graph.output, *model.graph.value_info):
+        value.name = new.get(value.name, value.name)
 
 
 def _names_read(node: Any) -> set[str]:

@@ -1,0 +1,111 @@
+"""A network written as .onnx is the same network: classes, normalisation, logits, features; others are refused."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+import onnx
+
+from trust_seg_ros import cli
+from trust_seg_ros.segmentation import load_network
+
+IMAGE = np.random.default_rng(4).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+NET = """
+import torch
+
+LABELS = ["sky", "road <b>", "Straße", "car"]
+
+
+class Net(torch.nn.Module):
+    def __init__(self, upsampled):
+        super().__init__()
+        torch.manual_seed(1)
+        self.body = torch.nn.Conv2d(3, 6, 3, 2, 1)
+        self.last = torch.nn.Conv2d(6, 4, 1)
+        self.upsampled = upsampled
+        self.mean, self.std, self.order = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "bgr"
+
+    def forward(self, x):
+        out = self.last(torch.relu(self.body(x)))
+        if not self.upsampled:
+            return {"out": out}
+        return torch.nn.functional.interpolate(out, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def plain():
+    return Net(False)
+
+
+def upsampled():
+    return Net(True)
+
+
+class Choosing(Net):
+    def forward(self, x):
+        out = super().forward(x)
+        return {"out": out["out"] * (2.0 if float(out["out"].mean()) > 0 else 1.0)}
+
+
+def choosing():
+    return Choosing(False)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A package on the path, with labels beside it."""
+    (tmp_path / "my_nets.py").write_text(NET, encoding="utf-8")
+    names = "".join(f"  - {{name: '{name}'}}\n" for name in ("sky", "road <b>", "Straße", "car"))
+    (tmp_path / "mine.yaml").write_text(f"name: mine\nclasses:\n{names}", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def export(*words):
+    return cli.main(["export", *map(str, words)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plain", "upsampled"])
+def test_the_file_says_all_that_its_network_is(own, capsys, name):
+    assert export("--model", f"my_nets:{name}", "--labels", "mine.yaml", "--out", own / "my net.onnx") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "images of any size; every score" in said
+    assert "100.000% of the pixels" in said
+    net = load_network(f"my_nets:{name}", labels="mine.yaml", device="cpu")
+    file = load_network("my net.onnx", device="cpu")
+    assert file.labels == net.labels
+    for part in ("mean", "std", "order", "scale"):
+        assert getattr(file.input_spec, part) == getattr(net.input_spec, part)
+    wanted, found = net.infer(IMAGE), file.infer(IMAGE)
+    assert torch.allclose(found.logits, wanted.logits, atol=1e-4)
+    assert torch.allclose(found.features, wanted.features, atol=1e-4)
+    assert torch.equal(found.classifier.weight, wanted.classifier.weight)
+    outputs = [value.name for value in onnx.load("my net.onnx").graph.output]
+    assert outputs == ["logits", "features"]
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_made_leaves_the_old_one(own, capsys):
+    (own / "net.onnx").write_bytes(b"the old one")
+    assert export("--model", "my_nets:choosing", "--labels", "mine.yaml", "--out", "net.onnx") == 2
+    assert "torch cannot export it as a graph" in capsys.readouterr().err
+    assert (own / "net.onnx").read_bytes() == b"the old one"
+    assert sorted(path.name for path in own.glob("net.*")) == ["net.onnx"]
+
+
+def test_what_cannot_be_exported_is_refused(own, capsys):
+    for words, said in (
+        (("--out", "net.pt2"), "expected a name that ends in .onnx"),
+        (("--out", "n.onnx", "--backend", "openvino"), "torch exports in float32"),
+        (("--out", "n.onnx", "--half", "on"), "torch exports in float32"),
+        (("--out", "n.onnx", "--model", str(own / "a.pt2")), "no such file"),
+    ):
+        assert export(*words) == 2
+        assert said in capsys.readouterr().err
+    (own / "a.pt2").write_bytes(b"x")
+    assert export("--out", "n.onnx", "--model", own / "a.pt2") == 2
+    assert "is a program already" in capsys.readouterr().err

@@ -1,0 +1,131 @@
+"""Writes a network as an .onnx file that says its classes and normalisation, and compares what comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from trust_seg_ros.segmentation.backend import to_model
+from trust_seg_ros.segmentation.errors import ModelSpecError
+from trust_seg_ros.segmentation.loader import load_network
+from trust_seg_ros.segmentation.modules import NamedModule
+from trust_seg_ros.segmentation.network import PROBE_SIDE, noise_image
+from trust_seg_ros.segmentation.onnx_file import INPUT_KEY, LABELS_KEY
+from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
+from trust_seg_ros.segmentation.optimise import fold_batch_norms
+from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segmentation.scenes import scene_image
+from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segmentation.trainable import load_trainable
+from trust_seg_ros.support.backends import TORCH
+from trust_seg_ros.support.resumable import whole_file
+
+if TYPE_CHECKING:
+    import onnx
+
+SOURCE_KEY = "trust_seg.source"
+"""Entry of the metadata: the text that named the network, and its hash."""
+_PROGRAMS = (".onnx", ".pt2", ".ts", ".torchscript", ".pt")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An .onnx file that was written and read again.
+
+    Attributes:
+        file: the file.
+        bytes: its size.
+        size: (h, w) of the images that it takes; None = any.
+        features: whether it also gives the input of the last convolution, so that every score works.
+        backend: the library that it was read by.
+        same_classes: share of the pixels of a scene whose class is the same, 0 to 1.
+        difference: largest difference of the logits, as a share of the largest one.
+    """
+
+    file: Path
+    bytes: int
+    size: tuple[int, int] | None
+    features: bool
+    backend: str
+    same_classes: float
+    difference: float
+
+
+def export_onnx(settings: NetworkSettings, file: Path, told: Callable[[str], None] = lambda _: None) -> Exported:
+    """Write a network that torch runs as an .onnx file, and compare the answers of both.
+
+    Args:
+        settings: the network; it is exported on the CPU, in float32, with raw logits at its own resolution.
+        file: where to; what is there is replaced when the new file is whole.
+        told: called with the name of each step.
+
+    Raises:
+        ModelSpecError: the network is a program already.
+        ModelError, LabelError: it cannot be loaded or exported, or no library for .onnx files is installed.
+        OSError: the file cannot be written.
+    """
+    if Path(settings.model).suffix in _PROGRAMS:
+        raise ModelSpecError(
+            f"network {settings.model!r} is a program already; expected the network itself: 'embedded', weights of "
+            "trust-seg train, a Hugging Face model, or package.module:callable"
+        )
+    told("loading the network")
+    own = load_network_of(settings)
+    named = load_trainable(settings, torch.device("cpu"))
+    module = named.module.requires_grad_(False)
+    fold_batch_norms(module)
+    spec = named.input_spec
+    side = -(-PROBE_SIDE // spec.stride) * spec.stride
+    pixels = preprocess(
+        noise_image(spec.size or (side, side)), replace(spec, size=spec.size or (side, side)), own.device
+    )
+    told("making the graph")
+    model = to_model(module, settings.model, pixels, spec.size is None)
+    tail = cut_to_logits(model, settings.model)
+    name_outputs(model, ("logits", "features")[: len(tail.outputs)])
+    _describe(model, named, settings)
+    with whole_file(file) as draft:
+        draft.write_bytes(model.SerializeToString())
+    told("comparing the answers")
+    return _compared(file, own, len(tail.outputs) > 1)
+
+
+def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
+    """The network itself, as torch runs it on the CPU in float32."""
+    return replace(settings, device="cpu", half="off", backend=TORCH).load()
+
+
+def _describe(model: onnx.ModelProto, named: NamedModule, settings: NetworkSettings) -> None:
+    """Write into the file how images reach the network and what its classes are."""
+    spec, labels = named.input_spec, named.labels
+    said: dict[str, Any] = {key: asdict(spec)[key] for key in ("mean", "std", "order", "scale", "stride")}
+    classes = {"name": labels.name, "names": list(labels.names), "palette": labels.palette.tolist()}
+    source = {"model": settings.model, "sha256": named.sha256}
+    for key, value in ((INPUT_KEY, said), (LABELS_KEY, classes), (SOURCE_KEY, source)):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, json.dumps(value)
+
+
+def _compared(file: Path, own: SegmentationNetwork, features: bool) -> Exported:
+    """Show a scene to the network and to the file."""
+    other = load_network(str(file), device="cpu")
+    image = np.ascontiguousarray(scene_image(own.input_spec.size_for((480, 640))))
+    wanted, found = own.infer(image).logits, other.infer(image).logits
+    if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off
+        found = torch.nn.functional.interpolate(found[None], wanted.shape[1:], mode="bilinear", align_corners=False)[0]
+    return Exported(
+        file,
+        file.stat().st_size,
+        other.input_spec.size,
+        features,
+        getattr(other, "backend", TORCH).partition(" ")[0],
+        float((wanted.argmax(0) == found.argmax(0)).float().mean()),
+        float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1e-30)),
+    )
