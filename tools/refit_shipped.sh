@@ -19,8 +19,8 @@ refit embedded:compact_camvid11
 # Four sources, so that no one world decides; refused if it is worse than no judge on any of them when it is left out.
 # Objects that the network was trained with look more unknown than any on the road, so the judge sees others.
 others='dog*+libby*+horsejump*+kite*+paragliding*+soapbox*'
-trust-seg benchmark synthetic:seeds=30000-30199:kinds=sofa,ladder,crate,suitcase:rate=4 --score entropy --threshold 0.9 \
-  --grid area:480x360 --features meta_scale_free --classifier boosting --keep 0.99 --leave-source-out \
+trust-seg benchmark synthetic:seeds=30000-30199:kinds=sofa,ladder,crate,suitcase:rate=4 --score entropy --threshold 0.8 \
+  --grid area:480x360 --features meta_scale_free --classifier boosting --keep 0.995 --leave-source-out \
   --fit-on "pasted:objects=$data/cutouts:objects_split=hold_out:on=$data/street_photos:seeds=60000-60399" \
   "pasted:objects=$data/cutouts:objects_split=hold_out:on=$data/camvid:on_split=test:seeds=61000-61299" \
   "pasted:objects=$data/objects_davis:objects_named=$others:on=$data/street_photos:seeds=62000-62299" \
