@@ -125,6 +125,17 @@ def test_a_network_that_cannot_be_a_graph_or_answers_otherwise_is_refused(labels
     assert "net stays with torch: net: " in caplog.text
 
 
+def test_code_that_changed_behind_the_same_weights_makes_the_graph_anew(labels, cache):
+    given = "net", labels, InputSpec(size=(64, 64)), CPU, False, "ab" * 32, THERE[0]
+    from_module(small(len(labels)), *given)
+    (kept,) = cache.iterdir()
+    first = kept.read_bytes()
+    changed = torch.nn.Sequential(small(len(labels)), torch.nn.Tanh())
+    wanted = from_module(changed, *given[:-1]).infer(IMAGE).logits
+    assert torch.allclose(from_module(changed, *given).infer(IMAGE).logits, wanted, atol=1e-4)
+    assert kept.read_bytes() != first
+
+
 def test_half_precision_and_programs_stay_with_torch(labels, tmp_path):
     traced = torch.jit.trace(small(len(labels)).eval(), torch.zeros(1, 3, 64, 64))
     traced.save(str(tmp_path / "net.ts"))

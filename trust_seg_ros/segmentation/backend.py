@@ -11,7 +11,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of
-from trust_seg_ros.segmentation.runtimes import RUNTIMES, Forward, run_by
+from trust_seg_ros.segmentation.runtimes import RUNTIMES, Forward, Runtime, run_by
 from trust_seg_ros.support.backends import AUTO, BACKENDS, TORCH
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.libraries import how_to_install
@@ -120,11 +120,18 @@ def run_module(
             raise ModelError(
                 f"{name}: a TorchScript program runs by torch only; export it as .onnx, or use backend:=torch"
             )
-        graph = _kept(module, name, pixels, any_size, sha256)
-        wanted = there if backend == AUTO else [backend]
-        calls = {runtime: run_by(RUNTIMES[runtime], graph, device, name) for runtime in wanted}
-        for runtime, call in calls.items():
-            _check_agreement(module, call, pixels, name, runtime)
+        wanted = [RUNTIMES[runtime] for runtime in (there if backend == AUTO else [backend])]
+        place = _place(pixels, any_size, sha256)
+        known = place is not None and place.is_file()
+        graph = _kept(module, name, pixels, any_size, place)
+        try:
+            calls = _agreeing(module, graph, wanted, device, name, pixels)
+        except ModelFileError:
+            if place is None or not known:
+                raise
+            place.unlink(missing_ok=True)  # a factory's hash is that of its weights: its code may have changed
+            graph = _kept(module, name, pixels, any_size, place)
+            calls = _agreeing(module, graph, wanted, device, name, pixels)
     except ModelError as error:
         if backend != AUTO:
             raise
@@ -159,6 +166,21 @@ def _fastest(
     return Chosen(calls[best], classifier, said)
 
 
+def _agreeing(
+    module: nn.Module,
+    graph: OnnxGraph,
+    wanted: Sequence[Runtime],
+    device: torch.device,
+    name: str,
+    pixels: torch.Tensor,
+) -> dict[str, Forward]:
+    """The graph on each of the libraries; raises ModelFileError if one refuses it or answers otherwise than torch."""
+    calls = {runtime.name: run_by(runtime, graph, device, name) for runtime in wanted}
+    for runtime, call in calls.items():
+        _check_agreement(module, call, pixels, name, runtime)
+    return calls
+
+
 @torch.inference_mode()
 def _check_agreement(module: nn.Module, call: Forward, pixels: torch.Tensor, name: str, runtime: str) -> None:
     """Refuse a graph whose answer to an example is another than torch's."""
@@ -175,10 +197,9 @@ def _check_agreement(module: nn.Module, call: Forward, pixels: torch.Tensor, nam
         )
 
 
-def _kept(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool, sha256: str) -> OnnxGraph:
-    """The graph of a module, from the cache where it is known."""
+def _kept(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool, place: Path | None) -> OnnxGraph:
+    """The graph of a module, from its place in the cache where it is known."""
     onnx = _library(name)
-    place = _place(pixels, any_size, sha256)
     if place is not None and place.is_file():
         try:
             return graph_of(onnx.load_from_string(unsealed(place.read_bytes(), place, "it is made anew")), name)

@@ -13,11 +13,9 @@ from trust_seg_ros.segmentation.backend import Chosen, refuse_half, run_module
 from trust_seg_ros.segmentation.factory import module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.modules import Overrides
-from trust_seg_ros.segmentation.network import PROBE_SIDE, ModuleNetwork, noise_image
+from trust_seg_ros.segmentation.network import ModuleNetwork, probe_pixels
 from trust_seg_ros.segmentation.prepare import prepare_module
-from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
-from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.support.backends import TORCH
 
 
@@ -111,7 +109,4 @@ def on_backend(own: Chosen, name: str, spec: InputSpec, device: torch.device, ba
     """
     if backend == TORCH:
         return own
-    side = -(-PROBE_SIDE // spec.stride) * spec.stride
-    size = spec.size or (side, side)
-    pixels = preprocess(noise_image(size), replace(in_units(spec), size=size), device)
-    return run_module(own, backend, device, name, pixels, spec.size is None, sha256)
+    return run_module(own, backend, device, name, probe_pixels(spec, device), spec.size is None, sha256)

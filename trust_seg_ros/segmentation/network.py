@@ -126,7 +126,7 @@ class ModuleNetwork:
     @cached_property
     def takes_batches(self) -> bool:
         """Whether two images in one pass give the same logits as alone; tried once, on first use."""
-        spec = self._probe_spec()
+        spec = probe_spec(self.input_spec)
         first = noise_image(spec.size_for((1, 1)))
         images = [first, np.ascontiguousarray(first[::-1, ::-1]) // 2]  # darker: a network may mix means
         alone = [self._infer([image], spec)[0].logits for image in images]
@@ -144,7 +144,7 @@ class ModuleNetwork:
     @cached_property
     def last_dropout(self) -> DropoutRate | None:
         """The network's dropout, if it only drops directly before its last convolution; tried once, on first use."""
-        spec = self._probe_spec()
+        spec = probe_spec(self.input_spec)
         with self._lock, torch.inference_mode():
             x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
             return last_dropout(tuple(self._dropout.values()), lambda: self._run(x), self._classifier)
@@ -189,7 +189,7 @@ class ModuleNetwork:
                 "empty, or load the network by a factory (package.module:callable)"
             )
         self._named = NamedLayer(self._forward, name)
-        spec = self._probe_spec()
+        spec = probe_spec(self.input_spec)
         self._infer([noise_image(spec.size_for((1, 1)))], spec)
 
     def warm_up(self, size: Size) -> None:
@@ -224,13 +224,9 @@ class ModuleNetwork:
                 f"{with_way_out(error)}"
             ) from error
 
-    def _probe_spec(self) -> InputSpec:
-        side = -(-PROBE_SIDE // self.input_spec.stride) * self.input_spec.stride
-        return replace(self.input_spec, size=self.input_spec.size or (side, side))
-
     @torch.inference_mode()
     def _probe(self) -> None:
-        spec = self._probe_spec()
+        spec = probe_spec(self.input_spec)
         x = preprocess(noise_image(spec.size_for((1, 1))), spec, self.device)
         before = read_output(self._call(x))[0]
         self._channels_last = is_channels_last(before.shape, len(self.labels))
@@ -284,6 +280,18 @@ class ModuleNetwork:
 def _has_layers(forward: object) -> TypeGuard[torch.nn.Module]:
     """Whether layers inside can be found and watched."""
     return isinstance(forward, torch.nn.Module) and not isinstance(forward, torch.jit.ScriptModule)
+
+
+def probe_spec(spec: InputSpec) -> InputSpec:
+    """An input with the size of the picture that is shown at loading: its own, else ``PROBE_SIDE`` by its stride."""
+    side = -(-PROBE_SIDE // spec.stride) * spec.stride
+    return replace(spec, size=spec.size or (side, side))
+
+
+def probe_pixels(spec: InputSpec, device: torch.device) -> torch.Tensor:
+    """That picture, noise, as a network with this input sees it: (1, 3, h, w)."""
+    spec = probe_spec(in_units(spec))
+    return preprocess(noise_image(spec.size_for((1, 1))), spec, device)
 
 
 def noise_image(size: Size) -> np.ndarray:

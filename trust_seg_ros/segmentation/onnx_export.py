@@ -15,11 +15,10 @@ from trust_seg_ros.segmentation.backend import to_model
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.loader import load_network
 from trust_seg_ros.segmentation.modules import NamedModule
-from trust_seg_ros.segmentation.network import PROBE_SIDE, noise_image
+from trust_seg_ros.segmentation.network import probe_pixels
 from trust_seg_ros.segmentation.onnx_file import INPUT_KEY, LABELS_KEY
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
-from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -82,12 +81,8 @@ def export_onnx(settings: NetworkSettings, file: Path, told: Callable[[str], Non
     module = named.module.requires_grad_(False)
     fold_batch_norms(module)
     spec = named.input_spec
-    side = -(-PROBE_SIDE // spec.stride) * spec.stride
-    pixels = preprocess(
-        noise_image(spec.size or (side, side)), replace(spec, size=spec.size or (side, side)), own.device
-    )
     told("making the graph")
-    model = to_model(module, settings.model, pixels, spec.size is None)
+    model = to_model(module, settings.model, probe_pixels(spec, own.device), spec.size is None)
     tail = cut_to_logits(model, settings.model)
     name_outputs(model, ("logits", "features")[: len(tail.outputs)])
     _describe(model, named, settings)

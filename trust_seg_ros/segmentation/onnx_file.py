@@ -14,9 +14,8 @@ from trust_seg_ros.segmentation.backend import run_graph
 from trust_seg_ros.segmentation.errors import DeviceError, LabelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.loader_row import Request
-from trust_seg_ros.segmentation.network import PROBE_SIDE, ModuleNetwork, noise_image
+from trust_seg_ros.segmentation.network import ModuleNetwork, probe_pixels
 from trust_seg_ros.segmentation.onnx_graph import ImageInput, read_onnx
-from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.weights_hash import require_sha256
 from trust_seg_ros.support.content_hash import hash_of_file
@@ -53,8 +52,7 @@ def load_onnx(asked: Request) -> ModuleNetwork:
     if graph.image.dtype == torch.uint8 and (wishes.mean is not None or wishes.std is not None):
         raise ModelSpecError(f"{path} takes whole numbers (uint8) and normalises by itself; leave mean and std away")
     spec = wishes.apply(own)
-    size = spec.size or (PROBE_SIDE, PROBE_SIDE)
-    pixels = preprocess(noise_image(size), replace(spec, size=size), torch.device("cpu"))
+    pixels = probe_pixels(spec, torch.device("cpu"))
     chosen = run_graph(graph, asked.backend, asked.device, str(path), pixels)
     network = ModuleNetwork(
         chosen.forward,

@@ -23,7 +23,7 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.network import PROBE_SIDE
+from trust_seg_ros.segmentation.network import probe_spec
 from trust_seg_ros.segmentation.prepare import channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.units import in_units
@@ -94,8 +94,7 @@ def _open(spec: str, wishes: Overrides, device: torch.device) -> NamedModule:
 
 @torch.no_grad()
 def _try(module: nn.Module, named: NamedModule, name: str, device: torch.device) -> None:
-    stride = named.input_spec.stride
-    height, width = named.input_spec.size or ((-(-PROBE_SIDE // stride) * stride,) * 2)
+    height, width = probe_spec(named.input_spec).size_for((1, 1))
     noise = torch.rand((2, 3, height, width), generator=torch.Generator().manual_seed(0)).to(device)
     try:
         logits, _ = read_output(module(noise))
