@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from trust_seg_ros.types.maps import UNLABELLED, Classifier, Frame, LayerFeatures, LogitMaps, UncertaintyMaps
+from trust_seg_ros.types.maps import (
+    UNLABELLED,
+    Classifier,
+    Frame,
+    LayerFeatures,
+    LogitMaps,
+    MaskQueries,
+    UncertaintyMaps,
+)
 from trust_seg_ros.types.result import GridFrame, TrustFrame, Wanted
 from trust_seg_ros.types.segments import OodSegments, SegmentTable, SegmentTrust
 from trust_seg_ros.types.shift import ShiftState, ShiftTest
@@ -21,6 +29,7 @@ __all__ = [
     "Json",
     "LayerFeatures",
     "LogitMaps",
+    "MaskQueries",
     "OodSegments",
     "SegmentTable",
     "SegmentTrust",

@@ -70,6 +70,24 @@ class LayerFeatures:
 
 
 @dataclass(frozen=True, eq=False)
+class MaskQueries:
+    """What a mask network answers with: a mask and its classes for each of Q queries (Cheng et al. 2021, MaskFormer).
+
+    Attributes:
+        probabilities: (Q, q) float32, softmax of each query's classes without "no object"; a row sums to at most 1.
+        masks: (Q, h, w) float32 in [0, 1], the sigmoid of each query's mask, at the resolution of ``LogitMaps.logits``.
+    """
+
+    probabilities: torch.Tensor
+    masks: torch.Tensor
+
+    def __repr__(self) -> str:
+        return (
+            f"MaskQueries({len(self.masks)} masks of {self.probabilities.shape[1]} classes, {tuple(self.masks.shape)})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class LogitMaps:
     """A network's answer for one image, at the network's own resolution.
 
@@ -81,6 +99,10 @@ class LogitMaps:
         features: (D, h, w) input of the last convolution, or None.
         classifier: that convolution, or None.
         layer: the layer named by the user, with its output; None = none was named.
+        linear: True for the class sums of a mask network, L_c = sum over queries of P(c) times mask: not negative,
+            brought to the grid as they are, and divided by their sum there where others take a softmax; ``raw`` is
+            False then.
+        queries: the masks that they are the sums of; None for other networks.
     """
 
     logits: torch.Tensor
@@ -89,9 +111,11 @@ class LogitMaps:
     features: torch.Tensor | None = None
     classifier: Classifier | None = None
     layer: LayerFeatures | None = None
+    linear: bool = False
+    queries: MaskQueries | None = None
 
     def __repr__(self) -> str:
-        kind = "logits" if self.raw else "log-probabilities"
+        kind = "class sums" if self.linear else "logits" if self.raw else "log-probabilities"
         return f"LogitMaps({tuple(self.logits.shape)} {kind}, for maps of {_size(self.size)})"
 
 
