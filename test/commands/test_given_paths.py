@@ -35,7 +35,15 @@ PARAMETERS = (
     ("--param ood.meta_model:=nowhere.json", "no such meta model file of OoD segments"),
 )
 CASES = {
-    "check": ("--no-camera", [("--model nowhere.pt2", "--model nowhere.pt2: no such file")]),
+    "check": (
+        "--no-camera",
+        [
+            *NETWORK,
+            ("nowhere.onnx", "nowhere.onnx: no such file"),
+            ("embedded --image nowhere.jpg", "--image nowhere.jpg: no such image file"),
+            ("embedded --calibration nowhere.json", "--calibration nowhere.json: no such calibration file"),
+        ],
+    ),
     "demo": ("", [("--source nowhere", NO_SOURCE), ("--out file", NO_FOLDER_OUT), *PARAMETERS]),
     "play": ("", [("nowhere", NO_SOURCE)]),
     "replay": (

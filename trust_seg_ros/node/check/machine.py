@@ -9,12 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.node.check.findings import Finding, failed, ok, warning
 from trust_seg_ros.support.libraries import PIP, how_to_install
 from trust_seg_ros.support.paths import cache_dir, config_dir
 from trust_seg_ros.version import installed_version
+
+if TYPE_CHECKING:
+    from trust_seg_ros.segmentation.settings import NetworkSettings
 
 LIBRARIES = {
     "bags": ("rosbags", "replay, and bags as source of demo, play and show"),
@@ -90,20 +94,18 @@ def libraries() -> Finding:
     return warning("libraries", found, "; ".join(_install(row[0]) for row in missing.values()))
 
 
-def network(model: str) -> Finding:
+def network(settings: NetworkSettings) -> Finding:
     """The network answers for one picture, as the node's would.
 
     Args:
-        model: text that names it.
+        settings: the network.
     """
     import time
 
     import numpy as np
 
-    from trust_seg_ros.segmentation.loader import load_network
-
     try:
-        loaded = load_network(model)
+        loaded = settings.load()
         height, width = loaded.input_spec.size_for((384, 640))
         picture = np.zeros((height, width, 3), np.uint8)
         loaded.infer(picture)
@@ -118,12 +120,12 @@ def network(model: str) -> Finding:
     )
 
 
-def of_machine(model: str) -> Iterator[Callable[[], list[Finding]]]:
+def of_machine(settings: NetworkSettings) -> Iterator[Callable[[], list[Finding]]]:
     """The checks of this module, one by one, so that each can be shown when it is done."""
     yield lambda: [python(), files()]
     yield lambda: list(torch_and_gpu())
     yield lambda: [kernels(), libraries()]
-    yield lambda: [network(model)]
+    yield lambda: [network(settings)]
 
 
 def _install(library: str) -> str:
