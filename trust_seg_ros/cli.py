@@ -23,7 +23,7 @@ from trust_seg_ros.support.libraries import missing_library
 from trust_seg_ros.support.nearest import did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("trust_seg_ros.commands.check", "look at this machine, its ROS 2 and a camera, or at a network, and say what to do"),
+    "check": ("trust_seg_ros.commands.check", "look at this machine and a camera, or at a network, and say what to do"),
     "demo": ("trust_seg_ros.commands.demo", "run node and camera, show a live panel, write a film and a picture"),
     "play": ("trust_seg_ros.commands.play", "publish a recording, a camera, the shipped film or the synthetic drive"),
     "replay": ("trust_seg_ros.commands.replay", "recordings through the pipeline, offline: bag in, bag and report out"),
