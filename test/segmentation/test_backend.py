@@ -150,3 +150,14 @@ def test_half_precision_and_programs_stay_with_torch(labels, tmp_path):
     assert torch.allclose(other.infer(IMAGE).logits, own.infer(IMAGE).logits, atol=1e-4)
     assert torch.allclose(other.infer(IMAGE).features, own.infer(IMAGE).features, atol=1e-4)
     assert other.backend == THERE[0]
+
+
+def test_a_program_whose_last_layer_is_not_known_runs_by_a_graph_too(labels, tmp_path):
+    """It is run as torch.export wrote it, and that refuses eval()."""
+    program = torch.export.export(small(len(labels), torch.nn.ReLU()).eval(), (torch.zeros(1, 3, 64, 96),))
+    torch.export.save(program, str(tmp_path / "net.pt2"))
+    given = {"labels": "camvid11", "device": "cpu"}
+    own = load_network(str(tmp_path / "net.pt2"), **given)
+    other = load_network(str(tmp_path / "net.pt2"), backend=THERE[0], **given)
+    assert own.infer(IMAGE).features is None
+    assert torch.allclose(other.infer(IMAGE).logits, own.infer(IMAGE).logits, atol=1e-4)

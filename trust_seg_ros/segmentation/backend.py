@@ -238,6 +238,7 @@ class _Answer(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self.training = False  # by itself: eval() would reach into an exported program, which refuses the call
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         logits, features = read_output(self.network(pixels))
@@ -269,7 +270,7 @@ def to_model(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool)
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                _Answer(module).eval(),
+                _Answer(module),
                 (pixels.clone(),),
                 input_names=["image"],
                 output_names=["logits", "features"] if both else ["logits"],
