@@ -1,11 +1,11 @@
 """Times the whole node: a camera process and the node process over real topics, from message to messages.
 
-    python benchmarks/bench_node.py [--frames 2000] [--sizes 480x360 1920x1080] [--rate 30]
+    python benchmarks/bench_node.py [--frames 2000] [--sizes 480x360 1920x1080] [--rate 30] [--backends torch openvino]
 
-This process is the camera and the listener. First one frame at a time: what the node needs from message to messages,
-one "processing". Then at a fixed rate: what it keeps up with, how old its results are in units of that, and whether
-its memory grows, from frame 200 on (caches are filled then) and in all. The pictures are the synthetic drive's.
-The defaults take about three minutes.
+With several backends each gets a node of its own, one after the other. This process is the camera and the listener.
+First one frame at a time: what the node needs from message to messages, one "processing". Then at a fixed rate: what it
+keeps up with, how old its results are in units of that, and whether its memory grows, from frame 200 on (caches are
+filled then) and in all. The pictures are the synthetic drive's. The defaults take about three minutes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SETTLED = 200
 class Wire:
     """Camera and listener of one node process."""
 
-    def __init__(self, size: tuple[int, int], model: str) -> None:
+    def __init__(self, size: tuple[int, int], model: str, backend: str) -> None:
         rclpy.init()
         self.node = rclpy.create_node("bench", use_global_arguments=False)
         self.executor = SingleThreadedExecutor()
@@ -69,11 +69,13 @@ class Wire:
         self.messages = [_message(frame.image) for frame in islice(SyntheticSource(size), 8)]
         parameters = [
             f"model:={model}",
+            f"backend:={backend}",
             f"warm_up.width:={width}",
             f"warm_up.height:={height}",
             "diagnostics.period_s:=0.5",
         ]
         arguments = [part for p in parameters for part in ("-p", p)]
+        self.begun = time.perf_counter()
         self.process = subprocess.Popen([sys.executable, "-m", "trust_seg_ros.node.main", "--ros-args", *arguments])
 
     def close(self) -> None:
@@ -138,12 +140,13 @@ def _message(picture: np.ndarray) -> Image:
     return msg
 
 
-def run(size: tuple[int, int], frames: int, rate: float, model: str) -> list[str]:
+def run(size: tuple[int, int], frames: int, rate: float, model: str, backend: str) -> list[str]:
     """One row of the table."""
-    wire = Wire(size, model)
+    wire = Wire(size, model, backend)
     try:
         wire.wait(lambda: wire.camera.get_subscription_count() and _matched(wire))
         first = wire.ping(1)[0]
+        start = time.perf_counter() - wire.begun
         wire.ping(20)
         steady = wire.ping(60)
         wire.steps = {}
@@ -165,6 +168,8 @@ def run(size: tuple[int, int], frames: int, rate: float, model: str) -> list[str
     grown = f"{end - settled[0]:+.0f}" if settled else "n/a"
     return [
         f"{size[1]}x{size[0]}",
+        backend,
+        f"{start:.1f}",
         f"{first / median:.2f}",
         f"{median:.1f} / {np.percentile(steady, 99):.1f}",
         f"{total:.1f}",
@@ -210,16 +215,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=30.0, help="frames/s offered")
     parser.add_argument("--sizes", nargs="+", default=["480x360", "1920x1080"], help="WIDTHxHEIGHT")
     parser.add_argument("--model", default="embedded", help="the node's parameter")
+    parser.add_argument("--backends", nargs="+", default=["torch"], metavar="NAME", help="libraries that run it")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     table = Table(title=f"Node with the network {options.model}, message to messages")
-    for column in ("size", "first / steady", "alone ms p50 / p99", "processing ms", "network ms", "everything else ms",
-                   "frames/s", "age ms p50 / p99 / max", "age p99 / max in processings",
-                   f"memory MiB from frame {SETTLED} / in all"):  # fmt: skip
+    for column in (
+        "size",
+        "backend",
+        "start to first answer, s",
+        "first / steady",
+        "alone ms p50 / p99",
+        "processing ms",
+        "network ms",
+        "everything else ms",
+        "frames/s",
+        "age ms p50 / p99 / max",
+        "age p99 / max in processings",
+        f"memory MiB from frame {SETTLED} / in all",
+    ):
         table.add_column(column, justify="right")
     for text in options.sizes:
         width, height = map(int, text.split("x"))
-        table.add_row(*run((height, width), options.frames, options.rate, options.model))
+        for backend in options.backends:
+            table.add_row(*run((height, width), options.frames, options.rate, options.model, backend))
     console = Console(width=180)
     console.print(table)
     console.print(_threading(options.frames, options.rate), highlight=False)
