@@ -1,4 +1,4 @@
-"""Image processors of Hugging Face and what files say of them; run it for the table in docs/networks.md.
+"""Image processors of Hugging Face and what files say of them; run it for the table in docs/network_contract.md.
 
 The files are such as lie beside published checkpoints, with smaller sizes.
 """

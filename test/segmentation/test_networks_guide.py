@@ -14,6 +14,7 @@ GUIDE = ROOT / "docs" / "networks.md"
 BLOCKS = re.findall(r"```(?:python|yaml)\n# (file: (\S+)|run)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -31,8 +32,20 @@ def test_the_examples_run(tmp_path, monkeypatch):
                     assert len(scope["network"].labels) == 3
                     ran += 1
     finally:
-        sys.modules.pop("my_nets", None)
-    assert ran == 3
+        for name in ("my_nets", "my_remote"):
+            sys.modules.pop(name, None)
+    assert ran == 6
+
+
+def test_every_thing_that_one_may_have_leads_to_a_section_that_runs():
+    text = GUIDE.read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0] for part in re.split(r"(?m)^## ", text)[1:]}
+    table = text[: text.index("Then look at it")]
+    anchors = {re.sub(r"[^\w -]", "", name).lower().replace(" ", "-"): name for name in sections}
+    led = set(re.findall(r"\]\(#([\w-]+)\)", table))
+    assert led <= set(anchors)
+    bodies = dict(part.split("\n", 1) for part in re.split(r"(?m)^## ", text)[1:])
+    assert all("# run" in bodies[anchors[anchor]] for anchor in led)
 
 
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.form)

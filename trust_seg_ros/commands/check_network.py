@@ -48,7 +48,7 @@ def of_network(settings: NetworkSettings, image: np.ndarray | None, calibration:
 
         answer = judged(network, shown, statistics)
     except TrustSegError as error:
-        yield failed("answer", str(error), "docs/networks.md says what the package wants from a network")
+        yield failed("answer", str(error), "docs/network_contract.md says what is wanted")
         return
     yield from answered(network, answer)
     yield from files(settings, network, remark)
@@ -91,7 +91,7 @@ def answered(network: SegmentationNetwork, answer: Judged) -> Iterator[Finding]:
         if set(names) <= set(CALIBRATED_SCORES) and "gradient" not in groups:
             yield skipped(line, f"{', '.join(names)}: {reason}")
         else:
-            yield warning(line, f"no {', '.join(names)}: {reason}", "docs/networks.md#features")
+            yield warning(line, f"no {', '.join(names)}: {reason}", "docs/network_contract.md#what-the-package-wants")
 
 
 def files(settings: NetworkSettings, network: SegmentationNetwork, remark: str) -> Iterator[Finding]:

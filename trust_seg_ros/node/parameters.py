@@ -47,7 +47,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model_sha256",
         "",
-        "Hash that the network must have: the SHA-256 of its file (docs/networks.md says which for a folder or a "
+        "Hash that the network must have: the SHA-256 of its file (docs/network_contract.md says which for a folder or a "
         "factory), or its first 12 digits or more, in quotes; any other network is refused. Empty: any.",
         AT_CONFIGURE,
         pattern="([0-9a-fA-F]{12,64})?",
