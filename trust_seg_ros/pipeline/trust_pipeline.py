@@ -156,7 +156,7 @@ class TrustPipeline(LoadedPipeline):
                 self._seen.outside["segments"].add(result.trust.outside, len(table))
         if wanted.pixel_flags:
             score = scores.get(settings.pixel_score).numpy()
-            flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0)
+            flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0 or logit_maps.linear)
             result = replace(result, pixel_flags=flags)
             clock.lap("flags")
         if wanted.ood:

@@ -1,4 +1,4 @@
-"""Where the mean class probabilities of a segment come from: low-resolution logits, or a softmax at full resolution."""
+"""Where the mean class probabilities of a segment come from: low-resolution logits or class sums, or a full softmax."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from trust_seg_ros.segments.labelling import Band
 from trust_seg_ros.segments.sum_kernels import add_probabilities
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import LogitMaps
-from trust_seg_ros.uncertainty.kernels import softmax_row, taps
-from trust_seg_ros.uncertainty.logits import prepare
+from trust_seg_ros.uncertainty.kernels import CONTRACT, ONE, hold_rows, softmax_row, taps
+from trust_seg_ros.uncertainty.logits import UNCLAIMED, prepare, prepare_sums
 
 
 class LogitSource:
-    """Softmax of bilinearly upsampled logits, made row by row and never stored.
+    """Softmax of bilinearly upsampled logits, or class sums divided by their sum, made row by row and never stored.
 
     Attributes:
         n_classes: q.
@@ -21,14 +21,15 @@ class LogitSource:
 
     def __init__(self, logit_maps: LogitMaps) -> None:
         """Bring the logits to the host and make them finite (pixels that were not are in no segment)."""
-        self._logits = prepare(logit_maps).values.cpu().numpy()
+        prepared = prepare_sums(logit_maps) if logit_maps.linear else prepare(logit_maps)
+        self._logits, self._linear = prepared.values.cpu().numpy(), logit_maps.linear
         self.n_classes, height, width = self._logits.shape
         self._rows = taps(height, logit_maps.size[0])
         self._columns = taps(width, logit_maps.size[1])
 
     def add(self, band: Band, out: np.ndarray) -> None:
-        """Add the softmax of the band's pixels to ``out`` (m, q) float64."""
-        _add_upsampled(self._logits, *self._rows, *self._columns, band.y0, *_runs(band), out)
+        """Add the distribution of the band's pixels to ``out`` (m, q) float64."""
+        _add_upsampled(self._logits, *self._rows, *self._columns, self._linear, band.y0, *_runs(band), out)
 
 
 class SoftmaxSource:
@@ -61,6 +62,7 @@ def _add_upsampled(
     left: np.ndarray,
     right: np.ndarray,
     weight: np.ndarray,
+    linear: bool,
     y0: int,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -76,8 +78,34 @@ def _add_upsampled(
         if first[r] == first[r + 1]:
             continue
         y = y0 + r
-        softmax_row(logits, top[y], bottom[y], mix[y], left, right, weight, rows, held, row_logits, row_probs)
+        if linear:
+            hold_rows(logits, top[y], bottom[y], 0, width, left, right, weight, rows, held)
+            _share_row(rows[top[y] & 1], rows[bottom[y] & 1], mix[y], row_logits[0], row_probs)
+        else:
+            softmax_row(logits, top[y], bottom[y], mix[y], left, right, weight, rows, held, row_logits, row_probs)
         add_probabilities(row_probs, first[r], first[r + 1], starts, ends, labels, out)
+
+
+@jit(fastmath=CONTRACT)
+def _share_row(upper: np.ndarray, lower: np.ndarray, mix: np.float32, total: np.ndarray, probs: np.ndarray) -> None:
+    """Class sums of an output row, mixed and divided by their sum (q, W); 1/q each where no query claims a pixel."""
+    q, width = probs.shape
+    rest, unclaimed = ONE - mix, np.float32(UNCLAIMED)
+    most = np.zeros(width, np.float32)
+    total[:] = np.float32(0.0)
+    for c in range(q):
+        above, below, out = upper[c], lower[c], probs[c]
+        for x in range(width):
+            value = rest * above[x] + mix * below[x]
+            out[x] = value
+            total[x] += value
+            most[x] = max(most[x], value)
+    for x in range(width):
+        total[x] = ONE / total[x] if most[x] > unclaimed else np.float32(0.0)
+    for c in range(q):
+        out = probs[c]
+        for x in range(width):
+            out[x] = out[x] * total[x] if total[x] > np.float32(0.0) else ONE / np.float32(q)
 
 
 @jit

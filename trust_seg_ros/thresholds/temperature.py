@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from trust_seg_ros.types import Json, LogitMaps
 from trust_seg_ros.uncertainty.kernels import taps
-from trust_seg_ros.uncertainty.logits import Prepared, prepare
+from trust_seg_ros.uncertainty.logits import LOG_FLOOR, Prepared, prepare, prepare_sums, to_shares
 
 BINS = 15
 _RANGE = (0.05, 20.0)
@@ -76,13 +76,13 @@ class LogitSample:
         """Add one image.
 
         Args:
-            maps: logits, or log-probabilities; both give the same softmax.
+            maps: logits or log-probabilities, which give the same softmax, or class sums L, whose log(L / sum L) does.
             truth: (H, W) uint8 class ids; values that are not a class do not count.
 
         Raises:
             LogitsError: the logits cannot be used.
         """
-        prepared = prepare(maps)
+        prepared = prepare_sums(maps) if maps.linear else prepare(maps)
         rng, self._images = np.random.default_rng((self._seed, self._images)), self._images + 1
         labelled = truth < maps.logits.shape[0]
         faulty = prepared.faulty()
@@ -91,7 +91,7 @@ class LogitSample:
         known = np.flatnonzero(labelled)
         # in random order, so that the first half of them is a random half
         places = known[rng.choice(len(known), min(self._per_image, len(known)), replace=False)]
-        self._logits.append(_logits_at(prepared, places))
+        self._logits.append(_logits_at(prepared, places, maps.linear))
         self._truth.append(truth.ravel()[places])
         while len(self) > self._most and self._per_image > 1:
             self._per_image //= 2
@@ -124,8 +124,11 @@ class LogitSample:
         )
 
 
-def _logits_at(prepared: Prepared, places: np.ndarray) -> np.ndarray:
-    """(n, q) float32 upsampled logits of some pixels only, (n,) positions in the output grid."""
+def _logits_at(prepared: Prepared, places: np.ndarray, linear: bool) -> np.ndarray:
+    """(n, q) float32 upsampled logits of some pixels only, (n,) positions in the output grid.
+
+    Of class sums (``linear``), the logarithm of their distribution: p^(1/T), normalised, is softmax(log p / T).
+    """
     values, device = prepared.values, prepared.values.device
     rows, columns = np.divmod(places, prepared.size[1])
     top, bottom, down = (torch.from_numpy(part[rows]).to(device) for part in taps(values.shape[1], prepared.size[0]))
@@ -134,7 +137,10 @@ def _logits_at(prepared: Prepared, places: np.ndarray) -> np.ndarray:
     )
     above = torch.lerp(values[:, top, left], values[:, top, right], along)
     below = torch.lerp(values[:, bottom, left], values[:, bottom, right], along)
-    return torch.lerp(above, below, down).T.contiguous().numpy(force=True)
+    found = torch.lerp(above, below, down)
+    if linear:
+        found = to_shares(found).log_().clamp_min_(LOG_FLOOR)
+    return found.T.contiguous().numpy(force=True)
 
 
 def nll(logits: np.ndarray, truth: np.ndarray) -> float:

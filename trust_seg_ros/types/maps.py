@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 UNLABELLED = 255
-"""Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite."""
+"""Class id of a pixel without a class: void ground truth, or a pixel whose logits were not finite or all sums 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,8 @@ class UncertaintyMaps:
     """Per-pixel maps, all (H, W) on one device; higher = less trustworthy.
 
     Attributes:
-        classes: uint8 predicted class; ``UNLABELLED`` where the logits were not finite.
+        classes: uint8 predicted class; ``UNLABELLED`` where the logits were not finite, and where no query of a mask
+            network claims the pixel (its scores are the maximum, too).
         entropy: float32 in [0, 1], normalised by log q.
         margin: float32 in [0, 1], 1 - f(1) + f(2).
         variation_ratio: float32 in [0, 1 - 1/q], 1 - f(1).

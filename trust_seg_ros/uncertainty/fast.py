@@ -16,6 +16,7 @@ import torch
 
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.uncertainty.class_sums import fill_maps
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,
     EXP_MIN,
@@ -26,15 +27,11 @@ from trust_seg_ros.uncertainty.kernels import (
     log_positive,
     taps,
 )
-from trust_seg_ros.uncertainty.logits import Prepared, prepare
+from trust_seg_ros.uncertainty.logits import Prepared, prepare, prepare_sums
 from trust_seg_ros.uncertainty.reference import overwrite_faulty
 from trust_seg_ros.uncertainty.threads import run_bands
+from trust_seg_ros.uncertainty.tiles import blend, tile_rows, tile_width, two_largest
 
-TILE_BYTES = 384 * 1024
-"""Two resized rows of all classes, a tile wide, take at most this much: less than a core's second-level cache."""
-
-_UNROLL = 4
-_LOWEST = np.float32(-(2.0**127))  # below all logits, see LARGEST
 _ZERO = np.float32(0.0)
 
 
@@ -44,7 +41,7 @@ def fast_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps
     Equal to ``reference_maps`` within 1e-5. Safe to call from any thread and from several at once.
 
     Args:
-        maps: logits on the CPU.
+        maps: logits, or class sums, on the CPU.
         threads: how many threads work; None for one per core this process may use, at most 8.
 
     Returns:
@@ -53,9 +50,9 @@ def fast_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps
     Raises:
         LogitsError: the logits cannot be used.
     """
-    prepared = prepare(maps)
+    prepared = prepare_sums(maps) if maps.linear else prepare(maps)
     out = _allocate(prepared.size)
-    _fill(prepared, out, threads)
+    (fill_maps if maps.linear else _fill)(prepared, out, threads)
     return overwrite_faulty(out, prepared)
 
 
@@ -97,17 +94,6 @@ def fill_scores(
         _logit_scores_band(logits, *rows, *columns, first, last, tile, energy, np.float32(-temperature), out)
 
     run_bands(band, height, threads)
-
-
-def tile_width(classes: int, width: int) -> int:
-    """Columns to work on at a time."""
-    return min(width, max(64, TILE_BYTES // (8 * classes) // 64 * 64))
-
-
-@jit
-def tile_rows(classes: int, tile: int) -> np.ndarray:
-    """(2, classes, tile) scratch for ``hold_rows``, with classes up to a multiple of four that can never win."""
-    return np.full((2, (classes + _UNROLL - 1) // _UNROLL * _UNROLL, tile), _LOWEST, np.float32)
 
 
 @jit
@@ -185,48 +171,6 @@ def _logit_scores_band(
                 target[x] = factor * (best[x] + (log_positive(total[x]) if energy else np.float32(0.0)))
 
 
-@jit
-def _blend(rest: np.float32, above: np.float32, mix: np.float32, below: np.float32) -> np.float32:
-    """A mixed logit. Never fused into its surroundings: rounded differently in two places, it could exceed ``best``."""
-    mixed: np.float32 = rest * above + mix * below
-    return mixed
-
-
-@jit(fastmath=CONTRACT)
-def two_largest(
-    upper: np.ndarray,
-    lower: np.ndarray,
-    mix: np.float32,
-    n: int,
-    best: np.ndarray,
-    second: np.ndarray,
-    index: np.ndarray,
-) -> None:
-    """Largest and second largest of the mixed logits and the lowest class that has the largest, without a branch.
-
-    Four classes at a time, so that the running values are loaded and stored a quarter as often.
-    """
-    rest = ONE - mix
-    for x in range(n):
-        best[x], second[x], index[x] = -np.inf, -np.inf, 0
-    for c in range(0, upper.shape[0], _UNROLL):
-        u0, u1, u2, u3 = upper[c], upper[c + 1], upper[c + 2], upper[c + 3]
-        l0, l1, l2, l3 = lower[c], lower[c + 1], lower[c + 2], lower[c + 3]
-        c0, c1, c2, c3 = np.int32(c), np.int32(c + 1), np.int32(c + 2), np.int32(c + 3)
-        for x in range(n):
-            a, b = _blend(rest, u0[x], mix, l0[x]), _blend(rest, u1[x], mix, l1[x])
-            high, low, i = max(a, b), min(a, b), c1 if b > a else c0
-            a, b = _blend(rest, u2[x], mix, l2[x]), _blend(rest, u3[x], mix, l3[x])
-            high2, low2, j = max(a, b), min(a, b), c3 if b > a else c2
-            low = max(max(low, low2), min(high, high2))
-            i = j if high2 > high else i
-            high = max(high, high2)
-            old = best[x]
-            second[x] = max(max(second[x], low), min(high, old))
-            index[x] = i if high > old else index[x]
-            best[x] = max(old, high)
-
-
 @jit(fastmath=CONTRACT)
 def _sums(
     q: int,
@@ -245,7 +189,7 @@ def _sums(
     for c in range(q):
         above, below = upper[c], lower[c]
         for x in range(n):
-            d = max(_blend(rest, above[x], mix, below[x]) - best[x], EXP_MIN)
+            d = max(blend(rest, above[x], mix, below[x]) - best[x], EXP_MIN)
             e = exp_in_range(d)
             total[x] += e
             moment[x] += e * d

@@ -131,6 +131,11 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
         LogitsError: the logits cannot be used.
     """
     features, classifier = maps.features, maps.classifier
+    if maps.linear:
+        raise FeaturesNeededError(
+            "gradient scores need a last convolution that gives the logits, but a mask network gives sums of masks. "
+            "Choose another score, for example entropy or rba"
+        )
     if features is None or classifier is None:
         missing = "features" if features is None else "classifier"
         raise FeaturesNeededError(

@@ -6,6 +6,11 @@ weight of zero times infinity is zero, not NaN), and the faulty pixels are overw
 
 Log-probabilities (``raw=False``) are minus infinity where a class is impossible. That is not a fault: they are raised
 to ``LOG_FLOOR``. A low-resolution pixel where *every* class is impossible is not a distribution and counts as faulty.
+
+The class sums of a mask network (``linear=True``) are interpolated as they are and divided by their sum there, so their
+logarithm cannot be interpolated instead. Fast readers take the sums from ``prepare_sums``; to all others ``prepare``
+gives the logarithm of the finished distribution. A pixel that no query claims, whose sums are all 0, is *unclaimed*:
+nothing is known of it, so its distribution is uniform and it has no class, which is no fault of the network.
 """
 
 from __future__ import annotations
@@ -26,13 +31,19 @@ LOG_FLOOR = -87.0
 LARGEST = 2.0**126
 """Finite logits are limited to this magnitude, so that no interpolation of the largest float32 (masks) overflows."""
 
+UNCLAIMED = 1e-30
+"""Where no class has a larger sum, no query claims the pixel; far below what a sigmoid and a softmax in float32 give."""
+
+LARGEST_SUM = 1e30
+"""Finite class sums are limited to it, so that neither their total nor its reciprocal leaves float32."""
+
 MIN_CLASSES, MAX_CLASSES = 2, 254
 """One class has no uncertainty; class ids are uint8 and 255 means unlabelled."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Logits that are safe to interpolate.
+    """Logits, or class sums, that are safe to interpolate.
 
     Attributes:
         values: (q, h, w) float32, finite, contiguous; the network's own memory where nothing had to change.
@@ -67,11 +78,16 @@ def prepare(maps: LogitMaps) -> Prepared:
         maps: logits (q, h, w) of any floating type, on any device, with any strides.
 
     Returns:
-        The logits made finite, and where they were not finite.
+        The logits made finite, and where they were not finite. Of class sums, the log-probabilities (q, H, W) on the
+        output grid: all classes at full resolution in memory, which :func:`prepare_sums` avoids.
 
     Raises:
-        LogitsError: wrong rank, data type, number of classes, or an empty side.
+        LogitsError: wrong rank, data type, number of classes, or an empty side; class sums below 0.
     """
+    if maps.linear:
+        sums = prepare_sums(maps)
+        shares = to_shares(upsample(sums.values, sums.size))
+        return Prepared(shares.log_().clamp_min_(LOG_FLOOR), sums.faulty(), maps.size)
     check(maps)
     values = maps.logits.detach().to(torch.float32).contiguous()
     if values.device.type == "cpu":
@@ -87,6 +103,76 @@ def prepare(maps: LogitMaps) -> Prepared:
         values = values.clamp_min(LOG_FLOOR)
     values = torch.nan_to_num(values, 0.0, 0.0, 0.0).clamp_(-LARGEST, LARGEST)
     return Prepared(values, bad if bool(bad.any()) else None, maps.size)
+
+
+def prepare_sums(maps: LogitMaps) -> Prepared:
+    """Check the class sums of a mask network, bring them to contiguous float32, and make them finite.
+
+    Args:
+        maps: class sums (q, h, w), ``linear``, of any floating type, on any device, with any strides.
+
+    Returns:
+        The sums, at least 0, with 0 where they were not finite; to be interpolated, then divided by their sum.
+
+    Raises:
+        LogitsError: as :func:`prepare`, and for answers that are not class sums.
+    """
+    check(maps)
+    if not maps.linear or maps.raw:
+        raise LogitsError(
+            f"linear={maps.linear} with raw={maps.raw}; expected linear=True and raw=False of the class sums of a mask "
+            "network, which are neither logits nor log-probabilities"
+        )
+    values = maps.logits.detach().to(torch.float32).contiguous()
+    if values.device.type == "cpu" and all_within(values.numpy().reshape(-1), np.float32(0.0), np.float32(LARGEST_SUM)):
+        return Prepared(values, None, maps.size)
+    bad = ~torch.isfinite(values)
+    values = values.masked_fill(bad, 0.0)
+    least = float(values.min())
+    if least < 0.0:
+        raise LogitsError(
+            f"the class sums go down to {least:g}; expected at least 0, sums of probabilities times masks. If they are "
+            "logits, the answer needs linear=False"
+        )
+    bad = bad.any(0)
+    return Prepared(values.clamp_max_(LARGEST_SUM), bad if bool(bad.any()) else None, maps.size)
+
+
+def to_shares(sums: torch.Tensor) -> torch.Tensor:
+    """Class sums (q, ...) on the output grid divided by their sum, float32 or float64; 1/q each where unclaimed."""
+    largest = sums.amax(0)
+    scaled = torch.where(largest > UNCLAIMED, sums / largest, 1.0)
+    return scaled.div_(scaled.sum(0))
+
+
+def unclaimed(sums: Prepared) -> torch.Tensor | None:
+    """(H, W) bool, pixels of the output grid that no query claims; None when there are none, the usual case.
+
+    Args:
+        sums: from :func:`prepare_sums`.
+    """
+    largest = sums.values.amax(0)
+    if bool(largest.min() > 4.0 * UNCLAIMED):  # one of four neighbours has a weight of at least 1/4
+        return None
+    found = torch.ones(sums.size, dtype=torch.bool, device=largest.device)
+    for plane in sums.values:
+        found &= upsample(plane[None], sums.size)[0] <= UNCLAIMED
+    return found
+
+
+def class_probabilities(maps: LogitMaps) -> torch.Tensor:
+    """(q, H, W) float32, the distribution that the maps are made of, all classes at full resolution in memory.
+
+    A faulty pixel has any distribution.
+
+    Raises:
+        LogitsError: the logits cannot be used.
+    """
+    if maps.linear:
+        sums = prepare_sums(maps)
+        return to_shares(upsample(sums.values, sums.size))
+    prepared = prepare(maps)
+    return upsample(prepared.values, prepared.size).softmax(0)
 
 
 def check(maps: LogitMaps) -> None:

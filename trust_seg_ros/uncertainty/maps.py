@@ -13,7 +13,8 @@ from trust_seg_ros.uncertainty.scores import energy
 def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps:
     """Class, entropy, margin and variation ratio of every pixel of the grid ``maps.size``.
 
-    Logits are upsampled bilinearly, then turned into a softmax: entropy as in Rottmann et al., MetaSeg (2020), eq. 2,
+    Logits are upsampled bilinearly, then turned into a softmax; class sums of a mask network are upsampled, then divided
+    by their sum. Entropy as in Rottmann et al., MetaSeg (2020), eq. 2,
     margin eq. 3. ``reference_maps`` has the formulas as code. On the CPU compiled kernels do it row by row; on other
     devices torch does, and the maps stay there. Safe to call from any thread and from several at once.
 
@@ -23,7 +24,7 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
 
     Returns:
         Maps (H, W) on the device of the logits. Pixels whose logits were not finite have class 255 and the largest
-        value of every score, and are counted.
+        value of every score, and are counted; so do, uncounted, those that no query of a mask network claims.
 
     Raises:
         LogitsError: wrong shape, data type or number of classes.
@@ -41,4 +42,5 @@ def warm_up() -> None:
     logits = torch.linspace(-1.0, 1.0, 3 * 16 * 4).reshape(3, 16, 4)
     for size in ((64, 16), (64, 15)):
         fast_maps(LogitMaps(logits, size))
+        fast_maps(LogitMaps(logits.abs(), size, raw=False, linear=True))
     energy(LogitMaps(logits, (64, 16)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from trust_seg_ros.support.jit import jit
-from trust_seg_ros.uncertainty.fast import tile_rows, two_largest
+from trust_seg_ros.uncertainty.class_sums import LEAST, NO_CLASS, invert, log_ratio
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,
     EXP_MIN,
@@ -16,9 +16,9 @@ from trust_seg_ros.uncertainty.kernels import (
     hold_rows,
     log_positive,
 )
+from trust_seg_ros.uncertainty.tiles import tile_rows, two_largest
 
 _ZERO = np.float32(0.0)
-_LEAST = np.float32(1.2e-38)  # p log p is 0 below
 
 
 @jit
@@ -34,18 +34,21 @@ def add_pass(
     last: int,
     tile: int,
     fresh: bool,
+    linear: bool,
     total: np.ndarray,
     entropies: np.ndarray,
     votes: np.ndarray,
 ) -> None:
-    """Add the softmax of one pass, its entropy and its votes to rows first .. last - 1 of the sums.
+    """Add the distribution of one pass, its entropy and its votes to rows first .. last - 1 of the sums.
 
     Args:
         logits: (q, h, w) float32, finite, C-contiguous.
         top, bottom, mix, left, right, weight: ``taps(h, H)``, ``taps(w, W)``.
         first, last, tile: rows, and columns at a time.
         fresh: the sums hold nothing yet and are overwritten.
-        total: (H, q, W) float32, sum of softmaxes.
+        linear: the logits are class sums, to be divided by their sum; where no query claims a pixel, its distribution
+            is uniform and no class gets a vote.
+        total: (H, q, W) float32, sum of distributions.
         entropies: (H, W) float32, sum of entropies in nats; (0, 0) when not wanted.
         votes: (H, q, W) uint8, how often each class was predicted; (0, 0, 0) when not wanted.
     """
@@ -63,7 +66,11 @@ def add_pass(
             hold_rows(logits, top[y], bottom[y], start, stop, left, right, weight, rows, held)
             upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
             two_largest(upper, lower, mix[y], n, best, second, index)
-            _exponentials(upper, lower, mix[y], n, best, e, z, moment)
+            if linear:
+                invert(best, second, n)
+                _ratios(upper, lower, mix[y], n, second, index, e, z, moment)
+            else:
+                _exponentials(upper, lower, mix[y], n, best, e, z, moment)
             if entropies.shape[0] > 0:
                 _add_entropy(z, moment, entropies[y][start:stop], fresh)
             for x in range(n):
@@ -98,6 +105,33 @@ def _exponentials(
             out[x] = power
             z[x] += power
             moment[x] += power * d
+
+
+@jit(fastmath=CONTRACT)
+def _ratios(
+    upper: np.ndarray,
+    lower: np.ndarray,
+    mix: np.float32,
+    n: int,
+    inverse: np.ndarray,
+    index: np.ndarray,
+    e: np.ndarray,
+    z: np.ndarray,
+    moment: np.ndarray,
+) -> None:
+    """The same for class sums: r = sum / largest in place of e^d, and log r in place of d."""
+    rest = ONE - mix
+    for x in range(n):
+        z[x], moment[x] = _ZERO, _ZERO
+        index[x] = index[x] if inverse[x] > _ZERO else NO_CLASS
+    for c in range(e.shape[0]):
+        above, below, out = upper[c], lower[c], e[c]
+        for x in range(n):
+            r = min(max((rest * above[x] + mix * below[x]) * inverse[x], LEAST), ONE)
+            r = r if inverse[x] > _ZERO else ONE
+            out[x] = r
+            z[x] += r
+            moment[x] += r * log_ratio(r)
 
 
 @jit(fastmath=CONTRACT)
@@ -167,7 +201,7 @@ def finish(
             for c in range(q):
                 row = total[y, c]
                 for x in range(width):
-                    p = max(row[x] * share, _LEAST)
+                    p = max(row[x] * share, LEAST)
                     spread[x] -= p * log_positive(p)
         if entropy.shape[0] > 0:
             for x in range(width):

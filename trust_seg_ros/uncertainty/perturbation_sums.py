@@ -14,12 +14,12 @@ import torch
 from trust_seg_ros.types import UNLABELLED, LogitMaps
 from trust_seg_ros.uncertainty.banded import bands
 from trust_seg_ros.uncertainty.errors import LogitsError, SettingError
-from trust_seg_ros.uncertainty.fast import tile_width
 from trust_seg_ros.uncertainty.kernels import taps
-from trust_seg_ros.uncertainty.logits import Prepared, prepare
+from trust_seg_ros.uncertainty.logits import UNCLAIMED, Prepared, prepare, prepare_sums, to_shares, unclaimed
 from trust_seg_ros.uncertainty.perturbation_kernels import add_pass, finish
 from trust_seg_ros.uncertainty.perturbation_settings import MOST_PASSES, STATISTICS
 from trust_seg_ros.uncertainty.threads import run_bands
+from trust_seg_ros.uncertainty.tiles import tile_width
 
 
 class PassSums:
@@ -40,6 +40,7 @@ class PassSums:
         self._threads = threads
         self._shape: tuple[int, tuple[int, int]] | None = None
         self._faulty: torch.Tensor | None = None
+        self._unclaimed: torch.Tensor | None = None  # in all passes so far
         self._on_host = True
         self.passes = 0
 
@@ -50,7 +51,7 @@ class PassSums:
             LogitsError: the answer cannot be used, or its number of classes or its size differs from the first one's.
             SettingError: more than 255 passes.
         """
-        prepared = prepare(maps)
+        prepared = prepare_sums(maps) if maps.linear else prepare(maps)
         height, width = prepared.size
         shape = (prepared.values.shape[0], (height, width))
         if self.passes == 0:
@@ -60,12 +61,17 @@ class PassSums:
         if self.passes == MOST_PASSES:
             raise SettingError(f"more than {MOST_PASSES} passes")
         if self._on_host:
-            self._add_on_host(prepared)
+            self._add_on_host(prepared, maps.linear)
         else:
-            self._add_on_device(prepared)
+            self._add_on_device(prepared, maps.linear)
         faulty = prepared.faulty()
         if faulty is not None:
             self._faulty = faulty if self._faulty is None else self._faulty | faulty
+        none = unclaimed(prepared) if maps.linear else None
+        if self.passes == 0:
+            self._unclaimed = none
+        elif self._unclaimed is not None:
+            self._unclaimed = None if none is None else self._unclaimed & none
         self.passes += 1
 
     def statistics(self) -> dict[str, torch.Tensor]:
@@ -77,6 +83,8 @@ class PassSums:
         if self._shape is None:
             raise SettingError("no pass to take statistics of; expected at least one")
         out = self._finish_on_host() if self._on_host else self._finish_on_device()
+        if self._unclaimed is not None:
+            out["classes"][self._unclaimed] = UNLABELLED
         if self._faulty is not None:
             for name, values in out.items():
                 values[self._faulty] = UNLABELLED if name == "classes" else 1.0
@@ -101,7 +109,7 @@ class PassSums:
             self._entropy_sum = torch.zeros(size, device=device)
             self._vote_sum = torch.zeros((q, *size) if votes else (0,), dtype=torch.uint8, device=device)
 
-    def _add_on_host(self, prepared: Prepared) -> None:
+    def _add_on_host(self, prepared: Prepared, linear: bool) -> None:
         logits = prepared.array()
         height, width = prepared.size
         rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
@@ -109,7 +117,7 @@ class PassSums:
         sums = (self._total, self._entropies, self._votes)
 
         def band(first: int, last: int) -> None:
-            add_pass(logits, *rows, *columns, first, last, tile, fresh, *sums)
+            add_pass(logits, *rows, *columns, first, last, tile, fresh, linear, *sums)
 
         run_bands(band, height, self._threads)
 
@@ -127,9 +135,9 @@ class PassSums:
         run_bands(band, height, self._threads)
         return out
 
-    def _add_on_device(self, prepared: Prepared) -> None:
+    def _add_on_device(self, prepared: Prepared, linear: bool) -> None:
         for rows, logits in bands(prepared):
-            log_f = logits.log_softmax(0)
+            log_f = to_shares(logits).log_() if linear else logits.log_softmax(0)
             f = log_f.exp()
             self._sum[:, rows] += f
             if "mutual_information" in self._wanted:
@@ -137,7 +145,8 @@ class PassSums:
             if "vote_variation" in self._wanted:
                 index = logits.argmax(0, keepdim=True)
                 votes = self._vote_sum[:, rows]
-                votes.scatter_(0, index, votes.gather(0, index) + 1)
+                cast = logits.amax(0, keepdim=True) > UNCLAIMED if linear else 1  # an unclaimed pixel has no vote
+                votes.scatter_(0, index, votes.gather(0, index) + cast)
 
     def _finish_on_device(self) -> dict[str, torch.Tensor]:
         mean, q = self._sum / self.passes, self._sum.shape[0]

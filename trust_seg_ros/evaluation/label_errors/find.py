@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
 from trust_seg_ros.evaluation.label_errors.evidence import Evidence, evidence_of
@@ -19,6 +17,7 @@ from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table
 from trust_seg_ros.types import LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import uncertainty_maps
+from trust_seg_ros.uncertainty.logits import class_probabilities
 
 SMALLEST = 1 / 5000
 """Share of an image that a region covers at least, by default (35 pixels of 480×360)."""
@@ -112,14 +111,13 @@ def find_label_errors(
 def predict(network: SegmentationNetwork, image: np.ndarray, truth: np.ndarray) -> Prediction:
     """Run a network on an image (H, W, 3) uint8 RGB with labels (H, W) uint8."""
     answer = network.infer(image)
-    return prediction_of(LogitMaps(answer.logits, (image.shape[0], image.shape[1]), raw=answer.raw), truth)
+    return prediction_of(replace(answer, size=(image.shape[0], image.shape[1])), truth)
 
 
 def prediction_of(logits: LogitMaps, truth: np.ndarray) -> Prediction:
     """The prediction from logits, brought to the size of the labels (H, W)."""
     maps = uncertainty_maps(logits).host()
-    whole = F.interpolate(logits.logits[None].float(), size=logits.size, mode="bilinear", align_corners=False)[0]
-    prob = torch.nan_to_num(whole).softmax(0).cpu().numpy()
+    prob = class_probabilities(logits).cpu().numpy()
     return Prediction(maps.classes.numpy(), prob, segment_table(maps, logits, "metaseg", ground_truth=truth))
 
 
