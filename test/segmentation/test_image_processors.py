@@ -9,7 +9,8 @@ import pytest
 from image_processor_cases import CASES, difference, ours
 
 from trust_seg_ros.segmentation import InputSpec, ModelFileError
-from trust_seg_ros.segmentation.image_processors import CLASSES, input_spec_of, processor_settings
+from trust_seg_ros.segmentation.image_processors import CLASSES, input_spec_of
+from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.segmentation.protocol import Edges
 from trust_seg_ros.segmentation.scenes import scene_image
 

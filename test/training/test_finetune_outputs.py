@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from trust_seg_ros.segmentation import InputSpec, load_network
-from trust_seg_ros.segmentation.image_processors import input_spec_of, processor_settings
+from trust_seg_ros.segmentation.image_processors import input_spec_of
+from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.training.finetune import FineTuner

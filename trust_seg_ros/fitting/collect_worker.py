@@ -18,7 +18,7 @@ from trust_seg_ros.fitting.store_folder import writing
 from trust_seg_ros.fitting.store_identity import Answer, NetworkIdentity, answer_of
 from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, write_image
 from trust_seg_ros.grid import AS_IMAGE, Grid, resized
-from trust_seg_ros.segmentation.network import noise_image
+from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
 from trust_seg_ros.segments.scores import score_planes

@@ -10,9 +10,12 @@ import torch
 from trust_seg_ros.segmentation.answers import what_else
 from trust_seg_ros.segmentation.errors import ImageError, ModelOutputError
 from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.masks import CONTRACT as MASKS
+from trust_seg_ros.segmentation.masks import MaskAnswerError, read_masks
 
 CONTRACT = (
-    "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features')"
+    "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features'); or "
+    f"a mask network's {MASKS}"
 )
 
 
@@ -39,8 +42,14 @@ def read_output(output: object) -> tuple[torch.Tensor, torch.Tensor | None]:
         logits (1, q, h, w) and features (1, D, h, w) or None; shapes are not checked here.
 
     Raises:
+        MaskAnswerError: masks and the classes of each.
         ModelOutputError: anything else.
     """
+    if (found := read_masks(output)) is not None:
+        raise MaskAnswerError(
+            f"the network answers with masks {tuple(found.masks.shape)} and the classes of each, "
+            f"{tuple(found.classes.shape)}, where logits of each pixel are needed"
+        )
     logits: object = output
     features: object = None
     if isinstance(output, (tuple, list)) and not hasattr(output, "_fields") and 1 <= len(output) <= 2:

@@ -21,6 +21,7 @@ from trust_seg_ros.segmentation.errors import DependencyError, LabelError, Model
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
+from trust_seg_ros.segmentation.mask_models import KINDS, load_mask_model, mask_model
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, hash_of_folder
 from trust_seg_ros.support.libraries import how_to_install
@@ -28,8 +29,6 @@ from trust_seg_ros.support.paths import label_names
 from trust_seg_ros.support.reading import lfs_pointer, read_json_file
 
 _PROCESSOR_FILE = "preprocessor_config.json"
-_MASKS = ("maskformer", "mask2former", "oneformer", "eomt", "detr")
-"""Kinds of models that answer with masks and a class for each of them."""
 _log = logging.getLogger(__name__)
 _REPOSITORY = re.compile(r"hf:(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
@@ -67,21 +66,32 @@ def load_pretrained(spec: str, *, download: bool = False) -> Pretrained:
     source, options = _source(spec, download)
     hashing = None if download else HashInBackground(lambda: _hash(transformers, source, options))
     try:
-        model, report = transformers.AutoModelForSemanticSegmentation.from_pretrained(
-            source,
-            **options,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, with both sizes
-        )
+        config = transformers.AutoConfig.from_pretrained(source, **options, trust_remote_code=False)
+        load = load_mask_model if config.model_type in KINDS else _load_semantic
+        model, report = load(transformers, source, options, config)
     except Exception as error:  # the library raises anything from OSError to KeyError
         raise _explained(spec, source, error, download) from error
     _check_filled(spec, report, model.config)
     labels = _labels(model.config.id2label, spec)
     spec_of_input = _input_spec(transformers, source, options, model.config, spec)
+    model = model.eval().float()
+    if load is load_mask_model:
+        model = mask_model(transformers, model, spec_of_input, source, options, spec)
     hashing = hashing or HashInBackground(lambda: _hash(transformers, source, options))
-    return Pretrained(model.eval().float(), labels, spec_of_input, hashing.result())
+    return Pretrained(model, labels, spec_of_input, hashing.result())
+
+
+def _load_semantic(transformers: Any, source: str, options: Mapping[str, Any], config: Any) -> Any:
+    """The model and the report of its loading, as ``from_pretrained`` gives them."""
+    return transformers.AutoModelForSemanticSegmentation.from_pretrained(
+        source,
+        **options,
+        config=config,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # told below, with both sizes
+    )
 
 
 def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
@@ -89,9 +99,10 @@ def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
     lacking, clashing = sorted(map(str, report.get("missing_keys", ()))), list(report.get("mismatched_keys", ()))
     named = len(config.id2label)
     for key, stored, wanted in (entry for entry in clashing if len(entry) == 3):
-        if wanted[0] == named and stored[0] != named and tuple(stored[1:]) == tuple(wanted[1:]):
+        extra = wanted[0] - named  # 1 for "no object" of a mask network
+        if extra in (0, 1) and stored[0] != wanted[0] and tuple(stored[1:]) == tuple(wanted[1:]):
             raise ModelFileError(
-                f"{spec}: id2label in config.json names {named} classes but the weights are for {stored[0]} ({key} is "
+                f"{spec}: id2label in config.json names {named} classes but the weights are for {stored[0] - extra} ({key} is "
                 f"{tuple(stored)}); give it the id2label that the network was trained with"
             )
     if lacking or clashing:
@@ -143,11 +154,6 @@ def _explained(spec: str, source: str, error: Exception, download: bool) -> Mode
         return ModelFileError(
             f"{spec}: not in the local cache, and nothing is fetched at start; run once: hf download {source} ({text})"
         )
-    if any(kind in str(error).lower() for kind in _MASKS):
-        text += (
-            "; it answers with masks and a class for each, not with logits for each pixel: wrap it in a factory "
-            "'package.module:callable' that adds up the masks of each class"
-        )
     return ModelFileError(f"{spec}: not a usable semantic segmentation model: {type(error).__name__}: {text}")
 
 
@@ -157,12 +163,20 @@ def _input_spec(transformers: Any, source: str, options: Mapping[str, Any], conf
     settings = _processor_settings(transformers, source, options)
     found = input_spec_of(settings or {}, spec, kind, image_size, absent=settings is None)
     if settings is None:
-        size = "as the image" if found.size is None else f"{found.size[1]}x{found.size[0]}"
-        remark = f"no {_PROCESSOR_FILE}: images are prepared as usual for {kind}, size {size}"
+        remark = f"no {_PROCESSOR_FILE}: images are prepared as usual for {kind}, size {_said(found)}"
         return replace(found, remark=remark)
     if settings.get("do_reduce_labels", settings.get("reduce_labels")):
         _log.info("%s: ground truth of its training data counts classes from 1 and 0 means none (reduce_labels)", spec)
     return found
+
+
+def _said(found: InputSpec) -> str:
+    if found.squares is not None and found.squares.cut:
+        return f"cut into squares of {found.squares.side}"
+    if found.edges is not None and found.edges.shortest is not None:
+        longest = f", longer at most {found.edges.longest}" if found.edges.longest else ""
+        return f"shorter side {found.edges.shortest}{longest}"
+    return "as the image" if found.size is None else f"{found.size[1]}x{found.size[0]}"
 
 
 def _processor_settings(transformers: Any, source: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trust_seg_ros.segmentation.errors import ModelFileError, ModelSpecError
+from trust_seg_ros.segmentation.mask_processors import DEFAULT_SIZE, EOMT_SIZE, eomt_sized, mask_sized
 from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, Edges, InputSpec
 
 STRIDE = 32
@@ -37,6 +38,7 @@ class ProcessorClass:
         flips: whether red and blue are swapped.
         include_top: whether the result is divided by std once more.
         warps_from: sizes of at least this are squares, smaller ones the shorter side of a crop of 224/256 of it.
+        divisor: of a mask network's processor, sides are rounded up to multiples of this; None = not of a mask network.
     """
 
     size: Any = None
@@ -49,9 +51,11 @@ class ProcessorClass:
     flips: bool = False
     include_top: bool = False
     warps_from: int = 0
+    divisor: int | None = None
 
 
 _IMAGENET = ProcessorClass(mean=IMAGENET_MEAN, std=IMAGENET_STD)
+_MASKS = replace(_IMAGENET, size=DEFAULT_SIZE, square=False, divisor=1)
 
 CLASSES: dict[str, ProcessorClass] = {
     "Segformer": replace(_IMAGENET, size=512),
@@ -71,6 +75,11 @@ CLASSES: dict[str, ProcessorClass] = {
     "PoolFormer": replace(_IMAGENET, size=224, square=False, crop=True),
     "Sapiens2": replace(_IMAGENET, size=[1024, 768]),
     "Tipsv2Dpt": ProcessorClass(448, normalises=False),
+    "MaskFormer": replace(_MASKS, divisor=32),
+    "Mask2Former": replace(_MASKS, divisor=32),
+    "OneFormer": _MASKS,
+    "Detr": _MASKS,
+    "Eomt": replace(_MASKS, size=EOMT_SIZE),
 }
 """Name of a class without "ImageProcessor" -> its defaults."""
 
@@ -86,6 +95,12 @@ _OF_MODELS = {
     "upernet": "Segformer",
     "sapiens2": "Sapiens2",
     "tipsv2_dpt": "Tipsv2Dpt",
+    "maskformer": "MaskFormer",
+    "mask2former": "Mask2Former",
+    "oneformer": "OneFormer",
+    "detr": "Detr",
+    "eomt": "Eomt",
+    "eomt_dinov3": "Eomt",
 }
 """Kind of model -> its processor's class, for files that do not name it."""
 _OF_ONE_SIZE = {"beit", "data2vec-vision", "dpt"}
@@ -116,6 +131,10 @@ def input_spec_of(
     defaults, remark = _class_of(given, model_type)
     try:
         spec = _normalisation(given, defaults)
+        if model_type.startswith("eomt") or defaults is CLASSES["Eomt"]:
+            return replace(eomt_sized(spec, given, image_size, absent), remark=remark)
+        if defaults.divisor is not None:
+            return replace(mask_sized(spec, given, defaults.size, defaults.divisor), remark=remark)
         if absent:
             size = _pair(image_size) if model_type in _OF_ONE_SIZE and image_size else None
             return replace(spec, size=size, remark=remark)
@@ -125,7 +144,7 @@ def input_spec_of(
             own = given.get("crop_size", defaults.crop_size) if cropped else image_size
             sized = replace(sized, edges=None, size=sized.edges.least or _fixed(own))
         return replace(sized, remark=remark)
-    except (TypeError, ValueError, KeyError, OverflowError, ModelSpecError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, ModelSpecError) as error:
         raise ModelFileError(f"{name}: malformed preprocessor_config.json: {type(error).__name__}: {error}") from error
 
 
@@ -217,40 +236,3 @@ def _triple(values: Any) -> Triple:
         values = [values] * 3
     red, green, blue = (float(v) for v in values)
     return red, green, blue
-
-
-def processor_settings(spec: InputSpec) -> dict[str, Any]:
-    """Content of a preprocessor_config.json from which :func:`input_spec_of` reads ``spec`` again, up to its stride.
-
-    The class is MobileViT's where nothing but the channel order is changed, else SegFormer's, which normalises; its
-    ``do_flip_channel_order`` is understood by this package only.
-    """
-    flip = spec.order == "bgr"
-    mean, std = (list(values[::-1] if flip else values) for values in (spec.mean, spec.std))
-    plain = set(mean) == {0.0} and set(std) == {1.0}
-    return {
-        "image_processor_type": "MobileViTImageProcessor" if flip and plain else "SegformerImageProcessor",
-        "do_resize": spec.size is not None or spec.edges is not None,
-        **_size_settings(spec),
-        "do_center_crop": False,
-        "do_rescale": True,
-        "rescale_factor": spec.scale,
-        "do_normalize": not plain,
-        "image_mean": mean,
-        "image_std": std,
-        "do_flip_channel_order": flip,
-    }
-
-
-def _size_settings(spec: InputSpec) -> dict[str, Any]:
-    if spec.size is not None:
-        return {"size": {"height": spec.size[0], "width": spec.size[1]}}
-    edges = spec.edges
-    if edges is None:
-        return {}
-    if edges.least is not None:
-        return {"size": {"height": edges.least[0], "width": edges.least[1]}, "keep_aspect_ratio": True}
-    if edges.box is not None:
-        return {"size": {"max_height": edges.box[0], "max_width": edges.box[1]}}
-    both = {"shortest_edge": edges.shortest, "longest_edge": edges.longest}
-    return {"size": {key: value for key, value in both.items() if value is not None}}

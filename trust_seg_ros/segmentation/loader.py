@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from trust_seg_ros.segmentation.backend import Chosen, checked_backend
+from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.checks import check_features, check_logits
 from trust_seg_ros.segmentation.device import pick_device, pick_half
 from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
@@ -27,7 +28,8 @@ from trust_seg_ros.segmentation.modules import (
     is_compact_file,
 )
 from trust_seg_ros.segmentation.named_layer import watch_layer
-from trust_seg_ros.segmentation.network import ModuleNetwork, noise_image
+from trust_seg_ros.segmentation.mask_network import network_of
+from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
@@ -162,7 +164,7 @@ def load_file(asked: Request) -> SegmentationNetwork:
     return network
 
 
-def _load_program(asked: Request) -> ModuleNetwork:
+def _load_program(asked: Request) -> CallableNetwork:
     from trust_seg_ros.segmentation.exported import load_exported
 
     path, overrides = asked.path, asked.overrides
@@ -176,7 +178,7 @@ def _load_program(asked: Request) -> ModuleNetwork:
         )
     spec = overrides.apply(model.input_spec)
     chosen = on_backend(Chosen(model.forward, model.classifier, TORCH), str(path), spec, asked.device, asked.backend)
-    return ModuleNetwork(
+    return network_of(
         chosen.forward,
         name=str(path),
         labels=overrides.labels,
@@ -212,7 +214,7 @@ def _is_factory(spec: str) -> bool:
     return _FACTORY.fullmatch(spec) is not None and not Path(spec).is_file()
 
 
-def _wrapped(named: NamedModule, name: str, asked: Request) -> ModuleNetwork:
+def _wrapped(named: NamedModule, name: str, asked: Request) -> CallableNetwork:
     return from_module(
         named.module,
         name,

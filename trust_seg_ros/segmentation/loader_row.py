@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from trust_seg_ros.segmentation.backend import Chosen, refuse_half, run_module
+from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.factory import module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.modules import Overrides
-from trust_seg_ros.segmentation.network import ModuleNetwork, probe_pixels
+from trust_seg_ros.segmentation.mask_network import network_of
+from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.prepare import prepare_module
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 from trust_seg_ros.support.backends import TORCH
@@ -79,7 +81,7 @@ def from_module(
     half: bool,
     sha256: str = "",
     backend: str = TORCH,
-) -> ModuleNetwork:
+) -> CallableNetwork:
     """A torch module as a network: moved to the device, to the library that is to run it, and tried once.
 
     Raises:
@@ -89,7 +91,7 @@ def from_module(
     module = prepare_module(module, device, half)
     spec = replace(spec, half=half)
     chosen = on_backend(Chosen(module, module_classifier(module), TORCH), name, spec, device, backend, sha256)
-    return ModuleNetwork(
+    return network_of(
         chosen.forward,
         name=name,
         labels=labels,

@@ -15,7 +15,7 @@ from trust_seg_ros.segmentation.backend import to_model
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.loader import load_network
 from trust_seg_ros.segmentation.modules import NamedModule
-from trust_seg_ros.segmentation.network import probe_pixels
+from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.onnx_file import INPUT_KEY, LABELS_KEY
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
 from trust_seg_ros.segmentation.optimise import fold_batch_norms

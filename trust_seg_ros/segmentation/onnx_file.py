@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from trust_seg_ros.segmentation.backend import run_graph
+from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.errors import DeviceError, LabelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.loader_row import Request
-from trust_seg_ros.segmentation.network import ModuleNetwork, probe_pixels
+from trust_seg_ros.segmentation.mask_network import network_of
+from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.onnx_graph import ImageInput, read_onnx
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.weights_hash import require_sha256
@@ -26,7 +28,7 @@ INPUT_KEY, LABELS_KEY = "trust_seg.input", "trust_seg.labels"
 """Entries of the metadata that ``trust-seg export`` writes."""
 
 
-def load_onnx(asked: Request) -> ModuleNetwork:
+def load_onnx(asked: Request) -> CallableNetwork:
     """A network from an .onnx file, on the runtime that ``asked.backend`` names.
 
     Raises:
@@ -54,7 +56,7 @@ def load_onnx(asked: Request) -> ModuleNetwork:
     spec = wishes.apply(own)
     pixels = probe_pixels(spec, torch.device("cpu"))
     chosen = run_graph(graph, asked.backend, asked.device, str(path), pixels)
-    network = ModuleNetwork(
+    network = network_of(
         chosen.forward,
         name=str(path),
         labels=labels,

@@ -71,6 +71,11 @@ def normalised(images: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     return torch.addcmul(offset, images[:, list(_channels(spec))], factor)
 
 
+def black(spec: InputSpec) -> torch.Tensor:
+    """(3,) float32, what a black pixel is after the normalisation, in the order of the input's channels."""
+    return torch.from_numpy(_affine(spec)[1])
+
+
 def _in_precision(x: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     if spec.half:
         return x.to(half_type(x.device)).contiguous(memory_format=torch.channels_last)

@@ -13,6 +13,7 @@ import torch
 from trust_seg_ros.segmentation.dropout import DropoutRate
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.squares import Squares
 from trust_seg_ros.types import LogitMaps
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -31,6 +32,8 @@ class Edges:
         longest: wanted length of the longer side; with ``shortest``, its limit.
         least: (h, w), one of which is met: the one that changes the image's scale least.
         box: (h, w) that the image just fits into.
+        exact: with ``shortest``, sides in whole pixels as ``transformers`` computes them (``get_size_with_aspect_ratio``),
+            rounded up to multiples of the stride; else to the nearest.
 
     Raises:
         ModelSpecError: nothing is given, or a length is not 1 to 16384.
@@ -40,6 +43,7 @@ class Edges:
     longest: int | None = None
     least: Size | None = None
     box: Size | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         lengths = [self.shortest, self.longest, *(self.least or ()), *(self.box or ())]
@@ -56,6 +60,28 @@ class Edges:
         scales = [self.shortest / min(image_size)] if self.shortest else []
         scales += [self.longest / max(image_size)] if self.longest else []
         return min(scales)
+
+    def size_of(self, image_size: Size, stride: int) -> Size:
+        """(h, w) for an image of ``image_size`` (H, W), multiples of ``stride``."""
+        if self.exact and self.shortest:
+            height, width = _whole_size(image_size, self.shortest, self.longest)
+            return -(-height // stride) * stride, -(-width // stride) * stride
+        return _nearest(image_size, self.scale_of(image_size), stride)
+
+
+def _whole_size(image_size: Size, shortest: int, longest: int | None) -> Size:
+    short, long = min(image_size), max(image_size)
+    wanted: float = shortest
+    if longest and long / short * shortest > longest:
+        wanted = longest * short / long
+    first = max(1, round(wanted))
+    second = long if first == short else max(1, int(wanted * long / short))
+    return (first, second) if image_size[0] <= image_size[1] else (second, first)
+
+
+def _nearest(image_size: Size, scale: float, stride: int) -> Size:
+    height, width = (max(stride, int(side * scale / stride + 0.5) * stride) for side in image_size)
+    return height, width
 
 
 def _change(scale: float) -> float:
@@ -80,6 +106,7 @@ class InputSpec:
         stride: with ``size`` None, height and width are rounded to the nearest multiple, at least one.
         half: the input is float16 (bfloat16 on a CPU), else float32.
         edges: with ``size`` None, the scale of the image; None = 1.
+        squares: how the resized image is laid into squares, for a network that takes nothing else; None = as it is.
         remark: how a given normalisation was understood, for people; "" where it was taken as it is.
 
     Raises:
@@ -94,6 +121,7 @@ class InputSpec:
     stride: int = 1
     half: bool = False
     edges: Edges | None = None
+    squares: Squares | None = None
     remark: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -110,15 +138,26 @@ class InputSpec:
             raise ModelSpecError(f"stride is {self.stride!r}; expected a whole number of at least 1")
         if self.size is not None and (len(self.size) != 2 or not all(1 <= s <= 1 << 14 for s in self.size)):
             raise ModelSpecError(f"input size is {self.size!r}; expected (height, width), each from 1 to 16384")
+        self._check_squares()
+
+    def _check_squares(self) -> None:
+        if self.squares is None:
+            return
+        side, size = self.squares.side, self.size
+        if size is None and self.edges is not None and self.edges.shortest is not None:
+            size = (self.edges.shortest, self.edges.longest or side)
+        if size is None or not (min(size) == side if self.squares.cut else max(size) <= side):
+            said = "that of the image" if size is None else f"{size[0]}x{size[1]}"
+            wanted = f"a shorter side of {side}" if self.squares.cut else f"at most {side}x{side}"
+            raise ModelSpecError(f"input size is {said}, but the network takes squares of {side}: expected {wanted}")
 
     def size_for(self, image_size: Size) -> Size:
         """The (h, w) that an image of ``image_size`` (H, W) is stretched to."""
         if self.size is not None:
             return self.size
-        s = self.stride
-        scale = 1.0 if self.edges is None else self.edges.scale_of(image_size)
-        height, width = (max(s, int(side * scale / s + 0.5) * s) for side in image_size)
-        return height, width
+        if self.edges is not None:
+            return self.edges.size_of(image_size, self.stride)
+        return _nearest(image_size, 1.0, self.stride)
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.network import probe_spec
+from trust_seg_ros.segmentation.probe import probe_spec
 from trust_seg_ros.segmentation.prepare import channels_last, likes_channels_last
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.units import in_units
