@@ -103,7 +103,7 @@ def _spread(model: Any, kind: str) -> Any:
 
 @torch.no_grad()
 def _mean_features(model: Any, kind: str, head: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Mean over the picture of the features that masks are the products of: a mask's mean is linear in its embedding."""
+    """Mean of the features that masks are products of: the mean of a mask is linear in its embedding."""
     head.weight.zero_()
     means = []
     for unit in torch.eye(head.out_features):

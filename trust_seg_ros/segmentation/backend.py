@@ -10,30 +10,25 @@ import logging
 import os
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelError, ModelFileError, ModelSpecError
-from trust_seg_ros.segmentation.failures import in_brief
+from trust_seg_ros.segmentation.masks import read_masks
 from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of
 from trust_seg_ros.segmentation.runtimes import RUNTIMES, Forward, Runtime, run_by
+from trust_seg_ros.segmentation.torch_graph import onnx_library, to_model
 from trust_seg_ros.support.backends import AUTO, BACKENDS, TORCH
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import cache_dir
 from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.types import Classifier
-
-if TYPE_CHECKING:
-    import onnx
 
 Call = Callable[[torch.Tensor], object]
 TOLERANCE = 1e-3
@@ -184,22 +179,27 @@ def _agreeing(
 @torch.inference_mode()
 def _check_agreement(module: nn.Module, call: Forward, pixels: torch.Tensor, name: str, runtime: str) -> None:
     """Refuse a graph whose answer to an example is another than torch's."""
-    wanted = read_output(module(pixels))[0].float()
-    found = call(pixels)[0].float()
+    wanted, found = _values(module(pixels)), _values(call(pixels))
     if found.shape != wanted.shape:  # an upsampling was taken off
         found = nn.functional.interpolate(found, wanted.shape[2:], mode="bilinear", align_corners=False)
     scale = float(wanted.abs().max()) or 1.0
     difference = float((found - wanted).abs().max())
     if not difference <= TOLERANCE * scale:  # also refuses NaN
         raise ModelFileError(
-            f"{name}: {runtime} answers otherwise than torch, logits differ by up to {difference:.3g} where the "
+            f"{name}: {runtime} answers otherwise than torch, its values differ by up to {difference:.3g} where the "
             f"largest is {scale:.3g} (at most {TOLERANCE:g} of it is accepted); use backend:=torch"
         )
 
 
+def _values(output: object) -> torch.Tensor:
+    """What counts of an answer: its logits, or the class sums of masks."""
+    masks = read_masks(output)
+    return read_output(output)[0].float() if masks is None else masks.sums()
+
+
 def _kept(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool, place: Path | None) -> OnnxGraph:
     """The graph of a module, from its place in the cache where it is known."""
-    onnx = _library(name)
+    onnx = onnx_library(name)
     if place is not None and place.is_file():
         try:
             return graph_of(onnx.load_from_string(unsealed(place.read_bytes(), place, "it is made anew")), name)
@@ -218,79 +218,6 @@ def _place(pixels: torch.Tensor, any_size: bool, sha256: str) -> Path | None:
     size = "any" if any_size else "x".join(map(str, reversed(pixels.shape[2:])))
     version = torch.__version__.partition("+")[0]
     return cache_dir("graphs") / f"{sha256[:32]}-{size}-{version}-{_FORMAT}.onnx"
-
-
-def _library(name: str) -> ModuleType:
-    try:
-        import onnx
-        import onnxscript  # noqa: F401  torch's exporter needs it
-    except ImportError as error:
-        missing = error.name or "onnx"
-        raise DependencyError(
-            f"{name}: another backend than torch needs {missing}; {how_to_install(missing)}"
-        ) from error
-    return onnx
-
-
-class _Answer(nn.Module):
-    """A network whose answer is logits, or logits and features, whatever form it has them in."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.training = False  # by itself: eval() would reach into an exported program, which refuses the call
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        logits, features = read_output(self.network(pixels))
-        return logits if features is None else (logits, features)
-
-
-def to_model(module: nn.Module, name: str, pixels: torch.Tensor, any_size: bool) -> onnx.ModelProto:
-    """A torch module as a graph with the outputs ``logits`` and, if it gives them, ``features``.
-
-    Args:
-        module: in evaluation mode, on the CPU, in float32.
-        name: its name, for errors.
-        pixels: (1, 3, h, w), an example.
-        any_size: whether the graph must take other sizes, too.
-
-    Raises:
-        DependencyError: a library is missing.
-        ModelError: it cannot be exported.
-    """
-    _library(name)
-    with torch.inference_mode():
-        both = read_output(module(pixels))[1] is not None
-    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
-    quiet = [logging.getLogger(part) for part in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in quiet]
-    try:
-        for logger in quiet:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                _Answer(module),
-                (pixels.clone(),),
-                input_names=["image"],
-                output_names=["logits", "features"] if both else ["logits"],
-                dynamic_shapes=(free,) if any_size else None,
-                dynamo=True,
-                verbose=False,
-            )
-    except Exception as error:  # the exporter passes on whatever happens in a foreign network
-        raise ModelError(
-            f"{name}: torch cannot export it as a graph ({in_brief(error)}); use backend:=torch"
-        ) from error
-    finally:
-        for logger, level in zip(quiet, levels, strict=True):
-            logger.setLevel(level)
-    assert program is not None
-    model = program.model_proto
-    sides = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]]
-    if any_size and any(sides):
-        raise ModelError(f"{name}: as a graph it takes one size only; set input_size, or use backend:=torch")
-    return model
 
 
 def refuse_half(half: bool, backend: str, device: torch.device, name: str) -> None:

@@ -14,8 +14,8 @@ from trust_seg_ros.segmentation.masks import CONTRACT as MASKS
 from trust_seg_ros.segmentation.masks import MaskAnswerError, read_masks
 
 CONTRACT = (
-    "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features'); or "
-    f"a mask network's {MASKS}"
+    "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features'); "
+    f"or a mask network's {MASKS}"
 )
 
 

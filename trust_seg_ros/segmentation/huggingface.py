@@ -102,8 +102,8 @@ def _check_filled(spec: str, report: Mapping[str, Any], config: Any) -> None:
         extra = wanted[0] - named  # 1 for "no object" of a mask network
         if extra in (0, 1) and stored[0] != wanted[0] and tuple(stored[1:]) == tuple(wanted[1:]):
             raise ModelFileError(
-                f"{spec}: id2label in config.json names {named} classes but the weights are for {stored[0] - extra} ({key} is "
-                f"{tuple(stored)}); give it the id2label that the network was trained with"
+                f"{spec}: id2label in config.json names {named} classes but the weights are for {stored[0] - extra} "
+                f"({key} is {tuple(stored)}); give it the id2label that the network was trained with"
             )
     if lacking or clashing:
         some = ", ".join([*lacking, *(str(entry) for entry in clashing)][:4])

@@ -19,6 +19,7 @@ from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
 from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.loader_row import Loader, Request, from_module, on_backend
+from trust_seg_ros.segmentation.mask_network import network_of
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
@@ -28,10 +29,9 @@ from trust_seg_ros.segmentation.modules import (
     is_compact_file,
 )
 from trust_seg_ros.segmentation.named_layer import watch_layer
-from trust_seg_ros.segmentation.mask_network import network_of
-from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.plausibility import implausible
+from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, checked_sha256, hash_of_program, require_sha256
 from trust_seg_ros.support.backends import TORCH

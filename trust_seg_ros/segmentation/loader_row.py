@@ -13,10 +13,10 @@ from trust_seg_ros.segmentation.backend import Chosen, refuse_half, run_module
 from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.factory import module_classifier
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.modules import Overrides
 from trust_seg_ros.segmentation.mask_network import network_of
-from trust_seg_ros.segmentation.probe import probe_pixels
+from trust_seg_ros.segmentation.modules import Overrides
 from trust_seg_ros.segmentation.prepare import prepare_module
+from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 from trust_seg_ros.support.backends import TORCH
 
@@ -111,4 +111,5 @@ def on_backend(own: Chosen, name: str, spec: InputSpec, device: torch.device, ba
     """
     if backend == TORCH:
         return own
-    return run_module(own, backend, device, name, probe_pixels(spec, device), spec.size is None, sha256)
+    any_size = spec.size is None and spec.squares is None
+    return run_module(own, backend, device, name, probe_pixels(spec, device), any_size, sha256)

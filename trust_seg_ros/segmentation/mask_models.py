@@ -1,8 +1,9 @@
 """Mask networks of Hugging Face ``transformers``, each combined as its own image processor does it.
 
-Up to the class sums everything is what ``post_process_semantic_segmentation`` of transformers 5 does: MaskFormer, OneFormer
-and DETR combine masks at the resolution that the network gives; Mask2Former resizes them to 384×384 before, whatever the
-image; EoMT to the size of its input. The resizing is part of the module here, so that a graph of it needs no rule.
+Up to the class sums everything is what ``post_process_semantic_segmentation`` of transformers 5 does: MaskFormer,
+OneFormer and DETR combine masks at the resolution that the network gives; Mask2Former resizes them to 384×384 before,
+whatever the image; EoMT to the size of its input. The resizing is part of the module here, so that a graph of it needs
+no rule.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class MaskModel(nn.Module):
         self.register_buffer("task", task, persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Classes and masks, see the class."""
         if self.task is None:
             answer = read_masks(self.model(pixel_values=pixels))
         else:
@@ -114,8 +116,8 @@ def _task(transformers: Any, config: Any, source: str, options: Mapping[str, Any
         found = tokenizer([TASK], padding="max_length", max_length=int(config.task_seq_len), truncation=True)
     except Exception as error:  # the library raises anything from OSError to TypeError where files are missing
         raise ModelFileError(
-            f"{spec}: OneFormer is told its task in words, and CLIP's tokenizer for them is not there ({in_brief(error)}); "
-            "put vocab.json and merges.txt, or tokenizer.json, beside config.json: "
+            f"{spec}: OneFormer is told its task in words, and CLIP's tokenizer for them is not there "
+            f"({in_brief(error)}); put vocab.json and merges.txt, or tokenizer.json, beside config.json: "
             "OneFormerProcessor.from_pretrained(name).save_pretrained(folder)"
         ) from error
     ids, attended = (torch.tensor(found[key], dtype=torch.float32) for key in ("input_ids", "attention_mask"))
@@ -123,12 +125,13 @@ def _task(transformers: Any, config: Any, source: str, options: Mapping[str, Any
 
 
 def _settle_masks(model: Any, spec: str) -> None:
-    """Hold the probabilities of EoMT's masked attention as numbers: tensors that steer the program cannot be exported."""
+    """Hold the probabilities of EoMT's masked attention as numbers: tensors that steer a program are not exported."""
     probabilities = [float(value) for value in model.attn_mask_probs]
     if any(0 < value < 1 for value in probabilities):
         raise ModelFileError(
-            f"{spec}: attn_mask_probs are {', '.join(f'{p:.2g}' for p in probabilities)}: in the middle of its training "
-            "EoMT masks attention at random and answers an image in two ways; train it to the end, or set them to 0"
+            f"{spec}: attn_mask_probs are {', '.join(f'{p:.2g}' for p in probabilities)}: in the middle of its "
+            "training EoMT masks attention at random and answers an image in two ways; train it to the end, or set "
+            "them to 0"
         )
     del model.attn_mask_probs
     model.attn_mask_probs = probabilities

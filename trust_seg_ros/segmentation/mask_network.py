@@ -25,9 +25,9 @@ class MaskNetwork(CallableNetwork):
     ``infer`` gives the class sums L as ``LogitMaps.logits``, at the resolution at which the masks are combined, with
     ``linear`` set, and the masks as ``LogitMaps.queries``. It has no features and no last convolution.
 
-    At construction it is run on a noise picture, twice, and a network of any size on a second size. An image that is cut
-    into squares is put together again: one with P squares has P times Q queries. Memory of an answer in bytes: 4 Q P h w
-    for the masks, 4 K h w for the sums, and once more the masks while they are computed.
+    At construction it is run on a noise picture, twice, and a network of any size on a second size. An image that is
+    cut into squares is put together again: one with P squares has P times Q queries. Memory of an answer in bytes:
+    4 P Q h w for the masks, 4 K h w for the sums, and once more the masks while they are computed.
     """
 
     def __init__(self, forward: Callable[[torch.Tensor], object], **given: Any) -> None:
@@ -58,7 +58,7 @@ class MaskNetwork(CallableNetwork):
         squares, grid = self.input_spec.squares, (int(x.shape[2]), int(x.shape[3]))
         if squares is not None:
             sums, masks = squares.merge(sums, grid), squares.place(masks, grid)
-            probabilities = probabilities.unflatten(0, (len(x), -1)).flatten(1, 2)
+            probabilities = probabilities.reshape(len(x), -1, probabilities.shape[2])
             layer = None if layer is None else squares.merge(layer, grid)
         return [
             LogitMaps(
@@ -76,7 +76,7 @@ class MaskNetwork(CallableNetwork):
         """Probabilities (B, Q, K), masks (B, Q, h, w) and features of the watched layer, of all squares."""
         squares = self.input_spec.squares
         parts = x if squares is None else squares.take(x, black(self.input_spec))
-        passes = [parts] if self._together or squares is None else list(parts.split(1))
+        passes = [parts] if self._together or squares is None else list(parts[:, None])
         answers = [(*self._run(part), self._layer(part)) for part in passes]
         if len(answers) == 1:
             return answers[0]

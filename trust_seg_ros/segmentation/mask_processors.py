@@ -52,8 +52,8 @@ def mask_sized(spec: InputSpec, given: Mapping[str, Any], size: Any, divisor: in
 def eomt_sized(spec: InputSpec, given: Mapping[str, Any], image_size: Any, absent: bool) -> InputSpec:
     """``spec`` with the squares that the processor of EoMT makes of an image.
 
-    ``do_split_image`` (semantic segmentation) cuts it into squares, ``do_pad`` (panoptic and instance) lays it into one;
-    with neither the processor fits square images only, and others are stretched to the square here.
+    ``do_split_image`` (semantic segmentation) cuts it into squares, ``do_pad`` (panoptic and instance) lays it into
+    one; with neither the processor fits square images only, and others are stretched to the square here.
 
     Args:
         spec: the normalisation.

@@ -1,10 +1,10 @@
 """What a mask network answers with: for each of Q queries the logits of its classes and those of its mask.
 
-The class sums at a pixel x are L_c(x) = sum over queries q of softmax(class logits of q)_c * sigmoid(mask logits of q)(x),
-where the last class, "no object", is left out: Cheng, Schwing, Kirillov, "Per-Pixel Classification is Not All You Need for
-Semantic Segmentation" (MaskFormer), NeurIPS 2021, section 3.4, semantic inference. Mask2Former (Cheng et al., CVPR 2022),
-OneFormer (Jain et al., CVPR 2023) and EoMT (Kerssies et al., CVPR 2025) are used in the same way; they differ in the
-resolution at which masks are combined, see ``mask_models``.
+The class sums at a pixel x are L_c(x) = sum over queries q of softmax(class logits of q)_c * sigmoid(mask logits of
+q)(x), where the last class, "no object", is left out: Cheng, Schwing, Kirillov, "Per-Pixel Classification is Not All
+You Need for Semantic Segmentation" (MaskFormer), NeurIPS 2021, section 3.4, semantic inference. Mask2Former (Cheng et
+al., CVPR 2022), OneFormer (Jain et al., CVPR 2023) and EoMT (Kerssies et al., CVPR 2025) are used in the same way; they
+differ in the resolution at which masks are combined, see ``mask_models``.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ CONTRACT = (
     "class logits (1, Q, K+1) and mask logits (1, Q, h, w) as 'class_queries_logits' and 'masks_queries_logits', as "
     "'pred_logits' and 'pred_masks', or as a tuple of the two"
 )
-_THINGS = frozenset("person people pedestrian human rider car truck bus bicycle bike motorcycle dog cat chair".split())
-_STUFF = frozenset(
-    "road street sky ground grass floor wall building tree vegetation water sidewalk pavement terrain earth background "
-    "ceiling sea sand snow mountain land lane area surface field dirt".split()
+_THINGS = frozenset(
+    ("person", "people", "pedestrian", "human", "rider", "car", "truck", "bus", "bicycle", "motorcycle", "dog", "chair")
 )
+# fmt: off
+_STUFF = frozenset((
+    "road", "street", "sky", "ground", "grass", "floor", "wall", "building", "tree", "vegetation", "water", "sidewalk",
+    "pavement", "terrain", "earth", "background", "ceiling", "sea", "sand", "snow", "mountain", "land", "lane", "area",
+    "surface", "field", "dirt",
+))
+# fmt: on
 
 
 class MaskAnswerError(ModelOutputError):
@@ -124,9 +129,9 @@ def check_masks(answer: MaskAnswer, labels: LabelSet, name: str, images: int = 1
     columns, count = classes.shape[2], len(labels)
     if columns == count:
         raise ModelOutputError(
-            f"network {name!r} answers with masks of {columns} classes, and labels {labels.name!r} name as many: none is "
-            'left for "no object", as with a sigmoid for each class; return logits (1, Q, K+1) whose last class is "no '
-            'object", or, if the last of these is that, labels without it'
+            f"network {name!r} answers with masks of {columns} classes, and labels {labels.name!r} name as many: none "
+            'is left for "no object", as with a sigmoid for each class; return logits (1, Q, K+1) whose last class is '
+            '"no object", or, if the last of these is that, give labels without it'
         )
     if columns != count + 1:
         raise ModelOutputError(
@@ -141,6 +146,6 @@ def things_only(labels: LabelSet) -> str:
     if not words & _THINGS or words & _STUFF:
         return ""
     return (
-        "its classes are things only, no road, sky or wall: a network for instance segmentation gives every pixel to one "
-        "of them or to nothing; take one trained for semantic or panoptic segmentation"
+        "its classes are things only, no road, sky or wall: a network for instance segmentation gives every pixel to "
+        "one of them or to nothing; take one trained for semantic or panoptic segmentation"
     )

@@ -57,7 +57,7 @@ class ModuleNetwork(CallableNetwork):
         super().__init__(forward, **given)
 
     @cached_property
-    def last_dropout(self) -> DropoutRate | None:  # type: ignore[override]  # computed once
+    def last_dropout(self) -> DropoutRate | None:
         """The network's dropout, if it only drops directly before its last convolution; tried once, on first use."""
         with self._lock, torch.inference_mode():
             x = self._probe_picture()

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trust_seg_ros.segmentation.backend import to_model
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.loader import load_network
+from trust_seg_ros.segmentation.masks import NAMES
 from trust_seg_ros.segmentation.modules import NamedModule
-from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.onnx_file import INPUT_KEY, LABELS_KEY
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
+from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.segmentation.trainable import load_trainable
+from trust_seg_ros.segmentation.torch_graph import to_model
+from trust_seg_ros.segmentation.trainable import named_module
 from trust_seg_ros.support.backends import TORCH
 from trust_seg_ros.support.resumable import whole_file
 
@@ -77,19 +78,21 @@ def export_onnx(settings: NetworkSettings, file: Path, told: Callable[[str], Non
         )
     told("loading the network")
     own = load_network_of(settings)
-    named = load_trainable(settings, torch.device("cpu"))
-    module = named.module.requires_grad_(False)
+    named = named_module(settings, torch.device("cpu"))
+    module = named.module.eval().float().requires_grad_(False)
     fold_batch_norms(module)
     spec = named.input_spec
     told("making the graph")
-    model = to_model(module, settings.model, probe_pixels(spec, own.device), spec.size is None)
+    any_size = spec.size is None and spec.squares is None
+    model = to_model(module, settings.model, probe_pixels(spec, own.device), any_size)
     tail = cut_to_logits(model, settings.model)
-    name_outputs(model, ("logits", "features")[: len(tail.outputs)])
+    masks = tail.outputs == NAMES[0]
+    name_outputs(model, tail.outputs if masks else ("logits", "features")[: len(tail.outputs)])
     _describe(model, named, settings)
     with whole_file(file) as draft:
         draft.write_bytes(model.SerializeToString())
     told("comparing the answers")
-    return _compared(file, own, len(tail.outputs) > 1)
+    return _compared(file, own, len(tail.outputs) > 1 and not masks)
 
 
 def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
@@ -101,6 +104,8 @@ def _describe(model: onnx.ModelProto, named: NamedModule, settings: NetworkSetti
     """Write into the file how images reach the network and what its classes are."""
     spec, labels = named.input_spec, named.labels
     said: dict[str, Any] = {key: asdict(spec)[key] for key in ("mean", "std", "order", "scale", "stride")}
+    if spec.squares is not None:
+        said["squares"] = asdict(spec.squares)
     classes = {"name": labels.name, "names": list(labels.names), "palette": labels.palette.tolist()}
     source = {"model": settings.model, "sha256": named.sha256}
     for key, value in ((INPUT_KEY, said), (LABELS_KEY, classes), (SOURCE_KEY, source)):

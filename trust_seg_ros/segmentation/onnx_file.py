@@ -16,9 +16,10 @@ from trust_seg_ros.segmentation.errors import DeviceError, LabelError, ModelFile
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.loader_row import Request
 from trust_seg_ros.segmentation.mask_network import network_of
-from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.onnx_graph import ImageInput, read_onnx
-from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.segmentation.probe import probe_pixels
+from trust_seg_ros.segmentation.protocol import Edges, InputSpec
+from trust_seg_ros.segmentation.squares import Squares
 from trust_seg_ros.segmentation.weights_hash import require_sha256
 from trust_seg_ros.support.content_hash import hash_of_file
 
@@ -86,8 +87,12 @@ def input_spec(image: ImageInput, metadata: Mapping[str, str], name: str) -> Inp
         said = json.loads(text)
         values: dict[str, Any] = {key: said[key] for key in ("order", "scale", "stride") if key in said}
         values |= {key: tuple(said[key]) for key in ("mean", "std") if key in said}
+        if "squares" in said:
+            squares = Squares(int(said["squares"]["side"]), bool(said["squares"]["cut"]))
+            edges = Edges(squares.side, None if squares.cut else squares.side, exact=True)
+            values |= {"size": None, "edges": edges, "squares": squares}
         return replace(plain, **values)
-    except (ValueError, TypeError, AttributeError, ModelSpecError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ModelSpecError) as error:
         raise ModelFileError(f"{name}: its entry {INPUT_KEY} cannot be read ({error}); export it again") from error
 
 

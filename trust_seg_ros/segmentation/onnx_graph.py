@@ -53,7 +53,8 @@ class OnnxGraph:
     Attributes:
         content: the model with its weights, serialised.
         image: its input.
-        outputs: names of the logits and, where they are known, of the features.
+        outputs: names of the logits and, where they are known, of the features; or of the classes and masks of
+            a mask network.
         classifier: the last convolution, if there are features.
         metadata: what the file says of itself, name -> text.
         remarks: what was recognised and taken off, a sentence each.

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.errors import ModelFileError
+from trust_seg_ros.segmentation.onnx_masks import FLOATS, mask_outputs
 from trust_seg_ros.types import Classifier
 
 if TYPE_CHECKING:
     import onnx
 
-FLOATS = (1, 10, 11, 16)
-"""ONNX types of floating point numbers."""
 _PASSED = ("Identity", "Dropout", "Cast")
 _CLASSES_ONLY = ("ArgMax", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Transpose", "Identity", "Resize", "TopK")
 
@@ -25,7 +24,8 @@ class Tail:
     """What to ask a graph for.
 
     Attributes:
-        outputs: names of the logits and, where they are known, of the features.
+        outputs: names of the logits and, where they are known, of the features; or of the classes and masks of a mask
+            network.
         classifier: the convolution between them.
         remarks: what was taken off, a sentence each.
     """
@@ -46,6 +46,9 @@ def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
         ModelFileError: it has no output of class scores.
     """
     graph = model.graph
+    if (pair := mask_outputs(graph, name)) is not None:
+        _ask_for(model, pair)
+        return Tail(pair, None, ())
     makers = {output: node for node in graph.node for output in node.output}
     logits, features = _chosen(graph, makers, name)
     weights = _Weights(graph, makers)
@@ -190,8 +193,9 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     graph = model.graph
     declared = {value.name: value for value in (*graph.output, *graph.value_info)}
     kinds = {key: value.type.tensor_type.elem_type for key, value in declared.items()}
+    ranks = {key: len(value.type.tensor_type.shape.dim) or 4 for key, value in declared.items()}
     usual = kinds.get(graph.output[0].name, 1)
-    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, [None] * 4) for name in names]
+    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, [None] * ranks.get(name, 4)) for name in names]
     del graph.output[:]
     graph.output.extend(outputs)
     needed, kept = set(names), []

@@ -25,6 +25,8 @@ CERTAIN = 0.02
 DEPENDS = 0.05
 """Share of the logits' deviation that comes from the image and not from the place in it; the shipped networks and
 networks of random weights have 0.5 to 0.8."""
+NOTHING = 0.02
+"""Mean of the sum of a mask network's class sums below which it sees nothing; around 1 is usual."""
 SPREAD = 100.0
 """Standard deviation of a scene as it reaches the network: 0.2 to 3 is usual, up to 80 for bytes as they are."""
 
@@ -58,7 +60,8 @@ def _answers(network: SegmentationNetwork) -> list[str]:
     size = network.input_spec.size or network.input_spec.size_for(SCENE_SIZE)
     start, answers = time.monotonic(), []
     for seed in range(SCENES):
-        answers.append(network.infer(scene_image(size, seed)).logits.float())
+        maps = network.infer(scene_image(size, seed))
+        answers.append(maps.logits.float())
         if len(answers) > 1 and time.monotonic() - start > PATIENCE_S:
             break
     if any(answer.shape != answers[0].shape for answer in answers):
@@ -67,7 +70,10 @@ def _answers(network: SegmentationNetwork) -> list[str]:
     faulty = float((~logits.isfinite()).any(1).float().mean())
     if faulty:
         return [f"{100 * faulty:.3g} % of the pixels of made-up scenes get logits that are not finite"]
-    log_p = logits.log_softmax(1)
+    if maps.linear and float(logits.sum(1).mean()) < NOTHING:
+        return [f'the masks of the network hold nothing on made-up scenes, "no object" nearly everywhere; {_CHECK}']
+    log_p = logits.clamp_min(1e-12).log() if maps.linear else logits
+    log_p = log_p.log_softmax(1)  # of logarithms of class sums: each divided by their sum
     entropy = float(-(log_p.exp() * log_p).sum(1).mean()) / math.log(logits.shape[1])
     found = []
     if entropy < CERTAIN:

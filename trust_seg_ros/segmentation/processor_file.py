@@ -8,7 +8,7 @@ from trust_seg_ros.segmentation.protocol import InputSpec
 
 
 def processor_settings(spec: InputSpec) -> dict[str, Any]:
-    """Content of a preprocessor_config.json from which ``image_processors.input_spec_of`` reads ``spec`` again, up to its stride.
+    """Content of a preprocessor_config.json from which ``input_spec_of`` reads ``spec`` again, up to its stride.
 
     The class is MobileViT's where nothing but the channel order is changed, else SegFormer's, which normalises; its
     ``do_flip_channel_order`` is understood by this package only.

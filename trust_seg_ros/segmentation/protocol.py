@@ -32,8 +32,8 @@ class Edges:
         longest: wanted length of the longer side; with ``shortest``, its limit.
         least: (h, w), one of which is met: the one that changes the image's scale least.
         box: (h, w) that the image just fits into.
-        exact: with ``shortest``, sides in whole pixels as ``transformers`` computes them (``get_size_with_aspect_ratio``),
-            rounded up to multiples of the stride; else to the nearest.
+        exact: with ``shortest``, sides in whole pixels as ``get_size_with_aspect_ratio`` of ``transformers`` gives
+            them, rounded up to multiples of the stride; else to the nearest.
 
     Raises:
         ModelSpecError: nothing is given, or a length is not 1 to 16384.

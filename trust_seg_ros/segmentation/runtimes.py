@@ -17,7 +17,8 @@ from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO
 from trust_seg_ros.support.libraries import how_to_install
 
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
-"""(B, 3, h, w) float32 on the CPU -> logits (B, q, h', w') and, where they are known, features, on the CPU."""
+"""(B, 3, h, w) float32 on the CPU -> logits (B, q, h', w') and, where they are known, features, on the CPU; or the
+classes (B, Q, K+1) and masks (B, Q, h', w') of a mask network."""
 _NUMPY = {torch.float32: np.float32, torch.float16: np.float16, torch.uint8: np.uint8}
 
 

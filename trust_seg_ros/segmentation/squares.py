@@ -61,7 +61,7 @@ class Squares:
             (B, C, h * s / side, w * s / side).
         """
         spots, grid = self._spots(size, values.shape[-1])
-        values = values.unflatten(0, (-1, len(spots)))
+        values = values.reshape(-1, len(spots), *values.shape[1:])
         if not self.cut:
             return values[:, 0, :, : grid[0], : grid[1]]
         total = values.new_zeros((values.shape[0], values.shape[2], *grid))
@@ -81,7 +81,7 @@ class Squares:
             (B, P * Q, h * s / side, w * s / side).
         """
         spots, grid = self._spots(size, masks.shape[-1])
-        masks = masks.unflatten(0, (-1, len(spots)))
+        masks = masks.reshape(-1, len(spots), *masks.shape[1:])
         if len(spots) == 1:
             return masks[:, 0, :, : grid[0], : grid[1]]
         placed = masks.new_zeros((masks.shape[0], len(spots), masks.shape[2], *grid))

@@ -15,6 +15,7 @@ from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, Mode
 from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.segmentation.masks import MaskAnswerError
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
@@ -23,8 +24,8 @@ from trust_seg_ros.segmentation.modules import (
     huggingface_module,
     is_compact_file,
 )
-from trust_seg_ros.segmentation.probe import probe_spec
 from trust_seg_ros.segmentation.prepare import channels_last, likes_channels_last
+from trust_seg_ros.segmentation.probe import probe_spec
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.segmentation.weights_hash import checked_sha256, require_sha256
@@ -45,6 +46,24 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
         ModelFileError: it has another hash than ``settings.model_sha256``.
         ModelError, LabelError: as ``load_network``.
     """
+    named = named_module(settings, device)
+    module = named.module.eval().float().to(device)
+    if likes_channels_last(module, device):
+        module = channels_last(module)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ModelSpecError(f"network {settings.model!r} has no parameter that asks for gradients: nothing to train")
+    _try(module, named, settings.model, device)
+    return named
+
+
+def named_module(settings: NetworkSettings, device: torch.device) -> NamedModule:
+    """The module that ``settings`` name, as it was loaded.
+
+    Raises:
+        ModelSpecError: an exported program, a complete network from a factory, or a text that names no network.
+        ModelFileError: it has another hash than ``settings.model_sha256``.
+        ModelError, LabelError: as ``load_network``.
+    """
     wishes = Overrides(
         labels=load_labels(settings.labels) if settings.labels else None,
         input_size=settings.input_size,
@@ -58,12 +77,6 @@ def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModu
     named = replace(named, input_spec=in_units(named.input_spec))
     if named.input_spec.remark:
         _log.warning("%s: %s", settings.model, named.input_spec.remark)
-    module = named.module.eval().float().to(device)
-    if likes_channels_last(module, device):
-        module = channels_last(module)
-    if not any(p.requires_grad for p in module.parameters()):
-        raise ModelSpecError(f"network {settings.model!r} has no parameter that asks for gradients: nothing to train")
-    _try(module, named, settings.model, device)
     return named
 
 
@@ -98,6 +111,10 @@ def _try(module: nn.Module, named: NamedModule, name: str, device: torch.device)
     noise = torch.rand((2, 3, height, width), generator=torch.Generator().manual_seed(0)).to(device)
     try:
         logits, _ = read_output(module(noise))
+    except MaskAnswerError as error:
+        raise ModelOutputError(
+            f"network {name!r} cannot be trained here: {error}; train it by its own code, and name the result"
+        ) from error
     except ModelOutputError:
         raise
     except Exception as error:  # whatever a foreign network raises

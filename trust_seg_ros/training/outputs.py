@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from trust_seg_ros.segmentation.compact import CompactNet, save_compact
-from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.segmentation.modules import NamedModule
+from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.support.resumable import whole_folder
 from trust_seg_ros.support.tensor_file import save_tensors, seal_tensors
 from trust_seg_ros.training.errors import TrainingError

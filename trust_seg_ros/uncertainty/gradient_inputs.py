@@ -137,6 +137,11 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
             "Choose another score, for example entropy or rba"
         )
     if features is None or classifier is None:
+        if maps.linear:
+            raise FeaturesNeededError(
+                "gradient scores need the network's last convolution, but this is a mask network, which has none: it "
+                "adds up masks, each with its classes. Choose another score, for example entropy."
+            )
         missing = "features" if features is None else "classifier"
         raise FeaturesNeededError(
             f"gradient scores need the input and the kernel of the network's last convolution, but this network gives "
