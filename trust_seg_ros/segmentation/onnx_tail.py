@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from trust_seg_ros.segmentation.errors import ModelFileError
 from trust_seg_ros.segmentation.onnx_masks import FLOATS, mask_outputs
+from trust_seg_ros.segmentation.onnx_weights import Weights, attribute
 from trust_seg_ros.types import Classifier
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
         return Tail(pair, None, ())
     makers = {output: node for node in graph.node for output in node.output}
     logits, features = _chosen(graph, makers, name)
-    weights = _Weights(graph, makers)
+    weights = Weights(graph, makers)
     found, remarks = _last_convolution(makers, logits, weights)
     if features is not None:
         node = makers.get(logits)
@@ -115,87 +113,51 @@ def _shape(value: Any) -> str:
     return "(" + ", ".join(d.dim_param or str(d.dim_value or "?") for d in dims) + ")"
 
 
-def _last_convolution(makers: dict[str, Any], logits: str, weights: _Weights) -> tuple[Any, tuple[str, ...]]:
+def _last_convolution(makers: dict[str, Any], logits: str, weights: Weights) -> tuple[Any, tuple[str, ...]]:
     """((convolution, its kernel), remarks on what lies behind it), or (None, ()) if there is no plain one."""
     remarks: list[str] = []
     node = makers.get(logits)
     while node is not None:
         if node.op_type == "Conv":
             return (node, weights.classifier(node)), tuple(remarks)
-        if node.op_type in ("Softmax", "LogSoftmax") and _attribute(node, "axis", -1) in (1, -3):
+        if node.op_type in ("Softmax", "LogSoftmax") and attribute(node, "axis", -1) in (1, -3):
             remarks.append("a softmax is folded into the graph; the logits before it are used")
+        elif node.op_type == "DequantizeLinear" and _rounds(makers.get(node.input[0])):
+            remarks.append("the graph rounds its logits to whole numbers with a scale; those before it are used")
+            node = makers[node.input[0]]
         elif not (node.op_type in _PASSED or (node.op_type == "Resize" and _is_bilinear(node))):
             break
         node = makers.get(node.input[0])
     return None, ()
 
 
+def _rounds(node: Any) -> bool:
+    return node is not None and node.op_type == "QuantizeLinear"
+
+
 def _is_bilinear(node: Any) -> bool:
     """Whether a node upsamples as the package does it: bilinearly, with pixels as areas."""
     return (
-        _attribute(node, "mode", b"nearest") == b"linear"
-        and _attribute(node, "coordinate_transformation_mode", b"half_pixel") in (b"half_pixel", b"pytorch_half_pixel")
-        and not _attribute(node, "antialias", 0)
+        attribute(node, "mode", b"nearest") == b"linear"
+        and attribute(node, "coordinate_transformation_mode", b"half_pixel") in (b"half_pixel", b"pytorch_half_pixel")
+        and not attribute(node, "antialias", 0)
     )
-
-
-def _attribute(node: Any, name: str, default: Any) -> Any:
-    from onnx.helper import get_attribute_value
-
-    return next((get_attribute_value(a) for a in node.attribute if a.name == name), default)
-
-
-class _Weights:
-    """The stored tensors of a graph."""
-
-    def __init__(self, graph: Any, makers: dict[str, Any]) -> None:
-        self._stored = {tensor.name: tensor for tensor in graph.initializer}
-        self._makers = makers
-
-    def classifier(self, node: Any) -> Classifier | None:
-        """The kernel of a convolution, if it is plain: see ``last_layer.is_plain``."""
-        weight = self._value(node.input[1])
-        bias = self._value(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-        if weight is None or weight.ndim != 4 or (bias is None and len(node.input) > 2 and node.input[2]):
-            return None
-        height, width = weight.shape[2:]
-        dilations = list(_attribute(node, "dilations", [1, 1]))
-        same = _attribute(node, "auto_pad", b"NOTSET") in (b"SAME_UPPER", b"SAME_LOWER")
-        pads = list(_attribute(node, "pads", [0, 0, 0, 0]))
-        keeps = same or pads == [dilations[0] * (height // 2)] * 4
-        square = height == width and height % 2 == 1 and dilations[0] == dilations[1]
-        unit = list(_attribute(node, "strides", [1, 1])) == [1, 1] and _attribute(node, "group", 1) == 1
-        if not (square and keeps and unit):
-            return None
-        return Classifier(torch.from_numpy(weight), None if bias is None else torch.from_numpy(bias), int(dilations[0]))
-
-    def _value(self, name: str) -> np.ndarray | None:
-        """A stored tensor as float32; None if the graph computes it."""
-        from onnx.numpy_helper import to_array
-
-        tensor = self._stored.get(name)
-        if tensor is None:
-            node = self._makers.get(name)
-            if node is None:
-                return None
-            if node.op_type in ("Identity", "Cast"):
-                return self._value(node.input[0])
-            if node.op_type != "Constant":
-                return None
-            tensor = _attribute(node, "value", None)
-        return None if tensor is None else np.array(to_array(tensor), np.float32)
 
 
 def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     """Make these the outputs of a model, and remove the nodes that none of them needs."""
-    from onnx.helper import make_tensor_value_info
+    from onnx.helper import make_empty_tensor_value_info, make_tensor_value_info
 
     graph = model.graph
+    kinds = _kinds(model, names)
     declared = {value.name: value for value in (*graph.output, *graph.value_info)}
-    kinds = {key: value.type.tensor_type.elem_type for key, value in declared.items()}
     ranks = {key: len(value.type.tensor_type.shape.dim) or 4 for key, value in declared.items()}
-    usual = kinds.get(graph.output[0].name, 1)
-    outputs = [make_tensor_value_info(name, kinds.get(name) or usual, [None] * ranks.get(name, 4)) for name in names]
+    outputs = [
+        make_tensor_value_info(name, kinds[name], [None] * ranks.get(name, 4))
+        if kinds.get(name)
+        else make_empty_tensor_value_info(name)
+        for name in names
+    ]
     del graph.output[:]
     graph.output.extend(outputs)
     needed, kept = set(names), []
@@ -208,6 +170,22 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     stored = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(stored)
+
+
+def _kinds(model: onnx.ModelProto, names: tuple[str, ...]) -> dict[str, int]:
+    """ONNX types of values inside a graph, which may be others than those of its outputs; 0 where it is not known."""
+    from onnx.shape_inference import infer_shapes
+
+    def declared(graph: onnx.GraphProto) -> dict[str, int]:
+        return {value.name: value.type.tensor_type.elem_type for value in (*graph.output, *graph.value_info)}
+
+    kinds = declared(model.graph)
+    if all(kinds.get(name) for name in names):
+        return kinds
+    try:
+        return {**declared(infer_shapes(model).graph), **kinds}
+    except Exception:  # of Protocol Buffers and onnx, which share no base; a runtime works the types out by itself
+        return kinds
 
 
 def name_outputs(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
@@ -225,7 +203,7 @@ def name_outputs(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
 def _names_read(node: Any) -> set[str]:
     """Names that a node reads, those of the graphs inside it included."""
     names = set(node.input)
-    for attribute in node.attribute:
-        for inner in (attribute.g, *attribute.graphs):
+    for held in node.attribute:
+        for inner in (held.g, *held.graphs):
             names.update(*(_names_read(one) for one in inner.node), (output.name for output in inner.output))
     return names
