@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from trust_seg_ros.segmentation.engine_file import what_else
 from trust_seg_ros.segmentation.errors import DependencyError, ModelFileError
+from trust_seg_ros.segmentation.onnx_operators import check_operators
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.types import Classifier
@@ -23,10 +25,9 @@ if TYPE_CHECKING:
     import onnx
 
 Size = tuple[int, int]
-KNOWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
-"""Sets of operators that runtimes bring; any other is somebody's own code."""
 LARGEST = 2_000_000_000
 """Bytes of a model with its weights; what Protocol Buffers hold at most."""
+_TOO_LARGE = "its weights have more than 2 GB; export it in half precision, or a smaller network"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ImageInput:
     Attributes:
         name: name of the input.
         channels_last: (1, h, w, 3) instead of (1, 3, h, w).
-        dtype: float32, float16 or uint8; uint8 means that the graph normalises by itself.
+        dtype: float32, float16, bfloat16 or uint8; uint8 means that the graph normalises by itself.
         size: (h, w); None = any.
     """
 
@@ -81,9 +82,15 @@ def read_onnx(path: Path) -> OnnxGraph:
     except ImportError as error:
         raise DependencyError(f"{path}: an .onnx file needs the library onnx; {how_to_install('onnx')}") from error
     try:
+        if other := what_else(path):
+            raise ModelFileError(f"{path}: {other}")
+        if path.stat().st_size > LARGEST:
+            raise ModelFileError(f"{path}: {_TOO_LARGE}")
         model = onnx.load(str(path), load_external_data=False)
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
+    except ModelFileError:
+        raise
     except Exception as error:  # Protocol Buffers' own errors, which share no base
         raise ModelFileError(f"{path}: no ONNX model, or a damaged one ({error}); export it again") from error
     if not model.graph.node:
@@ -102,14 +109,14 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
     Raises:
         ModelFileError: as :func:`read_onnx`.
     """
-    _check_operators(model, name)
+    check_operators(model, name)
     image = _image_input(model, name)
     try:
         tail = cut_to_logits(model, name)
     except ValueError as error:  # of onnx, about a tensor with other numbers than it says
         raise ModelFileError(f"{name}: its weights are damaged ({error}); export it again") from error
     if model.ByteSize() > LARGEST:
-        raise ModelFileError(f"{name}: its weights have more than 2 GB; export it in half precision")
+        raise ModelFileError(f"{name}: {_TOO_LARGE}")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     return OnnxGraph(model.SerializeToString(), image, tail.outputs, tail.classifier, metadata, tail.remarks)
 
@@ -134,7 +141,7 @@ def _read_weights(model: onnx.ModelProto, path: Path) -> None:
             raise ModelFileError(f"{path}: its weights lie in {place!r}, which is missing; copy that file beside it")
         total += next((int(e.value) for e in tensor.external_data if e.key == "length" and e.value.isdigit()), 0)
     if total > LARGEST:
-        raise ModelFileError(f"{path}: its weights have more than 2 GB; export it in half precision")
+        raise ModelFileError(f"{path}: {_TOO_LARGE}")
     try:
         load_external_data_for_model(model, str(folder))
     except Exception as error:  # ValueError, OSError, onnx.checker.ValidationError: whatever is wrong with the files
@@ -153,16 +160,6 @@ def _tensors(graph: Any) -> Iterator[Any]:
                 yield from _tensors(inner)
 
 
-def _check_operators(model: onnx.ModelProto, name: str) -> None:
-    domains = KNOWN_DOMAINS | {function.domain for function in model.functions}
-    foreign = sorted({f"{n.domain}::{n.op_type}" for n in model.graph.node if n.domain not in domains})
-    if foreign:
-        raise ModelFileError(
-            f"{name}: needs operators of somebody's own, {', '.join(foreign[:5])}, whose code is not in the file; "
-            "export it with standard operators"
-        )
-
-
 def _image_input(model: onnx.ModelProto, name: str) -> ImageInput:
     """The single image that the graph takes."""
     stored = {tensor.name for tensor in model.graph.initializer}
@@ -170,7 +167,7 @@ def _image_input(model: onnx.ModelProto, name: str) -> ImageInput:
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs) or "none"
         raise ModelFileError(f"{name}: takes {len(inputs)} inputs ({names}); expected one, an image (1, 3, h, w)")
-    kinds = {1: torch.float32, 10: torch.float16, 2: torch.uint8}
+    kinds = {1: torch.float32, 10: torch.float16, 16: torch.bfloat16, 2: torch.uint8}
     tensor = inputs[0].type.tensor_type
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
     said = "(" + ", ".join(dim.dim_param or str(dim.dim_value or "?") for dim in tensor.shape.dim) + ")"
@@ -178,7 +175,8 @@ def _image_input(model: onnx.ModelProto, name: str) -> ImageInput:
     if tensor.elem_type not in kinds or len(shape) != 4 or (not last and shape[1] not in (3, None)):
         kind = str(kinds.get(tensor.elem_type, f"of ONNX type {tensor.elem_type}")).removeprefix("torch.")
         raise ModelFileError(
-            f"{name}: takes {said} {kind}; expected an image (1, 3, h, w) or (1, h, w, 3), float32, float16 or uint8"
+            f"{name}: takes {said} {kind}; expected an image (1, 3, h, w) or (1, h, w, 3), float32, float16, "
+            "bfloat16 or uint8"
         )
     if shape[0] not in (1, None, 0):
         raise ModelFileError(f"{name}: takes batches of {shape[0]} images; export it for one, or for any number")
