@@ -47,6 +47,8 @@ EXTRAS = {
     "ray": RAY,
 }
 EXTRAS["all"] = sorted({requirement for group in EXTRAS.values() for requirement in group})
+# backend:=tensorrt and .engine files: gigabytes, and of use with an NVIDIA GPU only, so not in "all"
+EXTRAS["tensorrt"] = ["onnx>=1.15", "onnxscript>=0.4", "tensorrt>=10"]
 # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
 EXTRAS["test"] = ["pytest>=7,<9", "hypothesis>=6"]
 

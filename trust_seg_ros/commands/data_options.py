@@ -104,7 +104,14 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=BACKENDS,
         default=BACKENDS[0],
-        help="library that runs the network on a CPU (default: torch; auto: the fastest here whose answers agree)",
+        help="library that runs the network (default: torch; auto: the fastest here whose answers agree)",
+    )
+    group.add_argument(
+        "--providers",
+        default="",
+        metavar="NAMES",
+        help="what ONNX Runtime computes by, in order of preference: cuda, tensorrt, cpu, … with commas (default: as "
+        "--device says)",
     )
     group.add_argument(
         "--input-size",
@@ -186,6 +193,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
         model_sha256=args.model_sha256,
         features_layer=args.features_layer,
         backend=args.backend,
+        providers=args.providers,
     )
 
 

@@ -20,7 +20,20 @@ from trust_seg_ros.errors import TrustSegError
 
 Check = Callable[[str, Any, argparse.Namespace], None]
 """Name of the option, one value of it, all options -> nothing, or raises TrustSegError."""
-_PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".safetensors", ".onnx", ".bin", ".ckpt")
+_PROGRAMS = (
+    ".pt2",
+    ".ts",
+    ".torchscript",
+    ".pt",
+    ".pth",
+    ".safetensors",
+    ".onnx",
+    ".engine",
+    ".plan",
+    ".trt",
+    ".bin",
+    ".ckpt",
+)
 _SETS = re.compile(r"(synthetic|pasted|marked):")
 _FOLDERS_OF_SETS = re.compile(r":(?:objects|on|images)=([^:]*)")
 

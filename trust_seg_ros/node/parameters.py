@@ -98,11 +98,20 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "backend",
         BACKENDS[0],
-        "Library that runs the network on a CPU: `torch` (an .onnx file by the first of the others that is installed), "
-        "`onnxruntime`, `openvino`, or `auto`, the fastest here; the first time a network is made a graph takes some "
-        "ten seconds. Answers that differ from torch's by more than 0.001 of the largest logit are refused.",
+        "Library that runs the network: `torch` (an .onnx file by the first of the others that is installed), "
+        "`onnxruntime`, `openvino` (CPU), `tensorrt` (NVIDIA GPU; builds an engine the first time, for minutes), or "
+        "`auto`, the fastest here but for TensorRT; the first time a network is made a graph takes some ten seconds. "
+        "Answers that differ from torch's by more than 0.001 of the largest logit (on a GPU 0.01, in half precision "
+        "0.03) are refused.",
         AT_CONFIGURE,
         choices=BACKENDS,
+    ),
+    Parameter(
+        "providers",
+        "",
+        "What ONNX Runtime computes by, in order of preference, with commas between them: `cuda`, `tensorrt`, "
+        "`openvino`, `cpu`, …; empty: as `device` says. One that cannot start is refused.",
+        AT_CONFIGURE,
     ),
     Parameter(
         "threads",

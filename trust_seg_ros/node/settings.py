@@ -129,6 +129,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         threads=v["threads"],
         half=v["half"],
         backend=v["backend"],
+        providers=v["providers"],
         input_size=size if min(size) > 0 else None,
         mean=tuple(v["model_input.mean"]) if override else None,
         std=tuple(v["model_input.std"]) if override else None,

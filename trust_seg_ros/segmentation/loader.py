@@ -15,6 +15,7 @@ from trust_seg_ros.segmentation.backend import Chosen, checked_backend
 from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.checks import check_features, check_logits
 from trust_seg_ros.segmentation.device import pick_device, pick_half
+from trust_seg_ros.segmentation.engine_file import SUFFIXES
 from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
 from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
@@ -34,7 +35,7 @@ from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, checked_sha256, hash_of_program, require_sha256
-from trust_seg_ros.support.backends import TORCH
+from trust_seg_ros.support.backends import TORCH, provider_names
 from trust_seg_ros.support.content_hash import network_sha256
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def load_network(
     sha256: str = "",
     features_layer: str = "",
     backend: str = TORCH,
+    providers: str = "",
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -73,7 +75,10 @@ def load_network(
         features_layer: layer whose output feature scores compare, as ``named_modules`` names it; "" = the input of the
             last layer.
         backend: library that runs the network, one of ``backend.BACKENDS``: "torch" (an .onnx file by the first
-            runtime that is installed), "onnxruntime", "openvino", or "auto": the fastest here whose answers agree.
+            runtime that is installed), "onnxruntime", "openvino", "tensorrt", or "auto": the fastest here whose answers
+            agree (not TensorRT, which takes minutes to start).
+        providers: what ONNX Runtime computes by, in order of preference, with commas: "cuda", "tensorrt", …; "" = as
+            the device says.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -90,7 +95,8 @@ def load_network(
         order=order,
     )
     overrides.apply(InputSpec())
-    asked = Request(spec, overrides, where, precision, half, download, checked_sha256(sha256), checked_backend(backend))
+    digest, chosen, by = checked_sha256(sha256), checked_backend(backend), provider_names(providers)
+    asked = Request(spec, overrides, where, precision, half, download, digest, chosen, by)
     network = _load(asked)
     require_sha256(network_sha256(network), asked.sha256, network.name)
     if features_layer:
@@ -177,7 +183,8 @@ def _load_program(asked: Request) -> CallableNetwork:
             "leave input_size away or export it again"
         )
     spec = overrides.apply(model.input_spec)
-    chosen = on_backend(Chosen(model.forward, model.classifier, TORCH), str(path), spec, asked.device, asked.backend)
+    own = Chosen(model.forward, model.classifier, TORCH)
+    chosen = on_backend(own, str(path), spec, asked.device, asked.backend, providers=asked.providers)
     return network_of(
         chosen.forward,
         name=str(path),
@@ -193,6 +200,12 @@ def _load_onnx(asked: Request) -> SegmentationNetwork:
     from trust_seg_ros.segmentation.onnx_file import load_onnx
 
     return load_onnx(asked)
+
+
+def _load_engine(asked: Request) -> SegmentationNetwork:
+    from trust_seg_ros.segmentation.engine_network import load_engine
+
+    return load_engine(asked)
 
 
 def _load_factory(asked: Request) -> SegmentationNetwork:
@@ -224,6 +237,7 @@ def _wrapped(named: NamedModule, name: str, asked: Request) -> CallableNetwork:
         asked.precision,
         named.sha256,
         asked.backend,
+        asked.providers,
     )
 
 
@@ -303,6 +317,14 @@ LOADERS: tuple[Loader, ...] = (
         text="a network as an ONNX graph: `/models/net.onnx`, run by ONNX Runtime or OpenVINO",
         labels="the file's `names`, or you name them",
         needs="`pip install onnx onnxruntime`",
+    ),
+    Loader(
+        form="a .engine, .plan or .trt file",
+        fits=lambda spec: Path(spec).suffix in SUFFIXES,
+        load=_load_engine,
+        text="a TensorRT engine for this GPU: `/models/net.engine`",
+        labels="`net.engine.json` beside it, Ultralytics' header, or you name them",
+        needs="an NVIDIA GPU and `pip install tensorrt`",
     ),
     Loader(
         form="'package.module:callable'",

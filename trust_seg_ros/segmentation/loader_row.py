@@ -34,6 +34,7 @@ class Request:
         download: allow downloading what is not on this machine.
         sha256: hash that the network must have, or its beginning; "" = any.
         backend: library that is to run it, one of ``backend.BACKENDS``.
+        providers: what ONNX Runtime is to compute by, in order of preference; () = as the device says.
     """
 
     spec: str
@@ -44,6 +45,7 @@ class Request:
     download: bool = False
     sha256: str = ""
     backend: str = "torch"
+    providers: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -81,6 +83,7 @@ def from_module(
     half: bool,
     sha256: str = "",
     backend: str = TORCH,
+    providers: tuple[str, ...] = (),
 ) -> CallableNetwork:
     """A torch module as a network: moved to the device, to the library that is to run it, and tried once.
 
@@ -90,7 +93,9 @@ def from_module(
     refuse_half(half, backend, device, name)
     module = prepare_module(module, device, half)
     spec = replace(spec, half=half)
-    chosen = on_backend(Chosen(module, module_classifier(module), TORCH), name, spec, device, backend, sha256)
+    chosen = on_backend(
+        Chosen(module, module_classifier(module), TORCH), name, spec, device, backend, sha256, providers
+    )
     return network_of(
         chosen.forward,
         name=name,
@@ -103,13 +108,21 @@ def from_module(
     )
 
 
-def on_backend(own: Chosen, name: str, spec: InputSpec, device: torch.device, backend: str, sha256: str = "") -> Chosen:
+def on_backend(
+    own: Chosen,
+    name: str,
+    spec: InputSpec,
+    device: torch.device,
+    backend: str,
+    sha256: str = "",
+    providers: tuple[str, ...] = (),
+) -> Chosen:
     """A network that torch runs, on the library that is to run it.
 
     Raises:
         ModelError: as ``backend.run_module``.
     """
-    if backend == TORCH:
+    if backend == TORCH and not providers:
         return own
     any_size = spec.size is None and spec.squares is None
-    return run_module(own, backend, device, name, probe_pixels(spec, device), any_size, sha256)
+    return run_module(own, backend, device, name, probe_pixels(spec, device), any_size, sha256, providers)

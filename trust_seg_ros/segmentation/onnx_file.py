@@ -55,8 +55,8 @@ def load_onnx(asked: Request) -> CallableNetwork:
     if graph.image.dtype == torch.uint8 and (wishes.mean is not None or wishes.std is not None):
         raise ModelSpecError(f"{path} takes whole numbers (uint8) and normalises by itself; leave mean and std away")
     spec = wishes.apply(own)
-    pixels = probe_pixels(spec, torch.device("cpu"))
-    chosen = run_graph(graph, asked.backend, asked.device, str(path), pixels)
+    pixels = probe_pixels(spec, asked.device)
+    chosen = run_graph(graph, asked.backend, asked.device, str(path), pixels, asked.providers)
     network = network_of(
         chosen.forward,
         name=str(path),

@@ -1,4 +1,4 @@
-"""Runs a graph: ONNX Runtime and OpenVINO, behind the one call that a torch module has."""
+"""Runs a graph: ONNX Runtime, OpenVINO and TensorRT, behind the one call that a torch module has."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelFileError
+from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
-from trust_seg_ros.segmentation.onnx_graph import ImageInput, OnnxGraph
-from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO
+from trust_seg_ros.segmentation.onnx_graph import OnnxGraph
+from trust_seg_ros.segmentation.onnx_session import chosen_providers, has_cuda, open_session
+from trust_seg_ros.segmentation.placed import Place, Running, as_input
+from trust_seg_ros.segmentation.tensorrt_graph import open_graph
+from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO, TENSORRT
 from trust_seg_ros.support.libraries import how_to_install
-
-Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
-"""(B, 3, h, w) float32 on the CPU -> logits (B, q, h', w') and, where they are known, features, on the CPU; or the
-classes (B, Q, K+1) and masks (B, Q, h', w') of a mask network."""
-_NUMPY = {torch.float32: np.float32, torch.float16: np.float16, torch.uint8: np.uint8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +27,17 @@ class Runtime:
     Attributes:
         name: name of the choice.
         library: name of the import.
-        open: makes the call; raises whatever the library raises.
+        open: makes the call; raises ModelError, or whatever the library raises about the graph.
+        devices: kinds of devices that it computes on.
+        quick: whether it starts in seconds, so that "auto" may try it.
         text: one line of Markdown.
     """
 
     name: str
     library: str
-    open: Callable[[OnnxGraph], Forward]
+    open: Callable[[OnnxGraph, Place], Running]
+    devices: tuple[str, ...]
+    quick: bool = True
     text: str
 
     @property
@@ -43,29 +45,55 @@ class Runtime:
         """Whether the library is installed."""
         return importlib.util.find_spec(self.library) is not None
 
+    def fits(self, device: torch.device) -> bool:
+        """Whether it is installed and computes on the device."""
+        built = self.name != ONNXRUNTIME or device.type == "cpu" or (self.there and has_cuda())
+        return device.type in self.devices and self.there and built
 
-def run_by(runtime: Runtime, graph: OnnxGraph, device: torch.device, name: str) -> Forward:
+
+def refuse_early(runtime: Runtime, place: Place) -> None:
+    """Refuse what can be known before there is a graph.
+
+    Raises:
+        DependencyError: the library is missing.
+        DeviceError: it does not compute on the device.
+        ModelSpecError: providers are asked for, and the library has none.
+    """
+    name, device = place.name, place.device
+    if not runtime.there:
+        raise DependencyError(f"{name}: backend {runtime.name} needs a library; {how_to_install(runtime.library)}")
+    if place.providers and runtime.name != ONNXRUNTIME:
+        raise ModelSpecError(f"{name}: providers are ONNX Runtime's, but backend is {runtime.name}; leave them empty")
+    if device.type not in runtime.devices:
+        where, other = ("a GPU", "cuda") if device.type == "cpu" else ("the CPU", "cpu")
+        raise DeviceError(
+            f"{name}: backend {runtime.name} runs on {where} here, not on {device}; use device:={other}, or another "
+            "backend"
+        )
+    if runtime.name == ONNXRUNTIME:
+        chosen_providers(place)
+
+
+def run_by(runtime: Runtime, graph: OnnxGraph, place: Place) -> Running:
     """A graph that is ready to run.
 
     Args:
         runtime: the library.
         graph: the network.
-        device: the device that the user asked for.
-        name: the network's name, for errors.
+        place: where it is to run.
 
     Raises:
-        DependencyError: the library is missing; the text says what to install.
-        DeviceError: the device is not the CPU.
+        ModelError: as :func:`refuse_early`, or it lacks a part of its own; the text says what to install.
         ModelFileError: the library refuses the graph.
     """
-    if not runtime.there:
-        raise DependencyError(f"{name}: backend {runtime.name} needs a library; {how_to_install(runtime.library)}")
-    if device.type != "cpu":
-        raise DeviceError(f"{name}: backend {runtime.name} runs on the CPU here, not on {device}; use device:=cpu")
+    refuse_early(runtime, place)
     try:
-        return runtime.open(graph)
+        return runtime.open(graph, place)
+    except ModelError:
+        raise
     except Exception as error:  # each library has its own errors, which share no base
-        raise ModelFileError(f"{name}: {runtime.name} refuses it: {in_brief(error)}{_way_out(str(error))}") from error
+        reason = f"{in_brief(error)}{_way_out(str(error))}"
+        raise ModelFileError(f"{place.name}: {runtime.name} refuses it: {reason}") from error
 
 
 def _way_out(reason: str) -> str:
@@ -74,24 +102,7 @@ def _way_out(reason: str) -> str:
     return ""
 
 
-def _onnxruntime(graph: OnnxGraph) -> Forward:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    # threads that wait for work in a loop take the cores from whatever runs beside the network
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(graph.content, options, providers=["CPUExecutionProvider"])
-
-    def forward(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answers = session.run(list(graph.outputs), {graph.image.name: as_input(pixels, graph.image)})
-        return tuple(torch.from_numpy(answer) for answer in answers)
-
-    return forward
-
-
-def _openvino(graph: OnnxGraph) -> Forward:
+def _openvino(graph: OnnxGraph, place: Place) -> Running:
     import openvino
 
     core = openvino.Core()
@@ -105,20 +116,10 @@ def _openvino(graph: OnnxGraph) -> Forward:
     ports = [compiled.output(name) for name in graph.outputs]
 
     def forward(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answers = compiled([as_input(pixels, graph.image)])
+        answers = compiled([as_input(pixels, graph.image).numpy()])
         return tuple(torch.from_numpy(np.array(answers[port])) for port in ports)  # its memory is used again
 
-    return forward
-
-
-def as_input(pixels: torch.Tensor, image: ImageInput) -> np.ndarray:
-    """Normalised pixels (B, 3, h, w) in the order, type and memory that a graph takes."""
-    array = pixels.numpy()
-    if image.channels_last:
-        array = array.transpose(0, 2, 3, 1)
-    if image.dtype == torch.uint8:
-        array = np.rint(array)
-    return np.ascontiguousarray(array, _NUMPY[image.dtype])
+    return Running(forward, OPENVINO)
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -127,14 +128,24 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime(
             name=ONNXRUNTIME,
             library="onnxruntime",
-            open=_onnxruntime,
-            text="[ONNX Runtime](https://onnxruntime.ai) on the CPU",
+            open=open_session,
+            devices=("cpu", "cuda"),
+            text="[ONNX Runtime](https://onnxruntime.ai), on the CPU or by other providers",
         ),
         Runtime(
             name=OPENVINO,
             library="openvino",
             open=_openvino,
+            devices=("cpu",),
             text="[OpenVINO](https://docs.openvino.ai) on the CPU, in float32",
+        ),
+        Runtime(
+            name=TENSORRT,
+            library="tensorrt",
+            open=open_graph,
+            devices=("cuda",),
+            quick=False,
+            text="[TensorRT](https://docs.nvidia.com/deeplearning/tensorrt) on an NVIDIA GPU",
         ),
     )
 }

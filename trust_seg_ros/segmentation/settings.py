@@ -23,7 +23,8 @@ class NetworkSettings:
         model_sha256: hash that the network must have, or its first 12 digits or more; "" = any.
         features_layer: layer whose output feature scores compare, by its name in the network; "" = the input of the
             last layer, if that is a 1x1 convolution.
-        backend: library that runs the network: "torch", "onnxruntime", "openvino", or "auto", the fastest.
+        backend: library that runs the network: "torch", "onnxruntime", "openvino", "tensorrt", or "auto", the fastest.
+        providers: what ONNX Runtime computes by, with commas: "cuda", "tensorrt", …; "" = as the device says.
     """
 
     model: str = "embedded"
@@ -37,6 +38,7 @@ class NetworkSettings:
     model_sha256: str = ""
     features_layer: str = ""
     backend: str = "torch"
+    providers: str = ""
 
     def load(self) -> SegmentationNetwork:
         """The network, ready to use; may take seconds.
@@ -58,6 +60,7 @@ class NetworkSettings:
             sha256=self.model_sha256,
             features_layer=self.features_layer,
             backend=self.backend,
+            providers=self.providers,
         )
 
     def label_set(self) -> LabelSet:

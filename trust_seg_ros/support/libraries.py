@@ -27,6 +27,7 @@ PIP: dict[str, tuple[str, str]] = {
     "onnxscript": ("onnxscript>=0.4", "onnx"),
     "onnxruntime": ("onnxruntime>=1.17", "onnx"),
     "openvino": ("openvino>=2024.0", "openvino"),
+    "tensorrt": ("tensorrt>=10", "tensorrt"),
     "transformers": ("transformers>=4.40,<6", "networks"),
 }
 """Name of the import -> (what pip installs, the extra of setup.py that holds it); rosbags brings four of the others."""
