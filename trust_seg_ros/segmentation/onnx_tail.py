@@ -51,11 +51,8 @@ def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
     logits, features = _chosen(graph, makers, name)
     weights = Weights(graph, makers)
     found, remarks = _last_convolution(makers, logits, weights)
-    if features is not None:
-        node = makers.get(logits)
-        plain = node is not None and node.op_type == "Conv" and node.input[0] == features
-        found = (node, weights.classifier(node)) if plain else None
-        remarks = ()
+    if features is not None and found is not None and _source(makers, found[0].input[0]) != _source(makers, features):
+        found = None  # its features are others than the input of that convolution
     if found is None or found[1] is None:
         wanted: tuple[str, ...] = (logits,) if features is None else (logits, features)
         _ask_for(model, wanted)
@@ -131,6 +128,15 @@ def _last_convolution(makers: dict[str, Any], logits: str, weights: Weights) -> 
     return None, ()
 
 
+def _source(makers: dict[str, Any], name: str) -> str:
+    """The value that another one is, but for its type and for rounding."""
+    node = makers.get(name)
+    while node is not None and node.op_type in ("Identity", "Cast", "QuantizeLinear", "DequantizeLinear"):
+        name = node.input[0]
+        node = makers.get(name)
+    return name
+
+
 def _rounds(node: Any) -> bool:
     return node is not None and node.op_type == "QuantizeLinear"
 
@@ -160,16 +166,25 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     ]
     del graph.output[:]
     graph.output.extend(outputs)
-    needed, kept = set(names), []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            kept.append(node)
-            needed.update(_names_read(node))
+    needed = _reached(graph, names)
+    kept = [node for node in graph.node if needed & set(node.output)]
     del graph.node[:]
-    graph.node.extend(reversed(kept))
+    graph.node.extend(kept)
     stored = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(stored)
+
+
+def _reached(graph: onnx.GraphProto, names: tuple[str, ...]) -> set[str]:
+    """Values that these are made of; converters leave nodes in any order."""
+    makers = {output: node for node in graph.node for output in node.output}
+    needed, open_names = set(names), list(names)
+    while open_names:
+        node = makers.get(open_names.pop())
+        fresh = set() if node is None else _names_read(node) - needed
+        needed |= fresh
+        open_names += fresh
+    return needed
 
 
 def _kinds(model: onnx.ModelProto, names: tuple[str, ...]) -> dict[str, int]:
