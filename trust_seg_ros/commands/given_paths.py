@@ -28,6 +28,7 @@ _PROGRAMS = (
     ".pth",
     ".safetensors",
     ".onnx",
+    ".xml",
     ".engine",
     ".plan",
     ".trt",

@@ -77,16 +77,22 @@ def run_graph(
         providers: what ONNX Runtime is to compute by, as ``placed.Place``.
 
     Raises:
-        ModelError: no library is installed, or it refuses the graph.
+        ModelError: no library is installed, or it cannot run the graph, or refuses it.
     """
     place, kernel = Place(device, providers, name), on_device(graph.classifier, device)
-    installed = [row for row in RUNTIMES.values() if row.there]
+    fit = [row for row in RUNTIMES.values() if row.name in (graph.runtimes or RUNTIMES)]
+    if backend in RUNTIMES and backend not in [row.name for row in fit]:
+        raise ModelSpecError(
+            f"{name}: backend is {backend!r}, but only {' or '.join(row.name for row in fit)} runs such a file; leave "
+            "backend away, or export the network as .onnx"
+        )
+    installed = [row for row in fit if row.there]
     if not installed and backend in (TORCH, AUTO):
-        lines = "; or ".join(how_to_install(row.library) for row in RUNTIMES.values() if "cpu" in row.devices)
-        raise DependencyError(f"{name}: no library that runs .onnx files is installed; {lines}")
+        lines = "; or ".join(how_to_install(row.library) for row in fit if "cpu" in row.devices)
+        raise DependencyError(f"{name}: no library that runs {Path(name).suffix} files is installed; {lines}")
     if backend not in (TORCH, AUTO):
         wanted = [RUNTIMES[backend]]
-    elif providers:
+    elif providers and RUNTIMES[ONNXRUNTIME] in fit:
         wanted = [RUNTIMES[ONNXRUNTIME]]
     else:  # what is installed but does not fit says what is missing
         wanted = [row for row in installed if row.fits(device) and row.quick] or installed[:1]

@@ -208,6 +208,12 @@ def _load_engine(asked: Request) -> SegmentationNetwork:
     return load_engine(asked)
 
 
+def _load_ir(asked: Request) -> SegmentationNetwork:
+    from trust_seg_ros.segmentation.ir_file import load_ir
+
+    return load_ir(asked)
+
+
 def _load_factory(asked: Request) -> SegmentationNetwork:
     made = call_factory(asked.spec, asked.device)
     if not isinstance(made, nn.Module):
@@ -317,6 +323,14 @@ LOADERS: tuple[Loader, ...] = (
         text="a network as an ONNX graph: `/models/net.onnx`, run by ONNX Runtime or OpenVINO",
         labels="the file's `names`, or you name them",
         needs="`pip install onnx onnxruntime`",
+    ),
+    Loader(
+        form="an .xml file",
+        fits=lambda spec: Path(spec).suffix == ".xml",
+        load=_load_ir,
+        text="a network as an OpenVINO graph, its .bin beside it: `/models/net.xml`, run by OpenVINO",
+        labels="the file's, those of `metadata.yaml` beside it, or you name them",
+        needs="`pip install openvino`",
     ),
     Loader(
         form="a .engine, .plan or .trt file",

@@ -16,7 +16,7 @@ from trust_seg_ros.segmentation.errors import DeviceError, LabelError, ModelFile
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.loader_row import Request
 from trust_seg_ros.segmentation.mask_network import network_of
-from trust_seg_ros.segmentation.onnx_graph import ImageInput, read_onnx
+from trust_seg_ros.segmentation.onnx_graph import ImageInput, OnnxGraph, read_onnx
 from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.protocol import Edges, InputSpec
 from trust_seg_ros.segmentation.squares import Squares
@@ -36,13 +36,39 @@ def load_onnx(asked: Request) -> CallableNetwork:
         LabelError: neither the file nor the caller names the classes.
         ModelError: the file is missing, damaged, foreign or refused, or no runtime is installed.
     """
-    path, wishes = asked.path, asked.overrides
-    if asked.half not in ("auto", False, "off"):
-        raise DeviceError(f"half is {asked.half!r} but {path} has the precision it was exported in; use half='auto'")
+    path = asked.path
+    refuse_precision(asked)
     sha256 = hash_of_file(path) if path.is_file() else ""
     if asked.sha256:
         require_sha256(sha256, asked.sha256, str(path))
-    graph = read_onnx(path)
+    return graph_network(read_onnx(path), asked, sha256)
+
+
+def refuse_precision(asked: Request) -> None:
+    """Refuse a precision other than that of the file.
+
+    Raises:
+        DeviceError: the caller asks for one.
+    """
+    if asked.half not in ("auto", False, "off"):
+        raise DeviceError(
+            f"half is {asked.half!r} but {asked.path} has the precision it was exported in; use half='auto'"
+        )
+
+
+def graph_network(graph: OnnxGraph, asked: Request, sha256: str) -> CallableNetwork:
+    """A graph as a network, on the runtime that ``asked.backend`` names.
+
+    Args:
+        graph: as it was read from ``asked.path``.
+        asked: the caller's wishes.
+        sha256: hash of the file.
+
+    Raises:
+        LabelError: neither the file nor the caller names the classes.
+        ModelError: the wishes contradict the graph, no runtime is installed, or it refuses the graph.
+    """
+    path, wishes = asked.path, asked.overrides
     labels = wishes.labels or labels_of(graph.metadata, path.stem)
     if labels is None:
         raise LabelError(f"{path}: the file does not say its classes; set labels to a shipped set or a .yaml file")

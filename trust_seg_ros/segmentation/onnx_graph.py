@@ -7,7 +7,7 @@ convolution's input becomes a second output, so that every score works (see ``la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import onnx
 
 Size = tuple[int, int]
+HEAD_KEY = "trust_seg.head"
+"""Entry of the metadata of a graph that gives finished maps."""
 LARGEST = 2_000_000_000
 """Bytes of a model with its weights; what Protocol Buffers hold at most."""
 _TOO_LARGE = "its weights have more than 2 GB; export it in half precision, or a smaller network"
@@ -52,21 +54,23 @@ class OnnxGraph:
     """A network that can be given to a runtime.
 
     Attributes:
-        content: the model with its weights, serialised.
+        content: the model with its weights, serialised; or an ``openvino.Model``, which OpenVINO alone runs.
         image: its input.
         outputs: names of the logits and, where they are known, of the features; or of the classes and masks of
             a mask network.
         classifier: the last convolution, if there are features.
         metadata: what the file says of itself, name -> text.
         remarks: what was recognised and taken off, a sentence each.
+        runtimes: names of the libraries that can run it; () = each.
     """
 
-    content: bytes
+    content: Any
     image: ImageInput
     outputs: tuple[str, ...]
     classifier: Classifier | None
     metadata: dict[str, str]
     remarks: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxGraph:
@@ -109,6 +113,8 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
     Raises:
         ModelFileError: as :func:`read_onnx`.
     """
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    refuse_trust_head(metadata, name)
     check_operators(model, name)
     image = _image_input(model, name)
     try:
@@ -117,8 +123,21 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
         raise ModelFileError(f"{name}: its weights are damaged ({error}); export it again") from error
     if model.ByteSize() > LARGEST:
         raise ModelFileError(f"{name}: {_TOO_LARGE}")
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
     return OnnxGraph(model.SerializeToString(), image, tail.outputs, tail.classifier, metadata, tail.remarks)
+
+
+def refuse_trust_head(metadata: Mapping[str, str], name: str) -> None:
+    """Refuse a graph of ``trust-seg export --head trust``.
+
+    Raises:
+        ModelFileError: it is one.
+    """
+    if HEAD_KEY in metadata:
+        raise ModelFileError(
+            f"{name}: gives finished maps (class, entropy, …) of trust-seg export --head trust, for programs without "
+            "this package; expected logits, from which this package computes everything: export the network again "
+            "with --head logits"
+        )
 
 
 def _read_weights(model: onnx.ModelProto, path: Path) -> None:

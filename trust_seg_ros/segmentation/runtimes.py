@@ -106,7 +106,7 @@ def _openvino(graph: OnnxGraph, place: Place) -> Running:
     import openvino
 
     core = openvino.Core()
-    model = core.read_model(graph.content)
+    model = core.read_model(graph.content) if isinstance(graph.content, bytes) else graph.content
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

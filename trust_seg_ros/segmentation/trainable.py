@@ -31,7 +31,7 @@ from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.segmentation.weights_hash import checked_sha256, require_sha256
 
 _log = logging.getLogger(__name__)
-_EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx")
+_EXPORTED = (".pt2", ".ts", ".torchscript", ".pt", ".pth", ".onnx", ".xml")
 
 
 def load_trainable(settings: NetworkSettings, device: torch.device) -> NamedModule:
