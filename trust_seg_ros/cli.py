@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trust_seg_ros.commands.corrupt",
         "show corruptions of images, or write a shifted data set",
     ),
-    "export": ("trust_seg_ros.commands.export", "write a network as an .onnx file"),
+    "export": (
+        "trust_seg_ros.commands.export",
+        "write a network as a graph for other programs, of logits or of finished maps",
+    ),
     "labels": ("trust_seg_ros.commands.labels", "labels of a labelling tool, as a data set"),
     "train": ("trust_seg_ros.commands.train", "train the embedded compact network"),
     "finetune": ("trust_seg_ros.commands.finetune", "teach a network to be unsure of unknown objects"),

@@ -115,7 +115,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--input-size",
-        type=_input_size,
+        type=parsed_size,
         metavar="WIDTHxHEIGHT",
         help="columns x rows that images are stretched to for the network, e.g. 1024x512; 0x0: not stretched "
         "(default: the network's own)",
@@ -255,8 +255,12 @@ def _is_whole(root: Path) -> bool:
         return False
 
 
-def _input_size(text: str) -> tuple[int, int]:
-    """WIDTHxHEIGHT as (height, width)."""
+def parsed_size(text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT as (height, width); (0, 0) for 0x0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no size.
+    """
     sides = re.fullmatch(r"(\d+)[xX×](\d+)", text, re.ASCII)
     size = (int(sides[2]), int(sides[1])) if sides else (-1, -1)
     if size != (0, 0) and not all(1 <= side <= _MAX_SIDE for side in size):

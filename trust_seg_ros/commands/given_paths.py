@@ -123,9 +123,10 @@ def network(name: str, value: str, args: argparse.Namespace) -> None:
     if value == "embedded" or named or path.exists():
         return
     what = "file" if path.suffix in _PROGRAMS else "file or folder"
+    given = f"{name} {value}".strip()  # without a name where it is no option
     raise GivenPathError(
-        f"{name} {value}: no such {what} ({path.absolute()}); expected embedded, embedded:NAME, hf:organisation/name, "
-        "the file or folder of a network, or package.module:callable (docs/networks.md)"
+        f"{given}: no such {what} ({path.absolute()}); expected embedded, embedded:NAME, hf:organisation/name, the "
+        "file or folder of a network, or package.module:callable (docs/networks.md)"
     )
 
 

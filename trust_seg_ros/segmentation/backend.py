@@ -20,7 +20,8 @@ from trust_seg_ros.segmentation.fastest import Call, check_agreement, medians
 from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of
 from trust_seg_ros.segmentation.placed import Place, Running
 from trust_seg_ros.segmentation.runtimes import RUNTIMES, Runtime, refuse_early, run_by
-from trust_seg_ros.segmentation.torch_graph import onnx_library, to_model
+from trust_seg_ros.segmentation.to_onnx import onnx_library
+from trust_seg_ros.segmentation.torch_graph import to_model
 from trust_seg_ros.support.backends import AUTO, BACKENDS, ONNXRUNTIME, TORCH
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
 from trust_seg_ros.support.libraries import how_to_install

@@ -25,9 +25,9 @@ from trust_seg_ros.support.yaml_text import read_yaml
 
 VERSIONS = (10, 11)
 """Versions of the format that OpenVINO 2024 to 2026 read; 10 dates from 2020."""
-OURS = ("labels", "input", "source", "head", "weights")
+OURS = ("labels", "input", "source", "head", "maps", "classes", "weights")
 """Entries below ``trust_seg`` in the file's ``rt_info`` that ``trust-seg export`` writes."""
-_HEAD = re.compile(rb'^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<net\s[^>]*?\bversion="(\d+)"', re.DOTALL)
+_HEAD = re.compile(rb'^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?<net\s[^>]*?\bversion="(\d+)"')
 _KINDS = {"f32": torch.float32, "f16": torch.float16, "u8": torch.uint8}
 _LONGEST_YAML = 1 << 20
 
@@ -45,6 +45,19 @@ def read_ir(structure: bytes, weights: bytes, path: Path) -> OnnxGraph:
         ModelFileError: a file is damaged, foreign or of a newer version, takes something else than one image, or
             answers with something else than scores of classes; the text says what to do.
     """
+    model, metadata = open_ir(structure, weights, path)
+    refuse_trust_head(metadata, str(path))
+    image = _image_input(model, str(path))
+    tail = cut_ir_to_logits(model, str(path))
+    return OnnxGraph(tail.model, image, tail.outputs, tail.classifier, metadata, tail.remarks, (OPENVINO,))
+
+
+def open_ir(structure: bytes, weights: bytes, path: Path) -> tuple[Any, dict[str, str]]:
+    """An ``openvino.Model`` and what it says of itself; nothing of it has run.
+
+    Raises:
+        DependencyError, ModelFileError: as :func:`read_ir`, as far as the files are concerned.
+    """
     try:
         import openvino
     except ImportError as error:
@@ -55,11 +68,8 @@ def read_ir(structure: bytes, weights: bytes, path: Path) -> OnnxGraph:
         metadata = {**_beside(path), **_said(model)}
     except RuntimeError as error:  # whatever OpenVINO's reader finds wrong
         raise ModelFileError(f"{path}: {_what_is_wrong(str(error), path)}") from error
-    refuse_trust_head(metadata, str(path))
     _check_weights(metadata, weights, path)
-    image = _image_input(model, str(path))
-    tail = cut_ir_to_logits(model, str(path))
-    return OnnxGraph(tail.model, image, tail.outputs, tail.classifier, metadata, tail.remarks, (OPENVINO,))
+    return model, metadata
 
 
 def _check_head(structure: bytes, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writes a network as an .onnx file that says its classes and normalisation, and compares what comes back."""
+"""Writes a network as a graph of raw logits that says its classes and normalisation, and compares what comes back."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
+from trust_seg_ros.exporting.metadata import add_entries, source_entries
+from trust_seg_ros.exporting.targets import Target
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.loader import load_network
 from trust_seg_ros.segmentation.masks import NAMES
-from trust_seg_ros.segmentation.modules import NamedModule
-from trust_seg_ros.segmentation.onnx_file import INPUT_KEY, LABELS_KEY
+from trust_seg_ros.segmentation.onnx_file import INPUT_KEY
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.probe import probe_pixels
@@ -25,23 +26,17 @@ from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.torch_graph import to_model
 from trust_seg_ros.segmentation.trainable import named_module
 from trust_seg_ros.support.backends import TORCH
-from trust_seg_ros.support.resumable import whole_file
 
-if TYPE_CHECKING:
-    import onnx
-
-SOURCE_KEY = "trust_seg.source"
-"""Entry of the metadata: the text that named the network, and its hash."""
-_PROGRAMS = (".onnx", ".pt2", ".ts", ".torchscript", ".pt")
+_PROGRAMS = (".onnx", ".xml", ".pt2", ".ts", ".torchscript", ".pt")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An .onnx file that was written and read again.
+    """A graph that was written and read again.
 
     Attributes:
-        file: the file.
-        bytes: its size.
+        files: its files, the one that programs are given first.
+        bytes: their size, together.
         size: (h, w) of the images that it takes; None = any.
         features: whether it also gives the input of the last convolution, so that every score works.
         backend: the library that it was read by.
@@ -49,7 +44,7 @@ class Exported:
         difference: largest difference of the logits, as a share of the largest one.
     """
 
-    file: Path
+    files: tuple[Path, ...]
     bytes: int
     size: tuple[int, int] | None
     features: bool
@@ -58,24 +53,22 @@ class Exported:
     difference: float
 
 
-def export_onnx(settings: NetworkSettings, file: Path, told: Callable[[str], None] = lambda _: None) -> Exported:
-    """Write a network that torch runs as an .onnx file, and compare the answers of both.
+def export_logits(
+    settings: NetworkSettings, file: Path, target: Target, told: Callable[[str], None] = lambda _: None
+) -> Exported:
+    """Write a network that torch runs as a graph of raw logits, and compare the answers of both.
 
     Args:
         settings: the network; it is exported on the CPU, in float32, with raw logits at its own resolution.
         file: where to; what is there is replaced when the new file is whole.
+        target: kind of file.
         told: called with the name of each step.
 
     Raises:
         ModelSpecError: the network is a program already.
-        ModelError, LabelError: it cannot be loaded or exported, or no library for .onnx files is installed.
+        ModelError, LabelError: it cannot be loaded or exported, or no library for such files is installed.
         OSError: the file cannot be written.
     """
-    if Path(settings.model).suffix in _PROGRAMS:
-        raise ModelSpecError(
-            f"network {settings.model!r} is a program already; expected the network itself: 'embedded', weights of "
-            "trust-seg train, a Hugging Face model, or package.module:callable"
-        )
     told("loading the network")
     own = load_network_of(settings)
     named = named_module(settings, torch.device("cpu"))
@@ -88,41 +81,40 @@ def export_onnx(settings: NetworkSettings, file: Path, told: Callable[[str], Non
     tail = cut_to_logits(model, settings.model)
     masks = tail.outputs == NAMES[0]
     name_outputs(model, tail.outputs if masks else ("logits", "features")[: len(tail.outputs)])
-    _describe(model, named, settings)
-    with whole_file(file) as draft:
-        draft.write_bytes(model.SerializeToString())
-    told("comparing the answers")
-    return _compared(file, own, len(tail.outputs) > 1 and not masks)
-
-
-def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
-    """The network itself, as torch runs it on the CPU in float32."""
-    return replace(settings, device="cpu", half="off", backend=TORCH).load()
-
-
-def _describe(model: onnx.ModelProto, named: NamedModule, settings: NetworkSettings) -> None:
-    """Write into the file how images reach the network and what its classes are."""
-    spec, labels = named.input_spec, named.labels
     said: dict[str, Any] = {key: asdict(spec)[key] for key in ("mean", "std", "order", "scale", "stride")}
     if spec.squares is not None:
         said["squares"] = asdict(spec.squares)
-    classes = {"name": labels.name, "names": list(labels.names), "palette": labels.palette.tolist()}
-    source = {"model": settings.model, "sha256": named.sha256}
-    for key, value in ((INPUT_KEY, said), (LABELS_KEY, classes), (SOURCE_KEY, source)):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, json.dumps(value)
+    add_entries(model, {INPUT_KEY: json.dumps(said), **source_entries(named.labels, settings.model, named.sha256)})
+    files = target.write(model, file)
+    told("comparing the answers")
+    return _compared(files, own, len(tail.outputs) > 1 and not masks)
 
 
-def _compared(file: Path, own: SegmentationNetwork, features: bool) -> Exported:
+def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
+    """The network itself, as torch runs it on the CPU in float32.
+
+    Raises:
+        ModelSpecError: it is a program already.
+        ModelError, LabelError: as ``load_network``.
+    """
+    if Path(settings.model).suffix in _PROGRAMS:
+        raise ModelSpecError(
+            f"network {settings.model!r} is a program already; expected the network itself: 'embedded', weights of "
+            "trust-seg train, a Hugging Face model, or package.module:callable"
+        )
+    return replace(settings, device="cpu", half="off", backend=TORCH).load()
+
+
+def _compared(files: tuple[Path, ...], own: SegmentationNetwork, features: bool) -> Exported:
     """Show a scene to the network and to the file."""
-    other = load_network(str(file), device="cpu")
+    other = load_network(str(files[0]), device="cpu")
     image = np.ascontiguousarray(scene_image(own.input_spec.size_for((480, 640))))
     wanted, found = own.infer(image).logits, other.infer(image).logits
     if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off
         found = torch.nn.functional.interpolate(found[None], wanted.shape[1:], mode="bilinear", align_corners=False)[0]
     return Exported(
-        file,
-        file.stat().st_size,
+        files,
+        sum(file.stat().st_size for file in files),
         other.input_spec.size,
         features,
         getattr(other, "backend", TORCH).partition(" ")[0],

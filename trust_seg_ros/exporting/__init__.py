@@ -1,0 +1,1 @@
+"""Networks as files for other programs: raw logits, or finished maps of class and uncertainty."""

@@ -1,0 +1,186 @@
+"""The maps that a trust head can give: one row each, computed with torch operations that become parts of a graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch.nn import functional as F
+
+from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, Rows
+
+CLASS = "class"
+Range = tuple[float, float]
+
+
+class Parts:
+    """What the maps of one image are computed from; each part is computed once, when it is first needed.
+
+    Args:
+        logits: (1, q, h, w) raw logits at the network's own resolution.
+        features: (1, D, h, w) the input of its last layer, or None.
+        size: (H, W) of the image.
+        rows: statistics of the features, to multiply with, or None.
+        alpha: factor of the residual in ViM.
+    """
+
+    def __init__(
+        self,
+        logits: torch.Tensor,
+        features: torch.Tensor | None,
+        size: tuple[int, int],
+        rows: Rows | None = None,
+        alpha: float = 1.0,
+    ) -> None:
+        self.low, self.features, self.size, self.rows, self.alpha = logits, features, size, rows, alpha
+
+    @cached_property
+    def logits(self) -> torch.Tensor:
+        """(1, q, H, W) float32: the largest part, 159 MB for 19 classes at 2 megapixels."""
+        return self.grown(self.low)
+
+    def grown(self, planes: torch.Tensor) -> torch.Tensor:
+        """Planes at the size of the image, bilinearly."""
+        return F.interpolate(planes, size=self.size, mode="bilinear", align_corners=False)
+
+    @cached_property
+    def largest(self) -> torch.Tensor:
+        """(1, 1, H, W) largest logit."""
+        return self.logits.amax(1, keepdim=True)
+
+    @cached_property
+    def classes(self) -> torch.Tensor:
+        """(1, 1, H, W) float32, class of the largest logit; of several equal ones the lowest."""
+        ids = torch.arange(self.low.shape[1], dtype=torch.float32).view(1, -1, 1, 1)
+        return torch.where(self.logits == self.largest, ids, 255.0).amin(1, keepdim=True)
+
+    @cached_property
+    def shifted(self) -> torch.Tensor:
+        """(1, q, H, W) logits minus the largest."""
+        return self.logits - self.largest
+
+    @cached_property
+    def exponentials(self) -> torch.Tensor:
+        """(1, q, H, W) of the shifted logits; the largest is 1."""
+        return self.shifted.exp()
+
+    @cached_property
+    def total(self) -> torch.Tensor:
+        """(1, 1, H, W) sum of the exponentials."""
+        return self.exponentials.sum(1, keepdim=True)
+
+    @cached_property
+    def second(self) -> torch.Tensor:
+        """(1, 1, H, W) second largest exponential."""
+        ids = torch.arange(self.low.shape[1], dtype=torch.float32).view(1, -1, 1, 1)
+        return torch.where(ids == self.classes, 0.0, self.exponentials).amax(1, keepdim=True)
+
+    @cached_property
+    def finite(self) -> torch.Tensor:
+        """(1, 1, H, W) bool: whether every logit is a number."""
+        return self.logits.sum(1, keepdim=True).abs() <= 3e38
+
+    @cached_property
+    def products(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, h·w) products of the features with the bank, and (r, h·w) with the residual directions."""
+        assert self.features is not None
+        assert self.rows is not None
+        found = self.rows.matrix @ self.features[0].flatten(1)
+        return found[: self.rows.bank], found[self.rows.bank :] - self.rows.shift[:, None]
+
+    def on_grid(self, values: torch.Tensor) -> torch.Tensor:
+        """(h·w,) values of the network's own grid as (1, 1, h, w)."""
+        return values.view(1, 1, *self.low.shape[2:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadMap:
+    """A map of a trust head.
+
+    Attributes:
+        name: of the map and of the graph's output; for scores that of the package's score.
+        value: gives it, (1, 1, H, W) float32.
+        text: one line.
+        limits: least and largest value for a number of classes; None = there are none, so that the range of its 256
+            steps comes from a calibration or from the user.
+        features: it needs features and their statistics.
+    """
+
+    name: str
+    value: Callable[[Parts], torch.Tensor]
+    text: str
+    limits: Callable[[int], Range] | None = None
+    features: bool = False
+
+
+def _entropy(parts: Parts) -> torch.Tensor:
+    weighted = (parts.exponentials * parts.shifted).sum(1, keepdim=True)
+    return (parts.total.log() - weighted / parts.total) / math.log(parts.low.shape[1])
+
+
+def _knn(parts: Parts) -> torch.Tensor:
+    assert parts.features is not None
+    lengths = parts.features[0].flatten(1).norm(dim=0)
+    nearest = parts.products[0].topk(NEIGHBOURS, dim=0).values.mean(0)
+    cosine = torch.where(lengths > 0, nearest / lengths, 0.0)
+    return parts.grown(parts.on_grid((1.0 - cosine).clamp(0.0, 2.0)))
+
+
+def _vim(parts: Parts) -> torch.Tensor:
+    residual = parts.products[1].norm(dim=0) * parts.alpha
+    return parts.grown(parts.on_grid(residual) - parts.low.logsumexp(1, keepdim=True))
+
+
+HEAD_MAPS: dict[str, HeadMap] = {
+    row.name: row
+    for row in (
+        HeadMap(name=CLASS, value=lambda parts: parts.classes, text="predicted class; 255 = none"),
+        HeadMap(
+            name="entropy",
+            value=_entropy,
+            text="entropy of the softmax, divided by log q",
+            limits=lambda q: (0.0, 1.0),
+        ),
+        HeadMap(
+            name="margin",
+            value=lambda parts: 1.0 - (1.0 - parts.second) / parts.total,
+            text="1 minus the difference of the two largest probabilities",
+            limits=lambda q: (0.0, 1.0),
+        ),
+        HeadMap(
+            name="variation_ratio",
+            value=lambda parts: 1.0 - 1.0 / parts.total,
+            text="1 minus the largest probability",
+            limits=lambda q: (0.0, 1.0),
+        ),
+        HeadMap(name="max_logit", value=lambda parts: -parts.largest, text="minus the largest logit"),
+        HeadMap(
+            name="energy",
+            value=lambda parts: -parts.largest - parts.total.log(),
+            text="minus the logarithm of the sum of the exponentials of all logits",
+        ),
+        HeadMap(
+            name="rba",
+            value=lambda parts: -parts.logits.tanh().sum(1, keepdim=True),
+            text="minus the sum of the hyperbolic tangents of all logits (Nayal et al. 2023)",
+            limits=lambda q: (-float(q), float(q)),
+        ),
+        HeadMap(
+            name="knn",
+            value=_knn,
+            text="distance of the features to their nearest neighbours in a bank, as 1 minus the cosine",
+            limits=lambda q: (0.0, 2.0),
+            features=True,
+        ),
+        HeadMap(
+            name="vim",
+            value=_vim,
+            text="the features' part outside of the usual directions, as a logit, minus the energy",
+            features=True,
+        ),
+    )
+}
+"""Name -> map; the package's own maps of the same names are what they are compared with."""
