@@ -132,11 +132,11 @@ def test_readers_without_a_path_of_their_own_get_the_logarithm_of_the_distributi
 
 def test_the_sums_are_not_taken_for_logits():
     maps = mask_answer(4, 3, 5, 5, (5, 5))
-    with pytest.raises(LogitsError, match="raw=True.*expected linear=True and raw=False"):
+    with pytest.raises(LogitsError, match=r"raw=True.*expected linear=True and raw=False"):
         uncertainty_maps(replace(maps, raw=True))
     with pytest.raises(LogitsError, match="linear=False"):
         prepare_sums(replace(maps, linear=False))
-    with pytest.raises(LogitsError, match="go down to -0.5; expected at least 0"):
+    with pytest.raises(LogitsError, match=r"go down to -0\.5; expected at least 0"):
         uncertainty_maps(replace(maps, logits=maps.logits - maps.logits - 0.5))
     with pytest.raises(RawLogitsNeededError):
         energy(maps)

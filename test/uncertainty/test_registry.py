@@ -9,6 +9,7 @@ import pytest
 import torch
 from feature_cases import statistics as feature_statistics
 from gradient_cases import answer
+from mask_cases import mask_answer
 
 from trust_seg_ros.types import Classifier, LayerFeatures, UncertaintyMaps
 from trust_seg_ros.uncertainty import GradientSettings, SettingError, UncertaintyError, uncertainty_maps
@@ -22,6 +23,7 @@ from trust_seg_ros.uncertainty.score_names import (
     FEATURE_SCORES,
     GRADIENT_SCORES,
     LOGIT_SCORES,
+    MASK_SCORES,
     PERTURBATION_SCORES,
     PIXEL_SCORES,
     SCORES,
@@ -38,6 +40,7 @@ ANSWER = answer(5, 8, 6, 7, (12, 21), bias=True)
 CLASSES = ClassStatistics(np.arange(5.0), np.linspace(1.0, 2.0, 5), np.full(5, 5000))
 FEATURES = feature_statistics(8, 3, 9)
 STATISTICS = NetworkStatistics(CLASSES, lambda: FEATURES)
+MASKS = mask_answer(5, 4, 6, 7, (12, 21))
 
 
 def test_the_names_by_group():
@@ -45,7 +48,9 @@ def test_the_names_by_group():
     assert LOGIT_SCORES == ("max_logit", "energy")
     assert GRADIENT_SCORES == ("gradient_onehot", "gradient_uniform")
     assert FEATURE_SCORES == ("vim", "knn", "cdnp")
-    assert (*SOFTMAX_SCORES, *LOGIT_SCORES, "standardized_max_logit", *GRADIENT_SCORES, *FEATURE_SCORES) == SCORES
+    assert MASK_SCORES == ("rba", "max_class_sum", "class_sum_entropy", "mask_uncertainty", "maskomaly")
+    of_logits = (*SOFTMAX_SCORES, *LOGIT_SCORES, "standardized_max_logit", *GRADIENT_SCORES)
+    assert (*of_logits, *MASK_SCORES, *FEATURE_SCORES) == SCORES
     assert PERTURBATION_SCORES == KINDS
     assert (*SCORES, *KINDS) == PIXEL_SCORES
     assert len(set(PIXEL_SCORES)) == len(SCORE_ROWS)
@@ -56,6 +61,8 @@ def test_what_a_row_needs_is_what_its_function_misses():
     """Each need, taken away alone, makes the scores fail that name it, and no others."""
     bare = replace(ANSWER, features=None, classifier=None)
     lacking = {
+        "class sums": (ANSWER, STATISTICS, _ones),
+        "mask queries": (replace(MASKS, queries=None), STATISTICS, _ones),
         "raw logits": (replace(bare, logits=ANSWER.logits.log_softmax(0), raw=False), STATISTICS, _ones),
         "last layer": (replace(bare, layer=LayerFeatures("", ANSWER.features)), STATISTICS, _ones),
         "features": (replace(ANSWER, classifier=Classifier(torch.zeros(5, 8, 3, 3))), STATISTICS, _ones),
@@ -71,7 +78,9 @@ def test_what_a_row_needs_is_what_its_function_misses():
                 score_map(name, logits, maps, None, statistics, perturbed)
             except UncertaintyError:
                 failed.append(name)
-        expected = set(scores_that_need(need))
+        expected = set(scores_that_need(need)) | (set() if logits.linear else set(MASK_SCORES))
+        if logits.linear:  # it has no logits
+            expected |= {name for name in SCORES if find_score(name).needs} - {*scores_that_need("class sums")}
         if need == "raw logits":  # the answer has neither of the others either
             expected |= {*scores_that_need("last layer"), *scores_that_need("features")}
         assert set(failed) == expected, need
@@ -89,7 +98,7 @@ def test_the_direction_of_gradients_is_their_sign_and_logits_are_negated(p, vari
     assert {name: signs.pop(f"gradient_{name}") for name in ("onehot", "uniform")} == {
         name: settings.sign(name) for name in ("onehot", "uniform")
     }
-    assert {name for name, sign in signs.items() if sign < 0} == {"max_logit", "energy", "standardized_max_logit"}
+    assert {name for name, sign in signs.items() if sign < 0} == {"max_logit", "energy", "standardized_max_logit", "rba"}
 
 
 def test_ranges_depend_on_classes_and_gradients_where_scores_do():

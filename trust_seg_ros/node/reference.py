@@ -24,6 +24,8 @@ _CLASSES = 19
 _NEEDS: dict[Need, str] = {
     "raw logits": "raw logits",
     "last layer": "features: a network whose last layer is a plain convolution",
+    "class sums": "a mask network",
+    "mask queries": "a mask network, with its masks",
     "features": "a last 1×1 convolution or a named layer (`features_layer`)",
     "calibration": "a `calibration` file",
     "feature statistics": "a `calibration` file with statistics of the features",

@@ -124,7 +124,7 @@ class LogitSample:
         )
 
 
-def _logits_at(prepared: Prepared, places: np.ndarray, linear: bool) -> np.ndarray:
+def _logits_at(prepared: Prepared, places: np.ndarray, linear: bool = False) -> np.ndarray:
     """(n, q) float32 upsampled logits of some pixels only, (n,) positions in the output grid.
 
     Of class sums (``linear``), the logarithm of their distribution: p^(1/T), normalised, is softmax(log p / T).

@@ -17,6 +17,10 @@ class RawLogitsNeededError(UncertaintyError):
     """A score of raw logits was asked for, but the network gives probabilities only."""
 
 
+class MaskQueriesNeededError(UncertaintyError):
+    """Something of a mask network (its class sums, or its queries) was asked for, but the network is none."""
+
+
 class SettingError(UncertaintyError):
     """A setting of a score is outside its range."""
 

@@ -32,7 +32,7 @@ LARGEST = 2.0**126
 """Finite logits are limited to this magnitude, so that no interpolation of the largest float32 (masks) overflows."""
 
 UNCLAIMED = 1e-30
-"""Where no class has a larger sum, no query claims the pixel; far below what a sigmoid and a softmax in float32 give."""
+"""Where no class has a larger sum, no query claims the pixel: far below what sigmoid and softmax give in float32."""
 
 LARGEST_SUM = 1e30
 """Finite class sums are limited to it, so that neither their total nor its reciprocal leaves float32."""

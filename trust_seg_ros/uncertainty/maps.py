@@ -13,10 +13,10 @@ from trust_seg_ros.uncertainty.scores import energy
 def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> UncertaintyMaps:
     """Class, entropy, margin and variation ratio of every pixel of the grid ``maps.size``.
 
-    Logits are upsampled bilinearly, then turned into a softmax; class sums of a mask network are upsampled, then divided
-    by their sum. Entropy as in Rottmann et al., MetaSeg (2020), eq. 2,
-    margin eq. 3. ``reference_maps`` has the formulas as code. On the CPU compiled kernels do it row by row; on other
-    devices torch does, and the maps stay there. Safe to call from any thread and from several at once.
+    Logits are upsampled bilinearly, then turned into a softmax; class sums of a mask network are upsampled, then
+    divided by their sum. Entropy as in Rottmann et al., MetaSeg (2020), eq. 2, margin eq. 3. ``reference_maps`` has the
+    formulas as code. On the CPU compiled kernels do it row by row; on other devices torch does, and the maps stay
+    there. Safe to call from any thread and from several at once.
 
     Args:
         maps: logits (q, h, w) with q = 2 .. 254, any floating type, any strides, any device.

@@ -13,12 +13,21 @@ from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
-Group = Literal["softmax", "logits", "standardised", "gradient", "feature", "perturbation"]
+Group = Literal["softmax", "logits", "standardised", "gradient", "mask", "feature", "perturbation"]
 """What a score is computed from; scores of the group ``gradient`` depend on ``GradientSettings``."""
-Need = Literal["raw logits", "last layer", "features", "calibration", "feature statistics", "passes"]
-"""What a score needs beyond the softmax: raw logits, the last convolution and its input, the input of a last 1x1
-convolution or of a named layer, class statistics of the network, statistics of its features, further passes of the
-network."""
+Need = Literal[
+    "raw logits",
+    "last layer",
+    "class sums",
+    "mask queries",
+    "features",
+    "calibration",
+    "feature statistics",
+    "passes",
+]
+"""What a score needs beyond the softmax: raw logits, the last convolution and its input, the class sums of a mask
+network, its queries, the input of a last 1x1 convolution or of a named layer, class statistics of the network,
+statistics of its features, further passes of the network."""
 Range = tuple[float, float]
 PerturbedScores = Callable[[str], torch.Tensor]
 """Gives a perturbation score of the frame, (H, W) float32, by its name; it runs the network again."""

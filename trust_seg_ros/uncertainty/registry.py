@@ -11,6 +11,7 @@ from trust_seg_ros.uncertainty.errors import PerturbationUnavailableError
 from trust_seg_ros.uncertainty.feature_scores import feature_maps
 from trust_seg_ros.uncertainty.gradient import gradient_onehot, gradient_uniform
 from trust_seg_ros.uncertainty.gradient_inputs import LOG_LEAST, GradientSettings, Label
+from trust_seg_ros.uncertainty.mask_scores import class_sum_entropy, mask_uncertainty, maskomaly, max_class_sum, rba
 from trust_seg_ros.uncertainty.pixel_score import PixelScore, Range, ScoreInput
 from trust_seg_ros.uncertainty.scores import energy, max_logit
 from trust_seg_ros.uncertainty.standardized import standardized_max_logit
@@ -138,6 +139,48 @@ SCORE_ROWS: tuple[PixelScore, ...] = (
         _gradient_limits("uniform"),
         "logarithm of a norm",
         _gradient_sign("uniform"),
+    ),
+    PixelScore(
+        "rba",
+        "mask",
+        lambda given: rba(given.logits),
+        "rejected by all: minus the sum of the hyperbolic tangents of the class sums (Nayal et al. 2023)",
+        ("class sums",),
+        lambda classes, gradient: (-float(classes), 0.0),
+        direction=-1,
+    ),
+    PixelScore(
+        "max_class_sum",
+        "mask",
+        lambda given: max_class_sum(given.logits),
+        "1 minus the largest class sum (Rai et al. 2023)",
+        ("class sums",),
+        (-float("inf"), 1.0),
+        "below 0 where several masks claim a pixel for one class",
+    ),
+    PixelScore(
+        "class_sum_entropy",
+        "mask",
+        lambda given: class_sum_entropy(given.logits),
+        "entropy of the softmax of the class sums, divided by log q; near 1 everywhere",
+        ("class sums",),
+        (0.0, 1.0),
+    ),
+    PixelScore(
+        "mask_uncertainty",
+        "mask",
+        lambda given: mask_uncertainty(given.logits),
+        "1 minus the largest probability of a mask times that of its class (Cheng et al. 2021)",
+        ("mask queries",),
+        (0.0, 1.0),
+    ),
+    PixelScore(
+        "maskomaly",
+        "mask",
+        lambda given: maskomaly(given.logits),
+        "what no confident mask claims, without the borders between masks (Ackermann et al. 2023, the rejection alone)",
+        ("mask queries",),
+        (0.0, 1.0),
     ),
     PixelScore(
         "vim",

@@ -17,6 +17,8 @@ SOFTMAX_SCORES = tuple(row.name for row in SCORE_ROWS if row.held)
 LOGIT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "logits")
 GRADIENT_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "gradient")
 """Scores that depend on ``GradientSettings``."""
+MASK_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "mask")
+"""Scores of mask networks."""
 FEATURE_SCORES = tuple(row.name for row in SCORE_ROWS if row.group == "feature")
 """Scores that compare features with ``FeatureStatistics``."""
 SCORES = tuple(row.name for row in SCORE_ROWS if row.single_pass)
@@ -78,6 +80,7 @@ def score_map(
         SettingError: no such score.
         StatisticsNeededError: standardized_max_logit or a feature score without statistics.
         FeatureStatisticsError: statistics of features cannot be read, or are of other features.
+        MaskQueriesNeededError: a score of mask networks, of another network.
         RawLogitsNeededError: a score of the logits, of a network that gives probabilities only.
         FeaturesNeededError: a gradient or feature score of a network that gives no features.
         PerturbationUnavailableError: a perturbation score without ``perturbed``, or the network does not support it.
