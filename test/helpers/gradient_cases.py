@@ -2,11 +2,27 @@
 
 import torch
 from hypothesis import strategies as st
+from placements import placements
 
 from trust_seg_ros.types import Classifier, LogitMaps
 
 
-def answer(q, channels, h, w, size, *, side=1, dilation=1, bias=False, last=False, seed=0, spread=3.0, rectified=False):
+def answer(
+    q,
+    channels,
+    h,
+    w,
+    size,
+    *,
+    side=1,
+    dilation=1,
+    bias=False,
+    last=False,
+    seed=0,
+    spread=3.0,
+    rectified=False,
+    placement=None,
+):
     """Logits and features of one image; nothing says that the one comes from the other."""
     make = torch.Generator().manual_seed(seed)
     logits = torch.randn(q, h, w, generator=make) * spread
@@ -15,7 +31,7 @@ def answer(q, channels, h, w, size, *, side=1, dilation=1, bias=False, last=Fals
     if last:
         features = features.permute(1, 2, 0).contiguous().permute(2, 0, 1)
     classifier = Classifier(torch.zeros(q, channels, side, side), torch.zeros(q) if bias else None, dilation)
-    return LogitMaps(logits, size, features=features, classifier=classifier)
+    return LogitMaps(logits, size, features=features, classifier=classifier, placement=placement)
 
 
 @st.composite
@@ -39,4 +55,5 @@ def answers(draw):
         "seed": draw(st.integers(0, 2**31)),
         "spread": draw(st.sampled_from([0.1, 1.0, 5.0, 40.0])),
         "rectified": draw(st.booleans()),
+        "placement": draw(placements(h, w)),
     }

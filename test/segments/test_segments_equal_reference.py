@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.segments import (
     apply_ignore,
     components,
@@ -143,13 +144,16 @@ def test_metrics_from_a_softmax_equal_the_definitions(classes, features):
 
 
 @settings(max_examples=60, deadline=None)
-@given(class_maps, st.integers(1, 5), st.integers(1, 5), st.integers(0, 1000))
-def test_metrics_from_logits_use_the_softmax_of_the_upsampled_logits(classes, h, w, seed):
+@given(class_maps, st.integers(1, 5), st.integers(1, 5), st.integers(0, 1000), st.booleans())
+def test_metrics_from_logits_use_the_softmax_of_the_upsampled_logits(classes, h, w, seed, corners):
     logits = torch.from_numpy(np.random.default_rng(seed).normal(0, 3, (4, h, w)).astype(np.float32))
-    grown = torch.nn.functional.interpolate(logits[None].double(), classes.shape, mode="bilinear", align_corners=False)
+    grown = torch.nn.functional.interpolate(
+        logits[None].double(), classes.shape, mode="bilinear", align_corners=corners
+    )
     prob = torch.softmax(grown[0], 0).numpy()
     maps, planes = maps_for(classes, prob)
-    table = segment_table(maps, LogitMaps(logits, classes.shape))
+    placement = Where(corners=corners).placement((h, w), classes.shape)
+    table = segment_table(maps, LogitMaps(logits, classes.shape, placement=placement))
     ids = plain.pixels_of(table.ids)
     chosen = feature_set("metaseg")
     expected = [plain.segment_metrics(s, classes, planes, prob, chosen) for s in ids.values()]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.thresholds.temperature import (
     LogitSample,
     Temperature,
@@ -73,6 +74,9 @@ def test_logits_of_some_pixels_are_those_of_the_whole_map():
         places = rng.permutation(size[0] * size[1])
         found = _logits_at(prepare(LogitMaps(logits, size)), places)
         assert np.allclose(found, full[:, places].T, atol=1e-5)
+        full = torch.nn.functional.interpolate(logits[None], size, mode="bilinear", align_corners=True)[0].numpy()
+        cornered = LogitMaps(logits, size, placement=Where(corners=True).placement(low, size))
+        assert np.allclose(_logits_at(prepare(cornered), places), full.reshape(3, -1)[:, places].T, atol=1e-5)
 
 
 def test_hand_worked_calibration_error():

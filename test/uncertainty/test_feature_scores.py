@@ -7,6 +7,7 @@ import torch
 from feature_cases import feature_answer, statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placements import placements
 
 from trust_seg_ros.types import Classifier, LayerFeatures
 from trust_seg_ros.uncertainty import FeaturesNeededError, RawLogitsNeededError, energy, uncertainty_maps
@@ -33,6 +34,7 @@ def cases(draw):
         answer = replace(answer, features=answer.features.permute(1, 2, 0).contiguous().permute(2, 0, 1))
     if draw(st.booleans()):
         answer = replace(answer, features=answer.features.relu())  # some vectors are zero
+    answer = replace(answer, placement=draw(placements(h, w)))
     layer = ""
     if draw(st.booleans()):
         layer, grid = "body.3", (draw(st.integers(1, 9)), draw(st.integers(1, 9)))

@@ -42,7 +42,9 @@ def uniform_limits(maps, chosen):
     layer = read_last_layer(maps)
     patch, _ = gradient_reference._log_patch_norm(layer.features.double().numpy(), layer, chosen.p)
     factors = limits(layer.prepared.values.numpy(), chosen.p)
-    scores = [gradient_reference._score(patch + factor, maps.size, chosen, "uniform")[0] for factor in factors]
+    scores = [
+        gradient_reference._score(patch + factor, maps.size, chosen, "uniform", maps.placement)[0] for factor in factors
+    ]
     return torch.from_numpy(scores[1]), torch.from_numpy(scores[0])  # minus the norm: the largest norm comes first
 
 

@@ -5,10 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placements import placements
 from torch.nn import functional
 
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.uncertainty import kernels
+from trust_seg_ros.uncertainty.logits import upsample
 
 
 @jit(fastmath={"contract"}, cache=False)
@@ -61,6 +64,42 @@ def test_taps_are_those_of_torch(source, target):
     np.testing.assert_allclose(got, want, atol=2e-7 * source + 1e-6)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    source=st.integers(1, 60), factor=st.integers(1, 8), corners=st.booleans(), centred=st.booleans(), data=st.data()
+)
+def test_taps_of_an_answer_are_those_of_torch(source, factor, corners, centred, data):
+    """Of an answer that is the samples upsampled, corners on corners or not, and then cut."""
+    whole = source * factor
+    size = data.draw(st.integers(1, whole))
+    ramp = torch.eye(source).reshape(1, source, 1, source)
+    grown = functional.interpolate(ramp, size=(1, whole), mode="bilinear", align_corners=corners)[0, :, 0]
+    cut = (whole - size) // 2 if centred else 0
+    placement = Where(factor, corners, centred).placement((1, source), (1, size))
+    first, second, weight = kernels.taps(source, size, placement.axes[1])
+    got = np.zeros((source, size), np.float32)
+    np.add.at(got, (first, np.arange(size)), np.float32(1.0) - weight)
+    np.add.at(got, (second, np.arange(size)), weight)
+    np.testing.assert_allclose(got, grown[:, cut : cut + size].numpy(), atol=2e-7 * source + 1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(h=st.integers(1, 20), w=st.integers(1, 20), data=st.data())
+def test_planes_are_upsampled_with_corners_on_corners_as_torch_does(h, w, data):
+    size = data.draw(st.integers(h, 5 * h)), data.draw(st.integers(w, 5 * w))
+    planes = torch.randn(3, h, w, generator=torch.Generator().manual_seed(h * 31 + w))
+    want = functional.interpolate(planes[None], size=size, mode="bilinear", align_corners=True)[0]
+    found = upsample(planes, size, Where(corners=True).placement((h, w), size))
+    torch.testing.assert_close(found, want, atol=2e-5, rtol=1e-5)
+
+
+def test_a_grid_coarser_than_the_answer_is_read_at_the_middle_of_its_pixels():
+    """As from the answer itself: every second position of an answer of 8 with corners on those of 4 samples."""
+    placement = Where(corners=True).placement((1, 4), (1, 8))
+    first, _, weight = kernels.taps(4, 4, placement.axes[1])
+    np.testing.assert_allclose(first + weight, (np.arange(4) * 2 + 0.5) * 3 / 7, atol=1e-6)
+
+
 @settings(max_examples=150, deadline=None)
 @given(w=st.integers(1, 30), factor=st.integers(1, 10), extra=st.integers(0, 2), data=st.data())
 def test_any_range_of_columns_equals_the_plain_taps(w, factor, extra, data):
@@ -68,7 +107,8 @@ def test_any_range_of_columns_equals_the_plain_taps(w, factor, extra, data):
     start = data.draw(st.integers(0, width - 1))
     stop = data.draw(st.integers(start + 1, width))
     logits = np.random.default_rng(w).normal(size=(2, 3, w)).astype(np.float32)
-    left, right, weight = kernels.taps(w, width)
+    placement = data.draw(placements(1, w))
+    left, right, weight = kernels.taps(w, width, placement and placement.axes[1])
     out = np.full((2, stop - start + 3), 77.0, np.float32)
     kernels.expand_row(logits, 1, start, stop, left, right, weight, out)
     want = (1 - weight) * logits[:, 1][:, left] + weight * logits[:, 1][:, right]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty import RawLogitsNeededError, SettingError, energy, max_logit, scores
 
@@ -38,10 +39,11 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature):
         energy(LogitMaps(torch.zeros(3, 2, 2), (4, 4)), temperature=temperature)
 
 
+@pytest.mark.parametrize("placement", [None, Where(8, corners=True).placement((6, 7), (44, 50))])
 @pytest.mark.parametrize("score", [max_logit, energy])
-def test_scores_on_a_device_without_kernels_equal_those_on_the_cpu(score, monkeypatch):
+def test_scores_on_a_device_without_kernels_equal_those_on_the_cpu(score, placement, monkeypatch):
     logits = torch.randn(9, 6, 7, generator=torch.Generator().manual_seed(4)) * 4
-    maps = LogitMaps(logits, (33, 50))
+    maps = LogitMaps(logits, (33, 50), placement=placement)
     compiled = score(maps)
     monkeypatch.setattr(scores, "_compiled", lambda out: False)
     torch.testing.assert_close(score(maps), compiled, atol=1e-5, rtol=0)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.errors import LogitsError, SettingError
 from trust_seg_ros.uncertainty.logits import upsample
@@ -15,10 +17,12 @@ from trust_seg_ros.uncertainty.perturbation_sums import PassSums
 
 
 def drawn(generator, passes, q, sizes, size, scale):
-    return [
-        LogitMaps(torch.from_numpy(generator.normal(0, scale, (q, *sizes[k % len(sizes)])).astype(np.float32)), size)
-        for k in range(passes)
-    ]
+    made = []
+    for k in range(passes):
+        grid = sizes[k % len(sizes)]
+        logits = torch.from_numpy(generator.normal(0, scale, (q, *grid)).astype(np.float32))
+        made.append(LogitMaps(logits, size, placement=Where(corners=k % 2 == 1).placement(grid, size)))
+    return made
 
 
 def summed(passes, statistics=STATISTICS, **options):
@@ -49,7 +53,7 @@ def test_sums_equal_the_definition(seed, passes, q, sizes, size, scale):
     found, expected = summed(answers), reference_statistics(answers)
     for name in STATISTICS[:2]:
         assert float((found[name] - expected[name]).abs().max()) < 1e-5
-    logits = torch.stack([upsample(maps.logits, size) for maps in answers]).double()
+    logits = torch.stack([upsample(maps.logits, size, maps.placement) for maps in answers]).double()
     top = logits.topk(2, 1).values
     clear = ((top[:, 0] - top[:, 1]) > 1e-4).all(0)  # equal logits may be rounded apart
     assert torch.allclose(found["vote_variation"][clear].double(), expected["vote_variation"][clear], atol=1e-6)
@@ -75,7 +79,7 @@ def test_the_torch_way_equals_the_definition():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_sums_on_a_gpu_equal_the_definition():
     answers = drawn(np.random.default_rng(1), 4, 7, [(9, 11), (6, 8)], (133, 140), 3.0)
-    found = summed([LogitMaps(maps.logits.cuda(), maps.size) for maps in answers])
+    found = summed([replace(maps, logits=maps.logits.cuda()) for maps in answers])
     assert found["entropy"].is_cuda
     assert_equal({name: values.cpu() for name, values in found.items()}, reference_statistics(answers))
 

@@ -10,7 +10,9 @@ from functools import cached_property
 import torch
 from torch.nn import functional as F
 
+from trust_seg_ros.types import Placement
 from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, Rows
+from trust_seg_ros.uncertainty.logits import upsample
 
 CLASS = "class"
 Range = tuple[float, float]
@@ -25,6 +27,7 @@ class Parts:
         size: (H, W) of the image.
         rows: statistics of the features, to multiply with, or None.
         alpha: factor of the residual in ViM.
+        placement: where the image lies on the grid of the logits; None = the grid is stretched over it.
     """
 
     def __init__(
@@ -34,7 +37,9 @@ class Parts:
         size: tuple[int, int],
         rows: Rows | None = None,
         alpha: float = 1.0,
+        placement: Placement | None = None,
     ) -> None:
+        self.placement = placement
         self.low, self.features, self.size, self.rows, self.alpha = logits, features, size, rows, alpha
 
     @cached_property
@@ -44,6 +49,8 @@ class Parts:
 
     def grown(self, planes: torch.Tensor) -> torch.Tensor:
         """Planes at the size of the image, bilinearly."""
+        if self.placement is not None:  # a table of taps for one size
+            return upsample(planes[0], self.size, self.placement)[None]
         return F.interpolate(planes, size=self.size, mode="bilinear", align_corners=False)
 
     @cached_property

@@ -23,6 +23,7 @@ from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segmentation.tails import answer_of
 from trust_seg_ros.segmentation.torch_graph import to_model
 from trust_seg_ros.segmentation.trainable import named_module
 from trust_seg_ros.support.backends import TORCH
@@ -78,7 +79,7 @@ def export_logits(
     told("making the graph")
     any_size = spec.size is None and spec.squares is None
     model = to_model(module, settings.model, probe_pixels(spec, own.device), any_size)
-    tail = cut_to_logits(model, settings.model)
+    tail = cut_to_logits(model, settings.model, plain=True)
     masks = tail.outputs == NAMES[0]
     name_outputs(model, tail.outputs if masks else ("logits", "features")[: len(tail.outputs)])
     said: dict[str, Any] = {key: asdict(spec)[key] for key in ("mean", "std", "order", "scale", "stride")}
@@ -87,7 +88,7 @@ def export_logits(
     add_entries(model, {INPUT_KEY: json.dumps(said), **source_entries(named.labels, settings.model, named.sha256)})
     files = target.write(model, file)
     told("comparing the answers")
-    return _compared(files, own, len(tail.outputs) > 1 and not masks)
+    return _compared(files, own)
 
 
 def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
@@ -105,18 +106,19 @@ def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
     return replace(settings, device="cpu", half="off", backend=TORCH).load()
 
 
-def _compared(files: tuple[Path, ...], own: SegmentationNetwork, features: bool) -> Exported:
+def _compared(files: tuple[Path, ...], own: SegmentationNetwork) -> Exported:
     """Show a scene to the network and to the file."""
     other = load_network(str(files[0]), device="cpu")
     image = np.ascontiguousarray(scene_image(own.input_spec.size_for((480, 640))))
-    wanted, found = own.infer(image).logits, other.infer(image).logits
-    if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off
-        found = torch.nn.functional.interpolate(found[None], wanted.shape[1:], mode="bilinear", align_corners=False)[0]
+    theirs, ours = own.infer(image), other.infer(image)
+    wanted, found = theirs.logits, ours.logits
+    if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off in one of them
+        wanted, found = (answer_of(maps, (image.shape[0], image.shape[1])) for maps in (theirs, ours))
     return Exported(
         files,
         sum(file.stat().st_size for file in files),
         other.input_spec.size,
-        features,
+        ours.features is not None,
         getattr(other, "backend", TORCH).partition(" ")[0],
         float((wanted.argmax(0) == found.argmax(0)).float().mean()),
         float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1e-30)),

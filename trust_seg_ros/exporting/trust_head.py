@@ -81,8 +81,10 @@ class TrustHead(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The maps, in the order of ``maps``."""
         pixels = image.float() if self.resize is None else self.resize(image)
-        logits, features = self._network.answer(normalised(pixels.permute(0, 3, 1, 2), self._network.input_spec))
-        parts = Parts(logits, features, (image.shape[1], image.shape[2]), self._rows, self._alpha)
+        logits, features, placement = self._network.answer(
+            normalised(pixels.permute(0, 3, 1, 2), self._network.input_spec)
+        )
+        parts = Parts(logits, features, (image.shape[1], image.shape[2]), self._rows, self._alpha, placement)
         return tuple(self._byte(parts, one)[:, 0] for one in self.maps)
 
     def _byte(self, parts: Parts, one: Coded) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -12,9 +12,8 @@ import torch
 from trust_seg_ros.fitting.feature_fit import BANK, fit_features
 from trust_seg_ros.types import UNLABELLED, Classifier, LogitMaps
 from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
-from trust_seg_ros.uncertainty.feature_inputs import layer_of, read_features
+from trust_seg_ros.uncertainty.feature_inputs import layer_of, logits_on_features, read_features
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics
-from trust_seg_ros.uncertainty.logits import upsample
 
 PIXELS = 44_000
 """Number of pixels kept, over all classes."""
@@ -61,9 +60,7 @@ class FeatureSample:
         depth, grid = int(features.shape[0]), (int(features.shape[1]), int(features.shape[2]))
         if any(kept[1].shape[1] != depth for kept in self._kept.values()):
             raise FeatureStatisticsError(f"features of {depth} values; expected as many as in the images before")
-        logits = answer.logits.float()
-        if logits.shape[1:] != grid:
-            logits = upsample(logits, grid)
+        logits = logits_on_features(replace(answer, logits=answer.logits.float()), features.shape)
         ids = grid_classes(truth, grid)
         finite = (features.isfinite().all(0) & logits.isfinite().all(0)).numpy(force=True)
         rng = np.random.default_rng((self.seed, place))

@@ -47,8 +47,8 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "model_sha256",
         "",
-        "Hash that the network must have: the SHA-256 of its file (docs/network_contract.md says which for a folder or a "
-        "factory), or its first 12 digits or more, in quotes; any other network is refused. Empty: any.",
+        "Hash that the network must have: the SHA-256 of its file (docs/network_contract.md says which for a folder or "
+        "a factory), or its first 12 digits or more, in quotes; any other network is refused. Empty: any.",
         AT_CONFIGURE,
         pattern="([0-9a-fA-F]{12,64})?",
         form="12 to 64 hexadecimal digits in quotes, or empty",

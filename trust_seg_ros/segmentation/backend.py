@@ -20,6 +20,7 @@ from trust_seg_ros.segmentation.fastest import Call, check_agreement, medians
 from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of
 from trust_seg_ros.segmentation.placed import Place, Running
 from trust_seg_ros.segmentation.runtimes import RUNTIMES, Runtime, refuse_early, run_by
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.segmentation.to_onnx import onnx_library
 from trust_seg_ros.segmentation.torch_graph import to_model
 from trust_seg_ros.support.backends import AUTO, BACKENDS, ONNXRUNTIME, TORCH
@@ -41,11 +42,13 @@ class Chosen:
         forward: the call; a torch module where torch runs it.
         classifier: the last convolution, where ``forward`` gives features for it and it is known.
         said: which library it is and why, for people.
+        where: where an answer of the size of the image lies on the logits; None = they are stretched over it.
     """
 
     forward: Call
     classifier: Classifier | None
     said: str
+    where: Where | None = None
 
 
 def checked_backend(name: str) -> str:
@@ -98,9 +101,9 @@ def run_graph(
     else:  # what is installed but does not fit says what is missing
         wanted = [row for row in installed if row.fits(device) and row.quick] or installed[:1]
     if backend == AUTO:
-        return _fastest({row.name: run_by(row, graph, place) for row in wanted}, kernel, pixels, name)
+        return _fastest({row.name: run_by(row, graph, place) for row in wanted}, graph, pixels, name)
     running = run_by(wanted[0], graph, place)
-    return Chosen(running.forward, kernel, running.said)
+    return Chosen(running.forward, kernel, running.said, graph.where)
 
 
 def run_module(
@@ -153,9 +156,9 @@ def run_module(
         return own
     kernel = on_device(graph.classifier, device)
     if backend != AUTO:
-        return Chosen(running[backend].forward, kernel, running[backend].said)
-    chosen = _fastest({TORCH: Running(module, TORCH), **running}, kernel, pixels, name)
-    return Chosen(module, own.classifier, chosen.said) if chosen.forward is module else chosen
+        return Chosen(running[backend].forward, kernel, running[backend].said, graph.where)
+    chosen = _fastest({TORCH: Running(module, TORCH), **running}, graph, pixels, name)
+    return replace(own, said=chosen.said) if chosen.forward is module else chosen
 
 
 def _as_graph(
@@ -177,14 +180,14 @@ def _as_graph(
         return graph, _agreeing(module, graph, wanted, place, pixels)
 
 
-def _fastest(running: Mapping[str, Running], classifier: Classifier | None, pixels: torch.Tensor, name: str) -> Chosen:
+def _fastest(running: Mapping[str, Running], graph: OnnxGraph, pixels: torch.Tensor, name: str) -> Chosen:
     """The one that answers soonest."""
     times = medians({runtime: one.forward for runtime, one in running.items()}, pixels)
     best = min(times, key=lambda runtime: times[runtime])
     others = ", ".join(f"{running[runtime].said} {times[runtime]:.0f}" for runtime in times if runtime != best)
     said = f"{running[best].said} ({times[best]:.0f} ms{f'; {others}' if others else ''})"
     _log.info("network %s runs by %s", name, said)
-    return Chosen(running[best].forward, classifier, said)
+    return Chosen(running[best].forward, on_device(graph.classifier, pixels.device), said, graph.where)
 
 
 def _agreeing(
@@ -193,7 +196,7 @@ def _agreeing(
     """The graph on each of the libraries; raises ModelFileError if one refuses it or answers otherwise than torch."""
     running = {runtime.name: run_by(runtime, graph, place) for runtime in wanted}
     for runtime, one in running.items():
-        check_agreement(module, one.forward, pixels, place.name, runtime)
+        check_agreement(module, one.forward, graph.where or Where(), pixels, place.name, runtime)
     return running
 
 

@@ -17,11 +17,11 @@ from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, drop
 from trust_seg_ros.segmentation.errors import ModelError, ModelSpecError
 from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.last_layer import close
 from trust_seg_ros.segmentation.named_layer import NamedLayer
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.probe import noise_image, probe_spec
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
+from trust_seg_ros.segmentation.tails import close
 from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.types import LayerFeatures, LogitMaps
 

@@ -23,6 +23,7 @@ from trust_seg_ros.segmentation.errors import DeviceError, ModelFileError
 from trust_seg_ros.segmentation.export_graph import expose_last_layer
 from trust_seg_ros.segmentation.failures import with_way_out
 from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.segmentation.train_mode import check_eval_mode, training_layers, training_layers_of_script
 from trust_seg_ros.types import Classifier
 
@@ -38,11 +39,13 @@ class ExportedModel:
         forward: (1, 3, h, w) -> logits, or whatever else ``checks.CONTRACT`` allows.
         input_spec: size and stride from the file, ImageNet's normalisation.
         classifier: the last convolution, if ``forward`` gives features for it.
+        where: where an answer of the size of the image lies on the logits; None = they are stretched over it.
     """
 
     forward: Callable[[torch.Tensor], object]
     input_spec: InputSpec
     classifier: Classifier | None = None
+    where: Where | None = None
 
 
 def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -> ExportedModel:
@@ -97,9 +100,12 @@ def _load_pt2(path: Path, device: torch.device, half: str | bool) -> ExportedMod
 
         program = move_to_device_pass(program, str(device))
     wants_guards = "check_guards" in inspect.signature(program.module).parameters
-    module = program.module(check_guards=False) if wants_guards else program.module()  # guards are Python text
-    module, classifier = expose_last_layer(module, program.call_spec.out_spec)
-    return ExportedModel(module, replace(spec, half=in_half), classifier)
+    plain = program.module(check_guards=False) if wants_guards else program.module()  # guards are Python text
+    module, ending = expose_last_layer(plain, program.call_spec.out_spec)
+    spec = replace(spec, half=in_half)
+    if ending is None:
+        return ExportedModel(module, spec)
+    return ExportedModel(module, spec, ending.classifier, ending.tail.where)
 
 
 def _input_of(program: Any, path: Path) -> tuple[InputSpec, torch.dtype]:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
-from torch.nn import functional as F
 
 from trust_seg_ros.segmentation.checks import read_output
 from trust_seg_ros.segmentation.errors import ModelFileError
 from trust_seg_ros.segmentation.masks import read_masks
+from trust_seg_ros.segmentation.tails import Where
 
 Call = Callable[[torch.Tensor], object]
 TOLERANCE = 1e-3
@@ -42,12 +42,13 @@ def medians(calls: Mapping[str, Call], pixels: torch.Tensor) -> dict[str, float]
 
 
 @torch.inference_mode()
-def check_agreement(own: Call, other: Call, pixels: torch.Tensor, name: str, runtime: str) -> None:
+def check_agreement(own: Call, other: Call, where: Where, pixels: torch.Tensor, name: str, runtime: str) -> None:
     """Refuse a graph whose answer to an example is another than torch's.
 
     Args:
         own: the network as torch runs it.
         other: the same on another library.
+        where: where the own answer lies on the other's logits.
         pixels: (1, 3, h, w), the example; its device and type decide how much they may differ.
         name, runtime: the network and the library, for the error.
 
@@ -56,7 +57,7 @@ def check_agreement(own: Call, other: Call, pixels: torch.Tensor, name: str, run
     """
     wanted, found = _values(own(pixels)), _values(other(pixels))
     if found.shape != wanted.shape:  # an upsampling was taken off
-        found = F.interpolate(found, wanted.shape[2:], mode="bilinear", align_corners=False)
+        found = where.grown(found, wanted.shape[2:])
     scale = float(wanted.abs().max()) or 1.0
     difference = float((found - wanted).abs().max())
     most = IN_HALF if pixels.dtype != torch.float32 else ON_GPU if pixels.is_cuda else TOLERANCE

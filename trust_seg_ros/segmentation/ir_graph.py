@@ -49,7 +49,7 @@ def read_ir(structure: bytes, weights: bytes, path: Path) -> OnnxGraph:
     refuse_trust_head(metadata, str(path))
     image = _image_input(model, str(path))
     tail = cut_ir_to_logits(model, str(path))
-    return OnnxGraph(tail.model, image, tail.outputs, tail.classifier, metadata, tail.remarks, (OPENVINO,))
+    return OnnxGraph(tail.model, image, tail.outputs, tail.ending, metadata, tail.remarks, (OPENVINO,))
 
 
 def open_ir(structure: bytes, weights: bytes, path: Path) -> tuple[Any, dict[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.errors import ModelFileError
+from trust_seg_ros.segmentation.graph_tails import Ending, Step, ending_of
 from trust_seg_ros.types import Classifier
 
 _FLOATS = ("f32", "f16", "bf16", "f64")
@@ -23,13 +24,13 @@ class IrTail:
     Attributes:
         model: an ``openvino.Model`` with these outputs alone.
         outputs: names of the logits and, where they are known, of the features.
-        classifier: the convolution between them.
+        ending: the convolution between them, and what lies behind it; None = not known.
         remarks: what was taken off, a sentence each.
     """
 
     model: Any
     outputs: tuple[str, ...]
-    classifier: Classifier | None
+    ending: Ending | None
     remarks: tuple[str, ...]
 
 
@@ -44,14 +45,26 @@ def cut_ir_to_logits(model: Any, name: str) -> IrTail:
         ModelFileError: it has no output of class scores.
     """
     logits, features = _chosen(model, name)
-    last, remarks = _last_convolution(logits)
+    last, steps, remarks = _last_convolution(logits)
     if features is not None:
         plain = last is not None and not remarks and last.features == features and last.logits == logits
         last, remarks = (last, ()) if plain else (None, ())
-    if last is None:
+    ending = None if last is None else ending_of([last.classifier], steps)
+    if ending is not None and ending.tail.where.corners and not _of_the_image(model, logits):
+        ending = None
+    if last is None or ending is None:
         wanted = [logits] if features is None else [logits, features]
         return IrTail(_asked_for(model, wanted), ("logits", "features")[: len(wanted)], None, ())
-    return IrTail(_asked_for(model, [last.logits, last.features]), ("logits", "features"), last.classifier, remarks)
+    return IrTail(_asked_for(model, [last.logits, last.features]), ("logits", "features"), ending, remarks)
+
+
+def _of_the_image(model: Any, port: Any) -> bool:
+    """Whether an answer has the size of the image, as the model says."""
+    shapes = [side.get_partial_shape() for side in (model.inputs[0], port)]
+    if any(shape.is_dynamic for shape in shapes):
+        return False
+    image, answer = ([int(side) for side in shape.to_shape()] for shape in shapes)
+    return answer[2:] in (image[2:], image[1:3] if image[3] == 3 else None)
 
 
 def _chosen(model: Any, name: str) -> tuple[Any, Any]:
@@ -63,7 +76,7 @@ def _chosen(model: Any, name: str) -> tuple[Any, Any]:
     ports = [port for _, port in scores]
     if not named and features is None and len(ports) == 2:  # one is the other's convolution
         for a, b in (ports, ports[::-1]):
-            last, _ = _last_convolution(a)
+            last, _, _ = _last_convolution(a)
             if last is not None and last.features == b:
                 named, features = [a], b
     rest = [port for port in ports if port != features]
@@ -110,34 +123,40 @@ class _Last:
     classifier: Classifier
 
 
-def _last_convolution(port: Any) -> tuple[_Last | None, tuple[str, ...]]:
-    """The plain convolution behind an output, with remarks on what lies in between; (None, ()) if there is none."""
+def _last_convolution(port: Any) -> tuple[_Last | None, list[Step], tuple[str, ...]]:
+    """The plain convolution before an output, what lies in between, and remarks on it; (None, [], ()) without one."""
+    steps: list[Step] = []
     remarks: list[str] = []
     while True:
         node = port.get_node()
         kind, attributes = node.get_type_name(), node.get_attributes()
         if kind in ("Convolution", "Add"):
             found = _convolution(port)
-            return (None, ()) if found is None else (found, tuple(remarks))
+            return (None, [], ()) if found is None else (found, steps, tuple(remarks))
         if kind in ("Softmax", "LogSoftmax") and attributes.get("axis") in (1, -3):
             remarks.append("a softmax is folded into the graph; the logits before it are used")
-        elif not (kind == "Convert" or (kind == "Interpolate" and _is_bilinear(node, attributes))):
-            return None, ()
+        elif kind == "Interpolate" and (corners := _upsampling(node, attributes)) is not None:
+            steps.append(Step(upsampled=corners))
+        elif kind != "Convert":
+            return None, [], ()
         port = node.input_value(0)
 
 
-def _is_bilinear(node: Any, attributes: dict[str, Any]) -> bool:
-    """Whether a node upsamples as the package does it: bilinearly, with pixels as areas."""
-    mode = attributes.get("mode")
-    return (
-        (mode == "linear_onnx" or (mode == "linear" and _only_sides(node)))
-        and attributes.get("coordinate_transformation_mode") in ("half_pixel", "pytorch_half_pixel")
-        and not attributes.get("antialias", False)
-        and not any((*attributes.get("pads_begin", ()), *attributes.get("pads_end", ())))
-    )
+def _upsampling(node: Any, attributes: dict[str, Any]) -> bool | None:
+    """Whether corners lie on corners in a bilinear upsampling that the package knows; None for another one."""
+    mode, how = attributes.get("mode"), attributes.get("coordinate_transformation_mode")
+    if not (mode == "linear_onnx" or (mode == "linear" and _only_sides(node, attributes))):
+        return None
+    if attributes.get("antialias", False) or any((*attributes.get("pads_begin", ()), *attributes.get("pads_end", ()))):
+        return None
+    if how == "align_corners" or (how is None and attributes.get("align_corners")):  # None: the first operator set
+        return True
+    return False if how in ("half_pixel", "pytorch_half_pixel") else None
 
 
-def _only_sides(node: Any) -> bool:
+def _only_sides(node: Any, attributes: dict[str, Any]) -> bool:
+    if "axes" in attributes:
+        return sorted(attributes["axes"]) == [2, 3]
     axes = _constant(node.input_value(2)) if node.get_input_size() > 2 else None
     return axes is not None and sorted(int(axis) % 4 for axis in axes) == [2, 3]
 

@@ -183,7 +183,7 @@ def _load_program(asked: Request) -> CallableNetwork:
             "leave input_size away or export it again"
         )
     spec = overrides.apply(model.input_spec)
-    own = Chosen(model.forward, model.classifier, TORCH)
+    own = Chosen(model.forward, model.classifier, TORCH, model.where)
     chosen = on_backend(own, str(path), spec, asked.device, asked.backend, providers=asked.providers)
     return network_of(
         chosen.forward,
@@ -192,6 +192,7 @@ def _load_program(asked: Request) -> CallableNetwork:
         device=asked.device,
         input_spec=spec,
         classifier=chosen.classifier,
+        where=chosen.where,
         backend=chosen.said,
     )
 

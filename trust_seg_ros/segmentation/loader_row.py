@@ -103,6 +103,7 @@ def from_module(
         device=device,
         input_spec=spec,
         classifier=chosen.classifier,
+        where=chosen.where,
         sha256=sha256,
         backend=chosen.said,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +20,12 @@ from trust_seg_ros.segmentation.callable_network import CallableNetwork, has_lay
 from trust_seg_ros.segmentation.checks import check_features, check_logits, read_output
 from trust_seg_ros.segmentation.dropout import DropoutRate, last_dropout
 from trust_seg_ros.segmentation.errors import ModelOutputError, ModelSpecError
-from trust_seg_ros.segmentation.last_layer import LastLayer, agrees, find_last_layer
+from trust_seg_ros.segmentation.last_layer import LastLayer, Pass, agrees, find_last_layer, shown, uneven
+from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.probe import probe_spec
 from trust_seg_ros.segmentation.protocol import Size
 from trust_seg_ros.segmentation.scenes import scene_image
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.types import Classifier, LogitMaps
 
 
@@ -36,13 +39,20 @@ class ModuleNetwork(CallableNetwork):
     """
 
     def __init__(
-        self, forward: Callable[[torch.Tensor], object], *, classifier: Classifier | None = None, **given: Any
+        self,
+        forward: Callable[[torch.Tensor], object],
+        *,
+        classifier: Classifier | None = None,
+        where: Where | None = None,
+        **given: Any,
     ) -> None:
         """Wrap a callable and try it once.
 
         Args:
             forward: (1, 3, h, w) on ``device`` -> what ``checks.CONTRACT`` says; modules already in eval mode.
             classifier: the last convolution, if ``forward`` also returns features and it is known.
+            where: where an answer of the size of the input lies on the logits that ``forward`` gives; None = they are
+                stretched over it.
             given: as for ``CallableNetwork``.
 
         Raises:
@@ -53,6 +63,7 @@ class ModuleNetwork(CallableNetwork):
         self._kind = AnswerKind()
         self._channels_last = False
         self._classifier = classifier
+        self._where = where
         self._last_layer: LastLayer | None = None
         super().__init__(forward, **given)
 
@@ -61,10 +72,10 @@ class ModuleNetwork(CallableNetwork):
         """The network's dropout, if it only drops directly before its last convolution; tried once, on first use."""
         with self._lock, torch.inference_mode():
             x = self._probe_picture()
-            return last_dropout(tuple(self._dropout.values()), lambda: self._run(x), self._classifier)
+            return last_dropout(tuple(self._dropout.values()), lambda: self._run(x)[:2], self._classifier)
 
     def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
-        logits, features = self._run(x)
+        logits, features, placement = self._run(x)
         logits = self._kind.to_logits(logits.float())
         layer = self._layer(x)
         return [
@@ -75,6 +86,7 @@ class ModuleNetwork(CallableNetwork):
                 features=None if features is None else features[index],
                 classifier=None if features is None else self._classifier,
                 layer=self._layer_of(layer, index),
+                placement=placement,
             )
             for index, size in enumerate(sizes)
         ]
@@ -90,19 +102,20 @@ class ModuleNetwork(CallableNetwork):
             raise ModelSpecError(f"network {self.name!r} is no torch module, but a program or run by {self.backend}")
         return self._forward
 
-    def answer(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Logits and features or None of a normalised (1, 3, h, w), for exporters, which trace it; there is no lock."""
+    def answer(self, x: torch.Tensor) -> Pass:
+        """Logits, features and placement for a normalised (1, 3, h, w), for exporters, which trace it; no lock."""
         return self._run(x)
 
-    def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Logits (B, q, h, w) and features (B, D, h, w) or None, both checked."""
+    def _run(self, x: torch.Tensor) -> Pass:
+        """Logits, features and their placement, checked."""
         logits, features = self._answer(x)
+        placement = None if self._where is None else self._where.placement(logits.shape[2:], x.shape[2:])
         if self._last_layer is not None:
-            logits, features = self._last_layer.take()
+            logits, features, placement = self._last_layer.take(logits.shape[2:])
         check_logits(logits, self.labels, self.name, len(x))
         if features is not None:
             check_features(features, logits, self.name, len(x))
-        return logits, features
+        return Pass(logits, features, placement)
 
     def _answer(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What the network returns, channels first."""
@@ -113,7 +126,7 @@ class ModuleNetwork(CallableNetwork):
         x = self._probe_picture()
         before = read_output(self._call(x))[0]
         self._channels_last = is_channels_last(before.shape, len(self.labels))
-        logits, features = self._run(x)
+        logits, features, _ = self._run(x)
         check_repeatable(channels_first(before, None)[0] if self._channels_last else before, logits, self.name)
         answer = self._kind_of(logits)
         if features is not None and self._classifier is not None:
@@ -124,15 +137,26 @@ class ModuleNetwork(CallableNetwork):
                     "features must be the input of the last convolution"
                 )
         elif has_layers(self._forward):
-            self._last_layer = find_last_layer(self._forward, lambda: self._answer(x), logits)
+            pictures = (self._second_picture(x), x)
+            self._last_layer = find_last_layer(self._forward, self._answer, pictures, len(self.labels))
             if self._last_layer is not None:
                 self._classifier = self._last_layer.classifier
-                logits, _ = self._run(x)
+                logits = self._run(x).logits
         self._kind = answer if self._last_layer is None else self._kind_of(logits)
         self.raw = self._kind.raw
         self._note(answer)
         if self.input_spec.size is None:
             self._try_another_size(x, self._run)
+
+    def _second_picture(self, first: torch.Tensor) -> torch.Tensor:
+        """Another input for the search of the last convolution: of uneven sides, if the network takes them."""
+        sides, spec = (int(first.shape[2]), int(first.shape[3])), probe_spec(self.input_spec)
+        if self.input_spec.size is None:
+            size = uneven(sides, spec.stride)
+            picture = preprocess(scene_image(size), replace(spec, size=size), self.device)
+            if shown(self._answer, picture):
+                return picture
+        return preprocess(scene_image(sides), spec, self.device)
 
     def _kind_of(self, logits: torch.Tensor) -> AnswerKind:
         """What these logits of the probe are; anything but logits must be confirmed by another picture."""

@@ -90,6 +90,7 @@ def graph_network(graph: OnnxGraph, asked: Request, sha256: str) -> CallableNetw
         device=asked.device,
         input_spec=spec,
         classifier=chosen.classifier,
+        where=chosen.where,
         sha256=sha256,
         backend=chosen.said,
     )

@@ -16,8 +16,10 @@ import torch
 
 from trust_seg_ros.segmentation.engine_file import what_else
 from trust_seg_ros.segmentation.errors import DependencyError, ModelFileError
+from trust_seg_ros.segmentation.graph_tails import Ending
 from trust_seg_ros.segmentation.onnx_operators import check_operators
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.types import Classifier
 
@@ -56,9 +58,9 @@ class OnnxGraph:
     Attributes:
         content: the model with its weights, serialised; or an ``openvino.Model``, which OpenVINO alone runs.
         image: its input.
-        outputs: names of the logits and, where they are known, of the features; or of the classes and masks of
-            a mask network.
-        classifier: the last convolution, if there are features.
+        outputs: names of the logits and, where they are known, of the features; with an ``ending``, of the outputs of
+            its convolutions, and then of their inputs; or of the classes and masks of a mask network.
+        ending: the last convolution, where it is known.
         metadata: what the file says of itself, name -> text.
         remarks: what was recognised and taken off, a sentence each.
         runtimes: names of the libraries that can run it; () = each.
@@ -67,10 +69,20 @@ class OnnxGraph:
     content: Any
     image: ImageInput
     outputs: tuple[str, ...]
-    classifier: Classifier | None
+    ending: Ending | None
     metadata: dict[str, str]
     remarks: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """The last convolution, or those whose outputs are added, as one."""
+        return None if self.ending is None else self.ending.classifier
+
+    @property
+    def where(self) -> Where | None:
+        """Where an answer of the size of the image lies on the logits; None = they are stretched over it."""
+        return None if self.ending is None else self.ending.tail.where
 
 
 def read_onnx(path: Path) -> OnnxGraph:
@@ -123,7 +135,7 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
         raise ModelFileError(f"{name}: its weights are damaged ({error}); export it again") from error
     if model.ByteSize() > LARGEST:
         raise ModelFileError(f"{name}: {_TOO_LARGE}")
-    return OnnxGraph(model.SerializeToString(), image, tail.outputs, tail.classifier, metadata, tail.remarks)
+    return OnnxGraph(model.SerializeToString(), image, tail.outputs, tail.ending, metadata, tail.remarks)
 
 
 def refuse_trust_head(metadata: Mapping[str, str], name: str) -> None:

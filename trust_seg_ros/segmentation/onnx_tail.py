@@ -1,4 +1,4 @@
-"""The end of an ONNX graph: which output holds the scores of classes, and the last convolution before it."""
+"""The end of an ONNX graph: which output holds the scores of classes, and the convolutions that make them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.segmentation.errors import ModelFileError
+from trust_seg_ros.segmentation.graph_tails import Ending, Step, ending_of
 from trust_seg_ros.segmentation.onnx_masks import FLOATS, mask_outputs
+from trust_seg_ros.segmentation.onnx_steps import read_step
 from trust_seg_ros.segmentation.onnx_weights import Weights, attribute
 from trust_seg_ros.types import Classifier
 
@@ -18,27 +20,28 @@ _CLASSES_ONLY = ("ArgMax", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Transpose
 
 
 @dataclass(frozen=True)
-class Tail:
+class GraphTail:
     """What to ask a graph for.
 
     Attributes:
-        outputs: names of the logits and, where they are known, of the features; or of the classes and masks of a mask
-            network.
-        classifier: the convolution between them.
+        outputs: names of the logits and, where they are known, of the features; with an ``ending``, of the outputs of
+            its convolutions, and then of their inputs; or of the classes and masks of a mask network.
+        ending: the last convolution, or two whose outputs are added, and what lies behind; None = not known.
         remarks: what was taken off, a sentence each.
     """
 
     outputs: tuple[str, ...]
-    classifier: Classifier | None
+    ending: Ending | None
     remarks: tuple[str, ...]
 
 
-def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
+def cut_to_logits(model: onnx.ModelProto, name: str, *, plain: bool = False) -> GraphTail:
     """Let a graph answer with its logits and, where its last convolution is found, with the features before it.
 
     Args:
         model: the model; its outputs are replaced, and nodes that they do not need are removed.
         name: its name, for errors.
+        plain: cut only where the convolution's output is the logits.
 
     Raises:
         ModelFileError: it has no output of class scores.
@@ -46,21 +49,37 @@ def cut_to_logits(model: onnx.ModelProto, name: str) -> Tail:
     graph = model.graph
     if (pair := mask_outputs(graph, name)) is not None:
         _ask_for(model, pair)
-        return Tail(pair, None, ())
+        return GraphTail(pair, None, ())
     makers = {output: node for node in graph.node for output in node.output}
     logits, features = _chosen(graph, makers, name)
-    weights = Weights(graph, makers)
-    found, remarks = _last_convolution(makers, logits, weights)
-    if features is not None and found is not None and _source(makers, found[0].input[0]) != _source(makers, features):
-        found = None  # its features are others than the input of that convolution
-    if found is None or found[1] is None:
+    heads, steps, remarks = _last_convolutions(makers, logits, Weights(graph, makers))
+    if features is not None and (
+        steps or len(heads) != 1 or _source(makers, heads[0][0].input[0]) != _source(makers, features)
+    ):
+        heads = ()  # its features are others than the input of that convolution
+    ending = ending_of([kernel for _, kernel in heads], steps) if heads else None
+    if ending is not None and ending.tail.where.corners and not _of_the_image(graph, logits):
+        ending = None
+    if ending is None or (plain and not ending.plain):
         wanted: tuple[str, ...] = (logits,) if features is None else (logits, features)
         _ask_for(model, wanted)
-        return Tail(wanted, None, ())
-    node, classifier = found
-    wanted = (node.output[0], node.input[0])
+        return GraphTail(wanted, None, ())
+    nodes = [node for node, _ in heads]
+    wanted = (*(node.output[0] for node in nodes), *(node.input[0] for node in nodes))
     _ask_for(model, wanted)
-    return Tail(wanted, classifier, remarks)
+    return GraphTail(wanted, ending, remarks)
+
+
+def _of_the_image(graph: Any, logits: str) -> bool:
+    """Whether a graph says that its answer has the size of the image."""
+    answer = next(value for value in graph.output if value.name == logits)
+    held = {tensor.name for tensor in graph.initializer}
+    image = next((value for value in graph.input if value.name not in held), None)
+    if image is None:
+        return False
+    sides = [[d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in (image, answer)]
+    of_image = sides[0][1:3] if sides[0][3:] == [3] else sides[0][2:]
+    return all(of_image) and of_image == sides[1][2:]
 
 
 def _chosen(graph: Any, makers: dict[str, Any], name: str) -> tuple[str, str | None]:
@@ -110,22 +129,41 @@ def _shape(value: Any) -> str:
     return "(" + ", ".join(d.dim_param or str(d.dim_value or "?") for d in dims) + ")"
 
 
-def _last_convolution(makers: dict[str, Any], logits: str, weights: Weights) -> tuple[Any, tuple[str, ...]]:
-    """((convolution, its kernel), remarks on what lies behind it), or (None, ()) if there is no plain one."""
+_Head = tuple[Any, Classifier]
+
+
+def _last_convolutions(
+    makers: dict[str, Any], logits: str, weights: Weights
+) -> tuple[tuple[_Head, ...], list[Step], tuple[str, ...]]:
+    """The convolutions that make an answer with their kernels, what lies behind them, and remarks on what is taken off.
+
+    There are none if what makes the answer is something else.
+    """
+    steps: list[Step] = []
     remarks: list[str] = []
     node = makers.get(logits)
     while node is not None:
         if node.op_type == "Conv":
-            return (node, weights.classifier(node)), tuple(remarks)
+            kernel = weights.classifier(node)
+            return (() if kernel is None else ((node, kernel),)), steps, tuple(remarks)
+        if node.op_type == "Add" and (heads := _added(node, makers, weights)):
+            return heads, steps, tuple(remarks)
         if node.op_type in ("Softmax", "LogSoftmax") and attribute(node, "axis", -1) in (1, -3):
+            if any((step.scale, step.shift, step.stop) != (None, None, None) for step in steps):
+                break  # of some classes, or made hotter: no softmax of other logits
             remarks.append("a softmax is folded into the graph; the logits before it are used")
         elif node.op_type == "DequantizeLinear" and _rounds(makers.get(node.input[0])):
             remarks.append("the graph rounds its logits to whole numbers with a scale; those before it are used")
             node = makers[node.input[0]]
-        elif not (node.op_type in _PASSED or (node.op_type == "Resize" and _is_bilinear(node))):
-            break
+        elif node.op_type not in _PASSED:
+            step = read_step(node, weights)
+            if step is None:
+                break
+            steps.append(step[1])
+            node = makers.get(step[0])
+            continue
         node = makers.get(node.input[0])
-    return None, ()
+    return (), [], ()
 
 
 def _source(makers: dict[str, Any], name: str) -> str:
@@ -141,13 +179,15 @@ def _rounds(node: Any) -> bool:
     return node is not None and node.op_type == "QuantizeLinear"
 
 
-def _is_bilinear(node: Any) -> bool:
-    """Whether a node upsamples as the package does it: bilinearly, with pixels as areas."""
-    return (
-        attribute(node, "mode", b"nearest") == b"linear"
-        and attribute(node, "coordinate_transformation_mode", b"half_pixel") in (b"half_pixel", b"pytorch_half_pixel")
-        and not attribute(node, "antialias", 0)
-    )
+def _added(node: Any, makers: dict[str, Any], weights: Weights) -> tuple[_Head, ...]:
+    """The two convolutions whose outputs a node adds, () if it adds something else."""
+    parts = [makers.get(name) for name in node.input]
+    if any(part is None or part.op_type != "Conv" for part in parts):
+        return ()
+    kernels = [weights.classifier(part) for part in parts]
+    return tuple((part, kernel) for part, kernel in zip(parts, kernels, strict=True) if kernel is not None)[
+        : 0 if None in kernels else 2
+    ]
 
 
 def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:

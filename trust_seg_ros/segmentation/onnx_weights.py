@@ -57,6 +57,14 @@ class Weights:
             return None if kind is None else inner.to(kind)
         return self._scaled(node) if node.op_type == "DequantizeLinear" else inner
 
+    def numbers(self, name: str) -> np.ndarray | None:
+        """A stored tensor of any numbers as float32; None if the graph computes it."""
+        tensor = self.tensor(name)
+        if tensor is not None:
+            return np.asarray(tensor.float().numpy())
+        array = self._array(name)
+        return None if array is None or array.dtype.kind not in "iu" else array.astype(np.float32)
+
     def _scaled(self, node: Any) -> torch.Tensor | None:
         """``(stored - zero point) * scale`` of a DequantizeLinear of stored whole numbers, or of a rounded tensor."""
         whole = self._array(node.input[0])

@@ -10,8 +10,8 @@ import torch
 from trust_seg_ros.segmentation.onnx_graph import ImageInput
 
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
-"""(B, 3, h, w) floating point on the device -> logits (B, q, h', w') and, where they are known, features, there too; or the
-classes (B, Q, K+1) and masks (B, Q, h', w') of a mask network.
+"""(B, 3, h, w) floating point on the device -> logits (B, q, h', w') and, where they are known, features, there too; or
+the classes (B, Q, K+1) and masks (B, Q, h', w') of a mask network.
 
 An answer stays as it is whatever is called afterwards.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,12 +88,14 @@ def run_by(runtime: Runtime, graph: OnnxGraph, place: Place) -> Running:
     """
     refuse_early(runtime, place)
     try:
-        return runtime.open(graph, place)
+        running = runtime.open(graph, place)
     except ModelError:
         raise
     except Exception as error:  # each library has its own errors, which share no base
         reason = f"{in_brief(error)}{_way_out(str(error))}"
         raise ModelFileError(f"{place.name}: {runtime.name} refuses it: {reason}") from error
+    ending, call = graph.ending, running.forward
+    return running if ending is None else replace(running, forward=lambda pixels: ending.joined(call(pixels)))
 
 
 def _way_out(reason: str) -> str:

@@ -8,7 +8,7 @@ from trust_seg_ros.segments.labelling import Band
 from trust_seg_ros.segments.sum_kernels import add_probabilities
 from trust_seg_ros.support.jit import jit
 from trust_seg_ros.types import LogitMaps
-from trust_seg_ros.uncertainty.kernels import CONTRACT, ONE, hold_rows, softmax_row, taps
+from trust_seg_ros.uncertainty.kernels import CONTRACT, ONE, grid_taps, hold_rows, softmax_row
 from trust_seg_ros.uncertainty.logits import UNCLAIMED, prepare, prepare_sums
 
 
@@ -23,9 +23,9 @@ class LogitSource:
         """Bring the logits to the host and make them finite (pixels that were not are in no segment)."""
         prepared = prepare_sums(logit_maps) if logit_maps.linear else prepare(logit_maps)
         self._logits, self._linear = prepared.values.cpu().numpy(), logit_maps.linear
-        self.n_classes, height, width = self._logits.shape
-        self._rows = taps(height, logit_maps.size[0])
-        self._columns = taps(width, logit_maps.size[1])
+        self.n_classes = len(self._logits)
+        grid, placement = self._logits.shape[1:], logit_maps.placement
+        self._rows, self._columns = grid_taps(grid, logit_maps.size, placement)
 
     def add(self, band: Band, out: np.ndarray) -> None:
         """Add the distribution of the band's pixels to ``out`` (m, q) float64."""

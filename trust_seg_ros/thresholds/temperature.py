@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from trust_seg_ros.types import Json, LogitMaps
-from trust_seg_ros.uncertainty.kernels import taps
+from trust_seg_ros.uncertainty.kernels import grid_taps
 from trust_seg_ros.uncertainty.logits import LOG_FLOOR, Prepared, prepare, prepare_sums, to_shares
 
 BINS = 15
@@ -131,10 +131,9 @@ def _logits_at(prepared: Prepared, places: np.ndarray, linear: bool = False) -> 
     """
     values, device = prepared.values, prepared.values.device
     rows, columns = np.divmod(places, prepared.size[1])
-    top, bottom, down = (torch.from_numpy(part[rows]).to(device) for part in taps(values.shape[1], prepared.size[0]))
-    left, right, along = (
-        torch.from_numpy(part[columns]).to(device) for part in taps(values.shape[2], prepared.size[1])
-    )
+    vertical, horizontal = grid_taps(values.shape[1:], prepared.size, prepared.placement)
+    top, bottom, down = (torch.from_numpy(part[rows]).to(device) for part in vertical)
+    left, right, along = (torch.from_numpy(part[columns]).to(device) for part in horizontal)
     above = torch.lerp(values[:, top, left], values[:, top, right], along)
     below = torch.lerp(values[:, bottom, left], values[:, bottom, right], along)
     found = torch.lerp(above, below, down)

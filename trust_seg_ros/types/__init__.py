@@ -15,6 +15,7 @@ from trust_seg_ros.types.maps import (
     LayerFeatures,
     LogitMaps,
     MaskQueries,
+    Placement,
     UncertaintyMaps,
 )
 from trust_seg_ros.types.result import GridFrame, TrustFrame, Wanted
@@ -31,6 +32,7 @@ __all__ = [
     "LogitMaps",
     "MaskQueries",
     "OodSegments",
+    "Placement",
     "SegmentTable",
     "SegmentTrust",
     "ShiftState",

@@ -87,6 +87,31 @@ class MaskQueries:
         )
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where the pixels of a network's answer lie on the grid of its logits, if it is not that grid stretched.
+
+    Pixel (i, j) of the answer is the logits, interpolated bilinearly, at ``first + step * (i, j)``, counted in pixels
+    of the logits from the centre of their first one. With ``align_corners=True`` ``first`` is 0 and the last pixel lies
+    on the last one; a crop of the answer is another case.
+
+    Attributes:
+        size: (n, m) of the network's answer, which covers the image.
+        first: row and column of the logits where its first pixel lies.
+        step: rows and columns of the logits from one of its pixels to the next.
+    """
+
+    size: tuple[int, int]
+    first: tuple[float, float]
+    step: tuple[float, float]
+
+    @property
+    def axes(self) -> tuple[tuple[int, float, float], tuple[int, float, float]]:
+        """(size, first, step) of the rows and of the columns."""
+        (n, m), (y, x), (down, along) = self.size, self.first, self.step
+        return (n, y, down), (m, x, along)
+
+
 @dataclass(frozen=True, eq=False)
 class LogitMaps:
     """A network's answer for one image, at the network's own resolution.
@@ -103,6 +128,8 @@ class LogitMaps:
             brought to the grid as they are, and divided by their sum there where others take a softmax; ``raw`` is
             False then.
         queries: the masks that they are the sums of; None for other networks.
+        placement: where the image lies on the grid of the logits; None = the grid is stretched over the whole image, as
+            class sums always are.
     """
 
     logits: torch.Tensor
@@ -113,6 +140,7 @@ class LogitMaps:
     layer: LayerFeatures | None = None
     linear: bool = False
     queries: MaskQueries | None = None
+    placement: Placement | None = None
 
     def __repr__(self) -> str:
         kind = "class sums" if self.linear else "logits" if self.raw else "log-probabilities"

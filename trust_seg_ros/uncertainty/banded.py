@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import torch
 
 from trust_seg_ros.types import UNLABELLED, LogitMaps, UncertaintyMaps
-from trust_seg_ros.uncertainty.kernels import taps
-from trust_seg_ros.uncertainty.logits import UNCLAIMED, Prepared, prepare, prepare_sums
+from trust_seg_ros.uncertainty.kernels import grid_taps
+from trust_seg_ros.uncertainty.logits import UNCLAIMED, Prepared, blend, prepare, prepare_sums
 from trust_seg_ros.uncertainty.reference import overwrite_faulty
 
 BAND_VALUES = 1 << 21
@@ -73,21 +73,14 @@ def bands(prepared: Prepared) -> Iterator[tuple[slice, torch.Tensor]]:
     values, device = prepared.values, prepared.values.device
     q, h, w = values.shape
     height, width = prepared.size
-    top, bottom, mix = (torch.from_numpy(part).to(device) for part in taps(h, height))
-    left, right, weight = (torch.from_numpy(part).to(device) for part in taps(w, width))
+    down, along = grid_taps((h, w), prepared.size, prepared.placement)
+    top, bottom, mix = (torch.from_numpy(part).to(device) for part in down)
+    left, right, weight = (torch.from_numpy(part).to(device) for part in along)
     step = max(1, BAND_VALUES // (q * width))
-    firsts, lasts = taps(h, height)[:2]
+    firsts, lasts = down[:2]
     for start in range(0, height, step):
         rows = slice(start, min(start + step, height))
         base = int(firsts[rows][0])
         source = values[:, base : int(lasts[rows][-1]) + 1]
-        wide = _blend(source, 2, left, right, weight)
-        yield rows, _blend(wide, 1, top[rows] - base, bottom[rows] - base, mix[rows, None])
-
-
-def _blend(
-    source: torch.Tensor, dim: int, first: torch.Tensor, second: torch.Tensor, weight: torch.Tensor
-) -> torch.Tensor:
-    """(1 - weight) * source[first] + weight * source[second] along one dimension."""
-    out = source.index_select(dim, first).mul_(1.0 - weight)
-    return out.addcmul_(source.index_select(dim, second), weight)
+        wide = blend(source, 2, left, right, weight)
+        yield rows, blend(wide, 1, top[rows] - base, bottom[rows] - base, mix[rows, None])

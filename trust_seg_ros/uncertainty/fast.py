@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.support.jit import jit
-from trust_seg_ros.types import LogitMaps, UncertaintyMaps
+from trust_seg_ros.types import LogitMaps, Placement, UncertaintyMaps
 from trust_seg_ros.uncertainty.class_sums import fill_maps
 from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,
@@ -23,9 +23,9 @@ from trust_seg_ros.uncertainty.kernels import (
     ONE,
     exp_in_range,
     exp_negative,
+    grid_taps,
     hold_rows,
     log_positive,
-    taps,
 )
 from trust_seg_ros.uncertainty.logits import Prepared, prepare, prepare_sums
 from trust_seg_ros.uncertainty.reference import overwrite_faulty
@@ -64,7 +64,7 @@ def _allocate(size: tuple[int, int]) -> UncertaintyMaps:
 def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None:
     logits = prepared.array()
     height, width = prepared.size
-    rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
+    rows, columns = grid_taps(logits.shape[1:], prepared.size, prepared.placement)
     arrays = (out.classes.numpy(), out.entropy.numpy(), out.margin.numpy(), out.variation_ratio.numpy())
     tile = tile_width(logits.shape[0], width)
 
@@ -75,7 +75,13 @@ def _fill(prepared: Prepared, out: UncertaintyMaps, threads: int | None) -> None
 
 
 def fill_scores(
-    logits: np.ndarray, out: np.ndarray, *, energy: bool, temperature: float = 1.0, threads: int | None = None
+    logits: np.ndarray,
+    out: np.ndarray,
+    *,
+    energy: bool,
+    temperature: float = 1.0,
+    placement: Placement | None = None,
+    threads: int | None = None,
 ) -> None:
     """Write -max l or, with ``energy``, -T logsumexp(l / T) of the upsampled logits.
 
@@ -84,10 +90,11 @@ def fill_scores(
         out: (H, W) float32, overwritten.
         energy: which of the two.
         temperature: T.
+        placement: where the output lies on the grid of the logits; None = it is that grid, stretched.
         threads: how many threads work; None for one per core, at most 8.
     """
     height, width = out.shape
-    rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
+    rows, columns = grid_taps(logits.shape[1:], (height, width), placement)
     tile = tile_width(logits.shape[0], width)
 
     def band(first: int, last: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
-from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.types import LogitMaps, Placement
 from trust_seg_ros.uncertainty.errors import (
     FeaturesError,
     FeaturesNeededError,
@@ -20,6 +21,7 @@ from trust_seg_ros.uncertainty.feature_statistics import (
     FeatureStatistics,
     layer_words,
 )
+from trust_seg_ros.uncertainty.logits import upsample
 from trust_seg_ros.uncertainty.scores import energy
 
 NEED_LOGITS = ("vim", "cdnp")
@@ -103,4 +105,18 @@ def grid_energy(maps: LogitMaps, features: torch.Tensor, name: str) -> torch.Ten
             f"the score {name!r} needs raw logits, but this network gives probabilities only (raw=False). "
             "Use knn or entropy, or let the network return its logits before the softmax."
         )
-    return energy(replace(maps, size=(int(features.shape[1]), int(features.shape[2]))))
+    size = (int(features.shape[1]), int(features.shape[2]))
+    same = size == tuple(maps.logits.shape[1:])  # then pixel for pixel, whatever the placement
+    return energy(replace(maps, size=size, placement=None if same else maps.placement))
+
+
+def placement_of_features(maps: LogitMaps, shape: Sequence[int]) -> Placement | None:
+    """How scores on the grid of features (D, h, w) are brought to that of the image: as logits on the same grid are."""
+    return maps.placement if tuple(shape[1:]) == tuple(maps.logits.shape[1:]) else None
+
+
+def logits_on_features(maps: LogitMaps, shape: Sequence[int]) -> torch.Tensor:
+    """The logits (q, h, w) on the grid of features of ``shape`` (D, h, w)."""
+    if tuple(shape[1:]) == tuple(maps.logits.shape[1:]):
+        return maps.logits
+    return upsample(maps.logits, (shape[1], shape[2]), maps.placement)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from trust_seg_ros.types import LogitMaps
-from trust_seg_ros.uncertainty.feature_inputs import read_features
+from trust_seg_ros.uncertainty.feature_inputs import logits_on_features, placement_of_features, read_features
 from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, FeatureStatistics
 from trust_seg_ros.uncertainty.logits import upsample
 
@@ -22,7 +23,7 @@ def reference_features(maps: LogitMaps, statistics: FeatureStatistics) -> dict[s
     """
     features = read_features(maps).double().numpy()
     grid = features.shape[1:]
-    logits = upsample(maps.logits.double(), (grid[0], grid[1])).numpy()
+    logits = logits_on_features(replace(maps, logits=maps.logits.double()), features.shape).numpy()
     origin, residual, bank = (
         part.double().numpy() for part in (statistics.origin, statistics.residual, statistics.bank)
     )
@@ -39,7 +40,8 @@ def reference_features(maps: LogitMaps, statistics: FeatureStatistics) -> dict[s
             found["knn"][y, x] = distance
             standing = [(distance, statistics.distance), (energy, statistics.energy)]
             found["cdnp"][y, x] = sum((value - m.mean) / m.std for value, m in standing)
-    return {name: upsample(torch.from_numpy(score)[None], maps.size)[0] for name, score in found.items()}
+    placement = placement_of_features(maps, features.shape)
+    return {name: upsample(torch.from_numpy(score)[None], maps.size, placement)[0] for name, score in found.items()}
 
 
 def cosine(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:

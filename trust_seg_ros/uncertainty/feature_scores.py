@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
-from trust_seg_ros.types import Classifier, LogitMaps
+from trust_seg_ros.types import Classifier, LogitMaps, Placement
 from trust_seg_ros.uncertainty.feature_inputs import (
     NEED_LOGITS,
     fitting_statistics,
     grid_energy,
+    placement_of_features,
     read_features,
 )
 from trust_seg_ros.uncertainty.feature_kernels import reduce_product
@@ -82,7 +83,9 @@ def feature_maps(
     energy = grid_energy(maps, features, needs_energy[0]).flatten() if needs_energy else None
     found = compare(features, rows_of(statistics, features.device))
     grid = (int(features.shape[1]), int(features.shape[2]))
-    return {name: _grown(_score(name, statistics, found, energy).view(grid), maps.size) for name in names}
+    placement = placement_of_features(maps, features.shape)
+    scores = {name: _score(name, statistics, found, energy).view(grid) for name in names}
+    return {name: _grown(score, maps.size, placement) for name, score in scores.items()}
 
 
 def compare(features: torch.Tensor, rows: Rows) -> Compared:
@@ -138,10 +141,10 @@ def _score(name: str, statistics: FeatureStatistics, found: Compared, energy: to
     return (found.distance - d.mean) / d.std + (energy - e.mean) / e.std
 
 
-def _grown(score: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def _grown(score: torch.Tensor, size: tuple[int, int], placement: Placement | None) -> torch.Tensor:
     """(h, w) score as (H, W), +inf where a value with a weight is not finite."""
     bad = ~torch.isfinite(score)
-    faulty = Prepared(score[None], bad, size).faulty() if bool(bad.any()) else None
+    faulty = Prepared(score[None], bad, size, placement).faulty() if bool(bad.any()) else None
     if faulty is None:
-        return upsample(score[None], size)[0]
-    return upsample(score.masked_fill(bad, 0.0)[None], size)[0].masked_fill_(faulty, torch.inf)
+        return upsample(score[None], size, placement)[0]
+    return upsample(score.masked_fill(bad, 0.0)[None], size, placement)[0].masked_fill_(faulty, torch.inf)

@@ -56,7 +56,7 @@ def fast_gradients(
     np.exp(norms, out=norms)  # in units of e^peak: the largest is 1
     out = torch.empty((len(labels), *maps.size))
     signs = np.array([settings.sign(label) for label in labels], np.float64)
-    upsample_scores(norms, peaks, signs, settings.scale == "log", out.numpy(), threads)
+    upsample_scores(norms, peaks, signs, settings.scale == "log", out.numpy(), threads, maps.placement)
     limited = settings.scale == "norm" and bool(peaks.max() > math.log(FLOAT32_MAX))
     return finish(dict(zip(labels, out, strict=True)), layer, bad, limited)
 

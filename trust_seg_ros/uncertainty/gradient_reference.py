@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 
-from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.types import LogitMaps, Placement
 from trust_seg_ros.uncertainty.gradient_inputs import (
     FLOAT32_MAX,
     LABELS,
@@ -22,7 +22,7 @@ from trust_seg_ros.uncertainty.gradient_inputs import (
     finish,
     read_last_layer,
 )
-from trust_seg_ros.uncertainty.kernels import taps
+from trust_seg_ros.uncertainty.kernels import grid_taps
 
 
 def reference_gradients(
@@ -47,7 +47,7 @@ def reference_gradients(
     limited = False
     for label in labels:
         log_norm = np.where(bad, -np.inf, patch + log_norm_of(_difference(logits, label, settings), settings.p))
-        score, beyond = _score(log_norm, maps.size, settings, label)
+        score, beyond = _score(log_norm, maps.size, settings, label, maps.placement)
         found[label] = torch.from_numpy(score).to(device)
         limited |= beyond
     return finish(found, layer, torch.from_numpy(bad).to(device), limited)
@@ -98,11 +98,15 @@ def _log_patch_norm(features: np.ndarray, layer: LastLayer, p: float) -> tuple[n
 
 
 def _score(
-    log_norm: np.ndarray, size: tuple[int, int], settings: GradientSettings, label: Label
+    log_norm: np.ndarray,
+    size: tuple[int, int],
+    settings: GradientSettings,
+    label: Label,
+    placement: Placement | None = None,
 ) -> tuple[np.ndarray, bool]:
     """Norms upsampled as norms, then converted to the requested scale and sign."""
     peak = log_norm.max() if np.isfinite(log_norm.max()) else 0.0
-    norm = _upsample(np.exp(log_norm - peak), size)  # in units of e^peak
+    norm = _upsample(np.exp(log_norm - peak), size, placement)  # in units of e^peak
     with np.errstate(divide="ignore", over="ignore"):
         logs = np.maximum(np.log(norm) + peak, LOG_LEAST)
         norm = np.minimum(norm * np.exp(min(peak, 700.0)), FLOAT32_MAX)
@@ -110,10 +114,9 @@ def _score(
     return (settings.sign(label) * score).astype(np.float32), limited
 
 
-def _upsample(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear, ``align_corners=False``, with the weights that torch uses for float32."""
-    top, bottom, mix = taps(plane.shape[0], size[0])
-    left, right, weight = taps(plane.shape[1], size[1])
+def _upsample(plane: np.ndarray, size: tuple[int, int], placement: Placement | None) -> np.ndarray:
+    """Bilinear, as the logits are upsampled, with the weights that torch uses for float32."""
+    (top, bottom, mix), (left, right, weight) = grid_taps(plane.shape, size, placement)
     mix = mix.astype(np.float64)[:, None]
     weight = weight.astype(np.float64)
     wide = (1 - weight) * plane[:, left] + weight * plane[:, right]

@@ -56,7 +56,7 @@ def torch_gradients(
     norms = torch.stack(factors).add_(patch).masked_fill_(bad, -torch.inf)
     peaks = norms.amax((1, 2), keepdim=True)
     peaks = torch.where(torch.isinf(peaks), 0.0, peaks)
-    out = _upsample(norms.sub_(peaks).exp_(), peaks, labels, settings, maps.size)
+    out = _upsample(Prepared(norms.sub_(peaks).exp_(), None, maps.size, maps.placement), peaks, labels, settings)
     too_large = peaks.amax() > math.log(FLOAT32_MAX)
     any_bad, limited = torch.stack([bad.any(), too_large & (settings.scale == "norm")]).tolist()
     return finish(dict(zip(labels, out, strict=True)), layer, bad if any_bad else None, bool(limited))
@@ -117,17 +117,14 @@ def _log_label_norm(logits: torch.Tensor, label: Label, settings: GradientSettin
 
 
 def _upsample(
-    norms: torch.Tensor,
-    peaks: torch.Tensor,
-    labels: tuple[Label, ...],
-    settings: GradientSettings,
-    size: tuple[int, int],
+    norms: Prepared, peaks: torch.Tensor, labels: tuple[Label, ...], settings: GradientSettings
 ) -> torch.Tensor:
     """Norms (labels, h, w) in units of e^peak to scores (labels, H, W) float32."""
-    out = torch.empty((len(labels), *size), device=norms.device)
-    signs = torch.tensor([settings.sign(label) for label in labels], device=norms.device)[:, None, None]
+    device = norms.values.device
+    out = torch.empty((len(labels), *norms.size), device=device)
+    signs = torch.tensor([settings.sign(label) for label in labels], device=device)[:, None, None]
     units = peaks.clamp(-700.0, 700.0).exp()
-    for rows, values in bands(Prepared(norms, None, size)):
+    for rows, values in bands(norms):
         if settings.scale == "log":
             score = values.log_().add_(peaks).clamp_min_(LOG_LEAST)
         else:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from trust_seg_ros.support.jit import jit
+from trust_seg_ros.types import Placement
 from trust_seg_ros.uncertainty.gradient_inputs import FLOAT32_MAX, LOG_LEAST
-from trust_seg_ros.uncertainty.kernels import CONTRACT, hold_rows, log_positive, taps
+from trust_seg_ros.uncertainty.kernels import CONTRACT, grid_taps, hold_rows, log_positive
 from trust_seg_ros.uncertainty.threads import run_bands
 
 _LOWER, _LIFT = 2.0**-100, 2.0**200
@@ -17,7 +18,13 @@ _LOG_LEAST = np.float32(LOG_LEAST)
 
 
 def upsample_scores(
-    norms: np.ndarray, peaks: np.ndarray, signs: np.ndarray, logarithm: bool, out: np.ndarray, threads: int | None
+    norms: np.ndarray,
+    peaks: np.ndarray,
+    signs: np.ndarray,
+    logarithm: bool,
+    out: np.ndarray,
+    threads: int | None,
+    placement: Placement | None = None,
 ) -> None:
     """Write signed norms or their logarithms.
 
@@ -28,9 +35,10 @@ def upsample_scores(
         logarithm: write log norms, at least LOG_LEAST, instead of norms, at most FLOAT32_MAX.
         out: (n, H, W) float32, overwritten.
         threads: how many threads work; None for one per core, at most 8.
+        placement: where the output lies on the grid of the norms; None = it is that grid, stretched.
     """
     height, width = out.shape[1:]
-    rows, columns = taps(norms.shape[1], height), taps(norms.shape[2], width)
+    rows, columns = grid_taps(norms.shape[1:], (height, width), placement)
     units = signs * np.exp(np.clip(peaks, -700.0, 700.0))
 
     def band(first: int, last: int) -> None:

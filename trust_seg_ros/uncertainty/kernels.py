@@ -6,7 +6,7 @@ compiler turns every inner loop into vector instructions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from trust_seg_ros.support.jit import jit
+from trust_seg_ros.types import Placement
 
 CONTRACT = {"contract"}
 """Only the fusing of multiply and add; nothing that would reorder sums or assume the absence of NaN."""
@@ -28,31 +29,48 @@ _P3 = np.float32(0.05550733769136148)
 _P4 = np.float32(0.009671513273494364)
 _P5 = np.float32(0.001326472301966976)
 ONE = np.float32(1.0)
+HALF = np.float32(0.5)
 _LN2 = np.float32(0.6931471805599453)
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
 _L1, _L3, _L5, _L7, _L9 = (np.float32(2 / n) for n in (1, 3, 5, 7, 9))  # series of 2 artanh
 
 
-def taps(in_size: int, out_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+Taps = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def taps(in_size: int, out_size: int, axis: tuple[int, float, float] | None = None) -> Taps:
     """Source positions of a bilinear resize along one axis, ``align_corners=False``, as torch computes them.
 
-    Position (in float32): ``(i + 0.5) * in_size / out_size - 0.5``, at least 0.
+    Position (in float32): ``(i + 0.5) * in_size / out_size - 0.5``, at least 0. With an ``axis`` (n, first, step), as
+    ``Placement`` says it, that is the position in the network's answer, n in place of ``in_size`` and at most n - 1,
+    and that in the samples is ``first + step * position``; first 0 and step (in_size - 1) / (n - 1) are
+    ``align_corners=True``.
 
     Args:
         in_size: samples there are, >= 1.
         out_size: samples wanted, >= 1.
+        axis: where the answer lies on the samples; None = it is stretched over them.
 
     Returns:
         (out_size,) int32 first sample, (out_size,) int32 second sample, (out_size,) float32 weight of the second
         in [0, 1]; the first has the rest.
     """
-    scale = np.float64(np.float32(in_size) / np.float32(out_size))
+    answer, first_at, step = (in_size, 0.0, 1.0) if axis is None else axis
+    scale = np.float64(np.float32(answer) / np.float32(out_size))
     position = ((np.arange(out_size) + 0.5) * scale - 0.5).astype(np.float32)  # one rounding: fused multiply-add
-    position = np.maximum(position, np.float32(0.0))
+    if axis is not None:
+        position = np.clip(position, 0, answer - 1) * np.float64(np.float32(step)) + first_at
+    position = np.maximum(position.astype(np.float32), np.float32(0.0))
     first = np.minimum(position.astype(np.int32), in_size - 1).astype(np.int32)
     second = np.minimum(first + 1, in_size - 1).astype(np.int32)
     weight = np.clip(position - first.astype(np.float32), np.float32(0.0), np.float32(1.0))
     return first, second, weight.astype(np.float32)
+
+
+def grid_taps(grid: Sequence[int], size: tuple[int, int], placement: Placement | None = None) -> tuple[Taps, Taps]:
+    """:func:`taps` of the rows and of the columns, for logits of ``grid`` (h, w) brought to ``size`` (H, W)."""
+    rows, columns = (None, None) if placement is None else placement.axes
+    return taps(grid[0], size[0], rows), taps(grid[1], size[1], columns)
 
 
 @intrinsic
@@ -159,7 +177,8 @@ def expand_row(
     w, width, n = logits.shape[2], left.shape[0], stop - start
     factor = width // w
     first, gaps = 0, 0
-    if factor * w == width and (factor == 1 or factor == 2 or factor == 4 or factor == 8):
+    known = factor == 1 or factor == 2 or factor == 4 or factor == 8
+    if known and factor * w == width and _is_even(left, weight, factor):
         first = (factor // 2 - start) % factor  # before it: the rest of a gap, or the image's margin
         if first < n:
             gaps = min((n - first) // factor, w - 1 - left[start + first])
@@ -181,6 +200,20 @@ def expand_row(
             end = first + gaps * factor
         for x in range(end, n):
             target[x] = _mix(source, left[start + x], right[start + x], weight[start + x])
+
+
+@jit
+def _is_even(left: np.ndarray, weight: np.ndarray, factor: int) -> bool:
+    """Whether taps are those of stretching by a whole factor, and not of another placement of the same size.
+
+    Positions grow evenly between two limits, so that these five tell it.
+    """
+    width = left.shape[0]
+    for i in (0, min(1, width - 1), width // 2, max(0, width - 2), width - 1):
+        position = max((np.float32(i) + HALF) / np.float32(factor) - HALF, np.float32(0.0))
+        if np.float32(left[i]) + weight[i] != position:
+            return False
+    return True
 
 
 @jit(fastmath=CONTRACT, inline="always")

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.types import LogitMaps, Placement
 from trust_seg_ros.uncertainty.errors import LogitsError
-from trust_seg_ros.uncertainty.kernels import all_within
+from trust_seg_ros.uncertainty.kernels import all_within, grid_taps
 
 LOG_FLOOR = -87.0
 """Smaller log-probabilities are raised to it before the interpolation: 1.6e-38, about the smallest normal float32."""
@@ -49,26 +49,41 @@ class Prepared:
         values: (q, h, w) float32, finite, contiguous; the network's own memory where nothing had to change.
         bad: (h, w) bool, low-resolution pixels with a non-finite logit; None when there are none.
         size: (H, W) of the output grid.
+        placement: where it lies on the grid of the logits; None = it is that grid, stretched.
     """
 
     values: torch.Tensor
     bad: torch.Tensor | None
     size: tuple[int, int]
+    placement: Placement | None = None
 
     def faulty(self) -> torch.Tensor | None:
         """(H, W) bool, the faulty pixels of the output grid; None when there are none."""
         if self.bad is None:
             return None
-        return upsample(self.bad[None].float(), self.size)[0] > 0
+        return upsample(self.bad[None].float(), self.size, self.placement)[0] > 0
 
     def array(self) -> np.ndarray:
         """The values as (q, h, w) float32 C-contiguous array without a copy; only on the CPU."""
         return self.values.numpy()
 
 
-def upsample(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Resize (n, h, w) planes bilinearly (``align_corners=False``) to (n, H, W)."""
+def upsample(planes: torch.Tensor, size: tuple[int, int], placement: Placement | None = None) -> torch.Tensor:
+    """Resize (n, h, w) planes bilinearly (``align_corners=False``, or as ``placement`` says) to (n, H, W)."""
+    if placement is not None:
+        rows, columns = grid_taps(planes.shape[1:], size, placement)
+        wide = blend(planes, 2, *(torch.from_numpy(part).to(planes.device) for part in columns))
+        first, second, weight = (torch.from_numpy(part).to(planes.device) for part in rows)
+        return blend(wide, 1, first, second, weight[:, None])
     return functional.interpolate(planes[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def blend(
+    source: torch.Tensor, dim: int, first: torch.Tensor, second: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
+    """(1 - weight) * source[first] + weight * source[second] along one dimension."""
+    out = source.index_select(dim, first).mul_(1.0 - weight)
+    return out.addcmul_(source.index_select(dim, second), weight.to(source.dtype))
 
 
 def prepare(maps: LogitMaps) -> Prepared:
@@ -93,7 +108,7 @@ def prepare(maps: LogitMaps) -> Prepared:
     if values.device.type == "cpu":
         low = np.float32(-LARGEST if maps.raw else LOG_FLOOR)
         if all_within(values.numpy().reshape(-1), low, np.float32(LARGEST)):
-            return Prepared(values, None, maps.size)  # the usual case, without waking torch's threads
+            return Prepared(values, None, maps.size, maps.placement)  # the usual case, without waking torch's threads
     bad = ~torch.isfinite(values)
     if maps.raw:
         bad = bad.any(0)
@@ -102,7 +117,7 @@ def prepare(maps: LogitMaps) -> Prepared:
         bad = (bad & ~impossible).any(0) | impossible.all(0)
         values = values.clamp_min(LOG_FLOOR)
     values = torch.nan_to_num(values, 0.0, 0.0, 0.0).clamp_(-LARGEST, LARGEST)
-    return Prepared(values, bad if bool(bad.any()) else None, maps.size)
+    return Prepared(values, bad if bool(bad.any()) else None, maps.size, maps.placement)
 
 
 def prepare_sums(maps: LogitMaps) -> Prepared:
@@ -118,6 +133,8 @@ def prepare_sums(maps: LogitMaps) -> Prepared:
         LogitsError: as :func:`prepare`, and for answers that are not class sums.
     """
     check(maps)
+    if maps.placement is not None:
+        raise LogitsError("class sums with a placement; expected sums whose grid is stretched over the image")
     if not maps.linear or maps.raw:
         raise LogitsError(
             f"linear={maps.linear} with raw={maps.raw}; expected linear=True and raw=False of the class sums of a mask "
@@ -172,7 +189,7 @@ def class_probabilities(maps: LogitMaps) -> torch.Tensor:
         sums = prepare_sums(maps)
         return to_shares(upsample(sums.values, sums.size))
     prepared = prepare(maps)
-    return upsample(prepared.values, prepared.size).softmax(0)
+    return upsample(prepared.values, prepared.size, prepared.placement).softmax(0)
 
 
 def check(maps: LogitMaps) -> None:

@@ -16,8 +16,8 @@ from trust_seg_ros.uncertainty.class_sums import fill_rejection
 from trust_seg_ros.uncertainty.errors import LogitsError, MaskQueriesNeededError
 from trust_seg_ros.uncertainty.fast import fill_scores
 from trust_seg_ros.uncertainty.logits import Prepared, prepare_sums
-from trust_seg_ros.uncertainty.mask_kernels import fill_second_largest
 from trust_seg_ros.uncertainty.maps import uncertainty_maps
+from trust_seg_ros.uncertainty.mask_kernels import fill_second_largest
 
 CONFIDENT, BORDER = 0.7, 0.1
 """Of ``maskomaly``: P(class) above which a query rejects anomalies; mask value above which two queries meet."""

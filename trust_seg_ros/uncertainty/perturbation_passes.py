@@ -138,4 +138,4 @@ def _dropped_last(
         )
     for start in range(0, settings.passes, settings.batch):
         for logits in _last_logits(answer, how, settings.seeds[start : start + settings.batch]):
-            yield LogitMaps(logits, answer.size)
+            yield LogitMaps(logits, answer.size, placement=answer.placement)

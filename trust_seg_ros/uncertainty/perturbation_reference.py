@@ -33,7 +33,7 @@ def reference_statistics(passes: Sequence[LogitMaps]) -> dict[str, torch.Tensor]
         LogitsError: logits cannot be used.
     """
     prepared = [prepare_sums(maps) if maps.linear else prepare(maps) for maps in passes]
-    logits = torch.stack([upsample(p.values, p.size).double() for p in prepared])  # (K, q, H, W)
+    logits = torch.stack([upsample(p.values, p.size, p.placement).double() for p in prepared])  # (K, q, H, W)
     linear = torch.tensor([maps.linear for maps in passes])[:, None, None]
     f = torch.where(linear[:, None], to_shares(logits.transpose(0, 1)).transpose(0, 1), logits.softmax(1))
     q = f.shape[1]

@@ -14,7 +14,7 @@ import torch
 from trust_seg_ros.types import UNLABELLED, LogitMaps
 from trust_seg_ros.uncertainty.banded import bands
 from trust_seg_ros.uncertainty.errors import LogitsError, SettingError
-from trust_seg_ros.uncertainty.kernels import taps
+from trust_seg_ros.uncertainty.kernels import grid_taps
 from trust_seg_ros.uncertainty.logits import UNCLAIMED, Prepared, prepare, prepare_sums, to_shares, unclaimed
 from trust_seg_ros.uncertainty.perturbation_kernels import add_pass, finish
 from trust_seg_ros.uncertainty.perturbation_settings import MOST_PASSES, STATISTICS
@@ -111,9 +111,9 @@ class PassSums:
 
     def _add_on_host(self, prepared: Prepared, linear: bool) -> None:
         logits = prepared.array()
-        height, width = prepared.size
-        rows, columns = taps(logits.shape[1], height), taps(logits.shape[2], width)
-        tile, fresh = tile_width(logits.shape[0], width), self.passes == 0
+        height = prepared.size[0]
+        rows, columns = grid_taps(logits.shape[1:], prepared.size, prepared.placement)
+        tile, fresh = tile_width(logits.shape[0], prepared.size[1]), self.passes == 0
         sums = (self._total, self._entropies, self._votes)
 
         def band(first: int, last: int) -> None:

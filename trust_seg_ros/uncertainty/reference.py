@@ -28,12 +28,12 @@ def reference_maps(maps: LogitMaps) -> UncertaintyMaps:
         LogitsError: the logits cannot be used.
     """
     prepared = prepare_sums(maps) if maps.linear else prepare(maps)
+    logits = upsample(prepared.values, prepared.size, prepared.placement)
     if maps.linear:
-        logits = upsample(prepared.values, prepared.size).double()
+        logits = logits.double()
         f = to_shares(logits)
         log_f = f.log()
     else:
-        logits = upsample(prepared.values, prepared.size)
         log_f = logits.log_softmax(0)
         f = log_f.exp()
     q = logits.shape[0]

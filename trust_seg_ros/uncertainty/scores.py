@@ -30,7 +30,7 @@ def max_logit(maps: LogitMaps) -> torch.Tensor:
     prepared = _raw(maps, "max_logit")
     out = torch.empty(prepared.size, device=prepared.values.device)
     if _compiled(out):
-        fill_scores(prepared.array(), out.numpy(), energy=False)
+        fill_scores(prepared.array(), out.numpy(), energy=False, placement=prepared.placement)
     else:
         for rows, logits in bands(prepared):
             out[rows] = logits.amax(0).neg_()
@@ -59,7 +59,8 @@ def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
         prepared = replace(prepared, values=(prepared.values / temperature).clamp_(-LARGEST, LARGEST))
     out = torch.empty(prepared.size, device=prepared.values.device)
     if _compiled(out):
-        fill_scores(prepared.array(), out.numpy(), energy=True, temperature=temperature)
+        low, high = prepared.array(), out.numpy()
+        fill_scores(low, high, energy=True, temperature=temperature, placement=prepared.placement)
     else:
         for rows, logits in bands(prepared):
             out[rows] = logits.logsumexp(0).mul_(-temperature)
