@@ -101,9 +101,21 @@ def run_graph(
     else:  # what is installed but does not fit says what is missing
         wanted = [row for row in installed if row.fits(device) and row.quick] or installed[:1]
     if backend == AUTO:
-        return _fastest({row.name: run_by(row, graph, place) for row in wanted}, graph, pixels, name)
+        return _fastest(_willing(wanted, graph, place), graph, pixels, name)
     running = run_by(wanted[0], graph, place)
     return Chosen(running.forward, kernel, running.said, graph.where)
+
+
+def _willing(wanted: Sequence[Runtime], graph: OnnxGraph, place: Place) -> dict[str, Running]:
+    """The graph on each of the libraries that take it; raises ModelError if none does."""
+    running: dict[str, Running] = {}
+    for row in wanted:
+        try:
+            running[row.name] = run_by(row, graph, place)
+        except ModelError:
+            if row is wanted[-1] and not running:
+                raise
+    return running
 
 
 def run_module(
