@@ -112,9 +112,10 @@ def _willing(wanted: Sequence[Runtime], graph: OnnxGraph, place: Place) -> dict[
     for row in wanted:
         try:
             running[row.name] = run_by(row, graph, place)
-        except ModelError:
+        except ModelError as error:
             if row is wanted[-1] and not running:
                 raise
+            _log.warning("%s", error)
     return running
 
 
