@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,15 +99,25 @@ def run_by(runtime: Runtime, graph: OnnxGraph, place: Place) -> Running:
     return running if ending is None else replace(running, forward=lambda pixels: ending.joined(call(pixels)))
 
 
+_TOO_NEW = re.compile(r"Opset \d+ is under development|[Uu]nsupported opset|IR version")
+_NO_CODE = re.compile(r"not a registered function/op|Could not find an implementation|No conversion rule found")
+
+
 def _way_out(reason: str) -> str:
-    if "opset" in reason.lower() or "IR version" in reason:
+    if _TOO_NEW.search(reason):
         return "; export it with an older opset, or install a newer runtime"
+    if _NO_CODE.search(reason):
+        return "; it has no code for that operator: use another backend or provider, or export with standard operators"
     return ""
 
 
 def _openvino(graph: OnnxGraph, place: Place) -> Running:
     import openvino
 
+    if graph.image.dtype == torch.bfloat16:
+        raise ModelFileError(
+            f"{place.name}: takes bfloat16, which OpenVINO is not given here; use backend:=onnxruntime"
+        )
     core = openvino.Core()
     model = core.read_model(graph.content) if isinstance(graph.content, bytes) else graph.content
     settings: dict[str, Any] = {
