@@ -13,6 +13,8 @@ from onnx_graphs import CLASSES, LAST, Net, graph, value  # noqa: E402
 
 from trust_seg_ros.segmentation import LabelError, ModelError, load_network  # noqa: E402
 from trust_seg_ros.segmentation.loader import from_module  # noqa: E402
+from trust_seg_ros.segmentation.onnx_graph import read_onnx  # noqa: E402
+from trust_seg_ros.segmentation.onnx_tail import cut_to_logits  # noqa: E402
 from trust_seg_ros.segmentation.protocol import InputSpec  # noqa: E402
 from trust_seg_ros.segmentation.runtimes import RUNTIMES  # noqa: E402
 from trust_seg_ros.support.content_hash import hash_of_file  # noqa: E402
@@ -154,6 +156,11 @@ def test_classes_and_normalisation_from_the_file(tmp_path):
         load(tmp_path / "e.onnx", labels=None)
 
 
+def branch(domain):
+    made = node("Relu", ["logits"], "inner", domain=domain)
+    return helper.make_graph([made], "branch", [], [value("inner", TensorProto.FLOAT, (1, CLASSES, None, None))])
+
+
 INT = TensorProto.INT64
 REFUSED = {
     "argmax": (
@@ -197,6 +204,51 @@ REFUSED = {
         },
         "several maps, end, aux; name that of the class scores 'logits'",
     ),
+    "operators of onnxruntime-extensions": (
+        {
+            "behind": [node("Inverse", ["logits"], "end", domain="ai.onnx.contrib")],
+            "output": "end",
+            "domain": "ai.onnx.contrib",
+        },
+        "operators of the library onnxruntime-extensions, ai.onnx.contrib::Inverse",
+    ),
+    "plugins of TensorRT": (
+        {
+            "behind": [node("EfficientNMS_TRT", ["logits"], "end", domain="trt.plugins")],
+            "output": "end",
+            "domain": "trt.plugins",
+        },
+        "operators of plugins of TensorRT, trt.plugins::EfficientNMS_TRT",
+    ),
+    "own operators in a branch": (
+        {
+            "behind": [
+                node("Constant", [], "yes", value=helper.make_tensor("", TensorProto.BOOL, (), [True])),
+                node("If", ["yes"], "end", then_branch=branch("my.ops"), else_branch=branch("")),
+            ],
+            "output": "end",
+            "domain": "my.ops",
+        },
+        "operators of somebody's own, my.ops::Relu",
+    ),
+    "compiled for a provider": (
+        {
+            "behind": [
+                node("EPContext", ["logits"], "end", domain="com.microsoft", source=b"TensorrtExecutionProvider")
+            ],
+            "output": "end",
+            "domain": "com.microsoft",
+        },
+        r"compiled for the provider tensorrt .*\(EPContext\).*give the \.onnx file that it was compiled from",
+    ),
+    "an operator without code": (
+        {
+            "behind": [node("Nonsense", ["logits"], "end", domain="com.microsoft")],
+            "output": "end",
+            "domain": "com.microsoft",
+        },
+        "refuses it.*no code for that operator: use another backend or provider",
+    ),
     "other labels": ({"shape": (1, None, None, None)}, None),
     "opset of the future": ({"opset": 99}, "opset|refuses it"),
 }
@@ -216,6 +268,39 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "n.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=r"n\.onnx: no ONNX model"):
         load(tmp_path / "n.onnx")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"ftrt" + bytes(400), "a TensorRT engine"),
+        (b"ptrt" + bytes(400), "a TensorRT engine"),
+        (b"\x02\x00\x00\x00{}ftrt" + bytes(400), "a TensorRT engine"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4" * 64 + b"\nsize 9\n", "LFS"),
+    ],
+)
+def test_what_is_no_graph_is_said(tmp_path, content, what):
+    (tmp_path / "n.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=rf"n\.onnx: .*{what}"):
+        load(tmp_path / "n.onnx")
+
+
+def test_a_file_of_more_than_two_gigabytes_is_not_even_read(tmp_path):
+    graph(tmp_path / "n.onnx")
+    with (tmp_path / "n.onnx").open("r+b") as file:
+        file.truncate(2_100_000_000)  # a hole: it takes no room
+    with pytest.raises(ModelError, match=r"more than 2 GB; export it in half precision"):
+        read_onnx(tmp_path / "n.onnx")
+
+
+def test_nodes_in_any_order(tmp_path, wanted):
+    made = graph()
+    nodes = list(made.graph.node)[::-1]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    found = cut_to_logits(made, "net")
+    assert len(made.graph.node) == 3
+    assert found.classifier is not None
 
 
 def test_a_damaged_file_is_refused_or_known_by_another_hash(tmp_path):
