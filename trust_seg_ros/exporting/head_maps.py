@@ -111,8 +111,8 @@ class HeadMap:
         name: of the map and of the graph's output; for scores that of the package's score.
         value: gives it, (1, 1, H, W) float32.
         text: one line.
-        limits: least and largest value for a number of classes; None = there are none, so that the range of its 256
-            steps comes from a calibration or from the user.
+        limits: least and largest value for a number of classes; None = there are none.
+        whole: its bytes always reach over its limits; otherwise a calibration narrows them to what occurs.
         features: it needs features and their statistics.
     """
 
@@ -120,6 +120,7 @@ class HeadMap:
     value: Callable[[Parts], torch.Tensor]
     text: str
     limits: Callable[[int], Range] | None = None
+    whole: bool = False
     features: bool = False
 
 
@@ -150,18 +151,21 @@ HEAD_MAPS: dict[str, HeadMap] = {
             value=_entropy,
             text="entropy of the softmax, divided by log q",
             limits=lambda q: (0.0, 1.0),
+            whole=True,
         ),
         HeadMap(
             name="margin",
             value=lambda parts: 1.0 - (1.0 - parts.second) / parts.total,
             text="1 minus the difference of the two largest probabilities",
             limits=lambda q: (0.0, 1.0),
+            whole=True,
         ),
         HeadMap(
             name="variation_ratio",
             value=lambda parts: 1.0 - 1.0 / parts.total,
             text="1 minus the largest probability",
             limits=lambda q: (0.0, 1.0),
+            whole=True,
         ),
         HeadMap(name="max_logit", value=lambda parts: -parts.largest, text="minus the largest logit"),
         HeadMap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from trust_seg_ros.segmentation.to_onnx import to_onnx
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.thresholds.calibration import Calibration, load_calibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+from trust_seg_ros.thresholds.score_calibration import ScoreCalibration
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics
 from trust_seg_ros.uncertainty.maps import uncertainty_maps
 from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
@@ -231,10 +233,10 @@ def _statistics(
             "calibrate without --features-layer"
         )
     spec = network.input_spec
-    score_map_of_noise = network.infer(scene_image(spec.size or _multiple((PROBE_SIDE, PROBE_SIDE), spec.stride)))
+    answer = network.infer(scene_image(spec.size or _multiple((PROBE_SIDE, PROBE_SIDE), spec.stride)))
     package = NetworkStatistics(features=lambda: statistics)
     for name in names:  # refuses, with the way out, networks without a last 1x1 convolution
-        score_map(name, score_map_of_noise, uncertainty_maps(score_map_of_noise), statistics=package)
+        score_map(name, answer, uncertainty_maps(answer), statistics=package)
     return statistics
 
 
@@ -242,24 +244,30 @@ def _coded(name: str, head: HeadSettings, classes: int, calibration: Calibration
     """How a map is written: in its own limits, in those given, or in those of the calibration."""
     if name == CLASS:
         return CODED_CLASS
-    limits = HEAD_MAPS[name].limits
+    row = HEAD_MAPS[name]
+    limits = None if row.limits is None else row.limits(classes)
+    score = None if calibration is None else calibration.scores.get(name)
     if name in head.ranges:
         return coded(name, head.ranges[name])
-    if limits is not None:
-        return coded(name, limits(classes))
-    score = None if calibration is None else calibration.scores.get(name)
+    if limits is not None and (row.whole or score is None):
+        return coded(name, limits)
     if score is None:
         raise ExportError(
             f"the map {name} has no limits of its own, and a byte holds 256 steps: give the values of the first and "
             f"last one, --range {name}=LOW:HIGH, or a calibration of it: trust-seg calibrate DATASET --score {name} "
             "--out FILE, --calibration FILE"
         )
+    return coded(name, _seen(score, limits or (-math.inf, math.inf)))
+
+
+def _seen(score: ScoreCalibration, limits: Range) -> Range:
+    """The values of a score in its calibration, and some more at both ends, within its limits."""
     curves: list[RecallCurve | RiskCurve | None] = [score.risk, score.recall, score.flagged]
     seen = np.concatenate([curve.thresholds for curve in curves if curve is not None])
     seen = seen[np.isfinite(seen)]
     low, high = float(seen.min()), float(seen.max())
-    margin = WIDER * (high - low)
-    return coded(name, (low - margin, high + margin))
+    more = WIDER * (high - low)
+    return max(low - more, limits[0]), min(high + more, limits[1])
 
 
 def _multiple(size: Size, stride: int) -> Size:
