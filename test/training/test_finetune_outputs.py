@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from trust_seg_ros.segmentation import InputSpec, load_network
 from trust_seg_ros.segmentation.image_processors import input_spec_of
-from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.segmentation.processor_file import processor_settings
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.training.finetune import FineTuner
 from trust_seg_ros.training.finetune_settings import FineTuneSettings

@@ -175,7 +175,10 @@ class CallableNetwork(abc.ABC):
 
     def _layer(self, x: torch.Tensor) -> torch.Tensor | None:
         """Output of the watched layer for the input ``x`` of the last pass; None if none is watched."""
-        return None if self._named is None else self._named.take(len(x), (int(x.shape[2]), int(x.shape[3])))
+        if self._named is None:
+            return None
+        grid: Size | None = getattr(self._forward, "token_grid", None)
+        return self._named.take(len(x), (int(x.shape[2]), int(x.shape[3])), grid)
 
     def _layer_of(self, features: torch.Tensor | None, index: int) -> LayerFeatures | None:
         return None if features is None or self._named is None else LayerFeatures(self._named.name, features[index])

@@ -38,17 +38,25 @@ class MaskModel(nn.Module):
 
     task: torch.Tensor | None
 
-    def __init__(self, model: nn.Module, mask_size: Size | None = None, task: torch.Tensor | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        mask_size: Size | None = None,
+        task: torch.Tensor | None = None,
+        token_grid: Size | None = None,
+    ) -> None:
         """Wrap a model.
 
         Args:
             model: of ``transformers``, in evaluation mode.
             mask_size: (h', w') that the masks are resized to; None = as the model gives them.
             task: (1, n), what OneFormer is told to do, as token ids; None for other models.
+            token_grid: (h, w) of the tokens of an image, the last ones in the layers of EoMT; None for other models.
         """
         super().__init__()
         self.model = model
         self.mask_size = mask_size
+        self.token_grid = token_grid
         self.register_buffer("task", task, persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> Mapping[str, torch.Tensor]:
@@ -105,13 +113,14 @@ def mask_model(
     if kind.startswith("eomt"):
         _settle_masks(model, spec)
         side = input_spec.squares.side if input_spec.squares else None
-        return MaskModel(model, (side, side) if side else input_spec.size)
+        return MaskModel(model, (side, side) if side else input_spec.size, token_grid=tuple(model.grid_size))
     return MaskModel(model, MASK2FORMER_SIZE if kind == "mask2former" else None)
 
 
 def _task(transformers: Any, config: Any, source: str, options: Mapping[str, Any], spec: str) -> torch.Tensor:
     """Token ids of ``TASK`` (1, task_seq_len), 0 behind them, as OneFormerProcessor makes them."""
     try:
+        _check_tokenizer(transformers, source, options)
         tokenizer = transformers.CLIPTokenizer.from_pretrained(source, **options)
         found = tokenizer([TASK], padding="max_length", max_length=int(config.task_seq_len), truncation=True)
     except Exception as error:  # the library raises anything from OSError to TypeError where files are missing
@@ -122,6 +131,16 @@ def _task(transformers: Any, config: Any, source: str, options: Mapping[str, Any
         ) from error
     ids, attended = (torch.tensor(found[key], dtype=torch.float32) for key in ("input_ids", "attention_mask"))
     return ids * attended
+
+
+def _check_tokenizer(transformers: Any, source: str, options: Mapping[str, Any]) -> None:
+    """Without its files transformers 5 makes a tokenizer that knows no words."""
+    there = {
+        name: transformers.utils.cached_file(source, name, **options, _raise_exceptions_for_missing_entries=False)
+        for name in ("tokenizer.json", "vocab.json", "merges.txt")
+    }
+    if there["tokenizer.json"] is None and None in (there["vocab.json"], there["merges.txt"]):
+        raise FileNotFoundError("no tokenizer.json, nor vocab.json with merges.txt")
 
 
 def _settle_masks(model: Any, spec: str) -> None:

@@ -37,12 +37,13 @@ class NamedLayer:
     def _keep(self, _module: nn.Module, _inputs: object, output: object) -> None:
         self._seen = output
 
-    def take(self, images: int, size: Size) -> torch.Tensor:
+    def take(self, images: int, size: Size, grid: Size | None = None) -> torch.Tensor:
         """Features (images, D, h, w) of the last pass; they are released here.
 
         Args:
             images: number of images in that pass.
             size: (h, w) of the network's input.
+            grid: (h, w) of the tokens of the image, which come last; None = what fits their number and ``size``.
 
         Raises:
             ModelOutputError: the layer did not run, or its output is no map of features.
@@ -55,7 +56,9 @@ class NamedLayer:
         if isinstance(output, torch.Tensor) and output.is_floating_point() and output.shape[0] == images:
             if output.ndim == 4 and 0 not in output.shape:
                 return output
-            if output.ndim == 3 and (grid := _token_grid(output.shape[1], size)):
+            if output.ndim == 3 and grid is not None and output.shape[1] < grid[0] * grid[1]:
+                grid = None
+            if output.ndim == 3 and (grid := grid or _token_grid(output.shape[1], size)):
                 tokens = output[:, output.shape[1] - grid[0] * grid[1] :]  # a class token comes first
                 return tokens.transpose(1, 2).reshape(images, -1, *grid)
         found = "nothing" if output is None else type(output).__name__
