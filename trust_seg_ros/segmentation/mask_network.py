@@ -12,7 +12,16 @@ from torch import fx
 from trust_seg_ros.segmentation.answers import check_repeatable
 from trust_seg_ros.segmentation.callable_network import CallableNetwork, has_layers
 from trust_seg_ros.segmentation.errors import ModelOutputError
-from trust_seg_ros.segmentation.masks import CONTRACT, MaskAnswerError, check_masks, class_sums, read_masks, things_only
+from trust_seg_ros.segmentation.masks import (
+    CONTRACT,
+    MaskAnswer,
+    MaskAnswerError,
+    check_are_logits,
+    check_masks,
+    class_sums,
+    read_masks,
+    things_only,
+)
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.preprocess import black
 from trust_seg_ros.segmentation.protocol import Size
@@ -84,16 +93,20 @@ class MaskNetwork(CallableNetwork):
         return torch.cat(probabilities), torch.cat(masks), None if layers[0] is None else torch.cat(layers)
 
     def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._answer(x).queries()
+
+    def _answer(self, x: torch.Tensor) -> MaskAnswer:
         answer = read_masks(self._call(x))
         if answer is None:
             raise ModelOutputError(f"network {self.name!r} did not answer with masks; expected {CONTRACT}")
         check_masks(answer, self.labels, self.name, len(x))
-        return answer.queries()
+        return answer
 
     def _probe(self) -> None:
         x = self._probe_picture()
-        first = class_sums(*self._queries(x)[:2])
-        check_repeatable(first, class_sums(*self._queries(x)[:2]), self.name)
+        first = self._answer(x)
+        check_are_logits(first, self.name)
+        check_repeatable(first.sums(), class_sums(*self._queries(x)[:2]), self.name)
         if remark := things_only(self.labels):
             self.remarks += (remark,)
         squares = self.input_spec.squares

@@ -140,6 +140,24 @@ def check_masks(answer: MaskAnswer, labels: LabelSet, name: str, images: int = 1
         )
 
 
+def check_are_logits(answer: MaskAnswer, name: str) -> None:
+    """Check that an answer to a noise picture is not put through a softmax or a sigmoid already.
+
+    Raises:
+        ModelOutputError: it is.
+    """
+    classes, masks = answer.classes.float(), answer.masks.float()
+    if bool((classes >= 0).all()) and bool(((classes.sum(-1) - 1).abs() < 1e-2).all()):
+        raise ModelOutputError(
+            f"network {name!r} gives probabilities of classes, which sum to 1; expected their logits: return what the "
+            "softmax is applied to"
+        )
+    if bool((masks >= 0).all()) and bool((masks <= 1).all()) and bool(masks.any()):
+        raise ModelOutputError(
+            f"network {name!r} gives masks from 0 to 1; expected their logits: return what the sigmoid is applied to"
+        )
+
+
 def things_only(labels: LabelSet) -> str:
     """A remark if labels name things but no ground, sky or wall, as those of instance segmentation do; else ""."""
     words = {word.lower() for name in labels.names for word in re.findall(r"[A-Za-z]+", name)}
