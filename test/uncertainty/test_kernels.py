@@ -138,3 +138,18 @@ def test_all_within_sees_each_kind_of_value_anywhere(value, place):
     assert kernels.all_within(values, low, high)
     values[place] = value
     assert not kernels.all_within(values, low, high)
+
+
+@jit(fastmath={"contract"}, cache=False)
+def expm1_all(x, out):
+    for i in range(x.size):
+        out[i] = kernels.expm1_negative(x[i])
+
+
+def test_expm1_keeps_its_digits_near_zero():
+    x = -np.geomspace(1e-30, 1e3, 400_001).astype(np.float32)
+    out = np.empty_like(x)
+    expm1_all(x, out)
+    assert np.abs(out / np.expm1(x.astype(np.float64)) - 1.0).max() < 1e-6
+    expm1_all(np.zeros(1, np.float32), out)
+    assert out[0] == 0.0

@@ -16,7 +16,7 @@ from trust_seg_ros.uncertainty.kernels import (
     CONTRACT,
     ONE,
     bits_float,
-    exp_negative,
+    expm1_negative,
     float_bits,
     hold_rows,
     log_positive,
@@ -229,5 +229,5 @@ def _subtract_tanh(above: np.ndarray, below: np.ndarray, mix: np.float32, out: n
     """Subtract tanh of a mixed row, at least 0, from a row of the score."""
     rest = ONE - mix
     for x in range(out.shape[0]):
-        e = exp_negative(-_TWO * (rest * above[x] + mix * below[x]))
-        out[x] -= (ONE - e) / (ONE + e)
+        e = expm1_negative(-_TWO * (rest * above[x] + mix * below[x]))
+        out[x] += e / (_TWO + e)  # -tanh

@@ -81,7 +81,7 @@ def rba(maps: LogitMaps) -> torch.Tensor:
 
     Returns:
         (H, W) float32 in [-q, 0] on the same device, about -1 where one class claims a pixel and 0 where none does;
-        +inf at faulty pixels. Within 1e-7 per class of the definition.
+        +inf at faulty pixels. Within 1e-6 of the definition, relatively.
 
     Raises:
         MaskQueriesNeededError: the network is no mask network.
