@@ -16,6 +16,8 @@ from trust_seg_ros.segments.errors import FeatureError
 from trust_seg_ros.segments.measured import Measured, Moments
 from trust_seg_ros.segments.sums import CLASSES, NEIGHBOURS
 
+QUERY, QUERY_METRICS = "query", ("query_prob", "query_mask")
+"""The family of segments that are those of queries, and its columns."""
 Columns = np.ndarray | Sequence[np.ndarray]
 """Values of a family: (n,) for one column, or one (n,) per column."""
 
@@ -30,7 +32,7 @@ class Family:
         values: function from the segments to a column (n,) float64 for each name, finite.
         text: meaning of the columns, one line of Markdown.
         least: the smallest of the nested feature sets ``metaseg``, ``meta_ood``, ``all`` that holds it; the larger ones
-            do, too. Files of meta models and segment tables name metrics, so an existing set may grow, but a new
+            do, too; "" = none holds it: it is added where segments are those of queries. Files of meta models and segment tables name metrics, so an existing set may grow, but a new
             family belongs in ``all``.
         scale_free: whether its values stay the same, up to rounding, where the same picture has more pixels; such
             families make up the set ``meta_scale_free``.
@@ -121,6 +123,14 @@ def _neighbours(seen: Measured) -> Columns:
     return list((pairs[:, :-1] / np.maximum(pairs[:, -1:], 1.0)).T)
 
 
+def _query(seen: Measured) -> Columns:
+    if seen.query is None:
+        raise FeatureError(
+            f"the metrics {', '.join(QUERY_METRICS)} need segments that are those of queries: segments_from='queries'"
+        )
+    return list(seen.query.T)
+
+
 FAMILIES: tuple[Family | MapFamily, ...] = (
     Family(
         name="size",
@@ -191,6 +201,13 @@ FAMILIES: tuple[Family | MapFamily, ...] = (
         values=_relative_centroid,
         text="centroid as a share of the grid's height and width, 0 to 1",
         scale_free=True,
+    ),
+    Family(
+        name=QUERY,
+        columns=QUERY_METRICS,
+        values=_query,
+        text="P(class) of the segment's query; mean of its mask over the segment; with `segments_from: queries` only",
+        least="",
     ),
 )
 """Every family, in the order of the columns; families of maps that follow each other are taken map by map."""

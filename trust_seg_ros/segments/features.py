@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from trust_seg_ros.segments.errors import FeatureError
-from trust_seg_ros.segments.families import FAMILIES, column_names, families_of
+from trust_seg_ros.segments.families import FAMILIES, QUERY, column_names, families_of
 from trust_seg_ros.support.nearest import unknown
 
 MAP_FIELDS = {"E": "entropy", "D": "margin", "V": "variation_ratio"}
@@ -46,6 +46,11 @@ class FeatureSet:
     def with_maps(self, names: tuple[str, ...]) -> FeatureSet:
         """The same set, aggregating further maps of these names as well."""
         return replace(self, maps=self.maps + tuple(n for n in names if n not in self.maps))
+
+
+    def with_queries(self) -> FeatureSet:
+        """The same set with the metrics of segments that are those of queries."""
+        return replace(self, families=(*self.families, *[QUERY] * (QUERY not in self.families)))
 
 
 def _nested(name: str) -> FeatureSet:

@@ -43,7 +43,7 @@ class Components:
     """The components of one class map, with the bands over which sums are taken later.
 
     Attributes:
-        classes: (H, W) uint8, the class map.
+        classes: (H, W) uint8, the class map; or any integers that tell apart the components that touch.
         ids: (H, W) int32, 0 = none, 1..n in raster order of the first pixel.
         class_ids: (n,) uint8.
         boxes: (n, 4) int32 left, top, right, bottom (exclusive).

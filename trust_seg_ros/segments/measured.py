@@ -54,6 +54,7 @@ class Measured:
         sums: sums over the segments; ``cprob`` and ``ndist`` if a family of the set needs them.
         whole: (n,) bool, the segment fills the image; then all of it counts as boundary.
         size, interior, boundary: (n,) float64 pixels.
+        query: (n, 2) float64, see ``queries.query_metrics``; None where the segments are not those of queries.
     """
 
     found: Components
@@ -65,17 +66,24 @@ class Measured:
     size: np.ndarray
     interior: np.ndarray
     boundary: np.ndarray
+    query: np.ndarray | None = None
 
     @classmethod
     def of(
-        cls, found: Components, classes: np.ndarray, n_classes: int, maps: Mapping[str, np.ndarray], sums: SegmentSums
+        cls,
+        found: Components,
+        classes: np.ndarray,
+        n_classes: int,
+        maps: Mapping[str, np.ndarray],
+        sums: SegmentSums,
+        query: np.ndarray | None = None,
     ) -> Measured:
         """The segments with sizes and boundaries derived from the sums."""
         size = found.sizes.astype(np.float64)
         inside = sums.sizes[:, 0]
         whole = inside == size
         inside = np.where(whole, 0.0, inside)
-        return cls(found, classes, n_classes, maps, sums, whole, size, inside, size - inside)
+        return cls(found, classes, n_classes, maps, sums, whole, size, inside, size - inside, query)
 
     @property
     def relative(self) -> np.ndarray:

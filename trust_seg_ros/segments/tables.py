@@ -16,7 +16,7 @@ def metric_table() -> str:
 
 
 def _sets(family: Family | MapFamily) -> str:
-    nested = [] if family.scale_free and family.least == "all" else [family.least]
+    nested = [] if not family.least or (family.scale_free and family.least == "all") else [family.least]
     return ", ".join(f"`{name}`" for name in (*nested, *[SCALE_FREE] * family.scale_free))
 
 
