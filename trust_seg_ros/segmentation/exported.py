@@ -100,12 +100,12 @@ def _load_pt2(path: Path, device: torch.device, half: str | bool) -> ExportedMod
 
         program = move_to_device_pass(program, str(device))
     wants_guards = "check_guards" in inspect.signature(program.module).parameters
-    plain = program.module(check_guards=False) if wants_guards else program.module()  # guards are Python text
-    module, ending = expose_last_layer(plain, program.call_spec.out_spec)
+    module = program.module(check_guards=False) if wants_guards else program.module()  # guards are Python text
+    forward, ending = expose_last_layer(module, program.call_spec.out_spec)
     spec = replace(spec, half=in_half)
     if ending is None:
-        return ExportedModel(module, spec)
-    return ExportedModel(module, spec, ending.classifier, ending.tail.where)
+        return ExportedModel(forward, spec)
+    return ExportedModel(forward, spec, ending.classifier, ending.tail.where)
 
 
 def _input_of(program: Any, path: Path) -> tuple[InputSpec, torch.dtype]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from trust_seg_ros.segmentation.averaged import AveragedNetwork
 from trust_seg_ros.segmentation.backend import Chosen, checked_backend
 from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.checks import check_features, check_logits
@@ -31,6 +32,7 @@ from trust_seg_ros.segmentation.modules import (
 )
 from trust_seg_ros.segmentation.named_layer import watch_layer
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
+from trust_seg_ros.segmentation.passes import Passes
 from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork, network_remarks
@@ -59,6 +61,7 @@ def load_network(
     features_layer: str = "",
     backend: str = TORCH,
     providers: str = "",
+    passes: Passes | None = None,
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -79,6 +82,7 @@ def load_network(
             agree (not TensorRT, which takes minutes to start).
         providers: what ONNX Runtime computes by, in order of preference, with commas: "cuda", "tensorrt", …; "" = as
             the device says.
+        passes: how often it looks at an image, and how its answers are averaged; None = once.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -101,7 +105,11 @@ def load_network(
     require_sha256(network_sha256(network), asked.sha256, network.name)
     if features_layer:
         watch_layer(network, features_layer)
-    return network
+    if passes is None or passes.single:
+        return network
+    if features_layer:
+        raise ModelSpecError(f"features_layer is {features_layer!r}, whose output is of one pass; leave {passes} away")
+    return AveragedNetwork(network, passes)
 
 
 def _load(asked: Request) -> SegmentationNetwork:

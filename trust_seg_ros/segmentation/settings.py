@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
+from trust_seg_ros.segmentation.passes import Average, Passes
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 
 
@@ -25,6 +26,8 @@ class NetworkSettings:
             last layer, if that is a 1x1 convolution.
         backend: library that runs the network: "torch", "onnxruntime", "openvino", "tensorrt", or "auto", the fastest.
         providers: what ONNX Runtime computes by, with commas: "cuda", "tensorrt", …; "" = as the device says.
+        window, window_overlap, scales, flip, average: how often it looks at an image and how its answers are averaged,
+            see ``segmentation.passes.Passes``; by default once.
     """
 
     model: str = "embedded"
@@ -39,6 +42,21 @@ class NetworkSettings:
     features_layer: str = ""
     backend: str = "torch"
     providers: str = ""
+    window: tuple[int, int] | None = None
+    window_overlap: float = 1 / 3
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    average: Average = "logits"
+
+    @property
+    def passes(self) -> Passes:
+        """How often the network looks at an image.
+
+        Raises:
+            ModelSpecError: a value is out of range.
+        """
+        window = None if self.window is None else (self.window[0], self.window[1])
+        return Passes(window, self.window_overlap, tuple(self.scales), self.flip, self.average)
 
     def load(self) -> SegmentationNetwork:
         """The network, ready to use; may take seconds.
@@ -61,6 +79,7 @@ class NetworkSettings:
             features_layer=self.features_layer,
             backend=self.backend,
             providers=self.providers,
+            passes=self.passes,
         )
 
     def label_set(self) -> LabelSet:

@@ -215,6 +215,13 @@ def _scaled(where: Where, start: int, grown: Sequence[torch.Tensor], answer: tor
     return Tail(where, start, tuple(found.float().T), None if near else shift.float())
 
 
+def is_cornered(maps: LogitMaps) -> bool:
+    """Whether logits are placed with corners on corners of an answer."""
+    if maps.placement is None:
+        return False
+    return maps.placement == Where(corners=True).placement(maps.logits.shape[1:], maps.placement.size)
+
+
 def answer_of(maps: LogitMaps, size: tuple[int, int]) -> torch.Tensor:
     """The answer (q, n, m) of the size of a network's input that logits stand for."""
     if maps.placement is None:

@@ -47,7 +47,6 @@ class FeatureSet:
         """The same set, aggregating further maps of these names as well."""
         return replace(self, maps=self.maps + tuple(n for n in names if n not in self.maps))
 
-
     def with_queries(self) -> FeatureSet:
         """The same set with the metrics of segments that are those of queries."""
         return replace(self, families=(*self.families, *[QUERY] * (QUERY not in self.families)))
