@@ -27,8 +27,9 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from trust_seg_ros.datasets.layouts import open_dataset
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
+from trust_seg_ros.exporting.logits import export_logits
+from trust_seg_ros.exporting.targets import TARGETS
 from trust_seg_ros.segmentation import load_network
-from trust_seg_ros.segmentation.onnx_export import export_onnx
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.settings import NetworkSettings
@@ -71,7 +72,9 @@ def _segformer(folder: Path) -> str:
 
 def _study(name: str, model: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     original = folder / f"{name}.onnx"
-    export_onnx(NetworkSettings(model=model, input_size=None if name == "embedded" else (352, 480)), original)
+    export_logits(
+        NetworkSettings(model=model, input_size=None if name == "embedded" else (352, 480)), original, TARGETS["onnx"]
+    )
     files = {"float32": original, **_lower(original, folder, args)}
     rows: dict[str, Any] = {}
     loaded = {

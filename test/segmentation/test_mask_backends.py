@@ -10,13 +10,15 @@ from mask_networks import KINDS, SIDE
 pytest.importorskip("transformers", reason="the optional extra 'hf' is not installed")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
+from trust_seg_ros.exporting.logits import export_logits
+from trust_seg_ros.exporting.targets import TARGETS
 from trust_seg_ros.segmentation import ModelError, ModelFileError, load_network
-from trust_seg_ros.segmentation.backend import _check_agreement
+from trust_seg_ros.segmentation.fastest import check_agreement
 from trust_seg_ros.segmentation.mask_network import MaskNetwork
-from trust_seg_ros.segmentation.onnx_export import export_onnx
 from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segmentation.tails import Where
 
 NAMES = ("road", "sky", "car", "tree", "person")
 THERE = [name for name, row in RUNTIMES.items() if row.there]
@@ -69,7 +71,7 @@ def test_every_kind_on_every_library_and_from_a_file(kind, folder, tmp_path):
         same(network.infer(IMAGE), wanted.infer(IMAGE))
         same(network.infer_batch([IMAGE, IMAGE])[1], wanted.infer(IMAGE))
     file = tmp_path / "n.onnx"
-    written = export_onnx(NetworkSettings(folder(kind), input_size=size_of(kind)), file)
+    written = export_logits(NetworkSettings(folder(kind), input_size=size_of(kind)), file, TARGETS["onnx"])
     assert written.same_classes > 0.999
     assert written.difference < 1e-3
     assert not written.features
@@ -93,6 +95,8 @@ def test_graphs_of_any_size_are_refused_and_auto_stays_with_torch(kind, folder, 
 def test_graphs_whose_masks_differ_are_refused():
     module = torch.nn.Module()
     module.forward = lambda x: (torch.ones(1, 2, 4), x[:, :2])  # type: ignore[method-assign]
-    _check_agreement(module, lambda x: (torch.ones(1, 2, 4), x[:, :2] + 1e-5), torch.ones(1, 3, 4, 4), "n", "r")
+    check_agreement(module, lambda x: (torch.ones(1, 2, 4), x[:, :2] + 1e-5), Where(), torch.ones(1, 3, 4, 4), "n", "r")
     with pytest.raises(ModelFileError, match="answers otherwise than torch, its values differ by up to"):
-        _check_agreement(module, lambda x: (torch.ones(1, 2, 4), x[:, :2] + 0.1), torch.ones(1, 3, 4, 4), "n", "r")
+        check_agreement(
+            module, lambda x: (torch.ones(1, 2, 4), x[:, :2] + 0.1), Where(), torch.ones(1, 3, 4, 4), "n", "r"
+        )

@@ -241,7 +241,7 @@ def test_layers_of_a_wrong_name(saved):
 
 
 def test_gradient_scores_are_refused_with_the_reason(networks):
-    with pytest.raises(FeaturesNeededError, match="a mask network, which has none"):
+    with pytest.raises(FeaturesNeededError, match="a mask network gives sums of masks"):
         read_last_layer(networks["eomt"].infer(scene_image((75, 131))))
 
 

@@ -300,7 +300,7 @@ def test_nodes_in_any_order(tmp_path, wanted):
     made.graph.node.extend(nodes)
     found = cut_to_logits(made, "net")
     assert len(made.graph.node) == 3
-    assert found.classifier is not None
+    assert found.ending is not None
 
 
 def test_a_damaged_file_is_refused_or_known_by_another_hash(tmp_path):

@@ -137,13 +137,14 @@ def test_the_calls_that_run_an_engine_exist():
 @pytest.mark.skipif(not torch.cuda.is_available() or not THERE, reason="needs CUDA and tensorrt")
 def test_engines_answer_as_torch(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    from trust_seg_ros.segmentation.onnx_export import export_onnx
+    from trust_seg_ros.exporting.logits import export_logits
+    from trust_seg_ros.exporting.targets import TARGETS
     from trust_seg_ros.segmentation.settings import NetworkSettings
 
     image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     own = load_network("embedded", device="cpu").infer(image)
     network = load_network("embedded", device="cuda", half="off", backend="tensorrt")
-    export_onnx(NetworkSettings(model="embedded"), tmp_path / "n.onnx")
+    export_logits(NetworkSettings(model="embedded"), tmp_path / "n.onnx", TARGETS["onnx"])
     said = build_engine(tmp_path / "n.onnx", tmp_path / "n.engine")
     assert said.classifier is not None
     for one in (network, load_network(str(tmp_path / "n.engine"), device="cuda")):

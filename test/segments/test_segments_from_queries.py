@@ -70,7 +70,9 @@ def test_one_segment_for_each_class_and_query(maps, threads, ignored):
         rows, columns = np.nonzero(ids == number)
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         assert table.boxes[number - 1].tolist() == box
-        interior = sum((ids[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] == number).all() for y, x in zip(rows, columns))
+        interior = sum(
+            (ids[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] == number).all() for y, x in zip(rows, columns)
+        )
         assert table.interior_sizes[number - 1] == (0 if (ids == number).all() else interior)
         assert table.column("E")[number - 1] == pytest.approx(found.entropy.numpy()[ids == number].mean(), abs=1e-5)
 

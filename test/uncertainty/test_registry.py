@@ -98,7 +98,12 @@ def test_the_direction_of_gradients_is_their_sign_and_logits_are_negated(p, vari
     assert {name: signs.pop(f"gradient_{name}") for name in ("onehot", "uniform")} == {
         name: settings.sign(name) for name in ("onehot", "uniform")
     }
-    assert {name for name, sign in signs.items() if sign < 0} == {"max_logit", "energy", "standardized_max_logit", "rba"}
+    assert {name for name, sign in signs.items() if sign < 0} == {
+        "max_logit",
+        "energy",
+        "standardized_max_logit",
+        "rba",
+    }
 
 
 def test_ranges_depend_on_classes_and_gradients_where_scores_do():

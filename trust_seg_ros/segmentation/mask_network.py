@@ -25,6 +25,7 @@ from trust_seg_ros.segmentation.masks import (
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.preprocess import black
 from trust_seg_ros.segmentation.protocol import Size
+from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.types import Classifier, LogitMaps, MaskQueries
 
 
@@ -115,12 +116,16 @@ class MaskNetwork(CallableNetwork):
 
 
 def network_of(
-    forward: Callable[[torch.Tensor], object], *, classifier: Classifier | None = None, **given: Any
+    forward: Callable[[torch.Tensor], object],
+    *,
+    classifier: Classifier | None = None,
+    where: Where | None = None,
+    **given: Any,
 ) -> ModuleNetwork | MaskNetwork:
     """A callable as the network that its answer makes it: logits of each pixel, or masks.
 
     Args:
-        forward, classifier, given: as for ``ModuleNetwork``.
+        forward, classifier, where, given: as for ``ModuleNetwork``.
 
     Raises:
         ModelError: as both networks.
@@ -128,6 +133,6 @@ def network_of(
     if given["input_spec"].squares is not None:  # only mask networks are laid into squares
         return MaskNetwork(forward, **given)
     try:
-        return ModuleNetwork(forward, classifier=classifier, **given)
+        return ModuleNetwork(forward, classifier=classifier, where=where, **given)
     except MaskAnswerError:
         return MaskNetwork(forward, **given)
