@@ -29,7 +29,9 @@ EXTRAS_OF = {
     "segmentation/backend.py": {"onnx"},
     "segmentation/huggingface.py": {"hf"},
     "segmentation/onnx_graph.py": {"onnx"},
+    "segmentation/onnx_session.py": {"onnx"},
     "segmentation/onnx_tail.py": {"onnx"},
+    "segmentation/onnx_weights.py": {"onnx"},
     "segmentation/runtimes.py": {"onnx", "openvino"},
 }
 ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "rcl_interfaces"}

@@ -136,6 +136,21 @@ def test_code_that_changed_behind_the_same_weights_makes_the_graph_anew(labels, 
     assert kept.read_bytes() != first
 
 
+def test_a_network_in_half_precision_becomes_a_graph_in_half_precision(labels, cache):
+    """As on a GPU, where half precision is the usual one."""
+    pixels = torch.randn(1, 3, 64, 96)
+    for kind in (torch.float32, torch.float16):
+        module = small(len(labels)).eval().to(kind)
+        own = backend.Chosen(module, None, "torch")
+        with torch.inference_mode():
+            chosen = backend.run_module(own, THERE[0], CPU, "net", pixels.to(kind), False, "cd" * 32)
+            logits, features = chosen.forward(pixels.to(kind))
+            wanted = module(pixels.to(kind)).float()
+        assert logits.dtype == features.dtype == chosen.classifier.weight.dtype == kind
+        assert (logits.float() - wanted).abs().max() < 0.01 * wanted.abs().max()
+    assert sorted("float16" in path.name for path in cache.iterdir()) == [False, True]
+
+
 def test_half_precision_and_programs_stay_with_torch(labels, tmp_path):
     traced = torch.jit.trace(small(len(labels)).eval(), torch.zeros(1, 3, 64, 64))
     traced.save(str(tmp_path / "net.ts"))
