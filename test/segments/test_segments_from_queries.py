@@ -71,7 +71,8 @@ def test_one_segment_for_each_class_and_query(maps, threads, ignored):
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         assert table.boxes[number - 1].tolist() == box
         interior = sum(
-            (ids[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] == number).all() for y, x in zip(rows, columns)
+            (ids[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] == number).all()
+            for y, x in zip(rows, columns, strict=True)
         )
         assert table.interior_sizes[number - 1] == (0 if (ids == number).all() else interior)
         assert table.column("E")[number - 1] == pytest.approx(found.entropy.numpy()[ids == number].mean(), abs=1e-5)
@@ -134,7 +135,7 @@ def test_other_networks_and_other_words_are_refused():
     found = uncertainty_maps(logits)
     with pytest.raises(MaskQueriesNeededError, match="segments_from: queries needs the masks of a mask network"):
         segment_table(found, logits, segments_from="queries")
-    with pytest.raises(FeatureError, match="no origin of segments 'query'.*did you mean queries"):
+    with pytest.raises(FeatureError, match=r"no origin of segments 'query'.*did you mean queries"):
         segment_table(found, logits, segments_from="query")
     with pytest.raises(FeatureError, match="segments_from='queries'"):
         segment_table(found, logits, FeatureSet(families=("size", "query")))

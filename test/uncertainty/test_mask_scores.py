@@ -100,7 +100,7 @@ def test_rba_counts_the_classes_that_claim_a_pixel():
 
 
 def test_maskomaly_by_hand():
-    """Two sure queries side by side, one unsure, one of no object: the unsure one's region stays, the border does not."""
+    """Two sure queries side by side, one unsure, one of no object: the unsure one's region stays, the border goes."""
     probabilities = torch.tensor([[0.9, 0.05, 0.0], [0.0, 0.8, 0.1], [0.4, 0.1, 0.1], [0.1, 0.0, 0.0]])
     masks = torch.tensor([[[1, 0.2, 0, 0, 0]], [[0, 0.3, 1, 0, 0]], [[0, 0, 0, 1, 0]], [[0, 0, 0, 0, 1.0]]])
     found = maskomaly(summed(probabilities, masks.float(), (1, 5)))

@@ -230,6 +230,7 @@ def _summary(
 ) -> Json:
     """How the calibration was made: names and settings, but no paths of this machine."""
     from trust_seg_ros.fitting.store_identity import package_version
+    from trust_seg_ros.segments.origins import COMPONENTS
 
     summary: Json = {
         "data": args.dataset.expanduser().resolve().name,
@@ -244,6 +245,8 @@ def _summary(
     if (label_map := folders[0].label_map) is not None:
         summary["label_map"] = label_map.words()
     models = {"p_wrong": plan.meta, "p_ood": None if unknown is None else plan.ood_model}
+    if plan.meta is not None and plan.meta.segments_from != COMPONENTS:
+        summary["segments_from"] = plan.meta.segments_from
     summary["meta_models"] = {name: model.fingerprint for name, model in models.items() if model is not None}
     if unknown is not None and plan.ood_model is not None:
         model = plan.ood_model

@@ -15,6 +15,7 @@ from trust_seg_ros.commands.console import say, waiting
 from trust_seg_ros.commands.data_options import (
     add_grid_argument,
     add_keep_going_argument,
+    add_segments_from_argument,
     network_settings,
     open_split,
 )
@@ -83,6 +84,7 @@ def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: st
     add_force_argument(group, "first remove an existing table, with all its splits")
     group.add_argument("--workers", type=int, metavar="N", help=workers)
     add_grid_argument(group, "the image's own pixels: no meta model is used here")
+    add_segments_from_argument(group, "components, or those of an existing table")
     add_keep_going_argument(group)
 
 
@@ -105,6 +107,7 @@ def opened(args: argparse.Namespace, table: Path) -> SegmentStore:
     store = SegmentStore.open(table)
     store.check_scores(args.segment_scores)
     store.check_grid(args.grid)
+    store.check_segments_from(args.segments_from)
     if len(store.splits) == 1 and not getattr(args, "split_named", False):
         args.split = list(store.splits) if isinstance(args.split, list) else store.splits[0]
     return store
@@ -126,14 +129,17 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     from trust_seg_ros.fitting.collect import collect
     from trust_seg_ros.fitting.store_folder import discard
     from trust_seg_ros.fitting.store_rows import metric_names
-    from trust_seg_ros.grid import parsed_grid
+    from trust_seg_ros.grid import FITTED, parsed_grid
     from trust_seg_ros.meta.features import chosen_features
+    from trust_seg_ros.segments.origins import COMPONENTS
     from trust_seg_ros.segments.scores import checked_scores
 
     settings = network_settings(args)
     with waiting(console, "loading the network"):
         labels = settings.label_set()
-    chosen_features(args.features, metric_names(len(labels), checked_scores(args.segment_scores)), args.class_input)
+    origin = COMPONENTS if args.segments_from == FITTED else args.segments_from
+    metrics = metric_names(len(labels), checked_scores(args.segment_scores), origin)
+    chosen_features(args.features, metrics, args.class_input)
     folders = {split: open_split(args, split, labels) for split in splits}
     table.parent.mkdir(parents=True, exist_ok=True)
     if args.force:
@@ -155,6 +161,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                 scores=args.segment_scores,
                 grid=parsed_grid(args.grid),
                 calibration=args.calibration,
+                segments_from=origin,
                 accept_labels=args.accept_labels,
                 remark=lambda text: say(console, f"note: {text}"),
             )

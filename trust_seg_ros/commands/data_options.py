@@ -148,6 +148,22 @@ def add_grid_argument(group: argparse._ActionsContainer, fitted: str) -> None:
     )
 
 
+def add_segments_from_argument(group: argparse._ActionsContainer, fitted: str) -> None:
+    """--segments-from, of commands that make segments; ``args.segments_from`` is one of ``segments.origins.SETTINGS``.
+
+    Args:
+        group: parser or group of options.
+        fitted: what ``fitted`` means for this command.
+    """
+    group.add_argument(
+        "--segments-from",
+        choices=("fitted", "components", "queries"),
+        default="fitted",
+        help="what makes a segment: components (neighbouring pixels of one class), queries (the pixels of a class that "
+        f"one query of a mask network claims), or fitted ({fitted}) (default: %(default)s)",
+    )
+
+
 def add_gradient_arguments(group: argparse._ActionsContainer) -> None:
     """--gradient-p and --gradient-variant, of commands that compute pixel scores."""
     group.add_argument(

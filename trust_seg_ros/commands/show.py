@@ -15,7 +15,12 @@ from rich.text import Text
 
 from trust_seg_ros.commands import given_paths
 from trust_seg_ros.commands.console import command_console, waiting
-from trust_seg_ros.commands.data_options import add_grid_argument, add_network_arguments, network_settings
+from trust_seg_ros.commands.data_options import (
+    add_grid_argument,
+    add_network_arguments,
+    add_segments_from_argument,
+    network_settings,
+)
 from trust_seg_ros.commands.label_options import add_label_arguments, label_remarks, label_values
 from trust_seg_ros.commands.min_share import add_min_share_argument, check_min_share
 from trust_seg_ros.commands.outcome import record
@@ -100,6 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_judging_arguments(group: argparse._ArgumentGroup) -> None:
     add_meta_model_argument(group, "gives P(wrong) and the predicted IoU")
     add_grid_argument(group, "as many pixels as the grid that the meta model was fitted on, else the image")
+    add_segments_from_argument(group, "what the meta model was fitted with, else components")
     group.add_argument(
         "--threshold",
         type=float,
@@ -242,7 +248,12 @@ def _check(args: argparse.Namespace) -> None:
 def _pipeline(args: argparse.Namespace) -> TrustPipeline:
     from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 
-    settings = PipelineSettings(**asdict(network_settings(args)), meta_model=args.meta_model, grid=args.grid)
+    settings = PipelineSettings(
+        **asdict(network_settings(args)),
+        meta_model=args.meta_model,
+        grid=args.grid,
+        segments_from=args.segments_from,
+    )
     return TrustPipeline.load(settings)
 
 

@@ -127,7 +127,7 @@ def add_labelled(
         maps = uncertainty.uncertainty_maps(answer).host()
         if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
             extra = score_planes(FrameScores(answer, maps, plan.gradient, plan.statistics), scores)
-            table = segments.segment_table(maps, answer, features, extra=extra)
+            table = segments.segment_table(maps, answer, features, extra=extra, segments_from=plan.meta.segments_from)
             wrong, judged = wrong_segments(table, truth)
             calibrator.add_segments(plan.meta.predict(table)[0][judged], wrong[judged])
 

@@ -18,6 +18,7 @@ from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.parallel import cores
@@ -45,6 +46,7 @@ def collect(
     scores: Sequence[str] = (),
     grid: Grid = AS_IMAGE,
     calibration: str | Path | None = None,
+    segments_from: str = COMPONENTS,
     accept_labels: bool = False,
     remark: Callable[[str], None] = lambda text: None,
 ) -> SegmentStore:
@@ -70,6 +72,7 @@ def collect(
         scores: pixel scores (``segments.scores.SEGMENT_SCORES``) whose means over segments become metrics, too.
         grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
         calibration: file with the statistics that feature scores among ``scores`` compare with; None = none.
+        segments_from: what the segments are, see ``segments.origins``.
         accept_labels: go on although the labels contradict the network (``datasets.label_check``).
         remark: called with a sentence on labels that fit the network badly.
 
@@ -82,6 +85,7 @@ def collect(
         StoreError: the table is of another network or other data, another run writes into it, or writing fails.
         FeatureError: there is no such score for segments.
         CalibrationError: the calibration cannot be read, or is of another network.
+        MaskQueriesNeededError: segments from queries, of a network that has none.
         CollectError: the classes of network and folder differ in number, no image is readable, or a worker died.
         TrustSegError: the network cannot be loaded, or fails.
     """
@@ -93,7 +97,7 @@ def collect(
     with one_thread(), ExitStack() as stack:
         network = settings.load()
         known = network_statistics(calibration, network.name, network.labels.names, network_sha256(network))
-        collector = Collector(network, folder, scores=checked_scores(scores), grid=grid, statistics=known)
+        collector = Collector(network, folder, None, checked_scores(scores), grid, known, segments_from)
         _check_classes(collector)
         names, what = collector.network.labels.names, f"{data_set} {split}".strip()
         if text := check_labels(classes_of(collector.network), folder, names, what, accept_labels):
@@ -140,7 +144,8 @@ def _results(
     if workers > 1:
         threads = max(1, cores() // workers)
         c = collector
-        pool = stack.enter_context(Pool(settings, c.folder, workers, threads, c.scores, c.grid, c.statistics))
+        how = c.scores, c.grid, c.statistics, c.segments_from
+        pool = stack.enter_context(Pool(settings, c.folder, workers, threads, *how))
         return pool.results(jobs)
     return _here(collector, jobs)
 

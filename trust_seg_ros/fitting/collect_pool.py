@@ -22,6 +22,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.processes import adopt_environment, worker_context
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
@@ -51,6 +52,7 @@ def serve(
     scores: tuple[str, ...],
     grid: Grid,
     statistics: NetworkStatistics,
+    segments_from: str,
     environment: Mapping[str, str],
 ) -> None:
     """Body of a worker: jobs in, (position, None or what went wrong) out."""
@@ -63,7 +65,8 @@ def serve(
             index, path = connection.recv()
             error: Exception | None = None
             try:
-                collector = collector or Collector(settings.load(), folder, threads, scores, grid, statistics)
+                how = threads, scores, grid, statistics, segments_from
+                collector = collector or Collector(settings.load(), folder, *how)
                 collector.write(index, path)
             except Exception as raised:
                 error = _picklable(raised)
@@ -82,9 +85,10 @@ class Pool:
         scores: tuple[str, ...] = (),
         grid: Grid = AS_IMAGE,
         statistics: NetworkStatistics = NO_STATISTICS,
+        segments_from: str = COMPONENTS,
     ) -> None:
         context = worker_context()
-        task = settings, folder, threads, scores, grid, statistics, dict(os.environ)
+        task = settings, folder, threads, scores, grid, statistics, segments_from, dict(os.environ)
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
         self._busy: dict[Connection, int] = {}

@@ -21,6 +21,7 @@ from trust_seg_ros.grid import AS_IMAGE, Grid, resized
 from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.uncertainty import on_grid, uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
@@ -51,6 +52,7 @@ class Collector:
         scores: pixel scores whose means over segments become metrics, too; gradient scores with the node's defaults.
         grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
         statistics: what feature scores among them compare with.
+        segments_from: what the segments are, see ``segments.origins``.
     """
 
     network: SegmentationNetwork
@@ -59,6 +61,7 @@ class Collector:
     scores: tuple[str, ...] = ()
     grid: Grid = AS_IMAGE
     statistics: NetworkStatistics = NO_STATISTICS
+    segments_from: str = COMPONENTS
 
     def rows(self, index: int) -> pa.Table:
         """Rows of one image, see ``store_rows``.
@@ -86,7 +89,8 @@ class Collector:
         truth = np.zeros(_NOISE_SIZE, np.uint8)
         rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)[0]
         answer = rows_answer(rows, len(self.network.labels))
-        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid), self.statistics.features_id)
+        known = self.statistics.features_id
+        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid), known, self.segments_from)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels as from ``LabelledFolder.read``; errors of OpenCV become DatasetError, too."""
@@ -106,7 +110,15 @@ class Collector:
         truth = resized(truth, logits.size)
         maps = uncertainty_maps(logits, threads=self.threads)
         extra = score_planes(FrameScores(logits, maps, statistics=self.statistics), self.scores)
-        table = segment_table(maps, logits, FEATURES, extra=extra, ground_truth=truth, threads=self.threads)
+        table = segment_table(
+            maps,
+            logits,
+            FEATURES,
+            extra=extra,
+            ground_truth=truth,
+            threads=self.threads,
+            segments_from=self.segments_from,
+        )
         found = (targets(table, truth, variant) for variant in ("component", "released"))
         return image_rows(name, index, drive, table, *found), (answer.size, logits.size)
 

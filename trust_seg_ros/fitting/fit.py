@@ -77,6 +77,7 @@ def fit(
         network_sha256=data.network_sha256,
         grid=data.grid,
         image_sizes=data.image_sizes,
+        segments_from=data.segments_from,
         base_rates=(float(data.false_positive.mean()), float(data.iou_adj.mean())),
     ).with_predicted_ranges(data)
 

@@ -117,7 +117,7 @@ class SegmentStore:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the metrics, in the order of the columns."""
-        return metric_names(len(self.identity.class_names), self.identity.scores)
+        return metric_names(len(self.identity.class_names), self.identity.scores, self.identity.segments_from)
 
     @property
     def network(self) -> str:
@@ -151,6 +151,18 @@ class SegmentStore:
         if grid != FITTED and str(parsed_grid(grid)) != self.identity.grid:
             raise StoreError(
                 f"{self.path}: the segments of this table are made on the grid {self.identity.grid}, wanted: {grid}. "
+                "Give DATASET and --force to collect them anew"
+            )
+
+    def check_segments_from(self, segments_from: str) -> None:
+        """Refuse other segments than those of the table; ``fitted`` means whichever the table has.
+
+        Raises:
+            StoreError: the text names both.
+        """
+        if segments_from not in (FITTED, self.identity.segments_from):
+            raise StoreError(
+                f"{self.path}: the segments of this table are {self.identity.segments_from}, wanted: {segments_from}. "
                 "Give DATASET and --force to collect them anew"
             )
 
@@ -265,4 +277,5 @@ class SegmentStore:
             self.identity.sha256,
             common_grid(parsed_grid(self.identity.grid), [grid for _, grid in entry.shapes]),
             tuple(dict.fromkeys(image_size for image_size, _ in entry.shapes)),
+            self.identity.segments_from,
         )

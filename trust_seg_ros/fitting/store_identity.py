@@ -24,6 +24,7 @@ import torch
 
 from trust_seg_ros.grid import IMAGE, parsed_grid
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.json_file import portable_name
 from trust_seg_ros.support.resumable import changes
@@ -51,6 +52,7 @@ class NetworkIdentity:
         sha256: hash of its weights; "" = not known.
         grid: the grid that segments are made on, as in ``trust_seg_ros.grid``.
         features: hash of the statistics that feature scores among ``scores`` compare with; "" = there is none.
+        segments_from: what the segments are, see ``segments.origins``.
     """
 
     name: str
@@ -62,6 +64,7 @@ class NetworkIdentity:
     sha256: str = ""
     grid: str = IMAGE
     features: str = ""
+    segments_from: str = COMPONENTS
 
     @classmethod
     def of(
@@ -71,6 +74,7 @@ class NetworkIdentity:
         scores: Sequence[str] = (),
         grid: str = IMAGE,
         features: str = "",
+        segments_from: str = COMPONENTS,
     ) -> NetworkIdentity:
         """Identity of a loaded network whose answer to the noise, on the grid, is ``answer``."""
         shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as when read from a file
@@ -84,6 +88,7 @@ class NetworkIdentity:
             network_sha256(network),
             grid,
             features if set(scores) & set(FEATURE_SCORES) else "",
+            segments_from,
         )
 
     @classmethod
@@ -99,11 +104,12 @@ class NetworkIdentity:
             str(data.get("sha256", "")),
             str(parsed_grid(data.get("grid", IMAGE))),
             str(data.get("features", "")),
+            str(data.get("segments_from", COMPONENTS)),
         )
 
     def to_json(self) -> Json:
         """Values for the manifest; scores, hashes and grid only if there are any, as in tables of earlier versions."""
-        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": ""}
+        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": "", "segments_from": COMPONENTS}
         return {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
 
     def repeats(self, other: NetworkIdentity) -> bool:
@@ -124,6 +130,8 @@ class NetworkIdentity:
             found.append(f"it has metrics of the scores {a}, wanted now: {b}")
         if self.grid != now.grid:
             found.append(f"its segments are made on the grid {self.grid}, wanted now: {now.grid}")
+        if self.segments_from != now.segments_from:
+            found.append(f"its segments are {self.segments_from}, wanted now: {now.segments_from}")
         if self.features != now.features:
             then, this = (digest or "none" for digest in (self.features, now.features))
             found.append(f"its feature scores are of statistics with sha256 {then}, now they are {this}")

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trust_seg_ros.segments import SegmentTargets, feature_set
+from trust_seg_ros.segments.origins import COMPONENTS, QUERIES
 from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.types import Json, SegmentTable
 
@@ -56,14 +57,16 @@ _KEY = b"trust_seg_ros"
 _GROUP_ROWS = 16384  # rows in memory at once when a part is written, up to one image more
 
 
-def metric_names(classes: int, scores: Sequence[str] = ()) -> tuple[str, ...]:
+def metric_names(classes: int, scores: Sequence[str] = (), segments_from: str = COMPONENTS) -> tuple[str, ...]:
     """Names of the metrics of every row.
 
     Args:
         classes: number of classes of the network.
         scores: pixel scores whose means over segments are metrics, too, see ``segments.scores``.
+        segments_from: what the segments are, see ``segments.origins``.
     """
-    return feature_set(FEATURES).with_maps(tuple(scores)).names(classes)
+    chosen = feature_set(FEATURES).with_maps(tuple(scores))
+    return (chosen.with_queries() if segments_from == QUERIES else chosen).names(classes)
 
 
 def row_schema(metrics: Iterable[str]) -> pa.Schema:

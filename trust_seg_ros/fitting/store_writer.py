@@ -76,7 +76,7 @@ class SplitWriter:
         self._work = path / WORK / quote(split, safe="")
         refuse_links(path / WORK, self._work, self.store.folder(split))
         self._work.mkdir(parents=True, exist_ok=True)
-        self._schema = row_schema(metric_names(len(identity.class_names), identity.scores))
+        self._schema = row_schema(metric_names(len(identity.class_names), identity.scores, identity.segments_from))
         self._notes: dict[int, Json] = {}  # notes of finished parts
         self._bad: dict[int, str] = {}  # skipped images of unfinished parts
         self._done: set[int] = set()

@@ -9,6 +9,7 @@ import numpy as np
 
 from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.segments.origins import COMPONENTS
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class SegmentData:
         network_sha256: hash of its weights; "" = not known.
         grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
         image_sizes: sizes of the images, each once; () = not known.
+        segments_from: what the segments are, see ``segments.origins``.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class SegmentData:
     network_sha256: str = ""
     grid: Size | None = None
     image_sizes: tuple[Size, ...] = ()
+    segments_from: str = COMPONENTS
 
     def __len__(self) -> int:
         return len(self.iou_adj)
@@ -69,6 +72,7 @@ class SegmentData:
             self.network_sha256,
             self.grid,
             self.image_sizes,
+            self.segments_from,
         )
 
 
@@ -82,7 +86,7 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         raise MetaModelError("no segments to join; expected at least one data set")
     first = parts[0]
     for part in parts[1:]:
-        for what in ("network", "network_sha256", "class_names", "names"):
+        for what in ("network", "network_sha256", "class_names", "segments_from", "names"):
             if getattr(part, what) != getattr(first, what):
                 raise MetaModelError(
                     f"segment tables differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; "
@@ -108,6 +112,7 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         class_names=first.class_names,
         network_sha256=first.network_sha256,
         grid=first.grid,
+        segments_from=first.segments_from,
         image_sizes=tuple(dict.fromkeys(size for part in parts for size in part.image_sizes)),
         **stacked,
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from trust_seg_ros.meta.choices import CLASS_INPUTS
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.segments.families import QUERY_METRICS
 from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
 from trust_seg_ros.support.nearest import did_you_mean
 
@@ -133,7 +134,7 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
     """Name of the feature set with the fewest metrics that holds all metrics ``names`` and the set ``least``.
 
     Args:
-        names: metrics of a meta model; one-hot classes need no metric.
+        names: metrics of a meta model; one-hot classes need no metric, and those of queries no set.
         n_classes: number of classes of the network.
         least: name of a set; only ``all`` holds both ``meta_ood`` and ``meta_scale_free``.
         scores: further maps that are aggregated, see ``segments.scores``.
@@ -143,7 +144,7 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
         MetaModelError: no set holds them, or a class does not exist.
     """
     one_hot = {f"{ONE_HOT}{c}" for c in range(n_classes)}
-    wanted = [name for name in names if name not in one_hot]
+    wanted = [name for name in names if name not in one_hot and name not in QUERY_METRICS]
     columns = {name: set(FEATURE_SETS[name].with_maps(tuple(scores)).names(n_classes)) for name in FEATURE_SETS}
     needed = set(wanted) | set(feature_set(least).names(n_classes))
     for candidate in sorted(columns, key=lambda name: len(columns[name])):

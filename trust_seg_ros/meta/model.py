@@ -18,7 +18,9 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import Placed, place
 from trust_seg_ros.meta.linear import LinearPart, logistic
+from trust_seg_ros.meta.origin import check_origin
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
@@ -54,6 +56,7 @@ class MetaModel:
         image_sizes: sizes of the images it was fitted on; () = not known.
         base_rates: share of false positives, and mean IoU_adj, of the segments fitted on; None if an older file does
             not hold them.
+        segments_from: what its segments are, see ``segments.origins``; components in files that do not say.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -73,6 +76,7 @@ class MetaModel:
     grid: Size | None = None
     image_sizes: tuple[Size, ...] = ()
     base_rates: tuple[float, float] | None = None
+    segments_from: str = COMPONENTS
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -103,6 +107,7 @@ class MetaModel:
         if not math.isfinite(self.classifier.intercept + self.regressor.intercept):
             raise MetaModelError("intercepts: hold numbers that are not finite")
         check_sizes(self.grid, self.image_sizes)
+        check_origin(self.segments_from, self.features)
         if self.base_rates is not None and not all(0.0 <= rate <= 1.0 for rate in self.base_rates):
             raise MetaModelError(f"base_rates: {self.base_rates}, expected two shares from 0 to 1")
 
@@ -164,10 +169,14 @@ class MetaModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the features, ranges, standardisation, classifier and base rate that give P(false positive)."""
+        """Hash of the features, ranges, standardisation, classifier and base rate that give P(false positive).
+
+        Of what the segments are, too, where they are not components.
+        """
         part, rate = self.classifier, () if self.base_rates is None else self.base_rates[:1]
+        origin = () if self.segments_from == COMPONENTS else (self.segments_from,)
         return fingerprint(
-            self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges, *rate
+            self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges, *rate, *origin
         )
 
     @property
@@ -210,6 +219,7 @@ class MetaModel:
             **({"network_sha256": self.network_sha256} if self.network_sha256 else {}),
             "classes": list(self.class_names),
             **sizes_json(self.grid, self.image_sizes),
+            **({} if self.segments_from == COMPONENTS else {"segments_from": self.segments_from}),
             "summary": json_parts.plain(self.summary),
             **ranges,
             **({} if self.base_rates is None else {"base_rates": dict(zip(_MODELS, self.base_rates, strict=True))}),
@@ -289,4 +299,5 @@ def _from_json(data: Json) -> MetaModel:
         base_rates=None
         if rates is None
         else (json_parts.number(rates, _MODELS[0]), json_parts.number(rates, _MODELS[1])),
+        segments_from=json_parts.part({"segments_from": COMPONENTS, **data}, "segments_from", str),
     )

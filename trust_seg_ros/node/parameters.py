@@ -22,6 +22,7 @@ from trust_seg_ros.node.parameter import (
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
+from trust_seg_ros.segments.origins import SETTINGS
 from trust_seg_ros.support.backends import BACKENDS
 from trust_seg_ros.thresholds.policies.registry import CALIBRATED
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P
@@ -78,6 +79,15 @@ TABLE: tuple[Parameter, ...] = (
         AT_CONFIGURE,
         pattern=GRID_PATTERN,
         form=GRID_FORM,
+    ),
+    Parameter(
+        "segments_from",
+        FITTED,
+        "What makes a segment: `components` (neighbouring pixels of one class), `queries` (the pixels of a class that "
+        "one query of a mask network claims, connected or not), or `fitted` (what the meta model was fitted with; "
+        "components without one).",
+        AT_CONFIGURE,
+        choices=SETTINGS,
     ),
     Parameter(
         "calibration",

@@ -124,6 +124,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         ood_meta_model=v["ood.meta_model"],
         calibration=v["calibration"],
         grid=v["grid"],
+        segments_from=v["segments_from"],
         gradient=GradientSettings(v["gradient.p"], v["gradient.variant"], "log"),
         device=v["device"],
         threads=v["threads"],

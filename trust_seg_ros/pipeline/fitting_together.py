@@ -6,8 +6,9 @@ from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.segment_scores import check_feature_columns, check_gradient_columns, scores_among
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.content_hash import network_sha256
-from trust_seg_ros.thresholds.calibration import Calibration
+from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
@@ -35,6 +36,22 @@ def check_together(
         ood_model.check_fits(*running, ood_model.score, sha256)
     if calibration is not None:
         calibration.check_fits(*running, gradient, sha256)
+
+
+def check_segments(calibration: Calibration | None, meta: MetaModel | None) -> None:
+    """Refuse thresholds on P(false positive) that were calibrated on other segments than those judged here.
+
+    Raises:
+        CalibrationError: the text names both.
+    """
+    if calibration is None or meta is None or "p_wrong" not in calibration.segments:
+        return
+    made = calibration.summary.get("segments_from", COMPONENTS)
+    if made != meta.segments_from:
+        raise CalibrationError(
+            f"the calibration was made with segments from {made}, the meta model judges segments from "
+            f"{meta.segments_from}: make one with this meta model (trust-seg calibrate --meta-model …)"
+        )
 
 
 def judges(calibration: Calibration | None, meta: MetaModel | None, ood: OodModel | None) -> dict[str, str]:

@@ -11,13 +11,15 @@ from trust_seg_ros.meta.features import required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
+from trust_seg_ros.meta.origin import chosen_origin
 from trust_seg_ros.meta.segment_scores import scores_among
 from trust_seg_ros.meta.sizes import fitted_grid
-from trust_seg_ros.pipeline.fitting_together import check_together, judges, statistics_of
+from trust_seg_ros.pipeline.fitting_together import check_segments, check_together, judges, statistics_of
 from trust_seg_ros.pipeline.given_scores import GivenScores, ScoreUnavailableError
 from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.origins import COMPONENTS, QUERIES
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.control import ThresholdControl
@@ -34,6 +36,8 @@ from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, find_score
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
 
+_OF_QUERIES = "mask_uncertainty"  # a score that needs what segments from queries need
+
 
 class LoadedPipeline:
     """What :class:`TrustPipeline` consists of; questions about settings may come from any thread."""
@@ -49,6 +53,7 @@ class LoadedPipeline:
         calibration: Calibration | None = None,
         segment_scores: Sequence[str] = (),
         grid: str = FITTED,
+        segments_from: str = FITTED,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -61,19 +66,23 @@ class LoadedPipeline:
             calibration: calibration of the network's scores on labelled data.
             segment_scores: as in :class:`PipelineSettings`.
             grid: as in :class:`PipelineSettings`.
+            segments_from: as in :class:`PipelineSettings`.
 
         Raises:
             GridError: ``grid`` is not a grid.
-            MetaModelError: a meta model was fitted for another network, other classes or another gradient norm, or it
-                needs metrics that no feature set has.
-            CalibrationError: the calibration is of another network, other classes or other gradient scores.
+            MetaModelError: a meta model was fitted for another network, other classes, another gradient norm or other
+                segments, or it needs metrics that no feature set has.
+            CalibrationError: the calibration is of another network, other classes, other gradient scores or other
+                segments.
             FeatureError: there is no set ``features``, or one of ``segment_scores`` is not a score for segments.
         """
         self.network, self.meta = network, meta
+        self.segments_from = chosen_origin(segments_from, meta)
         self.grid = parsed_grid(grid, fitted_grid(meta, ood_model))
         names, q = meta.features if meta else (), len(network.labels)
         self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
         check_together(network, meta, ood_model, calibration, gradient)
+        check_segments(calibration, meta)
         self.features = required_set(names, q, features, self.segment_scores)
         self.ood_model, self.gradient, self.calibration = ood_model, gradient, calibration
         discard_below = None if ood_model is None else 1.0 - ood_model.discard_above
@@ -112,7 +121,7 @@ class LoadedPipeline:
                 pixel is out of distribution.
 
         Raises:
-            ScoreUnavailableError: the text names the score and what the network lacks.
+            ScoreUnavailableError: the text names the score, or the segments, and what the network lacks.
             PolicyRefusedError: no calibration of the score, or too few images for the chosen guarantee.
             SettingError: no OoD threshold is set, and none is known for the score; or it is the meta model's in the
                 other unit of gradient scores.
@@ -124,6 +133,11 @@ class LoadedPipeline:
                 raise ScoreUnavailableError(
                     f"network {self.network.name!r} cannot give the score {name!r} for {what}: {reason}"
                 )
+        if self.segments_from == QUERIES and (reason := self.unavailable(_OF_QUERIES)) is not None:
+            raise ScoreUnavailableError(
+                f"segments_from is {QUERIES}, but network {self.network.name!r} gives no masks of queries to make "
+                f"segments of; expected a mask network (MaskFormer, Mask2Former, …), or segments_from {COMPONENTS}"
+            )
         self._thresholds.check(thresholds)
         missing = no_ood_threshold(thresholds, self.resolved(thresholds))
         if missing and not one_at_a_time:

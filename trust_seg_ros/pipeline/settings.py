@@ -31,6 +31,8 @@ class PipelineSettings(NetworkSettings):
         grid: the grid that segments and their metrics are made on, see ``trust_seg_ros.grid``: "fitted" (the area of
             the grid that the meta model names; the image where there is none), "network" (the logits' own), "image",
             "WIDTHxHEIGHT", or "area:WIDTHxHEIGHT".
+        segments_from: what the segments are, see ``segments.origins``: "components", "queries" (of a mask network), or
+            "fitted" (what the meta model was fitted with; components without one).
         threads: CPU threads of the network, for the whole process; 0 = the number before a pipeline changed it:
             torch's choice, one per core, or the program's own call of ``torch.set_num_threads``.
     """
@@ -42,4 +44,5 @@ class PipelineSettings(NetworkSettings):
     features: str = "metaseg"
     segment_scores: tuple[str, ...] = ()
     grid: str = FITTED
+    segments_from: str = FITTED
     threads: int = 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.grid import parsed_grid
+from trust_seg_ros.meta.origin import check_setting
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.pipeline.given_scores import noise
 from trust_seg_ros.pipeline.loaded import LoadedPipeline
@@ -58,6 +59,7 @@ class TrustPipeline(LoadedPipeline):
         segments.feature_set(s.features)  # report a mistake before the network is loaded
         checked_scores(s.segment_scores)
         parsed_grid(s.grid)
+        check_setting(s.segments_from)
         set_threads(s.threads)
         network = s.load()
         return cls(
@@ -69,6 +71,7 @@ class TrustPipeline(LoadedPipeline):
             calibration=chosen_calibration(s.calibration, s.model, network, s.gradient),
             segment_scores=s.segment_scores,
             grid=s.grid,
+            segments_from=s.segments_from,
         )
 
     def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:
@@ -190,11 +193,14 @@ class TrustPipeline(LoadedPipeline):
             scores: scores of the same answer; None = computed here if a metric needs one.
 
         Raises:
-            UncertaintyError: the network cannot give a score that is among the metrics.
+            UncertaintyError: the network cannot give a score that is among the metrics, or has no queries to make
+                segments of.
         """
         chosen = segments.feature_set(self.features).with_maps(self.segment_scores)
         extra = score_planes(scores or self._scores(logit_maps, maps), self.segment_scores)
-        return segments.segment_table(maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth)
+        return segments.segment_table(
+            maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth, segments_from=self.segments_from
+        )
 
     def _judge(self, table: SegmentTable, limits: FrameThresholds, settings: ThresholdSettings) -> SegmentTrust | None:
         if self.meta is None:

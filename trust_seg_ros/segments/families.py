@@ -32,8 +32,8 @@ class Family:
         values: function from the segments to a column (n,) float64 for each name, finite.
         text: meaning of the columns, one line of Markdown.
         least: the smallest of the nested feature sets ``metaseg``, ``meta_ood``, ``all`` that holds it; the larger ones
-            do, too; "" = none holds it: it is added where segments are those of queries. Files of meta models and segment tables name metrics, so an existing set may grow, but a new
-            family belongs in ``all``.
+            do, too. Files of meta models and segment tables name metrics, so an existing set may grow, but a new
+            family belongs in ``all``. "" = none holds it: it is added where segments are those of queries.
         scale_free: whether its values stay the same, up to rounding, where the same picture has more pixels; such
             families make up the set ``meta_scale_free``.
         sums: what must be added up over the segments beforehand: ``CLASSES``, ``NEIGHBOURS`` or both.

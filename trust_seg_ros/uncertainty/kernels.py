@@ -116,7 +116,7 @@ def exp_in_range(d: np.float32) -> np.float32:
 
 @jit(fastmath=CONTRACT, inline="always")
 def expm1_negative(x: np.float32) -> np.float32:
-    """exp(x) - 1 for float32 x <= 0 without a branch; relative error 1e-6, also near 0, where exp(x) - 1 loses digits."""
+    """exp(x) - 1 for float32 x <= 0 without a branch; relative error 1e-6, also near 0, where exp loses digits."""
     d = max(x, EXP_MIN)
     shifted = d * _LOG2E + _ROUND
     f = d * _LOG2E - (shifted - _ROUND)

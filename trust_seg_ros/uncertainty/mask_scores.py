@@ -49,16 +49,16 @@ def prepare_queries(maps: LogitMaps, what: str) -> PreparedQueries:
     """
     if maps.queries is None:
         raise MaskQueriesNeededError(
-            f"{what} needs the masks of a mask network (MaskFormer, Mask2Former, …), but this network gives one map per "
-            "class and no masks. Use entropy, margin or variation_ratio, or load a mask network"
+            f"{what} needs the masks of a mask network (MaskFormer, Mask2Former, …), but this network gives one map "
+            "per class and no masks. Use entropy, margin or variation_ratio, or load a mask network"
         )
     sums = prepare_sums(maps)
     given, planes = maps.queries.probabilities, maps.queries.masks
     q, h, w = sums.values.shape
     if planes.ndim != 3 or tuple(planes.shape[1:]) != (h, w) or tuple(given.shape) != (len(planes), q):
         raise LogitsError(
-            f"the queries have probabilities {tuple(given.shape)} and masks {tuple(planes.shape)}; expected (Q, {q}) and "
-            f"(Q, {h}, {w}), on the grid of the class sums"
+            f"the queries have probabilities {tuple(given.shape)} and masks {tuple(planes.shape)}; expected (Q, {q}) "
+            f"and (Q, {h}, {w}), on the grid of the class sums"
         )
     masks = planes.detach().to(torch.float32).contiguous()
     bad = sums.bad
