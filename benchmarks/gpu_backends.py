@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn import functional as F
+from trust_seg_ros.segmentation.onnx_export import export_onnx
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.sources import open_source
-from trust_seg_ros.segmentation.onnx_export import export_onnx
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.tensorrt_graph import build_engine
 from trust_seg_ros.types import Frame

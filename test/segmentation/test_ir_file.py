@@ -278,7 +278,7 @@ def test_a_graph_of_finished_maps_is_no_network(tmp_path, kind):
         ir(tmp_path / "n.xml", said=[(["trust_seg", "head"], "{}")])
     else:
         graph(tmp_path / "n.onnx", metadata=[("trust_seg.head", "{}")])
-    with pytest.raises(ModelError, match="gives finished maps.*export the network again with --head logits"):
+    with pytest.raises(ModelError, match=r"gives finished maps.*export the network again with --head logits"):
         load(tmp_path / f"n.{kind}")
 
 

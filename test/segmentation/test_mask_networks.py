@@ -358,3 +358,41 @@ def test_backbones_without_their_heads(tmp_path):
     mask_networks.make("mask2former", NAMES).model.save_pretrained(tmp_path)
     with pytest.raises(ModelFileError, match="do not fill the network"):
         load_network(str(tmp_path), device="cpu")
+
+
+@pytest.mark.slow
+def test_detr_for_segmentation(tmp_path):
+    """Of Hugging Face, too; its outputs have other names."""
+    from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
+
+    torch.manual_seed(0)
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    backbone = transformers.ResNetConfig(
+        16, hidden_sizes=[16, 32, 64, 64], depths=[1] * 4, layer_type="basic", out_features=stages
+    )
+    labels = {"id2label": dict(enumerate(NAMES)), "label2id": {name: i for i, name in enumerate(NAMES)}}
+    sizes = {f"{part}_{what}": n for part in ("encoder", "decoder") for what, n in (("layers", 1), ("ffn_dim", 16))}
+    config = transformers.DetrConfig(backbone_config=backbone, d_model=512, num_queries=QUERIES, **sizes, **labels)
+    transformers.DetrForSegmentation(config).save_pretrained(tmp_path)
+    network = load_network(str(tmp_path), device="cpu", input_size=(64, 111))
+    model = transformers.DetrForSegmentation.from_pretrained(tmp_path).eval()
+    image = scene_image((64, 111))
+    with torch.no_grad():
+        answer = model(pixel_values=preprocess(image, network.input_spec, CPU))
+    made = DetrImageProcessorPil().post_process_semantic_segmentation(answer, [(64, 111)], True)[0]
+    own = grown(network.infer(image))
+    assert torch.allclose(own, made.segmentation_scores, atol=1e-6)
+    assert torch.equal(own.argmax(0), made.segmentation)
+
+
+@pytest.mark.slow
+def test_a_program_that_answers_with_an_object_of_the_library(tmp_path):
+    import subprocess
+    import sys
+
+    program = torch.export.export(mask_networks.make("eomt_padded", NAMES), (torch.zeros(1, 3, 64, 64),), strict=False)
+    torch.export.save(program, tmp_path / "n.pt2")
+    code = f"from trust_seg_ros.segmentation import load_network\nload_network({str(tmp_path / 'n.pt2')!r}, labels='camvid11')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "answers with an object of transformers.models.eomt" in done.stderr
+    assert "returns a dict or a tuple" in done.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -66,10 +67,22 @@ def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -
     except (ModelFileError, DeviceError):
         raise
     except Exception as error:  # torch raises anything from KeyError to RuntimeError for a damaged file
+        if kind == "pt2" and (answer := _class_of_answer(path)):
+            raise ModelFileError(
+                f"{path}: the network answers with an object of {answer}, which only a program with that library loaded can "
+                "read; export a module around it whose forward returns a dict or a tuple of its tensors"
+            ) from error
         raise ModelFileError(
             f"{path}: corrupt, or written by an incompatible torch (this is {torch.__version__}): "
             f"{type(error).__name__}: {with_way_out(error)}"
         ) from error
+
+
+def _class_of_answer(path: Path) -> str:
+    """The class of ``transformers`` that a .pt2 answers with, which its reader must know; "" for plain containers."""
+    content = torch._C.PyTorchFileReader(str(path)).get_record("models/model.json").decode("utf-8", "replace")
+    found = re.search(r"transformers\.models\.[\w.]+|transformers\.modeling_outputs\.\w+", content)
+    return found[0] if found else ""
 
 
 def _load_script(path: Path, device: torch.device, half: str | bool) -> ExportedModel:
