@@ -34,7 +34,7 @@ def test_the_examples_run(tmp_path, monkeypatch):
     finally:
         for name in ("my_nets", "my_remote"):
             sys.modules.pop(name, None)
-    assert ran == 6
+    assert ran == 7
 
 
 def test_every_thing_that_one_may_have_leads_to_a_section_that_runs():
