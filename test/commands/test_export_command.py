@@ -1,4 +1,4 @@
-"""A network written as .onnx is the same network: classes, normalisation, logits, features; others are refused."""
+"""A network written as a file is the same network: classes, normalisation, logits, features; others are refused."""
 
 import numpy as np
 import pytest
@@ -69,23 +69,28 @@ def export(*words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plain", "upsampled"])
-def test_the_file_says_all_that_its_network_is(own, capsys, name):
-    assert export("--model", f"my_nets:{name}", "--labels", "mine.yaml", "--out", own / "my net.onnx") == 0
+@pytest.mark.parametrize(
+    ("name", "file"), [("plain", "my net.onnx"), ("upsampled", "my net.onnx"), ("plain", "my net.xml")]
+)
+def test_the_file_says_all_that_its_network_is(own, capsys, name, file):
+    if file.endswith(".xml"):
+        pytest.importorskip("openvino")
+    assert export(f"my_nets:{name}", "--labels", "mine.yaml", "--out", own / file) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "images of any size; every score" in said
     assert "100.000% of the pixels" in said
     net = load_network(f"my_nets:{name}", labels="mine.yaml", device="cpu")
-    file = load_network("my net.onnx", device="cpu")
-    assert file.labels == net.labels
+    read = load_network(file, device="cpu")
+    assert read.labels == net.labels
     for part in ("mean", "std", "order", "scale"):
-        assert getattr(file.input_spec, part) == getattr(net.input_spec, part)
-    wanted, found = net.infer(IMAGE), file.infer(IMAGE)
+        assert getattr(read.input_spec, part) == getattr(net.input_spec, part)
+    wanted, found = net.infer(IMAGE), read.infer(IMAGE)
     assert torch.allclose(found.logits, wanted.logits, atol=1e-4)
     assert torch.allclose(found.features, wanted.features, atol=1e-4)
     assert torch.equal(found.classifier.weight, wanted.classifier.weight)
-    outputs = [value.name for value in onnx.load("my net.onnx").graph.output]
-    assert outputs == ["logits", "features"]
+    if file.endswith(".onnx"):
+        outputs = [value.name for value in onnx.load(file).graph.output]
+        assert outputs == ["logits", "features"]
 
 
 @pytest.mark.slow
@@ -99,7 +104,11 @@ def test_a_file_that_cannot_be_made_leaves_the_old_one(own, capsys):
 
 def test_what_cannot_be_exported_is_refused(own, capsys):
     for words, said in (
-        (("--out", "net.pt2"), "expected a name that ends in .onnx"),
+        (("--out", "net.pt2"), "expected a name that ends in .onnx or .xml"),
+        (("--out", "net.onnx", "--to", "openvino"), "expected a name that ends in .xml for --to openvino"),
+        (("nowhere.pt2", "--out", "n.onnx"), "nowhere.pt2: no such file"),
+        (("embedded:synthetic", "--model", "my_nets:plain", "--out", "n.onnx"), "two networks, embedded:synthetic and"),
+        (("--image-size", "64x64", "--out", "n.onnx"), "--image-size does not apply to --head logits"),
         (("--out", "n.onnx", "--backend", "openvino"), "torch exports in float32"),
         (("--out", "n.onnx", "--half", "on"), "torch exports in float32"),
         (("--out", "n.onnx", "--model", str(own / "a.pt2")), "no such file"),

@@ -82,6 +82,10 @@ def test_export(tmp_path, capsys):
     found = run_json(capsys, "export", "--out", tmp_path / "n.onnx")
     assert (found["file"], found["input_size"]) == (str(tmp_path / "n.onnx"), [416, 544])
     assert found["same_classes"] >= 0.9999
+    words = ("--head", "trust", "--image-size", "200x120", "--out", tmp_path / "t.onnx")
+    found = run_json(capsys, "export", *words)
+    assert [one["name"] for one in found["maps"]] == ["class", "entropy", "margin", "variation_ratio"]
+    assert all(row["same_classes"] >= 0.9999 and max(row["steps"].values()) <= 1 for row in found["differences"])
 
 
 def test_label_errors(tmp_path, drive, capsys):

@@ -26,13 +26,17 @@ EXTRAS_OF = {
     "recordings": {"replay"},
     "recordings/export": {"replay", "rerun"},
     "recordings/replay": {"replay", "ray"},
+    "exporting": {"onnx", "openvino"},
     "segmentation/backend.py": {"onnx"},
     "segmentation/huggingface.py": {"hf"},
+    "segmentation/ir_graph.py": {"openvino"},
+    "segmentation/ir_tail.py": {"openvino"},
     "segmentation/onnx_graph.py": {"onnx"},
     "segmentation/onnx_session.py": {"onnx"},
     "segmentation/onnx_tail.py": {"onnx"},
     "segmentation/onnx_weights.py": {"onnx"},
     "segmentation/runtimes.py": {"onnx", "openvino"},
+    "segmentation/to_onnx.py": {"onnx"},
 }
 ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "rcl_interfaces"}
 

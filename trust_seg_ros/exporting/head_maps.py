@@ -15,6 +15,8 @@ from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, Rows
 from trust_seg_ros.uncertainty.logits import upsample
 
 CLASS = "class"
+LARGEST = 3e38
+"""Sums of magnitudes above it are not finite in float32."""
 Range = tuple[float, float]
 
 
@@ -39,8 +41,10 @@ class Parts:
         alpha: float = 1.0,
         placement: Placement | None = None,
     ) -> None:
+        self.finite_low = logits.abs().sum(1, keepdim=True) <= LARGEST  # of NaN and infinity false
+        self.low = torch.where(self.finite_low, logits, 0.0)
+        self.features, self.size, self.rows, self.alpha = features, size, rows, alpha
         self.placement = placement
-        self.low, self.features, self.size, self.rows, self.alpha = logits, features, size, rows, alpha
 
     @cached_property
     def logits(self) -> torch.Tensor:
@@ -60,9 +64,8 @@ class Parts:
 
     @cached_property
     def classes(self) -> torch.Tensor:
-        """(1, 1, H, W) float32, class of the largest logit; of several equal ones the lowest."""
-        ids = torch.arange(self.low.shape[1], dtype=torch.float32).view(1, -1, 1, 1)
-        return torch.where(self.logits == self.largest, ids, 255.0).amin(1, keepdim=True)
+        """(1, 1, H, W) int64, class of the largest logit; of several equal ones the lowest."""
+        return self.logits.argmax(1, keepdim=True)
 
     @cached_property
     def shifted(self) -> torch.Tensor:
@@ -82,13 +85,13 @@ class Parts:
     @cached_property
     def second(self) -> torch.Tensor:
         """(1, 1, H, W) second largest exponential."""
-        ids = torch.arange(self.low.shape[1], dtype=torch.float32).view(1, -1, 1, 1)
+        ids = torch.arange(self.low.shape[1]).view(1, -1, 1, 1)
         return torch.where(ids == self.classes, 0.0, self.exponentials).amax(1, keepdim=True)
 
     @cached_property
     def finite(self) -> torch.Tensor:
-        """(1, 1, H, W) bool: whether every logit is a number."""
-        return self.logits.sum(1, keepdim=True).abs() <= 3e38
+        """(1, 1, H, W) bool: whether every logit that takes part in the interpolation is a number."""
+        return self.grown((~self.finite_low).float()) <= 0.0
 
     @cached_property
     def products(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,7 +148,7 @@ def _vim(parts: Parts) -> torch.Tensor:
 HEAD_MAPS: dict[str, HeadMap] = {
     row.name: row
     for row in (
-        HeadMap(name=CLASS, value=lambda parts: parts.classes, text="predicted class; 255 = none"),
+        HeadMap(name=CLASS, value=lambda parts: parts.classes.float(), text="predicted class; 255 = none"),
         HeadMap(
             name="entropy",
             value=_entropy,
