@@ -7,6 +7,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 _BUILD = tuple[Callable[[], dict[str, bytes]], Callable[[bytes], object]]
@@ -48,6 +49,32 @@ def _settings() -> dict[str, bytes]:
         kind: json.dumps({"image_processor_type": kind, "size": size, "crop_size": 96, **rest}).encode()
         for kind, size in zip(kinds, sizes, strict=True)
     }
+
+
+@lru_cache(maxsize=1)
+def _ir() -> tuple[bytes, bytes]:
+    """A network as an .xml and a .bin file of OpenVINO."""
+    import numpy as np
+    import openvino
+    from openvino import opset13 as op
+
+    rng = np.random.default_rng(0)
+    image = op.parameter(openvino.PartialShape([1, 3, -1, -1]), openvino.Type.f32, name="image")
+    zero, kernel = [0, 0], op.constant(rng.normal(size=(11, 3, 1, 1)).astype(np.float32))
+    scores = op.convolution(image, kernel, [1, 1], zero, zero, [1, 1])
+    scores = op.softmax(op.add(scores, op.constant(rng.normal(size=(1, 11, 1, 1)).astype(np.float32))), 1)
+    model = openvino.Model([scores.output(0)], [image], "net")
+    model.set_rt_info("a b c", ["model_info", "labels"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.xml"
+        openvino.save_model(model, str(path), compress_to_fp16=False)
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+
+
+def _read_ir(path: Path) -> object:
+    from trust_seg_ros.segmentation.ir_graph import read_ir
+
+    return read_ir(path.read_bytes(), _ir()[1], path)
 
 
 def _on_disk(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
@@ -98,6 +125,7 @@ MODELS: dict[str, _BUILD] = {
     "pt2": (lambda: {"net": _program(exported=True)}, _on_disk(_inspect, "net.pt2")),
     "torchscript": (lambda: {"net": _program(exported=False)}, _on_disk(_inspect, "net.ts")),
     "compact weights": (lambda: {"net": _weights()}, _on_disk(_load_weights, "net.safetensors")),
+    "openvino": (lambda: {"net": _ir()[0]}, _on_disk(_read_ir, "net.xml")),
     "image processor": (_settings, _on_disk(_read_settings, "preprocessor_config.json")),
 }
 """Name of a target -> its valid inputs, and what reads one."""

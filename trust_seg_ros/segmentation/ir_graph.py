@@ -86,6 +86,10 @@ def _check_head(structure: bytes, path: Path) -> None:
             + ("install a newer openvino, or " if newer else "")
             + "export it again with this one"
         )
+    try:
+        structure.decode("utf-8")
+    except UnicodeDecodeError as error:  # names in it would raise that later, wherever they are asked for
+        raise ModelFileError(f"{path}: no OpenVINO model, or a damaged one ({error}); export it again") from error
 
 
 def _what_is_wrong(said: str, path: Path) -> str:
