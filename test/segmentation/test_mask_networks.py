@@ -390,9 +390,11 @@ def test_a_program_that_answers_with_an_object_of_the_library(tmp_path):
     import subprocess
     import sys
 
-    program = torch.export.export(mask_networks.make("eomt_padded", NAMES), (torch.zeros(1, 3, 64, 64),), strict=False)
+    program = torch.export.export(mask_networks.make("mask2former", NAMES), (torch.zeros(1, 3, 64, 96),), strict=False)
     torch.export.save(program, tmp_path / "n.pt2")
-    code = f"from trust_seg_ros.segmentation import load_network\nload_network({str(tmp_path / 'n.pt2')!r}, labels='camvid11')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "answers with an object of transformers.models.eomt" in done.stderr
+    code = (
+        "import sys\nfrom trust_seg_ros.segmentation import load_network\nload_network(sys.argv[1], labels='camvid11')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "n.pt2")], capture_output=True, text=True)
+    assert "answers with an object of transformers.models.mask2former" in done.stderr
     assert "returns a dict or a tuple" in done.stderr
