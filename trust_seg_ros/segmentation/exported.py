@@ -69,8 +69,8 @@ def load_exported(path: Path, device: torch.device, half: str | bool = "auto") -
     except Exception as error:  # torch raises anything from KeyError to RuntimeError for a damaged file
         if kind == "pt2" and (answer := _class_of_answer(path)):
             raise ModelFileError(
-                f"{path}: the network answers with an object of {answer}, which only a program with that library loaded "
-                "can read; export a module around it whose forward returns a dict or a tuple of its tensors"
+                f"{path}: the network answers with an object of {answer}, which only a program with that library "
+                "loaded can read; export a module around it whose forward returns a dict or a tuple of its tensors"
             ) from error
         raise ModelFileError(
             f"{path}: corrupt, or written by an incompatible torch (this is {torch.__version__}): "
