@@ -176,3 +176,27 @@ def test_a_program_whose_last_layer_is_not_known_runs_by_a_graph_too(labels, tmp
     other = load_network(str(tmp_path / "net.pt2"), backend=THERE[0], **given)
     assert own.infer(IMAGE).features is None
     assert torch.allclose(other.infer(IMAGE).logits, own.infer(IMAGE).logits, atol=1e-4)
+
+
+def test_auto_measures_once_on_a_machine(cache, monkeypatch):
+    measured, opened = [], []
+    monkeypatch.setattr(backend, "medians", lambda *a, own=backend.medians: measured.append(1) or own(*a))
+    monkeypatch.setattr(backend, "run_by", lambda row, *a, own=backend.run_by: opened.append(row.name) or own(row, *a))
+
+    def load():
+        opened.clear()
+        return load_network("embedded", device="cpu", backend="auto")
+
+    first = load()
+    assert sorted(opened) == sorted(THERE)
+    second = load()
+    best = first.backend.partition(" ")[0]
+    assert second.backend == first.backend
+    assert opened == [name for name in (best,) if name != "torch"]
+    assert torch.allclose(second.infer(IMAGE).logits, first.infer(IMAGE).logits, atol=1e-4)
+    assert measured == [1]
+    (times,) = cache.glob("*.times.json")
+    for changed in ("no JSON", times.read_text().replace('"torch": "', '"torch": "another '), "[]"):
+        times.write_text(changed)
+        assert set(THERE) <= set(load().backend.replace("(", " ").replace(";", " ").split())
+    assert measured == [1] * 4, "a damaged file and another version are no reason to trust old times"

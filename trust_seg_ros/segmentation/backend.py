@@ -17,6 +17,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.fastest import Call, check_agreement, medians
+from trust_seg_ros.segmentation.measured import keep_times, kept_times
 from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of
 from trust_seg_ros.segmentation.placed import Place, Running
 from trust_seg_ros.segmentation.runtimes import RUNTIMES, Runtime, refuse_early, run_by
@@ -101,7 +102,7 @@ def run_graph(
     else:  # what is installed but does not fit says what is missing
         wanted = [row for row in installed if row.fits(device) and row.quick] or installed[:1]
     if backend == AUTO:
-        return _fastest(_willing(wanted, graph, place), graph, pixels, name)
+        return _fastest(_willing(wanted, graph, place), graph, pixels, name, {})
     running = run_by(wanted[0], graph, place)
     return Chosen(running.forward, kernel, running.said, graph.where)
 
@@ -154,6 +155,7 @@ def run_module(
         there = [row for row in there if row.name == ONNXRUNTIME]
     if backend == TORCH or (backend == AUTO and not there):
         return own
+    file = _place(pixels, any_size, sha256)
     try:
         module = own.forward
         if not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -161,26 +163,33 @@ def run_module(
                 f"{name}: a TorchScript program runs by torch only; export it as .onnx, or use backend:=torch"
             )
         wanted = there if backend == AUTO else [RUNTIMES[backend]]
-        graph, running = _as_graph(module, wanted, place, pixels, any_size, sha256)
+        times_file = None if file is None else file.with_suffix(".times.json")
+        times = {} if backend != AUTO else kept_times(times_file, (TORCH, *(row.name for row in there)), device)
+        if times:  # measured before on this machine: nothing else is loaded
+            best = min(times, key=lambda runtime: times[runtime])
+            if best == TORCH:
+                return replace(own, said=_said(TORCH, times, {}))
+            wanted = [RUNTIMES[best]]
+        graph, running = _as_graph(module, wanted, place, pixels, any_size, file)
     except ModelError as error:
         if backend != AUTO:
             raise
         _log.warning("%s stays with torch: %s", name, error)
         return own
-    kernel = on_device(graph.classifier, device)
     if backend != AUTO:
-        return Chosen(running[backend].forward, kernel, running[backend].said, graph.where)
-    chosen = _fastest({TORCH: Running(module, TORCH), **running}, graph, pixels, name)
+        return Chosen(running[backend].forward, on_device(graph.classifier, device), running[backend].said, graph.where)
+    if not times:
+        running = {TORCH: Running(module, TORCH), **running}
+    chosen = _fastest(running, graph, pixels, name, times, times_file)
     return replace(own, said=chosen.said) if chosen.forward is module else chosen
 
 
 def _as_graph(
-    module: nn.Module, wanted: Sequence[Runtime], place: Place, pixels: torch.Tensor, any_size: bool, sha256: str
+    module: nn.Module, wanted: Sequence[Runtime], place: Place, pixels: torch.Tensor, any_size: bool, file: Path | None
 ) -> tuple[OnnxGraph, dict[str, Running]]:
     """The graph of a module, the kept one if there is one, and the libraries that run it as torch runs the module."""
     for runtime in wanted:
         refuse_early(runtime, place)
-    file = _place(pixels, any_size, sha256)
     known = file is not None and file.is_file()
     graph = _kept(module, place.name, pixels, any_size, file)
     try:
@@ -193,14 +202,29 @@ def _as_graph(
         return graph, _agreeing(module, graph, wanted, place, pixels)
 
 
-def _fastest(running: Mapping[str, Running], graph: OnnxGraph, pixels: torch.Tensor, name: str) -> Chosen:
-    """The one that answers soonest."""
-    times = medians({runtime: one.forward for runtime, one in running.items()}, pixels)
-    best = min(times, key=lambda runtime: times[runtime])
-    others = ", ".join(f"{running[runtime].said} {times[runtime]:.0f}" for runtime in times if runtime != best)
-    said = f"{running[best].said} ({times[best]:.0f} ms{f'; {others}' if others else ''})"
+def _fastest(
+    running: Mapping[str, Running],
+    graph: OnnxGraph,
+    pixels: torch.Tensor,
+    name: str,
+    known: Mapping[str, float],
+    keep: Path | None = None,
+) -> Chosen:
+    """The one that answers soonest, by times that are known or else measured, and kept for the next time."""
+    times = dict(known) or medians({runtime: one.forward for runtime, one in running.items()}, pixels)
+    if not known:
+        keep_times(keep, times, pixels.device)
+    best = min(running, key=lambda runtime: times[runtime])
+    said = _said(best, times, running)
     _log.info("network %s runs by %s", name, said)
     return Chosen(running[best].forward, on_device(graph.classifier, pixels.device), said, graph.where)
+
+
+def _said(best: str, times: Mapping[str, float], running: Mapping[str, Running]) -> str:
+    """Which library runs a network, with the times of all."""
+    names = {runtime: running[runtime].said if runtime in running else runtime for runtime in times}
+    others = ", ".join(f"{names[runtime]} {times[runtime]:.0f}" for runtime in times if runtime != best)
+    return f"{names[best]} ({times[best]:.0f} ms{f'; {others}' if others else ''})"
 
 
 def _agreeing(
