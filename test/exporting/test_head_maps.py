@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from places import ROOT
 
+from trust_seg_ros import cli
 from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts
+from trust_seg_ros.exporting.names import DEFAULT_MAPS
 from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics, Moments, rows_of
 from trust_seg_ros.uncertainty.logits import upsample
@@ -84,3 +87,14 @@ def test_of_equal_logits_the_lowest_class_is_predicted():
     assert set(head(CLASS, logits)[1].flatten().tolist()) == {3.0}
     _, margin = head("margin", logits)
     assert torch.allclose(margin, torch.ones(SIZE))
+
+
+def test_the_page_and_the_help_name_every_map(capsys):
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["export", "--help"])
+    said = capsys.readouterr().out
+    for name in HEAD_MAPS:
+        assert f"`{name}`" in page
+        assert name in said
+    assert set(DEFAULT_MAPS) <= set(HEAD_MAPS)

@@ -58,6 +58,15 @@ def find_target(name: str, file: Path) -> Target:
     return TARGETS[chosen]
 
 
+def target_table() -> str:
+    """The kinds of files as a table of docs/export.md."""
+    rows = ["| `--to` | file | what it is | run by |", "|---|---|---|---|"]
+    rows += [
+        f"| `{row.name}` | `net{row.suffix}` | {row.text} | {', '.join(row.runtimes)} |" for row in TARGETS.values()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def _write_onnx(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
     with whole_file(file) as draft:
         draft.write_bytes(model.SerializeToString())
@@ -96,13 +105,13 @@ TARGETS: dict[str, Target] = {
             name="onnx",
             write=_write_onnx,
             runtimes=(ONNXRUNTIME, OPENVINO),
-            text="one file for ONNX Runtime, OpenVINO and everything else that reads ONNX",
+            text="one file for everything that reads ONNX; `pip install onnx onnxscript onnxruntime`",
         ),
         Target(
             name="openvino",
             write=_write_openvino,
             runtimes=(OPENVINO,),
-            text="an .xml and a .bin file for OpenVINO, in float32",
+            text="with `net.bin` beside it, in float32; `pip install onnx onnxscript openvino`",
         ),
     )
 }
