@@ -1,12 +1,10 @@
 """A mask network through everything: pipeline, fit, calibrate, trust, label errors, policies, a replay."""
 
-import json
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from blob_data import write_images
 from linear_networks import Masks
 from replay_bench import frame_table, replay
@@ -16,7 +14,6 @@ from trust_seg_ros.datasets.folders import paired_folder
 from trust_seg_ros.evaluation.label_errors.find import find_label_errors
 from trust_seg_ros.meta import MetaModelError, load_meta_model
 from trust_seg_ros.pipeline import PipelineSettings, ScoreUnavailableError, TrustPipeline
-from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
 from trust_seg_ros.types import Frame, Wanted
@@ -127,7 +124,7 @@ def test_segments_from_queries_are_judged_by_their_own_meta_model_only(data, fit
 
 def test_another_network_has_no_queries_to_make_segments_of():
     loaded = TrustPipeline.load(PipelineSettings(device="cpu", meta_model="none", segments_from="queries"))
-    with pytest.raises(ScoreUnavailableError, match="gives no masks of queries.*segments_from components"):
+    with pytest.raises(ScoreUnavailableError, match=r"gives no masks of queries.*segments_from components"):
         loaded.check(ThresholdSettings())
     with pytest.raises(MaskQueriesNeededError):
         loaded(Frame(np.zeros((64, 96, 3), np.uint8)))

@@ -1,15 +1,18 @@
 """The shipped network, the maps and the whole pipeline on a GPU: where things lie, and that the CPU says the same."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from mask_networks import Masks
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.types import Frame, LogitMaps, Wanted
+from trust_seg_ros.types import Frame, LogitMaps, MaskQueries, Wanted
 from trust_seg_ros.uncertainty import reference_maps, uncertainty_maps
-from trust_seg_ros.uncertainty.score_names import SCORES, SOFTMAX_SCORES
+from trust_seg_ros.uncertainty.score_names import MASK_SCORES, SCORES, SOFTMAX_SCORES, score_map
 
 DEVICE = "cuda"
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -68,6 +71,20 @@ def test_the_maps_of_one_logit_tensor_are_those_of_the_definition(on_cpu, image)
     for name in ("entropy", "margin", "variation_ratio"):
         assert torch.allclose(getattr(ours, name).cpu(), getattr(expected, name), atol=2e-5), name
     assert (ours.classes.cpu() == expected.classes).float().mean() > 0.9999
+
+
+def test_class_sums_and_scores_of_masks_stay_on_the_device():
+    answer = Masks().infer(training_sample(3, (360, 480))[0])
+    queries = MaskQueries(answer.queries.probabilities.cuda(), answer.queries.masks.cuda())
+    there = replace(answer, logits=answer.logits.cuda(), queries=queries)
+    maps, want = uncertainty_maps(there), reference_maps(answer)
+    assert maps.entropy.device.type == DEVICE
+    assert (maps.entropy.cpu() - want.entropy).abs().max() < 1e-5
+    for name in MASK_SCORES:
+        score = score_map(name, there, maps)
+        assert score.device.type == DEVICE
+        if name != "maskomaly":  # at a border, which is 0, a rounding makes the difference
+            assert (score.cpu() - score_map(name, answer, want)).abs().max() < 1e-5, name
 
 
 def test_the_network_says_what_it_says_on_the_cpu(on_gpu, on_cpu, image):
