@@ -12,7 +12,7 @@ from trust_seg_ros.types import LogitMaps, MaskQueries
 class Masks:
     """Class sums and queries at half the size of the image, as transformers' mask networks give them."""
 
-    name, raw = "mask_networks:Masks", False
+    name, raw = "linear_networks:Masks", False
     labels = LabelSet("colours", ("red", "green", "blue"), ignore=9)
     device, input_spec = torch.device("cpu"), InputSpec(stride=2)
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from trust_seg_ros.node.budget import FrameBudget, PassesRefusedError
+from trust_seg_ros.node.parameter import ParameterError
 from trust_seg_ros.node.settings import settings_from
 from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.segmentation.passes import Passes
 from trust_seg_ros.types import Frame, GridFrame, TrustFrame, UncertaintyMaps
 
 
@@ -41,6 +43,31 @@ def test_the_largest_number_that_fits_is_named_and_fits(network):
     budget.check(wished(90.0, passes=7))
     with pytest.raises(PassesRefusedError, match="not even 2 fit; take a score of a single pass"):
         budget.check(wished(30.0, passes=2))
+
+
+def looking(limit, **more):
+    return settings_from({"model_input.budget_ms": limit} | {f"model_input.{name}": v for name, v in more.items()})
+
+
+def test_several_looks_are_refused_if_the_network_takes_too_long_for_them(network):
+    budget = FrameBudget(network)
+    done(budget, 120.0, 130.0)
+    budget.check(looking(0.0, flip=True, scales=[0.5, 1.0]))
+    budget.check(looking(121.0, flip=True))
+    budget.check(looking(60.0))  # one look, however long it takes
+    with pytest.raises(PassesRefusedError, match=r"the mirrored image: 2 passes .* about 120 ms .* alone about 60 ms"):
+        budget.check(looking(100.0, flip=True))
+    said = budget.looks(looking(0.0, flip=True, scales=[0.5, 1.0]))
+    assert "scales 0.5, 1; the mirrored image: 4 passes of the network take about 120 ms for an image of 64x48" in said
+    assert budget.looks(looking(0.0)) == ""
+
+
+def test_looks_are_read_from_parameters():
+    read = looking(0.0, flip=True, scales=[0.75, 1], window="64x32", window_overlap=0.5, average="probabilities")
+    assert read.pipeline.passes == Passes((32, 64), 0.5, (0.75, 1.0), True, "probabilities")
+    for name, value in (("window", "64"), ("scales", []), ("scales", [9.0]), ("average", "votes")):
+        with pytest.raises(ParameterError, match=f"model_input.{name}"):
+            looking(0.0, **{name: value})
 
 
 def test_the_scales_of_fewer_passes_cost_more_each(network):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.label_options import add_label_arguments, label_values
+from trust_seg_ros.commands.passes_options import add_passes_arguments, passes_settings
 from trust_seg_ros.datasets.errors import DatasetError
 from trust_seg_ros.support.backends import BACKENDS
 from trust_seg_ros.support.content_hash import is_hash
@@ -129,6 +130,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{what} of red, green and blue in 0..1 that the network expects (default: its own)",
         )
     group.add_argument("--order", choices=("rgb", "bgr"), help="colour order it expects (default: its own)")
+    add_passes_arguments(group, _input_size)
 
 
 def add_grid_argument(group: argparse._ActionsContainer, fitted: str) -> None:
@@ -210,6 +212,7 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
         features_layer=args.features_layer,
         backend=args.backend,
         providers=args.providers,
+        **passes_settings(args),
     )
 
 

@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if args.network and args.model not in ("embedded", args.network):
         raise ModelSpecError(f"two networks, {args.network} and --model {args.model}; expected one")
     args.model = args.network or args.model
+    if not network_settings(args).passes.single:
+        raise ModelSpecError("--window, --scales and --flip do not apply: a file holds one pass of the network")
     head = head_settings(args)
     console, file = command_console(160), args.out.expanduser()
     with waiting(console, "making the graph"):

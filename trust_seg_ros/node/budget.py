@@ -1,4 +1,4 @@
-"""Whether perturbed passes fit into ``perturbation.budget_ms``, from what recent frames took."""
+"""Whether the passes of a frame fit into their budgets, from what recent frames took."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEWEST = 2
 
 
 class PassesRefusedError(TrustSegError):
-    """More perturbed passes than ``perturbation.budget_ms`` allows; the text names the largest number that fits."""
+    """More passes than ``perturbation.budget_ms`` or ``model_input.budget_ms`` allow; the text says what fits."""
 
 
 class FrameBudget:
@@ -54,9 +54,12 @@ class FrameBudget:
             before: current settings; a setting in use is never refused, even if frames got slower.
 
         Raises:
-            PassesRefusedError: the passes take longer.
+            PassesRefusedError: the passes take longer, or those of windows, scales and the mirrored image take longer
+                than ``model_input.budget_ms``.
             PerturbationUnavailableError: mc_dropout of a network without dropout.
         """
+        if before is None:
+            self._check_looks(settings)
         perturbed, limit = settings.thresholds.perturbed, settings.perturbation_budget_ms
         if perturbed is None or limit <= 0 or self._recent is None:
             return
@@ -74,6 +77,29 @@ class FrameBudget:
             f"{way_out}; {'take fewer passes' if most else 'take a score of a single pass'}, "
             "or set a larger perturbation.budget_ms, or 0"
         )
+
+    def looks(self, settings: NodeSettings) -> str:
+        """How often the network looks at an image and how long that takes, for people; "" where it looks once."""
+        passes = settings.pipeline.passes
+        if passes.single or self._recent is None:
+            return ""
+        size, spec = self._recent[0], self._network.input_spec
+        took = statistics.median(of_network for of_network, _ in self._recent[1])
+        return (
+            f"{passes}: {passes.count(spec, size)} passes of the network take about {took:.0f} ms for an image of "
+            f"{size[1]}x{size[0]}, one alone about {took / passes.cost(spec, size):.0f} ms"
+        )
+
+    def _check_looks(self, settings: NodeSettings) -> None:
+        limit = settings.input_budget_ms
+        said = self.looks(settings)
+        if limit <= 0 or not said or self._recent is None:
+            return
+        if statistics.median(of_network for of_network, _ in self._recent[1]) > limit:
+            raise PassesRefusedError(
+                f"model_input: {said}, more than model_input.budget_ms = {limit:g}: take fewer scales or larger "
+                "windows, leave model_input.flip off, or set a larger model_input.budget_ms, or 0"
+            )
 
     def _predicted(self, perturbed: PerturbationSettings, passes: int) -> float:
         """Predicted milliseconds of a frame with this many passes."""

@@ -75,6 +75,8 @@ class Configured:
             configured = cls(worker, pipeline, outputs, watch, budget)
             processor = configured.make_processor(settings, statistics, around)
             processor.rehearse_all(settings.warm_up_size, budget)
+            if said := budget.looks(settings):
+                node.get_logger().info(said)
             pipeline.reset()  # a warm-up image must not count as an earlier frame
             return configured
 

@@ -36,7 +36,7 @@ class Parameter:
         choices: allowed values, for text.
         pattern: regular expression that text must match as a whole; "" = any.
         form: such text in words.
-        length: number of elements, for arrays.
+        length: number of elements, for arrays; None = at least one.
     """
 
     name: str
@@ -105,7 +105,8 @@ class Parameter:
             fits = not self.pattern or re.fullmatch(self.pattern, value) is not None
             return fits and (not self.choices or value in self.choices)
         if isinstance(value, list):
-            return len(value) == self.length and all(self._within(v) for v in value)
+            counted = len(value) > 0 if self.length is None else len(value) == self.length
+            return counted and all(self._within(v) for v in value)
         return isinstance(value, bool) or self._within(value)
 
     def _within(self, value: float) -> bool:

@@ -20,6 +20,7 @@ from trust_seg_ros.node.parameter import (
     listed,
 )
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
+from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.segmentation.loader import spec_forms
 from trust_seg_ros.segments.origins import SETTINGS
@@ -178,6 +179,7 @@ TABLE: tuple[Parameter, ...] = (
         high=1000.0,
         length=3,
     ),
+    *PASSES_PARAMETERS,
     Parameter(
         "warm_up.width",
         640,

@@ -8,6 +8,7 @@ from typing import Any
 
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
+from trust_seg_ros.node.parameters_passes import passes_settings
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.policies.registry import parameters_of
@@ -33,6 +34,7 @@ class NodeSettings:
     refuse_damaged_jpegs: bool
     max_age_ms: float
     perturbation_budget_ms: float
+    input_budget_ms: float
     thresholds: ThresholdSettings
     gradient_label: str
     entropy_encoding: str
@@ -67,6 +69,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
         refuse_damaged_jpegs=v["refuse_damaged_jpegs"],
         max_age_ms=v["max_age_ms"],
         perturbation_budget_ms=v["perturbation.budget_ms"],
+        input_budget_ms=v["model_input.budget_ms"],
         thresholds=_thresholds(v),
         gradient_label=v["gradient.label"],
         entropy_encoding=v["entropy_encoding"],
@@ -135,4 +138,5 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         mean=tuple(v["model_input.mean"]) if override else None,
         std=tuple(v["model_input.std"]) if override else None,
         order=None if v["model_input.order"] == "auto" else v["model_input.order"],
+        **passes_settings(v),
     )

@@ -180,7 +180,7 @@ def _overlaid(maps: Sequence[torch.Tensor], spots: Sequence[tuple[slice, slice]]
     for part, (rows, columns) in zip(maps, spots, strict=True):
         total[:, rows, columns] += part
         count[rows, columns] += 1
-    return total / count
+    return (total / count).to(maps[0].dtype)
 
 
 def _mean(answers: Sequence[LogitMaps], average: str) -> LogitMaps:

@@ -35,7 +35,7 @@ class Passes:
     """
 
     window: Size | None = None
-    window_overlap: float = 1 / 3
+    window_overlap: float = 0.25
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     average: Average = "logits"

@@ -43,7 +43,7 @@ class NetworkSettings:
     backend: str = "torch"
     providers: str = ""
     window: tuple[int, int] | None = None
-    window_overlap: float = 1 / 3
+    window_overlap: float = 0.25
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     average: Average = "logits"

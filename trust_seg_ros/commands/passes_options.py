@@ -1,0 +1,56 @@
+"""Options that say how often the network looks at an image; shared by every command that takes a network."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+AVERAGES = ("logits", "probabilities")
+
+
+def add_passes_arguments(group: argparse._ActionsContainer, size: Any) -> None:
+    """--window, --window-overlap, --scales, --flip and --average; :func:`passes_settings` reads them.
+
+    Args:
+        group: receives the options.
+        size: parses WIDTHxHEIGHT to (height, width).
+    """
+    group.add_argument(
+        "--window",
+        type=size,
+        metavar="WIDTHxHEIGHT",
+        help="cut the network's input into windows, look at one by one and average where they overlap (default: whole)",
+    )
+    group.add_argument(
+        "--window-overlap",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="share of a window that the next one covers, too, 0 to 0.9 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        metavar="FACTOR",
+        help="look at each image at several factors of the input size, and average, e.g. 0.75 1 1.25 (default: 1)",
+    )
+    group.add_argument("--flip", action="store_true", help="also look at the mirrored image, and average")
+    group.add_argument(
+        "--average",
+        choices=AVERAGES,
+        default=AVERAGES[0],
+        help="what is averaged: logits, with which every score works, or probabilities (default: %(default)s)",
+    )
+
+
+def passes_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of ``NetworkSettings`` that these options give."""
+    return {
+        "window": args.window,
+        "window_overlap": args.window_overlap,
+        "scales": tuple(args.scales),
+        "flip": args.flip,
+        "average": args.average,
+    }
