@@ -130,7 +130,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{what} of red, green and blue in 0..1 that the network expects (default: its own)",
         )
     group.add_argument("--order", choices=("rgb", "bgr"), help="colour order it expects (default: its own)")
-    add_passes_arguments(group, _input_size)
+    add_passes_arguments(group, parsed_size)
 
 
 def add_grid_argument(group: argparse._ActionsContainer, fitted: str) -> None:
