@@ -68,6 +68,9 @@ class Whole:
     def infer(self, image):
         return self._inner.infer(image)
 
+    def warm_up(self, size):
+        self._inner.warm_up(size)
+
 
 def whole():
     return Whole()

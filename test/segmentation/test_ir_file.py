@@ -13,6 +13,7 @@ from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import CLASSES, LAST, Net, graph, value  # noqa: E402
 
 from trust_seg_ros.segmentation import LabelError, ModelError, load_network  # noqa: E402
+from trust_seg_ros.segmentation.ir_graph import weights_entry  # noqa: E402
 from trust_seg_ros.segmentation.loader import from_module  # noqa: E402
 from trust_seg_ros.segmentation.protocol import InputSpec  # noqa: E402
 
@@ -262,9 +263,12 @@ def test_weights_are_those_of_the_file_and_in_its_folder(tmp_path, wanted):
 
 def test_other_weights_than_those_it_was_written_with_are_refused(tmp_path):
     ir(tmp_path / "n.xml")
-    weights = (tmp_path / "n.bin").read_bytes()
-    ir(tmp_path / "n.xml", said=[(["trust_seg", "weights"], hashlib.sha256(weights).hexdigest())])
+    structure, weights = (tmp_path / "n.xml").read_bytes(), (tmp_path / "n.bin").read_bytes()
+    ir(tmp_path / "n.xml", said=[(["trust_seg", "weights"], weights_entry(structure, weights))])
     load(tmp_path / "n.xml")
+    anew = openvino.Core().read_model(str(tmp_path / "n.xml"))
+    openvino.save_model(anew, str(tmp_path / "half.xml"), compress_to_fp16=True)  # it keeps the entry
+    load(tmp_path / "half.xml")
     damaged = bytearray(weights)
     damaged[9] ^= 64
     (tmp_path / "n.bin").write_bytes(damaged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.exporting.names import TARGET_NAMES, suffix_of
 from trust_seg_ros.segmentation.errors import DependencyError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
+from trust_seg_ros.segmentation.ir_graph import weights_entry
 from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
@@ -90,8 +90,8 @@ def _write_openvino(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
     with tempfile.TemporaryDirectory(prefix=".export", dir=file.parent) as folder:
         draft = Path(folder) / file.name
         openvino.save_model(converted, str(draft), compress_to_fp16=False)
-        digest = hashlib.sha256(draft.with_suffix(".bin").read_bytes()).hexdigest()
-        converted.set_rt_info(digest, ["trust_seg", "weights"])  # what tells a damaged .bin, or another network's
+        note = weights_entry(draft.read_bytes(), draft.with_suffix(".bin").read_bytes())
+        converted.set_rt_info(note, ["trust_seg", "weights"])  # what tells a damaged .bin, or another network's
         openvino.save_model(converted, str(draft), compress_to_fp16=False)
         draft.with_suffix(".bin").replace(beside)
         draft.replace(file)

@@ -68,7 +68,7 @@ def open_ir(structure: bytes, weights: bytes, path: Path) -> tuple[Any, dict[str
         metadata = {**_beside(path), **_said(model)}
     except RuntimeError as error:  # whatever OpenVINO's reader finds wrong
         raise ModelFileError(f"{path}: {_what_is_wrong(str(error), path)}") from error
-    _check_weights(metadata, weights, path)
+    _check_weights(metadata, structure, weights, path)
     return model, metadata
 
 
@@ -158,14 +158,29 @@ def _beside(path: Path) -> dict[str, str]:
     return {"names": repr(names)}
 
 
-def _check_weights(metadata: dict[str, str], weights: bytes, path: Path) -> None:
-    """Refuse a .bin other than the one that ``trust-seg export`` wrote with the .xml."""
-    wanted = metadata.get("trust_seg.weights", "")
-    if wanted and hashlib.sha256(weights).hexdigest() != wanted:
+def weights_entry(structure: bytes, weights: bytes) -> str:
+    """What ``trust-seg export`` notes about the .bin file in the .xml file: how much of it that needs, and its hash."""
+    return f"{_extent(structure)} {hashlib.sha256(weights).hexdigest()}"
+
+
+def _check_weights(metadata: dict[str, str], structure: bytes, weights: bytes, path: Path) -> None:
+    """Refuse a .bin other than the one that ``trust-seg export`` wrote with the .xml.
+
+    A tool that writes the model anew, with weights in half precision for example, keeps the note, which says nothing
+    any more then: the .xml needs another number of bytes.
+    """
+    extent, _, wanted = metadata.get("trust_seg.weights", "").partition(" ")
+    if wanted and extent == str(_extent(structure)) and hashlib.sha256(weights).hexdigest() != wanted:
         raise ModelFileError(
             f"{path}: {path.with_suffix('.bin').name} is not the one it was written with: damaged, or of another "
             "model; copy both files again, or export it again"
         )
+
+
+def _extent(structure: bytes) -> int:
+    """Bytes of the .bin file that an .xml file refers to, up to the last one."""
+    places = re.findall(rb'\boffset="(\d{1,15})"\s+(?:shape="[^"]*"\s+)?size="(\d{1,15})"', structure)
+    return max((int(offset) + int(size) for offset, size in places), default=0)
 
 
 def _image_input(model: Any, name: str) -> ImageInput:
