@@ -145,6 +145,9 @@ def test_any_size_that_is_not_resized(here, capsys):
     assert (head.size, head.stride) == (None, 4)
     for size in ((64, 96), (120, 44)):
         close(head, scene_image(size), net())
+    for wrong in (np.zeros((64, 97, 3), np.uint8), np.zeros((64, 96), np.uint8), np.zeros((64, 96, 3), np.float32)):
+        with pytest.raises(ExportError, match=r"expected \(H, W, 3\) uint8, sides that are multiples of 4"):
+            head(wrong)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from trust_seg_ros.exporting.trust_head import Coded
 from trust_seg_ros.segmentation.ir_file import ir_bytes
 from trust_seg_ros.segmentation.ir_graph import open_ir
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.onnx_file import labels_of
+from trust_seg_ros.segmentation.onnx_file import LABELS_KEY, labels_of
 from trust_seg_ros.segmentation.onnx_graph import HEAD_KEY, ImageInput, OnnxGraph
 from trust_seg_ros.segmentation.placed import Forward, Place
 from trust_seg_ros.segmentation.runtimes import RUNTIMES, run_by
@@ -86,7 +86,18 @@ class HeadFile:
 
         Args:
             image: (H, W, 3) uint8 RGB of the size that it takes.
+
+        Raises:
+            ExportError: it is something else.
         """
+        height, width = (self.stride, self.stride) if self.size is None else self.size
+        shape, free = np.shape(image), self.size is None
+        fits = len(shape) == 3 and shape[2] == 3 and image.dtype == np.uint8
+        if not fits or (shape[:2] != (height, width) if not free else bool(shape[0] % height or shape[1] % width)):
+            wanted = f"sides that are multiples of {self.stride}" if free else f"{width}x{height} pixels"
+            raise ExportError(
+                f"{self.path}: an image of shape {shape}, {image.dtype}; expected (H, W, 3) uint8, {wanted}"
+            )
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
         answers = self.forward(pixels)
         return {one.name: answer[0].numpy() for one, answer in zip(self.maps, answers, strict=True)}
@@ -118,8 +129,9 @@ def open_head(path: str | Path, runtime: str = "") -> HeadFile:
         maps = tuple(Coded(**one) for one in said["maps"])
         size = None if said["image"]["size"] is None else (int(said["image"]["size"][0]), int(said["image"]["size"][1]))
         labels = labels_of(metadata, path.stem)
-        assert labels is not None
-    except (KeyError, ValueError, TypeError, IndexError, AssertionError) as error:
+        if labels is None:
+            raise KeyError(LABELS_KEY)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ExportError(
             f"{path}: no trust head ({type(error).__name__}: {error}); expected a file that trust-seg export --head "
             "trust wrote"

@@ -19,12 +19,14 @@ from trust_seg_ros.exporting.names import DEFAULT_MAPS
 from trust_seg_ros.exporting.resizing import Size
 from trust_seg_ros.exporting.targets import Target
 from trust_seg_ros.exporting.trust_head import CODED_CLASS, Coded, TrustHead, coded
+from trust_seg_ros.segmentation.errors import DependencyError
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.probe import PROBE_SIDE
 from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.to_onnx import to_onnx
+from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.thresholds.calibration import Calibration, load_calibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
@@ -117,6 +119,10 @@ def export_trust(
         OSError: the file cannot be written.
     """
     _check_names(head)
+    there = [name for name in target.runtimes if RUNTIMES[name].there]
+    if not there:
+        lines = "; or ".join(how_to_install(RUNTIMES[name].library) for name in target.runtimes)
+        raise DependencyError(f"{file}: no library that runs such files is installed, to compare with; {lines}")
     told("loading the network")
     network = _fitting(load_network_of(settings), head)
     calibration = _calibration(head, network)
@@ -133,10 +139,9 @@ def export_trust(
     files = target.write(model, file)
     told("comparing the maps")
     image = scene_image(head.image_size or _multiple(_SCENE, stride))
-    wanted = package_maps(
-        network, image, head.maps, NetworkStatistics(features=None if statistics is None else lambda: statistics)
-    )
-    found = [_difference(file, name, image, wanted) for name in target.runtimes if RUNTIMES[name].there]
+    package = NetworkStatistics(features=None if statistics is None else lambda: statistics)
+    wanted = package_maps(network, image, head.maps, package)
+    found = [_difference(file, name, image, wanted) for name in there]
     total = sum(path.stat().st_size for path in files)
     return ExportedHead(files, total, head.image_size, stride, len(network.labels), maps, tuple(found))
 
