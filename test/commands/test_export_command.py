@@ -104,8 +104,9 @@ def test_a_file_that_cannot_be_made_leaves_the_old_one(own, capsys):
 
 def test_what_cannot_be_exported_is_refused(own, capsys):
     for words, said in (
-        (("--out", "net.pt2"), "expected a name that ends in .onnx or .xml"),
+        (("--out", "net.pt2"), "expected a name that ends in .onnx or .xml or .engine"),
         (("--out", "net.onnx", "--to", "openvino"), "expected a name that ends in .xml for --to openvino"),
+        (("--out", "n.engine", "--head", "trust"), "--to engine gives logits only"),
         (("nowhere.pt2", "--out", "n.onnx"), "nowhere.pt2: no such file"),
         (("embedded:synthetic", "--model", "my_nets:plain", "--out", "n.onnx"), "two networks, embedded:synthetic and"),
         (("--image-size", "64x64", "--out", "n.onnx"), "--image-size does not apply to --head logits"),
@@ -118,3 +119,13 @@ def test_what_cannot_be_exported_is_refused(own, capsys):
     (own / "a.pt2").write_bytes(b"x")
     assert export("--out", "n.onnx", "--model", own / "a.pt2") == 2
     assert "is a program already" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_engine_without_a_gpu_is_refused_before_the_work(own, capsys, monkeypatch):
+    from trust_seg_ros.exporting import logits
+
+    monkeypatch.setattr(logits, "load_network_of", lambda settings: pytest.fail("the network was loaded"))
+    assert export("--out", "n.engine") == 2
+    assert "device is 'cuda' but CUDA is not available" in capsys.readouterr().err
+    assert not list(own.glob("n.engine*"))

@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     args.model = args.network or args.model
     if not network_settings(args).passes.single:
         raise ModelSpecError("--window, --scales and --flip do not apply: a file holds one pass of the network")
+    if args.head not in target.heads:
+        raise ModelSpecError(f"--to {target.name} gives logits only; write --head {args.head} with --to onnx")
     head = head_settings(args)
     console, file = command_console(160), args.out.expanduser()
     with waiting(console, "making the graph"):

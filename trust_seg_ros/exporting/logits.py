@@ -70,6 +70,7 @@ def export_logits(
         ModelError, LabelError: it cannot be loaded or exported, or no library for such files is installed.
         OSError: the file cannot be written.
     """
+    target.ready()
     told("loading the network")
     own = load_network_of(settings)
     named = named_module(settings, torch.device("cpu"))
@@ -88,7 +89,7 @@ def export_logits(
     add_entries(model, {INPUT_KEY: json.dumps(said), **source_entries(named.labels, settings.model, named.sha256)})
     files = target.write(model, file)
     told("comparing the answers")
-    return _compared(files, own)
+    return _compared(files, own, target.device)
 
 
 def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
@@ -106,14 +107,15 @@ def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
     return replace(settings, device="cpu", half="off", backend=TORCH).load()
 
 
-def _compared(files: tuple[Path, ...], own: SegmentationNetwork) -> Exported:
+def _compared(files: tuple[Path, ...], own: SegmentationNetwork, device: str) -> Exported:
     """Show a scene to the network and to the file."""
-    other = load_network(str(files[0]), device="cpu")
+    other = load_network(str(files[0]), device=device)
     image = np.ascontiguousarray(scene_image(own.input_spec.size_for((480, 640))))
     theirs, ours = own.infer(image), other.infer(image)
     wanted, found = theirs.logits, ours.logits
     if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off in one of them
         wanted, found = (answer_of(maps, (image.shape[0], image.shape[1])) for maps in (theirs, ours))
+    found = found.cpu()
     return Exported(
         files,
         sum(file.stat().st_size for file in files),

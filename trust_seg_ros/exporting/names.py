@@ -1,6 +1,6 @@
 """Names of what ``trust-seg export`` can write; nothing is loaded for them."""
 
-TARGET_NAMES = {"onnx": ".onnx", "openvino": ".xml"}
+TARGET_NAMES = {"onnx": ".onnx", "openvino": ".xml", "engine": ".engine"}
 """Kind of file -> end of its name; ``targets.TARGETS`` has a row for each."""
 LOGITS, TRUST = "logits", "trust"
 HEADS = (LOGITS, TRUST)

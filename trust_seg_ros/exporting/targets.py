@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trust_seg_ros.exporting.names import TARGET_NAMES, suffix_of
+from trust_seg_ros.exporting.names import HEADS, LOGITS, TARGET_NAMES, suffix_of
 from trust_seg_ros.segmentation.errors import DependencyError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.ir_graph import weights_entry
-from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO
+from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO, TENSORRT
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
 
@@ -30,6 +30,9 @@ class Target:
         write: writes a graph with its metadata to a path, completely or not at all; returns the files, the one that
             is given to programs first.
         runtimes: names of the libraries that run such a file, among ``runtimes.RUNTIMES``.
+        device: what such a file is read on to compare it.
+        ready: raises ModelError where such a file cannot be written here, before the work begins.
+        heads: what such a file can give, among ``names.HEADS``.
         text: one line of Markdown.
     """
 
@@ -37,6 +40,9 @@ class Target:
     write: Callable[[onnx.ModelProto, Path], tuple[Path, ...]]
     runtimes: tuple[str, ...]
     text: str
+    device: str = "cpu"
+    ready: Callable[[], None] = lambda: None
+    heads: tuple[str, ...] = HEADS
 
     @property
     def suffix(self) -> str:
@@ -98,6 +104,21 @@ def _write_openvino(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
     return (file, beside)
 
 
+def _write_engine(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
+    from trust_seg_ros.segmentation.tensorrt_graph import build_engine
+
+    build_engine(model, file)
+    return (file, file.with_name(f"{file.name}.json"))
+
+
+def _engine_ready() -> None:
+    from trust_seg_ros.segmentation.device import pick_device
+    from trust_seg_ros.segmentation.placed import Place
+    from trust_seg_ros.segmentation.tensorrt_engine import library_for
+
+    library_for(Place(pick_device("cuda"), name="a TensorRT engine"))
+
+
 TARGETS: dict[str, Target] = {
     row.name: row
     for row in (
@@ -112,6 +133,15 @@ TARGETS: dict[str, Target] = {
             write=_write_openvino,
             runtimes=(OPENVINO,),
             text="with `net.bin` beside it, in float32; `pip install onnx onnxscript openvino`",
+        ),
+        Target(
+            name="engine",
+            write=_write_engine,
+            runtimes=(TENSORRT,),
+            text="a TensorRT engine for the GPU here, `net.engine.json` beside it; takes minutes; `pip install tensorrt`",
+            device="cuda",
+            ready=_engine_ready,
+            heads=(LOGITS,),
         ),
     )
 }

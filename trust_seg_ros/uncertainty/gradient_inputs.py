@@ -146,8 +146,8 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
         raise FeaturesNeededError(
             f"gradient scores need the input and the kernel of the network's last convolution, but this network gives "
             f"no {missing}. Use a network whose last layer is a plain convolution (stride 1, one group, zero padding "
-            "that keeps the size; docs/networks.md lists what may lie behind it), let it return (logits, features), or choose "
-            "another score, for example entropy."
+            "that keeps the size; docs/network_contract.md lists what may lie behind it), let it return "
+            "(logits, features), or choose another score, for example entropy."
         )
     prepared = prepare(maps)
     _check_fit(features, classifier.weight, classifier.dilation, prepared.values)
