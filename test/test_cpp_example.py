@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 SOURCE = ROOT / "examples" / "cpp"
 SIZE = (120, 200)
 HEADERS = ("/usr/include", "/usr/local/include", "/opt/onnxruntime/include")
+BELOW = ("", "onnxruntime", "onnxruntime/core/session")
 
 
 def ran(*words):
@@ -29,7 +30,8 @@ def ran(*words):
 
 def onnxruntime_root(folder):
     """A folder with headers and library of ONNX Runtime; skips where there are none."""
-    found = [path for place in HEADERS for path in Path(place).glob("**/onnxruntime_cxx_api.h")]
+    places = [Path(place, below) for place in HEADERS for below in BELOW]
+    found = [place for place in places if (place / "onnxruntime_cxx_api.h").is_file()]
     if not found:
         pytest.skip(f"no headers of ONNX Runtime in {', '.join(HEADERS)}; its wheel has none")
     spec = importlib.util.find_spec("onnxruntime")
@@ -37,7 +39,7 @@ def onnxruntime_root(folder):
     if not libraries:
         pytest.skip("no library of ONNX Runtime: python -m pip install onnxruntime")
     (folder / "lib").mkdir(parents=True)
-    (folder / "include").symlink_to(found[0].parent)
+    (folder / "include").symlink_to(found[0])
     for name in ("libonnxruntime.so", "libonnxruntime.so.1"):  # as in its release; the wheel has the long name only
         (folder / "lib" / name).symlink_to(libraries[-1])
     return folder

@@ -1,5 +1,7 @@
 """A network written as a file is the same network: classes, normalisation, logits, features; others are refused."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,8 @@ def own(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text(f"name: mine\nclasses:\n{names}", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("my_nets", None)  # other tests have one of the same name
 
 
 def export(*words):
