@@ -162,18 +162,13 @@ def save(kind: str, folder: Path, names: tuple[str, ...], **options: Any) -> Any
     model.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(settings(kind)))
     if kind == "oneformer":
-        tokenizer().save_pretrained(folder)
+        write_tokenizer(folder)
     return model
 
 
-def tokenizer() -> Any:
+def write_tokenizer(folder: Path) -> None:
     """CLIP's tokenizer with a vocabulary of letters alone."""
-    import transformers
-    from transformers.models.clip.tokenization_clip import CLIPTokenizer
-
     letters = [chr(code) for code in range(33, 127)]
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    if transformers.__version__.startswith("4."):
-        raise NotImplementedError
-    return CLIPTokenizer(vocab=vocabulary, merges=[])
+    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")

@@ -264,8 +264,7 @@ def test_weights_have_the_hash_of_their_folder(saved, networks):
 
 def test_a_tokenizer_that_is_missing(folder):
     copy = folder("oneformer")
-    for file in copy.glob("token*"):
-        file.unlink()
+    (copy / "merges.txt").unlink()
     with pytest.raises(
         ModelFileError, match=r"told its task in words.*vocab\.json and merges\.txt, or tokenizer\.json"
     ):
