@@ -30,7 +30,7 @@ from trust_seg_ros.uncertainty.kernels import (
 from trust_seg_ros.uncertainty.logits import Prepared, prepare, prepare_sums
 from trust_seg_ros.uncertainty.reference import overwrite_faulty
 from trust_seg_ros.uncertainty.threads import run_bands
-from trust_seg_ros.uncertainty.tiles import blend, tile_rows, tile_width, two_largest
+from trust_seg_ros.uncertainty.tiles import blend, largest, tile_rows, tile_width, two_largest
 
 _ZERO = np.float32(0.0)
 
@@ -160,9 +160,8 @@ def _logit_scores_band(
     """Rows first .. last - 1 of one score."""
     q = logits.shape[0]
     rows = tile_rows(q, tile)
-    best, second = np.empty(tile, np.float32), np.empty(tile, np.float32)
+    best = np.empty(tile, np.float32)
     total, moment = np.empty(tile, np.float32), np.empty(tile, np.float32)
-    index = np.empty(tile, np.int32)
     for start in range(0, left.shape[0], tile):
         stop = min(start + tile, left.shape[0])
         n = stop - start
@@ -170,7 +169,7 @@ def _logit_scores_band(
         for y in range(first, last):
             hold_rows(logits, top[y], bottom[y], start, stop, left, right, weight, rows, held)
             upper, lower = rows[top[y] & 1], rows[bottom[y] & 1]
-            two_largest(upper, lower, mix[y], n, best, second, index)
+            largest(upper, lower, mix[y], n, best)
             if energy:
                 _sums(q, upper, lower, mix[y], n, best, total, moment)
             target = out[y][start:stop]
