@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from trust_seg_ros.commands import passes_options
 from trust_seg_ros.commands.data_options import add_data_arguments, network_settings, open_split
 from trust_seg_ros.datasets.folders import DatasetError
 from trust_seg_ros.segmentation.labels import LabelSet
+from trust_seg_ros.segmentation.passes import AVERAGES, Passes
 from trust_seg_ros.segmentation.settings import NetworkSettings
 
 LABELS = LabelSet("two", ("a", "b"), ignore=7)
@@ -52,6 +54,14 @@ def test_every_network_option_has_its_place_in_the_settings():
     assert network_settings(args) == NetworkSettings(
         "net.pt2", "camvid11", "cuda:1", "off", (512, 1024), (0.5, -1.0, 0.0), (1.0, 2.0, 0.25), "bgr"
     )
+
+
+def test_how_often_the_network_looks_has_its_place_in_the_settings():
+    words = ["--window", "64x32", "--window-overlap", 0.5, "--flip", "--average", "probabilities", "--scales", 0.75, 1]
+    passes = network_settings(parsed("data", *words)).passes
+    assert passes == Passes((32, 64), 0.5, (0.75, 1.0), True, "probabilities")
+    assert network_settings(parsed("data")).passes.single
+    assert passes_options.AVERAGES == AVERAGES  # written twice, so that --help need not wait for torch
 
 
 @pytest.mark.parametrize(("text", "size"), [("640x384", (384, 640)), ("640X384", (384, 640)), ("0x0", (0, 0))])
