@@ -57,7 +57,18 @@ def test_every_network_option_has_its_place_in_the_settings():
 
 
 def test_how_often_the_network_looks_has_its_place_in_the_settings():
-    words = ["--window", "64x32", "--window-overlap", 0.5, "--flip", "--average", "probabilities", "--scales", 0.75, 1]
+    words = [
+        "--input-window",
+        "64x32",
+        "--input-window-overlap",
+        0.5,
+        "--input-flip",
+        "--input-average",
+        "probabilities",
+        "--input-scales",
+        0.75,
+        1,
+    ]
     passes = network_settings(parsed("data", *words)).passes
     assert passes == Passes((32, 64), 0.5, (0.75, 1.0), True, "probabilities")
     assert network_settings(parsed("data")).passes.single

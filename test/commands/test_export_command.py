@@ -114,7 +114,7 @@ def test_what_cannot_be_exported_is_refused(own, capsys):
         (("embedded:synthetic", "--model", "my_nets:plain", "--out", "n.onnx"), "two networks, embedded:synthetic and"),
         (("--image-size", "64x64", "--out", "n.onnx"), "--image-size does not apply to --head logits"),
         (("--out", "n.onnx", "--backend", "openvino"), "torch exports in float32"),
-        (("--out", "n.onnx", "--flip"), "a file holds one pass of the network"),
+        (("--out", "n.onnx", "--input-flip"), "a file holds one pass of the network"),
         (("--out", "n.onnx", "--half", "on"), "torch exports in float32"),
         (("--out", "n.onnx", "--model", str(own / "a.pt2")), "no such file"),
     ):

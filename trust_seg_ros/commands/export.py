@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         raise ModelSpecError(f"two networks, {args.network} and --model {args.model}; expected one")
     args.model = args.network or args.model
     if not network_settings(args).passes.single:
-        raise ModelSpecError("--window, --scales and --flip do not apply: a file holds one pass of the network")
+        raise ModelSpecError(
+            "--input-window, --input-scales and --input-flip do not apply: a file holds one pass of the network"
+        )
     if args.head not in target.heads:
         raise ModelSpecError(f"--to {target.name} gives logits only; write --head {args.head} with --to onnx")
     head = head_settings(args)

@@ -9,36 +9,36 @@ AVERAGES = ("logits", "probabilities")
 
 
 def add_passes_arguments(group: argparse._ActionsContainer, size: Any) -> None:
-    """--window, --window-overlap, --scales, --flip and --average; :func:`passes_settings` reads them.
+    """--input-window, --input-window-overlap, --input-scales, --input-flip and --input-average; :func:`passes_settings` reads them.
 
     Args:
         group: receives the options.
         size: parses WIDTHxHEIGHT to (height, width).
     """
     group.add_argument(
-        "--window",
+        "--input-window",
         type=size,
         metavar="WIDTHxHEIGHT",
         help="cut the network's input into windows, look at one by one and average where they overlap (default: whole)",
     )
     group.add_argument(
-        "--window-overlap",
+        "--input-window-overlap",
         type=float,
         default=0.25,
         metavar="SHARE",
         help="share of a window that the next one covers, too, 0 to 0.9 (default: %(default)s)",
     )
     group.add_argument(
-        "--scales",
+        "--input-scales",
         type=float,
         nargs="+",
         default=[1.0],
         metavar="FACTOR",
         help="look at each image at several factors of the input size, and average, e.g. 0.75 1 1.25 (default: 1)",
     )
-    group.add_argument("--flip", action="store_true", help="also look at the mirrored image, and average")
+    group.add_argument("--input-flip", action="store_true", help="also look at the mirrored image, and average")
     group.add_argument(
-        "--average",
+        "--input-average",
         choices=AVERAGES,
         default=AVERAGES[0],
         help="what is averaged: logits, with which every score works, or probabilities (default: %(default)s)",
@@ -48,9 +48,9 @@ def add_passes_arguments(group: argparse._ActionsContainer, size: Any) -> None:
 def passes_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The fields of ``NetworkSettings`` that these options give."""
     return {
-        "window": args.window,
-        "window_overlap": args.window_overlap,
-        "scales": tuple(args.scales),
-        "flip": args.flip,
-        "average": args.average,
+        "window": args.input_window,
+        "window_overlap": args.input_window_overlap,
+        "scales": tuple(args.input_scales),
+        "flip": args.input_flip,
+        "average": args.input_average,
     }
