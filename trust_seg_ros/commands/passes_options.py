@@ -9,7 +9,7 @@ AVERAGES = ("logits", "probabilities")
 
 
 def add_passes_arguments(group: argparse._ActionsContainer, size: Any) -> None:
-    """--input-window, --input-window-overlap, --input-scales, --input-flip and --input-average; :func:`passes_settings` reads them.
+    """--input-window, --input-window-overlap, --input-scales, --input-flip, --input-average, see ``passes_settings``.
 
     Args:
         group: receives the options.
