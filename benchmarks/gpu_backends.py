@@ -17,18 +17,17 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
-from trust_seg_ros.segmentation.onnx_export import export_onnx
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.sources import open_source
+from trust_seg_ros.segmentation.onnx_export import export_onnx
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.tensorrt_graph import build_engine
 from trust_seg_ros.types import Frame
@@ -104,10 +103,8 @@ def _agreement(way: Way, reference: TrustPipeline, images: list[np.ndarray]) -> 
     same, gap, most = 0.0, 0.0, 0.0
     for image in images:
         own, other = reference.network.infer(image), way.pipeline.network.infer(image)
-        logits = other.logits.float().cpu()
-        if logits.shape != own.logits.shape:
-            logits = F.interpolate(logits[None], own.logits.shape[1:], mode="bilinear", align_corners=False)[0]
-        most = max(most, float((logits - own.logits).abs().max() / own.logits.abs().max()))
+        gone = (other.logits.float().cpu() - own.logits).abs().max()
+        most = max(most, float(gone / own.logits.abs().max()))
         wanted, found = uncertainty_maps(own), uncertainty_maps(other)
         same += float((found.classes.cpu() == wanted.classes).float().mean()) / len(images)
         gap = max(gap, float((found.entropy.cpu() - wanted.entropy).abs().max()))
@@ -133,13 +130,9 @@ def _times(ways: list[Way], image: np.ndarray, rounds: int, end: float) -> None:
 
 
 def _machine(device: str) -> dict[str, str]:
-    said = {"device": torch.cuda.get_device_name(device) if device != "cpu" else platform.processor() or "CPU"}
-    for package in ("torch", "onnxruntime-gpu", "onnxruntime", "tensorrt"):
-        try:
-            said[package] = version(package)
-        except PackageNotFoundError:
-            said[package] = "not installed"
-    return said
+    named = torch.cuda.get_device_name(device) if device != "cpu" else platform.processor() or "CPU"
+    libraries = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorrt")
+    return {"device": named} | {d.name: d.version for d in distributions() if d.name in libraries}
 
 
 def _write(out: Path, ways: list[Way], machine: dict[str, str]) -> None:

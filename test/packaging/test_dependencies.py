@@ -35,6 +35,7 @@ EXTRAS_OF = {
     "segmentation/onnx_session.py": {"onnx"},
     "segmentation/onnx_tail.py": {"onnx"},
     "segmentation/onnx_weights.py": {"onnx"},
+    "segmentation/tensorrt_graph.py": {"onnx"},
     "segmentation/runtimes.py": {"onnx", "openvino"},
     "segmentation/to_onnx.py": {"onnx"},
 }

@@ -12,8 +12,10 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantiz
 from onnxruntime.transformers.float16 import convert_float_to_float16  # noqa: E402
 
 from trust_seg_ros.segmentation import DeviceError, ModelError, load_network  # noqa: E402
+from trust_seg_ros.segmentation.onnx_graph import onnx_model  # noqa: E402
 from trust_seg_ros.segmentation.onnx_weights import Weights  # noqa: E402
 from trust_seg_ros.segmentation.runtimes import RUNTIMES  # noqa: E402
+from trust_seg_ros.segmentation.tensorrt_graph import in_half  # noqa: E402
 from trust_seg_ros.uncertainty import uncertainty_maps  # noqa: E402
 
 THERE = [name for name, row in RUNTIMES.items() if row.fits(torch.device("cpu"))]
@@ -54,6 +56,13 @@ def test_float16(tmp_path, original, wanted, backend, outside):
     assert np.array_equal(answer.classifier.weight.numpy(), LAST.astype(np.float16))
     assert torch.allclose(answer.logits, wanted.logits, atol=0.02)
     assert (uncertainty_maps(answer).entropy - uncertainty_maps(wanted).entropy).abs().max() < 0.02
+
+
+def test_a_graph_made_half_precise_for_an_engine(tmp_path, original, wanted):
+    onnx.save(in_half(onnx_model(original)), tmp_path / "n.onnx")
+    answer = load(tmp_path / "n.onnx").infer(IMAGE)
+    assert answer.features.dtype == torch.float16
+    assert torch.allclose(answer.logits, wanted.logits, atol=0.02)
 
 
 @pytest.mark.parametrize("backend", THERE)

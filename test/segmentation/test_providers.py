@@ -1,5 +1,7 @@
 """ONNX Runtime computes by the providers asked for or not at all, in memory that belongs to torch."""
 
+import argparse
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ pytest.importorskip("onnx")
 from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import CLASSES, graph  # noqa: E402
 
+from trust_seg_ros.commands.data_options import add_network_arguments, network_settings  # noqa: E402
 from trust_seg_ros.segmentation import DependencyError, DeviceError, ModelError, ModelSpecError, load_network  # noqa: E402
 from trust_seg_ros.segmentation.onnx_graph import graph_of  # noqa: E402
 from trust_seg_ros.segmentation.onnx_session import CPU, CUDA, chosen_providers, open_session, refuse_missing  # noqa: E402
@@ -150,6 +153,17 @@ def test_providers_belong_to_onnx_runtime(tmp_path):
 def test_torch_has_no_providers():
     with pytest.raises(ModelError, match="providers are ONNX Runtime's; set backend:=onnxruntime"):
         load_network("embedded", device="cpu", providers="cpu")
+
+
+def test_the_setting_comes_through(tmp_path):
+    parser = argparse.ArgumentParser()
+    add_network_arguments(parser)
+    assert network_settings(parser.parse_args([])).providers == ""
+    graph(tmp_path / "n.onnx")
+    words = ["--model", str(tmp_path / "n.onnx"), "--labels", "camvid11", "--device", "cpu", "--providers"]
+    assert network_settings(parser.parse_args([*words, "cpu"])).load().backend == "onnxruntime"
+    with pytest.raises(ModelSpecError, match="provider 'tpu' is not known"):
+        network_settings(parser.parse_args([*words, "cpu,tpu"])).load()
 
 
 @pytest.mark.gpu

@@ -89,9 +89,17 @@ def read_onnx(path: Path) -> OnnxGraph:
     """The network in an .onnx file.
 
     Raises:
+        ModelError: as :func:`onnx_model` and :func:`graph_of`.
+    """
+    return graph_of(onnx_model(path), str(path))
+
+
+def onnx_model(path: Path) -> onnx.ModelProto:
+    """The model in an .onnx file, with its weights inside.
+
+    Raises:
         DependencyError: the library onnx is missing.
-        ModelFileError: the file is missing, damaged or foreign, reaches outside its folder, takes something else than
-            one image, or answers with something else than scores of classes; the text says what to do.
+        ModelFileError: the file is missing, damaged or foreign, or reaches outside its folder.
     """
     try:
         import onnx
@@ -112,7 +120,7 @@ def read_onnx(path: Path) -> OnnxGraph:
     if not model.graph.node:
         raise ModelFileError(f"{path}: no ONNX model, or an empty one; export it again")
     _read_weights(model, path)
-    return graph_of(model, str(path))
+    return model
 
 
 def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
@@ -123,7 +131,8 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
         name: its name, for errors.
 
     Raises:
-        ModelFileError: as :func:`read_onnx`.
+        ModelFileError: it takes something else than one image, answers with something else than scores of classes, or
+            needs operators that runtimes do not have; the text says what to do.
     """
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     refuse_trust_head(metadata, name)

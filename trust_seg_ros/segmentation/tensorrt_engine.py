@@ -159,6 +159,10 @@ class Engine:
             trt.DataType.HALF: torch.float16,
             trt.DataType.BF16: torch.bfloat16,
             trt.DataType.UINT8: torch.uint8,
+            trt.DataType.INT8: torch.int8,
+            trt.DataType.INT32: torch.int32,
+            trt.DataType.INT64: torch.int64,
+            trt.DataType.BOOL: torch.bool,
         }
         names = [self._engine.get_tensor_name(k) for k in range(self._engine.num_io_tensors)]
         inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
@@ -194,7 +198,9 @@ class Engine:
                 )
             answers[name] = torch.empty(shape, dtype=kind, device=self._device)
             context.set_tensor_address(name, answers[name].data_ptr())
-        if not context.execute_async_v3(torch.cuda.current_stream(self._device).cuda_stream):
+        with torch.cuda.device(self._device):
+            started = context.execute_async_v3(torch.cuda.current_stream().cuda_stream)
+        if not started:
             raise ModelError(f"network {self._name!r}: TensorRT fails: {self._log.said()}")
         return tuple(answers[name] for name in names)
 

@@ -15,11 +15,13 @@ import torch
 
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.engine_file import Said, write_said
-from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of, read_onnx
+from trust_seg_ros.segmentation.errors import DependencyError
+from trust_seg_ros.segmentation.onnx_graph import OnnxGraph, graph_of, onnx_model, read_onnx
 from trust_seg_ros.segmentation.placed import Place, Running, as_input
 from trust_seg_ros.segmentation.tensorrt_engine import SIZES, Engine, Size, build_plan, library_for
 from trust_seg_ros.support.backends import TENSORRT
 from trust_seg_ros.support.content_hash import DamagedError, sealed, unsealed
+from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.paths import cache_dir
 from trust_seg_ros.support.resumable import whole_file
 
@@ -74,23 +76,37 @@ def kept_name(content: bytes, version: str, gpu: str, capability: str, sizes: Se
     return f"{digest}-{version}-{short}-{spread}-{_FORMAT}.engine"
 
 
+def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A graph that computes in float16 and takes and gives what it did before, by ONNX Runtime's tool; it is changed.
+
+    Raises:
+        DependencyError: ONNX Runtime is missing.
+    """
+    try:
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+    except ImportError as error:
+        raise DependencyError(f"half precision needs onnxruntime; {how_to_install('onnxruntime')}") from error
+    made: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True)
+    return made
+
+
 def build_engine(
     model: onnx.ModelProto | Path,
     out: Path,
     *,
     device: str = "auto",
+    half: bool = False,
     sizes: Sequence[Size] = SIZES,
     told: Callable[[str], None] = lambda _: None,
 ) -> Said:
     """Write an engine of a network for the GPU here, and beside it what its classes and images are.
-
-    It computes in the types of the graph: give a graph in half precision for an engine in half precision.
 
     Args:
         model: the network as a graph whose metadata name its classes and normalisation, as ``trust-seg export`` writes
             it; it is changed. Or its file.
         out: the engine to write, ``net.engine``; ``net.engine.json`` is written beside it.
         device: the GPU.
+        half: make the graph compute in half precision first; else the engine computes in the types that it has.
         sizes: smallest, usual and largest (h, w) of images, for a graph that takes any.
         told: called with the name of each step.
 
@@ -102,9 +118,12 @@ def build_engine(
         OSError: a file cannot be written.
     """
     name = str(model) if isinstance(model, Path) else out.stem
-    graph = read_onnx(model) if isinstance(model, Path) else graph_of(model, name)
     place = Place(pick_device(device), name=name)
     trt = library_for(place)
+    if half:
+        graph = graph_of(in_half(onnx_model(model) if isinstance(model, Path) else model), name)
+    else:
+        graph = read_onnx(model) if isinstance(model, Path) else graph_of(model, name)
     told("TensorRT builds the engine, which takes minutes")
     plan = build_plan(trt, graph.content, graph.image, place, sizes, told)
     with whole_file(out) as draft:
