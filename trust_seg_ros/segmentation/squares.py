@@ -87,7 +87,7 @@ class Squares:
         placed = masks.new_zeros((masks.shape[0], len(spots), masks.shape[2], *grid))
         counts = self._counts(spots, grid, placed)
         for index, spot in enumerate(spots):
-            placed[:, index, :, spot[0], spot[1]] = masks[:, index] / counts[spot]
+            torch.div(masks[:, index], counts[spot], out=placed[:, index, :, spot[0], spot[1]])
         return placed.flatten(1, 2)
 
     def _spots(self, size: Size, s: int) -> tuple[list[tuple[slice, slice]], Size]:
