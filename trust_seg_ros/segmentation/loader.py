@@ -299,8 +299,8 @@ LOADERS: tuple[Loader, ...] = (
         form="'hf:organisation/name'",
         fits=lambda spec: spec.startswith("hf:"),
         load=_load_huggingface,
-        text="a semantic-segmentation model of Hugging Face `transformers`, mask networks included, from the local cache; "
-        "`hf:organisation/name@revision` one revision of it",
+        text="a semantic-segmentation model of Hugging Face `transformers`, mask networks included, from the local "
+        "cache; `hf:organisation/name@revision` one revision of it",
         labels="its `id2label`",
         needs='`pip install "transformers>=4.40,<6"`, and `hf download organisation/name` once',
     ),
