@@ -1,11 +1,13 @@
 """A mask network through everything: pipeline, fit, calibrate, trust, label errors, policies, a replay."""
 
+import csv
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from blob_data import write_images
+from coarse_figures import coarse
 from linear_networks import Masks
 from replay_bench import frame_table, replay
 
@@ -185,6 +187,21 @@ def test_segments_can_be_shown(data, fitted, tmp_path):
     words = ["show", str(image), "--model", MODEL, "--device", "cpu", "--meta-model", str(fitted["queries"])]
     assert main([*words, "--out", str(out), "--json"]) == 0
     assert main(["show", str(image), "--device", "cpu", "--segments-from", "queries", "--out", str(out)]) == 2
+
+
+@pytest.mark.slow
+def test_scores_of_masks_are_benchmarked_and_judged(data, fitted, tmp_path):
+    unknown = "synthetic:seeds=60-62:kinds=sofa:rate=4:size=240x160"
+    words = ["benchmark", unknown, "--model", MODEL, "--device", "cpu", "--track", "obstacle"]
+    words += ["--score", "rba", "maskomaly", "--meta-model", "none", "--out", str(tmp_path / "benchmark")]
+    with coarse():
+        assert main(words) == 0
+    with (tmp_path / "benchmark" / "pixels.csv").open() as file:
+        assert [row["score"] for row in csv.DictReader(file)] == ["rba", "maskomaly"]
+    words = ["--score", "entropy", "rba", "--meta-model", fitted["queries"], "--split", "test"]
+    with coarse():
+        assert command("trust", data, *words, "--out", tmp_path / "trust") == 0
+    assert "p_wrong" in (tmp_path / "trust" / "report.md").read_text()
 
 
 def test_a_drive_is_replayed(data, fitted, calibrated, tmp_path):

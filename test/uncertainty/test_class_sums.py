@@ -138,7 +138,7 @@ def test_the_sums_are_not_taken_for_logits():
         prepare_sums(replace(maps, linear=False))
     with pytest.raises(LogitsError, match=r"go down to -0\.5; expected at least 0"):
         uncertainty_maps(replace(maps, logits=maps.logits - maps.logits - 0.5))
-    with pytest.raises(RawLogitsNeededError):
+    with pytest.raises(RawLogitsNeededError, match=r"'energy' needs raw logits.*class sums\. Use rba"):
         energy(maps)
     with pytest.raises(FeaturesNeededError, match="mask network"):
         gradient_maps(maps, p=0.5)

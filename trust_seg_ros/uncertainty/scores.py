@@ -68,6 +68,11 @@ def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
 
 
 def _raw(maps: LogitMaps, name: str) -> Prepared:
+    if maps.linear:
+        raise RawLogitsNeededError(
+            f"the score {name!r} needs raw logits, but this mask network gives class sums. Use rba, max_class_sum or "
+            "mask_uncertainty, which are made for them, or entropy, margin or variation_ratio"
+        )
     if not maps.raw:
         raise RawLogitsNeededError(
             f"the score {name!r} needs raw logits, but this network gives probabilities only (raw=False). "
