@@ -25,9 +25,10 @@ import numpy as np
 import torch
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.exporting.logits import export_logits
+from trust_seg_ros.exporting.targets import TARGETS
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.sources import open_source
-from trust_seg_ros.segmentation.onnx_export import export_onnx
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.tensorrt_graph import build_engine
 from trust_seg_ros.types import Frame
@@ -88,7 +89,7 @@ def _start(way: Way, image: np.ndarray, end: float) -> None:
     try:
         model = Path(way.settings.get("model", ""))
         if model.suffix == ".engine":
-            export_onnx(NetworkSettings(model="embedded"), model.with_suffix(".onnx"))
+            export_logits(NetworkSettings(model="embedded"), model.with_suffix(".onnx"), TARGETS["onnx"])
             build_engine(model.with_suffix(".onnx"), model, device=way.settings["device"])
         way.pipeline = TrustPipeline.load(PipelineSettings(**way.settings))
         way.pipeline.warm_up(image.shape[:2])
