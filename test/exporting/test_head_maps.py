@@ -2,20 +2,19 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
+from mask_cases import mask_answer, summed
 from places import ROOT
 
 from trust_seg_ros import cli
-from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts
+from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts, SumParts
 from trust_seg_ros.exporting.names import DEFAULT_MAPS
 from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics, Moments, rows_of
-from trust_seg_ros.uncertainty.logits import upsample
 from trust_seg_ros.uncertainty.maps import uncertainty_maps
 from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
-from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, score_map
+from trust_seg_ros.uncertainty.score_names import score_map
 
 CLASSES, WIDTH, SIZE = 7, 12, (60, 88)
 GENERATOR = torch.Generator().manual_seed(3)
@@ -43,7 +42,7 @@ def answer(logits=LOGITS):
     return LogitMaps(logits, SIZE, features=FEATURES, classifier=Classifier(WEIGHT))
 
 
-@pytest.mark.parametrize("name", [name for name in HEAD_MAPS if name == CLASS or name in PIXEL_SCORES])
+@pytest.mark.parametrize("name", [name for name, row in HEAD_MAPS.items() if "logits" in row.kinds])
 def test_each_map_is_the_packages_own(name):
     _, found = head(name)
     maps = uncertainty_maps(answer())
@@ -53,17 +52,39 @@ def test_each_map_is_the_packages_own(name):
     assert torch.allclose(found.float(), wanted.float(), atol=2e-5)
 
 
-def test_rba_is_minus_the_sum_of_the_hyperbolic_tangents():
-    _, found = head("rba")
-    grown = upsample(LOGITS.double(), SIZE).numpy()
-    assert np.allclose(found.numpy(), -np.tanh(grown).sum(0), atol=1e-5)
-    low, high = HEAD_MAPS["rba"].limits(CLASSES)
-    assert low <= float(found.min()) <= float(found.max()) <= high
+def sum_head(name, maps):
+    parts = SumParts(maps.queries.probabilities[None], maps.queries.masks[None], maps.size)
+    return parts, HEAD_MAPS[name].value(parts)[0, 0]
+
+
+@pytest.mark.parametrize("name", [name for name, row in HEAD_MAPS.items() if "masks" in row.kinds])
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_each_map_of_masks_is_the_packages_own(name, scale):
+    given = mask_answer(CLASSES, 9, 15, 22, SIZE, scale=scale)
+    parts, found = sum_head(name, given)
+    maps = uncertainty_maps(given)
+    wanted = maps.classes if name == CLASS else score_map(name, given, maps)
+    assert bool(parts.finite.all())
+    assert torch.allclose(found.float(), wanted.float(), atol=2e-5)
+    row = HEAD_MAPS[name]
+    if row.limits is not None:
+        low, high = row.limits(CLASSES)
+        assert low - 1e-6 <= float(found.min()) <= float(found.max()) <= high + 1e-6
+
+
+def test_pixels_that_no_query_claims_have_no_class():
+    probabilities, masks = torch.full((3, CLASSES), 1 / CLASSES), torch.ones(3, 15, 22)
+    masks[:, :, :9] = 0.0
+    given = summed(probabilities, masks, SIZE)
+    parts, _ = sum_head(CLASS, given)
+    classes = uncertainty_maps(given).classes
+    assert torch.equal(~parts.finite[0, 0], classes == 255)
+    assert 0 < int((classes == 255).sum()) < classes.numel()
 
 
 def test_limits_hold_what_occurs():
     for name, row in HEAD_MAPS.items():
-        if row.limits is not None:
+        if row.limits is not None and "logits" in row.kinds:
             low, high = row.limits(CLASSES)
             _, found = head(name, LOGITS * 30)
             assert low - 1e-6 <= float(found.min()) <= float(found.max()) <= high + 1e-6, name

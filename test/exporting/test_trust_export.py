@@ -10,6 +10,7 @@ import torch
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("openvino")
+import mask_networks
 import onnx
 
 from trust_seg_ros import cli
@@ -75,6 +76,7 @@ class Whole:
 def whole():
     return Whole()
 """
+NAMES = ("road", "sky", "car", "tree", "person")
 SPACE = ("head_nets:free", "--labels", "mine.yaml")
 
 
@@ -235,3 +237,44 @@ def test_other_files_are_no_trust_heads(here):
     graph(here / "newer.onnx", metadata=[("trust_seg.head", json.dumps({"version": 99}))])
     with pytest.raises(ExportError, match="version 99; expected 1"):
         open_head(here / "newer.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mask2former", "maskformer"])
+def test_a_mask_network_gives_its_maps(here, capsys, kind):
+    pytest.importorskip("transformers")
+    mask_networks.save(kind, here / kind, NAMES)
+    names = "class,entropy,margin,variation_ratio,rba,mask_uncertainty"
+    file = here / f"{kind}.onnx"
+    words = (kind, "--input-size", "96x64", "--image-size", "96x64", "--maps", names, "--range", "rba=-2:0")
+    assert export(*words, "--out", file) == 0
+    assert capsys.readouterr().out.count("read by") == 2
+    network = load_network(str(here / kind), device="cpu", input_size=(64, 96))
+    image = scene_image((64, 96), 3)
+    answer = network.infer(image)
+    maps = uncertainty_maps(answer)
+    for runtime in ("onnxruntime", "openvino"):
+        found = open_head(file, runtime).values(image)
+        assert (found["class"] == maps.classes.numpy()).mean() >= 0.9999
+        for name in ("entropy", "margin", "variation_ratio"):
+            assert np.abs(found[name] - getattr(maps, name).numpy()).max() <= 1 / 255, name
+        assert np.abs(found["mask_uncertainty"] - score_map("mask_uncertainty", answer, maps).numpy()).max() <= 1 / 255
+        wanted = score_map("rba", answer, maps).numpy().clip(-2, 0)
+        assert np.abs(found["rba"] - wanted).max() <= 2 / 255
+
+
+def test_maps_of_another_kind_of_network_are_refused(here, capsys):
+    assert export(*SPACE, "--maps", "class,rba", "--out", "n.onnx") == 2
+    assert "--maps rba: a map of a mask network, which this is not; expected some of class" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_logits_of_a_mask_network_and_squares_are_refused(here, capsys):
+    pytest.importorskip("transformers")
+    mask_networks.save("maskformer", here / "maskformer", NAMES)
+    words = ("maskformer", "--input-size", "96x64", "--image-size", "96x64", "--range", "energy=0:1", "--out", "n.onnx")
+    assert export(*words, "--maps", "class,energy") == 2
+    assert "--maps energy: a map of logits, and a mask network has none" in capsys.readouterr().err
+    mask_networks.save("eomt", here / "eomt", NAMES)
+    assert export("eomt", "--image-size", "96x64", "--out", "n.onnx") == 2
+    assert "sees an image in squares" in capsys.readouterr().err

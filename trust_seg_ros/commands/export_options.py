@@ -41,8 +41,8 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "--maps",
         type=_names,
         metavar="NAME,…",
-        help="class, entropy, margin, variation_ratio, max_logit, energy, rba, knn, vim (default: "
-        f"{','.join(DEFAULT_MAPS)})",
+        help="class, entropy, margin, variation_ratio; max_logit, energy, knn, vim; of mask networks rba, "
+        f"mask_uncertainty (default: {','.join(DEFAULT_MAPS)})",
     )
     group.add_argument(
         "--image-size",

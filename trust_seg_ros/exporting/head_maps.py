@@ -10,11 +10,13 @@ from functools import cached_property
 import torch
 from torch.nn import functional as F
 
+from trust_seg_ros.segmentation.masks import class_sums
 from trust_seg_ros.types import Placement
 from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, Rows
-from trust_seg_ros.uncertainty.logits import upsample
+from trust_seg_ros.uncertainty.logits import UNCLAIMED, upsample
 
 CLASS = "class"
+MASKS, ALL = ("masks",), ("logits", "masks")
 LARGEST = 3e38
 """Sums of magnitudes above it are not finite in float32."""
 Range = tuple[float, float]
@@ -89,9 +91,14 @@ class Parts:
         return torch.where(ids == self.classes, 0.0, self.exponentials).amax(1, keepdim=True)
 
     @cached_property
-    def finite(self) -> torch.Tensor:
+    def numbers(self) -> torch.Tensor:
         """(1, 1, H, W) bool: whether every logit that takes part in the interpolation is a number."""
         return self.grown((~self.finite_low).float()) <= 0.0
+
+    @property
+    def finite(self) -> torch.Tensor:
+        """(1, 1, H, W) bool: whether there is a class."""
+        return self.numbers
 
     @cached_property
     def products(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,6 +113,35 @@ class Parts:
         return values.view(1, 1, *self.low.shape[2:])
 
 
+class SumParts(Parts):
+    """The same for a mask network: the softmax of the logarithms of its class sums L is L / sum L.
+
+    Args:
+        probabilities: (1, Q, q) classes of the queries.
+        masks: (1, Q, h, w) their masks, 0 to 1.
+        size: (H, W) of the image.
+    """
+
+    def __init__(self, probabilities: torch.Tensor, masks: torch.Tensor, size: tuple[int, int]) -> None:
+        super().__init__(class_sums(probabilities, masks), None, size)
+        self.claims = masks * probabilities.amax(2)[:, :, None, None]
+
+    @cached_property
+    def sums(self) -> torch.Tensor:
+        """(1, q, H, W) class sums."""
+        return self.grown(self.low)
+
+    @cached_property
+    def logits(self) -> torch.Tensor:
+        """(1, q, H, W) logarithms of the class sums."""
+        return self.sums.clamp_min(UNCLAIMED).log()
+
+    @property
+    def finite(self) -> torch.Tensor:
+        """(1, 1, H, W) bool: whether there is a class, which some query claims the pixel for."""
+        return self.numbers & (self.sums.amax(1, keepdim=True) > UNCLAIMED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeadMap:
     """A map of a trust head.
@@ -117,6 +153,7 @@ class HeadMap:
         limits: least and largest value for a number of classes; None = there are none.
         whole: its bytes always reach over its limits; otherwise a calibration narrows them to what occurs.
         features: it needs features and their statistics.
+        kinds: what it is made of: "logits", "masks", or both.
     """
 
     name: str
@@ -125,11 +162,22 @@ class HeadMap:
     limits: Callable[[int], Range] | None = None
     whole: bool = False
     features: bool = False
+    kinds: tuple[str, ...] = ("logits",)
 
 
 def _entropy(parts: Parts) -> torch.Tensor:
     weighted = (parts.exponentials * parts.shifted).sum(1, keepdim=True)
     return (parts.total.log() - weighted / parts.total) / math.log(parts.low.shape[1])
+
+
+def _rba(parts: Parts) -> torch.Tensor:
+    assert isinstance(parts, SumParts)
+    return -parts.sums.tanh().sum(1, keepdim=True)
+
+
+def _mask_uncertainty(parts: Parts) -> torch.Tensor:
+    assert isinstance(parts, SumParts)
+    return 1.0 - parts.grown(parts.claims).amax(1, keepdim=True)
 
 
 def _knn(parts: Parts) -> torch.Tensor:
@@ -148,13 +196,14 @@ def _vim(parts: Parts) -> torch.Tensor:
 HEAD_MAPS: dict[str, HeadMap] = {
     row.name: row
     for row in (
-        HeadMap(name=CLASS, value=lambda parts: parts.classes.float(), text="predicted class; 255 = none"),
+        HeadMap(name=CLASS, value=lambda parts: parts.classes.float(), text="predicted class; 255 = none", kinds=ALL),
         HeadMap(
             name="entropy",
             value=_entropy,
             text="entropy of the softmax, divided by log q",
             limits=lambda q: (0.0, 1.0),
             whole=True,
+            kinds=ALL,
         ),
         HeadMap(
             name="margin",
@@ -162,6 +211,7 @@ HEAD_MAPS: dict[str, HeadMap] = {
             text="1 minus the difference of the two largest probabilities",
             limits=lambda q: (0.0, 1.0),
             whole=True,
+            kinds=ALL,
         ),
         HeadMap(
             name="variation_ratio",
@@ -169,6 +219,7 @@ HEAD_MAPS: dict[str, HeadMap] = {
             text="1 minus the largest probability",
             limits=lambda q: (0.0, 1.0),
             whole=True,
+            kinds=ALL,
         ),
         HeadMap(name="max_logit", value=lambda parts: -parts.largest, text="minus the largest logit"),
         HeadMap(
@@ -178,9 +229,18 @@ HEAD_MAPS: dict[str, HeadMap] = {
         ),
         HeadMap(
             name="rba",
-            value=lambda parts: -parts.logits.tanh().sum(1, keepdim=True),
-            text="minus the sum of the hyperbolic tangents of all logits (Nayal et al. 2023)",
-            limits=lambda q: (-float(q), float(q)),
+            value=_rba,
+            text="minus the sum of the hyperbolic tangents of all class sums (Nayal et al. 2023)",
+            limits=lambda q: (-float(q), 0.0),
+            kinds=MASKS,
+        ),
+        HeadMap(
+            name="mask_uncertainty",
+            value=_mask_uncertainty,
+            text="1 minus the largest mask times the largest class of its query",
+            limits=lambda q: (0.0, 1.0),
+            whole=True,
+            kinds=MASKS,
         ),
         HeadMap(
             name="knn",

@@ -12,7 +12,7 @@ import torch
 
 from trust_seg_ros.exporting.errors import ExportError
 from trust_seg_ros.exporting.head_file import head_entries, open_head
-from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts, Range
+from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Range
 from trust_seg_ros.exporting.logits import load_network_of
 from trust_seg_ros.exporting.metadata import add_entries, source_entries
 from trust_seg_ros.exporting.names import DEFAULT_MAPS
@@ -20,6 +20,7 @@ from trust_seg_ros.exporting.resizing import Size
 from trust_seg_ros.exporting.targets import Target
 from trust_seg_ros.exporting.trust_head import CODED_CLASS, Coded, TrustHead, coded
 from trust_seg_ros.segmentation.errors import DependencyError
+from trust_seg_ros.segmentation.mask_network import MaskNetwork
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.probe import PROBE_SIDE
 from trust_seg_ros.segmentation.runtimes import RUNTIMES
@@ -34,7 +35,7 @@ from trust_seg_ros.thresholds.score_calibration import ScoreCalibration
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics
 from trust_seg_ros.uncertainty.maps import uncertainty_maps
 from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
-from trust_seg_ros.uncertainty.score_names import PIXEL_SCORES, score_map
+from trust_seg_ros.uncertainty.score_names import score_map
 
 WIDER = 0.25
 """A range from a calibration is widened by this share at each end: unknown objects lie beyond what was calibrated."""
@@ -147,7 +148,7 @@ def export_trust(
 
 
 def package_maps(
-    network: ModuleNetwork, image: np.ndarray, names: Sequence[str], statistics: NetworkStatistics
+    network: ModuleNetwork | MaskNetwork, image: np.ndarray, names: Sequence[str], statistics: NetworkStatistics
 ) -> dict[str, np.ndarray]:
     """The package's own maps of an image, (H, W) each: uint8 classes and float32 scores."""
     answer = network.infer(image)
@@ -156,11 +157,8 @@ def package_maps(
     for name in names:
         if name == CLASS:
             found[name] = maps.classes
-        elif name in PIXEL_SCORES:
-            found[name] = score_map(name, answer, maps, statistics=statistics)
         else:
-            parts = Parts(answer.logits[None].float(), None, answer.size)
-            found[name] = HEAD_MAPS[name].value(parts)[0, 0]
+            found[name] = score_map(name, answer, maps, statistics=statistics)
     return {name: values.numpy() for name, values in found.items()}
 
 
@@ -189,14 +187,25 @@ def _check_names(head: HeadSettings) -> None:
             )
 
 
-def _fitting(network: object, head: HeadSettings) -> ModuleNetwork:
+def _fitting(network: object, head: HeadSettings) -> ModuleNetwork | MaskNetwork:
     """The network, if a trust head of it can be made."""
-    if not isinstance(network, ModuleNetwork):
+    if not isinstance(network, (ModuleNetwork, MaskNetwork)):
         raise ExportError(
             f"network {getattr(network, 'name', '')!r} is a complete network of its own; a trust head needs its torch "
             "module: let the factory return that"
         )
-    if not network.raw:
+    masks = isinstance(network, MaskNetwork)
+    kind = "masks" if masks else "logits"
+    foreign = [name for name in head.maps if kind not in HEAD_MAPS[name].kinds]
+    if foreign:
+        why = "of a mask network, which this is not" if not masks else "of logits, and a mask network has none"
+        fit = ", ".join(name for name, row in HEAD_MAPS.items() if kind in row.kinds)
+        raise ExportError(f"--maps {foreign[0]}: a map {why}; expected some of {fit}")
+    if network.input_spec.squares is not None:
+        raise ExportError(
+            f"network {network.name!r} sees an image in squares, which no graph does here; write --head logits"
+        )
+    if not network.raw and not masks:
         raise ExportError(
             f"network {network.name!r} gives probabilities; a trust head needs its logits: return what the softmax is "
             "applied to"
@@ -211,7 +220,7 @@ def _fitting(network: object, head: HeadSettings) -> ModuleNetwork:
     return network
 
 
-def _calibration(head: HeadSettings, network: ModuleNetwork) -> Calibration | None:
+def _calibration(head: HeadSettings, network: ModuleNetwork | MaskNetwork) -> Calibration | None:
     if head.calibration is None:
         return None
     found = load_calibration(head.calibration)
@@ -220,7 +229,7 @@ def _calibration(head: HeadSettings, network: ModuleNetwork) -> Calibration | No
 
 
 def _statistics(
-    head: HeadSettings, network: ModuleNetwork, calibration: Calibration | None
+    head: HeadSettings, network: ModuleNetwork | MaskNetwork, calibration: Calibration | None
 ) -> FeatureStatistics | None:
     """Statistics of the network's features, where a map needs them."""
     names = [name for name in head.maps if HEAD_MAPS[name].features]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts, Range
+from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts, Range, SumParts
 from trust_seg_ros.exporting.resizing import Resize, Size
+from trust_seg_ros.segmentation.mask_network import MaskNetwork
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.preprocess import normalised
 from trust_seg_ros.types import UNLABELLED
@@ -56,7 +57,7 @@ class TrustHead(nn.Module):
     A pixel with a logit that is not finite has class 255 and 255 in every other map.
 
     Args:
-        network: the network, run by torch on the CPU in float32, with raw logits.
+        network: the network, run by torch on the CPU in float32, with raw logits or masks.
         maps: what it gives.
         size: (H, W) of the images; None = any with sides that are multiples of the network's stride, not resized.
         statistics: of the network's features, for maps that need them.
@@ -64,7 +65,7 @@ class TrustHead(nn.Module):
 
     def __init__(
         self,
-        network: ModuleNetwork,
+        network: ModuleNetwork | MaskNetwork,
         maps: Sequence[Coded],
         size: Size | None,
         statistics: FeatureStatistics | None = None,
@@ -81,11 +82,16 @@ class TrustHead(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The maps, in the order of ``maps``."""
         pixels = image.float() if self.resize is None else self.resize(image)
-        logits, features, placement = self._network.answer(
-            normalised(pixels.permute(0, 3, 1, 2), self._network.input_spec)
-        )
-        parts = Parts(logits, features, (image.shape[1], image.shape[2]), self._rows, self._alpha, placement)
+        prepared = normalised(pixels.permute(0, 3, 1, 2), self._network.input_spec)
+        parts = self._parts(prepared, (image.shape[1], image.shape[2]))
         return tuple(self._byte(parts, one)[:, 0] for one in self.maps)
+
+    def _parts(self, pixels: torch.Tensor, size: Size) -> Parts:
+        """What the network answers to an input, for maps of ``size``."""
+        if isinstance(self._network, MaskNetwork):
+            return SumParts(*self._network.answer(pixels), size)
+        logits, features, placement = self._network.answer(pixels)
+        return Parts(logits, features, size, self._rows, self._alpha, placement)
 
     def _byte(self, parts: Parts, one: Coded) -> torch.Tensor:
         """A map as (1, 1, H, W) uint8."""

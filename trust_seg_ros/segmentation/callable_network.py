@@ -126,6 +126,17 @@ class CallableNetwork(abc.ABC):
         return all(a.shape == b.shape and close(a, b, 1e-3) for a, b in zip(alone, together, strict=True))
 
     @property
+    def module(self) -> torch.nn.Module:
+        """The torch module that answers.
+
+        Raises:
+            ModelSpecError: it is a program, or run by another library.
+        """
+        if not has_layers(self._forward):
+            raise ModelSpecError(f"network {self.name!r} is no torch module, but a program or run by {self.backend}")
+        return self._forward
+
+    @property
     def dropout_layers(self) -> tuple[str, ...]:
         """Names of the dropout layers that :meth:`infer_dropout` switches on."""
         return tuple(self._dropout)

@@ -93,6 +93,10 @@ class MaskNetwork(CallableNetwork):
         probabilities, masks, layers = zip(*answers, strict=True)
         return torch.cat(probabilities), torch.cat(masks), None if layers[0] is None else torch.cat(layers)
 
+    def answer(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probabilities and masks for a normalised (1, 3, h, w), for exporters, which trace it; no lock, no squares."""
+        return self._run(x)
+
     def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self._answer(x).queries()
 

@@ -19,7 +19,7 @@ from trust_seg_ros.segmentation.answers import (
 from trust_seg_ros.segmentation.callable_network import CallableNetwork, has_layers
 from trust_seg_ros.segmentation.checks import check_features, check_logits, read_output
 from trust_seg_ros.segmentation.dropout import DropoutRate, last_dropout
-from trust_seg_ros.segmentation.errors import ModelOutputError, ModelSpecError
+from trust_seg_ros.segmentation.errors import ModelOutputError
 from trust_seg_ros.segmentation.last_layer import LastLayer, Pass, agrees, find_last_layer, shown, uneven
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.probe import probe_spec
@@ -90,17 +90,6 @@ class ModuleNetwork(CallableNetwork):
             )
             for index, size in enumerate(sizes)
         ]
-
-    @property
-    def module(self) -> torch.nn.Module:
-        """The torch module that answers.
-
-        Raises:
-            ModelSpecError: it is a program, or run by another library.
-        """
-        if not has_layers(self._forward):
-            raise ModelSpecError(f"network {self.name!r} is no torch module, but a program or run by {self.backend}")
-        return self._forward
 
     def answer(self, x: torch.Tensor) -> Pass:
         """Logits, features and placement for a normalised (1, 3, h, w), for exporters, which trace it; no lock."""
