@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+_PLAN = b"ftrt" + bytes(20) + bytes((10, 3, 0, 26)) + bytes(range(100))
+"""What begins as an engine of TensorRT 10.3 does; nothing runs it."""
 _BUILD = tuple[Callable[[], dict[str, bytes]], Callable[[bytes], object]]
 
 
@@ -121,11 +123,81 @@ def _read_settings(path: Path) -> object:
     return input_spec_of(read_json(path), str(path)).size_for((360, 480))
 
 
+def _engines() -> dict[str, bytes]:
+    """With and without the text of Ultralytics before it."""
+    text = json.dumps({"names": {"0": "road", "1": "car"}, "task": "segment"}).encode()
+    return {"plain": _PLAN, "ultralytics": len(text).to_bytes(4, "little") + text + _PLAN}
+
+
+def _read_engine(path: Path) -> object:
+    from trust_seg_ros.segmentation.engine_file import read_engine
+    from trust_seg_ros.segmentation.onnx_file import labels_of
+
+    return labels_of(read_engine(path).metadata, str(path))
+
+
+def _said() -> dict[str, bytes]:
+    """The file beside an engine."""
+    import hashlib
+
+    import torch
+
+    from trust_seg_ros.segmentation.engine_file import Said, beside, write_said
+    from trust_seg_ros.types import Classifier
+
+    kernel = Classifier(torch.ones(2, 3, 1, 1), torch.zeros(2))
+    said = Said(hashlib.sha256(_PLAN).hexdigest(), "10.3.0", "NVIDIA H200", "9.0", {"names": "['a', 'b']"}, kernel)
+    with tempfile.TemporaryDirectory() as folder:
+        write_said(Path(folder) / "net.engine", said)
+        return {"said": beside(Path(folder) / "net.engine").read_bytes()}
+
+
+def _read_said(path: Path) -> object:
+    engine = path.with_suffix("")
+    engine.write_bytes(_PLAN)
+    return _read_engine(engine)
+
+
+def _graphs() -> dict[str, bytes]:
+    """A graph with a last convolution in float32, and one whose kernel is whole numbers with a scale."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    made = {}
+    for name in ("float32", "int8"):
+        nodes = [
+            helper.make_node("Conv", ["image", "first"], ["x"]),
+            helper.make_node("Conv", ["x", "last"], ["logits"]),
+        ]
+        first, last = rng.normal(size=(4, 3, 1, 1)).astype(np.float32), rng.normal(size=(5, 4, 1, 1)).astype(np.float32)
+        stored = {"first": first, "last": last}
+        if name == "int8":
+            stored = {"first": first, "whole": (last * 50).astype(np.int8), "step": np.full(5, 0.02, np.float32)}
+            stored["zero"] = np.zeros(5, np.int8)
+            nodes.insert(0, helper.make_node("DequantizeLinear", ["whole", "step", "zero"], ["last"], axis=0))
+        given = helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 8, 8))
+        answer = helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 5, 8, 8))
+        tensors = [numpy_helper.from_array(array, key) for key, array in stored.items()]
+        graph = helper.make_graph(nodes, "net", [given], [answer], tensors)
+        made[name] = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    return made
+
+
+def _read_graph(path: Path) -> object:
+    from trust_seg_ros.segmentation.onnx_graph import read_onnx
+
+    return read_onnx(path)
+
+
 MODELS: dict[str, _BUILD] = {
     "pt2": (lambda: {"net": _program(exported=True)}, _on_disk(_inspect, "net.pt2")),
     "torchscript": (lambda: {"net": _program(exported=False)}, _on_disk(_inspect, "net.ts")),
     "compact weights": (lambda: {"net": _weights()}, _on_disk(_load_weights, "net.safetensors")),
     "openvino": (lambda: {"net": _ir()[0]}, _on_disk(_read_ir, "net.xml")),
+    "onnx": (_graphs, _on_disk(_read_graph, "net.onnx")),
+    "engine": (_engines, _on_disk(_read_engine, "net.engine")),
+    "beside an engine": (_said, _on_disk(_read_said, "net.engine.json")),
     "image processor": (_settings, _on_disk(_read_settings, "preprocessor_config.json")),
 }
 """Name of a target -> its valid inputs, and what reads one."""

@@ -184,14 +184,13 @@ def calibrated(here):
 
 @pytest.mark.slow
 def test_scores_without_limits_and_of_features(here, calibrated, capsys):
-    words = ("--maps", "vim,energy,max_logit,rba,knn", "--range", "max_logit=-30:30")
+    words = ("--maps", "vim,energy,max_logit,knn", "--range", "max_logit=-30:30")
     assert export(*SPACE, *words, "--calibration", "calibration.json", "--out", "more.onnx") == 0
     assert "energy: " in capsys.readouterr().out
     head, image = open_head("more.onnx"), scene_image((64, 96), 8)
     ranges = {one.name: one.range for one in head.maps}
     assert ranges["energy"] == pytest.approx((-10.0, 2.0))  # -8 to 0, a quarter wider at each end
     assert ranges["max_logit"] == pytest.approx((-30.0, 30.0))
-    assert ranges["rba"] == pytest.approx((-4.0, 4.0))
     network = net()
     answer = network.infer(image)
     statistics = NetworkStatistics(features=lambda: calibrated)

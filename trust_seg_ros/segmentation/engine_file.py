@@ -93,10 +93,10 @@ def read_engine(path: Path) -> EngineFile:
     """
     try:
         content = path.read_bytes()
-        text = beside(path).read_text() if beside(path).is_file() else ""
+        text = beside(path).read_bytes() if beside(path).is_file() else b""
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error}") from error
     if pointer := lfs_pointer(path):
         raise ModelFileError(f"{path}: {pointer}")
@@ -233,7 +233,7 @@ def write_said(engine: Path, said: Said) -> None:
         draft.write_text(json.dumps(with_hash(content), indent=1) + "\n")
 
 
-def _read_said(text: str, path: Path) -> Said:
+def _read_said(text: bytes, path: Path) -> Said:
     way_out = "copy it again from where the engine was built"
     try:
         found = json.loads(text)
@@ -253,7 +253,7 @@ def _read_said(text: str, path: Path) -> Said:
         return Said(digest, version, gpu, capability, metadata, classifier)
     except DamagedError as error:
         raise ModelFileError(str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path}: cannot be read ({error!r}); {way_out}, or remove it") from error
 
 

@@ -140,7 +140,7 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
     image = _image_input(model, name)
     try:
         tail = cut_to_logits(model, name)
-    except ValueError as error:  # of onnx, about a tensor with other numbers than it says
+    except (ValueError, TypeError, RuntimeError) as error:  # about a tensor with other numbers than it says
         raise ModelFileError(f"{name}: its weights are damaged ({error}); export it again") from error
     if model.ByteSize() > LARGEST:
         raise ModelFileError(f"{name}: {_TOO_LARGE}")

@@ -89,6 +89,8 @@ class Weights:
             return None
         values = torch.from_numpy(whole.astype(np.float64))
         shape = _along(scale, values, axis)
+        if any(side not in (1, size) for side, size in zip(shape, values.shape, strict=True)):
+            raise ValueError(f"{scale.numel()} scales for weights of {tuple(values.shape)} along axis {axis}")
         offset = torch.from_numpy(np.broadcast_to(zero.astype(np.float64).reshape(-1), (scale.numel(),)).copy())
         return ((values - offset.reshape(shape)) * scale.double().reshape(shape)).to(scale.dtype)
 
