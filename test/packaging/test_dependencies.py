@@ -28,6 +28,7 @@ EXTRAS_OF = {
     "recordings/replay": {"replay", "ray"},
     "exporting": {"onnx", "openvino"},
     "segmentation/backend.py": {"onnx"},
+    "segmentation/torch_graph.py": {"onnx"},
     "segmentation/huggingface.py": {"hf"},
     "segmentation/ir_graph.py": {"openvino"},
     "segmentation/ir_tail.py": {"openvino"},

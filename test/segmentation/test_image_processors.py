@@ -68,8 +68,10 @@ def test_defaults_are_those_of_the_class(name):
     assert bool(getattr(real, "do_center_crop", False)) == mine.crop
     assert bool(getattr(real, "do_flip_channel_order", False)) == mine.flips
     assert bool(getattr(real, "include_top", False)) == mine.include_top
+    assert mine.divisor is None or getattr(real, "size_divisor", 1) == mine.divisor
     size = mine.size if not isinstance(mine.size, list) else tuple(mine.size)
     edge = {"shortest_edge": size} if not mine.square and isinstance(size, int) else None
+    edge = size if isinstance(size, dict) else edge
     sides = size if isinstance(size, tuple) else (size, size)
     assert dict(real.size) == (edge or {"height": sides[0], "width": sides[1]})
 
