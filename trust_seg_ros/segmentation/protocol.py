@@ -186,7 +186,7 @@ class SegmentationNetwork(Protocol):
 
         Returns:
             Logits (q, h, w) float32 at the network's own resolution on ``device``, ``size`` = (H, W), and the
-            last layer's input and kernel if the network can give them.
+            last layer's input and kernel if the network can give them; of a mask network its class sums and queries.
 
         Raises:
             ImageError: ``image`` is not (H, W, 3) uint8.
