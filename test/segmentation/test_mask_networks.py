@@ -367,7 +367,7 @@ def test_detr_for_segmentation(tmp_path):
     torch.manual_seed(0)
     stages = ["stage1", "stage2", "stage3", "stage4"]
     backbone = transformers.ResNetConfig(
-        16, hidden_sizes=[16, 32, 64, 64], depths=[1] * 4, layer_type="basic", out_features=stages
+        embedding_size=16, hidden_sizes=[16, 32, 64, 64], depths=[1] * 4, layer_type="basic", out_features=stages
     )
     labels = {"id2label": dict(enumerate(NAMES)), "label2id": {name: i for i, name in enumerate(NAMES)}}
     sizes = {f"{part}_{what}": n for part in ("encoder", "decoder") for what, n in (("layers", 1), ("ffn_dim", 16))}
