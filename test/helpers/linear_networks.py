@@ -1,4 +1,6 @@
-"""A small mask network: it sees three colours with nine queries, left, middle and right of the picture."""
+"""A small mask network: it sees three colours, each with a query for every place of a coarse grid."""
+
+from itertools import product
 
 import cv2
 import numpy as np
@@ -23,13 +25,12 @@ class Masks:
         height, width = image.shape[:2]
         small = cv2.resize(image, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
         colour = torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1).float() / 255 - 0.5
-        place = torch.linspace(0.0, 1.0, small.shape[1])
+        y, x = (torch.linspace(0.0, 1.0, side) for side in small.shape[:2])
         masks, probabilities = [], []
-        for c in range(3):
-            for third in (0.17, 0.5, 0.83):
-                near = 3.0 - 80.0 * (place - third).square()
-                masks.append((12.0 * (colour[c] - colour.mean(0)) + near).sigmoid())
-                probabilities.append(torch.eye(4)[c] * 3.0 + torch.tensor([0.0, 0.3, 0.1, 0.6 + third]))
+        for number, (row, column, c) in enumerate(product(range(6), range(8), range(3))):
+            away = (6 * y[:, None] - row - 0.5).square() + (8 * x - column - 0.5).square()
+            masks.append((12.0 * (colour[c] - colour.mean(0)) + 3.0 - 6.0 * away).sigmoid())
+            probabilities.append(torch.eye(4)[c] * 3.0 + torch.tensor([0.0, 0.3, 0.1, 0.3 + number / 100]))
         masks.append((8.0 * (0.2 - colour.amax(0))).sigmoid())  # dark: no object
         probabilities.append(torch.tensor([0.2, 0.1, 0.0, 3.0]))
         p, m = torch.stack(probabilities).softmax(1)[:, :-1].contiguous(), torch.stack(masks)

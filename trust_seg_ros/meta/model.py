@@ -175,9 +175,8 @@ class MetaModel:
         """
         part, rate = self.classifier, () if self.base_rates is None else self.base_rates[:1]
         origin = () if self.segments_from == COMPONENTS else (self.segments_from,)
-        return fingerprint(
-            self.features, self.means, self.scales, part.coefficients, part.intercept, self.ranges, *rate, *origin
-        )
+        numbers = self.means, self.scales, part.coefficients, part.intercept, self.ranges
+        return fingerprint((*self.features, *origin), *numbers, *rate)
 
     @property
     def older_fingerprint(self) -> str:
