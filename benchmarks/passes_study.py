@@ -37,7 +37,7 @@ SETTINGS = {
     "scales 0.75, 1, 1.25": Passes(scales=THREE),
     "scales and flip": Passes(scales=THREE, flip=True),
     "scales and flip, probabilities": Passes(scales=THREE, flip=True, average="probabilities"),
-    "windows of 288x224": Passes(window=(224, 288)),
+    "windows of 288x224": Passes(window=(224, 288), window_overlap=1 / 3),
 }
 BINS = 20_000
 
