@@ -109,6 +109,12 @@ def load_network(
         return network
     if features_layer:
         raise ModelSpecError(f"features_layer is {features_layer!r}, whose output is of one pass; leave {passes} away")
+    _log.warning(
+        "network %s: every answer is the average of %s: calibrations and meta models are for the setting that they were "
+        "made with, the shipped ones for one pass",
+        spec,
+        passes,
+    )
     return AveragedNetwork(network, passes)
 
 
