@@ -13,7 +13,7 @@ from trust_seg_ros.messages.outputs import topic_table
 from trust_seg_ros.mining.exports import export_table
 from trust_seg_ros.mining.returns import return_table
 from trust_seg_ros.node.reference import with_table
-from trust_seg_ros.segmentation.loader import network_table
+from trust_seg_ros.segmentation.loaders import network_table
 from trust_seg_ros.segments.tables import metric_table, set_table
 
 COMMAND = "python tools/write_tables.py"

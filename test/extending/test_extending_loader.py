@@ -10,7 +10,7 @@ from trust_seg_ros import Frame, PipelineSettings, TrustPipeline
 from trust_seg_ros.cli import main
 from trust_seg_ros.node.parameters import BY_NAME
 from trust_seg_ros.segmentation import LabelError, ModelError, load_network
-from trust_seg_ros.segmentation.loader import network_table
+from trust_seg_ros.segmentation.loaders import network_table
 
 rng = np.random.default_rng(0)
 weight, bias = rng.normal(size=(11, 3)).astype(np.float32), rng.normal(size=11).astype(np.float32)
@@ -35,7 +35,7 @@ print(network_table())
 def test_it_takes_one_file_and_one_row():
     assert sorted(guide.changed_files(HEADING)) == [
         "trust_seg_ros/segmentation/array_file.py",
-        "trust_seg_ros/segmentation/loader.py",
+        "trust_seg_ros/segmentation/loaders.py",
     ]
 
 

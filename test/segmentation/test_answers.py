@@ -6,7 +6,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation import InputSpec, LabelSet, ModelOutputError, load_labels
 from trust_seg_ros.segmentation.answers import kind_of
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.uncertainty import uncertainty_maps
 

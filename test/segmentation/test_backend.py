@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 from trust_seg_ros.segmentation import ModelError, backend, load_network
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.uncertainty import uncertainty_maps

@@ -7,7 +7,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation import ImageError, InputSpec, ModelError, load_labels, load_network
 from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, dropping, last_layer_passes
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.protocol import BatchedNetwork, DropoutNetwork
 

@@ -7,7 +7,8 @@ from trust_seg_ros.datasets.folders import camvid
 from trust_seg_ros.datasets.label_check import classes_of
 from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.segmentation.compact import SHIPPED
-from trust_seg_ros.segmentation.loader import load_network, network_table
+from trust_seg_ros.segmentation.loader import load_network
+from trust_seg_ros.segmentation.loaders import network_table
 from trust_seg_ros.support.content_hash import hash_of_file
 from trust_seg_ros.support.tensor_file import load_tensors
 from trust_seg_ros.synthetic import SyntheticSet

@@ -16,7 +16,7 @@ from trust_seg_ros.segmentation import (
     load_network,
 )
 from trust_seg_ros.segmentation.compact import CompactConfig, CompactNet
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 
 CAMVID = load_labels("camvid11")
 

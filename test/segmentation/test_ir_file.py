@@ -14,7 +14,7 @@ from onnx_graphs import CLASSES, LAST, Net, graph, value  # noqa: E402
 
 from trust_seg_ros.segmentation import LabelError, ModelError, load_network  # noqa: E402
 from trust_seg_ros.segmentation.ir_graph import weights_entry  # noqa: E402
-from trust_seg_ros.segmentation.loader import from_module  # noqa: E402
+from trust_seg_ros.segmentation.loader_row import from_module  # noqa: E402
 from trust_seg_ros.segmentation.protocol import InputSpec  # noqa: E402
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)

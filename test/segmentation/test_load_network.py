@@ -54,6 +54,16 @@ def badly_labelled():
     net.labels = "no_such_set"
     return net
 
+def listed():
+    net = Net(3)
+    net.labels = ["road", "sky", "car"]
+    return net
+
+def oddly_labelled():
+    net = Net(3)
+    net.labels = {0: "road"}
+    return net
+
 def too_many():
     net = Net(12)
     net.labels = "camvid11"
@@ -136,6 +146,10 @@ def test_factory_describes_its_input(name):
     assert np.allclose(spec.std, (0.4, 0.5, 0.6))
 
 
+def test_a_factory_may_list_its_classes():
+    assert load_network("seg_own.nets:listed", device="cpu").labels.names == ("road", "sky", "car")
+
+
 def test_callers_settings_overrule_the_networks_own(image):
     network = load_network(
         "seg_own.nets:described", input_size=[32, 48], mean=[0, 0, 0], std=[1, 1, 1], order="rgb", device="cpu"
@@ -162,6 +176,7 @@ def test_complete_network_is_used_as_it_is():
     [
         ("seg_own.nets:plain", LabelError, "no 'labels'"),
         ("seg_own.nets:badly_labelled", LabelError, r"no_such_set.*camvid11"),
+        ("seg_own.nets:oddly_labelled", LabelError, r"Net\.labels is \{0: 'road'\}; expected a LabelSet"),
         ("seg_own.nets:badly_described", ModelSpecError, "order is 'grb'"),
         ("seg_own.nets:too_many", ModelOutputError, "12 classes apart but labels 'camvid11' name 11"),
         ("seg_own.nets:contradictory", ModelOutputError, "3 classes apart but labels 'two' name 2"),

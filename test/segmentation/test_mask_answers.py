@@ -9,7 +9,7 @@ import torch
 from mask_modules import CLASSES, FORMS, QUERIES, TinyMasks
 
 from trust_seg_ros.segmentation import InputSpec, LabelSet, ModelError, ModelFileError, ModelOutputError, load_network
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.mask_network import MaskNetwork
 from trust_seg_ros.segmentation.masks import MaskAnswer, MaskAnswerError, read_masks, things_only
 from trust_seg_ros.segmentation.network import ModuleNetwork

@@ -7,7 +7,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation import ImageError, InputSpec, LabelSet, ModelError, ModelOutputError, load_labels
 from trust_seg_ros.segmentation.last_layer import agrees
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.prepare import prepare_module
 from trust_seg_ros.segmentation.preprocess import preprocess

@@ -8,7 +8,7 @@ import pytest
 from places import ROOT
 
 from trust_seg_ros.segmentation import ModelSpecError, load_network
-from trust_seg_ros.segmentation.loader import LOADERS
+from trust_seg_ros.segmentation.loaders import LOADERS
 
 GUIDE = ROOT / "docs" / "networks.md"
 BLOCKS = re.findall(r"```(?:python|yaml)\n# (file: (\S+)|run)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

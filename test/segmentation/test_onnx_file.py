@@ -12,7 +12,7 @@ from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import CLASSES, LAST, Net, graph, value  # noqa: E402
 
 from trust_seg_ros.segmentation import LabelError, ModelError, load_network  # noqa: E402
-from trust_seg_ros.segmentation.loader import from_module  # noqa: E402
+from trust_seg_ros.segmentation.loader_row import from_module  # noqa: E402
 from trust_seg_ros.segmentation.onnx_graph import read_onnx  # noqa: E402
 from trust_seg_ros.segmentation.onnx_tail import cut_to_logits  # noqa: E402
 from trust_seg_ros.segmentation.protocol import InputSpec  # noqa: E402

@@ -10,7 +10,7 @@ from torch import nn
 
 from trust_seg_ros.segmentation import InputSpec, LabelSet, ModelSpecError, load_labels
 from trust_seg_ros.segmentation.compact import MEAN, STD, CompactNet, load_compact
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 from trust_seg_ros.segmentation.plausibility import implausible
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.scenes import scene_image

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from trust_seg_ros.segmentation import InputSpec, ModelFileError, ModelOutputError, load_labels, load_network
-from trust_seg_ros.segmentation.loader import from_module
+from trust_seg_ros.segmentation.loader_row import from_module
 
 CAMVID = load_labels("camvid11")
 

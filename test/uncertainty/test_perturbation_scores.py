@@ -208,7 +208,7 @@ def test_a_network_of_a_fixed_size_refuses_scales(image):
             return self.conv(x + self.place)
 
     from trust_seg_ros.segmentation import load_labels
-    from trust_seg_ros.segmentation.loader import from_module
+    from trust_seg_ros.segmentation.loader_row import from_module
 
     fixed = from_module(Fixed(), "fixed", load_labels("camvid11"), InputSpec(size=(64, 64)), torch.device("cpu"), False)
     with pytest.raises(PerturbationUnavailableError, match="does not take inputs of 45x45"):

@@ -22,7 +22,7 @@ from trust_seg_ros.node.parameter import (
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
-from trust_seg_ros.segmentation.loader import spec_forms
+from trust_seg_ros.segmentation.loaders import spec_forms
 from trust_seg_ros.segments.origins import SETTINGS
 from trust_seg_ros.support.backends import BACKENDS
 from trust_seg_ros.thresholds.policies.registry import CALIBRATED

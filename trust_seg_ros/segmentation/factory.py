@@ -4,7 +4,7 @@ The callable is called without arguments, or with ``device`` (a ``torch.device``
 It returns either a ``SegmentationNetwork``, used unchanged, or a ``torch.nn.Module`` whose forward takes (1, 3, h, w)
 and returns what ``checks.CONTRACT`` says. The module may have these attributes; a caller may override each of them:
 
-- ``labels``: a ``LabelSet``, or the name or path of one;
+- ``labels``: a ``LabelSet``, the name or path of one, or a list of the names of the classes;
 - ``mean``, ``std``, ``order``, ``scale``, ``stride``: as in ``InputSpec``;
 - ``input_size``: (h, w), or None for "as the image";
 - ``classifier``: the last ``nn.Conv2d``, when forward returns features too.
@@ -15,13 +15,14 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, ModelSpecError
+from trust_seg_ros.segmentation.errors import LabelError, ModelError, ModelOutputError, ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.last_layer import is_plain, kernel_of
 from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
@@ -110,10 +111,19 @@ def module_labels(module: nn.Module) -> LabelSet | None:
     """The labels of a module, or None if it has none.
 
     Raises:
-        LabelError: it names a set that does not exist.
+        LabelError: it names a set that does not exist, or is something else.
     """
     labels = getattr(module, "labels", None)
-    return labels if labels is None or isinstance(labels, LabelSet) else load_labels(labels)
+    if labels is None or isinstance(labels, LabelSet):
+        return labels
+    if isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels):
+        return LabelSet(type(module).__name__, tuple(labels))
+    if not isinstance(labels, (str, Path)):
+        raise LabelError(
+            f"{type(module).__name__}.labels is {labels!r}; expected a LabelSet, the name or path of one, or a list of "
+            "the names of the classes"
+        )
+    return load_labels(labels)
 
 
 def module_classifier(module: nn.Module) -> Classifier | None:

@@ -1,4 +1,4 @@
-"""Parts of a way to load a network: its row in ``loader.LOADERS``, the argument of its function, and a helper."""
+"""Parts of a way to load a network: its row in ``loaders.LOADERS``, the argument of its function, and a helper."""
 
 from __future__ import annotations
 
