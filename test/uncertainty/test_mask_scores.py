@@ -20,7 +20,7 @@ from trust_seg_ros.uncertainty.mask_scores import (
     prepare_queries,
     rba,
 )
-from trust_seg_ros.uncertainty.score_names import MASK_SCORES, score_range
+from trust_seg_ros.uncertainty.score_names import MASK_SCORES, left_out_notes, score_range
 
 FUNCTIONS = {f.__name__: f for f in (rba, max_class_sum, class_sum_entropy, mask_uncertainty, maskomaly)}
 
@@ -133,6 +133,8 @@ def test_other_networks_are_refused_with_a_way_out():
     assert rba(without).shape == (6, 6)
     reasons = FrameScores(logits, uncertainty_maps(logits)).missing(MASK_SCORES)
     assert set(reasons) == set(MASK_SCORES)
+    assert left_out_notes({"energy": "no logits", **reasons}) == ["energy left out: no logits"]
+    assert len(left_out_notes({"maskomaly": "no masks", "energy": "no logits"})) == 2  # of a mask network without masks
 
 
 def test_queries_of_another_answer_are_refused():

@@ -50,7 +50,7 @@ def chosen_look(
     from trust_seg_ros.segments.features import FEATURE_SETS
     from trust_seg_ros.thresholds.calibration import network_statistics
     from trust_seg_ros.uncertainty.frame_scores import missing_scores
-    from trust_seg_ros.uncertainty.score_names import SCORES
+    from trust_seg_ros.uncertainty.score_names import SCORES, left_out_notes
 
     statistics = network_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     chosen_features(args.features, FEATURE_SETS["all"].names(len(network.labels)))
@@ -67,7 +67,7 @@ def chosen_look(
         return Look(network, named, gradient, args.keep_going, statistics, grid), []
     missing = missing_scores(network, gradient, statistics)
     given = [score for score in SCORES if score not in missing]
-    notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
+    notes = left_out_notes(missing)
     scores = tuple(dict.fromkeys((*named, *given)))
     return Look(network, scores, gradient, args.keep_going, statistics, grid), notes
 

@@ -146,7 +146,7 @@ def _scores(
     """The requested scores. For "all": every score that the network can give, and why it cannot give the others."""
     from trust_seg_ros.fitting.calibrate_pass import missing_scores
     from trust_seg_ros.thresholds.calibration import CalibrationError
-    from trust_seg_ros.uncertainty.score_names import SCORES
+    from trust_seg_ros.uncertainty.score_names import SCORES, left_out_notes
 
     check_scores(wanted, CalibrationError)
     missing = missing_scores(network, gradient)
@@ -156,7 +156,7 @@ def _scores(
     if ALL not in wanted:
         return tuple(dict.fromkeys(wanted)), []
     given = tuple(name for name in SCORES if name not in missing)
-    return given, [f"{name} left out: {reason}" for name, reason in missing.items()]
+    return given, left_out_notes(missing)
 
 
 def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) -> list[str]:

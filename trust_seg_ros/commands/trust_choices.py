@@ -59,7 +59,7 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     from trust_seg_ros.evaluation.trust.policy_words import parse_policies
     from trust_seg_ros.grid import parsed_grid
     from trust_seg_ros.thresholds.calibration import network_statistics
-    from trust_seg_ros.uncertainty.score_names import SCORES
+    from trust_seg_ros.uncertainty.score_names import SCORES, left_out_notes
 
     statistics = network_statistics(args.calibration, network.name, network.labels.names, network_sha256(network))
     gradient = gradient_settings(args)
@@ -73,7 +73,7 @@ def chosen_look(args: argparse.Namespace, network: SegmentationNetwork) -> tuple
     options = {"passes": args.passes, "sigma": args.noise, "dropout": args.dropout}
     options = {name: value for name, value in options.items() if value is not None}
     more: dict[str, ScoreOf] = dict(perturbed_scores(many, network, **options))
-    notes = [f"{score} left out: {reason}" for score, reason in missing.items()]
+    notes = left_out_notes(missing)
     more |= _p_wrong(args, network, gradient, notes)
     scores = (*given, *more)
     return replace(look, scores=scores, policies=parse_policies(args.policy, scores), more=more), notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from trust_seg_ros.support.nearest import unknown
@@ -48,6 +50,18 @@ def find_score(name: str) -> PixelScore:
 def scores_that_need(need: Need) -> tuple[str, ...]:
     """Names of the scores that need something."""
     return tuple(row.name for row in SCORE_ROWS if need in row.needs)
+
+
+def left_out_notes(missing: Mapping[str, str]) -> list[str]:
+    """What to say of scores that a network cannot give, when all that it can give were wanted.
+
+    Nothing of the scores of mask networks, where the network is none: it lacks nothing.
+
+    Args:
+        missing: name of a score -> why the network cannot give it.
+    """
+    unsaid = MASK_SCORES if set(MASK_SCORES) <= set(missing) else ()
+    return [f"{name} left out: {reason}" for name, reason in missing.items() if name not in unsaid]
 
 
 CALIBRATED_SCORES = (*scores_that_need("calibration"), *scores_that_need("feature statistics"))
