@@ -34,6 +34,7 @@ EXTRAS_OF = {
     "segmentation/ir_tail.py": {"openvino"},
     "segmentation/onnx_graph.py": {"onnx"},
     "segmentation/onnx_session.py": {"onnx"},
+    "segmentation/onnx_steps.py": {"onnx"},
     "segmentation/onnx_tail.py": {"onnx"},
     "segmentation/onnx_weights.py": {"onnx"},
     "segmentation/tensorrt_graph.py": {"onnx"},
