@@ -34,7 +34,7 @@ def test_the_examples_run(tmp_path, monkeypatch):
     finally:
         for name in ("my_nets", "my_remote"):
             sys.modules.pop(name, None)
-    assert ran == 7
+    assert ran == 8
 
 
 def test_every_thing_that_one_may_have_leads_to_a_section_that_runs():
@@ -45,7 +45,7 @@ def test_every_thing_that_one_may_have_leads_to_a_section_that_runs():
     led = set(re.findall(r"\]\(#([\w-]+)\)", table))
     assert led <= set(anchors)
     bodies = dict(part.split("\n", 1) for part in re.split(r"(?m)^## ", text)[1:])
-    assert all("# run" in bodies[anchors[anchor]] for anchor in led)
+    assert {anchor for anchor in led if "# run" not in bodies[anchors[anchor]]} == {"a-tensorrt-engine"}  # needs a GPU
 
 
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.form)
