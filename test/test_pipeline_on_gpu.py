@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from mask_networks import Masks
+from linear_networks import Masks
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.segmentation import load_network
