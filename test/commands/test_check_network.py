@@ -164,3 +164,25 @@ def test_a_network_of_nothing_but_nan_fails(check, nets):
     status, found = check("checked_nets:Lost")
     assert status == 1
     assert "failed" in {entry["state"] for entry in found.values()}
+
+
+def test_scores_of_the_other_kind_of_network_are_no_warning(check, nets, tmp_path):
+    _, found = check("checked_nets:Net")
+    assert found["mask scores"]["state"] == "skipped"
+    assert "mask network" in found["mask scores"]["found"]
+    status, found = check("linear_networks:Masks", "--backend", "torch")
+    assert status == 0
+    assert found["answer"]["found"].startswith("sums of ")
+    assert "rba" in found["scores"]["found"]
+    kinds = ("logits", "gradient", "feature", "standardised")
+    assert {found[f"{kind} scores"]["state"] for kind in kinds} == {"skipped"}
+
+
+def test_a_library_that_does_not_run_such_files_is_no_warning(check, tmp_path):
+    openvino = pytest.importorskip("openvino")
+    graph(tmp_path / "net.onnx")
+    openvino.save_model(openvino.convert_model(str(tmp_path / "net.onnx")), str(tmp_path / "net.xml"), False)
+    _, found = check(tmp_path / "net.xml", "--labels", "camvid11")
+    assert found["onnxruntime"]["state"] == "skipped"
+    assert "only openvino runs such a file" in found["onnxruntime"]["found"]
+    assert "gradient_onehot" in found["scores"]["found"]

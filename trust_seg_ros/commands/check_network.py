@@ -77,7 +77,7 @@ def answered(network: SegmentationNetwork, answer: Judged) -> Iterator[Finding]:
     """What it answers, and which scores that allows."""
     from trust_seg_ros.uncertainty.score_names import CALIBRATED_SCORES, find_score
 
-    kind = "raw logits" if network.raw else "no raw logits (probabilities, or sums of masks)"
+    kind = f"sums of {answer.masks} masks" if answer.masks else "raw logits" if network.raw else "probabilities"
     yield ok("answer", f"{kind}, {'x'.join(map(str, answer.shape))}")
     if answer.maps.faulty_pixels:
         yield failed("logits", f"{answer.maps.faulty_pixels} pixels without a finite answer", "look at its weights")
@@ -85,13 +85,14 @@ def answered(network: SegmentationNetwork, answer: Judged) -> Iterator[Finding]:
     groups: dict[str, list[str]] = {}
     for name in answer.missing:
         groups.setdefault(find_score(name).group, []).append(name)
+    foreign = set(groups) - {"mask"} if answer.masks else {"mask"}  # of the other kind of network
     for group, names in groups.items():
-        reason = answer.missing[names[0]]
-        line = f"{group} scores"
-        if set(names) <= set(CALIBRATED_SCORES) and "gradient" not in groups:
-            yield skipped(line, f"{', '.join(names)}: {reason}")
+        text = f"{', '.join(names)}: {answer.missing[names[0]]}"
+        calibrated = set(names) <= set(CALIBRATED_SCORES) and "gradient" not in groups
+        if group in foreign or calibrated:
+            yield skipped(f"{group} scores", text)
         else:
-            yield warning(line, f"no {', '.join(names)}: {reason}", "docs/network_contract.md#what-the-package-wants")
+            yield warning(f"{group} scores", f"no {text}", "docs/network_contract.md#what-the-package-wants")
 
 
 def files(settings: NetworkSettings, network: SegmentationNetwork, remark: str) -> Iterator[Finding]:
@@ -121,7 +122,7 @@ def libraries(
 ) -> Iterator[Finding]:
     """How each library runs it: agreement with the first one, seconds to load, milliseconds for a frame."""
     from trust_seg_ros.evaluation.agreement import agreement, judged, times
-    from trust_seg_ros.segmentation.errors import DependencyError, DeviceError
+    from trust_seg_ros.segmentation.errors import DependencyError, DeviceError, ModelSpecError
 
     first = str(getattr(network, "backend", TORCH)).partition(" ")[0]
     loaded: dict[str, SegmentationNetwork] = {first: network}
@@ -133,7 +134,7 @@ def libraries(
             other = replace(settings, backend=name).load()
             seconds = time.perf_counter() - begin
             alike = agreement([answer], [judged(other, image, statistics)])
-        except (DependencyError, DeviceError) as error:
+        except (DependencyError, DeviceError, ModelSpecError) as error:
             yield skipped(name, str(error))
         except TrustSegError as error:
             yield warning(name, f"does not run it: {error}", f"use backend:={first}")

@@ -31,12 +31,14 @@ class Judged:
         scores: name -> (H, W), every further single-pass score that the network can give.
         missing: name -> why the network cannot give it.
         shape: (q, h, w) of the answer.
+        masks: how many masks it is the sum of; 0 for networks that answer with logits or probabilities.
     """
 
     maps: UncertaintyMaps
     scores: Mapping[str, torch.Tensor]
     missing: Mapping[str, str]
     shape: tuple[int, ...]
+    masks: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def judged(network: SegmentationNetwork, image: np.ndarray, known: NetworkStatis
         except UncertaintyError as error:
             missing[name] = str(error)
     further = {name: score for name, score in found.items() if name not in SOFTMAX_SCORES}
-    return Judged(maps, further, missing, tuple(answer.logits.shape))
+    masks = 0 if answer.queries is None else len(answer.queries.masks)
+    return Judged(maps, further, missing, tuple(answer.logits.shape), masks)
 
 
 def agreement(wanted: Sequence[Judged], found: Sequence[Judged]) -> Agreement:
