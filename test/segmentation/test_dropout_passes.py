@@ -204,3 +204,31 @@ def test_without_batches_the_passes_go_one_by_one(image):
     assert not network.takes_batches
     for a, b in zip(answers, usual.infer_dropout(image, (1, 2)), strict=True):
         assert torch.allclose(a.logits, b.logits, atol=1e-5)
+
+
+class Windows(nn.Module):
+    """Drops in windows of the image, which lie in the batch dimension then, as in Swin."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(4)
+        self.first, self.drop, self.head = nn.Conv2d(3, 8, 1), nn.Dropout(0.5), nn.Conv2d(8, 11, 1)
+
+    def forward(self, x):
+        y = self.first(x).relu()
+        b, c, h, w = y.shape
+        parts = y.view(b, c, 2, h // 2, w).transpose(1, 2).reshape(2 * b, c, h // 2, w)
+        joined = self.drop(parts).view(b, 2, c, h // 2, w).transpose(1, 2).reshape(b, c, h, w)
+        return self.head(joined)
+
+
+def test_a_network_of_windows_drops_otherwise_for_every_seed_and_in_every_window(image):
+    """In one batch all seeds would drop alike: a layer cannot tell whose windows it sees."""
+    network = build(Windows(), size=(64, 96))
+    assert network.takes_batches
+    first, second = (maps.logits for maps in network.infer_dropout(image, (1, 2)))
+    assert not torch.allclose(first, second)
+    assert torch.equal(first, network.infer_dropout(image, (1,))[0].logits)
+    assert torch.equal(second, network.infer_dropout(image, (2, 1))[0].logits)
+    grey = network.infer_dropout(np.full((64, 96, 3), 90, np.uint8), (5,))[0].logits
+    assert not torch.allclose(grey[:, :32], grey[:, 32:]), "the windows are alike, what is dropped in them is not"

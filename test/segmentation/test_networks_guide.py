@@ -21,6 +21,8 @@ def test_the_examples_run(tmp_path, monkeypatch):
     for _, name, text in BLOCKS:
         if name:
             (tmp_path / name).write_text(text)
+    for name in ("my_nets", "my_remote"):  # of other pages
+        sys.modules.pop(name, None)
     ran = 0
     try:
         with warnings.catch_warnings():

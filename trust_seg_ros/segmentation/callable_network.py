@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.checks import check_image
-from trust_seg_ros.segmentation.dropout import DropoutRate, dropout_layers, dropping
+from trust_seg_ros.segmentation.dropout import DropoutRate, FoldedError, dropout_layers, dropping
 from trust_seg_ros.segmentation.errors import ModelError, ModelSpecError
 from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
 from trust_seg_ros.segmentation.labels import LabelSet
@@ -73,6 +73,7 @@ class CallableNetwork(abc.ABC):
         self._forward = forward
         self._named: NamedLayer | None = None
         self._lock = threading.Lock()
+        self._folds = False
         self._dropout = dropout_layers(forward) if has_layers(forward) else {}
         with torch.inference_mode():
             self._probe()
@@ -107,10 +108,16 @@ class CallableNetwork(abc.ABC):
         if not layers:
             raise ModelError(f"network {self.name!r} has no dropout layers that can be switched on")
         image = check_image(image)
-        if len(seeds) > 1 and not self.takes_batches:
+        if len(seeds) > 1 and (self._folds or not self.takes_batches):
             return [self.infer_dropout(image, (seed,))[0] for seed in seeds]
-        with self._lock, dropping(layers, seeds, self.device):
-            return self._locked_infer([image] * len(seeds), self.input_spec)
+        try:
+            with self._lock, dropping(layers, seeds, self.device):
+                return self._locked_infer([image] * len(seeds), self.input_spec)
+        except ModelError as error:
+            if not isinstance(error.__cause__, FoldedError):
+                raise
+            self._folds = True
+        return self.infer_dropout(image, seeds)
 
     @cached_property
     def takes_batches(self) -> bool:

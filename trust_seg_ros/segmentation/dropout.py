@@ -55,16 +55,24 @@ def generators(seeds: Sequence[int], device: torch.device) -> list[torch.Generat
     return [torch.Generator(device).manual_seed(seed % (1 << 63)) for seed in seeds]
 
 
+class FoldedError(Exception):
+    """A layer sees images folded into other dimensions, as windows, so that it cannot drop for each by its own seed."""
+
+
 @contextmanager
 def dropping(layers: Sequence[nn.Module], seeds: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Context in which ``layers`` drop: image b of a batch of ``len(seeds)`` images by masks drawn from seed b."""
+    """Context in which ``layers`` drop: image b of a batch of ``len(seeds)`` images by masks drawn from seed b.
+
+    A layer that sees something else than a batch of so many raises FoldedError, unless one seed is for all of it.
+    """
     drawn = generators(seeds, device)
 
     def drop(layer: nn.Module, inputs: tuple[torch.Tensor, ...], _output: torch.Tensor) -> torch.Tensor:
         x, how = inputs[0], rate_of(layer)
-        if x.shape[0] != len(drawn):  # images are folded into other dimensions: one generator for all of them
-            return x * how.mask(x.shape[1:], drawn[0], x)
-        return x * torch.stack([how.mask(x.shape[1:], generator, x) for generator in drawn])
+        if len(drawn) > 1 and x.shape[0] != len(drawn):
+            raise FoldedError(f"{tuple(x.shape)} for {len(drawn)} images")
+        each = drawn if x.shape[0] == len(drawn) else drawn * x.shape[0]  # every part of one image by the one generator
+        return x * torch.stack([how.mask(x.shape[1:], generator, x) for generator in each])
 
     handles = [layer.register_forward_hook(drop) for layer in layers]
     try:
