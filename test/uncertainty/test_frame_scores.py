@@ -25,6 +25,7 @@ from trust_seg_ros.uncertainty.network_statistics import NetworkStatistics
 from trust_seg_ros.uncertainty.score_names import (
     CALIBRATED_SCORES,
     GRADIENT_SCORES,
+    MASK_SCORES,
     SCORES,
     SOFTMAX_SCORES,
     beyond_range,
@@ -84,7 +85,9 @@ def test_each_is_computed_once_and_gradients_wanted_together_in_one_pass(monkeyp
     ids=["all", "no features", "probabilities"],
 )  # fmt: skip
 def test_what_is_missing_is_told_with_the_reason(answer, missing):
-    found = {name: why for name, why in scores_of(answer).missing().items() if name not in CALIBRATED_SCORES}
+    found = scores_of(answer).missing()
+    assert {found.pop(name)[:11] for name in MASK_SCORES} == {"the score '"}
+    found = {name: why for name, why in found.items() if name not in CALIBRATED_SCORES}
     assert set(found) == set(missing)
     assert [name for name, words in missing.items() if words not in found[name]] == []
 
@@ -114,7 +117,7 @@ def test_every_score_lies_in_its_range(settings):
     wide = answer(5, 8, 12, 15, (24, 45), spread=40.0, seed=3)
     scores = scores_of(wide, settings)
     for name in SCORES:
-        if name in CALIBRATED_SCORES:  # any real number, or tested with their own cases
+        if name in (*CALIBRATED_SCORES, *MASK_SCORES):  # any real number, or tested with their own cases
             continue
         low, high = score_range(name, 5, settings)
         plane = scores.get(name)
