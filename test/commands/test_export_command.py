@@ -44,6 +44,16 @@ def upsampled():
     return Net(True)
 
 
+class Cornered(Net):
+    def forward(self, x):
+        out = super().forward(x)["out"]
+        return torch.nn.functional.interpolate(out, x.shape[2:], mode="bilinear", align_corners=True)
+
+
+def cornered():
+    return Cornered(False)
+
+
 class Choosing(Net):
     def forward(self, x):
         out = super().forward(x)
@@ -94,6 +104,22 @@ def test_the_file_says_all_that_its_network_is(own, capsys, name, file):
     if file.endswith(".onnx"):
         outputs = [value.name for value in onnx.load(file).graph.output]
         assert outputs == ["logits", "features"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ending", "size"), [("onnx", ()), ("onnx", ("--input-size", "96x64")), ("xml", ("--input-size", "96x64"))]
+)
+def test_a_tail_that_stays_in_the_file_is_found_when_it_is_read(own, ending, size):
+    if ending == "xml":
+        pytest.importorskip("openvino")
+    assert export("my_nets:cornered", "--labels", "mine.yaml", *size, "--out", f"net.{ending}") == 0
+    other = load_network(str(own / f"net.{ending}"), device="cpu")
+    network = load_network("my_nets:cornered", labels="mine.yaml", device="cpu", input_size=other.input_spec.size)
+    wanted, found = network.infer(IMAGE), other.infer(IMAGE)
+    assert torch.allclose(found.features, wanted.features, atol=1e-4)
+    assert torch.allclose(found.logits, wanted.logits, atol=1e-4)
+    assert found.placement == wanted.placement
 
 
 @pytest.mark.slow

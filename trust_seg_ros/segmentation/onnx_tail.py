@@ -77,7 +77,7 @@ def _of_the_image(graph: Any, logits: str) -> bool:
     image = next((value for value in graph.input if value.name not in held), None)
     if image is None:
         return False
-    sides = [[d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in (image, answer)]
+    sides = [_sides(value) for value in (image, answer)]
     of_image = sides[0][1:3] if sides[0][3:] == [3] else sides[0][2:]
     return all(of_image) and of_image == sides[1][2:]
 
@@ -124,9 +124,13 @@ def _why_none(outputs: list[Any], makers: dict[str, Any]) -> str:
     return f"answers with {said}; expected logits (1, q, h, w) as floating point numbers"
 
 
+def _sides(value: Any) -> list[str | int | None]:
+    """Sides of a value as a graph declares them: numbers, names of those that are free, None."""
+    return [dim.dim_param or dim.dim_value or None for dim in value.type.tensor_type.shape.dim]
+
+
 def _shape(value: Any) -> str:
-    dims = value.type.tensor_type.shape.dim
-    return "(" + ", ".join(d.dim_param or str(d.dim_value or "?") for d in dims) + ")"
+    return "(" + ", ".join(str(side or "?") for side in _sides(value)) + ")"
 
 
 _Head = tuple[Any, Classifier]
@@ -197,9 +201,9 @@ def _ask_for(model: onnx.ModelProto, names: tuple[str, ...]) -> None:
     graph = model.graph
     kinds = _kinds(model, names)
     declared = {value.name: value for value in (*graph.output, *graph.value_info)}
-    ranks = {key: len(value.type.tensor_type.shape.dim) or 4 for key, value in declared.items()}
+    sides = {key: _sides(value) for key, value in declared.items()}
     outputs = [
-        make_tensor_value_info(name, kinds[name], [None] * ranks.get(name, 4))
+        make_tensor_value_info(name, kinds[name], sides.get(name) or [None] * 4)
         if kinds.get(name)
         else make_empty_tensor_value_info(name)
         for name in names
