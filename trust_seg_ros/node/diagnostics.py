@@ -52,9 +52,11 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "ood meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
         "calibration": "none" if pipeline.calibration is None else pipeline.calibration.describe(),
         "grid": str(pipeline.grid),
+        "segments from": pipeline.segments_from,
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
         "backend": getattr(network, "backend", "torch"),
+        "passes": str(getattr(network, "passes", "one pass")),
         "half precision": str(network.input_spec.half).lower(),
         "remarks": "; ".join(network_remarks(network)) or "none",
     }
