@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
-from trust_seg_ros.segmentation.runtimes import RUNTIMES
+from trust_seg_ros.segmentation.graphs.runtimes import RUNTIMES
 from trust_seg_ros.synthetic import training_sample
 from trust_seg_ros.types import Frame
 

@@ -29,8 +29,8 @@ from trust_seg_ros.exporting.logits import export_logits
 from trust_seg_ros.exporting.targets import TARGETS
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.recordings.sources import open_source
+from trust_seg_ros.segmentation.graphs.tensorrt_graph import build_engine
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.segmentation.tensorrt_graph import build_engine
 from trust_seg_ros.types import Frame
 from trust_seg_ros.uncertainty import uncertainty_maps
 

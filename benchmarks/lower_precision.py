@@ -30,8 +30,8 @@ from trust_seg_ros.evaluation.confusion import ConfusionMatrix
 from trust_seg_ros.exporting.logits import export_logits
 from trust_seg_ros.exporting.targets import TARGETS
 from trust_seg_ros.segmentation import load_network
+from trust_seg_ros.segmentation.graphs.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.preprocess import preprocess
-from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.uncertainty import uncertainty_maps
 

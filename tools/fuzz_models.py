@@ -74,7 +74,7 @@ def _ir() -> tuple[bytes, bytes]:
 
 
 def _read_ir(path: Path) -> object:
-    from trust_seg_ros.segmentation.ir_graph import read_ir
+    from trust_seg_ros.segmentation.graphs.ir_graph import read_ir
 
     return read_ir(path.read_bytes(), _ir()[1], path)
 
@@ -130,8 +130,8 @@ def _engines() -> dict[str, bytes]:
 
 
 def _read_engine(path: Path) -> object:
-    from trust_seg_ros.segmentation.engine_file import read_engine
-    from trust_seg_ros.segmentation.onnx_file import labels_of
+    from trust_seg_ros.segmentation.graphs.engine_file import read_engine
+    from trust_seg_ros.segmentation.graphs.onnx_file import labels_of
 
     return labels_of(read_engine(path).metadata, str(path))
 
@@ -142,7 +142,7 @@ def _said() -> dict[str, bytes]:
 
     import torch
 
-    from trust_seg_ros.segmentation.engine_file import Said, beside, write_said
+    from trust_seg_ros.segmentation.graphs.engine_file import Said, beside, write_said
     from trust_seg_ros.types import Classifier
 
     kernel = Classifier(torch.ones(2, 3, 1, 1), torch.zeros(2))
@@ -185,7 +185,7 @@ def _graphs() -> dict[str, bytes]:
 
 
 def _read_graph(path: Path) -> object:
-    from trust_seg_ros.segmentation.onnx_graph import read_onnx
+    from trust_seg_ros.segmentation.graphs.onnx_graph import read_onnx
 
     return read_onnx(path)
 

@@ -64,7 +64,7 @@ def test_runtimes_round_as_opencv_does(old, new):
     runtime = pytest.importorskip("onnxruntime")
     openvino = pytest.importorskip("openvino")
     pytest.importorskip("onnxscript")
-    from trust_seg_ros.segmentation.to_onnx import to_onnx
+    from trust_seg_ros.segmentation.graphs.to_onnx import to_onnx
 
     image = np.random.default_rng(1).integers(0, 256, (*old, 3), dtype=np.uint8)
     image = cv2.GaussianBlur(image, (0, 0), 1.5)

@@ -15,10 +15,10 @@ from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.recordings.sources import open_source
 from trust_seg_ros.segmentation.archive import inspect_archive
 from trust_seg_ros.segmentation.compact import load_compact
-from trust_seg_ros.segmentation.engine_file import read_engine
+from trust_seg_ros.segmentation.graphs.engine_file import read_engine
+from trust_seg_ros.segmentation.graphs.onnx_graph import read_onnx
 from trust_seg_ros.segmentation.huggingface import load_pretrained
 from trust_seg_ros.segmentation.labels import load_labels
-from trust_seg_ros.segmentation.onnx_graph import read_onnx
 from trust_seg_ros.training.checkpoints import load_checkpoint
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4" * 64 + b"\nsize 12345\n"

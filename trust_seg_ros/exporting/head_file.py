@@ -15,13 +15,13 @@ from trust_seg_ros.exporting.errors import ExportError
 from trust_seg_ros.exporting.head_maps import CLASS
 from trust_seg_ros.exporting.resizing import Size
 from trust_seg_ros.exporting.trust_head import Coded
-from trust_seg_ros.segmentation.ir_file import ir_bytes
-from trust_seg_ros.segmentation.ir_graph import open_ir
+from trust_seg_ros.segmentation.graphs.ir_file import ir_bytes
+from trust_seg_ros.segmentation.graphs.ir_graph import open_ir
+from trust_seg_ros.segmentation.graphs.onnx_file import LABELS_KEY, labels_of
+from trust_seg_ros.segmentation.graphs.onnx_graph import HEAD_KEY, ImageInput, OnnxGraph
+from trust_seg_ros.segmentation.graphs.placed import Forward, Place
+from trust_seg_ros.segmentation.graphs.runtimes import RUNTIMES, run_by
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.onnx_file import LABELS_KEY, labels_of
-from trust_seg_ros.segmentation.onnx_graph import HEAD_KEY, ImageInput, OnnxGraph
-from trust_seg_ros.segmentation.placed import Forward, Place
-from trust_seg_ros.segmentation.runtimes import RUNTIMES, run_by
 from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO
 from trust_seg_ros.types import UNLABELLED
 

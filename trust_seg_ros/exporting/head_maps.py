@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch.nn import functional as F
 
-from trust_seg_ros.segmentation.masks import class_sums
+from trust_seg_ros.segmentation.masks.queries import class_sums
 from trust_seg_ros.types import Placement
 from trust_seg_ros.uncertainty.feature_statistics import NEIGHBOURS, Rows
 from trust_seg_ros.uncertainty.logits import UNCLAIMED, upsample

@@ -14,17 +14,17 @@ import torch
 from trust_seg_ros.exporting.metadata import add_entries, source_entries
 from trust_seg_ros.exporting.targets import Target
 from trust_seg_ros.segmentation.errors import ModelSpecError
+from trust_seg_ros.segmentation.graphs.onnx_file import INPUT_KEY
+from trust_seg_ros.segmentation.graphs.onnx_tail import cut_to_logits, name_outputs
+from trust_seg_ros.segmentation.graphs.torch_graph import to_model
 from trust_seg_ros.segmentation.loader import load_network
-from trust_seg_ros.segmentation.masks import NAMES
-from trust_seg_ros.segmentation.onnx_file import INPUT_KEY
-from trust_seg_ros.segmentation.onnx_tail import cut_to_logits, name_outputs
+from trust_seg_ros.segmentation.masks.queries import NAMES
 from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.probe import probe_pixels
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
 from trust_seg_ros.segmentation.tails import answer_of
-from trust_seg_ros.segmentation.torch_graph import to_model
 from trust_seg_ros.segmentation.trainable import named_module
 from trust_seg_ros.support.backends import TORCH
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from trust_seg_ros.segmentation.graphs.onnx_file import LABELS_KEY
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.onnx_file import LABELS_KEY
 
 if TYPE_CHECKING:
     import onnx

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.exporting.names import HEADS, LOGITS, TARGET_NAMES, suffix_of
 from trust_seg_ros.segmentation.errors import DependencyError, ModelFileError, ModelSpecError
 from trust_seg_ros.segmentation.failures import in_brief
-from trust_seg_ros.segmentation.ir_graph import weights_entry
+from trust_seg_ros.segmentation.graphs.ir_graph import weights_entry
 from trust_seg_ros.support.backends import ONNXRUNTIME, OPENVINO, TENSORRT
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
@@ -105,7 +105,7 @@ def _write_openvino(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
 
 
 def _write_engine(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
-    from trust_seg_ros.segmentation.tensorrt_graph import build_engine
+    from trust_seg_ros.segmentation.graphs.tensorrt_graph import build_engine
 
     build_engine(model, file)
     return (file, file.with_name(f"{file.name}.json"))
@@ -113,8 +113,8 @@ def _write_engine(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
 
 def _engine_ready() -> None:
     from trust_seg_ros.segmentation.device import pick_device
-    from trust_seg_ros.segmentation.placed import Place
-    from trust_seg_ros.segmentation.tensorrt_engine import library_for
+    from trust_seg_ros.segmentation.graphs.placed import Place
+    from trust_seg_ros.segmentation.graphs.tensorrt_engine import library_for
 
     library_for(Place(pick_device("cuda"), name="a TensorRT engine"))
 

@@ -20,13 +20,13 @@ from trust_seg_ros.exporting.resizing import Size
 from trust_seg_ros.exporting.targets import Target
 from trust_seg_ros.exporting.trust_head import CODED_CLASS, Coded, TrustHead, coded
 from trust_seg_ros.segmentation.errors import DependencyError
-from trust_seg_ros.segmentation.mask_network import MaskNetwork
+from trust_seg_ros.segmentation.graphs.runtimes import RUNTIMES
+from trust_seg_ros.segmentation.graphs.to_onnx import to_onnx
+from trust_seg_ros.segmentation.masks.network import MaskNetwork
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.probe import PROBE_SIDE
-from trust_seg_ros.segmentation.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.scenes import scene_image
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.segmentation.to_onnx import to_onnx
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.nearest import unknown
 from trust_seg_ros.thresholds.calibration import Calibration, load_calibration

@@ -10,7 +10,7 @@ from torch import nn
 
 from trust_seg_ros.exporting.head_maps import CLASS, HEAD_MAPS, Parts, Range, SumParts
 from trust_seg_ros.exporting.resizing import Resize, Size
-from trust_seg_ros.segmentation.mask_network import MaskNetwork
+from trust_seg_ros.segmentation.masks.network import MaskNetwork
 from trust_seg_ros.segmentation.network import ModuleNetwork
 from trust_seg_ros.segmentation.preprocess import normalised
 from trust_seg_ros.types import UNLABELLED

@@ -10,8 +10,8 @@ import torch
 from trust_seg_ros.segmentation.answers import what_else
 from trust_seg_ros.segmentation.errors import ImageError, ModelOutputError
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.masks import CONTRACT as MASKS
-from trust_seg_ros.segmentation.masks import MaskAnswerError, read_masks
+from trust_seg_ros.segmentation.masks.queries import CONTRACT as MASKS
+from trust_seg_ros.segmentation.masks.queries import MaskAnswerError, read_masks
 
 CONTRACT = (
     "logits (1, q, h, w), or (logits, features), or a mapping or object with 'logits' or 'out' (and maybe 'features'); "

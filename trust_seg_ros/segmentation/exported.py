@@ -21,8 +21,8 @@ import torch
 from trust_seg_ros.segmentation.archive import inspect_archive
 from trust_seg_ros.segmentation.device import pick_half
 from trust_seg_ros.segmentation.errors import DeviceError, ModelFileError
-from trust_seg_ros.segmentation.export_graph import expose_last_layer
 from trust_seg_ros.segmentation.failures import with_way_out
+from trust_seg_ros.segmentation.graphs.export_graph import expose_last_layer
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.tails import Where
 from trust_seg_ros.segmentation.train_mode import check_eval_mode, training_layers, training_layers_of_script

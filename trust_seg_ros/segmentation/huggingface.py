@@ -21,7 +21,7 @@ from trust_seg_ros.segmentation.errors import DependencyError, LabelError, Model
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
-from trust_seg_ros.segmentation.mask_models import KINDS, load_mask_model, mask_model
+from trust_seg_ros.segmentation.masks.models import KINDS, load_mask_model, mask_model
 from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, hash_of_folder
 from trust_seg_ros.support.libraries import how_to_install

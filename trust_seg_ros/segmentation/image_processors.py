@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trust_seg_ros.segmentation.errors import ModelFileError, ModelSpecError
-from trust_seg_ros.segmentation.mask_processors import DEFAULT_SIZE, EOMT_SIZE, eomt_sized, mask_sized
+from trust_seg_ros.segmentation.masks.processors import DEFAULT_SIZE, EOMT_SIZE, eomt_sized, mask_sized
 from trust_seg_ros.segmentation.protocol import IMAGENET_MEAN, IMAGENET_STD, Edges, InputSpec
 
 STRIDE = 32

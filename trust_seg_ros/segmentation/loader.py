@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from trust_seg_ros.segmentation.averaged import AveragedNetwork
-from trust_seg_ros.segmentation.backend import checked_backend
 from trust_seg_ros.segmentation.device import pick_device, pick_half
 from trust_seg_ros.segmentation.errors import ModelSpecError
+from trust_seg_ros.segmentation.graphs.backend import checked_backend
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.loader_row import Request
 from trust_seg_ros.segmentation.loaders import LOADERS, is_embedded, load_file, spec_forms

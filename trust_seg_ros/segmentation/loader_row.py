@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trust_seg_ros.segmentation.backend import Chosen, refuse_half, run_module
 from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.factory import module_classifier
+from trust_seg_ros.segmentation.graphs.backend import Chosen, refuse_half, run_module
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.mask_network import network_of
+from trust_seg_ros.segmentation.masks.network import network_of
 from trust_seg_ros.segmentation.modules import Overrides
 from trust_seg_ros.segmentation.prepare import prepare_module
 from trust_seg_ros.segmentation.probe import probe_pixels

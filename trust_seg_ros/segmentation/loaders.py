@@ -7,14 +7,14 @@ from pathlib import Path
 
 from torch import nn
 
-from trust_seg_ros.segmentation.backend import Chosen
 from trust_seg_ros.segmentation.callable_network import CallableNetwork
 from trust_seg_ros.segmentation.checks import check_features, check_logits
-from trust_seg_ros.segmentation.engine_file import SUFFIXES
 from trust_seg_ros.segmentation.errors import LabelError, ModelSpecError
 from trust_seg_ros.segmentation.factory import call_factory
+from trust_seg_ros.segmentation.graphs.backend import Chosen
+from trust_seg_ros.segmentation.graphs.engine_file import SUFFIXES
 from trust_seg_ros.segmentation.loader_row import Loader, Request, from_module, on_backend
-from trust_seg_ros.segmentation.mask_network import network_of
+from trust_seg_ros.segmentation.masks.network import network_of
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
@@ -105,19 +105,19 @@ def _load_program(asked: Request) -> CallableNetwork:
 
 
 def _load_onnx(asked: Request) -> SegmentationNetwork:
-    from trust_seg_ros.segmentation.onnx_file import load_onnx
+    from trust_seg_ros.segmentation.graphs.onnx_file import load_onnx
 
     return load_onnx(asked)
 
 
 def _load_engine(asked: Request) -> SegmentationNetwork:
-    from trust_seg_ros.segmentation.engine_network import load_engine
+    from trust_seg_ros.segmentation.graphs.engine_network import load_engine
 
     return load_engine(asked)
 
 
 def _load_ir(asked: Request) -> SegmentationNetwork:
-    from trust_seg_ros.segmentation.ir_file import load_ir
+    from trust_seg_ros.segmentation.graphs.ir_file import load_ir
 
     return load_ir(asked)
 

@@ -13,7 +13,7 @@ import torch
 from trust_seg_ros.segmentation.dropout import DropoutRate
 from trust_seg_ros.segmentation.errors import ModelSpecError
 from trust_seg_ros.segmentation.labels import LabelSet
-from trust_seg_ros.segmentation.squares import Squares
+from trust_seg_ros.segmentation.masks.squares import Squares
 from trust_seg_ros.types import LogitMaps
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

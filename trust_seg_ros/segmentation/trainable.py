@@ -15,7 +15,7 @@ from trust_seg_ros.segmentation.errors import ModelError, ModelOutputError, Mode
 from trust_seg_ros.segmentation.factory import call_factory
 from trust_seg_ros.segmentation.failures import in_brief
 from trust_seg_ros.segmentation.labels import load_labels
-from trust_seg_ros.segmentation.masks import MaskAnswerError
+from trust_seg_ros.segmentation.masks.queries import MaskAnswerError
 from trust_seg_ros.segmentation.modules import (
     NamedModule,
     Overrides,
