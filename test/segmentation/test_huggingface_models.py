@@ -20,6 +20,7 @@ from trust_seg_ros.segmentation.huggingface import load_pretrained
 from trust_seg_ros.segmentation.image_processors import input_spec_of
 from trust_seg_ros.segmentation.preprocess import preprocess
 from trust_seg_ros.segmentation.scenes import scene_image
+from trust_seg_ros.segmentation.tails import answer_of
 
 transformers = pytest.importorskip("transformers", reason="the optional extra 'hf' is not installed")
 
@@ -186,10 +187,8 @@ def test_architectures_see_what_their_processor_gives(tmp_path, name):
     pixels = theirs(replace(case, settings={**case.settings, "do_center_crop": False}), image)
     wanted = model(pixel_values=torch.from_numpy(pixels)[None]).logits[0]
     maps = load(tmp_path / "m").infer(image)
-    if maps.logits.shape != wanted.shape:  # taken before the model's own upsampling
-        grown = torch.nn.functional.interpolate(maps.logits[None], size=wanted.shape[1:], mode="bilinear")[0]
-    else:
-        grown = maps.logits
+    same = maps.logits.shape == wanted.shape  # else taken before the model's own upsampling
+    grown = maps.logits if same else answer_of(maps, (wanted.shape[1], wanted.shape[2]))
     assert torch.allclose(grown, wanted, atol=1e-4 * max(1.0, float(wanted.abs().max())))
 
 
