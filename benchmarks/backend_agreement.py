@@ -3,8 +3,9 @@
     python benchmarks/backend_agreement.py [--images ../shared/data/camvid/test/images] [--count 8] [--kinds NAME ...]
 
 Each kind is a network of the size people use, with random weights whose last layer is scaled so that its logits spread
-like a trained network's (a standard deviation of 3), and the shipped one with its own weights. Real photographs, at the
-size in which the network sees them. The worst image counts; ms are medians taken in turns.
+like a trained network's (a standard deviation of 3); mask networks are those of the tests, small, each query with a
+mask and classes of its own; the shipped one has its own weights. Real photographs. The worst image counts; ms are
+medians taken in turns.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import torch
 from trust_seg_ros.datasets.image_files import read_image
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.evaluation.agreement import agreement, judged, times
+from trust_seg_ros.segmentation.graphs.runtimes import RUNTIMES
 from trust_seg_ros.segmentation.settings import NetworkSettings
-from trust_seg_ros.support.backends import AUTO, BACKENDS, TORCH
+from trust_seg_ros.support.backends import TORCH
 from trust_seg_ros.thresholds.shipped import chosen_calibration
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
@@ -61,33 +63,18 @@ def upernet(folder: Path) -> NetworkSettings:
     return saved(t.UperNetForSemanticSegmentation(config), folder)
 
 
-def mask2former(folder: Path) -> NetworkSettings:
-    """Mask2Former on Swin-T with three decoder layers."""
-    import transformers as t
+def masks(kind: str) -> Maker:
+    """A mask network, small, whose queries each have a mask and classes of their own (as the tests make them)."""
 
-    backbone = t.SwinConfig(depths=[2, 2, 6, 2], out_features=STAGES)
-    config = t.Mask2FormerConfig(backbone_config=backbone, id2label=NAMES, decoder_layers=4, num_queries=100)
-    return saved(t.Mask2FormerForUniversalSegmentation(config), folder)
+    def maker(folder: Path) -> NetworkSettings:
+        sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "helpers"))
+        import mask_networks
 
+        mask_networks.save(kind, folder, tuple(NAMES.values())[:6])
+        side = mask_networks.SIDE
+        return NetworkSettings(str(folder), input_size=None if kind == "eomt" else (side, side + 32))
 
-def maskformer(folder: Path) -> NetworkSettings:
-    """MaskFormer on Swin-T."""
-    import transformers as t
-
-    backbone = t.SwinConfig(depths=[2, 2, 6, 2], out_features=STAGES)
-    return saved(
-        t.MaskFormerForInstanceSegmentation(t.MaskFormerConfig(backbone_config=backbone, id2label=NAMES)), folder
-    )
-
-
-def eomt(folder: Path) -> NetworkSettings:
-    """EoMT on ViT-S."""
-    import transformers as t
-
-    config = t.EomtConfig(
-        hidden_size=384, num_attention_heads=6, num_hidden_layers=12, image_size=512, num_queries=100, id2label=NAMES
-    )
-    return saved(t.EomtForUniversalSegmentation(config), folder)
+    return maker
 
 
 class Aligned(torch.nn.Module):
@@ -140,9 +127,10 @@ def embedded(_: Path) -> NetworkSettings:
     return NetworkSettings("embedded")
 
 
+MASKS = ("maskformer", "mask2former", "oneformer", "eomt")
 KINDS: dict[str, Maker] = {
-    maker.__name__: maker
-    for maker in (embedded, segformer, deeplab, upernet, mask2former, maskformer, eomt, factory, program)
+    **{maker.__name__: maker for maker in (embedded, segformer, deeplab, upernet, factory, program)},
+    **{kind: masks(kind) for kind in MASKS},
 }
 
 
@@ -154,7 +142,7 @@ def scale(layer: torch.nn.Module, run: Callable[[], object]) -> None:
     run()
     handle.remove()
     output: torch.Tensor = seen[-1]
-    axes = [axis for axis in range(output.ndim) if axis != (1 if output.ndim == 4 else output.ndim - 1)]
+    axes = (0, 2, 3)
     mean, factor = output.mean(axes), SPREAD / float((output - output.mean(axes, keepdim=True)).std())
     weights: dict[str, Any] = dict(layer.named_parameters())
     weights["weight"].mul_(factor)
@@ -163,15 +151,12 @@ def scale(layer: torch.nn.Module, run: Callable[[], object]) -> None:
 
 def saved(model: Any, folder: Path) -> NetworkSettings:
     """A model of transformers, its classifier scaled, as a folder."""
-    masks = type(model).__name__.startswith(("Eomt", "Mask"))
-    wanted = len(NAMES) + masks  # a mask network also has "no object"
-    outputs = {m: getattr(m, "out_channels", getattr(m, "out_features", 0)) for m in model.modules()}
-    last = [module for module, count in outputs.items() if count == wanted][-1]
-    square = type(model).__name__.startswith("Eomt")
+    outputs = {module: getattr(module, "out_channels", 0) for module in model.modules()}
+    last = [module for module, count in outputs.items() if count == len(NAMES)][-1]
     model = model.eval()
-    scale(last, lambda: model(torch.randn(1, 3, *((512, 512) if square else SIZE))))
+    scale(last, lambda: model(torch.randn(1, 3, *SIZE)))
     model.save_pretrained(folder)
-    return NetworkSettings(str(folder), input_size=None if square else SIZE)
+    return NetworkSettings(str(folder), input_size=SIZE)
 
 
 def rows(kind: str, images: list[np.ndarray], rounds: int) -> None:
@@ -180,7 +165,7 @@ def rows(kind: str, images: list[np.ndarray], rounds: int) -> None:
         torch.manual_seed(0)
         settings = replace(KINDS[kind](Path(folder)), device="cpu")
         nets, starts, answers, known = {}, {}, {}, NO_STATISTICS
-        for backend in (name for name in BACKENDS if name != AUTO):
+        for backend in (TORCH, *(name for name, row in RUNTIMES.items() if row.there)):
             begin = time.perf_counter()
             try:
                 nets[backend] = replace(settings, backend=backend).load()

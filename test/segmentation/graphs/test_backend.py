@@ -179,6 +179,34 @@ def test_a_program_whose_last_layer_is_not_known_runs_by_a_graph_too(labels, tmp
     assert torch.allclose(other.infer(IMAGE).logits, own.infer(IMAGE).logits, atol=1e-4)
 
 
+class Cornered(torch.nn.Module):
+    def __init__(self, count):
+        super().__init__()
+        self.net = small(count)
+
+    def forward(self, pixels):
+        return torch.nn.functional.interpolate(self.net(pixels), pixels.shape[2:], mode="bilinear", align_corners=True)
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_where_the_answer_lies_on_the_logits_is_not_lost(labels, tmp_path, name):
+    module, given = Cornered(len(labels)).eval(), {"labels": "camvid11", "device": "cpu"}
+    torch.export.save(torch.export.export(module, (torch.zeros(1, 3, 64, 96),)), str(tmp_path / "net.pt2"))
+    own = load_network(str(tmp_path / "net.pt2"), **given)
+    plain = from_module(module, "net", labels, InputSpec(size=(64, 96)), CPU, False)
+    assert own.infer(IMAGE).placement is not None
+    for other in (
+        load_network(str(tmp_path / "net.pt2"), backend=name, **given),
+        load_network(str(tmp_path / "net.pt2"), backend="auto", **given),
+        from_module(module, "net", labels, InputSpec(size=(64, 96)), CPU, False, backend=name),
+        plain,
+    ):
+        assert other.infer(IMAGE).placement == own.infer(IMAGE).placement
+        found, wanted = uncertainty_maps(other.infer(IMAGE)), uncertainty_maps(own.infer(IMAGE))
+        assert (found.classes == wanted.classes).float().mean() >= 0.9999
+        assert (found.entropy - wanted.entropy).abs().max() < 1e-4
+
+
 def test_auto_measures_once_on_a_machine(cache, monkeypatch):
     measured, opened = [], []
     monkeypatch.setattr(backend, "medians", lambda *a, own=backend.medians: measured.append(1) or own(*a))

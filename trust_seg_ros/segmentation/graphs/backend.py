@@ -176,12 +176,14 @@ def run_module(
             raise
         _log.warning("%s stays with torch: %s", name, error)
         return own
+    # a module that gives the convolution's output itself, as exported programs do, says where its answer lies on it
+    where = graph.where if own.where is None else own.where
     if backend != AUTO:
-        return Chosen(running[backend].forward, on_device(graph.classifier, device), running[backend].said, graph.where)
+        return Chosen(running[backend].forward, on_device(graph.classifier, device), running[backend].said, where)
     if not times:
         running = {TORCH: Running(module, TORCH), **running}
     chosen = _fastest(running, graph, pixels, name, times, times_file)
-    return replace(own, said=chosen.said) if chosen.forward is module else chosen
+    return replace(own, said=chosen.said) if chosen.forward is module else replace(chosen, where=where)
 
 
 def _as_graph(

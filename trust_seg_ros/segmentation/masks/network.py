@@ -44,8 +44,8 @@ class MaskNetwork(CallableNetwork):
         """Wrap a callable and try it once.
 
         Args:
-            forward: (1, 3, h, w) on ``device`` -> what ``queries.CONTRACT`` says; modules already in eval mode. Masks are
-                combined at the resolution that they are returned in.
+            forward: (1, 3, h, w) on ``device`` -> what ``queries.CONTRACT`` says; modules already in eval mode. Masks
+                are combined at the resolution that they are returned in.
             given: as for ``CallableNetwork``.
 
         Raises:
