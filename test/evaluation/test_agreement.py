@@ -1,6 +1,7 @@
 """Whether two networks answer alike: what counts as alike, and what a difference is measured by."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,15 @@ def test_a_pixel_without_an_answer_does_not_agree():
     found = compared(broken)
     assert found.scores["energy"] == math.inf
     assert not found.good
+
+
+def test_one_pixel_in_ten_thousand_may_be_on_the_other_side_of_a_step():
+    """As for classes; more of them are a difference."""
+    step = judged(Fixed(LOGITS), np.zeros((120, 200, 3), np.uint8))
+    for pixels, same in ((2, True), (3, False)):
+        scores = {name: score.clone() for name, score in step.scores.items()}
+        scores["energy"].view(-1)[:pixels] += 50.0
+        assert agreement([step], [replace(step, scores=scores)]).good == same
 
 
 def test_calls_are_timed_in_turns():

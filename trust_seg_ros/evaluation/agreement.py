@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,8 @@ class Agreement:
     Attributes:
         same_classes: share of the pixels with the same class, 0 to 1, over all images.
         maps: largest difference of entropy, margin and variation ratio.
-        scores: name -> largest difference, as a share of the score's range over the image.
+        scores: name -> largest difference, as a share of the score's range over the image, but for one pixel in 10,000,
+            as for classes: a score may have steps.
         missing: scores that only one of the two gives.
     """
 
@@ -115,9 +117,13 @@ def _apart(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def _share(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Difference that all but a share of 1 - SAME_CLASSES of the pixels have at most, as a share of the range."""
+    both = torch.isfinite(a) & torch.isfinite(b)
+    alike = both | (torch.isfinite(a) == torch.isfinite(b))
+    apart = torch.where(both, (a.double() - b.double()).abs(), torch.where(alike, 0.0, math.inf)).flatten()
+    difference = float(apart.kthvalue(max(1, math.ceil(SAME_CLASSES * apart.numel()))).values)
     finite = a[torch.isfinite(a)]
     spread = float(finite.max() - finite.min()) if finite.numel() else 0.0
-    difference = _apart(a, b)
     return difference / spread if spread else difference
 
 
