@@ -1,5 +1,6 @@
 """A network written as a file is the same network: classes, normalisation, logits, features; others are refused."""
 
+import json
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
+import hf_architectures
 import onnx
 
 from trust_seg_ros import cli
@@ -120,6 +122,22 @@ def test_a_tail_that_stays_in_the_file_is_found_when_it_is_read(own, ending, siz
     assert torch.allclose(found.features, wanted.features, atol=1e-4)
     assert torch.allclose(found.logits, wanted.logits, atol=1e-4)
     assert found.placement == wanted.placement
+
+
+@pytest.mark.slow
+def test_a_size_that_follows_the_image_stands_in_the_file(own, capsys):
+    transformers = pytest.importorskip("transformers")
+    model, case = hf_architectures.make("SegFormer")
+    model.save_pretrained(own / "net")
+    settings = {**case.settings, "size": {"shortest_edge": 96}, "do_resize": True}
+    (own / "net/preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert transformers
+    assert export("net", "--out", "net.onnx") == 0
+    network, read = load_network("net", device="cpu"), load_network("net.onnx", device="cpu")
+    assert network.input_spec.edges is not None
+    assert read.input_spec == network.input_spec
+    assert read.input_spec.size_for((120, 160)) != (120, 160)
+    assert torch.allclose(read.infer(IMAGE).logits, network.infer(IMAGE).logits, atol=1e-4)
 
 
 @pytest.mark.slow

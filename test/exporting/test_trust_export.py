@@ -54,6 +54,16 @@ def softmax():
     return Net(softmax=True)
 
 
+class Cornered(Net):
+    def forward(self, x):
+        out = self.last(torch.relu(self.body(x)))
+        return torch.nn.functional.interpolate(out, x.shape[2:], mode="bilinear", align_corners=True)
+
+
+def cornered():
+    return Cornered()
+
+
 class Whole:
     name = "whole"
     sha256 = ""
@@ -207,6 +217,7 @@ REFUSED = [
     ((*SPACE, "--range", "energy=-20:0"), "--range energy: there is no such score among --maps"),
     ((*SPACE, "--maps", "knn"), "statistics of the network's features: trust-seg calibrate"),
     (("embedded",), "544x416 pixels.*give it with --image-size WIDTHxHEIGHT"),
+    (("head_nets:cornered", "--labels", "mine.yaml"), "aligned corners or a crop.*--image-size WIDTHxHEIGHT"),
     (("head_nets:whole",), "complete network of its own.*let the factory return that"),
 ]
 

@@ -50,6 +50,9 @@ def test_the_table_holds_the_means_and_names_the_statistics(folder, tmp_path):
     assert store.identity.features != ""
     assert NetworkIdentity.from_json(store.identity.to_json()) == store.identity
     assert "features" not in replace(store.identity, features="").to_json()
+    windows = replace(store.identity, passes="windows of 64x64; overlap 0.25; logits")
+    assert NetworkIdentity.from_json(windows.to_json()) == windows != store.identity
+    assert "passes" not in store.identity.to_json()
     again = collected(folder, tmp_path, first)
     assert np.isfinite(again.read("val").metrics).all()
     with pytest.raises(

@@ -16,7 +16,7 @@ from trust_seg_ros.fitting.feature_fit import (
     spherical_means,
 )
 from trust_seg_ros.fitting.feature_sample import FeatureSample, grid_classes
-from trust_seg_ros.types import Classifier, LogitMaps
+from trust_seg_ros.types import Classifier, LogitMaps, Placement
 from trust_seg_ros.uncertainty import uncertainty_maps
 from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
 from trust_seg_ros.uncertainty.feature_scores import feature_maps
@@ -143,6 +143,19 @@ def test_cells_near_void_have_no_class():
     assert (found[4:6, 1:4] == 255).all()
     assert (found[:3] != 255).all()
     assert (found[8:] != 255).all()
+
+
+def test_cells_of_a_grid_that_the_image_does_not_fill():
+    """An answer of 40x60 cut out of 48x64, upsampled by four from 12x16: three rows and two columns lie beyond it."""
+    truth = np.arange(40 * 60).reshape(40, 60) % 7
+    truth = truth.astype(np.uint8)
+    placement = Placement((40, 60), (-0.375, -0.375), (0.25, 0.25))
+    found = grid_classes(truth, (12, 16), placement)
+    assert (found[:10, :15] == truth[2::4, 2::4]).all()
+    assert (found[10:] == 255).all()
+    assert (found[:, 15:] == 255).all()
+    corners = grid_classes(truth, (14, 20), Placement((40, 60), (0.0, 0.0), (13 / 39, 19 / 59)))
+    assert (corners[0, 0], corners[-1, -1]) == (truth[0, 0], truth[-1, -1])
 
 
 def sample_of(places, seed=0):

@@ -189,6 +189,16 @@ def test_a_network_of_probabilities_has_them_averaged():
     wanted = (plain.infer(IMAGE).logits.exp() + mirrored.exp()) / 2
     torch.testing.assert_close(found.logits.exp(), wanted, atol=1e-5, rtol=1e-4)
     assert not found.raw
+    passes = Passes(window=(96, 80), window_overlap=0.5)
+    found = AveragedNetwork(plain, passes).infer(IMAGE)
+    total, count = torch.zeros_like(found.logits), torch.zeros(found.logits.shape[1:])
+    for rows, columns in passes.windows((96, 136), STRIDE):
+        part = plain.infer(np.ascontiguousarray(IMAGE[rows, columns])).logits.exp()
+        place = slice(rows.start // 4, rows.stop // 4), slice(columns.start // 4, columns.stop // 4)
+        total[(slice(None), *place)] += part
+        count[place] += 1
+    assert count.max() > 1
+    torch.testing.assert_close(found.logits.exp(), total / count, atol=1e-5, rtol=1e-4)
 
 
 class Own:
@@ -228,6 +238,8 @@ def test_a_network_of_one_size_is_refused_with_its_reason():
         ({"scales": (1.0, 1.0)}, "scales are"),
         ({"scales": (1.0, 9.0)}, "scales are"),
         ({"average": "votes"}, "average is 'votes'"),
+        ({"average": "probabilities"}, "average 'probabilities' with one pass has nothing to average"),
+        ({"window_overlap": 0.5}, "window_overlap 0.5 without windows has no effect"),
     ],
 )
 def test_settings_out_of_range_are_refused(given, text):

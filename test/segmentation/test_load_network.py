@@ -209,6 +209,9 @@ def test_errors_name_the_value_and_the_way_out(spec, error, match):
 def test_complete_network_cannot_be_overruled():
     with pytest.raises(ModelSpecError, match="complete network"):
         load_network("seg_own.nets:complete", order="bgr")
+    with pytest.raises(ModelSpecError, match="complete network, which answers by itself; leave backend"):
+        load_network("seg_own.nets:complete", device="cpu", backend="onnxruntime")
+    assert load_network("seg_own.nets:complete", device="cpu", backend="auto").name == "complete"
 
 
 @pytest.mark.parametrize(

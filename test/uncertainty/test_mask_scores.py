@@ -109,6 +109,16 @@ def test_maskomaly_by_hand():
     assert (maskomaly(lone) == 1.0).all()
 
 
+def test_an_object_in_two_squares_is_no_border():
+    """Two overlapping squares, an object in both: its second mask is the same object; masks in one square count."""
+    probabilities = torch.tensor([[0.9, 0.0], [0.0, 0.9], [0.9, 0.0], [0.0, 0.9]])
+    masks = torch.tensor([[[1.0, 1, 0]], [[0, 0, 0]], [[0, 1, 0]], [[0, 0, 1]]])
+    maps = summed(probabilities, masks, (1, 3))
+    two = replace(maps, queries=MaskQueries(probabilities, masks, 2))
+    assert maskomaly(two)[0].tolist() == pytest.approx([0.1, 0.1, 0.1], abs=1e-6)
+    assert maskomaly(maps)[0, 1] == 0.0
+
+
 def test_faulty_pixels_have_the_maximum():
     maps = mask_answer(5, 4, 3, 3, (3, 3))
     maps.logits[0, 1, 1] = torch.nan

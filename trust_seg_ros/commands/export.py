@@ -35,6 +35,8 @@ network's: meta models and calibrations are made for one of them. docs/export.md
 """
 ENOUGH = 0.9999
 """Share of the pixels of a scene that must keep their class."""
+NEAR = 1e-3
+"""Share of the largest logit that logits may differ by."""
 STEP = 1.0
 """Steps of a byte that a map may differ by; rounding alone takes half a one."""
 
@@ -104,7 +106,7 @@ def _told_logits(args: argparse.Namespace, console: Console, found: Exported) ->
         f"read by {found.backend}: {found.same_classes:.3%} of the pixels of a scene keep their class, logits differ "
         f"by up to {found.difference:.1e} of the largest",
     )
-    return found.same_classes >= ENOUGH
+    return found.same_classes >= ENOUGH and found.difference <= NEAR
 
 
 def _told_maps(args: argparse.Namespace, console: Console, found: ExportedHead) -> bool:

@@ -99,7 +99,11 @@ def _pipeline(args: argparse.Namespace) -> tuple[Surveyor, dict[str, Any]]:
     pipeline = Surveyor.load(chosen)
     assert isinstance(pipeline, Surveyor)
     meta = None if pipeline.meta is None else pipeline.meta.to_json()
-    return pipeline, {"network": network_sha256(pipeline.network) or args.model, "meta": meta, "grid": args.grid}
+    how = {
+        key: value for key, value in asdict(network).items() if key not in ("model", "device", "backend", "providers")
+    }
+    weights = network_sha256(pipeline.network) or args.model
+    return pipeline, {"network": weights, "input": how, "meta": meta, "grid": args.grid}
 
 
 def _seen(

@@ -28,6 +28,9 @@ from trust_seg_ros.segmentation.tails import answer_of
 from trust_seg_ros.segmentation.trainable import named_module
 from trust_seg_ros.support.backends import TORCH
 
+_SCENE = (480, 640)
+"""(H, W) of the picture that both are shown; each resizes it by what it says of itself."""
+_OF_MASKS = "onnx"
 _PROGRAMS = (".onnx", ".xml", ".pt2", ".ts", ".torchscript", ".pt")
 
 
@@ -82,10 +85,14 @@ def export_logits(
     model = to_model(module, settings.model, probe_pixels(spec, own.device), any_size)
     tail = cut_to_logits(model, settings.model, plain=True)
     masks = tail.outputs == NAMES[0]
+    if masks and target.name != _OF_MASKS:
+        raise ModelSpecError(f"{settings.model}: --to {target.name} holds no mask networks; expected --to {_OF_MASKS}")
     name_outputs(model, tail.outputs if masks else ("logits", "features")[: len(tail.outputs)])
     said: dict[str, Any] = {key: asdict(spec)[key] for key in ("mean", "std", "order", "scale", "stride")}
     if spec.squares is not None:
         said["squares"] = asdict(spec.squares)
+    elif spec.edges is not None:
+        said["edges"] = asdict(spec.edges)
     add_entries(model, {INPUT_KEY: json.dumps(said), **source_entries(named.labels, settings.model, named.sha256)})
     files = target.write(model, file)
     told("comparing the answers")
@@ -110,7 +117,7 @@ def load_network_of(settings: NetworkSettings) -> SegmentationNetwork:
 def _compared(files: tuple[Path, ...], own: SegmentationNetwork, device: str) -> Exported:
     """Show a scene to the network and to the file."""
     other = load_network(str(files[0]), device=device)
-    image = np.ascontiguousarray(scene_image(own.input_spec.size_for((480, 640))))
+    image = np.ascontiguousarray(scene_image(_SCENE))
     theirs, ours = own.infer(image), other.infer(image)
     wanted, found = theirs.logits, ours.logits
     if wanted.shape != found.shape:  # an upsampling behind the last convolution was taken off in one of them

@@ -217,6 +217,13 @@ def _fitting(network: object, head: HeadSettings) -> ModuleNetwork | MaskNetwork
             f"network {network.name!r} takes images of {size}, and resizing as this package does it can be written "
             "for one size of the camera's images only: give it with --image-size WIDTHxHEIGHT"
         )
+    if head.image_size is None and not masks:
+        probe = scene_image(_multiple((PROBE_SIDE, PROBE_SIDE), spec.stride))
+        if network.infer(probe).placement is not None:
+            raise ExportError(
+                f"network {network.name!r} answers with aligned corners or a crop, which can be written for one size "
+                "of the camera's images only: give it with --image-size WIDTHxHEIGHT"
+            )
     return network
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.fitting.feature_fit import BANK, fit_features
-from trust_seg_ros.types import UNLABELLED, Classifier, LogitMaps
+from trust_seg_ros.types import UNLABELLED, Classifier, LogitMaps, Placement
 from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
 from trust_seg_ros.uncertainty.feature_inputs import layer_of, logits_on_features, read_features
 from trust_seg_ros.uncertainty.feature_statistics import FeatureStatistics
@@ -61,7 +61,7 @@ class FeatureSample:
         if any(kept[1].shape[1] != depth for kept in self._kept.values()):
             raise FeatureStatisticsError(f"features of {depth} values; expected as many as in the images before")
         logits = logits_on_features(replace(answer, logits=answer.logits.float()), features.shape)
-        ids = grid_classes(truth, grid)
+        ids = grid_classes(truth, grid, answer.placement if answer.logits.shape[1:] == features.shape[1:] else None)
         finite = (features.isfinite().all(0) & logits.isfinite().all(0)).numpy(force=True)
         rng = np.random.default_rng((self.seed, place))
         for k in range(len(self.class_names)):
@@ -133,21 +133,33 @@ class FeatureSample:
         return tuple(name for k, name in enumerate(self.class_names) if k not in self._kept)
 
 
-def grid_classes(truth: np.ndarray, grid: Sequence[int]) -> np.ndarray:
+def grid_classes(truth: np.ndarray, grid: Sequence[int], placement: Placement | None = None) -> np.ndarray:
     """Class of every cell of a grid: that of its centre, or 255 if a pixel without a class is near.
 
     Args:
         truth: (H, W) uint8 class ids, 255 = no class.
         grid: (h, w), at most as large.
+        placement: where the image lies on the grid; None = the grid is stretched over it.
 
     Returns:
-        (h, w) uint8; 255 where a pixel within one and a half cells of the centre has no class.
+        (h, w) uint8; 255 where a pixel within one and a half cells of the centre has no class, and beyond the image.
     """
     h, w = grid
     height, width = truth.shape
     sides = [2 * -(-3 * n // (2 * m)) + 1 for n, m in ((height, h), (width, w))]
     near = cv2.dilate((truth == UNLABELLED).astype(np.uint8), np.ones(sides, np.uint8))
-    rows = ((np.arange(h) + 0.5) * height / h).astype(int)
-    columns = ((np.arange(w) + 0.5) * width / w).astype(int)
+    (rows, down), (columns, along) = (
+        _centres(cells, side, None if placement is None else placement.axes[axis])
+        for axis, (cells, side) in enumerate(zip(grid, truth.shape, strict=True))
+    )
     at = np.ix_(rows, columns)
-    return np.where(near[at] > 0, np.uint8(UNLABELLED), truth[at])
+    inside = down[:, None] & along
+    return np.where((near[at] > 0) | ~inside, np.uint8(UNLABELLED), truth[at])
+
+
+def _centres(cells: int, side: int, axis: tuple[int, float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows or columns of an image where the centres of cells lie, and whether the image reaches there."""
+    n, first, step = (side, cells / side / 2 - 0.5, cells / side) if axis is None else axis
+    places = ((np.arange(cells) - first) / (step or 1.0) + 0.5) * side / n
+    inside = (places > -1e-6) & (places < side + 1e-6)
+    return np.clip(places.astype(int), 0, side - 1), inside

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from trust_seg_ros.grid import IMAGE, parsed_grid
+from trust_seg_ros.segmentation.passes import passes_of
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.content_hash import network_sha256
@@ -53,6 +54,7 @@ class NetworkIdentity:
         grid: the grid that segments are made on, as in ``trust_seg_ros.grid``.
         features: hash of the statistics that feature scores among ``scores`` compare with; "" = there is none.
         segments_from: what the segments are, see ``segments.origins``.
+        passes: how often the network looks at an image, which the answer to a small picture need not tell; "" = once.
     """
 
     name: str
@@ -65,6 +67,7 @@ class NetworkIdentity:
     grid: str = IMAGE
     features: str = ""
     segments_from: str = COMPONENTS
+    passes: str = ""
 
     @classmethod
     def of(
@@ -89,6 +92,7 @@ class NetworkIdentity:
             grid,
             features if set(scores) & set(FEATURE_SCORES) else "",
             segments_from,
+            passes_of(network),
         )
 
     @classmethod
@@ -105,11 +109,12 @@ class NetworkIdentity:
             str(parsed_grid(data.get("grid", IMAGE))),
             str(data.get("features", "")),
             str(data.get("segments_from", COMPONENTS)),
+            str(data.get("passes", "")),
         )
 
     def to_json(self) -> Json:
         """Values for the manifest; scores, hashes and grid only if there are any, as in tables of earlier versions."""
-        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": "", "segments_from": COMPONENTS}
+        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": "", "segments_from": COMPONENTS, "passes": ""}
         return {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
 
     def repeats(self, other: NetworkIdentity) -> bool:
@@ -132,6 +137,9 @@ class NetworkIdentity:
             found.append(f"its segments are made on the grid {self.grid}, wanted now: {now.grid}")
         if self.segments_from != now.segments_from:
             found.append(f"its segments are {self.segments_from}, wanted now: {now.segments_from}")
+        if self.passes != now.passes:
+            then, this = (passes or "once" for passes in (self.passes, now.passes))
+            found.append(f"its network looked at an image: {then}; now: {this}")
         if self.features != now.features:
             then, this = (digest or "none" for digest in (self.features, now.features))
             found.append(f"its feature scores are of statistics with sha256 {then}, now they are {this}")

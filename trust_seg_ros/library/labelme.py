@@ -6,6 +6,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trust_seg_ros.drawing.wording import not_class, percent, unknown_object, unknown_score
 from trust_seg_ros.library.judged import JudgedImage
 from trust_seg_ros.library.masks import polygons
@@ -23,9 +25,9 @@ def to_labelme(result: JudgedImage, *, min_area: int, embed: bool | None) -> Jso
         ExportError: the result has no segments.
     """
     found = list(things(result, "a labelme file", min_area))
-    # What lies inside another has the smaller box, and must be painted after it. Unknown objects span classes: last.
     last = len(class_names(result)) - 1
-    found.sort(key=lambda thing: (thing.class_id == last, -_extent(thing)))
+    drawn = [shape for group, thing in enumerate(found) for shape in _shapes(thing, group, thing.class_id == last)]
+    drawn.sort(key=lambda one: one[0])
     height, width = result.size
     is_file = bool(result.name) and Path(result.name).is_file()
     inside = not is_file if embed is None else embed
@@ -33,9 +35,7 @@ def to_labelme(result: JudgedImage, *, min_area: int, embed: bool | None) -> Jso
     return {
         "version": _VERSION,
         "flags": {},
-        "shapes": [
-            shape for group, thing in enumerate(found) for shape in _shapes(thing, group, thing.class_id == last)
-        ],
+        "shapes": [shape for _, shape in drawn],
         "imagePath": Path(result.name).name if is_file else "image.png",
         "imageData": data,
         "imageHeight": height,
@@ -43,18 +43,26 @@ def to_labelme(result: JudgedImage, *, min_area: int, embed: bool | None) -> Jso
     }
 
 
-def _shapes(thing: Thing, group: int, unknown: bool) -> list[dict[str, Any]]:
+def _shapes(thing: Thing, group: int, unknown: bool) -> list[tuple[tuple[bool, int], dict[str, Any]]]:
+    """The polygons of a thing, each with its place in the order of painting.
+
+    What lies inside another polygon is smaller than it, and must be painted after it. Unknown objects span classes:
+    last.
+    """
     rings = polygons(thing.mask, thing.box)
     return [
-        {
-            "label": thing.class_name,
-            "points": ring.astype(float).tolist(),
-            "group_id": group if len(rings) > 1 else None,
-            "description": _description(thing, unknown),
-            "shape_type": "polygon",
-            "flags": {"unreliable": True} if thing.attributes.get("unreliable") else {},
-            "mask": None,
-        }
+        (
+            (unknown, -_extent(ring)),
+            {
+                "label": thing.class_name,
+                "points": ring.astype(float).tolist(),
+                "group_id": group if len(rings) > 1 else None,
+                "description": _description(thing, unknown),
+                "shape_type": "polygon",
+                "flags": {"unreliable": True} if thing.attributes.get("unreliable") else {},
+                "mask": None,
+            },
+        )
         for ring in rings
     ]
 
@@ -72,6 +80,7 @@ def _description(thing: Thing, unknown: bool) -> str:
     )
 
 
-def _extent(thing: Thing) -> int:
-    left, top, right, bottom = thing.box
-    return (right - left) * (bottom - top)
+def _extent(ring: np.ndarray) -> int:
+    """Area of the box around a polygon (n, 2)."""
+    width, height = np.ptp(ring, axis=0)
+    return int(width) * int(height)

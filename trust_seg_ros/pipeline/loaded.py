@@ -136,7 +136,8 @@ class LoadedPipeline:
         if self.segments_from == QUERIES and (reason := self.unavailable(_OF_QUERIES)) is not None:
             raise ScoreUnavailableError(
                 f"segments_from is {QUERIES}, but network {self.network.name!r} gives no masks of queries to make "
-                f"segments of; expected a mask network (MaskFormer, Mask2Former, …), or segments_from {COMPONENTS}"
+                f"segments of; expected a mask network (MaskFormer, Mask2Former, …) that looks once at an image, or "
+                f"segments_from {COMPONENTS}"
             )
         self._thresholds.check(thresholds)
         missing = no_ood_threshold(thresholds, self.resolved(thresholds))

@@ -21,6 +21,10 @@ from trust_seg_ros.types import LogitMaps
 _BATCH = 4
 """Windows in one pass."""
 _SMALL = 64
+_LEAST_LOG = -87.0
+"""Smaller logarithms of probabilities are raised to it: 1.6e-38, about the smallest normal float32."""
+_NOTHING = 1e-30
+"""Largest class sum of a pixel that no query claims."""
 
 
 class AveragedNetwork:
@@ -56,11 +60,20 @@ class AveragedNetwork:
                 f"window is {width}x{height}, but network {self.name!r} takes sides in multiples of {stride}; the next "
                 f"one is {-(-width // stride) * stride}x{-(-height // stride) * stride}"
             )
+        self._even = passes.window is None or self._steps_evenly(passes.window)
         side = max(_SMALL, stride)
         self.infer(scene_image(self.input_spec.size or passes.window or (side, side)))
 
     def __repr__(self) -> str:
         return f"<{self._network!r}, {self.passes}>"
+
+    def _steps_evenly(self, window: Size) -> bool:
+        """Whether windows lie on the grid of the logits for every image, or for none: else none keeps its features."""
+        if self.input_spec.size is not None:
+            return True
+        maps = self._ask([scene_image(window)], window)[0]
+        steps = (window[0] // maps.logits.shape[1], window[1] // maps.logits.shape[2])
+        return all(step > 0 and self.input_spec.stride % step == 0 for step in steps)
 
     def infer(self, image: np.ndarray) -> LogitMaps:
         """Averaged logits of one image; see ``SegmentationNetwork.infer``."""
@@ -98,7 +111,8 @@ class AveragedNetwork:
         if image.shape[:2] != size:
             shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return _joined(windows, list(self._parts(image, windows)), size)
+        found = _joined(windows, list(self._parts(image, windows)), size)
+        return found if self._even else replace(found, features=None, classifier=None)
 
     def _parts(self, image: np.ndarray, windows: Sequence[tuple[slice, slice]]) -> Iterator[LogitMaps]:
         for start in range(0, len(windows), _BATCH):
@@ -130,6 +144,8 @@ def _prepared(maps: LogitMaps, size: Size) -> LogitMaps:
     """An answer to an input of ``size``, with features only if they survive averaging, and with no crop to follow."""
     pointwise = maps.classifier is not None and tuple(maps.classifier.weight.shape[2:]) == (1, 1)
     kept = replace(maps, layer=None, queries=None)
+    if not maps.raw and not maps.linear:  # minus infinity, interpolated or averaged, would be no number
+        kept = replace(kept, logits=maps.logits.clamp_min(_LEAST_LOG))
     if not pointwise:
         kept = replace(kept, features=None, classifier=None)
     if kept.placement is not None and not is_cornered(kept):
@@ -166,7 +182,10 @@ def _joined(windows: Sequence[tuple[slice, slice]], parts: Sequence[LogitMaps], 
         for rows, columns in windows
     ]
     grid = (size[0] // down, size[1] // along)
-    logits = _overlaid([part.logits for part in parts], spots, grid)
+    if parts[0].raw or parts[0].linear:
+        logits = _overlaid([part.logits for part in parts], spots, grid)
+    else:  # log-probabilities, whose mean would be that of no probabilities
+        logits = _overlaid([part.logits.exp() for part in parts], spots, grid).log().clamp_min(_LEAST_LOG)
     features = [part.features for part in parts if part.features is not None]
     together = _overlaid(features, spots, grid) if len(features) == len(parts) else None
     kernel = None if together is None else parts[0].classifier
@@ -187,6 +206,8 @@ def _mean(answers: Sequence[LogitMaps], average: str) -> LogitMaps:
     """The average of answers, on the grid of the finest."""
     if len(answers) == 1 and (average == "logits" or not answers[0].raw):
         return answers[0]
+    if len({maps.placement is None for maps in answers}) > 1:  # some were put together from windows, pixel by pixel
+        answers = [_stretched(maps) for maps in answers]
     finest = max(answers, key=lambda maps: maps.logits.shape[1] * maps.logits.shape[2])
     grid = (int(finest.logits.shape[1]), int(finest.logits.shape[2]))
     cornered = finest.placement is not None
@@ -196,12 +217,21 @@ def _mean(answers: Sequence[LogitMaps], average: str) -> LogitMaps:
         return replace(finest, logits=mean, raw=False, features=None, classifier=None)
     mean = torch.stack(logits).mean(0)
     if finest.linear and average == "probabilities":
-        shares = [values / values.sum(0).clamp_min(1e-30) for values in logits]
-        return replace(finest, logits=torch.stack(shares).mean(0).log(), linear=False)
+        # sums again, so that a pixel that no query claims is 0 in them, and no fault
+        shares = [values / values.sum(0).clamp_min(_NOTHING) for values in logits]
+        return replace(finest, logits=torch.stack(shares).mean(0))
     features = [_brought(maps.features, grid, cornered) for maps in answers if maps.features is not None]
     if len(features) < len(answers):
         return replace(finest, logits=mean, features=None, classifier=None)
     return replace(finest, logits=mean, features=torch.stack(features).mean(0))
+
+
+def _stretched(maps: LogitMaps) -> LogitMaps:
+    """An answer whose grid is stretched over the image, without features if it was not before."""
+    if maps.placement is None:
+        return maps
+    whole = answer_of(maps, maps.placement.size)
+    return replace(maps, logits=whole, features=None, classifier=None, placement=None)
 
 
 def _brought(maps: torch.Tensor, grid: Size, cornered: bool) -> torch.Tensor:

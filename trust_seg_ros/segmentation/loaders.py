@@ -27,7 +27,7 @@ from trust_seg_ros.segmentation.optimise import fold_batch_norms
 from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segmentation.weights_hash import HashInBackground, hash_of_program, require_sha256
-from trust_seg_ros.support.backends import TORCH
+from trust_seg_ros.support.backends import AUTO, TORCH
 
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _PROGRAMS = (".pt2", ".ts", ".torchscript", ".pt")
@@ -125,6 +125,11 @@ def _load_ir(asked: Request) -> SegmentationNetwork:
 def _load_factory(asked: Request) -> SegmentationNetwork:
     made = call_factory(asked.spec, asked.device)
     if not isinstance(made, nn.Module):
+        if asked.backend not in (TORCH, AUTO) or asked.providers or asked.half in (True, "on"):
+            raise ModelSpecError(
+                f"network factory {asked.spec!r} returned a complete network, which answers by itself; leave backend, "
+                "providers and half away"
+            )
         return _checked(made, asked.spec, asked.overrides)
     return _wrapped(factory_module(asked.spec, made, asked.overrides), asked.spec, asked)
 

@@ -14,6 +14,8 @@ Average = Literal["logits", "probabilities"]
 AVERAGES: tuple[Average, ...] = get_args(Average)
 SCALES = (0.25, 4.0)
 """Smallest and largest scale."""
+OVERLAP = 0.25
+"""Usual overlap of windows."""
 MOST_SCALES, MOST_OVERLAP = 16, 0.9
 
 
@@ -31,11 +33,11 @@ class Passes:
             mmsegmentation's test-time augmentation).
 
     Raises:
-        ModelSpecError: a value is out of range.
+        ModelSpecError: a value is out of range, or can have no effect with the others.
     """
 
     window: Size | None = None
-    window_overlap: float = 0.25
+    window_overlap: float = OVERLAP
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     average: Average = "logits"
@@ -56,6 +58,12 @@ class Passes:
             )
         if self.average not in AVERAGES:
             raise ModelSpecError(f"average is {self.average!r}; expected {' or '.join(map(repr, AVERAGES))}")
+        if self.window is None and self.window_overlap != OVERLAP:
+            raise ModelSpecError(f"window_overlap {self.window_overlap:g} without windows has no effect; set window")
+        if self.single and self.average != AVERAGES[0]:
+            raise ModelSpecError(
+                f"average {self.average!r} with one pass has nothing to average; set window, scales or flip"
+            )
 
     @property
     def single(self) -> bool:
@@ -98,11 +106,21 @@ class Passes:
                 seen += (rows.stop - rows.start) * (columns.stop - columns.start)
         return (1 + self.flip) * seen / math.prod(spec.size_for(image_size))
 
+    @property
+    def identity(self) -> str:
+        """Everything that answers depend on; "" for one ordinary pass."""
+        return "" if self.single else f"{self}; overlap {self.window_overlap:g}; {self.average}"
+
     def __str__(self) -> str:
         parts = [] if self.window is None else [f"windows of {self.window[1]}x{self.window[0]}"]
         parts += [] if self.scales == (1.0,) else [f"scales {', '.join(f'{scale:g}' for scale in self.scales)}"]
         parts += ["the mirrored image"] if self.flip else []
         return "; ".join(parts) or "one pass"
+
+
+def passes_of(network: object) -> str:
+    """How often a network looks at an image: everything that its answers depend on; "" for once."""
+    return str(getattr(getattr(network, "passes", None), "identity", ""))
 
 
 def _starts(side: int, window: int, overlap: float, stride: int) -> Iterator[int]:

@@ -223,7 +223,7 @@ def is_cornered(maps: LogitMaps) -> bool:
 
 
 def answer_of(maps: LogitMaps, size: tuple[int, int]) -> torch.Tensor:
-    """The answer (q, n, m) of the size of a network's input that logits stand for."""
+    """The answer (q, n, m) that logits stand for, stretched to ``size``."""
     if maps.placement is None:
         return F.interpolate(maps.logits[None], size=size, mode="bilinear", align_corners=False)[0]
     rows, columns = (
@@ -232,7 +232,10 @@ def answer_of(maps: LogitMaps, size: tuple[int, int]) -> torch.Tensor:
     )
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     places = torch.stack([x, y], 2)[None].to(maps.logits)
-    return F.grid_sample(maps.logits[None], places, padding_mode="border", align_corners=True)[0]
+    answer = F.grid_sample(maps.logits[None], places, padding_mode="border", align_corners=True)
+    if maps.placement.size != tuple(size):
+        answer = F.interpolate(answer, size=size, mode="bilinear", align_corners=False)
+    return answer[0]
 
 
 def close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:

@@ -76,10 +76,13 @@ class MaskQueries:
     Attributes:
         probabilities: (Q, q) float32, softmax of each query's classes without "no object"; a row sums to at most 1.
         masks: (Q, h, w) float32 in [0, 1], the sigmoid of each query's mask, at the resolution of ``LogitMaps.logits``.
+        squares: parts of the image that were looked at one by one, Q / squares queries for each, in order; where they
+            overlap the class sums are averages. 1 = the whole image.
     """
 
     probabilities: torch.Tensor
     masks: torch.Tensor
+    squares: int = 1
 
     def __repr__(self) -> str:
         return (

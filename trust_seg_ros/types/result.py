@@ -102,8 +102,15 @@ class TrustFrame:
         if self.on_grid.size == self.size:
             return maps
         planes = {name: self._resized_tensor(getattr(maps, name)) for name in names}
-        faulty = int((planes["classes"] == UNLABELLED).sum()) if maps.faulty_pixels else 0
-        return replace(maps, **planes, faulty_pixels=faulty)
+        return replace(maps, **planes, faulty_pixels=self._faulty_of(planes["classes"]))
+
+    def _faulty_of(self, classes: torch.Tensor) -> int:
+        """Faulty pixels of the image: where a mask network claims nothing a pixel has no class, and yet no fault."""
+        on_grid = self.on_grid.maps
+        if not on_grid.faulty_pixels:
+            return 0
+        without = int((on_grid.classes == UNLABELLED).sum())
+        return round(int((classes == UNLABELLED).sum()) * on_grid.faulty_pixels / without)
 
     @cached_property
     def segments(self) -> SegmentTable | None:

@@ -50,7 +50,8 @@ def prepare_queries(maps: LogitMaps, what: str) -> PreparedQueries:
     if maps.queries is None:
         raise MaskQueriesNeededError(
             f"{what} needs the masks of a mask network (MaskFormer, Mask2Former, …), but this network gives one map "
-            "per class and no masks. Use entropy, margin or variation_ratio, or load a mask network"
+            "per class and no masks, or an average over windows, scales or mirrored images, which has none. Use "
+            "entropy, margin or variation_ratio, or a mask network that looks once"
         )
     sums = prepare_sums(maps)
     given, planes = maps.queries.probabilities, maps.queries.masks
@@ -165,9 +166,11 @@ def maskomaly(maps: LogitMaps) -> torch.Tensor:
     likeliest = queries.probabilities.amax(1)
     score = _unclaimed_share(queries, likeliest * (likeliest > CONFIDENT))
     objects = likeliest >= 1.0 - queries.probabilities.sum(1)
-    if int(objects.sum()) >= 2:
-        planes = replace(queries.masks, values=queries.masks.values[objects])
-        score.masked_fill_(_second_largest(planes) > BORDER, 0.0)
+    squares = 1 if maps.queries is None else maps.queries.squares
+    # an object where squares overlap has a mask in each: that is no border
+    for seen, values in zip(objects.chunk(squares), queries.masks.values.chunk(squares), strict=True):
+        if int(seen.sum()) >= 2:
+            score.masked_fill_(_second_largest(replace(queries.masks, values=values[seen])) > BORDER, 0.0)
     return _overwrite_faulty(score, queries.masks)
 
 

@@ -229,3 +229,52 @@ def test_auto_measures_once_on_a_machine(cache, monkeypatch):
         times.write_text(changed)
         assert set(THERE) <= set(load().backend.replace("(", " ").replace(";", " ").split())
     assert measured == [1] * 4, "a damaged file and another version are no reason to trust old times"
+
+
+class Pooling(torch.nn.Module):
+    """The exporter writes the size of its example into pooling that depends on the size."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.net, self.pool = small(count), torch.nn.AdaptiveAvgPool2d(4)
+
+    def forward(self, pixels):
+        logits = self.net(pixels)
+        return logits + torch.nn.functional.interpolate(self.pool(logits), logits.shape[2:])
+
+
+def test_a_graph_for_any_size_is_tried_at_two(labels):
+    given = "net", labels, InputSpec(stride=8), CPU, False
+    for name in THERE:
+        with pytest.raises(ModelError, match="backend:=torch"):
+            from_module(Pooling(len(labels)), *given, backend=name)
+    assert from_module(Pooling(len(labels)), *given, backend="auto").backend == "torch"
+
+
+@pytest.mark.parametrize("end", [torch.nn.Softmax(1), torch.nn.LogSoftmax(1)], ids=["softmax", "log-softmax"])
+def test_a_softmax_that_is_taken_off_the_graph_is_no_difference(labels, end):
+    given = "net", labels, InputSpec(size=(64, 64)), CPU, False
+    own = uncertainty_maps(from_module(small(len(labels), end), *given).infer(IMAGE))
+    for name in THERE:
+        other = from_module(small(len(labels), end), *given, backend=name)
+        assert other.backend == name
+        found = uncertainty_maps(other.infer(IMAGE))
+        assert (found.classes == own.classes).float().mean() >= 0.9999
+        assert (found.entropy - own.entropy).abs().max() < 1e-4
+
+
+class Scaled(Cornered):
+    def forward(self, pixels):
+        return 0.5 * self.net(pixels)
+
+
+def test_the_kernel_of_a_program_whose_answer_is_scaled_is_not_lost(labels, tmp_path):
+    module, given = Scaled(len(labels)).eval(), {"labels": "camvid11", "device": "cpu"}
+    torch.export.save(torch.export.export(module, (torch.zeros(1, 3, 64, 96),)), str(tmp_path / "net.pt2"))
+    own = load_network(str(tmp_path / "net.pt2"), **given).infer(IMAGE)
+    assert own.classifier is not None
+    for name in (*THERE, "auto"):
+        found = load_network(str(tmp_path / "net.pt2"), backend=name, **given).infer(IMAGE)
+        assert torch.allclose(found.logits, own.logits, atol=1e-4)
+        assert torch.allclose(found.features, own.features, atol=1e-4)
+        assert torch.allclose(found.classifier.weight, own.classifier.weight, atol=1e-5)

@@ -100,3 +100,17 @@ def test_graphs_whose_masks_differ_are_refused():
         check_agreement(
             module, lambda x: (torch.ones(1, 2, 4), x[:, :2] + 0.1), Where(), torch.ones(1, 3, 4, 4), "n", "r"
         )
+
+
+@pytest.mark.skipif("openvino" not in THERE, reason="needs OpenVINO")
+def test_files_that_hold_no_mask_networks_are_refused(folder, tmp_path):
+    import openvino
+
+    settings = NetworkSettings(folder("maskformer"), input_size=SIZE)
+    with pytest.raises(ModelError, match="--to openvino holds no mask networks; expected --to onnx"):
+        export_logits(settings, tmp_path / "n.xml", TARGETS["openvino"])
+    assert not list(tmp_path.iterdir())
+    export_logits(settings, tmp_path / "n.onnx", TARGETS["onnx"])
+    openvino.save_model(openvino.convert_model(tmp_path / "n.onnx"), tmp_path / "n.xml")
+    with pytest.raises(ModelFileError, match=r"gives classes and masks.*\.onnx.*backend:=openvino"):
+        load_network(str(tmp_path / "n.xml"), labels="camvid11", device="cpu")

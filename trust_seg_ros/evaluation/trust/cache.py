@@ -18,6 +18,7 @@ from trust_seg_ros.evaluation.trust.counts import DataCounts, Flagged, ScoreCoun
 from trust_seg_ros.evaluation.trust.measures import Reliability
 from trust_seg_ros.evaluation.trust.passes import LabelledImages, Look, Progress, count, score_grids
 from trust_seg_ros.grid import AS_IMAGE
+from trust_seg_ros.segmentation.passes import passes_of
 from trust_seg_ros.support.content_hash import sealed, unsealed
 from trust_seg_ros.support.resumable import fingerprint, whole_file
 
@@ -98,6 +99,7 @@ class CountsCache:
             "corruption": _corruption(images),
             "bins": bins,
             **({} if self.look.grid == AS_IMAGE else {"grid": str(self.look.grid)}),
+            **({"passes": passes} if (passes := passes_of(self.look.network)) else {}),
         }
         return fingerprint(told)[:24]
 

@@ -102,17 +102,22 @@ def run_graph(
     else:  # what is installed but does not fit says what is missing
         wanted = [row for row in installed if row.fits(device) and row.quick] or installed[:1]
     if backend == AUTO:
-        return _fastest(_willing(wanted, graph, place), graph, pixels, name, {})
-    running = run_by(wanted[0], graph, place)
-    return Chosen(running.forward, kernel, running.said, graph.where)
+        running = _willing(wanted, graph, place, pixels)
+        chosen = _fastest(running, _measured(running, pixels, place, None), name)
+        return replace(chosen, classifier=kernel, where=graph.where)
+    one = run_by(wanted[0], graph, place)
+    return Chosen(one.forward, kernel, one.said, graph.where)
 
 
-def _willing(wanted: Sequence[Runtime], graph: OnnxGraph, place: Place) -> dict[str, Running]:
-    """The graph on each of the libraries that take it; raises ModelError if none does."""
+def _willing(wanted: Sequence[Runtime], graph: OnnxGraph, place: Place, pixels: torch.Tensor) -> dict[str, Running]:
+    """The graph on each of the libraries that take it and answer as the first does; raises ModelError if none does."""
     running: dict[str, Running] = {}
     for row in wanted:
         try:
-            running[row.name] = run_by(row, graph, place)
+            found = run_by(row, graph, place)
+            for first in list(running.values())[:1]:
+                check_agreement(first.forward, found.forward, Where(), pixels, place.name, row.name)
+            running[row.name] = found
         except ModelError as error:
             if row is wanted[-1] and not running:
                 raise
@@ -153,6 +158,8 @@ def run_module(
     there = [row for row in RUNTIMES.values() if row.quick and row.fits(device)]
     if providers:
         there = [row for row in there if row.name == ONNXRUNTIME]
+    if providers and not there:
+        refuse_early(RUNTIMES[ONNXRUNTIME], place)
     if backend == TORCH or (backend == AUTO and not there):
         return own
     file = _place(pixels, any_size, sha256)
@@ -164,7 +171,9 @@ def run_module(
             )
         wanted = there if backend == AUTO else [RUNTIMES[backend]]
         times_file = None if file is None else file.with_suffix(".times.json")
-        times = {} if backend != AUTO else kept_times(times_file, (TORCH, *(row.name for row in there)), device)
+        if providers:
+            refuse_early(RUNTIMES[ONNXRUNTIME], place)
+        times = {} if backend != AUTO else kept_times(times_file, (TORCH, *(row.name for row in there)), place)
         if times:  # measured before on this machine: nothing else is loaded
             best = min(times, key=lambda runtime: times[runtime])
             if best == TORCH:
@@ -172,18 +181,22 @@ def run_module(
             wanted = [RUNTIMES[best]]
         graph, running = _as_graph(module, wanted, place, pixels, any_size, file)
     except ModelError as error:
-        if backend != AUTO:
+        if backend != AUTO or providers:
             raise
         _log.warning("%s stays with torch: %s", name, error)
         return own
     # a module that gives the convolution's output itself, as exported programs do, says where its answer lies on it
     where = graph.where if own.where is None else own.where
+    kernel = on_device(graph.classifier, device) or own.classifier  # the graph's, which may have another precision
     if backend != AUTO:
-        return Chosen(running[backend].forward, on_device(graph.classifier, device), running[backend].said, where)
+        return Chosen(running[backend].forward, kernel, running[backend].said, where)
     if not times:
         running = {TORCH: Running(module, TORCH), **running}
-    chosen = _fastest(running, graph, pixels, name, times, times_file)
-    return replace(own, said=chosen.said) if chosen.forward is module else replace(chosen, where=where)
+    times = times or _measured(running, pixels, place, times_file)
+    chosen = _fastest(running, times, name)
+    if chosen.forward is module:
+        return replace(own, said=chosen.said)
+    return replace(chosen, classifier=kernel, where=where)
 
 
 def _as_graph(
@@ -194,32 +207,39 @@ def _as_graph(
         refuse_early(runtime, place)
     known = file is not None and file.is_file()
     graph = _kept(module, place.name, pixels, any_size, file)
+    pictures = (pixels, _larger(pixels)) if any_size else (pixels,)
     try:
-        return graph, _agreeing(module, graph, wanted, place, pixels)
+        return graph, _agreeing(module, graph, wanted, place, pictures)
     except ModelFileError:
         if file is None or not known:
             raise
         file.unlink(missing_ok=True)  # a factory's hash is that of its weights: its code may have changed
         graph = _kept(module, place.name, pixels, any_size, file)
-        return graph, _agreeing(module, graph, wanted, place, pixels)
+        return graph, _agreeing(module, graph, wanted, place, pictures)
 
 
-def _fastest(
-    running: Mapping[str, Running],
-    graph: OnnxGraph,
-    pixels: torch.Tensor,
-    name: str,
-    known: Mapping[str, float],
-    keep: Path | None = None,
-) -> Chosen:
-    """The one that answers soonest, by times that are known or else measured, and kept for the next time."""
-    times = dict(known) or medians({runtime: one.forward for runtime, one in running.items()}, pixels)
-    if not known:
-        keep_times(keep, times, pixels.device)
+def _larger(pixels: torch.Tensor) -> torch.Tensor:
+    """Noise of another size than an example: the exporter may build the size of the example into what pools over it."""
+    height, width = pixels.shape[2:]
+    noise = torch.randn((1, 3, 3 * height, 5 * width), generator=torch.Generator().manual_seed(1))
+    return noise.to(pixels)
+
+
+def _measured(
+    running: Mapping[str, Running], pixels: torch.Tensor, place: Place, keep: Path | None
+) -> dict[str, float]:
+    """Milliseconds of each, kept for the next time."""
+    times = medians({runtime: one.forward for runtime, one in running.items()}, pixels)
+    keep_times(keep, times, place)
+    return times
+
+
+def _fastest(running: Mapping[str, Running], times: Mapping[str, float], name: str) -> Chosen:
+    """The one that answers soonest; its kernel is for the caller to add."""
     best = min(running, key=lambda runtime: times[runtime])
     said = _said(best, times, running)
     _log.info("network %s runs by %s", name, said)
-    return Chosen(running[best].forward, on_device(graph.classifier, pixels.device), said, graph.where)
+    return Chosen(running[best].forward, None, said)
 
 
 def _said(best: str, times: Mapping[str, float], running: Mapping[str, Running]) -> str:
@@ -230,12 +250,13 @@ def _said(best: str, times: Mapping[str, float], running: Mapping[str, Running])
 
 
 def _agreeing(
-    module: nn.Module, graph: OnnxGraph, wanted: Sequence[Runtime], place: Place, pixels: torch.Tensor
+    module: nn.Module, graph: OnnxGraph, wanted: Sequence[Runtime], place: Place, pictures: Sequence[torch.Tensor]
 ) -> dict[str, Running]:
     """The graph on each of the libraries; raises ModelFileError if one refuses it or answers otherwise than torch."""
     running = {runtime.name: run_by(runtime, graph, place) for runtime in wanted}
     for runtime, one in running.items():
-        check_agreement(module, one.forward, graph.where or Where(), pixels, place.name, runtime)
+        for pixels in pictures:
+            check_agreement(module, one.forward, graph.where or Where(), pixels, place.name, runtime)
     return running
 
 

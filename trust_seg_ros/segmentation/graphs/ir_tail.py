@@ -10,6 +10,7 @@ import torch
 
 from trust_seg_ros.segmentation.errors import ModelFileError
 from trust_seg_ros.segmentation.graphs.graph_tails import Ending, Step, ending_of
+from trust_seg_ros.segmentation.masks.queries import NAMES
 from trust_seg_ros.types import Classifier
 
 _FLOATS = ("f32", "f16", "bf16", "f64")
@@ -70,6 +71,12 @@ def _of_the_image(model: Any, port: Any) -> bool:
 def _chosen(model: Any, name: str) -> tuple[Any, Any]:
     """The ports that hold logits and features; None for features that are not given out."""
     results = [(output.get_names(), result.input_value(0)) for output, result in _outputs(model)]
+    called = {one for names, _ in results for one in names}
+    if any(called.issuperset(pair) for pair in NAMES):
+        raise ModelFileError(
+            f"{name}: gives classes and masks; mask networks are read from .onnx files, which OpenVINO runs, too: "
+            "export it again with --to onnx, and set backend:=openvino"
+        )
     scores = [(names, port) for names, port in results if _is_scores(port)]
     named = [port for names, port in scores if names & {"logits", "out"}]
     features = next((port for names, port in scores if "features" in names), None)

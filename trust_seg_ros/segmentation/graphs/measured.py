@@ -12,45 +12,47 @@ from pathlib import Path
 
 import torch
 
+from trust_seg_ros.segmentation.graphs.placed import Place
 from trust_seg_ros.support.resumable import whole_file
 
-_LIBRARIES = ("torch", "onnxruntime", "onnxruntime-gpu", "openvino")
+_LIBRARIES = ("torch", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "openvino")
 
 
-def kept_times(place: Path | None, names: Collection[str], device: torch.device) -> dict[str, float]:
+def kept_times(file: Path | None, names: Collection[str], place: Place) -> dict[str, float]:
     """Milliseconds of each library, as :func:`keep_times` wrote them.
 
     Args:
-        place: the file; None = nothing is kept.
+        file: where they are; None = nothing is kept.
         names: the libraries that there is a choice of.
-        device: what the network runs on.
+        place: what the network runs on.
 
     Returns:
         Name -> milliseconds; {} where they must be measured: nothing is kept, the file is damaged, or a library, its
         version, the number of threads or the machine is another.
     """
-    if place is None or not place.is_file():
+    if file is None or not file.is_file():
         return {}
     try:
-        said = json.loads(place.read_text(encoding="utf-8"))
+        said = json.loads(file.read_text(encoding="utf-8"))
         times = {str(name): float(value) for name, value in said["times"].items()}
-        fits = said["machine"] == _machine(device) and set(times) == set(names)
+        fits = said["machine"] == _machine(place) and set(times) == set(names)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
     return times if fits and all(0 < value < math.inf for value in times.values()) else {}
 
 
-def keep_times(place: Path | None, times: Mapping[str, float], device: torch.device) -> None:
-    """Write the milliseconds of each library, completely or not at all; nothing where ``place`` is None."""
-    if place is None:
+def keep_times(file: Path | None, times: Mapping[str, float], place: Place) -> None:
+    """Write the milliseconds of each library, completely or not at all; nothing where ``file`` is None."""
+    if file is None:
         return
-    text = json.dumps({"machine": _machine(device), "times": dict(times)}, indent=1)
-    with whole_file(place, place.with_name(f"{place.name}.{os.getpid()}")) as draft:
+    text = json.dumps({"machine": _machine(place), "times": dict(times)}, indent=1)
+    with whole_file(file, file.with_name(f"{file.name}.{os.getpid()}")) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
-def _machine(device: torch.device) -> dict[str, str | int]:
+def _machine(place: Place) -> dict[str, str | int]:
     """What the times depend on."""
+    device = place.device
     versions: dict[str, str | int] = {}
     for name in _LIBRARIES:
         try:
@@ -58,6 +60,7 @@ def _machine(device: torch.device) -> dict[str, str | int]:
         except metadata.PackageNotFoundError:
             continue
     here: dict[str, str | int] = {"processor": _processor(), "cores": os.cpu_count() or 1, "device": str(device)}
+    here["providers"] = ",".join(place.providers)
     if device.type == "cuda":
         here["gpu"] = torch.cuda.get_device_name(device)
     return {**versions, **here, "threads": torch.get_num_threads()}

@@ -118,6 +118,11 @@ def input_spec(image: ImageInput, metadata: Mapping[str, str], name: str) -> Inp
             squares = Squares(int(said["squares"]["side"]), bool(said["squares"]["cut"]))
             edges = Edges(squares.side, None if squares.cut else squares.side, exact=True)
             values |= {"size": None, "edges": edges, "squares": squares}
+        elif "edges" in said and image.size is None:
+            sides: Any = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in said["edges"].items()
+            }
+            values["edges"] = Edges(**sides)
         return replace(plain, **values)
     except (ValueError, TypeError, KeyError, AttributeError, ModelSpecError) as error:
         raise ModelFileError(f"{name}: its entry {INPUT_KEY} cannot be read ({error}); export it again") from error

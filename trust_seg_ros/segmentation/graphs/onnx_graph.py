@@ -123,12 +123,13 @@ def onnx_model(path: Path) -> onnx.ModelProto:
     return model
 
 
-def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
+def graph_of(model: onnx.ModelProto, name: str, *, plain: bool = False) -> OnnxGraph:
     """A model with its weights inside as a network; it is changed.
 
     Args:
         model: the model.
         name: its name, for errors.
+        plain: give features only where the last convolution's output is the logits, for what keeps no ``ending``.
 
     Raises:
         ModelFileError: it takes something else than one image, answers with something else than scores of classes, or
@@ -139,7 +140,7 @@ def graph_of(model: onnx.ModelProto, name: str) -> OnnxGraph:
     check_operators(model, name)
     image = _image_input(model, name)
     try:
-        tail = cut_to_logits(model, name)
+        tail = cut_to_logits(model, name, plain=plain)
     except (ValueError, TypeError, RuntimeError) as error:  # about a tensor with other numbers than it says
         raise ModelFileError(f"{name}: its weights are damaged ({error}); export it again") from error
     if model.ByteSize() > LARGEST:

@@ -16,7 +16,7 @@ import torch
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.errors import DependencyError
 from trust_seg_ros.segmentation.graphs.engine_file import Said, write_said
-from trust_seg_ros.segmentation.graphs.onnx_graph import OnnxGraph, graph_of, onnx_model, read_onnx
+from trust_seg_ros.segmentation.graphs.onnx_graph import OnnxGraph, graph_of, onnx_model
 from trust_seg_ros.segmentation.graphs.placed import Place, Running, as_input
 from trust_seg_ros.segmentation.graphs.tensorrt_engine import SIZES, Engine, Size, build_plan, library_for
 from trust_seg_ros.support.backends import TENSORRT
@@ -120,10 +120,8 @@ def build_engine(
     name = str(model) if isinstance(model, Path) else out.stem
     place = Place(pick_device(device), name=name)
     trt = library_for(place)
-    if half:
-        graph = graph_of(in_half(onnx_model(model) if isinstance(model, Path) else model), name)
-    else:
-        graph = read_onnx(model) if isinstance(model, Path) else graph_of(model, name)
+    whole = onnx_model(model) if isinstance(model, Path) else model
+    graph = graph_of(in_half(whole) if half else whole, name, plain=True)
     told("TensorRT builds the engine, which takes minutes")
     plan = build_plan(trt, graph.content, graph.image, place, sizes, told)
     with whole_file(out) as draft:

@@ -65,9 +65,10 @@ class MaskNetwork(CallableNetwork):
     def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
         probabilities, masks, layer = self._queries(x)
         sums = class_sums(probabilities, masks)
-        squares, grid = self.input_spec.squares, (int(x.shape[2]), int(x.shape[3]))
+        squares, grid, count = self.input_spec.squares, (int(x.shape[2]), int(x.shape[3])), 1
         if squares is not None:
             sums, masks = squares.merge(sums, grid), squares.place(masks, grid)
+            count = len(probabilities) // len(x)
             probabilities = probabilities.reshape(len(x), -1, probabilities.shape[2])
             layer = None if layer is None else squares.merge(layer, grid)
         return [
@@ -77,7 +78,7 @@ class MaskNetwork(CallableNetwork):
                 raw=False,
                 layer=self._layer_of(layer, index),
                 linear=True,
-                queries=MaskQueries(probabilities[index], masks[index]),
+                queries=MaskQueries(probabilities[index], masks[index], count),
             )
             for index, size in enumerate(sizes)
         ]

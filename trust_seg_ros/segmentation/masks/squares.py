@@ -70,8 +70,9 @@ class Squares:
         return total.div_(self._counts(spots, grid, total))
 
     def place(self, masks: torch.Tensor, size: Size) -> torch.Tensor:
-        """Masks of the squares as masks of the images: zero outside their square, and divided where squares overlap by
-        the number of squares there, so that their class sums are the averages that :meth:`merge` makes.
+        """Masks of the squares as masks of the images: zero outside their square.
+
+        Where squares overlap an object has a mask in each; class sums are averaged there, see :meth:`merge`.
 
         Args:
             masks: (B * P, Q, s, s).
@@ -85,9 +86,8 @@ class Squares:
         if len(spots) == 1:
             return masks[:, 0, :, : grid[0], : grid[1]]
         placed = masks.new_zeros((masks.shape[0], len(spots), masks.shape[2], *grid))
-        counts = self._counts(spots, grid, placed)
         for index, spot in enumerate(spots):
-            torch.div(masks[:, index], counts[spot], out=placed[:, index, :, spot[0], spot[1]])
+            placed[:, index, :, spot[0], spot[1]] = masks[:, index]
         return placed.flatten(1, 2)
 
     def _spots(self, size: Size, s: int) -> tuple[list[tuple[slice, slice]], Size]:
