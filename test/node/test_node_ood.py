@@ -292,7 +292,7 @@ def test_as_a_start_value_it_fails_configure_and_one_may_try_again():
     try:
         status = bench.says("model", "on_configure: network 'node_networks:colours' cannot give the score")
         assert status.level == b"\x02"
-        assert bench.state() == "unconfigured"
+        bench.until(lambda: bench.state() == "unconfigured", "the end of on_configure, whose words come before it")
         assert bench.set("ood.score", "energy").successful
         assert not bench.change("configure")
         bench.says("model", "none is known for energy, so no pixel is out of distribution: set ood.threshold")
