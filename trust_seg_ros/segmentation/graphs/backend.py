@@ -219,7 +219,7 @@ def _as_graph(
 
 
 def _larger(pixels: torch.Tensor) -> torch.Tensor:
-    """Noise of another size than an example: the exporter may build the size of the example into what pools over it."""
+    """Noise of another size than the example, whose size an exporter may write into the graph (pooling does)."""
     height, width = pixels.shape[2:]
     noise = torch.randn((1, 3, 3 * height, 5 * width), generator=torch.Generator().manual_seed(1))
     return noise.to(pixels)
