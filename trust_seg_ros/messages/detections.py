@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from trust_seg_ros.messages.fields import DetectionFields
 from trust_seg_ros.messages.kernels import overlap
 from trust_seg_ros.messages.render import Rendering
-from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable
+from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTracks
 
 OOD_SHARE = 0.5
 """A segment counts as out of distribution when at least this share of its pixels lies on kept OoD segments."""
 
 OOD, OOD_SCORE = "ood", "ood_score"
 """Names of results: P(OoD) if an OoD meta model gives it, else the mean score in the score's own unit."""
+
+TRACK, OOD_TRACK = "", "ood_"
+"""What stands before the number of a track in an id: tracks of segments and of OoD segments are counted apart."""
+
+TRACK_RESULTS = ("pixel_id", "track_age_s", "track_frames", "first_seen_s", "velocity_x", "velocity_y")
+"""Names of the results that tracking adds: value in ``~/segment_ids`` or ``~/ood_ids``; seconds since the track was
+first seen; frames it was seen in; stamp of the first, in seconds; pixels of the image per second, to the right and
+down."""
 
 _Results = tuple[tuple[str, float], ...]
 
@@ -27,6 +35,9 @@ def detections(view: Rendering) -> tuple[DetectionFields, ...]:
     results are the predicted class with P(correct), ``unreliable`` with P(false positive), ``ood`` with the P(OoD) of
     the OoD segments it lies on (in proportion to its pixels there; left out below ``OOD_SHARE``), ``iou`` with the
     predicted IoU. Without a meta model the class carries its mean softmax, and ``unreliable`` and ``iou`` are left out.
+
+    With tracking the id of a detection is that of its track, ``TRACK`` and a number, or ``OOD_TRACK`` and a number for
+    an OoD segment; ``TRACK_RESULTS`` follow the other results.
 
     An OoD segment has its dominant class with P(correct) = 1 - P(OoD), and ``ood`` with P(OoD). Without an OoD meta
     model for the current score there is no P(OoD): ``ood_score`` with the mean score replaces ``ood``, and the dominant
@@ -71,12 +82,28 @@ def _of_segments(view: Rendering) -> tuple[DetectionFields, ...]:
     given = ~np.isnan(values)
     names = [view.options.names[c] for c in table.class_ids[chosen].tolist()]
     rows = zip(chosen.tolist(), names, values.tolist(), given.tolist(), strict=True)
+    tracked = _tracked(view, view.frame.on_grid.tracks, TRACK)
     found = []
     for segment, name, scores, there in rows:
         kinds = (name, *tuple(columns)[1:])
         results = tuple((kind, score) for kind, score, is_there in zip(kinds, scores, there, strict=True) if is_there)
-        found.append(_detection(segment + 1, boxes[segment], results))
+        number, more = tracked(segment, segment + 1)
+        found.append(_detection(number, boxes[segment], results + more))
     return tuple(found)
+
+
+def _tracked(view: Rendering, tracks: SegmentTracks | None, prefix: str) -> Callable[[int, int], tuple[str, _Results]]:
+    """From the position of a segment and its pixels' number: the detection's id, and what tracking adds."""
+    if tracks is None:
+        return lambda _, number: (str(number), ())
+    velocity = view.frame.image_velocity(tracks.velocity)
+    columns = np.column_stack([tracks.age_s, tracks.frames, tracks.first_ns / 1e9, velocity])
+
+    def row(segment: int, number: int) -> tuple[str, _Results]:
+        values = (float(number), *columns[segment].tolist())
+        return f"{prefix}{tracks.ids[segment]}", tuple(zip(TRACK_RESULTS, values, strict=True))
+
+    return row
 
 
 def _of_ood(view: Rendering) -> tuple[DetectionFields, ...]:
@@ -84,11 +111,12 @@ def _of_ood(view: Rendering) -> tuple[DetectionFields, ...]:
     if ood is None:
         return ()
     (kind, values), boxes = _judgement(ood), view.frame.boxes(ood.boxes)
-    kept = np.flatnonzero(ood.kept).tolist()
-    return tuple(
-        _detection(int(view.ood_numbers[k]), boxes[k], (*_dominant_class(view, ood, k), (kind, float(values[k]))))
-        for k in kept
-    )
+    tracked = _tracked(view, view.frame.on_grid.ood_tracks, OOD_TRACK)
+    found = []
+    for k in np.flatnonzero(ood.kept).tolist():
+        number, more = tracked(k, int(view.ood_numbers[k]))
+        found.append(_detection(number, boxes[k], (*_dominant_class(view, ood, k), (kind, float(values[k])), *more)))
+    return tuple(found)
 
 
 def _dominant_class(view: Rendering, ood: OodSegments, k: int) -> _Results:
@@ -98,10 +126,10 @@ def _dominant_class(view: Rendering, ood: OodSegments, k: int) -> _Results:
     return ((view.options.names[ood.class_ids[k]], float(correct)),)
 
 
-def _detection(number: int, box: Sequence[int] | np.ndarray, results: _Results) -> DetectionFields:
+def _detection(number: str, box: Sequence[int] | np.ndarray, results: _Results) -> DetectionFields:
     left, top, right, bottom = (int(side) for side in box)
     centre, size = ((left + right) / 2, (top + bottom) / 2), (float(right - left), float(bottom - top))
-    return DetectionFields(str(number), centre, size, results)
+    return DetectionFields(number, centre, size, results)
 
 
 def _mean_softmax(table: SegmentTable) -> np.ndarray:

@@ -63,23 +63,44 @@ class OodJudge:
         *,
         named: bool = True,
     ) -> OodSegments:
-        """The OoD segments of one frame.
-
-        Specks below ``min_size`` are listed and discarded, but not measured: on a noisy frame there are thousands.
+        """The OoD segments of one frame, found and judged.
 
         Args:
+            min_size: least number of pixels of a segment that is kept.
+            name, score, threshold, least, maps, logit_maps, named: as in :meth:`judge`.
+        """
+        found = ood_segments(score, threshold, min_size)
+        return self.judge(found, name, score, threshold, least, maps, logit_maps, named=named)
+
+    def judge(
+        self,
+        found: OodSegments,
+        name: str,
+        score: torch.Tensor,
+        threshold: float,
+        least: float,
+        maps: UncertaintyMaps,
+        logit_maps: LogitMaps,
+        *,
+        named: bool = True,
+    ) -> OodSegments:
+        """The OoD segments of one frame, judged.
+
+        Specks that are too small to be kept are listed and discarded, but not measured: on a noisy frame there are
+        thousands.
+
+        Args:
+            found: the components of {score >= threshold}, as of ``segments.ood_segments``.
             name: name of the score; the meta model is used only if it was fitted for segments of that score, on a grid
                 of about this area; otherwise segments are kept unjudged.
             score: (H, W) the map.
-            threshold: segments are the components of {score >= threshold}.
-            min_size: least number of pixels of a segment that is kept.
+            threshold: the threshold that they were found at.
             least: least P(OoD) of a segment that is kept, if there is a meta model. Segments outside the range of
                 metrics that the model was fitted on are kept, whatever their P(OoD); at a threshold outside those it
                 was fitted at, all are.
             maps, logit_maps: of the same image.
             named: whether to name the classes even if no meta model needs metrics.
         """
-        found = ood_segments(score, threshold, min_size)
         large = found.kept
         model = self.model if self.serves(name, (score.shape[0], score.shape[1])) else None
         if model is None and not named:

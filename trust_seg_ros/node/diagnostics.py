@@ -53,6 +53,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "calibration": "none" if pipeline.calibration is None else pipeline.calibration.describe(),
         "grid": str(pipeline.grid),
         "segments from": pipeline.segments_from,
+        "tracking": str(pipeline.tracking),
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
         "backend": getattr(network, "backend", "torch"),

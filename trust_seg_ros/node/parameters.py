@@ -22,6 +22,7 @@ from trust_seg_ros.node.parameter import (
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
+from trust_seg_ros.node.parameters_tracking import TRACKING_PARAMETERS
 from trust_seg_ros.segmentation.loaders import spec_forms
 from trust_seg_ros.segments.origins import SETTINGS
 from trust_seg_ros.support.backends import BACKENDS
@@ -239,6 +240,7 @@ TABLE: tuple[Parameter, ...] = (
         high=1e6,
     ),
     *THRESHOLD_PARAMETERS,
+    *TRACKING_PARAMETERS,
     Parameter(
         "gradient.p",
         0.5,

@@ -46,9 +46,11 @@ def yaml_text() -> str:
         "/**:",
         "  ros__parameters:",
     ]
-    group = ""
+    group, names = "", {parameter.name for parameter in TABLE}
     for parameter in TABLE:
         prefix, _, leaf = parameter.name.rpartition(".")
+        if prefix in names:  # YAML has no group of the name of a value: such names are written with their dot
+            prefix, leaf = "", parameter.name
         if prefix != group and prefix:
             lines.append(f"    {prefix}:")
         group = prefix

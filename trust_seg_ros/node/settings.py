@@ -9,6 +9,7 @@ from typing import Any
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.parameters_passes import passes_settings
+from trust_seg_ros.node.parameters_tracking import tracking_settings
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.policies.registry import parameters_of
@@ -138,5 +139,6 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         mean=tuple(v["model_input.mean"]) if override else None,
         std=tuple(v["model_input.std"]) if override else None,
         order=None if v["model_input.order"] == "auto" else v["model_input.order"],
+        tracking=tracking_settings(v),
         **passes_settings(v),
     )

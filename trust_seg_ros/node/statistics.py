@@ -36,7 +36,7 @@ class Summary:
 
     Attributes:
         counts: received, overwritten, processed, unwatched, refused, failed, faulty, blind (mostly faulty), frozen,
-            still, unfilled, late, time_jumps.
+            still, unfilled, late, time_jumps, tracks_lost.
         input_rate: frames/s that arrived recently.
         output_rate: frames/s that were finished recently.
         processing: milliseconds from taking a frame to its last message; None if there was none recently. The age of

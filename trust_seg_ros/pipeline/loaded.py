@@ -15,12 +15,14 @@ from trust_seg_ros.meta.origin import chosen_origin
 from trust_seg_ros.meta.segment_scores import scores_among
 from trust_seg_ros.meta.sizes import fitted_grid
 from trust_seg_ros.pipeline.fitting_together import check_segments, check_together, judges, statistics_of
+from trust_seg_ros.pipeline.following import Following
 from trust_seg_ros.pipeline.given_scores import GivenScores, ScoreUnavailableError
 from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.origins import COMPONENTS, QUERIES
 from trust_seg_ros.segments.scores import checked_scores
+from trust_seg_ros.segments.tracks import TrackingSettings
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.control import ThresholdControl
 from trust_seg_ros.thresholds.left_open import no_ood_threshold
@@ -54,6 +56,7 @@ class LoadedPipeline:
         segment_scores: Sequence[str] = (),
         grid: str = FITTED,
         segments_from: str = FITTED,
+        tracking: TrackingSettings | None = None,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -67,6 +70,7 @@ class LoadedPipeline:
             segment_scores: as in :class:`PipelineSettings`.
             grid: as in :class:`PipelineSettings`.
             segments_from: as in :class:`PipelineSettings`.
+            tracking: as in :class:`PipelineSettings`; None = off.
 
         Raises:
             GridError: ``grid`` is not a grid.
@@ -89,6 +93,8 @@ class LoadedPipeline:
         ood_at = None if ood_model is None else (ood_model.score, fitted_threshold(ood_model, gradient))
         self._thresholds = ThresholdControl(calibration, judges(calibration, meta, ood_model), discard_below, ood_at)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
+        self.tracking = tracking or TrackingSettings()
+        self._following = Following(self.tracking) if self.tracking.on else None
         self._seen = Seen()
         self._perturbed = PerturbedNetwork(network)
         self._given = GivenScores(network, self._scores, self._perturbed)

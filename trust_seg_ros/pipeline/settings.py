@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trust_seg_ros.grid import FITTED
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.tracks import TrackingSettings
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
@@ -33,6 +34,7 @@ class PipelineSettings(NetworkSettings):
             "WIDTHxHEIGHT", or "area:WIDTHxHEIGHT".
         segments_from: what the segments are, see ``segments.origins``: "components", "queries" (of a mask network), or
             "fitted" (what the meta model was fitted with; components without one).
+        tracking: whether segments and OoD segments are followed from frame to frame, and for how long.
         threads: CPU threads of the network, for the whole process; 0 = the number before a pipeline changed it:
             torch's choice, one per core, or the program's own call of ``torch.set_num_threads``.
     """
@@ -45,4 +47,5 @@ class PipelineSettings(NetworkSettings):
     segment_scores: tuple[str, ...] = ()
     grid: str = FITTED
     segments_from: str = FITTED
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
     threads: int = 0

@@ -15,12 +15,13 @@ from trust_seg_ros.pipeline.given_scores import noise
 from trust_seg_ros.pipeline.loaded import LoadedPipeline
 from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.pipeline.settings import PipelineSettings
+from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.pipeline.warm_up import EVERYTHING, compile_kernels, compile_scores
 from trust_seg_ros.segments.scores import checked_scores, score_planes
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings
-from trust_seg_ros.thresholds.control import FrameThresholds, ThresholdState
+from trust_seg_ros.thresholds.control import FrameThresholds
 from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.thresholds.shipped import chosen_calibration
 from trust_seg_ros.types import (
@@ -72,6 +73,7 @@ class TrustPipeline(LoadedPipeline):
             segment_scores=s.segment_scores,
             grid=s.grid,
             segments_from=s.segments_from,
+            tracking=s.tracking,
         )
 
     def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:
@@ -94,17 +96,26 @@ class TrustPipeline(LoadedPipeline):
         self.reset()
 
     def reset(self) -> None:
-        """Forget earlier frames (time has jumped): smoothed thresholds and the shift monitor start anew."""
+        """Forget earlier frames (time has jumped): smoothed thresholds, the shift monitor and tracks start anew."""
         self._thresholds.reset()
+        if self._following is not None:
+            self._following.reset()
         self._seen = Seen()
 
-    def state(self) -> ThresholdState:
-        """State remembered from earlier frames, for :meth:`load_state`."""
-        return self._thresholds.state()
+    @property
+    def forgot_tracks(self) -> str:
+        """Why the newest frame forgot all tracks before it, in words; "" = it did not, or tracking is off."""
+        return "" if self._following is None else self._following.forgot
 
-    def load_state(self, thresholds: ThresholdSettings, state: ThresholdState) -> None:
+    def state(self) -> PipelineState:
+        """State remembered from earlier frames, for :meth:`load_state`."""
+        return PipelineState(self._thresholds.state(), None if self._following is None else self._following.state())
+
+    def load_state(self, thresholds: ThresholdSettings, state: PipelineState) -> None:
         """Continue from the state of a pipeline with the same settings: of another camera, or of an earlier run."""
-        self._thresholds.load_state(thresholds, state)
+        self._thresholds.load_state(thresholds, state.thresholds)
+        if self._following is not None and state.following is not None:
+            self._following.load_state(state.following)
 
     def __call__(
         self, frame: Frame, thresholds: ThresholdSettings | None = None, wanted: Wanted | None = None
@@ -153,6 +164,9 @@ class TrustPipeline(LoadedPipeline):
         if wanted.segments:
             table = self.segment_table(maps, logit_maps, scores)
             clock.lap("segments")
+            if self._following is not None:
+                result = replace(result, tracks=self._following.segments(table, frame))
+                clock.lap("tracks")
             result = replace(result, segments=table, trust=self._judge(table, limits, settings))
             clock.lap("meta")
             if result.trust is not None:
@@ -165,8 +179,11 @@ class TrustPipeline(LoadedPipeline):
         if wanted.ood:
             name, plane = settings.ood_score, scores.get(settings.ood_score)
             threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
-            numbers = threshold, settings.ood_min_size, limits.find("ood_meta", None).value
-            ood = self._judge_ood(name, plane, *numbers, maps, logit_maps, named=wanted.segments)
+            found = segments.ood_segments(plane, threshold, settings.ood_min_size)
+            if self._following is not None:
+                result = replace(result, ood_tracks=self._following.ood(found, frame))
+            least = limits.find("ood_meta", None).value
+            ood = self._judge_ood.judge(found, name, plane, threshold, least, maps, logit_maps, named=wanted.segments)
             result = replace(result, ood=ood)
             if self._judge_ood.fitted_at(threshold):  # at another one all are outside, which is said of the threshold
                 self._seen.outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))

@@ -1,6 +1,13 @@
 """Maps → components and their metrics; matching with ground truth; out-of-distribution segments."""
 
-from trust_seg_ros.segments.errors import FeatureError, MapShapeError, ScoreThresholdError, SegmentError, TargetError
+from trust_seg_ros.segments.errors import (
+    FeatureError,
+    MapShapeError,
+    ScoreThresholdError,
+    SegmentError,
+    TargetError,
+    TrackingError,
+)
 from trust_seg_ros.segments.features import FEATURE_SETS, FeatureSet, feature_set
 from trust_seg_ros.segments.labelling import components
 from trust_seg_ros.segments.matching import SegmentTargets, apply_ignore, targets
@@ -18,6 +25,7 @@ __all__ = [
     "SegmentError",
     "SegmentTargets",
     "TargetError",
+    "TrackingError",
     "apply_ignore",
     "components",
     "feature_set",

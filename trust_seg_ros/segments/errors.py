@@ -23,3 +23,7 @@ class TargetError(SegmentError):
 
 class ScoreThresholdError(SegmentError):
     """A score threshold that is not a number."""
+
+
+class TrackingError(SegmentError):
+    """A setting of tracking that is out of range, or a state that cannot be continued."""

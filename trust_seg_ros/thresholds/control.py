@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, ThresholdE
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
-from trust_seg_ros.types import ShiftState
+from trust_seg_ros.types import Json, ShiftState
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 if TYPE_CHECKING:
@@ -43,6 +43,20 @@ class ThresholdState:
 
     smoothed: Mapping[str, tuple[float, float] | None]
     windows: Mapping[str, WindowState]
+
+    def to_json(self) -> Json:
+        """Plain data, exact; see :meth:`from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Json) -> ThresholdState:
+        """The state that :meth:`to_json` was called on, before or after it went through JSON."""
+        smoothed = {target: None if pair is None else (pair[0], pair[1]) for target, pair in data["smoothed"].items()}
+        windows = {
+            score: WindowState(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
+            for score, w in data["windows"].items()
+        }
+        return cls(smoothed, windows)
 
 
 class ThresholdControl:

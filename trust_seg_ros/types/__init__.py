@@ -21,6 +21,7 @@ from trust_seg_ros.types.maps import (
 from trust_seg_ros.types.result import GridFrame, TrustFrame, Wanted
 from trust_seg_ros.types.segments import OodSegments, SegmentTable, SegmentTrust
 from trust_seg_ros.types.shift import ShiftState, ShiftTest
+from trust_seg_ros.types.tracks import SegmentTracks
 
 __all__ = [
     "UNLABELLED",
@@ -34,6 +35,7 @@ __all__ = [
     "OodSegments",
     "Placement",
     "SegmentTable",
+    "SegmentTracks",
     "SegmentTrust",
     "ShiftState",
     "ShiftTest",

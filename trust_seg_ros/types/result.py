@@ -14,6 +14,7 @@ from trust_seg_ros.grid import Size, resized, resized_boxes
 from trust_seg_ros.types.maps import UNLABELLED, Frame, UncertaintyMaps
 from trust_seg_ros.types.segments import OodSegments, SegmentTable, SegmentTrust
 from trust_seg_ros.types.shift import ShiftState
+from trust_seg_ros.types.tracks import SegmentTracks
 
 _Parts = TypeVar("_Parts", SegmentTable, OodSegments)
 
@@ -31,6 +32,8 @@ class GridFrame:
         pixel_flags: (H', W') bool, pixel score at or above the current pixel threshold.
         ood: out-of-distribution segments.
         scores: name -> (H', W') float32 on the host, for every score computed for this frame that ``maps`` lacks.
+        tracks: of ``segments``; None with tracking off.
+        ood_tracks: of ``ood``; None with tracking off.
     """
 
     maps: UncertaintyMaps
@@ -39,6 +42,8 @@ class GridFrame:
     pixel_flags: np.ndarray | None = None
     ood: OodSegments | None = None
     scores: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    tracks: SegmentTracks | None = None
+    ood_tracks: SegmentTracks | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size[1]}×{self.size[0]}{self.counts})"
@@ -136,6 +141,11 @@ class TrustFrame:
     def scores(self) -> Mapping[str, torch.Tensor]:
         """Name -> (H, W) float32 on the host, for every score computed for this frame that ``maps`` lacks."""
         return {name: self._resized_tensor(plane) for name, plane in self.on_grid.scores.items()}
+
+    def image_velocity(self, velocity: np.ndarray) -> np.ndarray:
+        """Velocities (n, 2) of tracks, columns and rows of the grid per second, in pixels of the image per second."""
+        (height, width), (rows, columns) = self.size, self.on_grid.size
+        return velocity * np.array([width / columns, height / rows])
 
     def at_image_size(self, plane: np.ndarray) -> np.ndarray:
         """A map of the grid (H', W') as (H, W), by nearest neighbour; the same array where the grid is the image."""

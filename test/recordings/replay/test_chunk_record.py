@@ -7,9 +7,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.pipeline.following import FollowingState
+from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+from trust_seg_ros.segments import components
+from trust_seg_ros.segments.tracks import Tracker
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.thresholds.shift import WindowState
 
@@ -39,6 +43,19 @@ THRESHOLDS = st.builds(
     st.dictionaries(WORDS, st.none() | st.tuples(TIMES, NUMBERS), max_size=3),
     st.dictionaries(WORDS, WINDOWS, max_size=2),
 )
+
+
+def followed(seed):
+    """The state of trackers after two frames of random segments."""
+    rng, trackers = np.random.default_rng(seed), (Tracker(), Tracker())
+    for tracker in trackers:
+        for k in range(2):
+            ids, n = components(rng.integers(0, 3, (6, 9), dtype=np.uint8))
+            tracker.update(ids, None, np.bincount(ids.ravel(), minlength=n + 1)[1:], 10**9 + k * 10**8, "camera")
+    return FollowingState(*(tracker.state() for tracker in trackers))
+
+
+PIPELINES = st.builds(PipelineState, THRESHOLDS, st.none() | st.integers(0, 2**31).map(followed))
 ROWS = st.dictionaries(WORDS, st.one_of(WORDS, TIMES, NUMBERS, st.booleans()), max_size=6)
 RECORDS = st.builds(
     ChunkRecord,
@@ -51,7 +68,7 @@ RECORDS = st.builds(
     spread=some(PICTURES),
     worst=some(st.tuples(NUMBERS, PICTURES)),
     latency=st.dictionaries(WORDS, some(st.tuples(TIMES, NUMBERS)), max_size=2),
-    memory=st.dictionaries(WORDS, st.builds(CameraMemory, st.none() | TIMES, st.none() | THRESHOLDS), max_size=2),
+    memory=st.dictionaries(WORDS, st.builds(CameraMemory, st.none() | TIMES, st.none() | PIPELINES), max_size=2),
     seconds=st.dictionaries(WORDS, NUMBERS, max_size=4),
     notes=some(WORDS),
     names=some(WORDS).map(tuple),

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.bag_parts import Metadata
 from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
 from trust_seg_ros.support.content_hash import sealed, unsealed
 from trust_seg_ros.support.reading import reading
-from trust_seg_ros.thresholds.control import ThresholdState
-from trust_seg_ros.thresholds.shift import WindowState
 
 Row = dict[str, Any]
 
@@ -97,6 +96,8 @@ class ChunkRecord:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, PipelineState):
+        return value.to_json()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, (np.ndarray, np.generic)):
@@ -121,12 +122,5 @@ def _picture(d: dict[str, Any]) -> FramePicture:
 
 
 def _memory(d: dict[str, Any]) -> CameraMemory:
-    past = d["thresholds"]
-    if past is None:
-        return CameraMemory(d["last_stamp"])
-    smoothed = {target: None if pair is None else (pair[0], pair[1]) for target, pair in past["smoothed"].items()}
-    windows = {
-        score: WindowState(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
-        for score, w in past["windows"].items()
-    }
-    return CameraMemory(d["last_stamp"], ThresholdState(smoothed, windows))
+    past = d["pipeline"]
+    return CameraMemory(d["last_stamp"], None if past is None else PipelineState.from_json(past))

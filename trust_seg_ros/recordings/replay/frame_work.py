@@ -18,12 +18,12 @@ from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
 from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
 from trust_seg_ros.support.encoded_image import jpeg_remark
-from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
 Write = Callable[[str, bytes | bytearray], None]
@@ -36,11 +36,11 @@ class CameraMemory:
 
     Attributes:
         last_stamp: stamp of the last stamped frame; None before the first.
-        thresholds: state of the thresholds; None before the first frame.
+        pipeline: state of the pipeline; None before the first frame.
     """
 
     last_stamp: int | None = None
-    thresholds: ThresholdState | None = None
+    pipeline: PipelineState | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class FrameWork:
         pipeline: the loaded pipeline; may serve several cameras.
         options: options of the replay.
         type_name: type of the camera's messages.
-        memory: its state after earlier frames; used if thresholds remember earlier frames.
+        memory: its state after earlier frames; used if thresholds or tracks remember earlier frames.
         bits: bits in use of its 16-bit images, as far as known.
     """
 
@@ -133,7 +133,7 @@ class FrameWork:
         try:
             result = self._pipeline(frame, settings, self._wanted)
         finally:
-            self._memory = replace(self._memory, thresholds=self._pipeline.state())
+            self._memory = replace(self._memory, pipeline=self._pipeline.state())
         view = Rendering(result, self._fields)
         self._tell_labels()
         for name in self.topics:
@@ -149,13 +149,13 @@ class FrameWork:
     def _keep_time(self, stamp: int) -> None:
         """Check the stamp before a frame is read, as in the node: a jump back forgets earlier frames; 0 is ignored."""
         past = self._memory
-        if self._options.sequential and past.thresholds is not None:
-            self._pipeline.load_state(self._options.thresholds, past.thresholds)
+        if self._options.sequential and past.pipeline is not None:
+            self._pipeline.load_state(self._options.thresholds, past.pipeline)
         jumped = bool(stamp) and past.last_stamp is not None and stamp < past.last_stamp
-        if jumped or past.thresholds is None:
+        if jumped or past.pipeline is None:
             self._pipeline.reset()
-        thresholds = self._pipeline.state() if jumped else past.thresholds
-        self._memory = CameraMemory(stamp or past.last_stamp, thresholds)
+        state = self._pipeline.state() if jumped else past.pipeline
+        self._memory = CameraMemory(stamp or past.last_stamp, state)
 
     def _tell_labels(self) -> None:
         if not self._labels_told:

@@ -84,8 +84,8 @@ class ReplayOptions:
 
     @property
     def sequential(self) -> bool:
-        """Whether the chunks of a recording must be done in order, because thresholds remember earlier frames."""
-        return self.thresholds.remembers
+        """Whether chunks must be done in order, because thresholds or tracks remember earlier frames."""
+        return self.thresholds.remembers or self.pipeline.tracking.on
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything the output depends on, as JSON."""

@@ -1,0 +1,149 @@
+"""Compiled kernels of tracking: runs of a map of segments, their overlap with the next map, and who gets whom.
+
+All are serial and release the GIL; ``reference.py`` holds the same in plain NumPy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trust_seg_ros.support.jit import jit
+
+
+@jit
+def find_runs(
+    ids: np.ndarray, rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, owners: np.ndarray, moments: np.ndarray
+) -> int:
+    """Write the runs of a map of segments (0 = none, 1..n) and add up each segment's columns and rows.
+
+    ``owners`` are the numbers less 1; ``moments`` (n, 2) float64 starts as 0. Returns the number of runs.
+    """
+    height, width = ids.shape
+    count = 0
+    for y in range(height):
+        x = 0
+        while x < width:
+            k = ids[y, x]
+            begin = x
+            x += 1
+            while x < width and ids[y, x] == k:
+                x += 1
+            if k != 0:
+                rows[count], starts[count], ends[count], owners[count] = y, begin, x, k - 1
+                count += 1
+                moments[k - 1, 0] += 0.5 * (begin + x - 1) * (x - begin)
+                moments[k - 1, 1] += y * (x - begin)
+    return count
+
+
+@jit
+def count_overlaps(
+    rows: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    owners: np.ndarray,
+    shifts: np.ndarray,
+    track_classes: np.ndarray,
+    ids: np.ndarray,
+    class_ids: np.ndarray,
+    keys: np.ndarray,
+    counts: np.ndarray,
+) -> int:
+    """Pixels that each moved track shares with each segment of its class, in a hash table.
+
+    Args:
+        rows, starts, ends, owners: runs of the tracks, (R,) int32.
+        shifts: (t, 2) int32 columns and rows that each track is moved by.
+        track_classes: (t,) uint8.
+        ids: (H, W) int32 the new frame's segments.
+        class_ids: (n,) uint8 their classes.
+        keys: (2**k,) int64, -1 where free; a pair is ``track * 2**32 + segment``.
+        counts: (2**k,) int64, 0.
+
+    Returns:
+        Number of pairs; -1 = the table is too small (more than half full), its contents are of no use.
+    """
+    height, width = ids.shape
+    mask, pairs = len(keys) - 1, 0
+    for r in range(len(rows)):
+        k = owners[r]
+        y = rows[r] + shifts[k, 1]
+        if y < 0 or y >= height:
+            continue
+        x, end = max(starts[r] + shifts[k, 0], 0), min(ends[r] + shifts[k, 0], width)
+        while x < end:
+            j = ids[y, x]
+            begin = x
+            x += 1
+            while x < end and ids[y, x] == j:
+                x += 1
+            if j == 0 or class_ids[j - 1] != track_classes[k]:
+                continue
+            key = np.int64(k) << 32 | np.int64(j - 1)
+            slot = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+            while keys[slot] != key and keys[slot] != -1:
+                slot = (slot + 1) & mask
+            if keys[slot] == -1:
+                pairs += 1
+                if 2 * pairs > len(keys):
+                    return -1
+                keys[slot] = key
+            counts[slot] += x - begin
+    return pairs
+
+
+@jit
+def take_best(tracks: np.ndarray, segments: np.ndarray, of_track: np.ndarray, of_segment: np.ndarray) -> None:
+    """Give each pair to each other, best first, unless one of them is taken; -1 = free.
+
+    Args:
+        tracks, segments: (p,) the pairs, best first.
+        of_track: (t,) int64 segment of every track.
+        of_segment: (n,) int64 track of every segment.
+    """
+    for p in range(len(tracks)):
+        k, j = tracks[p], segments[p]
+        if of_track[k] < 0 and of_segment[j] < 0:
+            of_track[k], of_segment[j] = j, k
+
+
+@jit
+def find_near(
+    expected: np.ndarray,
+    reach: np.ndarray,
+    old: np.ndarray,
+    old_classes: np.ndarray,
+    centroids: np.ndarray,
+    half: np.ndarray,
+    new: np.ndarray,
+    new_classes: np.ndarray,
+    ratio: float,
+    pairs: np.ndarray,
+    distances: np.ndarray,
+) -> int:
+    """Write the pairs of a track and a segment of its class and about its size that lies near where it is expected.
+
+    Args:
+        expected: (t, 2) where each track should be.
+        reach: (t,) how far away it may be, before the segment's own part.
+        old, old_classes: (t,) sizes and classes.
+        centroids: (n, 2) where each segment is.
+        half: (n,) the segment's own part of the reach.
+        new, new_classes: (n,) sizes and classes.
+        ratio: largest ratio of two sizes.
+        pairs, distances: (t * n, 2), (t * n,) room for the answer.
+
+    Returns:
+        Number of pairs.
+    """
+    count = 0
+    for k in range(len(expected)):
+        for j in range(len(centroids)):
+            if old_classes[k] != new_classes[j] or max(old[k], new[j]) > ratio * min(old[k], new[j]):
+                continue
+            x, y = centroids[j, 0] - expected[k, 0], centroids[j, 1] - expected[k, 1]
+            limit = reach[k] + half[j]
+            if x * x + y * y <= limit * limit:
+                pairs[count, 0], pairs[count, 1], distances[count] = k, j, x * x + y * y
+                count += 1
+    return count
