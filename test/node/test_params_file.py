@@ -84,7 +84,8 @@ def check_file(path, content):
     path.write_bytes(content)
     theirs, ours = rcl_parser.read_file(path), ours_or_why(read_sections, path)
     if isinstance(ours, str):
-        refused = isinstance(theirs, str)
+        # an empty !!str in a list is left out by ROS, with which the others move up: refused here
+        refused = isinstance(theirs, str) or (b"!!str" in content and "there is no value" in ours)
         assert refused or any(word in ours for word in STRICTER), f"ROS reads {theirs}, we say: {ours}"
         assert len(ours) < 700
         return
