@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trust_seg_ros.node.parameters import TABLE
+from trust_seg_ros.node.parameters_calm import calm_settings
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.parameters_passes import passes_settings
 from trust_seg_ros.node.parameters_tracking import tracking_settings
@@ -113,6 +114,7 @@ def _thresholds(v: Mapping[str, Any]) -> ThresholdSettings:
             dropout=v["perturbation.dropout"],
             statistic=v["perturbation.statistic"],
         ),
+        calm=calm_settings(v),
     )
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trust_seg_ros.pipeline.calm_flags import calm_ood
 from trust_seg_ros.segments.tracks import Tracker, TrackerState, TrackingSettings
+from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.calm import Evidence, EvidenceState
 from trust_seg_ros.types import Frame, Json, OodSegments, SegmentTable, SegmentTracks
 
 
@@ -16,23 +19,27 @@ class FollowingState:
 
     Attributes:
         segments, ood: the tracks of segments and of OoD segments.
+        wrong, unknown: the evidence of these tracks, for calm flags.
     """
 
     segments: TrackerState
     ood: TrackerState
+    wrong: EvidenceState
+    unknown: EvidenceState
 
     def to_json(self) -> Json:
         """Plain data, exact; see :meth:`from_json`."""
-        return {"segments": self.segments.to_json(), "ood": self.ood.to_json()}
+        return {name: part.to_json() for name, part in vars(self).items()}
 
     @classmethod
     def from_json(cls, data: Json) -> FollowingState:
         """The state that :meth:`to_json` was called on.
 
         Raises:
-            TrackingError: it is not such data.
+            TrackingError, CalmError: it is not such data.
         """
-        return cls(TrackerState.from_json(data["segments"]), TrackerState.from_json(data["ood"]))
+        tracks = TrackerState.from_json(data["segments"]), TrackerState.from_json(data["ood"])
+        return cls(*tracks, EvidenceState.from_json(data["wrong"]), EvidenceState.from_json(data["unknown"]))
 
 
 class Following:
@@ -44,6 +51,7 @@ class Following:
 
     def __init__(self, settings: TrackingSettings) -> None:
         self._segments, self._ood = Tracker(settings), Tracker(settings)
+        self._wrong, self._unknown = Evidence(), Evidence()
 
     @property
     def forgot(self) -> str:
@@ -59,16 +67,42 @@ class Following:
         sizes = np.where(found.kept, found.sizes, 0)
         return self._ood.update(found.ids, None, sizes, frame.stamp_ns, frame.frame_id)
 
+    def wrong(self, tracks: SegmentTracks, p_wrong: np.ndarray, tau_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """P(false positive) of segments over time, and whether each was flagged when last seen; see ``Evidence``."""
+        return self._wrong.update(tracks, p_wrong, tau_s)
+
+    def remember(self, unreliable: np.ndarray) -> None:
+        """Keep the flags made of :meth:`wrong`."""
+        self._wrong.remember(unreliable, self._segments.state().ids)
+
+    def calm_ood(
+        self, ood: OodSegments, large: np.ndarray, tracks: SegmentTracks, least: float, settings: ThresholdSettings
+    ) -> OodSegments:
+        """OoD segments judged over time, see ``calm_flags.calm_ood``."""
+        calibrated = settings.ood_meta.calibrated
+        judged = calm_ood(ood, large, tracks, self._unknown, least, settings.calm, calibrated=calibrated)
+        self._unknown.remember(judged.kept, self._ood.state().ids)
+        return judged
+
+    def forget_evidence(self) -> None:
+        """Forget the evidence of all tracks: flags are not calm any more."""
+        self._wrong.reset()
+        self._unknown.reset()
+
     def reset(self) -> None:
         """Forget all tracks."""
         self._segments.reset()
         self._ood.reset()
+        self.forget_evidence()
 
     def state(self) -> FollowingState:
         """What is remembered, for :meth:`load_state`."""
-        return FollowingState(self._segments.state(), self._ood.state())
+        tracks = self._segments.state(), self._ood.state()
+        return FollowingState(*tracks, self._wrong.state(), self._unknown.state())
 
     def load_state(self, state: FollowingState) -> None:
         """Continue from the state of another camera's, or an earlier run's."""
         self._segments.load_state(state.segments)
         self._ood.load_state(state.ood)
+        self._wrong.load_state(state.wrong)
+        self._unknown.load_state(state.unknown)

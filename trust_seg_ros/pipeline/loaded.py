@@ -146,6 +146,8 @@ class LoadedPipeline:
                 f"segments_from {COMPONENTS}"
             )
         self._thresholds.check(thresholds)
+        if thresholds.calm.on and not self.tracking.on:
+            raise SettingError("calm flags follow tracks, and tracking is off: expected tracking on, or calm off")
         missing = no_ood_threshold(thresholds, self.resolved(thresholds))
         if missing and not one_at_a_time:
             raise SettingError(missing)

@@ -11,6 +11,7 @@ from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.grid import parsed_grid
 from trust_seg_ros.meta.origin import check_setting
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
+from trust_seg_ros.pipeline.calm_flags import held
 from trust_seg_ros.pipeline.given_scores import noise
 from trust_seg_ros.pipeline.loaded import LoadedPipeline
 from trust_seg_ros.pipeline.seen import Seen
@@ -29,6 +30,7 @@ from trust_seg_ros.types import (
     GridFrame,
     LogitMaps,
     SegmentTable,
+    SegmentTracks,
     SegmentTrust,
     TrustFrame,
     UncertaintyMaps,
@@ -143,6 +145,8 @@ class TrustPipeline(LoadedPipeline):
     ) -> TrustFrame:
         settings, wanted = thresholds or _DEFAULT, wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
+        if self._following is not None and not settings.calm.on:
+            self._following.forget_evidence()
         clock = LapClock()
         logit_maps = self.infer(frame.image) if answer is None else answer
         self._seen.grid_size = logit_maps.size
@@ -167,7 +171,7 @@ class TrustPipeline(LoadedPipeline):
             if self._following is not None:
                 result = replace(result, tracks=self._following.segments(table, frame))
                 clock.lap("tracks")
-            result = replace(result, segments=table, trust=self._judge(table, limits, settings))
+            result = replace(result, segments=table, trust=self._judge(table, result.tracks, limits, settings))
             clock.lap("meta")
             if result.trust is not None:
                 self._seen.outside["segments"].add(result.trust.outside, len(table))
@@ -184,6 +188,8 @@ class TrustPipeline(LoadedPipeline):
                 result = replace(result, ood_tracks=self._following.ood(found, frame))
             least = limits.find("ood_meta", None).value
             ood = self._judge_ood.judge(found, name, plane, threshold, least, maps, logit_maps, named=wanted.segments)
+            if self._following is not None and result.ood_tracks is not None and settings.calm.on:
+                ood = self._following.calm_ood(ood, found.kept, result.ood_tracks, least, settings)
             result = replace(result, ood=ood)
             if self._judge_ood.fitted_at(threshold):  # at another one all are outside, which is said of the threshold
                 self._seen.outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))
@@ -219,15 +225,25 @@ class TrustPipeline(LoadedPipeline):
             maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth, segments_from=self.segments_from
         )
 
-    def _judge(self, table: SegmentTable, limits: FrameThresholds, settings: ThresholdSettings) -> SegmentTrust | None:
+    def _judge(
+        self, table: SegmentTable, tracks: SegmentTracks | None, limits: FrameThresholds, settings: ThresholdSettings
+    ) -> SegmentTrust | None:
         if self.meta is None:
             return None
         placed = self.meta.placed(table)
         p_wrong, iou = self.meta.predict_placed(placed)
-        flags = limits.find("unreliable", p_wrong).flags(p_wrong) & large_enough(
-            table.sizes, table.ids.size, settings.min_share
-        )
-        return SegmentTrust(p_wrong, iou, flags, placed.outside)
+        if self._following is None or tracks is None or not settings.calm.on:
+            flags = limits.find("unreliable", p_wrong).flags(p_wrong) & _large(table, settings)
+            return SegmentTrust(p_wrong, iou, flags, placed.outside)
+        p, before = self._following.wrong(tracks, p_wrong, settings.calm.tau_s)
+        found = limits.find("unreliable", p)
+        flags = held(found.flags(p) & _large(table, settings), before, p, p_wrong, found, table, settings)
+        self._following.remember(flags)
+        return SegmentTrust(p, iou, flags, placed.outside, p_wrong)
+
+
+def _large(table: SegmentTable, settings: ThresholdSettings) -> np.ndarray:
+    return large_enough(table.sizes, table.ids.size, settings.min_share)
 
 
 def _needed(settings: ThresholdSettings, wanted: Wanted) -> list[str]:

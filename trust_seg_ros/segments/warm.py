@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from trust_seg_ros.segments.labelling import components
 from trust_seg_ros.segments.matching import targets
 from trust_seg_ros.segments.ood import ood_segments
 from trust_seg_ros.segments.softmax import maps_from_softmax
 from trust_seg_ros.segments.table import segment_table, segment_table_from_softmax
+from trust_seg_ros.segments.tracks import Tracker
 from trust_seg_ros.types import LogitMaps
 
 _ROWS = 128
@@ -29,3 +31,8 @@ def warm_up() -> None:
     for variant in ("component", "released"):
         targets(table, truth, variant)
     ood_segments(maps.entropy, 0.5)
+    tracker = Tracker()
+    for stamp_ns, step in ((1, 0), (100_000_001, 3)):  # the second has shifted by more than small segments are wide
+        ids, n = components(np.roll(truth, step, axis=1))
+        sizes = np.bincount(ids.ravel(), minlength=n + 1)[1:]
+        tracker.update(ids, np.zeros(n, np.uint8), sizes, stamp_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
+from trust_seg_ros.thresholds.policies.settings import PolicySettings
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
 from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
@@ -174,7 +175,8 @@ class ThresholdControl:
         pixel, ood = settings.pixel_score, settings.ood_score
         scores = {"pixel": pixel, "unreliable": "p_wrong", "ood": ood, "ood_meta": "p_ood"}
         engines = {}
-        for target, policy in settings.policies.items():
+        for target, chosen in settings.policies.items():
+            policy = _calmed(chosen, settings)
             score, flagged = scores[target], TARGETS[target].flagged
             if policy.calibrated and score in PERTURBATION_SCORES:
                 raise PolicyRefusedError(
@@ -268,6 +270,13 @@ class FrameThresholds:
         """
         found = self.find("pixel", score, classes)
         return found.flags(score, classes if faulty or found.by_class is not None else None)
+
+
+def _calmed(policy: PolicySettings, settings: ThresholdSettings) -> PolicySettings:
+    """The policy as it acts: with calm flags, a threshold that follows the image is smoothed at least as they are."""
+    if not settings.calm.on or policy.smoothing_s > 0.0:
+        return policy
+    return replace(policy, smoothing_s=settings.calm.tau_s)
 
 
 def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettings) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import cast
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.nearest import did_you_mean
+from trust_seg_ros.thresholds.calm import CalmSettings
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import PerImage
 from trust_seg_ros.thresholds.policies.registry import TARGET_POLICIES
@@ -53,6 +54,7 @@ class ThresholdSettings:
         perturbation: passes, statistic and strength of a perturbation score; its kind is that of ``pixel_score``.
         unreliable_min_share: smallest segment that is flagged by P(false positive), as a share of the image, in
             [0, 1]; see ``min_share``.
+        calm: how flags of tracked segments settle over time; raw by default.
 
     Raises:
         ThresholdError: a target does not have the policy, there is no such score, or a size or share is out of range.
@@ -71,6 +73,7 @@ class ThresholdSettings:
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     perturbation: PerturbationSettings = field(default_factory=partial(PerturbationSettings, "input_noise"))
     unreliable_min_share: float = MIN_SHARE
+    calm: CalmSettings = field(default_factory=CalmSettings)
 
     def __post_init__(self) -> None:
         for target, choices in TARGET_POLICIES.items():
@@ -141,8 +144,8 @@ class ThresholdSettings:
 
     @property
     def remembers(self) -> bool:
-        """Whether what is flagged depends on earlier frames, too: by smoothing, or by the shift monitor."""
-        return any(
+        """Whether flags depend on earlier frames, too: by smoothing, evidence over time, or the shift monitor."""
+        return self.calm.on or any(
             (p.smoothing_s > 0.0 and isinstance(p.chosen, PerImage))
             or (p.on_shift == "conservative" and (p.calibrated or p.policy == Auto.name))
             for p in self.policies.values()

@@ -56,12 +56,15 @@ class SegmentTrust:
         unreliable: (n,) bool, p_wrong at or above the current threshold, and the segment large enough to be flagged.
         outside: (n,) bool, the metrics lie outside the range that the meta models were fitted on, and the predictions
             are drawn towards the base rates; None = not known.
+        p_wrong_alone: (n,) P(false positive) by this frame alone, where ``p_wrong`` is that of the track over time
+            (calm flags); None = ``p_wrong`` is that.
     """
 
     p_wrong: np.ndarray
     iou: np.ndarray
     unreliable: np.ndarray
     outside: np.ndarray | None = None
+    p_wrong_alone: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"SegmentTrust({len(self.p_wrong)} segments, {int(self.unreliable.sum())} unreliable)"
@@ -77,7 +80,7 @@ class OodSegments:
         sizes: (m,) int64 pixels of the grid that it was found on.
         score: (m,) float64 mean score over the segment, in the unit of the score; +inf if the segment holds faulty
             pixels and the score is not bounded.
-        kept: (m,) bool, False where the segment was discarded (too small, or a false alarm).
+        kept: (m,) bool, False where the segment was discarded (too small, or a false alarm) or waits.
         p_ood: (m,) float64 in [0, 1], P(OoD), i.e. P(some pixel of it is truly out of distribution); NaN where the
             segment was too small to be judged. None without an OoD meta model of the current score.
         class_ids: (m,) uint8, class of the highest mean probability over the segment; ``UNLABELLED`` where it was too
@@ -85,6 +88,9 @@ class OodSegments:
         p_class: (m,) float64 in [0, 1], that mean probability; NaN where it was too small.
         outside: (m,) bool, the metrics lie outside the range that the meta model was fitted on: kept, whatever its
             P(OoD). None without an OoD meta model of the current score.
+        waiting: (m,) bool, would be kept, but was not seen for long enough yet (calm flags); None = nothing waits.
+        p_ood_alone: (m,) P(OoD) by this frame alone, where ``p_ood`` is that of the track over time; None = ``p_ood``
+            is that.
     """
 
     ids: np.ndarray
@@ -96,6 +102,8 @@ class OodSegments:
     class_ids: np.ndarray | None = None
     p_class: np.ndarray | None = None
     outside: np.ndarray | None = None
+    waiting: np.ndarray | None = None
+    p_ood_alone: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"OodSegments({len(self.kept)} segments, {int(self.kept.sum())} kept)"
@@ -113,11 +121,15 @@ class OodSegments:
         """(m,) bool, segments that are large enough, but were discarded by the meta model."""
         if self.p_ood is None:
             return np.zeros(len(self.kept), bool)
-        discarded: np.ndarray = ~self.kept & np.isfinite(self.p_ood)
+        discarded: np.ndarray = ~self.kept & np.isfinite(self.p_ood) & ~self._waiting
         return discarded
 
     @property
     def too_small(self) -> np.ndarray:
         """(m,) bool, segments that were discarded for their size."""
-        small: np.ndarray = ~self.kept & ~self.false_alarm
+        small: np.ndarray = ~self.kept & ~self.false_alarm & ~self._waiting
         return small
+
+    @property
+    def _waiting(self) -> np.ndarray:
+        return np.zeros(len(self.kept), bool) if self.waiting is None else self.waiting

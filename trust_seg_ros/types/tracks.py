@@ -41,6 +41,7 @@ class SegmentTracks:
 
     @property
     def age_s(self) -> np.ndarray:
-        """(n,) float64 seconds since the track was first seen."""
-        age: np.ndarray = np.where(self.first_ns > 0, (self.stamp_ns - self.first_ns) / 1e9, 0.0)
+        """(n,) float64 seconds since the track was first seen; 0 where one of the two frames has no stamp."""
+        stamped = (self.first_ns > 0) & (self.stamp_ns > 0)
+        age: np.ndarray = np.where(stamped, (self.stamp_ns - self.first_ns) / 1e9, 0.0)
         return age
