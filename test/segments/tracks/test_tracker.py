@@ -201,11 +201,12 @@ maps = st.integers(0, 2**31).map(
 @given(maps, maps, st.integers(0, 2**31))
 def test_the_kernels_count_and_choose_as_the_definition_does(first: np.ndarray, second: np.ndarray, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    seen, after = module._seen(*segments_of(first)), module._seen(*segments_of(second))
+    seen, after = (module._seen(*segments_of(frame), module._room(frame.size)) for frame in (first, second))
     n = len(seen.sizes)
     shifts = rng.integers(-9, 10, (n, 2)).astype(np.int32)
     keys, counts = np.full(1 << 12, -1, np.int64), np.zeros(1 << 12, np.int64)
-    pairs = kernels.count_overlaps(*seen.runs, shifts, seen.class_ids, after.ids, after.class_ids, keys, counts)
+    new = after.first, *after.runs[1:], after.class_ids
+    pairs = kernels.count_overlaps(*seen.runs, shifts, seen.class_ids, *new, keys, counts)
     used = keys >= 0
     found = {(int(k) >> 32, int(k) & 0xFFFFFFFF): int(c) for k, c in zip(keys[used], counts[used], strict=True)}
     masks = [seen.ids == k for k in range(1, n + 1)]
@@ -223,8 +224,10 @@ def test_the_kernels_count_and_choose_as_the_definition_does(first: np.ndarray, 
 
 
 def test_a_full_table_of_pairs_is_made_larger() -> None:
-    seen = module._seen(*segments_of(moving(0)))
-    arguments = *seen.runs, np.zeros((1, 2), np.int32), seen.class_ids, seen.ids, seen.class_ids
+    frame = moving(0)
+    seen = module._seen(*segments_of(frame), module._room(frame.size))
+    new = seen.first, *seen.runs[1:], seen.class_ids
+    arguments = *seen.runs, np.zeros((1, 2), np.int32), seen.class_ids, *new
     assert kernels.count_overlaps(*arguments, np.full(1, -1, np.int64), np.zeros(1, np.int64)) == -1
 
 

@@ -27,15 +27,20 @@ MOST_TRACKS = 2048
 _SMOOTHING = 0.5  # share of a new velocity
 
 
+Runs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Rows, starts, ends and owners, each (R,) int32."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """The segments of the new frame."""
+    """The segments of the new frame; their runs are those of a buffer that the next frame overwrites."""
 
     ids: np.ndarray
     class_ids: np.ndarray
     sizes: np.ndarray
     centroids: np.ndarray
-    runs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    runs: Runs
+    first: np.ndarray
 
 
 class Tracker:
@@ -63,6 +68,7 @@ class Tracker:
     def __init__(self, settings: TrackingSettings | None = None) -> None:
         self.settings = settings or TrackingSettings(on=True)
         self._state = TrackerState.empty()
+        self._room = _room(0)
         self.forgot = ""
         """Why the last frame forgot all tracks before it, in words; "" = it did not."""
 
@@ -99,7 +105,9 @@ class Tracker:
             MapShapeError: the arrays do not belong together.
         """
         self._forget(stamp_ns, (ids.shape[0], ids.shape[1]), camera)
-        seen, before = _seen(ids, class_ids, sizes), self._state
+        if len(self._room[0]) < ids.size:  # one run per pixel at most; kept, as new memory costs as much as the work
+            self._room = _room(ids.size)
+        seen, before = _seen(ids, class_ids, sizes, self._room), self._state
         elapsed = np.zeros(len(before))
         if stamp_ns and before.stamp_ns:
             elapsed = (stamp_ns - before.last_ns) / 1e9
@@ -184,7 +192,11 @@ class Tracker:
         return here, lost
 
 
-def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray) -> _Seen:
+def _room(pixels: int) -> Runs:
+    return tuple(np.empty(pixels, np.int32) for _ in range(4))  # type: ignore[return-value]
+
+
+def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray, room: Runs) -> _Seen:
     n = len(sizes)
     if ids.ndim != 2 or ids.dtype != np.int32 or (class_ids is not None and len(class_ids) != n):
         raise MapShapeError(
@@ -193,14 +205,12 @@ def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray) -> _
         )
     if ids.size and int(ids.max()) > n:
         raise MapShapeError(f"segments to track: a pixel of segment {int(ids.max())}, but there are {n} sizes")
-    room = ids.size  # one run per pixel; pages that are never written to cost nothing
-    runs = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    moments = np.zeros((n, 2))
-    count = kernels.find_runs(np.ascontiguousarray(ids), *runs, moments)
-    rows, starts, ends, owners = (part[:count] for part in runs)
+    moments, first = np.zeros((n, 2)), np.empty(ids.shape[0] + 1, np.int32)
+    count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, moments)
+    rows, starts, ends, owners = (part[:count] for part in room)
     centroids = moments / np.maximum(sizes, 1)[:, None]
     classes = np.zeros(n, np.uint8) if class_ids is None else np.asarray(class_ids, np.uint8)
-    return _Seen(ids, classes, np.asarray(sizes, np.int64), centroids, (rows, starts, ends, owners))
+    return _Seen(ids, classes, np.asarray(sizes, np.int64), centroids, (rows, starts, ends, owners), first)
 
 
 def _matched(before: TrackerState, seen: _Seen, elapsed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -229,7 +239,8 @@ def _overlaps(before: TrackerState, seen: _Seen, elapsed: np.ndarray) -> tuple[n
     while True:
         keys, counts = np.full(room, -1, np.int64), np.zeros(room, np.int64)
         runs = before.rows, before.starts, before.ends, before.owners
-        if kernels.count_overlaps(*runs, shifts, before.class_ids, seen.ids, seen.class_ids, keys, counts) >= 0:
+        found = seen.first, *seen.runs[1:], seen.class_ids
+        if kernels.count_overlaps(*runs, shifts, before.class_ids, *found, keys, counts) >= 0:
             break
         room *= 4
     used = np.flatnonzero(keys >= 0)
@@ -262,18 +273,24 @@ def _joined(here: np.ndarray, lost: np.ndarray) -> np.ndarray:
     return np.concatenate([here, lost]) if len(lost) else here
 
 
-def _joined_runs(
-    seen: _Seen, before: TrackerState, remembered: np.ndarray, lost: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _joined_runs(seen: _Seen, before: TrackerState, remembered: np.ndarray, lost: np.ndarray) -> Runs:
+    """The runs of what is remembered, as arrays of their own."""
     place_here, place_lost = np.full(len(seen.sizes), -1, np.int32), np.full(len(before), -1, np.int32)
     place_here[remembered] = np.arange(len(remembered))
     place_lost[lost] = len(remembered) + np.arange(len(lost))
-    here, old = seen.runs, (before.rows, before.starts, before.ends, before.owners)
-    if len(remembered) < len(seen.sizes):
-        kept = place_here[here[3]] >= 0
-        here = here[0][kept], here[1][kept], here[2][kept], here[3][kept]
+    here = _of_kept(seen.runs, place_here, whole=len(remembered) == len(seen.sizes))
     if not len(lost):
-        return here[0].copy(), here[1].copy(), here[2].copy(), place_here[here[3]]
-    kept = place_lost[old[3]] >= 0
-    rows, starts, ends = (np.concatenate([a, b[kept]]) for a, b in zip(here[:3], old[:3], strict=True))
-    return rows, starts, ends, np.concatenate([place_here[here[3]], place_lost[old[3][kept]]])
+        return here
+    old = _of_kept((before.rows, before.starts, before.ends, before.owners), place_lost)
+    rows, starts, ends, owners = (np.concatenate([a, b]) for a, b in zip(here, old, strict=True))
+    return rows, starts, ends, owners
+
+
+def _of_kept(runs: Runs, place: np.ndarray, *, whole: bool = False) -> Runs:
+    """The runs whose owner has a place (>= 0), with that as owner."""
+    rows, starts, ends, owners = runs
+    owners = place[owners]
+    if whole:
+        return rows.copy(), starts.copy(), ends.copy(), owners
+    kept = np.flatnonzero(owners >= 0)
+    return rows[kept], starts[kept], ends[kept], owners[kept]
