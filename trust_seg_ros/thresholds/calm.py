@@ -38,9 +38,9 @@ class CalmSettings:
     """
 
     on: bool = False
-    tau_s: float = 0.5
+    tau_s: float = 0.2
     hysteresis: float = 0.1
-    confirm_s: float = 0.2
+    confirm_s: float = 0.08
 
     def __post_init__(self) -> None:
         for name, fits, expected in (
