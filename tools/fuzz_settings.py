@@ -89,7 +89,7 @@ def _metadata(path: Path) -> object:
 
 
 def _meta_model(path: Path) -> object:
-    from trust_seg_ros.meta.model import load_meta_model
+    from trust_seg_ros.meta.model_file import load_meta_model
 
     return load_meta_model(path)
 
@@ -113,7 +113,7 @@ def _cached(path: Path) -> object:
 
 
 def _shipped_meta_model() -> dict[str, bytes]:
-    from trust_seg_ros.meta.model import SHIPPED
+    from trust_seg_ros.meta.model_file import SHIPPED
 
     return {"shipped": Path(SHIPPED).read_bytes()}
 

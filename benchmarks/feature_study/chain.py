@@ -24,7 +24,7 @@ from scores import Places, scores_of
 from trust_seg_ros.evaluation.anomaly.sources import LeftOut
 from trust_seg_ros.evaluation.meta import measures
 from trust_seg_ros.fitting.store import SegmentStore
-from trust_seg_ros.meta.model import load_meta_model
+from trust_seg_ros.meta.model_file import load_meta_model
 from trust_seg_ros.meta.ood import load_ood_model
 from trust_seg_ros.thresholds.calibration import load_calibration
 

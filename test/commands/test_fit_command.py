@@ -65,6 +65,16 @@ def test_the_model_names_its_grid_and_the_images_fitted_on(words, tmp_path, caps
     assert "grid 0x5: expected sides of 1 to 16384" in capsys.readouterr().err
 
 
+def test_boosted_trees_take_the_place_of_linear_models(words, tmp_path, capsys):
+    assert main(words("--judge", "test", "--classifier", "boosting", "--features", "E,S")) == 0
+    model = load_meta_model(tmp_path / "meta.json")
+    assert model.trees is not None
+    assert model.summary["judged_on_test"] == pytest.approx(
+        scores(model, SegmentStore.open(tmp_path / "meta.segments").read("test"))
+    )
+    assert "splits of the trees by metric" in capsys.readouterr().out
+
+
 def test_what_was_fitted_on_does_not_judge(words, tmp_path, capsys):
     assert main(words("--split", "val", "--split", "test", "--judge", "test")) == 2
     assert "--judge test: the models are fitted on it" in capsys.readouterr().err

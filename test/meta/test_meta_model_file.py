@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from meta_models import small_model, table_of
 
 from trust_seg_ros.meta import LinearPart, MetaModel, MetaModelError, load_meta_model
-from trust_seg_ros.meta.model import SHIPPED
+from trust_seg_ros.meta.model_file import SHIPPED
 from trust_seg_ros.support.content_hash import with_hash
 
 

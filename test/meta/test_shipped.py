@@ -1,7 +1,7 @@
 import pytest
 
 from trust_seg_ros.meta import shipped
-from trust_seg_ros.meta.model import SHIPPED
+from trust_seg_ros.meta.model_file import SHIPPED
 from trust_seg_ros.meta.shipped import shipped_meta
 
 

@@ -13,7 +13,8 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.fitting import boosting
 from trust_seg_ros.fitting.boosting import fit_boosting
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.trees import Trees, trees_from_json
+from trust_seg_ros.meta.tree_sums import tree_sums, tree_sums_reference
+from trust_seg_ros.meta.trees import Trees, tree_pair_from_json, trees_from_json
 
 
 def walked(trees, row):
@@ -42,6 +43,37 @@ def test_the_fast_sum_is_the_walk(seed, few):
     trees = fit_boosting(x, positive, seed)
     other = drawn(seed + 1)[0][:few]
     np.testing.assert_allclose(trees(other), [walked(trees, row) for row in other], atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(0, 30))
+def test_the_kernel_gives_what_the_reference_gives(seed, trees, segments):
+    rng = np.random.default_rng(seed)
+    nodes, m = int(rng.integers(trees, 10 * trees)), 5
+    own = np.arange(nodes)
+    leaf = (rng.random(nodes) < 0.4) | (own == nodes - 1)
+    later = np.minimum(own + 1 + rng.integers(0, nodes, nodes), nodes - 1)
+    left = np.where(leaf, own, np.minimum(own + 1, nodes - 1)).astype(np.int32)
+    right = np.where(leaf, own, later).astype(np.int32)
+    x = rng.choice([-1.0, 0.0, 0.5, 1.0, np.nan, np.inf, -np.inf], (segments, m)).astype(np.float32)
+    parts = Trees(
+        rng.integers(0, nodes, trees).astype(np.int32),
+        rng.integers(0, m, nodes).astype(np.int32),
+        rng.choice([-1.0, 0.0, 0.5], nodes).astype(np.float32),
+        left,
+        right,
+        rng.normal(size=nodes),
+    )
+    expected = tree_sums_reference(x, *parts.arrays)
+    np.testing.assert_array_equal(tree_sums(x, *parts.arrays), expected)
+    np.testing.assert_array_equal(parts(x.astype(np.float64)), expected)
+
+
+def test_metrics_beyond_float32_take_a_side_without_a_warning(recwarn):
+    trees = fit_boosting(*drawn(0))
+    far = np.array([[1e300, -1e300, 0.0, 1e308]])
+    assert trees(far) == trees(np.clip(far, -1e38, 1e38))
+    assert not list(recwarn)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -101,6 +133,15 @@ def test_damaged_trees_are_refused(change):
     assert json.loads(json.dumps(trees.to_json())) == trees.to_json()
     with pytest.raises(TrustSegError):
         trees_from_json({**good, **change})
+
+
+@pytest.mark.parametrize("missing", ["false_positive", "iou"])
+def test_a_pair_with_one_kind_of_trees_is_refused(missing):
+    trees = fit_boosting(*drawn(0)).to_json()
+    whole = {"false_positive": trees, "iou": trees}
+    assert tree_pair_from_json(whole).to_json() == whole
+    with pytest.raises(TrustSegError, match=f"{missing}: nothing, expected an object"):
+        tree_pair_from_json({name: part for name, part in whole.items() if name != missing})
 
 
 def test_trees_of_more_metrics_than_there_are_are_refused():

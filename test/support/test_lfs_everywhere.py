@@ -9,7 +9,7 @@ from trust_seg_ros.datasets.image_files import read_image, read_values
 from trust_seg_ros.datasets.label_map_file import label_map
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.fitting.store import SegmentStore
-from trust_seg_ros.meta.model import load_meta_model
+from trust_seg_ros.meta.model_file import load_meta_model
 from trust_seg_ros.recordings.replay.inputs import open_recording
 from trust_seg_ros.recordings.replay.options import SourceSpec
 from trust_seg_ros.recordings.sources import open_source

@@ -45,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
     out = parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
     given.expects(out, given.new_file("meta.json"))
-    add_metric_arguments(parser)
+    add_metric_arguments(parser).add_argument(
+        "--classifier",
+        choices=("logistic", "boosting"),
+        default="logistic",
+        help="logistic regression for false positives, linear regression for IoU, as published; or boosted trees for "
+        "both; --judge says which is better (default: %(default)s)",
+    )
     add_table_arguments(
         parser,
         "folder of the table (default: beside --out; meta.json: meta.segments)",
@@ -72,13 +78,13 @@ def run(args: argparse.Namespace) -> int:
     if args.judge:
         _check_segments(parts[args.judge], args.judge, "judge on")
     console.print(report.classes_table(data))
-    model = fit(data, args.features, args.class_input, summary=_summary(args, store))
+    model = fit(data, args.features, args.class_input, _summary(args, store), args.classifier)
     judged = {"fitted_on": scores(model, data)}
     if args.judge:
         judged[f"judged_on_{args.judge}"] = scores(model, parts[args.judge])
     model.summary.update(judged)
     model.save(args.out)
-    console.print(report.scores_table(_titled(args, judged)), report.coefficients_table(model), sep="\n")
+    console.print(report.scores_table(_titled(args, judged)), report.strongest_table(model), sep="\n")
     if (skipped := report.skipped_table(store, wanted)) is not None:
         console.print(skipped)
     record(

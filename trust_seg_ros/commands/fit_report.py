@@ -11,6 +11,7 @@ from rich.text import Text
 from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.trees import Trees
 
 _STRONGEST = 12
 _HALF = 10  # width of a bar on either side
@@ -80,6 +81,25 @@ def coefficients_table(model: MetaModel, strongest: int = _STRONGEST) -> Table:
         cells = (cell for c in (wrong, iou) for cell in (f"{c[k]:+.3f}", bar(c[k] / max(np.abs(c).max(), 1e-300))))
         table.add_row(model.features[k], *cells)
     return table
+
+
+def strongest_table(model: MetaModel, strongest: int = _STRONGEST) -> Table:
+    """The features that matter most: by their coefficients, or by how many splits of the trees use them."""
+    if model.trees is None:
+        return coefficients_table(model, strongest)
+    counts = [_splits(trees, len(model.features)) for trees in (model.trees.false_positive, model.trees.iou)]
+    order = np.argsort(-(counts[0] + counts[1]), kind="stable")[:strongest]
+    title = "splits of the trees by metric"
+    table = _right(Table(title=title, title_justify="left"), ("metric", "false positive", "IoU_adj"))
+    for k in order:
+        table.add_row(model.features[k], *(f"{share[k]:.1%}" for share in counts))
+    return table
+
+
+def _splits(trees: Trees, m: int) -> np.ndarray:
+    """(m,) share of the splits that use each metric."""
+    found: np.ndarray = np.bincount(trees.feature[trees.left != np.arange(len(trees.left))], minlength=m)
+    return found / max(found.sum(), 1)
 
 
 def bar(share: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from trust_seg_ros.meta.trees import Trees
@@ -34,8 +36,17 @@ def fit_boosting(x: np.ndarray, positive: np.ndarray, seed: int = 0) -> Trees:
     ).fit(x, positive)
     share = float(positive.mean())
     start = np.log(share / (1.0 - share))
-    parts: list[tuple[np.ndarray, ...]] = [_leaf(start)]
-    parts += [_nodes(tree.tree_, RATE) for tree in model.estimators_[:, 0]]
+    return joined_trees(start, [_nodes(tree.tree_, RATE) for tree in model.estimators_[:, 0]])
+
+
+def joined_trees(start: float, trees: Sequence[tuple[np.ndarray, ...]]) -> Trees:
+    """All trees in one list of nodes.
+
+    Args:
+        start: what is added to the sum of the leaves.
+        trees: feature, threshold, left, right and value of every node of each; see ``meta.trees.Trees``.
+    """
+    parts = [_leaf(start), *trees]
     offsets = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
     shifted = [
         (feature, threshold, left + offset, right + offset, value)
@@ -60,14 +71,14 @@ def _nodes(tree: object, rate: float) -> tuple[np.ndarray, ...]:
     return (
         np.where(leaf, 0, feature),
         # metrics are compared as float32; rounded down, the comparison with a float64 threshold stays the same
-        np.where(leaf, 0.0, _below(threshold)),
+        np.where(leaf, 0.0, rounded_down(threshold)),
         np.where(leaf, own, left),
         np.where(leaf, own, right),
         rate * value[:, 0, 0],
     )
 
 
-def _below(threshold: np.ndarray) -> np.ndarray:
+def rounded_down(threshold: np.ndarray) -> np.ndarray:
     """The largest float32 that is not above each threshold."""
     found = threshold.astype(np.float32)
     above = found > threshold

@@ -1,19 +1,23 @@
-"""Fits the linear meta models (MetaSeg, Rottmann et al., IJCNN 2020, section III)."""
+"""Fits the meta models: linear (MetaSeg, Rottmann et al., IJCNN 2020, section III), or boosted trees."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from trust_seg_ros.fitting.boosted_pair import fit_tree_pair
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart, MetaModel
+from trust_seg_ros.meta.trees import TreePair
 from trust_seg_ros.types import Json
 
+SegmentClassifier = Literal["logistic", "boosting"]
 RIDGE = 1e-9
 """Weight of ‖w‖²/2 beside the mean log-loss, for decorrelated metrics. If metrics separate both kinds without error,
 the best coefficients are infinite, and this bounds them; otherwise it is too small to matter."""
@@ -28,8 +32,11 @@ def fit(
     features: str | Sequence[str] = "metaseg",
     class_input: str = "probabilities",
     summary: Json | None = None,
+    classifier: SegmentClassifier = "logistic",
 ) -> MetaModel:
     """Unpenalised logistic regression of IoU_adj = 0 and linear regression of IoU_adj, on standardised metrics.
+
+    Or boosted trees for both (``fitting.boosted_pair``).
 
     The entropy baseline is ``fit(data, "E", "none")``.
 
@@ -38,6 +45,7 @@ def fit(
         features: a choice as in ``meta.features``, or the metrics' names.
         class_input: as in ``meta.features.chosen_features``; of no effect on a list of names.
         summary: further entries of the model's summary.
+        classifier: ``logistic``, or ``boosting`` for boosted trees in place of both linear models.
 
     Returns:
         The model. ``summary["separating"]`` names the metrics that separate some segments without error, if any: only
@@ -51,25 +59,23 @@ def fit(
     x = design_matrix(data, names)
     _check(data, x, names)
     means, scales = statistics(x)
-    z = (x - means) / scales
-    turned = _Decorrelated(z)
-    classifier, regressor = turned.logistic(data.false_positive), turned.linear(data.iou_adj)
     choice: Json = {"features": features, "class_input": class_input} if isinstance(features, str) else {}
     counts = {"images": len(np.unique(data.image)), "segments": len(data)}
-    separating = [names[k] for k in turned.separating(classifier, z)]
-    if separating:
-        choice["separating"] = separating
-        _log.warning(
-            "%s: these metrics separate some segments without error, so their coefficients have no optimum and are "
-            "only bounded; predictions for such segments are overconfident. More images, or fewer metrics, help",
-            ", ".join(separating),
-        )
+    nothing = LinearPart(np.zeros(len(names)), 0.0)
+    linear: tuple[LinearPart, LinearPart] = (nothing, nothing)
+    trees: TreePair | None = None
+    if classifier == "boosting":
+        trees = fit_tree_pair(x, data.false_positive, data.iou_adj)
+        choice["classifier"] = classifier
+    else:
+        linear, separating = _linear(data, (x - means) / scales, names)
+        choice |= {"separating": separating} if separating else {}
     return MetaModel(
         features=names,
         means=means,
         scales=scales,
-        classifier=classifier,
-        regressor=regressor,
+        classifier=linear[0],
+        regressor=linear[1],
         network=data.network,
         class_names=data.class_names,
         ranges=np.stack([x.min(0), x.max(0)], 1),
@@ -79,7 +85,22 @@ def fit(
         image_sizes=data.image_sizes,
         segments_from=data.segments_from,
         base_rates=(float(data.false_positive.mean()), float(data.iou_adj.mean())),
+        trees=trees,
     ).with_predicted_ranges(data)
+
+
+def _linear(data: SegmentData, z: np.ndarray, names: Sequence[str]) -> tuple[tuple[LinearPart, LinearPart], list[str]]:
+    """Both linear models, and the metrics that separate some segments without error."""
+    turned = _Decorrelated(z)
+    classifier, regressor = turned.logistic(data.false_positive), turned.linear(data.iou_adj)
+    separating = [names[k] for k in turned.separating(classifier, z)]
+    if separating:
+        _log.warning(
+            "%s: these metrics separate some segments without error, so their coefficients have no optimum and are "
+            "only bounded; predictions for such segments are overconfident. More images, or fewer metrics, help",
+            ", ".join(separating),
+        )
+    return (classifier, regressor), separating
 
 
 def _check(data: SegmentData, x: np.ndarray, names: Sequence[str]) -> None:
@@ -237,8 +258,8 @@ def scores(model: MetaModel, data: SegmentData) -> dict[str, float]:
     """
     from sklearn.metrics import roc_auc_score
 
-    x = model.standardise(data)
-    logit, iou = model.classifier(x), np.clip(model.regressor(x), 0.0, 1.0)  # logits, because large P all round to 1
+    logit, overlap = model.inside(model.placed(data))  # log-odds, because large P all round to 1
+    iou = np.clip(overlap, 0.0, 1.0)
     wrong, residual = data.false_positive, data.iou_adj - iou
     total = ((data.iou_adj - data.iou_adj.mean()) ** 2).sum()
     return {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trust_seg_ros.meta.data import SegmentData
     from trust_seg_ros.meta.errors import MetaModelError
-    from trust_seg_ros.meta.model import LinearPart, MetaModel, load_meta_model
+    from trust_seg_ros.meta.model import LinearPart, MetaModel
+    from trust_seg_ros.meta.model_file import load_meta_model
 
 __all__ = ["LinearPart", "MetaModel", "MetaModelError", "SegmentData", "load_meta_model"]
 
@@ -17,7 +18,7 @@ _HOMES = {
     "MetaModel": "model",
     "MetaModelError": "errors",
     "SegmentData": "data",
-    "load_meta_model": "model",
+    "load_meta_model": "model_file",
 }
 
 

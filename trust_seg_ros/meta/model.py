@@ -1,7 +1,8 @@
-"""Linear meta models: segment metrics -> P(false positive) and predicted IoU; the readable model file.
+"""Meta models: segment metrics -> P(false positive) and predicted IoU, by linear models or boosted trees.
 
 Source: Rottmann et al., MetaSeg, IJCNN 2020, section III (logistic regression for IoU_adj = 0, linear regression
-of IoU_adj), both on standardised metrics.
+of IoU_adj, both on standardised metrics); boosted trees in their place after Maag, Rottmann, Gottschalk, Time-Dynamic
+Estimates of the Reliability of Deep Semantic Segmentation Networks, ICTAI 2020. ``meta.model_file`` reads the file.
 """
 
 from __future__ import annotations
@@ -19,24 +20,25 @@ from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import Placed, place
 from trust_seg_ros.meta.linear import LinearPart, logistic
 from trust_seg_ros.meta.origin import check_origin
-from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
+from trust_seg_ros.meta.sizes import check_sizes, sizes_json
+from trust_seg_ros.meta.trees import TreePair
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support import json_parts
-from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
+from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, write_json
 from trust_seg_ros.types import Json
 
-__all__ = ["SHIPPED", "LinearPart", "MetaModel", "load_meta_model"]
+__all__ = ["FORMAT", "PREDICTIONS", "VERSION", "LinearPart", "MetaModel"]
 
 FORMAT = "trust_seg_ros/meta-model"
 VERSION = 2
-SHIPPED = Path(__file__).parent / "models" / "embedded_meta.json"
-_MODELS = ("false_positive", "iou")
+PREDICTIONS = ("false_positive", "iou")
+"""Names of both predictions in the file."""
 _WAY_OUT = "fit one for it (trust-seg fit --model …), or set meta_model to none"
 
 
 @dataclass(frozen=True)
 class MetaModel:
-    """Both linear meta models of one network.
+    """Both meta models of one network: classifier and regressor.
 
     Attributes:
         features: names of the segment metrics used, m of them; ``class_c`` is 1 where class c is predicted, else 0.
@@ -57,6 +59,8 @@ class MetaModel:
         base_rates: share of false positives, and mean IoU_adj, of the segments fitted on; None if an older file does
             not hold them.
         segments_from: what its segments are, see ``segments.origins``; components in files that do not say.
+        trees: boosted trees whose sums are added to both linear parts, on metrics that are not standardised; such a
+            model has ``base_rates``. None = linear models.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -77,6 +81,7 @@ class MetaModel:
     image_sizes: tuple[Size, ...] = ()
     base_rates: tuple[float, float] | None = None
     segments_from: str = COMPONENTS
+    trees: TreePair | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -110,6 +115,10 @@ class MetaModel:
         check_origin(self.segments_from, self.features)
         if self.base_rates is not None and not all(0.0 <= rate <= 1.0 for rate in self.base_rates):
             raise MetaModelError(f"base_rates: {self.base_rates}, expected two shares from 0 to 1")
+        if self.trees is not None:
+            self.trees.check_metrics(m)
+            if self.base_rates is None:
+                raise MetaModelError("base_rates: none; boosted trees need those of the fit")
 
     def standardise(self, source: MetricSource) -> np.ndarray:
         """(n, m) float64 standardised metrics of the features used, clipped to the range seen in fitting.
@@ -142,11 +151,17 @@ class MetaModel:
 
     def predict_placed(self, placed: Placed) -> tuple[np.ndarray, np.ndarray]:
         """The predictions of :meth:`predict` for metrics that :meth:`placed` has found."""
-        x = self._standardised(placed)
+        log_odds, overlap = self.inside(placed)
         wrong, iou = self.priors
-        return placed.towards(wrong, logistic(self.classifier(x))), placed.towards(
-            iou, np.clip(self.regressor(x), 0.0, 1.0)
-        )
+        return placed.towards(wrong, logistic(log_odds)), placed.towards(iou, np.clip(overlap, 0.0, 1.0))
+
+    def inside(self, placed: Placed) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds of a false positive, and IoU_adj not clipped, each (n,), at the nearest point of the range."""
+        x = self._standardised(placed)
+        log_odds, overlap = self.classifier(x), self.regressor(x)
+        if self.trees is None:
+            return log_odds, overlap
+        return log_odds + self.trees.false_positive(placed.nearest), overlap + self.trees.iou(placed.nearest)
 
     def _standardised(self, placed: Placed) -> np.ndarray:
         standardised: np.ndarray = (placed.nearest - self.means) / self.scales
@@ -169,20 +184,26 @@ class MetaModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the features, ranges, standardisation, classifier and base rate that give P(false positive).
+        """Hash of the features, ranges, standardisation, classifier, trees and base rate that give P(false positive).
 
         Of what the segments are, too, where they are not components.
         """
         part, rate = self.classifier, () if self.base_rates is None else self.base_rates[:1]
         origin = () if self.segments_from == COMPONENTS else (self.segments_from,)
         numbers = self.means, self.scales, part.coefficients, part.intercept, self.ranges
-        return fingerprint((*self.features, *origin), *numbers, *rate)
+        return fingerprint((*self.features, *origin), *numbers, *rate, *self._tree_arrays)
 
     @property
     def older_fingerprint(self) -> str:
         """The fingerprint in calibrations of earlier versions: without the ranges."""
         part = self.classifier
-        return fingerprint(self.features, self.means, self.scales, part.coefficients, part.intercept)
+        return fingerprint(
+            self.features, self.means, self.scales, part.coefficients, part.intercept, *self._tree_arrays
+        )
+
+    @property
+    def _tree_arrays(self) -> tuple[np.ndarray, ...]:
+        return () if self.trees is None else self.trees.false_positive.arrays
 
     def check_fits(self, network: str, class_names: Sequence[str], sha256: str = "") -> None:
         """Refuse a network other than the one this model was fitted for; its file or folder may have moved.
@@ -221,7 +242,7 @@ class MetaModel:
             **({} if self.segments_from == COMPONENTS else {"segments_from": self.segments_from}),
             "summary": json_parts.plain(self.summary),
             **ranges,
-            **({} if self.base_rates is None else {"base_rates": dict(zip(_MODELS, self.base_rates, strict=True))}),
+            **({} if self.base_rates is None else {"base_rates": dict(zip(PREDICTIONS, self.base_rates, strict=True))}),
             "intercepts": {"false_positive": float(self.classifier.intercept), "iou": float(self.regressor.intercept)},
             "features": {
                 name: {
@@ -233,6 +254,7 @@ class MetaModel:
                 }
                 for name, mean, scale, fp, iou, (low, high) in columns
             },
+            **({} if self.trees is None else {"trees": self.trees.to_json()}),
         }
 
     def save(self, path: str | Path) -> None:
@@ -242,61 +264,8 @@ class MetaModel:
             MetaModelError: it cannot be written there.
         """
         with raised_as(MetaModelError):
-            write_json(self.to_json(), path, "the meta model")
+            write_json(self.to_json(), path, "the meta model", short_lists=self.trees is not None)
 
 
 def _ranges_json(ranges: np.ndarray) -> Json:
-    return dict(zip(_MODELS, ranges.tolist(), strict=True))
-
-
-def load_meta_model(path: str | Path = SHIPPED) -> MetaModel:
-    """Read a model file; ``~`` is the home directory.
-
-    Raises:
-        MetaModelError: the file is missing, not JSON, of another format or version, or inconsistent.
-    """
-    path = Path(path).expanduser().absolute()
-    remedy = (
-        "the package is not installed whole: install it again"
-        if path == SHIPPED.absolute()
-        else "expected a .json file written by trust-seg fit, or, as meta_model, auto or none"
-    )
-    with raised_as(MetaModelError):
-        data = read_json(path, FORMAT, VERSION, "meta model file", remedy, _make_anew(path))
-    try:
-        return _from_json(data)
-    except (MetaModelError, json_parts.JsonError) as error:
-        raise MetaModelError(f"{path}: incomplete or damaged: {error}; fit it again (trust-seg fit)") from error
-
-
-def _make_anew(path: Path) -> str:
-    return "install the package again" if path.parent == SHIPPED.parent.absolute() else "fit it again (trust-seg fit)"
-
-
-def _from_json(data: Json) -> MetaModel:
-    features = json_parts.part(data, "features", dict)
-    rows = [json_parts.part(features, name, dict) for name in features]
-    columns = {key: np.array([json_parts.number(row, key) for row in rows]) for key in ("mean", "scale", *_MODELS)}
-    intercepts = json_parts.part(data, "intercepts", dict)
-    predicted, rates = data.get("predicted_ranges"), data.get("base_rates")
-    grid, image_sizes = read_sizes(data)
-    classifier, regressor = (LinearPart(columns[key], json_parts.number(intercepts, key)) for key in _MODELS)
-    return MetaModel(
-        tuple(features),
-        columns["mean"],
-        columns["scale"],
-        classifier,
-        regressor,
-        network=json_parts.part(data, "network", str),
-        class_names=json_parts.texts(data, "classes"),
-        ranges=np.array([json_parts.pair(row, "range") for row in rows]).reshape(-1, 2),
-        summary=json_parts.part({"summary": {}, **data}, "summary", dict),
-        predicted_ranges=None if predicted is None else np.array([json_parts.pair(predicted, key) for key in _MODELS]),
-        network_sha256=json_parts.part({"network_sha256": "", **data}, "network_sha256", str),
-        grid=grid,
-        image_sizes=image_sizes,
-        base_rates=None
-        if rates is None
-        else (json_parts.number(rates, _MODELS[0]), json_parts.number(rates, _MODELS[1])),
-        segments_from=json_parts.part({"segments_from": COMPONENTS, **data}, "segments_from", str),
-    )
+    return dict(zip(PREDICTIONS, ranges.tolist(), strict=True))

@@ -108,8 +108,8 @@ class OodModel:
         low, high = self.thresholds
         if not low <= self.threshold <= high:
             raise MetaModelError(f"fitted_thresholds: {low:g} to {high:g}, expected to hold {self.threshold:g}")
-        if self.trees is not None and int(self.trees.feature.max()) >= m:
-            raise MetaModelError(f"trees: split by metric {int(self.trees.feature.max())}, there are {m}")
+        if self.trees is not None:
+            self.trees.check_metrics(m)
 
     def p_false_alarm(self, source: MetricSource) -> np.ndarray:
         """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from trust_seg_ros.meta.errors import MetaModelError
-from trust_seg_ros.meta.model import SHIPPED, MetaModel, load_meta_model
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.model_file import SHIPPED, load_meta_model
 from trust_seg_ros.meta.ood import OodModel, load_ood_model
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.meta.tree_sums import tree_sums
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.types import Json
 
@@ -56,17 +57,11 @@ class Trees:
             raise MetaModelError("trees: expected positions of metrics and finite numbers")
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """(n,) float64, the sum over the trees for metrics (n, m); goes down all trees of all segments at once."""
-        x = x.astype(np.float32)
-        rows = np.arange(len(x))[:, None]
-        at = np.broadcast_to(self.roots, (len(x), len(self.roots)))
-        while True:
-            left = x[rows, self.feature[at]] <= self.threshold[at]
-            further = np.where(left, self.left[at], self.right[at])
-            if np.array_equal(further, at):
-                total: np.ndarray = self.value[at].sum(axis=1)
-                return total
-            at = further
+        """(n,) float64, the sum over the trees for metrics (n, m); equal to ``tree_sums.tree_sums_reference``."""
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and on the same side of every threshold
+            single = np.ascontiguousarray(x, np.float32)
+        total: np.ndarray = tree_sums(single, *self.arrays)
+        return total
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -76,6 +71,33 @@ class Trees:
     def to_json(self) -> Json:
         """For a model file."""
         return {name: getattr(self, name).tolist() for name in ("roots", *_PARTS)}
+
+    def check_metrics(self, m: int) -> None:
+        """Raise MetaModelError if a node splits by a metric beyond the ``m`` that there are."""
+        if (last := int(self.feature.max())) >= m:
+            raise MetaModelError(f"trees: split by metric {last}, there are {m}")
+
+
+@dataclass(frozen=True, eq=False)
+class TreePair:
+    """The boosted trees of both predictions for a segment.
+
+    Attributes:
+        false_positive: their sum is the log-odds of being a false positive.
+        iou: their sum is IoU_adj, not clipped.
+    """
+
+    false_positive: Trees
+    iou: Trees
+
+    def check_metrics(self, m: int) -> None:
+        """Raise MetaModelError if a node splits by a metric beyond the ``m`` that there are."""
+        self.false_positive.check_metrics(m)
+        self.iou.check_metrics(m)
+
+    def to_json(self) -> Json:
+        """For a model file."""
+        return {"false_positive": self.false_positive.to_json(), "iou": self.iou.to_json()}
 
 
 def trees_from_json(data: Json) -> Trees:
@@ -93,3 +115,12 @@ def trees_from_json(data: Json) -> Trees:
         with np.errstate(over="ignore"):
             found[name] = np.array(values, kind)
     return Trees(**found)
+
+
+def tree_pair_from_json(data: Json) -> TreePair:
+    """Both kinds of trees of a model file.
+
+    Raises:
+        MetaModelError, JsonError: an entry is missing or cannot be used.
+    """
+    return TreePair(*(trees_from_json(json_parts.part(data, name, dict)) for name in ("false_positive", "iou")))
