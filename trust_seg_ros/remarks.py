@@ -70,6 +70,7 @@ def remarks(
         found += [f"no P(OoD), OoD segments are kept without being judged: {gap}" for gap in gaps]
     if sizes is None:  # the sizes of a recording's frames are given, and the report counts their segments itself
         found += [text for what, share in pipeline.outside.items() if (text := outside_words(what, share))]
+    found += [pipeline.rate_remark] * bool(pipeline.rate_remark)
     for what, judge, policy in (
         ("unreliable segments", pipeline.meta, settings.unreliable),
         ("OoD segments", model, settings.ood_meta),

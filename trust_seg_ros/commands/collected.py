@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,18 +26,28 @@ from trust_seg_ros.meta.errors import MetaModelError, StoreError
 from trust_seg_ros.support.nearest import unknown
 
 if TYPE_CHECKING:
+    from trust_seg_ros.datasets.folders import LabelledFolder
+    from trust_seg_ros.fitting.collect_time import TimePlan
     from trust_seg_ros.fitting.store import SegmentStore
     from trust_seg_ros.meta.data import SegmentData
 
 
-def add_metric_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--segment-scores, --features and --class-input: which metrics meta models use; returns their group."""
+def add_metric_arguments(parser: argparse.ArgumentParser, *, timed: bool = False) -> argparse._ArgumentGroup:
+    """--segment-scores, --features and --class-input: which metrics meta models use; returns their group.
+
+    Args:
+        parser: parser of the subcommand.
+        timed: it has the options of :func:`add_time_arguments`, which the default of --features follows.
+    """
     group = parser.add_argument_group("meta models")
     group.add_argument(
         "--segment-scores", nargs="+", default=[], metavar="SCORE", help=f"{SEGMENT_SCORES_HELP} (default: none)"
     )
     add_file_argument(group, "--calibration", "of trust-seg calibrate: what {scores} need (default: none)")
-    add_features_argument(group, "metaseg")
+    if timed:
+        add_features_argument(group, None, "metaseg, with --time metaseg_time")
+    else:
+        add_features_argument(group, "metaseg")
     group.add_argument(
         "--class-input",
         choices=CLASS_INPUTS,
@@ -68,6 +78,50 @@ def of_classes(data: SegmentData, names: Sequence[str]) -> SegmentData:
             raise MetaModelError(unknown("class", name, data.class_names))
     ids = [k for k, name in enumerate(data.class_names) if name in names]
     return data.rows(np.isin(data.class_ids, ids)) if names else data
+
+
+def add_time_arguments(parser: argparse.ArgumentParser) -> None:
+    """--time and --rate: recordings of which only some frames have labels."""
+    group = parser.add_argument_group("time")
+    group.add_argument(
+        "--time",
+        type=int,
+        metavar="N",
+        help="follow segments through the recordings, and let meta models look back over N frames; images of a folder "
+        "whose names differ in their last number only are frames of one, and need not all have labels",
+    )
+    group.add_argument(
+        "--rate",
+        type=float,
+        metavar="HZ",
+        help="with --time: how many of these numbers make a second, e.g. 30 where every frame of 30 a second has one",
+    )
+
+
+def check_time(args: argparse.Namespace) -> None:
+    """Refuse --time without --rate, or the other way round; fill in the default of --features.
+
+    Raises:
+        MetaModelError: the text names the option.
+    """
+    if args.dataset is None and (args.time is not None or args.rate is not None):
+        raise MetaModelError("--time and --rate say how to collect segments; a table that is there has its own")
+    if (args.time is None) != (args.rate is None):
+        there, missing = ("--time", "--rate") if args.rate is None else ("--rate", "--time")
+        raise MetaModelError(f"{there} without {missing}: expected both, or none")
+    args.features = args.features or ("metaseg" if args.time is None else "metaseg_time")
+
+
+def followed(args: argparse.Namespace, folders: Mapping[str, LabelledFolder]) -> dict[str, TimePlan]:
+    """The recordings of every split; how far to look back follows from the first.
+
+    Raises:
+        DatasetError: as ``fitting.collect_time.time_window``.
+    """
+    from trust_seg_ros.fitting.collect_time import time_plan, time_window
+
+    window = time_window(next(iter(folders.values())), args.time, args.rate)
+    return {split: time_plan(folder, window, args.rate) for split, folder in folders.items()}
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, place: str, workers: str) -> None:
@@ -128,7 +182,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
     """
     from trust_seg_ros.fitting.collect import collect
     from trust_seg_ros.fitting.store_folder import discard
-    from trust_seg_ros.fitting.store_rows import metric_names
+    from trust_seg_ros.fitting.store_rows import column_names, metric_names
     from trust_seg_ros.grid import FITTED, parsed_grid
     from trust_seg_ros.meta.features import chosen_features
     from trust_seg_ros.segments.origins import COMPONENTS
@@ -139,8 +193,11 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
         labels = settings.label_set()
     origin = COMPONENTS if args.segments_from == FITTED else args.segments_from
     metrics = metric_names(len(labels), checked_scores(args.segment_scores), origin)
-    chosen_features(args.features, metrics, args.class_input)
-    folders = {split: open_split(args, split, labels) for split in splits}
+    follow = getattr(args, "time", None) is not None
+    folders = {split: open_split(args, split, labels, some=follow) for split in splits}
+    plans = followed(args, folders) if follow else {}
+    window = plans[splits[0]].window if follow else None
+    chosen_features(args.features, column_names(metrics, window), args.class_input)
     table.parent.mkdir(parents=True, exist_ok=True)
     if args.force:
         discard(table)
@@ -163,6 +220,7 @@ def collected(args: argparse.Namespace, splits: Sequence[str], table: Path, cons
                 calibration=args.calibration,
                 segments_from=origin,
                 accept_labels=args.accept_labels,
+                time=plans.get(split),
                 remark=lambda text: say(console, f"note: {text}"),
             )
     return store

@@ -216,13 +216,14 @@ def network_settings(args: argparse.Namespace) -> NetworkSettings:
     )
 
 
-def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> LabelledFolder:
+def open_split(args: argparse.Namespace, split: str, labels: LabelSet, *, some: bool = False) -> LabelledFolder:
     """The labelled images of one split, as given by the options.
 
     Args:
         args: parsed options of :func:`add_data_arguments`.
         split: name of the split; ``WHOLE`` is all of a data set without splits.
         labels: classes of the network.
+        some: leave out images without labels.
 
     Raises:
         DatasetError: as ``layouts.open_dataset``; or a split is named where there are none: a split to fit on and
@@ -236,7 +237,7 @@ def open_split(args: argparse.Namespace, split: str, labels: LabelSet) -> Labell
             f"{args.dataset}: no split {split!r}; images/ and labels/ lie in it directly, so it has no splits: leave "
             f"--split out, or use {WHOLE!r}"
         )
-    return open_dataset(args.dataset, None if whole else split, labels, *label_values(args, labels))
+    return open_dataset(args.dataset, None if whole else split, labels, *label_values(args, labels), some=some)
 
 
 class _DataSet(argparse.Action):

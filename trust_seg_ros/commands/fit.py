@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trust_seg_ros.commands import given_paths as given
-from trust_seg_ros.commands.collected import add_metric_arguments, add_table_arguments, collected, of_classes, opened
+from trust_seg_ros.commands.collected import (
+    add_metric_arguments,
+    add_table_arguments,
+    add_time_arguments,
+    check_time,
+    collected,
+    of_classes,
+    opened,
+)
 from trust_seg_ros.commands.console import say
 from trust_seg_ros.commands.data_options import add_data_arguments
 from trust_seg_ros.commands.outcome import record
@@ -26,6 +34,7 @@ EPILOG = """examples:
   trust-seg fit data/camvid --split val --judge test --out meta.json      (also prints how it does on test)
   trust-seg fit data/camvid --split val --split test --out meta.json      (on both together)
   trust-seg fit data/mine --split train --model mine.net:build --labels mine.yaml --ignore 255 --out meta.json
+  trust-seg fit data/drives --split val --time 10 --rate 30 --out meta.json    (looks at the past, too)
   trust-seg fit --cache meta.segments --features E,D_in,S --out small.json          (again, without the network)
 
 The network runs over the images once; metrics and targets of all segments go into a table beside the model file
@@ -45,13 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", metavar="SPLIT", default="", help="split to judge on, e.g. test (default: none)")
     out = parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write, .json")
     given.expects(out, given.new_file("meta.json"))
-    add_metric_arguments(parser).add_argument(
+    add_metric_arguments(parser, timed=True).add_argument(
         "--classifier",
         choices=("logistic", "boosting"),
         default="logistic",
         help="logistic regression for false positives, linear regression for IoU, as published; or boosted trees for "
         "both; --judge says which is better (default: %(default)s)",
     )
+    add_time_arguments(parser)
     add_table_arguments(
         parser,
         "folder of the table (default: beside --out; meta.json: meta.segments)",
@@ -68,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     check_counts(args, ("workers",), MetaModelError)
+    check_time(args)
     table = args.cache or args.out.with_suffix(".segments")
     store = opened(args, table) if args.dataset is None else collected(args, _wanted(args), table, console)
     args.split, wanted = list(dict.fromkeys(args.split)), _wanted(args)

@@ -43,9 +43,9 @@ def add_meta_model_argument(group: argparse._ActionsContainer, purpose: str, def
     given.expects(action, given.meta_model)
 
 
-def add_features_argument(group: argparse._ActionsContainer, default: str) -> None:
-    """--features, the metrics that meta models are fitted on."""
-    group.add_argument("--features", default=default, metavar="SET", help=f"{FEATURES_HELP} (default: %(default)s)")
+def add_features_argument(group: argparse._ActionsContainer, default: str | None, said: str = "%(default)s") -> None:
+    """--features, the metrics that meta models are fitted on; ``said`` is the default in words."""
+    group.add_argument("--features", default=default, metavar="SET", help=f"{FEATURES_HELP} (default: {said})")
 
 
 def check_counts(args: argparse.Namespace, names: tuple[str, ...], error: type[TrustSegError]) -> None:

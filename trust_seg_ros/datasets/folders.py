@@ -160,7 +160,7 @@ def paired_folder(root: Path, classes: int, ignore: tuple[int, ...] = (UNLABELLE
     return LabelledFolder(pair_up(images, labels), classes, ignore)
 
 
-def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
+def pair_up(images: Path, labels: Path, *, some: bool = False) -> tuple[Sample, ...]:
     """Pair every image below one folder with the label file at the same place below another.
 
     An image in a sub-folder is named by its path below ``images``, and its first sub-folder is the drive; the drive of
@@ -170,6 +170,7 @@ def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
     Args:
         images: folder with files of ``IMAGE_SUFFIXES``.
         labels: folder with PNG files, named like the images plus one of ``LABEL_ENDINGS``.
+        some: leave out images without labels, as long as there are others.
 
     Raises:
         DatasetError: no images, an image without labels, two label files for one image, or a folder that cannot be
@@ -189,7 +190,7 @@ def pair_up(images: Path, labels: Path) -> tuple[Sample, ...]:
         name = PurePath(plain(path)).with_suffix("")
         drive = name.parts[0] if len(name.parts) > 1 else name.name.split("_")[0]
         samples.append(Sample(images / path, label, drive, name.as_posix()))
-    if without:
+    if without and not (some and samples):
         raise DatasetError(_unlabelled(images / without[0], there, without[0], f"{len(without)} of {len(found)}"))
     return tuple(samples)
 

@@ -57,7 +57,14 @@ class Layout:
         return root / images, root / labels
 
     def read(
-        self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore, label_map: LabelMap | None = None
+        self,
+        images: Path,
+        truth: Path,
+        labels: LabelSet,
+        ignore: Ignore,
+        label_map: LabelMap | None = None,
+        *,
+        some: bool = False,
     ) -> LabelledFolder:
         """The labelled images of two existing folders; raises DatasetError."""
         if label_map is None:
@@ -67,18 +74,18 @@ class Layout:
                     f"{len(labels)}; expected a network of these classes, for example with --labels cityscapes19 "
                     "where it does not name them itself, or --label-map with a file that maps them"
                 )
-            return self._opened(images, truth, labels, ignore)
+            return self._opened(images, truth, labels, ignore, some=some)
         from trust_seg_ros.types import UNLABELLED
 
-        folder = self._opened(images, truth, labels, (UNLABELLED,))
+        folder = self._opened(images, truth, labels, (UNLABELLED,), some=some)
         return replace(folder, classes=len(labels), ignore=ignore, label_map=label_map)
 
-    def _opened(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore) -> LabelledFolder:
+    def _opened(self, images: Path, truth: Path, labels: LabelSet, ignore: Ignore, *, some: bool) -> LabelledFolder:
         if self.open is not None:
             return self.open(images, truth, labels, ignore)
         from trust_seg_ros.datasets.folders import LabelledFolder, pair_up
 
-        return LabelledFolder(pair_up(images, truth), len(labels), ignore)
+        return LabelledFolder(pair_up(images, truth, some=some), len(labels), ignore)
 
 
 Place = tuple[Layout, Path, Path]
@@ -91,6 +98,8 @@ def open_dataset(
     labels: LabelSet,
     ignore: tuple[int, ...] | None = None,
     label_map: LabelMap | None = None,
+    *,
+    some: bool = False,
 ) -> LabelledFolder:
     """Open one split of a data set in any of the layouts of docs/datasets.md.
 
@@ -101,6 +110,7 @@ def open_dataset(
         ignore: values in label files without a class; None = as in ``labels``, or none where a label map says what
             the values mean. 255 never has a class.
         label_map: from label values to the classes of ``labels``, where they differ.
+        some: leave out images without labels: the frames between labelled ones.
 
     Raises:
         DatasetError: no layout fits (the text says what was looked for and what was found), there are no images, an
@@ -113,7 +123,7 @@ def open_dataset(
     ignored = usual if ignore is None else tuple(ignore)
     layout, images, truth = find_split(root, split)
     try:
-        return layout.read(images, truth, labels, ignored, label_map)
+        return layout.read(images, truth, labels, ignored, label_map, some=some)
     except OSError as error:
         raise DatasetError(f"{root}: the data set cannot be listed ({error})") from error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
 from trust_seg_ros.datasets.label_check import check_labels, classes_of
 from trust_seg_ros.fitting.collect_pool import Job, Pool, Result
+from trust_seg_ros.fitting.collect_time import SequenceJob, TimePlan, follow, jobs_of
 from trust_seg_ros.fitting.collect_worker import Collector, one_thread, portable_reason, rows_answer
 from trust_seg_ros.fitting.store import SegmentStore
 from trust_seg_ros.fitting.store_folder import WAY_OUT, locked
@@ -18,6 +20,7 @@ from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError, StoreError
 from trust_seg_ros.segmentation.device import pick_device
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.history.window import is_time_name
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.content_hash import network_sha256
@@ -48,6 +51,7 @@ def collect(
     calibration: str | Path | None = None,
     segments_from: str = COMPONENTS,
     accept_labels: bool = False,
+    time: TimePlan | None = None,
     remark: Callable[[str], None] = lambda text: None,
 ) -> SegmentStore:
     """Run a network over a labelled folder; write metrics and targets of every segment into a table on disk.
@@ -74,6 +78,7 @@ def collect(
         calibration: file with the statistics that feature scores among ``scores`` compare with; None = none.
         segments_from: what the segments are, see ``segments.origins``.
         accept_labels: go on although the labels contradict the network (``datasets.label_check``).
+        time: recordings to follow, and how far back their segments are looked at; None = every image alone.
         remark: called with a sentence on labels that fit the network badly.
 
     Returns:
@@ -98,18 +103,20 @@ def collect(
         network = settings.load()
         known = network_statistics(calibration, network.name, network.labels.names, network_sha256(network))
         collector = Collector(network, folder, None, checked_scores(scores), grid, known, segments_from)
+        collector = collector if time is None else replace(collector, time=time.window)
         _check_classes(collector)
         names, what = collector.network.labels.names, f"{data_set} {split}".strip()
         if text := check_labels(classes_of(collector.network), folder, names, what, accept_labels):
             remark(text)
         identity = collector.identity()
         stack.enter_context(locked(path))
-        writer = SplitWriter(path, identity, folder, split, data_set, part_images)
+        rates = () if time is None else time.window.rate_hz
+        writer = SplitWriter(path, identity, folder, split, data_set, part_images, rates)
         _check_first(writer, collector, identity)
         _try_again(writer, collector, keep_going)
         left = len(writer.todo)
         workers = default_workers(settings, left) if workers is None else min(workers, left)
-        results = _results(stack, collector, settings, writer, workers)
+        results = _results(stack, collector, settings, writer, workers, time)
         del collector, network  # with several workers this process no longer needs the network
         _take(results, writer, folder, keep_going, progress)
         _check_any(writer, folder)
@@ -138,26 +145,36 @@ def _take(
 
 
 def _results(
-    stack: ExitStack, collector: Collector, settings: NetworkSettings, writer: SplitWriter, workers: int
+    stack: ExitStack,
+    collector: Collector,
+    settings: NetworkSettings,
+    writer: SplitWriter,
+    workers: int,
+    time: TimePlan | None,
 ) -> Iterator[Result]:
-    jobs = [(index, writer.image_file(index)) for index in writer.todo]
+    files = {index: writer.image_file(index) for index in writer.todo}
+    jobs: list[Job] = list(files.items()) if time is None else list(jobs_of(time, files))
+    workers = min(workers, len(jobs))
     if workers > 1:
         threads = max(1, cores() // workers)
         c = collector
-        how = c.scores, c.grid, c.statistics, c.segments_from
+        how = c.scores, c.grid, c.statistics, c.segments_from, c.time
         pool = stack.enter_context(Pool(settings, c.folder, workers, threads, *how))
         return pool.results(jobs)
     return _here(collector, jobs)
 
 
 def _here(collector: Collector, jobs: list[Job]) -> Iterator[Result]:
-    for index, path in jobs:
+    for job in jobs:
+        if isinstance(job, SequenceJob):
+            yield from follow(collector, job)
+            continue
         try:
-            collector.write(index, path)
+            collector.write(*job)
         except DatasetError as error:
-            yield index, error
+            yield job[0], error
         else:
-            yield index, None
+            yield job[0], None
 
 
 def _check_classes(collector: Collector) -> None:
@@ -178,7 +195,8 @@ def _check_first(writer: SplitWriter, collector: Collector, identity: NetworkIde
     now = collector.rows(index)
     classes = len(collector.network.labels)
     if writer.store.identity.repeats(identity):
-        same = now.equals(then)
+        frame = [name for name in then.column_names if not is_time_name(name)]  # alone, it has no past
+        same = now.select(frame).equals(then.select(frame))
     else:
         same = agree(rows_answer(then, classes), rows_answer(now, classes), exactly=False)
     if not same:

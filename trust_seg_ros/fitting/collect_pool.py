@@ -19,15 +19,17 @@ from pathlib import Path
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.fitting.collect_time import SequenceJob
 from trust_seg_ros.grid import AS_IMAGE, Grid
 from trust_seg_ros.meta.errors import CollectError
 from trust_seg_ros.segmentation.settings import NetworkSettings
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.processes import adopt_environment, worker_context
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
 
-Job = tuple[int, Path]
-"""Position of an image, and the file for its rows."""
+Job = tuple[int, Path] | SequenceJob
+"""Position of an image, and the file for its rows; or a recording to follow."""
 Result = tuple[int, DatasetError | None]
 """Position of an image, and what is wrong with it."""
 _GRACE_S = 5.0
@@ -53,24 +55,35 @@ def serve(
     grid: Grid,
     statistics: NetworkStatistics,
     segments_from: str,
+    time: TimeWindow | None,
     environment: Mapping[str, str],
 ) -> None:
-    """Body of a worker: jobs in, (position, None or what went wrong) out."""
+    """Body of a worker: jobs in; out come position, None or what went wrong, and whether the job is done."""
     adopt_environment(environment)
+    from trust_seg_ros.fitting.collect_time import follow
     from trust_seg_ros.fitting.collect_worker import Collector, one_thread
 
     collector: Collector | None = None
     with one_thread(), suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            index, path = connection.recv()
+            job: Job = connection.recv()
+            index = _position(job)
             error: Exception | None = None
             try:
-                how = threads, scores, grid, statistics, segments_from
+                how = threads, scores, grid, statistics, segments_from, time
                 collector = collector or Collector(settings.load(), folder, *how)
-                collector.write(index, path)
+                if isinstance(job, SequenceJob):
+                    left = len(job.files)
+                    for index, error in follow(collector, job):
+                        left -= 1
+                        connection.send((index, error, not left))
+                    continue
+                collector.write(*job)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
             except Exception as raised:
                 error = _picklable(raised)
-            connection.send((index, error))
+            connection.send((index, error, True))
 
 
 class Pool:
@@ -86,9 +99,10 @@ class Pool:
         grid: Grid = AS_IMAGE,
         statistics: NetworkStatistics = NO_STATISTICS,
         segments_from: str = COMPONENTS,
+        time: TimeWindow | None = None,
     ) -> None:
         context = worker_context()
-        task = settings, folder, threads, scores, grid, statistics, segments_from, dict(os.environ)
+        task = settings, folder, threads, scores, grid, statistics, segments_from, time, dict(os.environ)
         self._folder = folder
         self._workers: dict[Connection, BaseProcess] = {}
         self._busy: dict[Connection, int] = {}
@@ -131,10 +145,11 @@ class Pool:
             ready = set(wait([*sentinels, *sentinels.values()]))
             # a worker may have answered before it died: read its answer first
             for connection in [c for c, sentinel in sentinels.items() if c in ready or sentinel in ready]:
-                index, error = self._take(connection)
+                index, error, done = self._take(connection)
                 if error is not None and not isinstance(error, DatasetError):
                     raise error
-                self._give(connection, next(waiting, None))
+                if done:
+                    self._give(connection, next(waiting, None))
                 yield index, error
 
     def close(self) -> None:
@@ -152,11 +167,11 @@ class Pool:
     def _give(self, connection: Connection, job: Job | None) -> None:
         self._busy.pop(connection, None)
         if job is not None:
-            self._busy[connection] = job[0]
+            self._busy[connection] = _position(job)
             with suppress(BrokenPipeError, ConnectionResetError):  # wait for it, so that its exit status is known
                 connection.send(job)
 
-    def _take(self, connection: Connection) -> tuple[int, Exception | None]:
+    def _take(self, connection: Connection) -> tuple[int, Exception | None, bool]:
         try:
             if not connection.poll():
                 raise EOFError
@@ -183,6 +198,11 @@ class Pool:
                 'with several workers needs  if __name__ == "__main__":  around its main part'
             )
         return CollectError(f"worker process {process.pid} ended by itself (status {code}) at image {name!r}; {kept}")
+
+
+def _position(job: Job) -> int:
+    """Position of an image of the job, to name it by."""
+    return min(job.files) if isinstance(job, SequenceJob) else job[0]
 
 
 def _picklable(error: Exception) -> Exception:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,16 +13,20 @@ import pyarrow as pa
 import torch
 
 from trust_seg_ros.datasets.folders import DatasetError, LabelledFolder, Sample
-from trust_seg_ros.fitting.store_files import Shapes, file_sizes, rows_note
+from trust_seg_ros.datasets.image_files import read_image
+from trust_seg_ros.fitting.store_files import file_sizes, rows_note
 from trust_seg_ros.fitting.store_folder import writing
 from trust_seg_ros.fitting.store_identity import Answer, NetworkIdentity, answer_of
-from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, write_image
-from trust_seg_ros.grid import AS_IMAGE, Grid, resized
+from trust_seg_ros.fitting.store_rows import FEATURES, image_rows, metric_names, write_image
+from trust_seg_ros.grid import AS_IMAGE, Grid, Size, resized
 from trust_seg_ros.segmentation.probe import noise_image
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import segment_table, targets
+from trust_seg_ros.segments.history import TimeWindow, time_names
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.segments.scores import score_planes
+from trust_seg_ros.segments.table import Plane
+from trust_seg_ros.types import LogitMaps, SegmentTable, UncertaintyMaps
 from trust_seg_ros.uncertainty import on_grid, uncertainty_maps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
 from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS, NetworkStatistics
@@ -41,6 +45,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A network's answer to an image.
+
+    Attributes:
+        size: (H, W) of the image.
+        logits, maps: on the grid.
+        extra: further maps that are aggregated.
+    """
+
+    size: Size
+    logits: LogitMaps
+    maps: UncertaintyMaps
+    extra: Mapping[str, Plane]
+
+
 @dataclass(frozen=True)
 class Collector:
     """Computes rows of the segment table; to be used inside :func:`one_thread`.
@@ -53,6 +73,8 @@ class Collector:
         grid: the grid that segments are made on; ground truth is brought to it by nearest neighbour.
         statistics: what feature scores among them compare with.
         segments_from: what the segments are, see ``segments.origins``.
+        time: how far columns over time look back; None = there are none. Those of a single image are 0; those of
+            recordings come from ``collect_time.follow``.
     """
 
     network: SegmentationNetwork
@@ -62,6 +84,7 @@ class Collector:
     grid: Grid = AS_IMAGE
     statistics: NetworkStatistics = NO_STATISTICS
     segments_from: str = COMPONENTS
+    time: TimeWindow | None = None
 
     def rows(self, index: int) -> pa.Table:
         """Rows of one image, see ``store_rows``.
@@ -70,7 +93,11 @@ class Collector:
             DatasetError: the image or its labels cannot be read or do not fit together.
             TrustSegError: the network fails.
         """
-        return self._measured(index)[0]
+        sample = self.folder.samples[index]
+        image, truth = self.read(sample)
+        answer = self.answer(image)
+        table = self.with_zeros(self.table(answer, truth))
+        return self._rows(sample.name, index, sample.drive, table, resized(truth, answer.logits.size))
 
     def write(self, index: int, path: Path) -> None:
         """Write the rows of one image to their file.
@@ -79,48 +106,89 @@ class Collector:
             StoreError: the file cannot be written.
             TrustSegError: as :meth:`rows`.
         """
-        sizes = file_sizes(self.folder.samples[index])
-        rows, shapes = self._measured(index)
+        image, truth = self.read(self.folder.samples[index])
+        answer = self.answer(image)
+        self.keep(index, path, self.with_zeros(self.table(answer, truth)), answer, truth)
+
+    def keep(self, index: int, path: Path, table: SegmentTable, answer: Answered, truth: np.ndarray) -> None:
+        """Write the rows of one image, whose segments are measured already, to their file.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        sample = self.folder.samples[index]
+        sizes = file_sizes(sample)
+        rows = self._rows(sample.name, index, sample.drive, table, resized(truth, answer.logits.size))
         with writing(path):
-            write_image(path, rows, rows_note(rows, sizes, shapes))
+            write_image(path, rows, rows_note(rows, sizes, (answer.size, answer.logits.size)))
 
     def identity(self) -> NetworkIdentity:
         """Identity of the network, by its answer to a picture of noise."""
         truth = np.zeros(_NOISE_SIZE, np.uint8)
-        rows = self._rows("noise", 0, "", noise_image(_NOISE_SIZE), truth)[0]
+        seen = self.answer(noise_image(_NOISE_SIZE))
+        rows = self._rows("noise", 0, "", self.with_zeros(self.table(seen, truth)), resized(truth, seen.logits.size))
         answer = rows_answer(rows, len(self.network.labels))
         known = self.statistics.features_id
-        return NetworkIdentity.of(self.network, answer, self.scores, str(self.grid), known, self.segments_from)
+        return NetworkIdentity.of(
+            self.network, answer, self.scores, str(self.grid), known, self.segments_from, self.time
+        )
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels as from ``LabelledFolder.read``; errors of OpenCV become DatasetError, too."""
-        try:
+        with _readable(sample.image):
             return self.folder.read(sample)
-        except (cv2.error, OSError) as error:  # raised by OpenCV for huge images
-            raise DatasetError(f"{sample.image}: cannot be read ({' '.join(str(error).split())[:200]})") from error
 
-    def _measured(self, index: int) -> tuple[pa.Table, Shapes]:
-        sample = self.folder.samples[index]
-        return self._rows(sample.name, index, sample.drive, *self.read(sample))
+    def read_image(self, path: Path) -> np.ndarray:
+        """An image without labels, (H, W, 3) uint8 RGB; raises DatasetError."""
+        with _readable(path):
+            return read_image(path)
 
-    def _rows(self, name: str, index: int, drive: str, image: np.ndarray, truth: np.ndarray) -> tuple[pa.Table, Shapes]:
-        """Rows of an image, and the sizes of image and grid."""
-        answer = self.network.infer(image)
-        logits = on_grid(answer, self.grid)
-        truth = resized(truth, logits.size)
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics of a single frame."""
+        return metric_names(len(self.network.labels), self.scores, self.segments_from)
+
+    def answer(self, image: np.ndarray) -> Answered:
+        """The network's answer to an image, and the maps of it."""
+        found = self.network.infer(image)
+        logits = on_grid(found, self.grid)
         maps = uncertainty_maps(logits, threads=self.threads)
         extra = score_planes(FrameScores(logits, maps, statistics=self.statistics), self.scores)
-        table = segment_table(
-            maps,
-            logits,
+        return Answered(found.size, logits, maps, extra)
+
+    def table(self, answer: Answered, truth: np.ndarray | None = None) -> SegmentTable:
+        """The segments of an image, without the pixels that its labels, in any size, leave out."""
+        return segment_table(
+            answer.maps,
+            answer.logits,
             FEATURES,
-            extra=extra,
-            ground_truth=truth,
+            extra=answer.extra,
+            ground_truth=None if truth is None else resized(truth, answer.logits.size),
             threads=self.threads,
             segments_from=self.segments_from,
         )
+
+    def with_zeros(self, table: SegmentTable) -> SegmentTable:
+        """The table with columns over time, if there are any: those of a single image."""
+        if self.time is None:
+            return table
+        more = time_names(table.names)
+        metrics = np.concatenate([table.metrics, np.zeros((len(table), len(more)))], 1)
+        return replace(table, names=(*table.names, *more), metrics=metrics)
+
+    @staticmethod
+    def _rows(name: str, index: int, drive: str, table: SegmentTable, truth: np.ndarray) -> pa.Table:
         found = (targets(table, truth, variant) for variant in ("component", "released"))
-        return image_rows(name, index, drive, table, *found), (answer.size, logits.size)
+        return image_rows(name, index, drive, table, *found)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn errors of OpenCV and of the disk into DatasetError."""
+    try:
+        yield
+    except (cv2.error, OSError) as error:  # raised by OpenCV for huge images
+        raise DatasetError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from error
 
 
 def rows_answer(rows: pa.Table, classes: int) -> Answer:

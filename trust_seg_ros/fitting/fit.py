@@ -15,6 +15,7 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart, MetaModel
 from trust_seg_ros.meta.trees import TreePair
+from trust_seg_ros.segments.history.window import is_time_name
 from trust_seg_ros.types import Json
 
 SegmentClassifier = Literal["logistic", "boosting"]
@@ -86,6 +87,7 @@ def fit(
         segments_from=data.segments_from,
         base_rates=(float(data.false_positive.mean()), float(data.iou_adj.mean())),
         trees=trees,
+        time=data.time if any(map(is_time_name, names)) else None,
     ).with_predicted_ranges(data)
 
 

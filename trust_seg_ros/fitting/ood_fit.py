@@ -18,6 +18,7 @@ from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.features import chosen_features, design_matrix
 from trust_seg_ros.meta.model import LinearPart
 from trust_seg_ros.meta.ood import OodData, OodModel, OodVerdict
+from trust_seg_ros.segments.history.window import is_time_name
 from trust_seg_ros.types import Json
 
 Classifier = Literal["logistic", "ridge", "boosting"]
@@ -74,6 +75,7 @@ def fit_ood(
         float(data.false_alarm.mean()),
         fitted_thresholds=data.thresholds,
         trees=trees,
+        time=data.time if any(map(is_time_name, names)) else None,
     )
 
 
@@ -164,7 +166,7 @@ def stacked(parts: Sequence[OodData], *, one_data_set: bool = False) -> OodData:
         raise MetaModelError("no OoD segments to stack; expected at least one data set")
     first = parts[0]
     for part in parts[1:]:
-        for what in ("network", "network_sha256", "class_names", "names", "score"):
+        for what in ("network", "network_sha256", "class_names", "names", "score", "time"):
             if getattr(part, what) != getattr(first, what):
                 raise MetaModelError(
                     f"OoD segments differ in their {what}: {getattr(first, what)!r} and {getattr(part, what)!r}; only "

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,11 +21,12 @@ import numpy as np
 
 from trust_seg_ros.fitting.store_entry import SplitEntry
 from trust_seg_ros.fitting.store_identity import NetworkIdentity
-from trust_seg_ros.fitting.store_rows import TARGETS, metric_names
+from trust_seg_ros.fitting.store_rows import TARGETS, column_names, metric_names
 from trust_seg_ros.grid import FITTED, parsed_grid
 from trust_seg_ros.meta.data import SegmentData
 from trust_seg_ros.meta.errors import StoreError
 from trust_seg_ros.meta.sizes import common_grid
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.support.content_hash import DamagedError, check_json, hash_once, with_hash
 from trust_seg_ros.support.reading import lfs_pointer, reason, shown
 from trust_seg_ros.support.resumable import write_text
@@ -117,7 +118,8 @@ class SegmentStore:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the metrics, in the order of the columns."""
-        return metric_names(len(self.identity.class_names), self.identity.scores, self.identity.segments_from)
+        now = self.identity
+        return column_names(metric_names(len(now.class_names), now.scores, now.segments_from), now.time)
 
     @property
     def network(self) -> str:
@@ -278,4 +280,9 @@ class SegmentStore:
             common_grid(parsed_grid(self.identity.grid), [grid for _, grid in entry.shapes]),
             tuple(dict.fromkeys(image_size for image_size, _ in entry.shapes)),
             self.identity.segments_from,
+            self._window(entry),
         )
+
+    def _window(self, entry: SplitEntry) -> TimeWindow | None:
+        time, rates = self.identity.time, entry.rate_hz or (0.0, 0.0)
+        return None if time is None else replace(time, rate_hz=(rates[0], rates[1]))

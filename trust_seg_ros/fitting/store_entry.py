@@ -25,6 +25,7 @@ class SplitEntry:
         label_map: label value -> class, if a label map was used, see ``LabelMap.words``.
         hashes: name of a Parquet file -> its SHA-256; a table of version 1 has none.
         shapes: sizes of the images and their grids, each pair once; () = not known, in older tables.
+        rate_hz: smallest and largest frame rate of the recordings; () = they were not followed.
     """
 
     data_set: str
@@ -39,6 +40,7 @@ class SplitEntry:
     label_map: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     shapes: tuple[Shapes, ...] = ()
+    rate_hz: tuple[float, ...] = ()
 
     @classmethod
     def from_json(cls, data: Json) -> SplitEntry:
@@ -53,6 +55,7 @@ class SplitEntry:
                 "skipped": dict(data["skipped"]),
                 "label_map": dict(data.get("label_map", {})),
                 "shapes": tuple(((a[0], a[1]), (b[0], b[1])) for a, b in data.get("shapes", ())),
+                "rate_hz": tuple(float(rate) for rate in data.get("rate_hz", ())),
                 "hashes": {str(name): str(digest) for name, digest in data.get("hashes", {}).items()},
             }
         )
@@ -65,13 +68,13 @@ class SplitEntry:
         return entry
 
     def to_json(self) -> Json:
-        """Values for the manifest; label map and shapes only if there are any, as in tables of earlier versions."""
+        """Values for the manifest; label map, shapes and rates only if there are any, as in earlier versions."""
         data = {**asdict(self), "hashes": dict(sorted(self.hashes.items()))}
-        return {name: value for name, value in data.items() if value or name not in ("label_map", "shapes")}
+        return {name: value for name, value in data.items() if value or name not in ("label_map", "shapes", "rate_hz")}
 
     def other_data(self, now: SplitEntry) -> str:
         """The first difference to an entry of the same split, in words; "" if both are of the same data."""
-        for what in ("images", "drives", "ignore"):
+        for what in ("images", "drives", "ignore", "rate_hz"):
             a, b = getattr(self, what), getattr(now, what)
             if a != b:
                 return _first_change(a, b, what)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,6 +25,7 @@ import torch
 from trust_seg_ros.grid import IMAGE, parsed_grid
 from trust_seg_ros.segmentation.passes import passes_of
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.json_file import portable_name
@@ -54,6 +55,8 @@ class NetworkIdentity:
         grid: the grid that segments are made on, as in ``trust_seg_ros.grid``.
         features: hash of the statistics that feature scores among ``scores`` compare with; "" = there is none.
         segments_from: what the segments are, see ``segments.origins``.
+        time: how far columns over time look back, see ``segments.history``; None = there are none. Frame rates are not
+            part of it.
         passes: how often the network looks at an image, which the answer to a small picture need not tell; "" = once.
     """
 
@@ -68,6 +71,7 @@ class NetworkIdentity:
     features: str = ""
     segments_from: str = COMPONENTS
     passes: str = ""
+    time: TimeWindow | None = None
 
     @classmethod
     def of(
@@ -78,6 +82,7 @@ class NetworkIdentity:
         grid: str = IMAGE,
         features: str = "",
         segments_from: str = COMPONENTS,
+        time: TimeWindow | None = None,
     ) -> NetworkIdentity:
         """Identity of a loaded network whose answer to the noise, on the grid, is ``answer``."""
         shape = json.loads(json.dumps(asdict(network.input_spec)))  # lists, as when read from a file
@@ -93,6 +98,7 @@ class NetworkIdentity:
             features if set(scores) & set(FEATURE_SCORES) else "",
             segments_from,
             passes_of(network),
+            None if time is None else replace(time, rate_hz=(0.0, 0.0)),
         )
 
     @classmethod
@@ -110,12 +116,15 @@ class NetworkIdentity:
             str(data.get("features", "")),
             str(data.get("segments_from", COMPONENTS)),
             str(data.get("passes", "")),
+            TimeWindow.from_json(data["time"]) if "time" in data else None,
         )
 
     def to_json(self) -> Json:
         """Values for the manifest; scores, hashes and grid only if there are any, as in tables of earlier versions."""
-        without = {"scores": (), "sha256": "", "grid": IMAGE, "features": "", "segments_from": COMPONENTS, "passes": ""}
-        return {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
+        without: Json = {"scores": (), "sha256": "", "grid": IMAGE, "features": "", "segments_from": COMPONENTS}
+        without |= {"passes": "", "time": None}
+        found = {name: value for name, value in asdict(self).items() if name not in without or value != without[name]}
+        return {**found, **({} if self.time is None else {"time": self.time.to_json()})}
 
     def repeats(self, other: NetworkIdentity) -> bool:
         """Whether both were computed on the same machine, where answers are equal to the last bit."""
@@ -137,6 +146,9 @@ class NetworkIdentity:
             found.append(f"its segments are made on the grid {self.grid}, wanted now: {now.grid}")
         if self.segments_from != now.segments_from:
             found.append(f"its segments are {self.segments_from}, wanted now: {now.segments_from}")
+        if self.time != now.time:
+            then, this = (_looks_back(time) for time in (self.time, now.time))
+            found.append(f"its metrics over time look back {then}, wanted now: {this}")
         if self.passes != now.passes:
             then, this = (passes or "once" for passes in (self.passes, now.passes))
             found.append(f"its network looked at an image: {then}; now: {this}")
@@ -148,6 +160,10 @@ class NetworkIdentity:
         if not found and not agree(self.answer, now.answer, self.repeats(now)):
             found.append(f"the network {self.name!r} gives another answer than before; its weights have changed")
         return found
+
+
+def _looks_back(time: TimeWindow | None) -> str:
+    return "not at all" if time is None else f"{time.window_s:g} s in {time.length} rows"
 
 
 def answer_of(sizes: np.ndarray, column: Callable[[str], np.ndarray], classes: int) -> Answer:

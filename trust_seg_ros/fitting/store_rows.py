@@ -1,6 +1,7 @@
 """Rows of the segment table on disk: their columns, one image's rows, and parts of many images.
 
-Columns, in order; after them the metrics of the feature set ``all``, float64:
+Columns, in order; after them the metrics of the feature set ``all``, float64, and where recordings were followed those
+over time, of all of these:
 
 ====================  =======  ================================================================================
 ``image``             string   name of the image
@@ -29,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trust_seg_ros.segments import SegmentTargets, feature_set
+from trust_seg_ros.segments.history.window import TimeWindow, time_names
 from trust_seg_ros.segments.origins import COMPONENTS, QUERIES
 from trust_seg_ros.support.resumable import whole_file
 from trust_seg_ros.types import Json, SegmentTable
@@ -67,6 +69,11 @@ def metric_names(classes: int, scores: Sequence[str] = (), segments_from: str = 
     """
     chosen = feature_set(FEATURES).with_maps(tuple(scores))
     return (chosen.with_queries() if segments_from == QUERIES else chosen).names(classes)
+
+
+def column_names(metrics: Sequence[str], time: TimeWindow | None) -> tuple[str, ...]:
+    """Names of all columns that meta models may use: the metrics, and those over time if there are any."""
+    return (*metrics, *(() if time is None else time_names(metrics)))
 
 
 def row_schema(metrics: Iterable[str]) -> pa.Schema:

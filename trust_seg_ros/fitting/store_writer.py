@@ -23,7 +23,6 @@ from trust_seg_ros.fitting.store_folder import WAY_OUT, open_or_begin, refuse_li
 from trust_seg_ros.fitting.store_identity import NetworkIdentity
 from trust_seg_ros.fitting.store_rows import (
     image_note,
-    metric_names,
     part_note,
     read_image,
     remove_quietly,
@@ -56,6 +55,7 @@ class SplitWriter:
         split: str,
         data_set: str = "",
         part_images: int = PART_IMAGES,
+        rate_hz: tuple[float, ...] = (),
     ) -> None:
         """Start a split, or continue it.
 
@@ -66,17 +66,18 @@ class SplitWriter:
             split: name of the split.
             data_set: name of the data set.
             part_images: images per Parquet file of a new split.
+            rate_hz: smallest and largest frame rate of the recordings; () = they are not followed.
 
         Raises:
             StoreError: the folder holds something else, or a table of another network or other data.
         """
         self._folder, self._split = folder, split
         self.store = open_or_begin(path, identity)
-        self._entry = self._entry_of(data_set, part_images)
+        self._entry = self._entry_of(data_set, part_images, rate_hz)
         self._work = path / WORK / quote(split, safe="")
         refuse_links(path / WORK, self._work, self.store.folder(split))
         self._work.mkdir(parents=True, exist_ok=True)
-        self._schema = row_schema(metric_names(len(identity.class_names), identity.scores, identity.segments_from))
+        self._schema = row_schema(self.store.names)
         self._notes: dict[int, Json] = {}  # notes of finished parts
         self._bad: dict[int, str] = {}  # skipped images of unfinished parts
         self._done: set[int] = set()
@@ -187,7 +188,7 @@ class SplitWriter:
             remove_quietly(self.store.path / MANIFEST)
             remove_quietly(self.store.path)
 
-    def _entry_of(self, data_set: str, part_images: int) -> SplitEntry:
+    def _entry_of(self, data_set: str, part_images: int, rate_hz: tuple[float, ...]) -> SplitEntry:
         samples = self._folder.samples
         now = SplitEntry(
             data_set,
@@ -196,6 +197,7 @@ class SplitWriter:
             tuple(sorted({*self._folder.ignore, UNLABELLED})),
             part_images,
             label_map={} if self._folder.label_map is None else self._folder.label_map.words(),
+            rate_hz=rate_hz,
         )
         then = self.store.entries.get(self._split)
         if then is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trust_seg_ros.grid import Size, alike, in_words
 from trust_seg_ros.meta.errors import MetaModelError
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.segments.origins import COMPONENTS
 
 
@@ -30,6 +31,7 @@ class SegmentData:
         grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
         image_sizes: sizes of the images, each once; () = not known.
         segments_from: what the segments are, see ``segments.origins``.
+        time: how far the metrics over time among these look back; None = there are none.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class SegmentData:
     grid: Size | None = None
     image_sizes: tuple[Size, ...] = ()
     segments_from: str = COMPONENTS
+    time: TimeWindow | None = None
 
     def __len__(self) -> int:
         return len(self.iou_adj)
@@ -73,6 +76,7 @@ class SegmentData:
             self.grid,
             self.image_sizes,
             self.segments_from,
+            self.time,
         )
 
 
@@ -113,6 +117,16 @@ def joined(parts: Sequence[SegmentData]) -> SegmentData:
         network_sha256=first.network_sha256,
         grid=first.grid,
         segments_from=first.segments_from,
+        time=_all_rates([part.time for part in parts]),
         image_sizes=tuple(dict.fromkeys(size for part in parts for size in part.image_sizes)),
         **stacked,
     )
+
+
+def _all_rates(times: Sequence[TimeWindow | None]) -> TimeWindow | None:
+    """The window of all, with the frame rates of all."""
+    known = [time for time in times if time is not None]
+    if not known:
+        return None
+    rates = [rate for time in known for rate in time.rate_hz if rate] or [0.0]
+    return replace(known[0], rate_hz=(min(rates), max(rates)))

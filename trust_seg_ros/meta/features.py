@@ -1,6 +1,7 @@
 """Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
 
-A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``), names of metrics
+A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``; ``metaseg_time`` and
+``meta_ood_time`` add how these metrics changed), names of metrics
 and shell patterns (``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again:
 ``meta_ood,-*_var,-row``.
 One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they follow from the predicted class.
@@ -18,9 +19,15 @@ from trust_seg_ros.meta.choices import CLASS_INPUTS
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.families import QUERY_METRICS
 from trust_seg_ros.segments.features import FEATURE_SETS, feature_set
+from trust_seg_ros.segments.history.window import base_names, is_time_name, time_names
 from trust_seg_ros.support.nearest import did_you_mean
 
 PROBABILITY, ONE_HOT = "cprob_", "class_"
+TIME_SETS = {"metaseg_time": "metaseg", "meta_ood_time": "meta_ood"}
+"""Sets with metrics over time -> the set whose metrics they follow."""
+_NO_PAST = (
+    "these segments are of single images: expected frames of a sequence (trust-seg fit --time, a node with tracking on)"
+)
 
 
 class MetricSource(Protocol):
@@ -88,8 +95,12 @@ def _with_classes(chosen: set[str], class_input: str, spec: str) -> set[str]:
 def _meant(word: str, known: Sequence[str], available: Sequence[str]) -> set[str]:
     if word == "all":
         return set(available)
-    if word in FEATURE_SETS:
-        wanted = FEATURE_SETS[word].names(len(_classes(available)))
+    if word in FEATURE_SETS or word in TIME_SETS:
+        wanted = FEATURE_SETS[TIME_SETS.get(word, word)].names(len(_classes(available)))
+        if word in TIME_SETS:
+            wanted = (*wanted, *time_names(wanted))
+            if not any(map(is_time_name, available)):
+                raise MetaModelError(f"the set {word} has metrics over time, and {_NO_PAST}")
         if absent := [name for name in wanted if name not in available]:
             raise MetaModelError(
                 f"the segments lack {', '.join(absent)} of the set {word}; name metrics that they have: "
@@ -99,10 +110,12 @@ def _meant(word: str, known: Sequence[str], available: Sequence[str]) -> set[str
     matches = {name for name in available if fnmatchcase(name, word)}  # * and c* mean metrics, not one-hot classes
     matches = matches or {name for name in known if fnmatchcase(name, word)}
     if not matches:
-        near = did_you_mean(word, (*FEATURE_SETS, *known)).removeprefix("; ")
+        if is_time_name(word) and not any(map(is_time_name, available)):
+            raise MetaModelError(f"{word!r} is a metric over time, and {_NO_PAST}")
+        near = did_you_mean(word, (*FEATURE_SETS, *TIME_SETS, *known)).removeprefix("; ")
         raise MetaModelError(
             f"no segment metric {word!r}{f' ({near})' if near else ''}; there are the sets "
-            f"{', '.join(FEATURE_SETS)} and the metrics {', '.join(known)}"
+            f"{', '.join((*FEATURE_SETS, *TIME_SETS))} and the metrics {', '.join(known)}"
         )
     return matches
 
@@ -118,6 +131,8 @@ def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
     position = {name: column for column, name in enumerate(source.names)}
     absent = [name for name in names if name not in position and not _is_one_hot(name)]
     if absent:
+        if all(map(is_time_name, absent)) and not any(map(is_time_name, source.names)):
+            raise MetaModelError(f"the meta model looks at metrics over time ({absent[0]}, …), and {_NO_PAST}")
         raise MetaModelError(f"the segment table lacks {', '.join(absent)}; it has {', '.join(source.names)}")
     if all(name in position for name in names):
         return source.metrics[:, [position[name] for name in names]]
@@ -134,7 +149,8 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
     """Name of the feature set with the fewest metrics that holds all metrics ``names`` and the set ``least``.
 
     Args:
-        names: metrics of a meta model; one-hot classes need no metric, and those of queries no set.
+        names: metrics of a meta model; one-hot classes need no metric, those of queries no set, and metrics over time
+            those that they follow.
         n_classes: number of classes of the network.
         least: name of a set; only ``all`` holds both ``meta_ood`` and ``meta_scale_free``.
         scores: further maps that are aggregated, see ``segments.scores``.
@@ -144,7 +160,7 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
         MetaModelError: no set holds them, or a class does not exist.
     """
     one_hot = {f"{ONE_HOT}{c}" for c in range(n_classes)}
-    wanted = [name for name in names if name not in one_hot and name not in QUERY_METRICS]
+    wanted = [name for name in base_names(names) if name not in one_hot and name not in QUERY_METRICS]
     columns = {name: set(FEATURE_SETS[name].with_maps(tuple(scores)).names(n_classes)) for name in FEATURE_SETS}
     needed = set(wanted) | set(feature_set(least).names(n_classes))
     for candidate in sorted(columns, key=lambda name: len(columns[name])):

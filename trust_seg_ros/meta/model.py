@@ -20,8 +20,10 @@ from trust_seg_ros.meta.features import ONE_HOT, MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import Placed, place
 from trust_seg_ros.meta.linear import LinearPart, logistic
 from trust_seg_ros.meta.origin import check_origin
+from trust_seg_ros.meta.over_time import check_time, time_json, time_numbers
 from trust_seg_ros.meta.sizes import check_sizes, sizes_json
 from trust_seg_ros.meta.trees import TreePair
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, write_json
@@ -61,6 +63,7 @@ class MetaModel:
         segments_from: what its segments are, see ``segments.origins``; components in files that do not say.
         trees: boosted trees whose sums are added to both linear parts, on metrics that are not standardised; such a
             model has ``base_rates``. None = linear models.
+        time: how far its metrics over time look back; None = it has none.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -82,6 +85,7 @@ class MetaModel:
     base_rates: tuple[float, float] | None = None
     segments_from: str = COMPONENTS
     trees: TreePair | None = None
+    time: TimeWindow | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -113,6 +117,7 @@ class MetaModel:
             raise MetaModelError("intercepts: hold numbers that are not finite")
         check_sizes(self.grid, self.image_sizes)
         check_origin(self.segments_from, self.features)
+        check_time(self.time, self.features)
         if self.base_rates is not None and not all(0.0 <= rate <= 1.0 for rate in self.base_rates):
             raise MetaModelError(f"base_rates: {self.base_rates}, expected two shares from 0 to 1")
         if self.trees is not None:
@@ -191,19 +196,20 @@ class MetaModel:
         part, rate = self.classifier, () if self.base_rates is None else self.base_rates[:1]
         origin = () if self.segments_from == COMPONENTS else (self.segments_from,)
         numbers = self.means, self.scales, part.coefficients, part.intercept, self.ranges
-        return fingerprint((*self.features, *origin), *numbers, *rate, *self._tree_arrays)
+        return fingerprint((*self.features, *origin), *numbers, *rate, *self._later_parts)
 
     @property
     def older_fingerprint(self) -> str:
         """The fingerprint in calibrations of earlier versions: without the ranges."""
         part = self.classifier
         return fingerprint(
-            self.features, self.means, self.scales, part.coefficients, part.intercept, *self._tree_arrays
+            self.features, self.means, self.scales, part.coefficients, part.intercept, *self._later_parts
         )
 
     @property
-    def _tree_arrays(self) -> tuple[np.ndarray, ...]:
-        return () if self.trees is None else self.trees.false_positive.arrays
+    def _later_parts(self) -> tuple[np.ndarray | float, ...]:
+        """What earlier versions had not: trees, and metrics over time."""
+        return (*(() if self.trees is None else self.trees.false_positive.arrays), *time_numbers(self.time))
 
     def check_fits(self, network: str, class_names: Sequence[str], sha256: str = "") -> None:
         """Refuse a network other than the one this model was fitted for; its file or folder may have moved.
@@ -240,6 +246,7 @@ class MetaModel:
             "classes": list(self.class_names),
             **sizes_json(self.grid, self.image_sizes),
             **({} if self.segments_from == COMPONENTS else {"segments_from": self.segments_from}),
+            **time_json(self.time),
             "summary": json_parts.plain(self.summary),
             **ranges,
             **({} if self.base_rates is None else {"base_rates": dict(zip(PREDICTIONS, self.base_rates, strict=True))}),

@@ -9,6 +9,7 @@ import numpy as np
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.linear import LinearPart
 from trust_seg_ros.meta.model import FORMAT, PREDICTIONS, VERSION, MetaModel
+from trust_seg_ros.meta.over_time import read_time
 from trust_seg_ros.meta.sizes import read_sizes
 from trust_seg_ros.meta.trees import tree_pair_from_json
 from trust_seg_ros.segments.origins import COMPONENTS
@@ -72,4 +73,5 @@ def _from_json(data: Json) -> MetaModel:
         else (json_parts.number(rates, PREDICTIONS[0]), json_parts.number(rates, PREDICTIONS[1])),
         segments_from=json_parts.part({"segments_from": COMPONENTS, **data}, "segments_from", str),
         trees=tree_pair_from_json(json_parts.part(data, "trees", dict)) if "trees" in data else None,
+        time=read_time(data),
     )

@@ -18,8 +18,10 @@ from trust_seg_ros.meta.features import MetricSource, design_matrix
 from trust_seg_ros.meta.fitted_range import place
 from trust_seg_ros.meta.linear import LinearPart, logistic
 from trust_seg_ros.meta.ood_data import DISCARD_ABOVE, OodData, OodVerdict
+from trust_seg_ros.meta.over_time import check_time, read_time, time_json, time_numbers
 from trust_seg_ros.meta.sizes import check_sizes, read_sizes, sizes_json
 from trust_seg_ros.meta.trees import Trees, trees_from_json
+from trust_seg_ros.segments.history.window import TimeWindow
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.support.json_file import MadeFor, check_network, fingerprint, raised_as, read_json, write_json
 from trust_seg_ros.types import Json
@@ -61,6 +63,7 @@ class OodModel:
             ``threshold``.
         trees: boosted trees whose sum is added to the classifier's log-odds, on metrics that are not standardised; None
             = a linear model.
+        time: how far its metrics over time look back; None = it has none.
 
     Raises:
         MetaModelError: the parts do not fit together, or hold numbers that cannot be used.
@@ -83,6 +86,7 @@ class OodModel:
     discard_above: float = DISCARD_ABOVE
     fitted_thresholds: tuple[float, float] | None = None
     trees: Trees | None = None
+    time: TimeWindow | None = None
 
     def __post_init__(self) -> None:
         m = len(self.features)
@@ -110,6 +114,7 @@ class OodModel:
             raise MetaModelError(f"fitted_thresholds: {low:g} to {high:g}, expected to hold {self.threshold:g}")
         if self.trees is not None:
             self.trees.check_metrics(m)
+        check_time(self.time, self.features)
 
     def p_false_alarm(self, source: MetricSource) -> np.ndarray:
         """(n,) float64 in [0, 1], P(no pixel of the segment is OoD).
@@ -168,7 +173,7 @@ class OodModel:
         numbers = (self.means, self.scales, part.coefficients, part.intercept)
         more = () if self.base_rate is None else (self.ranges, self.base_rate)
         trees = () if self.trees is None else self.trees.arrays
-        return fingerprint(self.features, *numbers, *more, *trees)
+        return fingerprint(self.features, *numbers, *more, *trees, *time_numbers(self.time))
 
     def judges(self, grid: Size) -> bool:
         """Whether it judges segments made on a grid of this size: of about the area of the one it was fitted on."""
@@ -226,6 +231,7 @@ class OodModel:
             **({"fitted_thresholds": [float(t) for t in self.fitted_thresholds]} if self.fitted_thresholds else {}),
             **({} if self.base_rate is None else {"base_rate": float(self.base_rate)}),
             "discard_above": float(self.discard_above),
+            **time_json(self.time),
             "summary": json_parts.plain(self.summary),
             "intercepts": {"false_alarm": float(self.classifier.intercept)},
             "features": {
@@ -282,6 +288,7 @@ def load_ood_model(path: str | Path) -> OodModel:
             json_parts.number({"discard_above": DISCARD_ABOVE, **data}, "discard_above"),
             _pair(data, "fitted_thresholds") if "fitted_thresholds" in data else None,
             trees_from_json(json_parts.part(data, "trees", dict)) if "trees" in data else None,
+            read_time(data),
         )
     except (MetaModelError, SettingError, json_parts.JsonError) as error:
         raise MetaModelError(f"{path}: incomplete or damaged: {error}; {_WAY_OUT}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.grid import Size
+from trust_seg_ros.segments.history.window import TimeWindow
 
 DISCARD_ABOVE = 0.5
 """P(false alarm) above which a segment is discarded, in the paper."""
@@ -30,6 +31,7 @@ class OodData:
         network_sha256: hash of the network's weights; "" = not known.
         grid: (H', W') of the grid that the segments were made on, by its area; None = not known, or several.
         thresholds: smallest and largest threshold, if segments at several were stacked; None = all at ``threshold``.
+        time: how far the metrics over time among these look back; None = there are none.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class OodData:
     network_sha256: str = ""
     grid: Size | None = None
     thresholds: tuple[float, float] | None = None
+    time: TimeWindow | None = None
 
     def __len__(self) -> int:
         return len(self.false_alarm)

@@ -8,6 +8,7 @@ from typing import Protocol
 from trust_seg_ros.grid import FITTED
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.families import QUERY_METRICS
+from trust_seg_ros.segments.history.window import base_names
 from trust_seg_ros.segments.origins import COMPONENTS, QUERIES, SEGMENTS_FROM, SETTINGS
 from trust_seg_ros.support.nearest import unknown
 
@@ -24,7 +25,7 @@ def check_origin(segments_from: str, features: Sequence[str]) -> None:
     """Raise MetaModelError unless a model file names an origin of segments, and one that has its metrics."""
     if segments_from not in SEGMENTS_FROM:
         raise MetaModelError(unknown("origin of segments", segments_from, SEGMENTS_FROM))
-    if segments_from != QUERIES and (only := [name for name in features if name in QUERY_METRICS]):
+    if segments_from != QUERIES and (only := [name for name in base_names(features) if name in QUERY_METRICS]):
         raise MetaModelError(
             f"features: {', '.join(only)} of segments from {segments_from}; expected segments_from {QUERIES}"
         )

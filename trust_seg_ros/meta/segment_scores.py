@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.segments.features import FEATURE_SETS
+from trust_seg_ros.segments.history.window import base_names
 from trust_seg_ros.segments.scores import SEGMENT_SCORES
 from trust_seg_ros.types import Json
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
@@ -22,7 +23,7 @@ def scores_among(names: Iterable[str], n_classes: int) -> tuple[str, ...]:
         n_classes: number of classes of the network.
     """
     largest = FEATURE_SETS["all"]
-    further = set(names) - set(largest.names(n_classes))
+    further = set(base_names(names)) - set(largest.names(n_classes))
     return tuple(s for s in SEGMENT_SCORES if further & set(largest.with_maps((s,)).names(n_classes)))
 
 

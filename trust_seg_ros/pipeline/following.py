@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.ood import OodModel
+from trust_seg_ros.meta.over_time import history_for
 from trust_seg_ros.pipeline.calm_flags import calm_ood
+from trust_seg_ros.pipeline.frame_rate import FrameRate
+from trust_seg_ros.segments.history import HistoryState, with_time
 from trust_seg_ros.segments.tracks import Tracker, TrackerState, TrackingSettings
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.calm import Evidence, EvidenceState
@@ -20,16 +25,19 @@ class FollowingState:
     Attributes:
         segments, ood: the tracks of segments and of OoD segments.
         wrong, unknown: the evidence of these tracks, for calm flags.
+        metrics, ood_metrics: what their metrics were, for meta models that look back; None = for none.
     """
 
     segments: TrackerState
     ood: TrackerState
     wrong: EvidenceState
     unknown: EvidenceState
+    metrics: HistoryState | None = None
+    ood_metrics: HistoryState | None = None
 
     def to_json(self) -> Json:
         """Plain data, exact; see :meth:`from_json`."""
-        return {name: part.to_json() for name, part in vars(self).items()}
+        return {name: None if part is None else part.to_json() for name, part in vars(self).items()}
 
     @classmethod
     def from_json(cls, data: Json) -> FollowingState:
@@ -39,7 +47,12 @@ class FollowingState:
             TrackingError, CalmError: it is not such data.
         """
         tracks = TrackerState.from_json(data["segments"]), TrackerState.from_json(data["ood"])
-        return cls(*tracks, EvidenceState.from_json(data["wrong"]), EvidenceState.from_json(data["unknown"]))
+        evidence = EvidenceState.from_json(data["wrong"]), EvidenceState.from_json(data["unknown"])
+        past = [
+            None if (part := data.get(name)) is None else HistoryState.from_json(part)
+            for name in ("metrics", "ood_metrics")
+        ]
+        return cls(*tracks, *evidence, *past)
 
 
 class Following:
@@ -47,11 +60,21 @@ class Following:
 
     Args:
         settings: see :class:`TrackingSettings`; ``on`` is not looked at.
+        meta, ood_model: meta models, whose metrics over time are remembered.
     """
 
-    def __init__(self, settings: TrackingSettings) -> None:
+    def __init__(
+        self, settings: TrackingSettings, meta: MetaModel | None = None, ood_model: OodModel | None = None
+    ) -> None:
         self._segments, self._ood = Tracker(settings), Tracker(settings)
         self._wrong, self._unknown = Evidence(), Evidence()
+        self._metrics, self._ood_metrics = history_for(meta), history_for(ood_model)
+        self._rate = FrameRate()
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frame rate of the last frames; None = not known."""
+        return self._rate.hz
 
     @property
     def forgot(self) -> str:
@@ -60,7 +83,28 @@ class Following:
 
     def segments(self, table: SegmentTable, frame: Frame) -> SegmentTracks:
         """The tracks of the segments of a frame."""
+        self._rate.add(frame.stamp_ns)
         return self._segments.update(table.ids, table.class_ids, table.sizes, frame.stamp_ns, frame.frame_id)
+
+    def with_past(self, table: SegmentTable, tracks: SegmentTracks) -> SegmentTable:
+        """The table of the frame, with the columns over time that the meta model needs; these are remembered."""
+        if self._metrics is None:
+            return table
+        return with_time(table, self._metrics, tracks, self._segments.state().ids)
+
+    def ood_with_past(self, table: SegmentTable, tracks: SegmentTracks) -> SegmentTable:
+        """The same for OoD segments.
+
+        Args:
+            table: of those that are judged.
+            tracks: of all that were found; those that are not judged are 0, in the same order.
+        """
+        if self._ood_metrics is None:
+            return table
+        large = tracks.ids > 0
+        names = ("ids", "frames", "first_ns", "velocity", "gap_s")
+        judged = replace(tracks, **{name: getattr(tracks, name)[large] for name in names})
+        return with_time(table, self._ood_metrics, judged, self._ood.state().ids)
 
     def ood(self, found: OodSegments, frame: Frame) -> SegmentTracks:
         """The tracks of the OoD segments of a frame that are large enough to count; of any class."""
@@ -93,12 +137,17 @@ class Following:
         """Forget all tracks."""
         self._segments.reset()
         self._ood.reset()
+        self._rate = FrameRate()
+        for history in (self._metrics, self._ood_metrics):
+            if history is not None:
+                history.reset()
         self.forget_evidence()
 
     def state(self) -> FollowingState:
         """What is remembered, for :meth:`load_state`."""
         tracks = self._segments.state(), self._ood.state()
-        return FollowingState(*tracks, self._wrong.state(), self._unknown.state())
+        past = (None if history is None else history.state() for history in (self._metrics, self._ood_metrics))
+        return FollowingState(*tracks, self._wrong.state(), self._unknown.state(), *past)
 
     def load_state(self, state: FollowingState) -> None:
         """Continue from the state of another camera's, or an earlier run's."""
@@ -106,3 +155,6 @@ class Following:
         self._ood.load_state(state.ood)
         self._wrong.load_state(state.wrong)
         self._unknown.load_state(state.unknown)
+        for history, past in ((self._metrics, state.metrics), (self._ood_metrics, state.ood_metrics)):
+            if history is not None and past is not None:
+                history.load_state(past)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros import uncertainty
 from trust_seg_ros.grid import FITTED, Size, parsed_grid
-from trust_seg_ros.meta.features import required_set
+from trust_seg_ros.meta.features import TIME_SETS, required_set
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 from trust_seg_ros.meta.ood_judge import OodJudge, fitted_threshold, unit_mistake
 from trust_seg_ros.meta.origin import chosen_origin
+from trust_seg_ros.meta.over_time import check_tracking, rate_words
 from trust_seg_ros.meta.segment_scores import scores_among
 from trust_seg_ros.meta.sizes import fitted_grid
 from trust_seg_ros.pipeline.fitting_together import check_segments, check_together, judges, statistics_of
@@ -87,14 +88,15 @@ class LoadedPipeline:
         self.segment_scores = checked_scores((*segment_scores, *scores_among(names, q)))
         check_together(network, meta, ood_model, calibration, gradient)
         check_segments(calibration, meta)
-        self.features = required_set(names, q, features, self.segment_scores)
+        self.features = required_set(names, q, TIME_SETS.get(features, features), self.segment_scores)
         self.ood_model, self.gradient, self.calibration = ood_model, gradient, calibration
         discard_below = None if ood_model is None else 1.0 - ood_model.discard_above
         ood_at = None if ood_model is None else (ood_model.score, fitted_threshold(ood_model, gradient))
         self._thresholds = ThresholdControl(calibration, judges(calibration, meta, ood_model), discard_below, ood_at)
         self._judge_ood = OodJudge(len(network.labels), ood_model, gradient)
         self.tracking = tracking or TrackingSettings()
-        self._following = Following(self.tracking) if self.tracking.on else None
+        check_tracking((meta, ood_model), tracking=self.tracking.on)
+        self._following = Following(self.tracking, meta, ood_model) if self.tracking.on else None
         self._seen = Seen()
         self._perturbed = PerturbedNetwork(network)
         self._given = GivenScores(network, self._scores, self._perturbed)
@@ -190,6 +192,11 @@ class LoadedPipeline:
         In words -> 0 to 1; None where nothing was judged since the start or the last :meth:`reset`.
         """
         return self._seen.outside_shares
+
+    @property
+    def rate_remark(self) -> str:
+        """That frames come at another rate than metrics over time were fitted at, in words; "" = they do not."""
+        return rate_words((self.meta, self.ood_model), None if self._following is None else self._following.rate_hz)
 
     @property
     def ood_fitted_at(self) -> float | None:

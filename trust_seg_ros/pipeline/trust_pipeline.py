@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.grid import parsed_grid
+from trust_seg_ros.meta.features import TIME_SETS
 from trust_seg_ros.meta.origin import check_setting
 from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
 from trust_seg_ros.pipeline.calm_flags import held
@@ -59,7 +62,7 @@ class TrustPipeline(LoadedPipeline):
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
         """
         s = settings or PipelineSettings()
-        segments.feature_set(s.features)  # report a mistake before the network is loaded
+        segments.feature_set(TIME_SETS.get(s.features, s.features))  # report a mistake before the network is loaded
         checked_scores(s.segment_scores)
         parsed_grid(s.grid)
         check_setting(s.segments_from)
@@ -184,10 +187,13 @@ class TrustPipeline(LoadedPipeline):
             name, plane = settings.ood_score, scores.get(settings.ood_score)
             threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
             found = segments.ood_segments(plane, threshold, settings.ood_min_size)
+            more: dict[str, Any] = {"named": wanted.segments}
             if self._following is not None:
-                result = replace(result, ood_tracks=self._following.ood(found, frame))
+                ood_tracks = self._following.ood(found, frame)
+                result = replace(result, ood_tracks=ood_tracks)
+                more["past"] = partial(self._following.ood_with_past, tracks=ood_tracks)
             least = limits.find("ood_meta", None).value
-            ood = self._judge_ood.judge(found, name, plane, threshold, least, maps, logit_maps, named=wanted.segments)
+            ood = self._judge_ood.judge(found, name, plane, threshold, least, maps, logit_maps, **more)
             if self._following is not None and result.ood_tracks is not None and settings.calm.on:
                 ood = self._following.calm_ood(ood, found.kept, result.ood_tracks, least, settings)
             result = replace(result, ood=ood)
@@ -230,7 +236,8 @@ class TrustPipeline(LoadedPipeline):
     ) -> SegmentTrust | None:
         if self.meta is None:
             return None
-        placed = self.meta.placed(table)
+        followed = None if tracks is None or self._following is None else self._following.with_past(table, tracks)
+        placed = self.meta.placed(table if followed is None else followed)
         p_wrong, iou = self.meta.predict_placed(placed)
         if self._following is None or tracks is None or not settings.calm.on:
             flags = limits.find("unreliable", p_wrong).flags(p_wrong) & _large(table, settings)
