@@ -26,6 +26,7 @@ class FollowingState:
         segments, ood: the tracks of segments and of OoD segments.
         wrong, unknown: the evidence of these tracks, for calm flags.
         metrics, ood_metrics: what their metrics were, for meta models that look back; None = for none.
+        stamps_ns: stamps that tell the frame rate.
     """
 
     segments: TrackerState
@@ -34,10 +35,12 @@ class FollowingState:
     unknown: EvidenceState
     metrics: HistoryState | None = None
     ood_metrics: HistoryState | None = None
+    stamps_ns: tuple[int, ...] = ()
 
     def to_json(self) -> Json:
         """Plain data, exact; see :meth:`from_json`."""
-        return {name: None if part is None else part.to_json() for name, part in vars(self).items()}
+        plain = {name: getattr(part, "to_json", lambda: None)() for name, part in vars(self).items()}
+        return {**plain, "stamps_ns": list(self.stamps_ns)}
 
     @classmethod
     def from_json(cls, data: Json) -> FollowingState:
@@ -48,11 +51,10 @@ class FollowingState:
         """
         tracks = TrackerState.from_json(data["segments"]), TrackerState.from_json(data["ood"])
         evidence = EvidenceState.from_json(data["wrong"]), EvidenceState.from_json(data["unknown"])
-        past = [
-            None if (part := data.get(name)) is None else HistoryState.from_json(part)
-            for name in ("metrics", "ood_metrics")
-        ]
-        return cls(*tracks, *evidence, *past)
+        metrics, ood_metrics = (
+            None if data[name] is None else HistoryState.from_json(data[name]) for name in ("metrics", "ood_metrics")
+        )
+        return cls(*tracks, *evidence, metrics, ood_metrics, tuple(data["stamps_ns"]))
 
 
 class Following:
@@ -146,8 +148,11 @@ class Following:
     def state(self) -> FollowingState:
         """What is remembered, for :meth:`load_state`."""
         tracks = self._segments.state(), self._ood.state()
-        past = (None if history is None else history.state() for history in (self._metrics, self._ood_metrics))
-        return FollowingState(*tracks, self._wrong.state(), self._unknown.state(), *past)
+        metrics, ood_metrics = (
+            None if history is None else history.state() for history in (self._metrics, self._ood_metrics)
+        )
+        evidence = self._wrong.state(), self._unknown.state()
+        return FollowingState(*tracks, *evidence, metrics, ood_metrics, self._rate.stamps_ns)
 
     def load_state(self, state: FollowingState) -> None:
         """Continue from the state of another camera's, or an earlier run's."""
@@ -155,6 +160,7 @@ class Following:
         self._ood.load_state(state.ood)
         self._wrong.load_state(state.wrong)
         self._unknown.load_state(state.unknown)
+        self._rate = FrameRate(state.stamps_ns)
         for history, past in ((self._metrics, state.metrics), (self._ood_metrics, state.ood_metrics)):
             if history is not None and past is not None:
                 history.load_state(past)

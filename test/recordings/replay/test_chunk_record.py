@@ -14,6 +14,7 @@ from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.tracks import Tracker
+from trust_seg_ros.thresholds.calm import EvidenceState
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.thresholds.shift import WindowState
 
@@ -52,7 +53,9 @@ def followed(seed):
         for k in range(2):
             ids, n = components(rng.integers(0, 3, (6, 9), dtype=np.uint8))
             tracker.update(ids, None, np.bincount(ids.ravel(), minlength=n + 1)[1:], 10**9 + k * 10**8, "camera")
-    return FollowingState(*(tracker.state() for tracker in trackers))
+    evidence = EvidenceState(np.arange(3), rng.normal(size=3), rng.random(3) < 0.5, np.full(3, 10**9))
+    states = (tracker.state() for tracker in trackers)
+    return FollowingState(*states, evidence, EvidenceState.empty(), stamps_ns=(10**9, 2 * 10**9))
 
 
 PIPELINES = st.builds(PipelineState, THRESHOLDS, st.none() | st.integers(0, 2**31).map(followed))
