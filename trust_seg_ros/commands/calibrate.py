@@ -144,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
     check(args)
     console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
+    from trust_seg_ros.commands.calibrate_groups import group_rows, groups_table
     from trust_seg_ros.datasets.ood_images import check_marked, open_ood_images
     from trust_seg_ros.fitting.best_score import best_score
     from trust_seg_ros.fitting.short_curves import short
@@ -175,6 +176,9 @@ def run(args: argparse.Namespace) -> int:
     if found.temperature is not None:
         console.print(report.temperature_table(found.temperature))
     console.print(report.classes_table(found), report.thresholds_table(found, args.recall, args.alpha or ALPHAS))
+    shown = next(iter(found.scores)) if best is None else str(best["score"])
+    if (groups := groups_table(found, shown, args.alpha or ALPHAS)) is not None:
+        console.print(groups)
     notes += remarks(found, plan, args.split)
     for note in notes:
         say(console, f"note: {note}")
@@ -190,6 +194,7 @@ def run(args: argparse.Namespace) -> int:
         network=found.network,
         temperature=None if found.temperature is None else found.temperature.value,
         thresholds=report.threshold_rows(found, args.recall, args.alpha or ALPHAS),
+        groups=group_rows(found, args.alpha or ALPHAS),
         notes=notes,
         left_out={**plan.left_out, **plan.skipped},
     )

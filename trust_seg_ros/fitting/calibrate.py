@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
+from trust_seg_ros.fitting.group_risk import GroupRiskBuilder
 from trust_seg_ros.fitting.segment_risk import object_risk_curve, segment_recall_curve, segment_risk_curve
 from trust_seg_ros.grid import Size
 from trust_seg_ros.thresholds import calibrated_grid
@@ -36,7 +37,7 @@ _TAIL = 64  # thresholds beyond either end of the first images' quantiles
 
 @dataclass
 class Calibrator:
-    """Collects images one at a time; each adds only two numbers per score and two per segment to memory.
+    """Collects images one at a time; each adds 3 kB per score and two numbers per segment to memory.
 
     Attributes:
         network, class_names, network_sha256: name of the network, names of its classes, hash of its weights.
@@ -187,6 +188,9 @@ def _in_unit_range(name: str, classes: int, gradient: GradientSettings) -> bool:
     return low >= 0.0 and high <= 1.0
 
 
+_Builders = tuple[CurveBuilder, CurveBuilder, GroupRiskBuilder]
+
+
 class _ScoreCurves:
     """Curves of one score. If its range is unknown, the first images are kept: their quantiles give the grid."""
 
@@ -196,9 +200,9 @@ class _ScoreCurves:
         self._means: list[tuple[int, float]] = []
         self._builders = self._builders_of(SOFTMAX_GRID) if in_unit_range else None
 
-    def _builders_of(self, grid: np.ndarray) -> tuple[CurveBuilder, CurveBuilder]:
-        """Scores of the wrong pixels, and of all pixels."""
-        return CurveBuilder(grid, self._classes), CurveBuilder(grid)
+    def _builders_of(self, grid: np.ndarray) -> _Builders:
+        """Scores of the wrong pixels, of all pixels, and of the wrong ones by group."""
+        return CurveBuilder(grid, self._classes), CurveBuilder(grid), GroupRiskBuilder(grid, self._classes)
 
     def add(self, score: np.ndarray, wrong: np.ndarray, labelled: np.ndarray, classes: np.ndarray, place: int) -> None:
         self._means.append((place, frame_mean(score)))
@@ -211,7 +215,7 @@ class _ScoreCurves:
 
     @staticmethod
     def _count(
-        builders: tuple[CurveBuilder, CurveBuilder],
+        builders: _Builders,
         score: np.ndarray,
         wrong: np.ndarray,
         labelled: np.ndarray,
@@ -219,8 +223,9 @@ class _ScoreCurves:
     ) -> None:
         builders[0].add(score, wrong, None, classes)
         builders[1].add(score, labelled, None, classes)
+        builders[2].add(score, wrong, classes, frame_mean(score))
 
-    def _begin(self) -> tuple[CurveBuilder, CurveBuilder]:
+    def _begin(self) -> _Builders:
         every = np.concatenate([score[labelled] for score, _, labelled, _ in self._held] or [np.empty(0)])
         bad = np.concatenate([score[wrong] for score, wrong, _, _ in self._held] or [np.empty(0)])
         self._builders = self._builders_of(open_grid(bad, every))
@@ -230,7 +235,7 @@ class _ScoreCurves:
         return self._builders
 
     def result(self) -> ScoreCalibration:
-        wrong, every = self._builders or self._begin()
+        wrong, every, groups = self._builders or self._begin()
         by_class = wrong.class_recall_curves()
         return ScoreCalibration(
             wrong.recall_curve() if wrong.positives else None,
@@ -238,6 +243,7 @@ class _ScoreCurves:
             tuple(None if curve is None else _thinned(curve) for curve in by_class),
             tuple(mean for _, mean in sorted(self._means) if np.isfinite(mean)),
             every.recall_curve(),
+            groups.result(),
         )
 
 

@@ -113,6 +113,25 @@ class CurveBuilder:
         self._least_loss += bins[-1, -1] / total
         return loss
 
+    def losses(self, score: np.ndarray, wrong: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+        """The losses of the groups of wrong pixels of one image, which is not added.
+
+        Args:
+            score, wrong: as for :meth:`add`.
+            groups: uint8 like ``score``, the group of each pixel; those from n on belong to none.
+            n: number of groups, at most 255.
+
+        Returns:
+            (n, k + 1) float64: first the share of the group's wrong pixels that no threshold finds, then the share below
+            each; NaN for a group without a wrong pixel.
+        """
+        bins = np.zeros((n + 1, len(self.grid) + 2), np.int64)
+        parts = (np.ascontiguousarray(part).ravel() for part in (score, wrong, groups))
+        count_wrong(*parts, self.grid, *self._guide.parts, bins)
+        missed = np.concatenate([bins[:n, -1:], bins[:n, -1:] + np.cumsum(bins[:n, :-2], axis=1)], axis=1)
+        total = bins[:n].sum(axis=1, keepdims=True)
+        return np.where(total > 0, missed / np.maximum(total, 1), np.nan)
+
     @property
     def positives(self) -> int:
         """Wrong pixels so far."""

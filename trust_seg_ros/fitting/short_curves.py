@@ -48,4 +48,5 @@ def _short_score(score: ScoreCalibration) -> ScoreCalibration:
         tuple(None if curve is None else short_recall(curve) for curve in score.class_recall),
         score.frame_means,
         None if score.flagged is None else short_recall(score.flagged),
+        None if score.groups is None else score.groups.changed(short_risk),
     )

@@ -49,7 +49,7 @@ class LabelInfo:
             if constant is None and before is not None and _same_pixels(before, settings):
                 return  # the threshold of the last frame still holds
             self._at = -math.inf  # the first frame with new settings need not wait
-            self._tell(None if _by_class(settings) else constant)
+            self._tell(None if _several(settings) else constant)
 
     def frame_done(self, settings: ThresholdSettings, threshold: float | None) -> None:
         """Send again if the threshold has moved by at least ``VISIBLE``, at most once per ``PERIOD_S``.
@@ -58,7 +58,7 @@ class LabelInfo:
             settings: used for this frame; ignored if they are no longer current.
             threshold: the pixel threshold of the frame; None if it was not computed.
         """
-        if threshold is None or _by_class(settings):
+        if threshold is None or _several(settings):
             return
         with self._lock:
             if self._settings != settings or self._clock() - self._at < PERIOD_S:
@@ -79,5 +79,5 @@ def _same_pixels(one: ThresholdSettings, other: ThresholdSettings) -> bool:
     return (one.pixel, one.pixel_score) == (other.pixel, other.pixel_score)
 
 
-def _by_class(settings: ThresholdSettings) -> bool:
-    return settings.pixel.by_class
+def _several(settings: ThresholdSettings) -> bool:
+    return settings.pixel.within_image

@@ -151,6 +151,8 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
     values = {**told, "ood_meta": _number(numbers.get("ood_meta")), **sizes}
     values |= {f"{target} policy": policy.describe() for target, policy in settings.policies.items()}
     values["pixel policy"] = in_force.pixel_policy or values["pixel policy"]
+    if in_force.pixel_groups:
+        values["pixel thresholds"] = in_force.pixel_groups
     values |= {
         "pixel_score": settings.pixel_score,
         "ood_score": settings.ood_score,

@@ -32,7 +32,8 @@ def _declared(target: str) -> tuple[Parameter, ...]:
         low, high = declared.range_for(t)
         auto = _STANDS_FOR.get(policy, "") if Auto.name in TARGET_POLICIES[target] else ""
         text = f"With `{policy}`{auto}: {declared.text_for(t)}"
-        found.append(Parameter(t.parameter(field), declared.default_for(t), text, low=low, high=high))
+        default, choices = declared.default_for(t), declared.choices
+        found.append(Parameter(t.parameter(field), default, text, low=low, high=high, choices=choices))
     return tuple(found)
 
 

@@ -121,7 +121,7 @@ def policies_table() -> str:
     """The table of threshold policies: parameters, what the threshold is, when to choose it, what to beware of."""
     rows = ["| policy | parameter | the threshold is | choose it when | beware |", "|---|---|---|---|---|"]
     for name, policy in POLICIES.items():
-        numbers = [f"`{field}`, {d.default:g}" for field, d in policy.declared().items() if not d.switch]
+        numbers = [f"`{field}`, {d.default:g}" for field, d in policy.declared().items() if d.number]
         about = policy.about
         rows.append(
             f"| `{name}` | {', '.join(numbers) or 'none'} | {about.threshold} | {about.choose} | {about.beware} |"

@@ -25,6 +25,7 @@ class InForce:
         fired: the score and by how much it has moved, while the monitor has fired; else "".
         guarantee: whether the guarantee of conformal thresholds holds now, in words.
         pixel_policy: the policy of the pixel threshold in words, and what ``auto`` stands for.
+        pixel_groups: its thresholds by class, region or image in words; "" where there is one for all.
     """
 
     numbers: Mapping[str, float]
@@ -32,6 +33,7 @@ class InForce:
     fired: str = ""
     guarantee: str = "n/a"
     pixel_policy: str = ""
+    pixel_groups: str = ""
 
 
 class ThresholdWatch:
@@ -74,7 +76,8 @@ class ThresholdWatch:
         fired = state.text if state is not None and state.fired else ""
         gaps = ood_gap(self._pipeline, settings), calibration_gap(self._pipeline)
         promise = guarantee(settings, state, why, *gaps)
-        return InForce(self._numbers(settings), shift, fired, promise, pixel_policy(self._pipeline, settings))
+        policy, groups = pixel_policy(self._pipeline, settings), self._pipeline.pixel_groups(settings)
+        return InForce(self._numbers(settings), shift, fired, promise, policy, groups)
 
     def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
         last = self._last

@@ -167,6 +167,10 @@ class LoadedPipeline:
         """Name -> threshold, for thresholds that do not depend on the image; for any thread, like :meth:`check`."""
         return self._thresholds.constants(thresholds)
 
+    def pixel_groups(self, thresholds: ThresholdSettings) -> str:
+        """The pixel thresholds by class, region or image in words; "" where there is one for all."""
+        return self._thresholds.pixel_groups(thresholds)
+
     def unwatched(self, score: str) -> str:
         """Why the shift monitor does not watch a pixel score; "" if it does.
 

@@ -83,6 +83,11 @@ class Calibration:
                 raise CalibrationError(
                     f"{name}: curves of {len(score.class_recall)} classes; the calibration has {len(self.class_names)}"
                 )
+            if score.groups is not None and len(score.groups.classes) not in (0, len(self.class_names)):
+                raise CalibrationError(
+                    f"{name}: risk curves of {len(score.groups.classes)} classes; the calibration has "
+                    f"{len(self.class_names)}"
+                )
 
     @property
     def grid(self) -> Size | None:
@@ -110,7 +115,7 @@ class Calibration:
     def curves(self, name: str) -> Curves | None:
         """The curves of a pixel score, or of "p_wrong" or "p_ood", for threshold policies; None if not calibrated."""
         found = self.segments.get(name, self.scores.get(name))
-        return None if found is None else Curves(found.recall, found.risk, found.class_recall)
+        return None if found is None else Curves(found.recall, found.risk, found.class_recall, found.groups)
 
     def check_fits(
         self,

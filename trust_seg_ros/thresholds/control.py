@@ -11,6 +11,7 @@ import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
+from trust_seg_ros.thresholds.group_thresholds import threshold_words
 from trust_seg_ros.thresholds.left_open import ood_without_model
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Curves
@@ -130,6 +131,16 @@ class ThresholdControl:
             PolicyRefusedError: as :meth:`check`.
         """
         return _constants(self._build(settings, {}), settings)
+
+    def pixel_groups(self, settings: ThresholdSettings) -> str:
+        """The pixel thresholds by class, region or image in words; "" where there is one for all.
+
+        Raises:
+            PolicyRefusedError: as :meth:`check`.
+        """
+        groups = self._build(settings, {})["pixel"].groups
+        names = () if self._calibration is None else self._calibration.class_names
+        return "" if groups is None else threshold_words(groups, names)
 
     def begin(self, settings: ThresholdSettings, stamp_s: float) -> FrameThresholds:
         """The thresholds of the next frame.

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
-from trust_seg_ros.thresholds.policies.base import Curves, PerImage, PolicyError
+from trust_seg_ros.thresholds.group_curves import ALL
+from trust_seg_ros.thresholds.group_thresholds import GroupThresholds, ImageThresholds, risk_thresholds
+from trust_seg_ros.thresholds.policies.base import Calibrated, Curves, PerImage, Policy, PolicyError
 from trust_seg_ros.thresholds.policies.quantile import Quantile
 from trust_seg_ros.thresholds.policies.resolution import resolve
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
+from trust_seg_ros.thresholds.regions import RegionThresholds, flags_by_region
+from trust_seg_ros.thresholds.shift import frame_mean
 from trust_seg_ros.thresholds.smoothing import SmoothedThreshold
 
 LEAST_POSITIVES = 1000
@@ -23,14 +27,17 @@ class ThresholdInForce:
     """The threshold of one frame.
 
     Attributes:
-        value: in the unit of the score; with ``by_class``, the threshold of the classes that have none of their own.
+        value: in the unit of the score; with ``by_class`` or ``by_region``, the threshold of the classes or regions
+            that have none of their own.
         by_class: a threshold for each class, or None.
         lowered: True if a shift of the data has made it stricter than the constant of the policy.
+        by_region: a threshold for each region of the image, or None.
     """
 
     value: float
     by_class: ClassThresholds | None = None
     lowered: bool = False
+    by_region: RegionThresholds | None = None
 
     def flags(self, score: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
         """Where the score is at or above the threshold, bool like ``score``.
@@ -40,8 +47,11 @@ class ThresholdInForce:
             classes: like ``score``, uint8; those without a class are flagged.
 
         Raises:
-            PolicyError: no classes for thresholds by class, or they do not belong to the scores.
+            PolicyError: no classes for thresholds by class, or they do not belong to the scores; thresholds by region
+                of something else than a map.
         """
+        if self.by_region is not None:
+            return flags_by_region(score, self.by_region, classes)
         if self.by_class is None:
             return flags(score, self.value, classes)
         if classes is None:
@@ -59,7 +69,7 @@ class ThresholdEngine:
         least_positives: as ``LEAST_POSITIVES``.
 
     Raises:
-        CurvesNeededError: a calibrated policy without its curve; the text names ``trust-seg calibrate``.
+        CurvesNeededError: a calibrated policy without its curves; the text names ``trust-seg calibrate``.
         TooFewImagesError: too few calibration images for the chosen alpha.
 
     Example:
@@ -78,17 +88,19 @@ class ThresholdEngine:
         self.settings, self.curves, self.score, self._least = settings, curves, score, least_positives
         self._policy = settings.chosen
         self._constant: ThresholdInForce | None = None
+        self.groups: GroupThresholds | None = None  # constants by class, region or image
         if not isinstance(self._policy, PerImage):
             value = resolve(self._policy, None, curves)
-            recall, by_class = self._policy.class_recall, None
-            if recall is not None and curves is not None:
-                by_class = class_thresholds(recall, curves, value, least_positives)
-            self._constant = ThresholdInForce(value, by_class)
+            self.groups = _of_groups(self._policy, curves, value, least_positives)
+            by_class = self.groups if isinstance(self.groups, ClassThresholds) else None
+            by_region = self.groups if isinstance(self.groups, RegionThresholds) else None
+            self._constant = ThresholdInForce(value, by_class, by_region=by_region)
         self._smoothed = SmoothedThreshold(settings.smoothing_s)
 
     def needs_score(self, shifted: bool = False) -> bool:
         """Whether ``update`` uses the scores; if not, None may be passed."""
-        return self._constant is None or (shifted and self.settings.on_shift == "conservative")
+        by_image = self._constant is None or isinstance(self.groups, ImageThresholds)
+        return by_image or (shifted and self.settings.on_shift == "conservative")
 
     def update(
         self,
@@ -112,9 +124,12 @@ class ThresholdEngine:
             PolicyError: no scores although ``needs_score``, or classes that do not belong to them.
         """
         constant = self._constant
-        if not self.needs_score(shifted):
+        if constant is not None and isinstance(self.groups, ImageThresholds):
+            if score is None:
+                raise PolicyError(f"{self._policy.describe()}: expected the scores of the image, got none")
+            constant = ThresholdInForce(self.groups.of(frame_mean(score)))
+        if constant is not None and not (shifted and self.settings.on_shift == "conservative"):
             self._smoothed.reset()
-            assert constant is not None  # else the scores were needed
             return constant
         policy = Quantile(self.settings.quantile) if constant is not None else self._policy
         adaptive = self._smoothed.update(resolve(policy, score, classes=classes, threads=threads), stamp_s)
@@ -174,9 +189,26 @@ def class_thresholds(
     return ClassThresholds(np.array(values, np.float64), fallback)
 
 
+def _of_groups(
+    policy: Policy, curves: Curves | None, value: float, least_positives: int
+) -> GroupThresholds | None:
+    """The constants of a policy by class, region or image; None where there is one for all."""
+    if curves is None or policy.by == ALL or not isinstance(policy, Calibrated):
+        return None
+    if policy.class_recall is not None:
+        return class_thresholds(policy.class_recall, curves, value, least_positives)
+    return risk_thresholds(policy.by, policy.promise, curves, value)
+
+
 def _stricter(constant: ThresholdInForce, adaptive: float) -> ThresholdInForce:
-    value, by_class = min(constant.value, adaptive), constant.by_class
-    if by_class is None:
+    value, by_class, by_region = min(constant.value, adaptive), constant.by_class, constant.by_region
+    groups = by_class or by_region
+    if groups is None:
         return ThresholdInForce(value, None, adaptive < constant.value)
-    lowered = bool((by_class.table() > adaptive).any())
-    return ThresholdInForce(value, by_class.lowered_to(adaptive), lowered)
+    lowered = bool((groups.table() > adaptive).any())
+    return ThresholdInForce(
+        value,
+        None if by_class is None else by_class.lowered_to(adaptive),
+        lowered,
+        None if by_region is None else by_region.lowered_to(adaptive),
+    )

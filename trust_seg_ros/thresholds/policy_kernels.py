@@ -155,3 +155,24 @@ def compare_by_class(
     """``score >= table[classes]`` for (n,) arrays and a (256,) table of the score's type."""
     for i in range(first * BLOCK, min(last * BLOCK, score.size)):
         out[i] = score[i] >= table[classes[i]]
+
+
+@jit
+def compare_by_region(
+    score: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
+) -> None:
+    """Rows first .. last - 1 of the flags; within a region the threshold is one number, so that it vectorises."""
+    i = 0
+    for r in range(first, last):
+        while r >= rows[i + 1]:
+            i += 1
+        for j in range(table.shape[1]):
+            limit = table[i, j]
+            for c in range(columns[j], columns[j + 1]):
+                out[r, c] = score[r, c] >= limit

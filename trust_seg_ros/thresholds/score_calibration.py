@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from trust_seg_ros.thresholds.curves import CurveError, RecallCurve, RiskCurve
+from trust_seg_ros.thresholds.group_curves import GroupCurves
 from trust_seg_ros.types import Json
 
 
@@ -23,6 +24,7 @@ class ScoreCalibration:
             tell; the shift monitor compares with them. () for segments.
         flagged: share of all labelled pixels (or segments), right and wrong, at or above the threshold; None if it
             was not counted.
+        groups: risk curves by class, region and image; None for segments, and in older files.
 
     Raises:
         CurveError: a mean that is not finite.
@@ -33,6 +35,7 @@ class ScoreCalibration:
     class_recall: tuple[RecallCurve | None, ...] = ()
     frame_means: tuple[float, ...] = ()
     flagged: RecallCurve | None = None
+    groups: GroupCurves | None = None
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, self.frame_means)):
@@ -46,6 +49,7 @@ class ScoreCalibration:
             "class_recall": [_json(curve) for curve in self.class_recall],
             "frame_means": list(self.frame_means),
             "flagged": _json(self.flagged),
+            **({} if self.groups is None else {"groups": self.groups.to_json()}),
         }
 
     @classmethod
@@ -57,6 +61,7 @@ class ScoreCalibration:
             tuple(_recall(curve) for curve in data["class_recall"]),
             tuple(float(mean) for mean in data["frame_means"]),
             _recall(data.get("flagged")),
+            None if data.get("groups") is None else GroupCurves.from_json(data["groups"]),
         )
 
 

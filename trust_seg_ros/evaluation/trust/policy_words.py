@@ -14,7 +14,7 @@ from trust_seg_ros.thresholds.policies.registry import CALIBRATED, POLICIES, UNC
 
 def main_parameter(policy: type[Policy]) -> str:
     """Name of the parameter given in a word, i.e. the first number of a policy; "" if it has none."""
-    return next((name for name, declared in policy.declared().items() if not declared.switch), "")
+    return next((name for name, declared in policy.declared().items() if declared.number), "")
 
 
 _JUDGED = {name: POLICIES[name] for name in (*UNCALIBRATED, *CALIBRATED)}  # without auto, which stands for another

@@ -14,11 +14,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.support.nearest import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
 
     from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+    from trust_seg_ros.thresholds.group_curves import GroupCurves
     from trust_seg_ros.thresholds.targets import Target
 
 _LEAST = 1e-4
@@ -48,11 +50,13 @@ class Curves:
         recall: share of misclassified pixels found against the threshold.
         risk: mean share missed against the threshold.
         class_recall: the recall curve of each predicted class; None, or left out at the end, if there is none.
+        groups: risk curves by class, region and image; None if there are none.
     """
 
     recall: RecallCurve | None = None
     risk: RiskCurve | None = None
     class_recall: Sequence[RecallCurve | None] = ()
+    groups: GroupCurves | None = None
 
     def get(self, name: str) -> Curve | None:
         """The curve that :attr:`Policy.needs` names; None if there is none."""
@@ -64,16 +68,17 @@ class Declared:
     """One parameter of a policy, besides its name.
 
     Attributes:
-        default: a number, or False for a switch.
+        default: a number, False for a switch, or one of the choices.
         text: a sentence, in which {whole}, {scores} and {errors} stand for words of the target; or target -> sentence,
             if other targets do not have the parameter.
         low, high: smallest and largest value, both included unless open.
         open_low, open_high: whether this end does not belong to the range.
         expected: the range in words, for errors; "" = in mathematical notation.
         defaults: target -> default of the node's parameter, if it differs.
+        choices: the words that it can be; () = a number or a switch.
     """
 
-    default: float
+    default: float | str
     text: str | Mapping[str, str]
     low: float = -math.inf
     high: float = math.inf
@@ -81,19 +86,29 @@ class Declared:
     open_high: bool = False
     expected: str = ""
     defaults: Mapping[str, float] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
 
     @property
     def switch(self) -> bool:
         """Whether it is on or off rather than a number."""
         return isinstance(self.default, bool)
 
+    @property
+    def number(self) -> bool:
+        """Whether it is a number."""
+        return not self.switch and not self.choices
+
     def check(self, name: str, value: object) -> None:
-        """Refuse a number out of range, or anything that is not a number.
+        """Refuse a number out of range, anything that is not a number, or a word that is not among the choices.
 
         Raises:
             PolicyError: the text names the value and what was expected.
         """
-        if self.switch:
+        if self.choices and value not in self.choices:
+            raise PolicyError(
+                f"{name} = {value!r}: expected one of {', '.join(self.choices)}{did_you_mean(value, self.choices)}"
+            )
+        if not self.number:
             return
         span = f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
         expected = self.expected or f"a number in {span}"
@@ -104,13 +119,13 @@ class Declared:
         text = self.text if isinstance(self.text, str) else self.text.get(target.name, "")
         return text.format(whole=target.whole, scores=target.scores, errors=target.errors)
 
-    def default_for(self, target: Target) -> float:
+    def default_for(self, target: Target) -> float | str:
         """Default of the node's parameter."""
         return self.defaults.get(target.name, self.default)
 
     def range_for(self, target: Target) -> tuple[float | None, float | None]:
-        """Smallest and largest value of the node's parameter; (None, None) for a switch."""
-        if self.switch:
+        """Smallest and largest value of the node's parameter; (None, None) for a switch or a word."""
+        if not self.number:
             return None, None
         low = self.low + _LEAST * self.open_low if math.isfinite(self.low) else target.low
         high = self.high - _LEAST * self.open_high if math.isfinite(self.high) else target.high
@@ -118,7 +133,7 @@ class Declared:
 
 
 def parameter(
-    default: float, text: str | Mapping[str, str], low: float = -math.inf, high: float = math.inf, **more: Any
+    default: float | str, text: str | Mapping[str, str], low: float = -math.inf, high: float = math.inf, **more: Any
 ) -> Any:
     """A dataclass field of a policy that users can set; arguments as the attributes of :class:`Declared`."""
     return field(default=default, metadata={"declared": Declared(default, text, low, high, **more)})
@@ -172,9 +187,14 @@ class Policy(ABC):
         """Share of errors to be found in each predicted class separately; None = one threshold for all classes."""
         return None
 
+    @property
+    def by(self) -> str:
+        """What the threshold is separate for: "class", "region", "image", or "all"."""
+        return "all" if self.class_recall is None else "class"
+
     def describe(self) -> str:
         """The policy and its parameters in a few words."""
-        words = [f"{name} = {getattr(self, name):g}" for name, d in self.declared().items() if not d.switch]
+        words = [f"{name} = {getattr(self, name):g}" for name, d in self.declared().items() if d.number]
         return " ".join((self.name, ", ".join(words))).strip()
 
 

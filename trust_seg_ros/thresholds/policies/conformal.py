@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trust_seg_ros.thresholds.group_curves import ALL, GROUPINGS
 from trust_seg_ros.thresholds.policies.base import About, Calibrated, parameter
 
 
@@ -16,9 +17,10 @@ class Conformal(Calibrated):
 
     Attributes:
         alpha: in (0, 1).
+        conformal_by: one of ``GROUPINGS``: what has a threshold, and the promise, of its own.
 
     Raises:
-        PolicyError: alpha is out of range.
+        PolicyError: alpha is out of range, or there is no such grouping.
     """
 
     name = "conformal"
@@ -40,6 +42,26 @@ class Conformal(Calibrated):
         open_high=True,
         defaults={"pixel": 0.1, "unreliable": 0.2},
     )
+
+    conformal_by: str = parameter(
+        ALL,
+        {
+            "pixel": "what has a threshold of its own, for which alpha then is the promise: `all`, the image's errors "
+            "together; `class`, the errors predicted as each class; `region`, those in each ninth of the image; "
+            "`image`, the errors of images with a low, middle or high mean score. A group with fewer than 1/alpha - 1 "
+            "calibration images with such errors keeps the threshold of all, without a promise of its own."
+        },
+        choices=GROUPINGS,
+    )
+
+    @property
+    def by(self) -> str:
+        """What the threshold is separate for."""
+        return self.conformal_by
+
+    def describe(self) -> str:
+        """For example ``conformal alpha = 0.1 by class``."""
+        return super().describe() + (f" by {self.conformal_by}" if self.conformal_by != ALL else "")
 
     @property
     def promise(self) -> float:

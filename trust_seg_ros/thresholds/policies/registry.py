@@ -54,11 +54,11 @@ TARGET_POLICIES: dict[str, tuple[str, ...]] = {
 
 
 def parameters_of(target: str) -> dict[str, tuple[str, Declared]]:
-    """Parameters of all policies that serve a target, numbers first: field -> (name of the policy, declaration)."""
+    """Parameters of all policies that serve a target, numbers first, then switches: field -> (name of the policy, declaration)."""
     found = {
         field: (name, declared)
         for name in TARGET_POLICIES[target]
         for field, declared in POLICIES[name].declared().items()
         if declared.text_for(TARGETS[target])
     }
-    return dict(sorted(found.items(), key=lambda item: item[1][1].switch))
+    return dict(sorted(found.items(), key=lambda item: (item[1][1].switch, bool(item[1][1].choices))))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.support.nearest import did_you_mean
+from trust_seg_ros.thresholds.group_curves import CLASS, REGION
 from trust_seg_ros.thresholds.policies.base import Policy, PolicyError, check_number
 from trust_seg_ros.thresholds.policies.registry import POLICIES
 
@@ -46,7 +47,12 @@ class _Choice:
     @property
     def by_class(self) -> bool:
         """Whether each predicted class has its own threshold."""
-        return self.chosen.class_recall is not None
+        return self.chosen.by == CLASS
+
+    @property
+    def within_image(self) -> bool:
+        """Whether pixels of one image have different thresholds."""
+        return self.chosen.by in (CLASS, REGION)
 
     def describe(self) -> str:
         """The policy and its parameters in a few words, for diagnostics."""
@@ -69,10 +75,10 @@ if TYPE_CHECKING:
         """For the type checker: parameters of policies are attributes, whichever policies there are."""
 
         def __init__(
-            self, policy: str = "fixed", *, smoothing_s: float = 0.0, on_shift: str = "warn", **parameters: float
+            self, policy: str = "fixed", *, smoothing_s: float = 0.0, on_shift: str = "warn", **parameters: float | str
         ) -> None: ...
 
-        def __getattr__(self, name: str) -> float: ...
+        def __getattr__(self, name: str) -> Any: ...
 
 else:
     _PARAMETERS: list[tuple[str, Any, Any]] = [
@@ -85,10 +91,11 @@ else:
         "PolicySettings",
         [
             ("policy", str, field(default="fixed")),
-            *(parameter for parameter in _PARAMETERS if parameter[1] is not bool),
+            *(parameter for parameter in _PARAMETERS if parameter[1] not in (bool, str)),
             ("smoothing_s", float, field(default=0.0)),
             *(parameter for parameter in _PARAMETERS if parameter[1] is bool),
             ("on_shift", str, field(default="warn")),
+            *(parameter for parameter in _PARAMETERS if parameter[1] is str),
         ],
         bases=(_Choice,),
         namespace={"__module__": __name__},
@@ -100,7 +107,7 @@ else:
 
     Attributes:
         policy: a key of ``POLICIES``.
-        value, quantile, k, recall, per_class, alpha: fields of the policies, as their classes describe them.
+        value, quantile, k, recall, per_class, alpha, conformal_by: fields of the policies, as their classes describe them.
             on_shift = conservative uses ``quantile``, too.
         smoothing_s: time constant in seconds for thresholds computed from the image, 0 = no smoothing. Constants are
             not smoothed: a new one acts at once.
