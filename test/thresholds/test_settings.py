@@ -90,9 +90,9 @@ def test_every_parameter_of_a_policy_can_be_set_on_the_targets_that_the_policy_s
         found = parameters_of(target)
         for policy in policies:
             own = {field for field, (owner, _) in found.items() if owner == policy}
-            numbers = {field for field, declared in POLICIES[policy].declared().items() if not declared.switch}
+            numbers = {field for field, declared in POLICIES[policy].declared().items() if declared.number}
             assert numbers <= own
-        for declared in (declared for _, declared in found.values() if not declared.switch):
+        for declared in (declared for _, declared in found.values() if declared.number):
             low, high = declared.range_for(TARGETS[target])
             declared.check("lowest", low)
             declared.check("highest", high)

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from trust_seg_ros.thresholds.calibration import Calibration
 from trust_seg_ros.thresholds.curves import RiskCurve, RiskOutOfReachError, images_needed
-from trust_seg_ros.thresholds.group_curves import ALL, GROUPINGS
 from trust_seg_ros.thresholds.group_thresholds import group_names, own_threshold
+from trust_seg_ros.thresholds.policies.groupings import ALL, GROUPINGS
 from trust_seg_ros.types import Json
 
 _GROUPED = tuple(by for by in GROUPINGS if by != ALL)

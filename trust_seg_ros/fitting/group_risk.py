@@ -30,9 +30,7 @@ class GroupRiskBuilder:
         kinds: number of kinds of images, by equal numbers of calibration images.
     """
 
-    def __init__(
-        self, grid: np.ndarray, classes: int, shape: tuple[int, int] = REGIONS, kinds: int = KINDS
-    ) -> None:
+    def __init__(self, grid: np.ndarray, classes: int, shape: tuple[int, int] = REGIONS, kinds: int = KINDS) -> None:
         self.shape, self.kinds, self._counter = shape, kinds, CurveBuilder(grid)
         self._classes, self._regions = _Sum(classes, len(grid)), _Sum(shape[0] * shape[1], len(grid))
         self._means: list[float] = []

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
-from trust_seg_ros.thresholds.group_curves import ALL
 from trust_seg_ros.thresholds.group_thresholds import GroupThresholds, ImageThresholds, risk_thresholds
 from trust_seg_ros.thresholds.policies.base import Calibrated, Curves, PerImage, Policy, PolicyError
+from trust_seg_ros.thresholds.policies.groupings import ALL
 from trust_seg_ros.thresholds.policies.quantile import Quantile
 from trust_seg_ros.thresholds.policies.resolution import resolve
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
@@ -189,9 +189,7 @@ def class_thresholds(
     return ClassThresholds(np.array(values, np.float64), fallback)
 
 
-def _of_groups(
-    policy: Policy, curves: Curves | None, value: float, least_positives: int
-) -> GroupThresholds | None:
+def _of_groups(policy: Policy, curves: Curves | None, value: float, least_positives: int) -> GroupThresholds | None:
     """The constants of a policy by class, region or image; None where there is one for all."""
     if curves is None or policy.by == ALL or not isinstance(policy, Calibrated):
         return None

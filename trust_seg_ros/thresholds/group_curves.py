@@ -12,13 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from trust_seg_ros.thresholds.curves import CurveError, RiskCurve
+from trust_seg_ros.thresholds.policies.groupings import CLASS, IMAGE, REGION
 from trust_seg_ros.types import Json
 
 VERSION = 1
 """Version of this part of a calibration file."""
-ALL, CLASS, REGION, IMAGE = "all", "class", "region", "image"
-GROUPINGS = (ALL, CLASS, REGION, IMAGE)
-"""What a conformal threshold may be separate for."""
 _Curves = tuple[RiskCurve | None, ...]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from trust_seg_ros.thresholds.curves import RiskCurve, images_needed
 from trust_seg_ros.thresholds.flags import ClassThresholds
-from trust_seg_ros.thresholds.group_curves import CLASS, IMAGE, REGION, GroupCurves
+from trust_seg_ros.thresholds.group_curves import GroupCurves
 from trust_seg_ros.thresholds.policies.base import Curves, CurvesNeededError
+from trust_seg_ros.thresholds.policies.groupings import CLASS, IMAGE, REGION
 from trust_seg_ros.thresholds.regions import RegionThresholds, region_names
 
 

@@ -66,9 +66,7 @@ def region_ids(size: tuple[int, int], shape: tuple[int, int] = REGIONS) -> np.nd
         size: (H, W).
         shape: rows and columns of regions, at most ``MOST_REGIONS`` in all.
     """
-    rows, columns = (
-        np.arange(length) * parts // max(length, 1) for length, parts in zip(size, shape, strict=True)
-    )
+    rows, columns = (np.arange(length) * parts // max(length, 1) for length, parts in zip(size, shape, strict=True))
     return (rows[:, None] * shape[1] + columns).astype(np.uint8)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.support.nearest import did_you_mean
+from trust_seg_ros.thresholds.policies.groupings import ALL, CLASS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,8 +190,8 @@ class Policy(ABC):
 
     @property
     def by(self) -> str:
-        """What the threshold is separate for: "class", "region", "image", or "all"."""
-        return "all" if self.class_recall is None else "class"
+        """What the threshold is separate for, one of ``GROUPINGS``."""
+        return ALL if self.class_recall is None else CLASS
 
     def describe(self) -> str:
         """The policy and its parameters in a few words."""

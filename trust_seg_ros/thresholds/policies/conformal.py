@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trust_seg_ros.thresholds.group_curves import ALL, GROUPINGS
 from trust_seg_ros.thresholds.policies.base import About, Calibrated, parameter
+from trust_seg_ros.thresholds.policies.groupings import ALL, GROUPINGS
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 from trust_seg_ros.support.nearest import did_you_mean
-from trust_seg_ros.thresholds.group_curves import CLASS, REGION
 from trust_seg_ros.thresholds.policies.base import Policy, PolicyError, check_number
+from trust_seg_ros.thresholds.policies.groupings import CLASS, REGION
 from trust_seg_ros.thresholds.policies.registry import POLICIES
 
 ON_SHIFT = ("warn", "conservative")
