@@ -1,12 +1,13 @@
-"""Conformal thresholds by class, region and image against one for all: is every group's promise kept, and what does it cost?
+"""Conformal thresholds by class, region and image against one for all: are the promises kept, and what does it cost?
 
-    python benchmarks/conformal_groups.py --data ../shared/data/camvid --other ../shared/data/street_photos:val --out runs/groups
+    python benchmarks/conformal_groups.py --data ../shared/data/camvid --out runs/groups \\
+        --other ../shared/data/street_photos:val
 
-The network sees every image once; its counts of right and wrong pixels by group and score are kept in OUT/*.npz and used
-again as long as network, score and images are the same. Then, for every alpha and grouping:
+The network sees every image once; its counts of right and wrong pixels by group and score are kept in OUT/*.npz and
+used again as long as network, score and images are the same. Then, for every alpha and grouping:
 
-    half    calibrated on half of the images, judged on the other half, --draws times; and --many times for the mean alone,
-            which for exchangeable images exceeds alpha by no more than its standard error
+    half    calibrated on half of the images, judged on the other half, --draws times; and --many times for the mean
+            alone, which for exchangeable images exceeds alpha by no more than its standard error
     drive   calibrated on all drives but one, judged on that one
     other   calibrated on all images, judged on another camera's, for which nothing is promised
 

@@ -57,7 +57,7 @@ def test_regions_are_shares_of_the_image():
 def test_an_image_has_the_threshold_of_its_kind():
     by_image = engine("image")
     assert by_image.needs_score()
-    with pytest.raises(PolicyError, match="conformal alpha = 0.2575 by image: expected the scores"):
+    with pytest.raises(PolicyError, match=r"conformal alpha = 0.2575 by image: expected the scores"):
         by_image.update(None, 0.0)
     low, middle, high = (by_image.update(np.full((4, 4), mean, np.float32), 0.0) for mean in (0.1, 0.3, 0.9))
     assert [low.value, middle.value, high.value] == pytest.approx([0.5, 0.25, 0.06])
@@ -97,7 +97,7 @@ def test_the_number_of_images_decides_exactly():
 
 def test_what_no_threshold_finds_is_an_error():
     curve = RiskCurve(np.append(-math.inf, GRID), np.full(102, 0.5), 99)
-    with pytest.raises(RiskOutOfReachError, match="alpha = 0.1 is out of reach"):
+    with pytest.raises(RiskOutOfReachError, match=r"alpha = 0.1 is out of reach"):
         own_threshold(curve, 0.1)
 
 

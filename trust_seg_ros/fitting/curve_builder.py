@@ -122,8 +122,8 @@ class CurveBuilder:
             n: number of groups, at most 255.
 
         Returns:
-            (n, k + 1) float64: first the share of the group's wrong pixels that no threshold finds, then the share below
-            each; NaN for a group without a wrong pixel.
+            (n, k + 1) float64: first the share of the group's wrong pixels that no threshold finds, then the share
+            below each; NaN for a group without a wrong pixel.
         """
         bins = np.zeros((n + 1, len(self.grid) + 2), np.int64)
         parts = (np.ascontiguousarray(part).ravel() for part in (score, wrong, groups))

@@ -1,4 +1,4 @@
-"""Builds the risk curves of ``group_curves`` image by image: by predicted class, by region, by the image's mean score."""
+"""Builds the risk curves of ``group_curves`` image by image: by predicted class, by region, by mean score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trust_seg_ros.types import UNLABELLED
 KINDS = 3
 """Kinds of images: a low, a middle and a high mean score."""
 LEVELS = np.unique(np.concatenate([np.linspace(0.0, 0.02, 11), np.linspace(0.02, 0.2, 46), np.linspace(0.2, 1.0, 17)]))
-"""Risks whose thresholds a stored curve keeps: up to alpha 0.2 no threshold is stricter than that of an alpha 0.004 below."""
+"""Risks whose thresholds a stored curve keeps: up to alpha 0.2 none is stricter than that of an alpha 0.004 below."""
 _STEPS = 65_535  # a loss is kept in 16 bits, rounded up
 
 
@@ -75,8 +75,8 @@ def image_kinds(means: Sequence[float], kinds: int) -> tuple[list[float], np.nda
     """Edges between kinds of images with equally many of the calibration images, and the kind of each.
 
     The edges are means of calibration images, and these images belong to no kind. So the promise is exact: given the
-    images that are edges, those strictly between two are independent draws from the images between them, and a new image
-    between them is one more (order statistics; the edges may be looked at, as nothing else decides about membership).
+    images that are edges, those strictly between two are independent draws from the images between them, and a new
+    image between them is one more (order statistics; nothing but the edges decides about membership).
 
     Args:
         means: (n,) mean score of each image.
@@ -95,7 +95,7 @@ def image_kinds(means: Sequence[float], kinds: int) -> tuple[list[float], np.nda
 
 
 def thinned(curve: RiskCurve) -> RiskCurve:
-    """The curve with the largest threshold of each of ``LEVELS`` only: a small file, and a threshold never less strict."""
+    """The curve with the largest threshold of each of ``LEVELS``: a small file, and thresholds never less strict."""
     at = np.searchsorted(curve.risk, LEVELS * curve.bound, side="right") - 1
     kept = np.unique(np.concatenate([[0], at[at >= 0]]))
     return RiskCurve(curve.thresholds[kept], curve.risk[kept], curve.images, curve.bound)

@@ -74,8 +74,8 @@ class GroupCurves:
         """Back from :meth:`to_json`; raises CurveError, KeyError, TypeError or ValueError if it is damaged."""
         if data["version"] != VERSION:
             raise CurveError(
-                f"curves by group of version {data['version']!r}: this program reads {VERSION}; update it, or calibrate "
-                "again with this one"
+                f"curves by group of version {data['version']!r}: this program reads {VERSION}; update it, or "
+                "calibrate again with this one"
             )
         region, image = data[REGION], data[IMAGE]
         return cls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def image_names(edges: Sequence[float]) -> tuple[str, ...]:
     if not len(edges):
         return ("every image",)
     texts = [f"{edge:.3g}" for edge in edges]
-    between = (f"mean {a} to {b}" for a, b in zip(texts, texts[1:], strict=False))
+    between = (f"mean {a} to {b}" for a, b in pairwise(texts))
     return f"mean below {texts[0]}", *between, f"mean from {texts[-1]}"
 
 

@@ -11,7 +11,7 @@ from trust_seg_ros.thresholds.regions import RegionThresholds, flags_by_region
 
 
 def warm_up() -> None:
-    """Run every policy of the image, and flags by class and region, once: a few seconds on the first run on a machine."""
+    """Run every policy of the image, and flags by group, once: a few seconds on the first run on a machine."""
     score = np.linspace(-1.0, 1.0, 100, dtype=np.float32)
     for policy in POLICIES.values():
         if issubclass(policy, PerImage):

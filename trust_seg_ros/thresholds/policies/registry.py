@@ -54,7 +54,10 @@ TARGET_POLICIES: dict[str, tuple[str, ...]] = {
 
 
 def parameters_of(target: str) -> dict[str, tuple[str, Declared]]:
-    """Parameters of all policies that serve a target, numbers first, then switches: field -> (name of the policy, declaration)."""
+    """Parameters of all policies that serve a target: field -> (name of the policy, declaration).
+
+    Numbers come first, then words, then switches.
+    """
     found = {
         field: (name, declared)
         for name in TARGET_POLICIES[target]

@@ -107,8 +107,8 @@ else:
 
     Attributes:
         policy: a key of ``POLICIES``.
-        value, quantile, k, recall, per_class, alpha, conformal_by: fields of the policies, as their classes describe them.
-            on_shift = conservative uses ``quantile``, too.
+        value, quantile, k, recall, per_class, alpha, conformal_by: fields of the policies, as their classes describe
+            them. on_shift = conservative uses ``quantile``, too.
         smoothing_s: time constant in seconds for thresholds computed from the image, 0 = no smoothing. Constants are
             not smoothed: a new one acts at once.
         on_shift: "warn", or "conservative": while the data no longer resemble the calibration data, the threshold is
