@@ -6,6 +6,7 @@ from node_networks import NAMES
 
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+from trust_seg_ros.thresholds.group_curves import GroupCurves
 
 NETWORK = "node_networks:colours"
 GRID = np.linspace(0.0, 1.0, 101)
@@ -20,9 +21,19 @@ def picture(number, contrast=1.0):
 
 def calibration(frame_means=(), images=60, network=NETWORK):
     """Of the entropy and P(false positive): recall 1 - t and risk t at threshold t."""
-    entropy = ScoreCalibration(RecallCurve(GRID, 1 - GRID, 5000), RiskCurve(GRID, GRID, images), (), tuple(frame_means))
+    curves = RecallCurve(GRID, 1 - GRID, 5000), RiskCurve(GRID, GRID, images)
+    entropy = ScoreCalibration(*curves, (), tuple(frame_means), groups=groups(frame_means, images))
     p_wrong = ScoreCalibration(RecallCurve(GRID, 1 - GRID, 50), RiskCurve(GRID, GRID, images))
     return Calibration(network, NAMES, scores={"entropy": entropy}, segments={"p_wrong": p_wrong})
+
+
+def groups(frame_means, images):
+    """Risks t, t^2, … of the classes, t and t^2 of the halves, t^2 and t of images below and above the middle mean."""
+    line, square = (RiskCurve(GRID, GRID**power, images) for power in (1, 2))
+    edges = (float(np.median(frame_means)),) if len(frame_means) else ()
+    kinds = (square, line) if edges else (line,)
+    classes = tuple(RiskCurve(GRID, GRID ** (k + 1), images) for k in range(len(NAMES)))
+    return GroupCurves(classes, (line, square), (1, 2), kinds, edges)
 
 
 def pixels(msg, dtype=np.uint8):

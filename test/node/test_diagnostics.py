@@ -156,6 +156,13 @@ def test_what_is_remarkable_about_thresholds_is_a_warning():
     assert values("thresholds")["ood_meta"] == "n/a", "the model's own, and there is no model"
 
 
+def test_thresholds_by_group_are_listed():
+    assert "pixel thresholds" not in values("thresholds")
+    found = values("thresholds", in_force=InForce({"pixel": 0.2}, pixel_groups="road 0.1; the common 0.2: sky"))
+    assert found["pixel thresholds"] == "road 0.1; the common 0.2: sky"
+    assert found["pixel"] == "0.2"
+
+
 def test_a_topic_that_cannot_be_filled_is_told_while_it_is_asked_for():
     unfilled = replace(RUNNING, counts={"unfilled": 4}, reasons={"unfilled": "~/gradient stays empty: no features"})
     assert status("processing", summary=unfilled).level == WARN

@@ -34,6 +34,13 @@ def test_constants_are_sent_when_they_are_set_and_not_again_by_frames(labels, se
     assert sent == [0.25, 0.5]
 
 
+def test_a_threshold_by_image_is_sent_once_it_is_known(labels, sent):
+    settings = ThresholdSettings(pixel=PolicySettings("conformal", conformal_by="image"))
+    labels.settings_changed(settings, None)
+    labels.frame_done(settings, 0.25)
+    assert sent == [0.0, 0.75]
+
+
 def test_a_frame_of_older_settings_says_nothing(labels, sent):
     labels.settings_changed(FIXED.with_policy("pixel", value=0.5), 0.5)
     labels.frame_done(FIXED, 0.75)
@@ -62,8 +69,16 @@ def test_thresholds_without_limit_have_one_on_the_wire(labels, sent, threshold, 
     assert sent == [expected]
 
 
-def test_thresholds_by_class_are_no_threshold_on_confidence(labels, sent):
-    settings = ThresholdSettings(pixel=PolicySettings("target_recall", per_class=True))
+@pytest.mark.parametrize(
+    "policy",
+    [
+        PolicySettings("target_recall", per_class=True),
+        PolicySettings("conformal", conformal_by="class"),
+        PolicySettings("conformal", conformal_by="region"),
+    ],
+)
+def test_thresholds_by_class_or_region_are_no_threshold_on_confidence(labels, sent, policy):
+    settings = ThresholdSettings(pixel=policy)
     labels.settings_changed(settings, 0.3)
     labels.frame_done(settings, 0.3)
     assert sent == [0.0]

@@ -156,6 +156,17 @@ def test_numbers_are_those_of_one_pipeline_whatever_the_chunks(
     assert len(set(table["file"])) == math.ceil(FRAMES / chunk_frames)
 
 
+@pytest.mark.parametrize("by", ["class", "region", "image"])
+def test_thresholds_by_group_are_those_of_one_pipeline(settings_of, pipeline, worker, by, tmp_path):
+    thresholds, frames = ALONE.with_policy("pixel", conformal_by=by, alpha=0.3), drive()
+    bag = write_bag(tmp_path / "bag", recorded(frames))
+    table = run(job_of(bag, tmp_path / "out", settings_of, thresholds, 3), worker)
+    assert_same(table, numbers(in_one_go(pipeline, thresholds, frames)))
+    assert len(set(table["threshold_pixel"])) == (2 if by == "image" else 1)
+    plain = numbers(in_one_go(pipeline, thresholds.with_policy("pixel", conformal_by="all"), frames))
+    assert not np.array_equal(table["flagged_pixels"], plain["flagged_pixels"])
+
+
 @POLICIES
 @pytest.mark.parametrize("chunk_frames", [3, 100])
 def test_a_stamp_that_jumps_back_forgets_the_past(settings_of, pipeline, worker, thresholds, chunk_frames, tmp_path):
