@@ -27,6 +27,7 @@ from trust_seg_ros.thresholds.engine import ThresholdEngine
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
 from trust_seg_ros.thresholds.policies import Fixed, MeanStd, Otsu, Policy, PolicySettings, Quantile, resolve
 from trust_seg_ros.thresholds.policy_fast import best_split
+from trust_seg_ros.thresholds.regions import RegionThresholds, flags_by_region, region_ids
 from trust_seg_ros.thresholds.warm import warm_up
 
 POLICIES: dict[str, Policy] = {
@@ -76,6 +77,12 @@ def ways(score: np.ndarray, classes: np.ndarray, threads: int) -> dict[str, tupl
     found["per class"] = (
         lambda: score >= table[classes],
         lambda: flags_by_class(score, classes, by_class, threads=threads),
+    )
+    by_region = RegionThresholds(np.linspace(0.1, 0.9, 9).reshape(3, 3), 0.5)
+    limits, regions = by_region.table().ravel().astype(np.float32), region_ids((score.shape[0], score.shape[1]))
+    found["per region"] = (
+        lambda: score >= limits[regions],
+        lambda: flags_by_region(score, by_region, classes, threads=threads),
     )
     shifted = ThresholdEngine(PolicySettings("fixed", on_shift="conservative", smoothing_s=1.0))
 
