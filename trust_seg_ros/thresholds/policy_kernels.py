@@ -167,12 +167,16 @@ def compare_by_region(
     last: int,
     out: np.ndarray,
 ) -> None:
-    """Rows first .. last - 1 of the flags; within a region the threshold is one number, so that it vectorises."""
+    """Rows first .. last - 1 of the flags: each row in runs with one threshold."""
     i = 0
     for r in range(first, last):
         while r >= rows[i + 1]:
             i += 1
         for j in range(table.shape[1]):
-            limit = table[i, j]
-            for c in range(columns[j], columns[j + 1]):
-                out[r, c] = score[r, c] >= limit
+            limit, part, flagged = (
+                table[i, j],
+                score[r, columns[j] : columns[j + 1]],
+                out[r, columns[j] : columns[j + 1]],
+            )
+            for c in range(part.size):  # from 0 on, so that it vectorises
+                flagged[c] = part[c] >= limit
