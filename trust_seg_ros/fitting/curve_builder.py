@@ -126,8 +126,8 @@ class CurveBuilder:
             below each; NaN for a group without a wrong pixel.
         """
         bins = np.zeros((n + 1, len(self.grid) + 2), np.int64)
-        parts = (np.ascontiguousarray(part).ravel() for part in (score, wrong, groups))
-        count_wrong(*parts, self.grid, *self._guide.parts, bins)
+        values, counted, ids = (np.ascontiguousarray(part).ravel() for part in (score, wrong, groups))
+        count_wrong(values, counted, ids, self.grid, *self._guide.parts, bins)
         missed = np.concatenate([bins[:n, -1:], bins[:n, -1:] + np.cumsum(bins[:n, :-2], axis=1)], axis=1)
         total = bins[:n].sum(axis=1, keepdims=True)
         return np.where(total > 0, missed / np.maximum(total, 1), np.nan)

@@ -114,7 +114,7 @@ def threshold_words(found: GroupThresholds, class_names: Sequence[str]) -> str:
     elif isinstance(found, RegionThresholds):
         names = region_names((found.values.shape[0], found.values.shape[1]))
     else:
-        names = image_names(found.edges)
+        names = image_names(found.edges.tolist())
     values = found.values.ravel().tolist() or [math.nan]
     own = [f"{name} {value:.4g}" for name, value in zip(names, values, strict=False) if not math.isnan(value)]
     shared = [name for name, value in zip(names, values, strict=False) if math.isnan(value)]
