@@ -113,12 +113,12 @@ class CurveBuilder:
         self._least_loss += bins[-1, -1] / total
         return loss
 
-    def losses(self, score: np.ndarray, wrong: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+    def losses(self, score: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
         """The losses of the groups of wrong pixels of one image, which is not added.
 
         Args:
-            score, wrong: as for :meth:`add`.
-            groups: uint8 like ``score``, the group of each pixel; those from n on belong to none.
+            score: (m,) floating point, of its wrong pixels.
+            groups: (m,) uint8, the group of each; those from n on belong to none.
             n: number of groups, at most 255.
 
         Returns:
@@ -126,8 +126,7 @@ class CurveBuilder:
             below each; NaN for a group without a wrong pixel.
         """
         bins = np.zeros((n + 1, len(self.grid) + 2), np.int64)
-        values, counted, ids = (np.ascontiguousarray(part).ravel() for part in (score, wrong, groups))
-        count_wrong(values, counted, ids, self.grid, *self._guide.parts, bins)
+        count_wrong(score, np.ones(score.shape, bool), groups, self.grid, *self._guide.parts, bins)
         missed = np.concatenate([bins[:n, -1:], bins[:n, -1:] + np.cumsum(bins[:n, :-2], axis=1)], axis=1)
         total = bins[:n].sum(axis=1, keepdims=True)
         return np.where(total > 0, missed / np.maximum(total, 1), np.nan)

@@ -47,13 +47,13 @@ class GroupRiskBuilder:
         """
         if not wrong.any():
             return
-        faulty = classes == UNLABELLED
-        shown = np.where(faulty, score.dtype.type(np.inf), score) if faulty.any() else score
-        self._classes.add(self._counter.losses(shown, wrong, classes, len(self._classes.images)))
-        regions = region_ids((score.shape[0], score.shape[1]), self.shape)
-        self._regions.add(self._counter.losses(shown, wrong, regions, len(self._regions.images)))
+        ids, values = classes[wrong], score[wrong]  # few: three passes over these are quick
+        values[ids == UNLABELLED] = np.inf
+        self._classes.add(self._counter.losses(values, ids, len(self._classes.images)))
+        regions = region_ids((score.shape[0], score.shape[1]), self.shape)[wrong]
+        self._regions.add(self._counter.losses(values, regions, len(self._regions.images)))
         if math.isfinite(mean):
-            loss = self._counter.losses(shown, wrong, np.zeros_like(classes), 1)[0]
+            loss = self._counter.losses(values, np.zeros_like(ids), 1)[0]
             self._means.append(mean)
             self._losses.append(np.ceil(loss * _STEPS - 1e-6).astype(np.uint16))
 

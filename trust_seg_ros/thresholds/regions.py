@@ -67,7 +67,8 @@ def region_ids(size: tuple[int, int], shape: tuple[int, int] = REGIONS) -> np.nd
         shape: rows and columns of regions, at most ``MOST_REGIONS`` in all.
     """
     rows, columns = (np.arange(length) * parts // max(length, 1) for length, parts in zip(size, shape, strict=True))
-    return (rows[:, None] * shape[1] + columns).astype(np.uint8)
+    first: np.ndarray = (rows * shape[1]).astype(np.uint8)[:, None]
+    return first + columns.astype(np.uint8)
 
 
 def region_names(shape: tuple[int, int]) -> tuple[str, ...]:
