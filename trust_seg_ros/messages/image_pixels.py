@@ -18,6 +18,8 @@ from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage
 from trust_seg_ros.types import Frame
 
+_CLASS_IDS = {"mono8": "mono8", "8UC1": "mono8", "mono16": "mono16", "16UC1": "mono16"}
+"""Encodings that may hold class ids -> one whose bytes lie alike."""
 _HOST_IS_BIG = sys.byteorder == "big"
 
 
@@ -50,6 +52,27 @@ def to_rgb(image: RawImage, max_pixels: int, bits: BitRange | None = None) -> np
         raise ImageError(
             f"image refused: {image.width} × {image.height} of {image.encoding} cannot be converted: {error.err}"
         ) from error
+
+
+def to_class_ids(image: RawImage, max_pixels: int) -> np.ndarray:
+    """The class ids in an image message of one channel.
+
+    Args:
+        image: the message; its fields are checked here.
+        max_pixels: largest height · width accepted.
+
+    Returns:
+        (H, W) uint8 or uint16, as the encoding says; a read-only view.
+
+    Raises:
+        ImageError: a field is invalid, or the encoding is none of class ids; the text names it and what was expected.
+    """
+    if image.encoding not in _CLASS_IDS:
+        raise ImageError(f"image refused: encoding {image.encoding!r}, expected class ids: {', '.join(_CLASS_IDS)}")
+    _check_size(image.width, image.height, max_pixels)
+    encoding = ENCODINGS[_CLASS_IDS[image.encoding]]
+    _check_layout(image, encoding)
+    return _array(image, encoding)
 
 
 def frame_of(

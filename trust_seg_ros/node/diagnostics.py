@@ -9,6 +9,7 @@ from dataclasses import replace
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from trust_seg_ros.meta.ood_judge import fitted_thresholds
+from trust_seg_ros.node.feedback import REFUSED
 from trust_seg_ros.node.findings import image_period
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Steady
 from trust_seg_ros.node.liveness import Status, Verdict, verdict
@@ -162,11 +163,17 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
         **{f"{what} outside the fitted range": _percent(share) for what, share in view.outside.items()},
         "calibration shift": in_force.shift,
         "guarantee": in_force.guarantee,
+        **in_force.adapted,
     }
+    refused = ""
+    if in_force.adapted:
+        last = summary.reason(REFUSED)
+        refused = f"feedback refused: {last}" if view.new(REFUSED) else ""
+        values |= {REFUSED: _count(summary, REFUSED), "last feedback refused": last or "none"}
     level, message = OK, ", ".join(f"{name} {value}" for name, value in told.items())
     fired = (f"the data no longer resembles the calibration data, {in_force.fired}",) if in_force.fired else ()
-    if view.remarks or fired:
-        level, message = WARN, "; ".join((*fired, *view.remarks))
+    if view.remarks or fired or refused:
+        level, message = WARN, "; ".join((*fired, *view.remarks, *filter(None, [refused])))
     return _status(view, "thresholds", level, message, values)
 
 

@@ -16,6 +16,7 @@ from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, LabelFields
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.configured import Configured
+from trust_seg_ros.node.feedback import FeedbackTopic
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import Surroundings
 from trust_seg_ros.node.progress import Progress
@@ -49,6 +50,7 @@ class TrustSegNode(LifecycleNode):
         for text in self._parameter_server.notes.warnings:
             self.get_logger().warning(text)
         self._camera = Camera(self, self._on_frame)
+        self._feedback = FeedbackTopic(self, self._on_feedback)
         self._surroundings = Surroundings(
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
@@ -128,6 +130,7 @@ class TrustSegNode(LifecycleNode):
             with self._lock:
                 self.phase = "active"
                 loaded.watch.settings_changed(settings.thresholds)
+                self._feedback.apply(self.settings.thresholds, active=True)
                 self._apply_enabled()
         except BaseException:
             self._quieten()
@@ -207,6 +210,7 @@ class TrustSegNode(LifecycleNode):
         """Close the camera and wait for the current frame; False if it did not finish in time."""
         with self._lock:
             self._camera.close()
+            self._feedback.apply(self.settings.thresholds, active=False)
             self._opened_at = None
             if self.phase == "active":
                 self.phase = "deactivating"
@@ -219,6 +223,7 @@ class TrustSegNode(LifecycleNode):
     def _release(self) -> None:
         with self._lock:
             self._camera.close()
+            self._feedback.apply(self.settings.thresholds, active=False)
             self._opened_at = None
             self.phase = "unconfigured"
         loaded, self._configured = self._configured, None
@@ -233,6 +238,11 @@ class TrustSegNode(LifecycleNode):
         loaded = self._configured  # read once: a transition may release it meanwhile
         if loaded is not None:
             self._statistics.arrived(loaded.worker.put(raw))
+
+    def _on_feedback(self, raw: bytes) -> None:
+        loaded = self._configured
+        if loaded is not None and loaded.processor is not None:
+            loaded.processor.feedback.put(raw)
 
     # --- services, parameters, diagnostics ---
 
@@ -279,6 +289,7 @@ class TrustSegNode(LifecycleNode):
         loaded = self._configured
         if self.phase == "active" and loaded is not None and before.thresholds != after.thresholds:
             loaded.watch.settings_changed(after.thresholds)
+            self._feedback.apply(after.thresholds, active=True)
 
     def _send_labels(self, fields: LabelFields) -> None:
         loaded = self._configured  # the worker calls this

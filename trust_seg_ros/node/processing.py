@@ -17,6 +17,7 @@ from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import read_compressed, read_image
+from trust_seg_ros.node.feedback import FeedbackInbox
 from trust_seg_ros.node.frozen import FrozenWatch, mostly_faulty
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
@@ -75,6 +76,8 @@ class FrameProcessor:
         self._last_stamp: int | None = None
         self._reset_asked = self._retired = False
         self._frozen = FrozenWatch()
+        self.feedback = FeedbackInbox(pipeline, statistics, surroundings.warn)
+        """Labels of earlier frames, which the next frame learns from."""
         self.taken_at: float | None = None
         """When the frame in hand was taken, by the clock of the statistics; None while there is none."""
 
@@ -101,6 +104,7 @@ class FrameProcessor:
         settings = self._around.settings()
         try:
             self._keep_time(raw)
+            self.feedback.learn(settings.max_image_pixels)
             topics = self._outputs.watched()
             if not topics:
                 self._statistics.nothing_due(unwatched=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trust_seg_ros.messages.fields import LabelFields
 from trust_seg_ros.messages.label_info import LabelInfo
@@ -11,6 +11,7 @@ from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import calibration_gap, ood_gap, pixel_policy
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
 
@@ -26,6 +27,7 @@ class InForce:
         guarantee: whether the guarantee of conformal thresholds holds now, in words.
         pixel_policy: the policy of the pixel threshold in words, and what ``auto`` stands for.
         pixel_groups: its thresholds by class, region or image in words; "" where there is one for all.
+        adapted: what feedback has done to it, key -> words; empty with other policies than ``adaptive``.
     """
 
     numbers: Mapping[str, float]
@@ -34,6 +36,7 @@ class InForce:
     guarantee: str = "n/a"
     pixel_policy: str = ""
     pixel_groups: str = ""
+    adapted: Mapping[str, str] = field(default_factory=dict)
 
 
 class ThresholdWatch:
@@ -77,7 +80,14 @@ class ThresholdWatch:
         gaps = ood_gap(self._pipeline, settings), calibration_gap(self._pipeline)
         promise = guarantee(settings, state, why, *gaps)
         policy, groups = pixel_policy(self._pipeline, settings), self._pipeline.pixel_groups(settings)
-        return InForce(self._numbers(settings), shift, fired, promise, policy, groups)
+        numbers, adapted = self._numbers(settings), self._adapted(settings)
+        return InForce(numbers, shift, fired, promise, policy, groups, adapted)
+
+    def _adapted(self, settings: ThresholdSettings) -> Mapping[str, str]:
+        if settings.pixel.policy != Adaptive.name:
+            return {}
+        adapted = self._pipeline.adapted
+        return {"feedback": "none: no frame yet"} if adapted is None else adapted.words()
 
     def _numbers(self, settings: ThresholdSettings) -> Mapping[str, float]:
         last = self._last

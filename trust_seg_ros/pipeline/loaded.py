@@ -25,6 +25,7 @@ from trust_seg_ros.segments.origins import COMPONENTS, QUERIES
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.segments.tracks import TrackingSettings
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.adaptation import AdaptationView
 from trust_seg_ros.thresholds.control import ThresholdControl
 from trust_seg_ros.thresholds.left_open import no_ood_threshold
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
@@ -170,6 +171,12 @@ class LoadedPipeline:
     def pixel_groups(self, thresholds: ThresholdSettings) -> str:
         """The pixel thresholds by class, region or image in words; "" where there is one for all."""
         return self._thresholds.pixel_groups(thresholds)
+
+    @property
+    def adapted(self) -> AdaptationView | None:
+        """What feedback has done to the pixel threshold; None before the first frame of policy ``adaptive``."""
+        adaptation = self._thresholds.adaptation
+        return None if adaptation is None else adaptation.view
 
     def unwatched(self, score: str) -> str:
         """Why the shift monitor does not watch a pixel score; "" if it does.

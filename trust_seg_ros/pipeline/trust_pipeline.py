@@ -25,6 +25,7 @@ from trust_seg_ros.segments.scores import checked_scores, score_planes
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.adaptation import UNKNOWN, checked_labels
 from trust_seg_ros.thresholds.control import FrameThresholds
 from trust_seg_ros.thresholds.flags import large_enough
 from trust_seg_ros.thresholds.shipped import chosen_calibration
@@ -111,6 +112,25 @@ class TrustPipeline(LoadedPipeline):
     def forgot_tracks(self) -> str:
         """Why the newest frame forgot all tracks before it, in words; "" = it did not, or tracking is off."""
         return "" if self._following is None else self._following.forgot
+
+    def feedback(self, stamp_ns: int, labels: np.ndarray) -> str:
+        """Labels, or any reference, of an earlier frame, which move the pixel threshold of policy ``adaptive``.
+
+        Call it between frames, from the thread that handles them; the next frame is judged by what it has learned.
+
+        Args:
+            stamp_ns: stamp of that frame.
+            labels: (h, w) class ids of this network, 255 where nothing is known; of any size.
+
+        Returns:
+            What became of it: a key of ``thresholds.adaptation.OUTCOMES``; "unknown" with other policies, too.
+
+        Raises:
+            FeedbackError: another shape or type, or an id that is no class.
+        """
+        labels = checked_labels(labels, len(self.labels))
+        adaptation = self._thresholds.adaptation
+        return UNKNOWN if adaptation is None else adaptation.feedback(stamp_ns / 1e9, labels)
 
     def state(self) -> PipelineState:
         """State remembered from earlier frames, for :meth:`load_state`."""

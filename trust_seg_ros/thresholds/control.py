@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.thresholds.adaptation import Adaptation, AdaptationState
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
 from trust_seg_ros.thresholds.group_thresholds import threshold_words
 from trust_seg_ros.thresholds.left_open import ood_without_model
+from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Curves
 from trust_seg_ros.thresholds.policies.fixed import Fixed
@@ -41,10 +43,12 @@ class ThresholdState:
     Attributes:
         smoothed: target -> last threshold and its stamp in seconds; None before the first frame.
         windows: score -> window of the shift monitor.
+        adapted: what feedback has taught the pixel threshold; None with another policy than ``adaptive``.
     """
 
     smoothed: Mapping[str, tuple[float, float] | None]
     windows: Mapping[str, WindowState]
+    adapted: AdaptationState | None = None
 
     def to_json(self) -> Json:
         """Plain data, exact; see :meth:`from_json`."""
@@ -58,14 +62,15 @@ class ThresholdState:
             score: WindowState(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
             for score, w in data["windows"].items()
         }
-        return cls(smoothed, windows)
+        adapted = data["adapted"]
+        return cls(smoothed, windows, None if adapted is None else AdaptationState.from_plain(adapted))
 
 
 class ThresholdControl:
     """Keeps the engines of all targets and the shift monitor from frame to frame.
 
-    Only the thread that handles frames may call ``begin`` and ``reset``; the other methods change nothing and may be
-    called from any thread.
+    Only the thread that handles frames may call ``begin`` and ``reset`` and give feedback; the other methods change
+    nothing and may be called from any thread.
 
     Args:
         calibration: calibrated policies read their constants from it; None = these policies are refused.
@@ -160,15 +165,22 @@ class ThresholdControl:
         self._settings = settings
         return FrameThresholds(self._engines, self._constants, self._monitor, stamp_s)
 
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What moves the pixel threshold with feedback; None before the first frame, and with other policies."""
+        engine = self._engines.get("pixel")
+        return None if engine is None else engine.adaptation
+
     def reset(self) -> None:
-        """Forget earlier frames."""
+        """Forget earlier frames; what feedback has taught the pixel threshold stays."""
         for engine in self._engines.values():
             engine.reset()
         self._monitor.reset()
 
     def state(self) -> ThresholdState:
         """State remembered from earlier frames, for :meth:`load_state`."""
-        return ThresholdState({t: e.state() for t, e in self._engines.items()}, self._monitor.state())
+        adapted = None if self.adaptation is None else self.adaptation.state()
+        return ThresholdState({t: e.state() for t, e in self._engines.items()}, self._monitor.state(), adapted)
 
     def load_state(self, settings: ThresholdSettings, state: ThresholdState) -> None:
         """Continue from the state of another control with the same calibration and these settings.
@@ -180,6 +192,8 @@ class ThresholdControl:
         for target, engine in self._engines.items():
             engine.load_state(state.smoothed.get(target))
         self._monitor.load_state(state.windows)
+        if self.adaptation is not None and state.adapted is not None:
+            self.adaptation.load_state(state.adapted)
 
     def _build(self, settings: ThresholdSettings, before: Mapping[str, ThresholdEngine]) -> dict[str, ThresholdEngine]:
         settings = self.resolved(settings)
@@ -199,7 +213,7 @@ class ThresholdControl:
                     f"{flagged}: the calibration was made with another meta model than the one in use; calibrate "
                     "with this one (trust-seg calibrate --meta-model, --ood-meta-model), or load that one"
                 )
-            curves = self._curves(score) if policy.calibrated else None
+            curves = self._curves(score) if policy.calibrated or policy.policy == Adaptive.name else None
             if score in PERTURBATION_SCORES:  # another statistic is another score: earlier frames do not count
                 score = f"{score} ({settings.perturbation.statistic})"
             try:
@@ -280,7 +294,10 @@ class FrameThresholds:
             faulty: whether there are pixels without a class; saves a search for them.
         """
         found = self.find("pixel", score, classes)
-        return found.flags(score, classes if faulty or found.by_class is not None else None)
+        flags = found.flags(score, classes if faulty or found.by_class is not None else None)
+        if (adaptation := self._engines["pixel"].adaptation) is not None:
+            adaptation.judged(self._stamp_s, score, classes, flags)
+        return flags
 
 
 def _calmed(policy: PolicySettings, settings: ThresholdSettings) -> PolicySettings:

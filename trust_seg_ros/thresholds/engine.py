@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trust_seg_ros.thresholds.adaptation import Adaptation
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
 from trust_seg_ros.thresholds.group_thresholds import GroupThresholds, ImageThresholds, risk_thresholds
+from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.base import Calibrated, Curves, PerImage, Policy, PolicyError
 from trust_seg_ros.thresholds.policies.groupings import ALL
 from trust_seg_ros.thresholds.policies.quantile import Quantile
@@ -89,7 +91,11 @@ class ThresholdEngine:
         self._policy = settings.chosen
         self._constant: ThresholdInForce | None = None
         self.groups: GroupThresholds | None = None  # constants by class, region or image
-        if not isinstance(self._policy, PerImage):
+        self.adaptation: Adaptation | None = None
+        """What moves the threshold with feedback; None for other policies than ``adaptive``."""
+        if isinstance(self._policy, Adaptive):
+            self.adaptation = Adaptation.started(self._policy, score, curves, settings.value)
+        elif not isinstance(self._policy, PerImage):
             value = resolve(self._policy, None, curves)
             self.groups = _of_groups(self._policy, curves, value, least_positives)
             by_class = self.groups if isinstance(self.groups, ClassThresholds) else None
@@ -124,6 +130,8 @@ class ThresholdEngine:
             PolicyError: no scores although ``needs_score``, or classes that do not belong to them.
         """
         constant = self._constant
+        if self.adaptation is not None:
+            return ThresholdInForce(self.adaptation.threshold)
         if constant is not None and isinstance(self.groups, ImageThresholds):
             if score is None:
                 raise PolicyError(f"{self._policy.describe()}: expected the scores of the image, got none")
@@ -138,6 +146,8 @@ class ThresholdEngine:
     def reset(self) -> None:
         """Forget earlier frames."""
         self._smoothed.reset()
+        if self.adaptation is not None:
+            self.adaptation.reset()
 
     def state(self) -> tuple[float, float] | None:
         """State remembered from earlier frames, for :meth:`load_state`: the last threshold and its stamp."""
@@ -152,7 +162,8 @@ class ThresholdEngine:
     ) -> ThresholdEngine:
         """Another engine for new settings; this one does not change.
 
-        It continues from the last threshold if policy and score are the same, otherwise it starts anew.
+        It continues from the last threshold, and from what feedback has taught, if policy and score are the same,
+        otherwise it starts anew.
 
         Args:
             settings: the new settings.
@@ -168,6 +179,8 @@ class ThresholdEngine:
         engine = ThresholdEngine(settings, curves, score=name, least_positives=self._least)
         if same_score and settings.policy == self.settings.policy:
             engine._smoothed = self._smoothed.continued(settings.smoothing_s)
+            if self.adaptation is not None and isinstance(engine._policy, Adaptive):
+                engine.adaptation = self.adaptation.continued(engine._policy)
         return engine
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.base import (
     Calibrated,
     Curves,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "POLICIES",
+    "Adaptive",
     "Calibrated",
     "Conformal",
     "Curves",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.auto import Auto
 from trust_seg_ros.thresholds.policies.base import Declared, Policy
 from trust_seg_ros.thresholds.policies.conformal import Conformal
@@ -24,7 +25,7 @@ class PolicyRow:
         targets: keys of ``TARGETS``. Calibration curves of a pixel score say which misclassified pixels it finds,
             nothing about unknown objects, so no calibrated policy serves "ood". An image has a handful of OoD segments:
             too few for a per-image policy, so none serves "ood_meta". Only pixel scores have a shipped calibration,
-            so "auto" serves "pixel".
+            so "auto" serves "pixel"; labels tell which pixels are misclassified, so "adaptive" does, too.
     """
 
     policy: type[Policy]
@@ -39,14 +40,15 @@ POLICY_ROWS: tuple[PolicyRow, ...] = (
     PolicyRow(Otsu, ("pixel", "unreliable", "ood")),
     PolicyRow(TargetRecall, ("pixel", "unreliable", "ood_meta")),
     PolicyRow(Conformal, ("pixel", "unreliable", "ood_meta")),
+    PolicyRow(Adaptive, ("pixel",)),
 )
 
 POLICIES: dict[str, type[Policy]] = {row.policy.name: row.policy for row in POLICY_ROWS}
 """Name -> policy."""
 CALIBRATED = tuple(name for name, policy in POLICIES.items() if policy.needs)
 """Names of the policies that need calibration curves."""
-UNCALIBRATED = tuple(name for name in POLICIES if name not in (*CALIBRATED, Auto.name))
-"""Names of those that need none."""
+UNCALIBRATED = tuple(name for name in POLICIES if name not in (*CALIBRATED, Auto.name, Adaptive.name))
+"""Names of those that need none, nor labels while they run."""
 TARGET_POLICIES: dict[str, tuple[str, ...]] = {
     target: tuple(row.policy.name for row in POLICY_ROWS if target in row.targets) for target in TARGETS
 }

@@ -1,0 +1,60 @@
+"""Policy ``adaptive``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trust_seg_ros.thresholds.policies.base import About, Policy, parameter
+
+
+@dataclass(frozen=True)
+class Adaptive(Policy):
+    """Follows feedback, so that the missed share approaches alpha in the long run, whatever the data do.
+
+    By adaptive conformal inference (Gibbs and Candès 2021). It starts from the conformal threshold of the same alpha
+    where a calibration gives it, else from the constant; see ``thresholds.adaptation``.
+
+    Attributes:
+        adaptive_alpha: in (0, 1).
+        adaptive_rate: in (0, 0.1].
+        adaptive_keep_s: in (0, 600].
+
+    Raises:
+        PolicyError: a value is out of its range.
+    """
+
+    name = "adaptive"
+    about = About(
+        threshold="what labels or a reference of some earlier frames (`~/feedback`) have moved it to",
+        choose="data shift, and some truth arrives, rarely and late: labels, a map, a lidar, a second network",
+        beware="the promise is about the mean of a long run, not about a frame; without feedback it is a constant",
+    )
+
+    adaptive_alpha: float = parameter(
+        0.1,
+        "share of the {errors} with feedback that is missed in the long run.",
+        0.0,
+        1.0,
+        open_low=True,
+        open_high=True,
+    )
+    adaptive_rate: float = parameter(
+        0.001,
+        "how fast feedback moves the threshold: by this share of its scale for each frame and each unit of error. "
+        "Where feedback is rare it stands for the frames between, up to a tenth of the scale at once.",
+        0.0,
+        0.1,
+        open_low=True,
+    )
+    adaptive_keep_s: float = parameter(
+        15.0,
+        "seconds of message time for which a frame is kept for feedback that comes late; 2 MB for a second of 10 "
+        "frames on a grid of 480×360, at most 256 MB.",
+        0.0,
+        600.0,
+        open_low=True,
+    )
+
+    def describe(self) -> str:
+        """For example ``adaptive 0.1``."""
+        return f"{self.name} {self.adaptive_alpha:g}"
