@@ -77,7 +77,7 @@ class Configured:
             processor.rehearse_all(settings.warm_up_size, budget)
             if said := budget.looks(settings):
                 node.get_logger().info(said)
-            pipeline.reset()  # a warm-up image must not count as an earlier frame
+            pipeline.start_anew()  # a warm-up image must not count as an earlier frame
             return configured
 
         try:

@@ -145,6 +145,11 @@ class Following:
                 history.reset()
         self.forget_evidence()
 
+    def start_anew(self) -> None:
+        """Forget all tracks and count from 1 again."""
+        self._segments.start_anew()
+        self._ood.start_anew()
+
     def state(self) -> FollowingState:
         """What is remembered, for :meth:`load_state`."""
         tracks = self._segments.state(), self._ood.state()

@@ -99,7 +99,7 @@ class TrustPipeline(LoadedPipeline):
         told("running made-up frames")
         for _ in range(2):
             self(Frame(image), EVERYTHING)
-        self.reset()
+        self.start_anew()
 
     def reset(self) -> None:
         """Forget earlier frames (time has jumped): smoothed thresholds, the shift monitor and tracks start anew."""
@@ -107,6 +107,12 @@ class TrustPipeline(LoadedPipeline):
         if self._following is not None:
             self._following.reset()
         self._seen = Seen()
+
+    def start_anew(self) -> None:
+        """As before the first frame: :meth:`reset`, and tracks are counted from 1 again, as for another camera."""
+        self.reset()
+        if self._following is not None:
+            self._following.start_anew()
 
     @property
     def forgot_tracks(self) -> str:

@@ -8,15 +8,17 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import rerun as rr
 
 from trust_seg_ros.drawing.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
 from trust_seg_ros.drawing.wording import not_class, unknown_object, unknown_score
 from trust_seg_ros.messages.compressed import PixelMeaning, decompress
-from trust_seg_ros.messages.detections import OOD, OOD_SCORE
+from trust_seg_ros.messages.detections import OOD, OOD_SCORE, TRACK_RESULTS
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import to_rgb
+from trust_seg_ros.recordings.export.rerun_tracks import is_tracked, track_colour
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.segmentation.labels import load_labels, made_up_palette
 from trust_seg_ros.support.paths import label_names
@@ -81,20 +83,27 @@ def detection_entities(node: str, message: Any) -> list[Entity]:
     """A Detection2DArray: boxes, and the number of boxes of each kind.
 
     A detection without P(false positive) and IoU is an out-of-distribution segment; without a meta model, so are the
-    class segments that lie on one.
+    class segments that lie on one. With tracking every box has the colour of its track, its label begins with the
+    track's id, and ``track`` with the results that tracking adds can be read by clicking on it.
     """
     kinds = [{r.hypothesis.class_id: r.hypothesis.score for r in d.results} for d in message.detections]
     strange = [not scores.keys() & {_WRONG, _IOU} for scores in kinds]
     boxes = [d.bbox for d in message.detections]
+    tracks = [d.id if is_tracked(scores) else "" for d, scores in zip(message.detections, kinds, strict=True)]
     shown = rr.Boxes2D(
         centers=[(box.center.position.x, box.center.position.y) for box in boxes],
         half_sizes=[(box.size_x / 2, box.size_y / 2) for box in boxes],
-        labels=[_label(scores) for scores in kinds],
-        colors=[UNKNOWN if ood else SIGNAL for ood in strange],
+        labels=[_label(scores, track) for scores, track in zip(kinds, tracks, strict=True)],
+        colors=[
+            track_colour(track) if track else UNKNOWN if ood else SIGNAL
+            for track, ood in zip(tracks, strange, strict=True)
+        ],
     )
     numbers = f"{node}/{NUMBERS}/count/"
+    values = {name: pa.array([s.get(name, np.nan) for s in kinds], pa.float64()) for name in TRACK_RESULTS}
+    told = [rr.AnyValues(track=pa.array(tracks, pa.string()), **values)] if any(tracks) else []
     return [
-        Entity(f"{node}/segments", shown),
+        *(Entity(f"{node}/segments", what) for what in (shown, *told)),
         Entity(f"{numbers}detected_segments", rr.Scalars(len(strange) - sum(strange))),
         Entity(f"{numbers}ood_segments", rr.Scalars(sum(strange))),
     ]
@@ -228,9 +237,12 @@ def _jpeg(rgb: np.ndarray) -> Any:
     return rr.EncodedImage(contents=packed.tobytes(), media_type="image/jpeg")
 
 
-def _label(scores: Mapping[str, float]) -> str:
-    """Label of a box, such as "not Car, 73 %, IoU 0.21", or "unknown, 91 % (read as Road)" for an OoD segment."""
-    name = next((name for name in scores if name not in (_WRONG, OOD, OOD_SCORE, _IOU)), "")
+def _label(scores: Mapping[str, float], track: str) -> str:
+    """Label of a box, such as "not Car, 73 %, IoU 0.21", or "unknown, 91 % (read as Road)" for an OoD segment.
+
+    With tracking the id of its track, such as "17" or "ood_3", and a colon stand before it.
+    """
+    name = next((name for name in scores if name not in (_WRONG, OOD, OOD_SCORE, _IOU, *TRACK_RESULTS)), "")
     parts = [not_class(name, scores[_WRONG])] if _WRONG in scores else []
     read_as = f" (read as {name})" if name and not parts else ""
     if OOD in scores:
@@ -241,7 +253,7 @@ def _label(scores: Mapping[str, float]) -> str:
         parts.append(name)
     if _IOU in scores:
         parts.append(f"IoU {scores[_IOU]:.2f}")
-    return ", ".join(parts)
+    return (f"{track}: " if track else "") + ", ".join(parts)
 
 
 def _number(text: str) -> float | None:

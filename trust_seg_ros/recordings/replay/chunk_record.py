@@ -14,8 +14,10 @@ import numpy as np
 from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.bag_parts import Metadata
 from trust_seg_ros.recordings.replay.errors import ReplayError
+from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
-from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+from trust_seg_ros.recordings.replay.records import ClassSums, FlaggedSums, FramePicture, OodObject, TrackedObject
+from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.support.content_hash import sealed, unsealed
 from trust_seg_ros.support.reading import reading
 
@@ -41,6 +43,9 @@ class ChunkRecord:
         notes: remarks for the reader of the report.
         names, palette: names and colours of the classes.
         facts: (name, value) about the network and its models.
+        tracked: with tracking, the most certain OoD objects whose tracks ended in it.
+        tracked_total: number of all of these.
+        flagged: with tracking, camera -> sums over the flagged segments whose tracks ended in it.
     """
 
     file: str
@@ -58,6 +63,9 @@ class ChunkRecord:
     names: tuple[str, ...] = ()
     palette: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
     facts: list[tuple[str, str]] = field(default_factory=list)
+    tracked: list[TrackedObject] = field(default_factory=list)
+    tracked_total: int = 0
+    flagged: Mapping[str, FlaggedSums] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write it to a file."""
@@ -81,7 +89,7 @@ class ChunkRecord:
             metadata=d["metadata"],
             frames=d["frames"],
             classes={camera: _sums(sums) for camera, sums in d["classes"].items()},
-            objects=[OodObject(**{**o, "box": tuple(o["box"]), "crop": _bytes(o["crop"])}) for o in d["objects"]],
+            objects=[_object(o) for o in d["objects"]],
             objects_total=d["objects_total"],
             spread=[_picture(p) for p in d["spread"]],
             worst=[(bad, _picture(p)) for bad, p in d["worst"]],
@@ -92,6 +100,9 @@ class ChunkRecord:
             names=tuple(d["names"]),
             palette=np.array(d["palette"], np.uint8).reshape(-1, 3),
             facts=[(name, value) for name, value in d["facts"]],
+            tracked=[_tracked(one) for one in d["tracked"]],
+            tracked_total=d["tracked_total"],
+            flagged={camera: _flagged(sums) for camera, sums in d["flagged"].items()},
         )
 
 
@@ -119,10 +130,33 @@ def _sums(d: dict[str, Any]) -> ClassSums:
     return ClassSums(**{name: np.array(values, float) for name, values in d.items()})
 
 
+def _object(d: dict[str, Any]) -> OodObject:
+    return OodObject(**{**d, "box": tuple(d["box"]), "crop": _bytes(d["crop"])})
+
+
+def _tracked(d: dict[str, Any]) -> TrackedObject:
+    parts = {name: _object(d[name]) for name in ("first", "last", "best")}
+    pictured = d["pictured"]
+    return TrackedObject(**{**d, **parts, "pictured": None if pictured is None else _object(pictured)})
+
+
+def _flagged(d: dict[str, Any]) -> FlaggedSums:
+    return FlaggedSums(**{name: np.array(values, np.int64) for name, values in d.items()})
+
+
 def _picture(d: dict[str, Any]) -> FramePicture:
     return FramePicture(**{**d, **{name: _bytes(d[name]) for name in ("image", "overlay", "entropy")}})
 
 
 def _memory(d: dict[str, Any]) -> CameraMemory:
-    past = d["pipeline"]
-    return CameraMemory(d["last_stamp"], None if past is None else PipelineState.from_json(past))
+    past, objects, flagged = d["pipeline"], d["objects"], d["flagged"]
+    return CameraMemory(
+        d["last_stamp"],
+        None if past is None else PipelineState.from_json(past),
+        None if objects is None else _open_objects(objects),
+        None if flagged is None else {int(track): FlaggedTrack(**one) for track, one in flagged.items()},
+    )
+
+
+def _open_objects(d: dict[str, Any]) -> OpenObjects:
+    return OpenObjects(tuple(_tracked(one) for one in d["objects"]), tuple(tuple(rank) for rank in d["best"]))

@@ -67,7 +67,7 @@ class ChunkWork:
         self._frames: list[Row] = []
         self._grids: set[Size] = set()
         self._latency: dict[str, list[tuple[int, float]]] = {}
-        self._evidence = Evidence(job, pipeline.labels.names)
+        self._evidence = Evidence(job, pipeline.labels.names, past)
         # damage found in other chunks is reported by those chunks; damage found at opening by the first chunk
         self._known_damage = frozenset(_remarks(recording)) if chunk.index else frozenset()
 
@@ -206,7 +206,7 @@ class ChunkWork:
             row["file"] = file
         found = self._evidence
         labels = self._pipeline.labels
-        sequential = self._job.options.sequential
+        handed_on = self._work if self._job.options.sequential else {}
         return ChunkRecord(
             file=file,
             metadata=metadata,
@@ -217,12 +217,15 @@ class ChunkWork:
             spread=found.spread,
             worst=found.worst.kept(),
             latency=self._latency,
-            memory={topic: work.memory for topic, work in self._work.items()} if sequential else {},
+            memory={topic: found.handed_on(topic, work.memory) for topic, work in handed_on.items()},
             seconds=self._seconds,
             notes=self._all_notes(),
             names=labels.names,
             palette=labels.palette,
             facts=list(pipeline_facts(self._pipeline).items()),
+            tracked=found.tracked,
+            tracked_total=found.tracked_total,
+            flagged=found.flagged,
         )
 
 
@@ -235,6 +238,7 @@ def pipeline_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "OoD meta model": "none" if pipeline.ood_model is None else f"of {pipeline.ood_model.score}",
         "calibration": "none" if pipeline.calibration is None else pipeline.calibration.describe(),
         "grid": str(pipeline.grid),
+        "tracking": str(pipeline.tracking),
         "device": str(pipeline.network.device),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +12,21 @@ from trust_seg_ros.meta.fitted_range import outside_words
 from trust_seg_ros.recordings.bags import is_bag
 from trust_seg_ros.recordings.replay.chunk_highlights import picture_cell, worst_frames
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
+from trust_seg_ros.recordings.replay.flagged_tracks import add_flagged, flagged_sums
 from trust_seg_ros.recordings.replay.frame_numbers import add_class_sums, frame_table
 from trust_seg_ros.recordings.replay.job import Job
 from trust_seg_ros.recordings.replay.records import (
     FRAME_COLUMNS,
     ClassSums,
     Drive,
+    FlaggedSums,
     FramePicture,
     LiveLatency,
     OodObject,
+    TrackedObject,
 )
 from trust_seg_ros.recordings.replay.shift_columns import shift_columns
+from trust_seg_ros.recordings.replay.tracked_objects import most_certain
 from trust_seg_ros.thresholds.shipped import calibration_path
 
 _OBJECTS = 600
@@ -42,6 +47,9 @@ class DriveBuilder:
         self._classes: dict[str, ClassSums] = {}
         self._objects: list[OodObject] = []
         self._objects_total = 0
+        self._tracked: list[TrackedObject] = []
+        self._tracked_total = 0
+        self._flagged: dict[str, FlaggedSums] = {}
         self._spread: dict[tuple[str, int], FramePicture] = {}
         self._worst = worst_frames(job)
         self._latency: dict[str, list[tuple[int, float]]] = {}
@@ -56,6 +64,10 @@ class DriveBuilder:
             self._classes[camera] = add_class_sums(self._classes[camera], sums) if camera in self._classes else sums
         self._objects_total += record.objects_total
         self._objects = _most_certain([*self._objects, *record.objects])
+        self._tracked = most_certain([*self._tracked, *record.tracked])
+        self._tracked_total += record.tracked_total
+        for camera, flagged in record.flagged.items():
+            self._flagged[camera] = add_flagged(self._flagged[camera], flagged) if camera in self._flagged else flagged
         for picture in record.spread:  # a chunk cannot know whether the chunk before has a picture of this slot
             self._spread.setdefault((picture.camera, picture_cell(self._job, picture.recorded_ns)), picture)
         for bad, picture in record.worst:
@@ -107,7 +119,25 @@ class DriveBuilder:
             latency=[self._live(topic, pairs) for topic, pairs in sorted(self._latency.items())],
             section_s=_section(job),
             playable=is_bag(job.source.path) and job.source.path.suffix != ".bag",  # ROS 1 has another player
+            **self._by_tracks(self._last),
         )
+
+    def _by_tracks(self, last: ChunkRecord) -> dict[str, Any]:
+        """What tracking adds to the drive: objects and flagged segments, those too that were in view at its end."""
+        if not self._job.options.pipeline.tracking.on:
+            return {}
+        unended = [one for memory in last.memory.values() if memory.objects for one in memory.objects.objects]
+        flagged = dict(self._flagged)
+        for camera, memory in last.memory.items():
+            if memory.flagged and camera in flagged:
+                more = flagged_sums(memory.flagged.values(), len(last.names))
+                flagged[camera] = add_flagged(flagged[camera], more)
+        shown = most_certain([*self._tracked, *unended])
+        return {
+            "tracked": sorted(shown, key=lambda one: (one.first.recorded_ns, one.first.camera, one.track)),
+            "tracked_total": self._tracked_total + len(unended),
+            "flagged": flagged,
+        }
 
     def _live(self, topic: str, pairs: list[tuple[int, float]]) -> LiveLatency:
         at = np.array([recorded for recorded, _ in pairs], np.int64) - self._job.start_ns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,11 +18,14 @@ from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.pipeline.following import FollowingState
 from trust_seg_ros.pipeline.state import PipelineState
+from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
 from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
+from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
 
@@ -37,10 +40,14 @@ class CameraMemory:
     Attributes:
         last_stamp: stamp of the last stamped frame; None before the first.
         pipeline: state of the pipeline; None before the first frame.
+        objects: with tracking, OoD objects for the report that may go on; None without a report.
+        flagged: with tracking, track -> flagged segment for the report that may go on; None without a report.
     """
 
     last_stamp: int | None = None
     pipeline: PipelineState | None = None
+    objects: OpenObjects | None = None
+    flagged: Mapping[int, FlaggedTrack] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,12 @@ class Judged:
     Attributes:
         view: its result, ready to be rendered into messages.
         numbers: its columns of the frame table.
+        following: the tracks that the next frame may continue; None with tracking off.
     """
 
     view: Rendering
     numbers: dict[str, float | int | bool]
+    following: FollowingState | None = None
 
     @property
     def result(self) -> TrustFrame:
@@ -144,7 +153,8 @@ class FrameWork:
         self._labels.frame_done(self._pipeline.resolved(settings), result.thresholds.get("pixel"))
         numbers = frame_numbers(result, score_map(result, settings.pixel_score))
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
-        return Judged(view, numbers)
+        state = self._memory.pipeline
+        return Judged(view, numbers, None if state is None else state.following)
 
     def _keep_time(self, stamp: int) -> None:
         """Check the stamp before a frame is read, as in the node: a jump back forgets earlier frames; 0 is ignored."""
@@ -152,10 +162,12 @@ class FrameWork:
         if self._options.sequential and past.pipeline is not None:
             self._pipeline.load_state(self._options.thresholds, past.pipeline)
         jumped = bool(stamp) and past.last_stamp is not None and stamp < past.last_stamp
-        if jumped or past.pipeline is None:
+        if past.pipeline is None:  # tracks are counted from 1, whatever other cameras the pipeline has served
+            self._pipeline.start_anew()
+        elif jumped:
             self._pipeline.reset()
         state = self._pipeline.state() if jumped else past.pipeline
-        self._memory = CameraMemory(stamp or past.last_stamp, state)
+        self._memory = replace(past, last_stamp=stamp or past.last_stamp, pipeline=state)
 
     def _tell_labels(self) -> None:
         if not self._labels_told:

@@ -109,6 +109,72 @@ class OodObject:
     crop: bytes = b""
 
 
+def certainty(segment: OodObject) -> tuple[float, float, int]:
+    """Sort key of segments: P(OoD), missing ones last; then score, then size."""
+    p = segment.p_ood if np.isfinite(segment.p_ood) else -1.0
+    return p, -np.inf if np.isnan(segment.score) else segment.score, segment.size
+
+
+@dataclass(frozen=True)
+class TrackedObject:
+    """The kept out-of-distribution segments of one track.
+
+    Attributes:
+        track: number of the track; cameras are counted apart.
+        first, last, best: the earliest, the latest and the most certain segment, without crops.
+        pictured: the most certain one that a crop was cut of; None = of none.
+        largest: pixels of the largest.
+        frames: number of the segments, one per frame.
+        followed: frames that the track was seen in up to the last of them, also where the segment was discarded.
+        classes: name of a class -> segments that the network would give it.
+    """
+
+    track: int
+    first: OodObject
+    last: OodObject
+    best: OodObject
+    pictured: OodObject | None
+    largest: int
+    frames: int
+    followed: int
+    classes: Mapping[str, int]
+
+    @property
+    def crop(self) -> bytes:
+        """JPEG of the most certain segment that has one; b"" if none has."""
+        return b"" if self.pictured is None else self.pictured.crop
+
+    @property
+    def class_name(self) -> str:
+        """The class most often predicted for it; "" if that was never measured."""
+        return min(self.classes, key=lambda name: (-self.classes[name], name), default="")
+
+    @property
+    def rank(self) -> tuple[float, float, int, int, int]:
+        """Sort key: the certainty of the best segment; ties go to the object seen first."""
+        return (*certainty(self.best), -self.first.recorded_ns, -self.track)
+
+
+@dataclass(frozen=True)
+class FlaggedSums:
+    """Sums over the tracks of segments of a camera that were flagged unreliable, by predicted class; each (q,) int64:
+    no sum depends on its order.
+
+    Attributes:
+        tracks: tracks flagged in at least one frame.
+        once: of these, those flagged in a single frame.
+        frames: frames in which they were flagged, added up.
+        total_ns: nanoseconds from the first to the last flagged frame, added up.
+        longest_ns: the longest of them.
+    """
+
+    tracks: np.ndarray
+    once: np.ndarray
+    frames: np.ndarray
+    total_ns: np.ndarray
+    longest_ns: np.ndarray
+
+
 @dataclass(frozen=True)
 class FramePicture:
     """One frame to look at.
@@ -155,7 +221,7 @@ class Drive:
         class_names: name of every class, index = class id.
         palette: (q, 3) uint8 RGB.
         classes: camera -> sums by predicted class.
-        objects: kept OoD segments in order of time (in a long drive only the most certain).
+        objects: kept OoD segments in order of time (in a long drive only the most certain); none with tracking.
         objects_total: number of all kept OoD segments.
         pictures: evenly spread frames and the worst ones, in order of time.
         worst: (camera, recorded_ns) of the worst moments, worst first; each has a picture.
@@ -167,6 +233,9 @@ class Drive:
         latency: latencies of topics recorded live.
         section_s: begin and end of the part that was replayed, in seconds of the recording; None = all of it.
         playable: whether ``ros2 bag play`` plays the recording.
+        tracked: with tracking, OoD objects in order of the time they were first seen (the most certain); else None.
+        tracked_total: number of all of them.
+        flagged: with tracking, camera -> sums over the flagged tracks of segments.
     """
 
     title: str
@@ -188,6 +257,9 @@ class Drive:
     latency: Sequence[LiveLatency] = field(default_factory=tuple)
     section_s: tuple[float, float] | None = None
     playable: bool = False
+    tracked: Sequence[TrackedObject] | None = None
+    tracked_total: int = 0
+    flagged: Mapping[str, FlaggedSums] = field(default_factory=dict)
 
     @property
     def cameras(self) -> tuple[str, ...]:

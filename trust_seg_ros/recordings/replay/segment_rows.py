@@ -8,7 +8,7 @@ import numpy as np
 
 from trust_seg_ros.messages.fields import MessageOptions
 from trust_seg_ros.messages.render import Rendering
-from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTrust, TrustFrame
+from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTracks, SegmentTrust, TrustFrame
 
 CLASS, OOD = "class", "ood"
 
@@ -37,6 +37,17 @@ SEGMENT_COLUMNS: Mapping[str, str] = {
 }
 """Columns of :func:`segment_rows` before the segment metrics (see ``segments/features.py``), which are NaN for ood."""
 
+TRACK_COLUMNS: Mapping[str, str] = {
+    "track": "number of its track, from 1 for each kind of each camera; 0 for an ood segment too small to count",
+    "track_frames": "frames that the track was seen in so far, this one included; 0 where track is 0",
+    "track_first_ns": "stamp of the first of them, nanoseconds since the epoch; 0 = not stamped, or track is 0",
+    "track_age_s": "seconds between that frame and this one; 0 = not stamped, or track is 0",
+    "track_gap_s": "seconds that it had not been seen for before this frame; 0 if it was in the frame before",
+    "velocity_x": "speed of its centroid to the right, pixels of the image per second; NaN until it was seen twice",
+    "velocity_y": "speed of its centroid downwards, likewise",
+}
+"""Columns that tracking adds, between ``SEGMENT_COLUMNS`` and the metrics; there are none of them with tracking off."""
+
 
 def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded_ns: int) -> dict[str, np.ndarray]:
     """Every segment of a frame, then every OoD segment, kept or not.
@@ -50,17 +61,19 @@ def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded
         recorded_ns: when the recorder received the frame.
 
     Returns:
-        Column -> (n + m,) array; ``SEGMENT_COLUMNS``, then the metrics of the frame's table, float64. Text is object.
+        Column -> (n + m,) array; ``SEGMENT_COLUMNS``, with tracking ``TRACK_COLUMNS``, then the metrics of the frame's
+        table, float64. Text is object.
 
     Raises:
         MessageError: the frame was computed without its segments.
     """
     view = Rendering(result, MessageOptions(tuple(names), _NO_PALETTE))
     table = view.segments
-    parts = [_of_classes(table, result.trust, result.boxes(table.boxes))]
+    parts = [_of_classes(table, result.trust, result.boxes(table.boxes)) | _tracked(result, result.on_grid.tracks)]
     ood = result.on_grid.ood
     if ood is not None:
-        parts.append(_of_ood(ood, view.ood_numbers, result.boxes(ood.boxes)))
+        of_ood = _of_ood(ood, view.ood_numbers, result.boxes(ood.boxes))
+        parts.append(of_ood | _tracked(result, result.on_grid.ood_tracks))
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = len(rows["id"])
     words = np.full(256, "", object)
@@ -74,7 +87,8 @@ def segment_rows(result: TrustFrame, names: Sequence[str], camera: str, recorded
     }
     metrics = np.full((len(table.names), count), np.nan)
     metrics[:, : len(table)] = table.metrics.T
-    return {name: rows[name] for name in SEGMENT_COLUMNS} | dict(zip(table.names, metrics, strict=True))
+    columns = SEGMENT_COLUMNS if result.on_grid.tracks is None else (*SEGMENT_COLUMNS, *TRACK_COLUMNS)
+    return {name: rows[name] for name in columns} | dict(zip(table.names, metrics, strict=True))
 
 
 _NO_PALETTE = np.zeros((0, 3), np.uint8)
@@ -117,6 +131,23 @@ def _of_ood(ood: OodSegments, numbers: np.ndarray, boxes: np.ndarray) -> dict[st
         "p_class": none if ood.p_class is None else ood.p_class,
         "kept": ood.kept,
         "false_alarm": ood.false_alarm,
+    }
+
+
+def _tracked(result: TrustFrame, tracks: SegmentTracks | None) -> dict[str, np.ndarray]:
+    """The columns of ``TRACK_COLUMNS``; none without tracks."""
+    if tracks is None:
+        return {}
+    there = tracks.ids > 0
+    velocity = np.where((tracks.frames > 1)[:, None], result.image_velocity(tracks.velocity), np.nan)
+    return {
+        "track": tracks.ids,
+        "track_frames": tracks.frames,
+        "track_first_ns": np.where(there, tracks.first_ns, 0),
+        "track_age_s": np.where(there, tracks.age_s, 0.0),
+        "track_gap_s": np.where(there, tracks.gap_s, 0.0),
+        "velocity_x": velocity[:, 0],
+        "velocity_y": velocity[:, 1],
     }
 
 

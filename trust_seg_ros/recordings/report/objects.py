@@ -1,4 +1,4 @@
-"""Groups out-of-distribution segments of consecutive frames into objects, and makes their cards on the page."""
+"""Out-of-distribution objects, by their tracks or by the boxes of consecutive frames, and their cards on the page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 import numpy as np
 
-from trust_seg_ros.recordings.replay.records import Drive, OodObject
+from trust_seg_ros.messages.detections import OOD_TRACK
+from trust_seg_ros.recordings.replay.records import Drive, OodObject, TrackedObject, certainty
 from trust_seg_ros.recordings.report import formats, summary
 
 MIN_IOU = 0.3
@@ -45,6 +47,11 @@ class OodTrack:
         return max(self.segments, key=certainty)
 
     @property
+    def frames(self) -> int:
+        """Number of its segments."""
+        return len(self.segments)
+
+    @property
     def crop(self) -> bytes:
         """Picture of the most certain segment that has one; b"" if none has."""
         return max((s for s in self.segments if s.crop), key=certainty, default=self.best).crop
@@ -54,12 +61,6 @@ class OodTrack:
         """The class most often predicted for it; "" if that was never measured."""
         names = Counter(s.class_name for s in self.segments if s.class_name)
         return min(names, key=lambda name: (-names[name], name), default="")
-
-
-def certainty(segment: OodObject) -> tuple[float, float, int]:
-    """Sort key of segments: P(OoD), missing ones last; then score, then size."""
-    p = segment.p_ood if np.isfinite(segment.p_ood) else -1.0
-    return p, -np.inf if np.isnan(segment.score) else segment.score, segment.size
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -123,7 +124,10 @@ def _join(active: list[list[OodObject]], frame: list[OodObject], min_iou: float)
     return [[frame[s]] for s in sorted(free_segments)]
 
 
-def most_certain(tracks: Sequence[OodTrack], most: int = MOST) -> list[OodTrack]:
+_Object = TypeVar("_Object", OodTrack, TrackedObject)
+
+
+def most_certain(tracks: Sequence[_Object], most: int = MOST) -> list[_Object]:
     """The most certain objects, at most ``most``, in their original order."""
     best = sorted(range(len(tracks)), key=lambda i: certainty(tracks[i].best), reverse=True)[:most]
     return [tracks[i] for i in sorted(best)]
@@ -131,15 +135,21 @@ def most_certain(tracks: Sequence[OodTrack], most: int = MOST) -> list[OodTrack]
 
 def objects_html(drive: Drive) -> str:
     """The section's text and cards; a sentence if there is nothing to show."""
-    if not drive.objects:
+    if not drive.objects and not drive.tracked:
         looked = np.isfinite(summary.summarise(drive).ood_segments)
         said = "No OoD segments in this drive." if looked else "OoD segments were not looked for in this drive."
         return f'<p class="empty">{said}</p>'
+    if drive.tracked is not None:
+        return f"{_tracked_counts(drive)}{_cards(drive.tracked, drive.ood_score)}"
     tracks = group_objects(drive.objects)
     shown = most_certain(tracks)
+    return f"{_counts(drive, len(tracks), len(shown))}{_cards(shown, drive.ood_score)}"
+
+
+def _cards(shown: Sequence[OodTrack | TrackedObject], score: str) -> str:
     ranks = np.argsort(sorted(range(len(shown)), key=lambda i: certainty(shown[i].best), reverse=True))
-    cards = "".join(_card(track, drive.ood_score, rank) for track, rank in zip(shown, ranks, strict=True))
-    return f'{_counts(drive, len(tracks), len(shown))}{_ORDER}<ul class="cards" id="objects">{cards}</ul>'
+    cards = "".join(_card(track, score, rank) for track, rank in zip(shown, ranks, strict=True))
+    return f'{_ORDER}<ul class="cards" id="objects">{cards}</ul>'
 
 
 _ORDER = (
@@ -161,11 +171,20 @@ def _counts(drive: Drive, objects: int, shown: int) -> str:
     return f"<p>{said}. {rule}</p>"
 
 
+def _tracked_counts(drive: Drive) -> str:
+    assert drive.tracked is not None
+    total, shown = drive.tracked_total, len(drive.tracked)
+    said = f"{total:,} object{'s' * (total != 1)} from {drive.objects_total:,} segments"
+    if shown < total:
+        said += f"; the {shown:,} most certain objects are shown"
+    return f"<p>{said}. Segments of one track are one object; frames in which it was discarded do not count.</p>"
+
+
 def _moment(segment: OodObject) -> str:
     return f"{formats.offset(segment.offset_s)}, {formats.utc(segment.recorded_ns)}"
 
 
-def _card(track: OodTrack, score: str, rank: int) -> str:
+def _card(track: OodTrack | TrackedObject, score: str, rank: int) -> str:
     best, first, last = track.best, track.first, track.last
     picture = base64.b64encode(track.crop).decode()
     image = (
@@ -173,7 +192,7 @@ def _card(track: OodTrack, score: str, rank: int) -> str:
         if picture
         else '<span class="no-picture">no picture</span>'
     )
-    frames = len(track.segments)
+    frames = track.frames
     seen = (last.recorded_ns - first.recorded_ns) / 1e9
     facts = [
         ("P(OoD)", formats.number(best.p_ood)),
@@ -184,6 +203,10 @@ def _card(track: OodTrack, score: str, rank: int) -> str:
         ("length", f"{seen:.2f} s, {frames:,} frame{'s' * (frames != 1)}"),
         ("camera", best.camera),
     ]
+    if isinstance(track, TrackedObject):
+        length = f"{seen:.2f} s, in {frames:,} of the {track.followed:,} frames followed"
+        more = {"length": length, "largest": f"{track.largest:,} pixels", "id": f"{OOD_TRACK}{track.track}"}
+        facts = list((dict(facts) | more).items())
     rows = "".join(f"<span>{formats.text(k)}</span><span>{formats.text(v)}</span>" for k, v in facts)
     data = {
         "camera": best.camera,

@@ -15,7 +15,17 @@ from string import Template
 from typing import Any
 
 from trust_seg_ros.recordings.replay.records import Drive
-from trust_seg_ros.recordings.report import classes, formats, latency, objects, pictures, summary, terms, timeline
+from trust_seg_ros.recordings.report import (
+    classes,
+    flagged,
+    formats,
+    latency,
+    objects,
+    pictures,
+    summary,
+    terms,
+    timeline,
+)
 from trust_seg_ros.recordings.report.errors import ReportError
 from trust_seg_ros.support.libraries import how_to_install
 from trust_seg_ros.support.resumable import whole_file
@@ -58,6 +68,7 @@ def report_html(drive: Drive) -> str:
         "cameras": summary.cameras_html(drive),
         "timeline_text": _timeline_text(drive),
         "worst": pictures.worst_html(drive),
+        "flagged": flagged.flagged_html(drive),
         "objects": objects.objects_html(drive),
         "latency": times,
         "latency_link": '<a href="#latency">Latency</a> ' if times else "",

@@ -76,6 +76,10 @@ class Tracker:
         """Forget all tracks; numbers go on, so that no two tracks of a session share one."""
         self._state = TrackerState.empty(self._state.next_id)
 
+    def start_anew(self) -> None:
+        """Forget all tracks and count from 1 again, as for another camera."""
+        self._state, self.forgot = TrackerState.empty(), ""
+
     def state(self) -> TrackerState:
         """What is remembered, for :meth:`load_state`; it never changes."""
         return self._state
