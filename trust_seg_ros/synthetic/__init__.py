@@ -11,6 +11,7 @@ from trust_seg_ros.synthetic.settings import (
     UNKNOWN_KINDS,
     WEATHERS,
     DriveFrame,
+    DriveObject,
     DriveSettings,
     SyntheticDriveError,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "UNKNOWN_KINDS",
     "WEATHERS",
     "DriveFrame",
+    "DriveObject",
     "DriveSettings",
     "SyntheticDrive",
     "SyntheticDriveError",

@@ -57,12 +57,16 @@ class Canvas:
     Attributes:
         image: (H, W, 3) uint8 RGB.
         truth: (H, W, 3) uint8: class id, depth code, number of the unknown object.
+        objects: (H, W) int32 ``number`` at the time of drawing, wherever ``truth`` was drawn; None = not drawn.
+        number: number of the object that is drawn next; 0 = none.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, objects: bool = False) -> None:
         self.height, self.width = height, width
         self.image = np.zeros((height, width, 3), np.uint8)
         self.truth = np.zeros((height, width, 3), np.uint8)
+        self.objects = np.zeros((height, width), np.int32) if objects else None
+        self.number = 0
 
     def polygon(
         self, points: np.ndarray, colour: tuple[float, ...], truth: tuple[int, int, int] | None, convex: bool = True
@@ -72,16 +76,22 @@ class Canvas:
         if convex:
             cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, SHIFT)
             if truth is not None:
-                cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
+                self._fill_truth(fixed, truth)
         else:
             cv2.fillPoly(self.image, [fixed], colour, cv2.LINE_AA, SHIFT)
             if truth is not None:
                 cv2.fillPoly(self.truth, [fixed], truth, cv2.LINE_8, SHIFT)
+                if self.objects is not None:
+                    cv2.fillPoly(self.objects, [fixed], self.number, cv2.LINE_8, SHIFT)
 
     def mark(self, points: np.ndarray, truth: tuple[int, int, int]) -> None:
         """Fill the (N, 2) convex polygon in the truth only."""
-        fixed = (points * ONE).astype(np.int32)
+        self._fill_truth((points * ONE).astype(np.int32), truth)
+
+    def _fill_truth(self, fixed: np.ndarray, truth: tuple[int, int, int]) -> None:
         cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
+        if self.objects is not None:
+            cv2.fillConvexPoly(self.objects, fixed, self.number, cv2.LINE_8, SHIFT)
 
     def _clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
         x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
@@ -178,7 +188,10 @@ class Canvas:
         cv2.multiply(roi, clear, roi, 1 / 255)
         cv2.add(roi, colour, roi)
         if truth is not None:
-            self.truth[y0:y1, x0:x1][clear[:, :, 0] < 128] = truth
+            solid = clear[:, :, 0] < 128
+            self.truth[y0:y1, x0:x1][solid] = truth
+            if self.objects is not None:
+                self.objects[y0:y1, x0:x1][solid] = self.number
 
     def shadow(self, points: np.ndarray, gain: float) -> None:
         """Darken the picture inside the (N, 2) convex polygon by the factor ``gain``, with soft edges."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from trust_seg_ros.synthetic.scene import Scene
 from trust_seg_ros.synthetic.settings import (
     WEATHERS,
     DriveFrame,
+    DriveObject,
     DriveSettings,
     SyntheticDriveError,
 )
@@ -89,7 +92,7 @@ class SyntheticDrive:
         time_s = float(index / settings.fps)
         s = self.position(time_s)
         camera = self.camera(time_s, s)
-        canvas = Canvas(*settings.size)
+        canvas = Canvas(*settings.size, objects=settings.objects)
         paint_sky(canvas, camera, look, self._sky, 0.5 + camera.bend * s)
         scene = Scene(canvas, camera, self.street, s, look.lamps)
         scene.draw(time_s, settings.speed, settings.kinds, settings.unknown_rate, look.rain, look.sun)
@@ -102,7 +105,8 @@ class SyntheticDrive:
         unknown = np.ascontiguousarray(canvas.truth[:, :, 2])
         labels = np.ascontiguousarray(canvas.truth[:, :, 0])
         kinds = _only_visible(unknown, scene.kinds)
-        return DriveFrame(canvas.image, labels, unknown, kinds, int(index), time_s, self.weather)
+        found = DriveFrame(canvas.image, labels, unknown, kinds, int(index), time_s, self.weather)
+        return found if canvas.objects is None else replace(found, **_numbered(canvas.objects, scene.objects))
 
     def _glow(self, canvas: Canvas, lamp: Lamp) -> None:
         x, y = int(lamp.column), int(lamp.row)
@@ -128,6 +132,13 @@ def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:
     table[seen] = np.arange(1, len(seen) + 1)
     unknown[:] = table[unknown]
     return tuple(kinds[k - 1] for k in seen)
+
+
+def _numbered(drawn: np.ndarray, objects: list[DriveObject]) -> dict[str, Any]:
+    """The fields ``objects`` and ``object_table`` of a frame, of a map that numbers ``objects`` in order."""
+    numbers = np.array([0, *(one.number for one in objects)], np.int64)
+    seen = np.flatnonzero(np.bincount(drawn.ravel(), minlength=len(numbers))[1:])
+    return {"objects": numbers[drawn], "object_table": {objects[k].number: objects[k] for k in seen}}
 
 
 def training_sample(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.synthetic.dice import Dice
+from trust_seg_ros.synthetic.identities import object_number
 from trust_seg_ros.synthetic.layout import DISTRICT_M, Street, random_paint
 from trust_seg_ros.synthetic.people import CYCLISTS, PEOPLE
 from trust_seg_ros.synthetic.unknowns import ANIMALS, VARIANTS
@@ -15,7 +16,10 @@ from trust_seg_ros.synthetic.vehicles import BODY_NAMES, Vehicle
 
 @dataclass(frozen=True)
 class Walker:
-    """A person, cyclist or unknown object: ``kind`` person, cyclist, or the name of the unknown kind."""
+    """A person, cyclist or unknown object: ``kind`` person, cyclist, or the name of the unknown kind.
+
+    ``number`` is what it keeps over the drive.
+    """
 
     kind: str
     x: float
@@ -25,6 +29,7 @@ class Walker:
     flip: bool = False
     unknown: bool = False
     size: float = 1.0
+    number: int = 0
 
 
 def _numbers(s: float, shift: float, spacing: float, low: float, high: float) -> range:
@@ -49,12 +54,14 @@ def vehicles(street: Street, s: float, time_s: float, speed: float) -> list[Vehi
             lane = street.side * min(half / 2, 2.2)
             body = dice.choice(BODY_NAMES, [0.32, 0.22, 0.16, 0.14, 0.1, 0.06])
             if family == 0:
-                found.append(Vehicle(-lane, at, body, random_paint(dice), False))
+                number = object_number("oncoming", n)
+                found.append(Vehicle(-lane, at, body, random_paint(dice), False, number=number))
                 continue
             clear = float(np.clip((at - s - 7.0) / 9.0, 0, 1))  # an overtaking vehicle returns to its lane ahead
             x = lane - street.side * 3.0 * (1 - clear)
             if at - s > 4:
-                found.append(Vehicle(x, at, body, random_paint(dice), True, dice.random() < 0.3))
+                paint, braking = random_paint(dice), dice.random() < 0.3
+                found.append(Vehicle(x, at, body, paint, True, braking, object_number("traffic", n)))
     return found
 
 
@@ -73,27 +80,27 @@ def walkers(street: Street, s: float, time_s: float) -> list[Walker]:
             if at < s + 2:
                 continue
             d = street.district(int(max(at, 0) // DISTRICT_M))
+            number = object_number(f"walker{family}", n)
             if family < 2:
                 side = dice.choice([-1.0, 1.0])
                 x = side * (d.half + 0.5 + dice.uniform(0, 1) * (d.pave[0 if side < 0 else 1] - 0.9))
-                found.append(
-                    Walker("person", x, at, dice.integer(PEOPLE), int(time_s * 8 + n) % 6, dice.random() < 0.5)
-                )
+                look, step, flip = dice.integer(PEOPLE), int(time_s * 8 + n) % 6, dice.random() < 0.5
+                found.append(Walker("person", x, at, look, step, flip, number=number))
             elif family < 4:
                 away = v > 0
                 x = (street.side if away else -street.side) * (d.half - dice.uniform(0.6, 1.3))
-                found.append(Walker("cyclist", x, at, dice.integer(CYCLISTS), 0))
+                found.append(Walker("cyclist", x, at, dice.integer(CYCLISTS), 0, number=number))
             else:
-                found.append(_crosser(dice, d.half + 1.0, at, time_s))
+                found.append(_crosser(dice, d.half + 1.0, at, time_s, number))
     return found
 
 
-def _crosser(dice: Dice, reach: float, at: float, time_s: float) -> Walker:
+def _crosser(dice: Dice, reach: float, at: float, time_s: float, number: int) -> Walker:
     phase = (time_s * 0.05 * dice.uniform(0.7, 1.2) + dice.random()) % 1.0
     x = reach * (4 * abs(phase - 0.5) - 1)
     if dice.random() < 0.25:
-        return Walker("cyclist", x, at, dice.integer(CYCLISTS), 1, phase < 0.5)
-    return Walker("person", x, at, dice.integer(PEOPLE), int(time_s * 8) % 6, phase < 0.5)
+        return Walker("cyclist", x, at, dice.integer(CYCLISTS), 1, phase < 0.5, number=number)
+    return Walker("person", x, at, dice.integer(PEOPLE), int(time_s * 8) % 6, phase < 0.5, number=number)
 
 
 def unknown_things(street: Street, s: float, time_s: float, kinds: tuple[str, ...], rate: float) -> list[Walker]:
@@ -119,5 +126,6 @@ def unknown_things(street: Street, s: float, time_s: float, kinds: tuple[str, ..
             pace, phase = dice.uniform(0.1, 0.5), dice.uniform(0, 6.3)
             x += 1.2 * float(np.sin(pace * time_s + phase))
             flip = bool(np.cos(pace * time_s + phase) < 0)
-        found.append(Walker(kind, x, at, dice.integer(VARIANTS), 0, flip, True, dice.uniform(0.85, 1.2)))
+        look, size = dice.integer(VARIANTS), dice.uniform(0.85, 1.2)
+        found.append(Walker(kind, x, at, look, 0, flip, True, size, object_number("unknown", n)))
     return found

@@ -13,14 +13,17 @@ from trust_seg_ros.synthetic.camera import Camera, depth_code
 from trust_seg_ros.synthetic.canvas import Canvas
 from trust_seg_ros.synthetic.ground import draw_ground
 from trust_seg_ros.synthetic.houses import draw_house, sun_shadows
+from trust_seg_ros.synthetic.identities import thing_number
 from trust_seg_ros.synthetic.settings import (
     BICYCLIST,
+    CAR,
     FENCE,
     NO_CLASS,
     PEDESTRIAN,
     POLE,
     SIGN,
     TREE,
+    DriveObject,
 )  # fmt: skip
 from trust_seg_ros.synthetic.unknowns import unknown
 
@@ -33,12 +36,15 @@ class Scene:
     Attributes:
         kinds: kinds of the unknown objects drawn; number i in the truth is ``kinds[i - 1]``.
         lights: burning lamps in view.
+        objects: what was drawn with a number; i in the canvas' ``objects`` is ``objects[i - 1]``. Houses, hedges and
+            fences are stuff: without a number.
     """
 
     def __init__(self, canvas: Canvas, camera: Camera, street: layout.Street, s: float, lit: bool) -> None:
         self.canvas, self.camera, self.street, self.s, self.lit = canvas, camera, street, s, lit
         self.kinds: list[str] = []
         self.lights: list[vehicles.Lamp] = []
+        self.objects: list[DriveObject] = []
 
     def draw(self, time_s: float, speed: float, unknowns: tuple[str, ...], rate: float, wet: float, sun: float) -> None:
         """Everything but the sky."""
@@ -46,40 +52,48 @@ class Scene:
         draw_ground(self.canvas, self.camera, self.street, self.s, wet)
         sun_shadows(self.canvas, self.camera, self.street, self.s, sun)
         low, high = int(self.s // layout.DISTRICT_M), int((self.s + VIEW_M) // layout.DISTRICT_M)
-        districts = [self.street.district(k) for k in range(low, high + 1)]
+        districts = {k: self.street.district(k) for k in range(low, high + 1)}
         queue: list[tuple[float, Callable[[], None]]] = []
-        for house in (h for d in districts for h in d.houses):
+        for house in (h for d in districts.values() for h in d.houses):
             if self.s + 1 < house.end and house.s < self.s + VIEW_M:
                 # sorted by its far end and a fence's length, so that things in front of the wall are drawn later
                 queue.append((house.end + 6.0 - self.s, partial(draw_house, self.canvas, self.camera, house, self.s)))
-        for thing in (t for d in districts for t in d.things):
+        for at, thing in (((k, i), t) for k, d in districts.items() for i, t in enumerate(d.things)):
             if thing.last - self.s > 1.5 and thing.s - self.s < VIEW_M:
-                queue.append(((thing.last if thing.outer else thing.s) - self.s, partial(self._thing, thing)))
+                queue.append(((thing.last if thing.outer else thing.s) - self.s, partial(self._thing, thing, at)))
         for vehicle in movers.vehicles(self.street, self.s, time_s, speed):
-            queue.append((vehicle.s - self.s, partial(self._vehicle, vehicle)))
+            queue.append((vehicle.s - self.s, partial(self._vehicle, vehicle, vehicle.number)))
         for walker in movers.walkers(self.street, self.s, time_s):
             queue.append((walker.s - self.s, partial(self._walker, walker)))
         for walker in movers.unknown_things(self.street, self.s, time_s, unknowns, rate):
             queue.append((walker.s - self.s, partial(self._walker, walker)))
         for _, action in sorted(queue, key=lambda entry: -entry[0]):
+            self.canvas.number = 0
             action()
+
+    def _begin(self, number: int, kind: str, class_id: int) -> None:
+        """What is drawn next is the object ``number`` of the drive."""
+        self.objects.append(DriveObject(number, kind, class_id))
+        self.canvas.number = len(self.objects)
 
     def _place(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         point = self.camera.project(np.array([[x, y, z]]))[0]
         return float(point[0]), float(point[1]), self.camera.focal / z
 
-    def _vehicle(self, vehicle: vehicles.Vehicle) -> None:
+    def _vehicle(self, vehicle: vehicles.Vehicle, number: int) -> None:
+        self._begin(number, vehicle.body, CAR)
         self.lights += vehicles.draw_vehicle(self.canvas, self.camera, vehicle, self.s, self.lit)
 
-    def _thing(self, thing: layout.Thing) -> None:
+    def _thing(self, thing: layout.Thing, at: tuple[int, int]) -> None:
         z = thing.s - self.s
         if thing.vehicle is not None:
-            self._vehicle(thing.vehicle)
+            self._vehicle(thing.vehicle, thing_number("thing", *at))
         elif thing.kind in ("fence", "hedge"):
             self._fence(thing, z)
         elif z > self.camera.near:
             column, row, scale = self._place(thing.x, 0, z)
             code = depth_code(z)
+            self._begin(thing_number("thing", *at), thing.kind, TREE if thing.kind == "tree" else POLE)
             if thing.kind == "tree":
                 self._blot(column, row, scale * 1.1)
                 self.canvas.sprite(
@@ -91,7 +105,7 @@ class Scene:
                     bool(thing.variant % 2),
                 )
             else:
-                self._post(thing, column, row, scale, code)
+                self._post(thing, column, row, scale, code, thing_number("plate", *at))
 
     def _fence(self, thing: layout.Thing, z: float) -> None:
         if thing.kind == "hedge":
@@ -110,7 +124,7 @@ class Scene:
         code = depth_code(2 / (1 / near + 1 / end))
         self.canvas.cutout(colours, clears, self.camera.project(np.array(corners)), (label, code, 0))
 
-    def _post(self, thing: layout.Thing, column: float, row: float, scale: float, code: int) -> None:
+    def _post(self, thing: layout.Thing, column: float, row: float, scale: float, code: int, plate: int) -> None:
         tall = thing.size * scale
         wide = max(0.9, (0.14 if thing.kind == "lamp" else 0.09) * scale) / 2
         grey = 60.0 + 25.0 * (thing.variant % 5)
@@ -149,6 +163,7 @@ class Scene:
                 x, y = float(arm[1, 0]), float(arm[1, 1])
                 self.lights.append(vehicles.Lamp(x, y, 1.5 * scale, -1.0, (255.0, 214.0, 150.0)))
         elif thing.kind in ("sign", "light"):
+            self._begin(plate, "plate", SIGN)
             self.canvas.sprite(
                 people.sign(thing.variant), column, row - tall + 0.4 * scale, scale * 1.05, (SIGN, code, 0)
             )
@@ -169,15 +184,18 @@ class Scene:
             self._blot(column, row - 0.02 * scale, wide * 1.15, 0.5)
             if len(self.kinds) < 254:
                 self.kinds.append(walker.kind)
+                self._begin(walker.number, walker.kind, NO_CLASS)
                 self.canvas.sprite(
                     sprite, column, row, scale * walker.size, (NO_CLASS, code, len(self.kinds)), walker.flip
                 )
         elif walker.kind == "person":
+            self._begin(walker.number, walker.kind, PEDESTRIAN)
             self._blot(column, row, scale)
             self.canvas.sprite(
                 people.person(walker.variant, walker.step), column, row, scale, (PEDESTRIAN, code, 0), walker.flip
             )
         else:
+            self._begin(walker.number, walker.kind, BICYCLIST)
             self._blot(column, row, scale)
             self.canvas.sprite(
                 people.cyclist(walker.variant, walker.step), column, row, scale, (BICYCLIST, code, 0), walker.flip

@@ -32,6 +32,7 @@ class Vehicle:
         paint: RGB.
         away: True if it drives in the direction of the street.
         braking: True if the rear lights are lit.
+        number: what it keeps over the drive, see ``identities``; 0 = numbered by what holds it.
     """
 
     x: float
@@ -40,6 +41,7 @@ class Vehicle:
     paint: tuple[float, float, float]
     away: bool
     braking: bool = False
+    number: int = 0
 
     @property
     def length(self) -> float:
