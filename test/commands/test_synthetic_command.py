@@ -75,3 +75,30 @@ def test_an_unknown_kind(tmp_path, capsys):
     with pytest.raises(SystemExit):
         write(tmp_path, "--unknowns", "unicorn,cow")
     assert "unicorn is not a kind of unknown object; there are: deer" in capsys.readouterr().err
+
+
+def test_objects_keep_their_numbers_over_the_files(tmp_path):
+    assert write(tmp_path, "--objects", "--fps", "10", "--seed", "3", "--unknown-rate", "8") == 0
+    rows = [line.split(",") for line in (tmp_path / "objects.csv").read_text().splitlines()]
+    assert rows[0] == ["number", "kind", "class_id"]
+    class_of = {int(number): int(class_id) for number, _, class_id in rows[1:]}
+    assert sorted(class_of) == list(range(1, len(rows)))
+    maps = [values(path) for path in sorted((tmp_path / "objects").iterdir())]
+    labels = [values(path) for path in sorted((tmp_path / "labels").iterdir())]
+    for objects, classes in zip(maps, labels, strict=True):
+        assert objects.dtype == np.uint16
+        for number in set(np.unique(objects)) - {0}:
+            assert set(np.unique(classes[objects == number])) == {class_of[number]}
+    assert len(set(np.unique(maps[0])) & set(np.unique(maps[1]))) > 10
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--objects"], "--objects: separate scenes share no objects"),
+        (["--fps", "10"], "--fps 10: separate scenes have no rate"),
+    ],
+)
+def test_separate_scenes_have_neither_rate_nor_objects_that_last(tmp_path, capsys, words, told):
+    assert write(tmp_path, "--scenes", *words) == 2
+    assert told in capsys.readouterr().err

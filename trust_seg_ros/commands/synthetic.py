@@ -14,20 +14,24 @@ from trust_seg_ros.commands.options import image_size
 from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.synthetic.looks import LOOKS
-from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS
+from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS, DriveFrame
 
 EPILOG = """examples:
   trust-seg synthetic --out drive --frames 100
   trust-seg synthetic --out drive --size 960x540 --seed 7 --every 10
+  trust-seg synthetic --out tracks --frames 200 --fps 10 --objects
   trust-seg synthetic --out ood --scenes --frames 400 --seed 10000 --unknowns deer,cow,box --unknown-rate 4
   trust-seg synthetic --out known --scenes --frames 400 --unknowns none --size 480x360
 
 Writes images/, labels/ (class ids, 255 = none), unknown/ (number of the unknown object, 0 = none) and sheet.png.
+With --objects also objects/, 16-bit PNG: the number of the object, the same in every frame, 0 = none; objects.csv has
+kind and class of each.
 With --scenes, unknown/ holds 1 for any unknown object, and the pictures are the same that trust-seg finetune draws for
 synthetic:seeds=FIRST-LAST with the same kinds, rate and size.
 """
 
 _SHEET = 12
+_FPS = 20.0
 
 STOPPED = "frames that are written stay, the same command writes all anew"
 
@@ -42,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=int, default=1, help="write every N-th frame of the drive (default: %(default)s)"
     )
+    parser.add_argument("--fps", type=float, default=_FPS, help="frames per second of the drive (default: %(default)g)")
     parser.add_argument("--size", type=image_size, default=(384, 640), metavar="WxH", help="size (default: 640x384)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the drive (default: %(default)s)")
     parser.add_argument(
@@ -60,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1.5,
         metavar="N",
         help="expected number of unknown objects between 4 and 50 m ahead (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--objects", action="store_true", help="write which object each pixel belongs to, by numbers that last"
     )
     parser.add_argument("--weather", help=f"{', '.join(WEATHERS)} (default: drawn from the seed)")
     parser.add_argument(
@@ -90,6 +98,10 @@ def run(args: argparse.Namespace) -> int:
         raise TrustSegError(f"--frames {args.frames} --every {args.every}: expected 1 or more of each")
     if args.scenes and args.every > 1:
         raise TrustSegError(f"--every {args.every}: --scenes has no drive to take every N-th frame of; leave it out")
+    if args.scenes and args.fps != _FPS:
+        raise TrustSegError(f"--fps {args.fps:g}: separate scenes have no rate; leave out --scenes or --fps")
+    if args.scenes and args.objects:
+        raise TrustSegError("--objects: separate scenes share no objects; leave out --scenes or --objects")
     if args.look != "own" and not args.scenes:
         raise TrustSegError(f"--look {args.look}: only separate scenes are painted over; add --scenes")
     folders = {name: args.out / name for name in ("images", "labels", "unknown")}
@@ -110,7 +122,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 _Picture = tuple[str, np.ndarray, np.ndarray, np.ndarray]
-"""Yields file name, image, labels and unknown objects of every frame."""
+"""File name, image, labels and unknown objects of a frame."""
+
+
+class _Objects:
+    """Writes the objects of a drive, numbered from 1 as they first appear."""
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.numbers = out, dict[int, int]()
+        self.rows = ["number,kind,class_id"]
+        (out / "objects").mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, frame: DriveFrame) -> None:
+        assert frame.objects is not None
+        for number, one in frame.object_table.items():
+            if number not in self.numbers:
+                self.numbers[number] = len(self.numbers) + 1
+                self.rows.append(f"{len(self.numbers)},{one.kind},{one.class_id}")
+        if len(self.numbers) > np.iinfo(np.uint16).max:
+            raise TrustSegError(f"{name}: {len(self.numbers)} objects; 16 bits hold 65535, so write fewer --frames")
+        own, back = np.unique(frame.objects, return_inverse=True)
+        table = np.array([self.numbers.get(int(number), 0) for number in own], np.uint16)
+        _write(self.out / "objects" / name, table[back].reshape(frame.objects.shape))
+
+    def finish(self) -> None:
+        (self.out / "objects.csv").write_text("\n".join(self.rows) + "\n", encoding="utf-8")
 
 
 def _drive(args: argparse.Namespace) -> Iterator[_Picture]:
@@ -122,11 +158,17 @@ def _drive(args: argparse.Namespace) -> Iterator[_Picture]:
         weather=args.weather,
         unknowns=args.unknowns,
         unknown_rate=args.unknown_rate,
+        fps=args.fps,
+        objects=args.objects,
     )
-    drive = SyntheticDrive(settings)
+    drive, objects = SyntheticDrive(settings), _Objects(args.out) if args.objects else None
     for index in range(0, args.frames * args.every, args.every):
-        frame = drive.frame(index)
-        yield f"seed{args.seed}_{index:06d}.png", frame.image, frame.labels, frame.unknown.astype(np.uint8)
+        frame, name = drive.frame(index), f"seed{args.seed}_{index:06d}.png"
+        if objects is not None:
+            objects.write(name, frame)
+        yield name, frame.image, frame.labels, frame.unknown
+    if objects is not None:
+        objects.finish()
 
 
 def _scenes(args: argparse.Namespace) -> Iterator[_Picture]:
