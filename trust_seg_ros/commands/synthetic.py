@@ -14,6 +14,7 @@ from trust_seg_ros.commands.options import image_size
 from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.synthetic.looks import LOOKS
+from trust_seg_ros.synthetic.running import RunningNumbers
 from trust_seg_ros.synthetic.settings import UNKNOWN_KINDS, WEATHERS, DriveFrame
 
 EPILOG = """examples:
@@ -129,24 +130,19 @@ class _Objects:
     """Writes the objects of a drive, numbered from 1 as they first appear."""
 
     def __init__(self, out: Path) -> None:
-        self.out, self.numbers = out, dict[int, int]()
-        self.rows = ["number,kind,class_id"]
+        self.out, self.numbers = out, RunningNumbers()
         (out / "objects").mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, frame: DriveFrame) -> None:
-        assert frame.objects is not None
-        for number, one in frame.object_table.items():
-            if number not in self.numbers:
-                self.numbers[number] = len(self.numbers) + 1
-                self.rows.append(f"{len(self.numbers)},{one.kind},{one.class_id}")
-        if len(self.numbers) > np.iinfo(np.uint16).max:
-            raise TrustSegError(f"{name}: {len(self.numbers)} objects; 16 bits hold 65535, so write fewer --frames")
-        own, back = np.unique(frame.objects, return_inverse=True)
-        table = np.array([self.numbers.get(int(number), 0) for number in own], np.uint16)
-        _write(self.out / "objects" / name, table[back].reshape(frame.objects.shape))
+        found, count = self.numbers.map(frame), len(self.numbers.objects)
+        if count > np.iinfo(np.uint16).max:
+            raise TrustSegError(f"{name}: {count} objects; 16 bits hold 65535, so write fewer --frames")
+        _write(self.out / "objects" / name, found.astype(np.uint16))
 
     def finish(self) -> None:
-        (self.out / "objects.csv").write_text("\n".join(self.rows) + "\n", encoding="utf-8")
+        rows = [f"{number},{one.kind},{one.class_id}" for number, one in enumerate(self.numbers.objects, 1)]
+        text = "\n".join(["number,kind,class_id", *rows]) + "\n"
+        (self.out / "objects.csv").write_text(text, encoding="utf-8")
 
 
 def _drive(args: argparse.Namespace) -> Iterator[_Picture]:

@@ -1,0 +1,1 @@
+"""The study of time: tracks, flicker, false alarms and delay over drives."""
