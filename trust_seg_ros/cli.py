@@ -54,6 +54,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "judge how well scores and OoD segments find objects a network never learned",
     ),
     "trust": ("trust_seg_ros.commands.trust", "judge which pixels can be trusted, clean and under shift"),
+    "time": (
+        "trust_seg_ros.commands.time",
+        "judge segments over drives: tracks, flicker, false alarms and delay",
+    ),
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
     "mine": ("trust_seg_ros.commands.mine", "find in recordings what is worth labelling, for a labelling tool"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),

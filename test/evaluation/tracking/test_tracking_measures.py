@@ -104,6 +104,13 @@ def test_an_object_hidden_for_a_while_is_a_gap_and_not_missed():
     assert counts.mostly_tracked == 1
 
 
+def test_a_gap_in_which_a_part_was_met_is_a_break():
+    part = (line((1, 1), (0, 5)), line((7, 4), (0, 2)), [9])
+    counts = counted([*following([3]), part, *following([3]), *following([0]), *following([4])])
+    assert (counts.gaps, counts.gaps_found, counts.breaks, counts.breaks_found) == (1, 0, 1, 1)
+    assert (counts.switches, counts.after_gaps, counts.matched) == (1, 1, 3)
+
+
 def test_how_much_of_an_object_is_tracked():
     assert counted(following([1, 1, 1, 1, 0])).mostly_tracked == 1
     assert counted(following([1, 1, 1, 0])).partially_tracked == 1
@@ -208,7 +215,7 @@ def matched_by_brute_force(segments, objects, rule):
 @settings(max_examples=60, deadline=None)
 def test_counts_are_those_of_brute_force(rule, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
-    frames, history, false, distance = [], {}, 0, 0.0
+    frames, history, touched, false, distance = [], {}, {}, 0, 0.0
     for _ in range(data.draw(st.integers(1, 12))):
         ids = rng.integers(0, 4, (2, 3)).repeat(3, 0).repeat(2, 1)
         objects = np.where(rng.random(ids.shape) < 0.7, ids, rng.integers(0, 4, ids.shape)) * (rng.random() < 0.8)
@@ -220,6 +227,8 @@ def test_counts_are_those_of_brute_force(rule, data):
         for o, pixels in things.items():
             track = int(tracks[found[o] - 1]) if o in found else None
             history.setdefault(o, {})[len(frames)] = track
+            if track is None and any(pixels & other for other in segments.values()):
+                touched.setdefault(o, set()).add(len(frames))
             if o in found:
                 middle = [np.mean(sorted(part), axis=0) for part in (pixels, segments[found[o]])]
                 distance += float(np.linalg.norm(middle[0] - middle[1]))
@@ -227,12 +236,16 @@ def test_counts_are_those_of_brute_force(rule, data):
     assert counts.false == false
     assert counts.distance == pytest.approx(distance)
     assert counts.object_frames == sum(len(seen) for seen in history.values())
-    switches = gaps = again = longest = 0
-    for seen in history.values():
+    switches = gaps = again = breaks = longest = 0
+    for o, seen in history.items():
         runs = [(frame, track) for frame, track in sorted(seen.items()) if track is not None]
         for (frame, track), (later, other) in itertools.pairwise(runs):
             switches += track != other
-            gaps += 1 <= later - frame - 1 <= 5
-            again += 1 <= later - frame - 1 <= 5 and track == other
+            between = set(range(frame + 1, later))
+            broken = bool(between & touched.get(o, set()))
+            gaps += 1 <= len(between) <= 5 and not broken
+            again += 1 <= len(between) <= 5 and not broken and track == other
+            breaks += 1 <= len(between) <= 5 and broken
         longest += max((sum(t == one for _, t in runs) for _, one in runs), default=0)
     assert (counts.switches, counts.gaps, counts.gaps_found, counts.longest) == (switches, gaps, again, longest)
+    assert counts.breaks == breaks

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from trust_seg_ros.datasets.folders import LabelledFolder, Sample
+from trust_seg_ros.datasets.image_files import IMAGE_SUFFIXES, read_image, read_values
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.recordings.files import NANOSECONDS
 from trust_seg_ros.recordings.sources import FrameSource
@@ -177,6 +178,59 @@ def folder_sequences(
         ]
         for start, end in zip([0, *ends], [*ends, len(samples)], strict=True):
             found.append(FolderSequence(folder, tuple(samples[start:end]), label, number_hz))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectSequence:
+    """Images with the mask of one object whose class the network knows; nothing else is known of them."""
+
+    images: tuple[Path, ...]
+    masks: tuple[Path, ...]
+    name: str
+    hz: float
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Everything that decides the frames, in one line."""
+        return (
+            f"{self.name}: {len(self.images)} images at {self.hz:g} Hz, {self.images[0].name} to {self.images[-1].name}"
+        )
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.images)
+
+    def shots(self, objects: list[DriveObject]) -> Iterator[Shot]:
+        """The frames; see :class:`Sequence`."""
+        objects.append(DriveObject(1, "known object", CLASS_NAMES.index("Car")))
+        for k, (image, mask) in enumerate(zip(self.images, self.masks, strict=True)):
+            shown = (read_values(mask) == 1).astype(np.int32)
+            yield Shot(Frame(read_image(image), START_NS + round(k * NANOSECONDS / self.hz)), None, shown)
+
+
+def object_sequences(folder: Path, hz: float) -> list[ObjectSequence]:
+    """The sequences of a folder with images/ and labels/, one per folder in them; label 1 = the object.
+
+    Raises:
+        EvaluationError: an image has no label file.
+    """
+    drives: dict[Path, list[Path]] = {}
+    for path in sorted((folder / "images").rglob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            drives.setdefault(path.parent, []).append(path)
+    if not drives:
+        raise EvaluationError(f"{folder}: no images in images/; expected images/ and labels/ beside each other")
+    found = []
+    for place, images in drives.items():
+        beside = place.relative_to(folder / "images")
+        masks = [folder / "labels" / beside / f"{path.stem}.png" for path in images]
+        missing = next((mask for mask in masks if not mask.is_file()), None)
+        if missing is not None:
+            raise EvaluationError(f"{missing}: no such file; expected a label image for each image, 1 = the object")
+        found.append(ObjectSequence(tuple(images), tuple(masks), beside.as_posix().replace("/", "_"), hz))
     return found
 
 

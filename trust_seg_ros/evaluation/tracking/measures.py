@@ -27,11 +27,14 @@ class TrackingCounts:
         matched: those of them that were matched to a segment.
         false: segments that are no object, summed over the frames.
         switches: matches whose track is another one than that of the object's last match.
+        after_gaps: those of them that follow a frame without a match, however long ago the last one was.
         distance: sum over the matches of the distance of the centres of segment and object, pixels.
         mostly_tracked, partially_tracked, mostly_lost: objects by the share of their frames with a match.
         longest: sum over objects of the frames with their most frequent track.
-        gaps: times that an object was without a match for 1 to ``LONGEST_GAP`` frames between two matches.
+        gaps: times that an object was lost for 1 to ``LONGEST_GAP`` frames between two matches: hidden, or met by no
+            segment at all.
         gaps_found: those of them after which it has the track that it had before.
+        breaks, breaks_found: the same where segments met it meanwhile, too little of it for a match.
     """
 
     frames: int = 0
@@ -40,6 +43,7 @@ class TrackingCounts:
     matched: int = 0
     false: int = 0
     switches: int = 0
+    after_gaps: int = 0
     distance: float = 0.0
     mostly_tracked: int = 0
     partially_tracked: int = 0
@@ -47,6 +51,8 @@ class TrackingCounts:
     longest: int = 0
     gaps: int = 0
     gaps_found: int = 0
+    breaks: int = 0
+    breaks_found: int = 0
 
     def __add__(self, other: TrackingCounts) -> TrackingCounts:
         names = [one.name for one in fields(self)]
@@ -99,10 +105,11 @@ class TrackingCounts:
 
 @dataclass
 class _History:
-    """What became of one object: frames seen in, and (frame, track) of every match."""
+    """What became of one object: frames seen in, (frame, track) of every match, frames where only parts were met."""
 
     seen: int = 0
     matches: list[tuple[int, int]] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
 
 
 class TrackingCounter:
@@ -141,6 +148,11 @@ class TrackingCounter:
         counted = np.ones(len(overlap.numbers), bool) if counted is None else counted
         false = matches.false if judged is None else matches.false & judged
         self._false += int(false.sum())
+        met = np.zeros(len(overlap.numbers), bool)
+        met[overlap.objects] = True
+        for k in np.flatnonzero(met & ~(counted & (matches.segment >= 0))):
+            if int(overlap.numbers[k]) in self._objects:
+                self._objects[int(overlap.numbers[k])].parts.append(self._frame)
         for k in np.flatnonzero(counted):
             history = self._objects[int(overlap.numbers[k])]
             history.seen += 1
@@ -162,18 +174,23 @@ def _of_object(history: _History) -> TrackingCounts:
     matches, share = history.matches, len(history.matches) / history.seen
     frames, tracks = np.array(matches, np.int64).reshape(-1, 2).T
     same, missing = tracks[1:] == tracks[:-1], np.diff(frames) - 1
-    gaps = (missing >= 1) & (missing <= LONGEST_GAP)
+    short = (missing >= 1) & (missing <= LONGEST_GAP)
+    parts = np.searchsorted(history.parts, frames)  # of each match, frames before it where only parts were met
+    whole = parts[1:] == parts[:-1]
     return TrackingCounts(
         objects=1,
         object_frames=history.seen,
         matched=len(matches),
         switches=int((~same).sum()),
+        after_gaps=int((~same & (missing >= 1)).sum()),
         mostly_tracked=int(share >= MOST_TRACKED),
         partially_tracked=int(LEAST_TRACKED <= share < MOST_TRACKED),
         mostly_lost=int(share < LEAST_TRACKED),
         longest=int(np.unique(tracks, return_counts=True)[1].max(initial=0)),
-        gaps=int(gaps.sum()),
-        gaps_found=int((gaps & same).sum()),
+        gaps=int((short & whole).sum()),
+        gaps_found=int((short & whole & same).sum()),
+        breaks=int((short & ~whole).sum()),
+        breaks_found=int((short & ~whole & same).sum()),
     )
 
 

@@ -1,0 +1,112 @@
+"""Options of ``trust-seg time``: sequences and sets of settings by text."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.datasets.errors import DatasetError
+
+if TYPE_CHECKING:
+    from trust_seg_ros.evaluation.time.sequences import Sequence
+    from trust_seg_ros.evaluation.time.study import Variant
+    from trust_seg_ros.segmentation.labels import LabelSet
+
+DRAWN, OBJECTS = "synthetic:", "objects:"
+
+
+def sequence(name: str, value: str, args: argparse.Namespace) -> None:
+    """``synthetic:...``, ``objects:FOLDER``, a labelled folder, or a recording."""
+    if value.startswith(DRAWN):
+        return
+    path = Path(value.removeprefix(OBJECTS)).expanduser()
+    if not path.exists():
+        raise DatasetError(
+            f"{value}: no such file or folder; expected synthetic:seeds=FIRST-LAST, a labelled folder, objects:FOLDER, or a "
+            "recording"
+        )
+
+
+def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
+    """SEQUENCE, --split, --hz."""
+    action = parser.add_argument(
+        "sequences", nargs="+", metavar="SEQUENCE", help="what to judge, see below; several are judged together"
+    )
+    given.expects(action, sequence)
+    parser.add_argument(
+        "--split",
+        nargs="+",
+        default=["test"],
+        help="splits of a labelled folder (default: test); ignored without splits",
+    )
+    parser.add_argument(
+        "--hz",
+        type=float,
+        default=30.0,
+        metavar="N",
+        help="the last number in the names of images counts frames at this rate (default: %(default)g)",
+    )
+
+
+def add_variant_argument(group: argparse._ActionsContainer) -> None:
+    """--variant, several times; ``args.variants`` holds lists of words."""
+    group.add_argument(
+        "--variant",
+        dest="variants",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("NAME", "PARAM:=VALUE"),
+        help="a set of settings to compare: its name and parameters of the node that differ, such as calm calm:=on; "
+        "several times (default: raw, the parameters as they are)",
+    )
+
+
+def chosen_variants(args: argparse.Namespace) -> list[Variant]:
+    """The sets of settings: ``raw`` if none is named.
+
+    Raises:
+        ParameterError: a parameter does not exist, or its value is wrong.
+    """
+    from trust_seg_ros.commands.replay_parameters import replay_parameters
+    from trust_seg_ros.evaluation.time.study import Variant
+
+    found = []
+    for name, *words in args.variants or [["raw"]]:
+        node = replay_parameters(args.params_file, [*args.parameters, "tracking:=on", *words])
+        found.append(Variant(name, node.pipeline, node.thresholds))
+    return found
+
+
+def chosen_sequences(args: argparse.Namespace, labels: LabelSet) -> list[Sequence]:
+    """The sequences named.
+
+    Raises:
+        EvaluationError, SyntheticDriveError, DatasetError, SourceError: one cannot be used.
+    """
+    from trust_seg_ros.datasets.layouts import has_splits, open_dataset
+    from trust_seg_ros.evaluation.time import sequences as kinds
+    from trust_seg_ros.recordings.sources import open_source
+
+    found: list[Sequence] = []
+    for text in args.sequences:
+        path = Path(text.removeprefix(OBJECTS)).expanduser()
+        if text.startswith(DRAWN):
+            found += kinds.drive_sequences(text)
+        elif text.startswith(OBJECTS):
+            found += kinds.object_sequences(path, args.hz)
+        elif _labelled(path):
+            for split in args.split if has_splits(path) else [None]:
+                label = "_".join(filter(None, (path.resolve().name, split)))
+                found += kinds.folder_sequences(open_dataset(path, split, labels), label, args.hz)
+        else:
+            found.append(kinds.Recording(open_source(path), path.resolve().stem))
+    return found
+
+
+def _labelled(path: Path) -> bool:
+    from trust_seg_ros.datasets.layouts import has_splits
+
+    return path.is_dir() and ((path / "labels").is_dir() or has_splits(path))
