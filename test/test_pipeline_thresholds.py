@@ -10,6 +10,7 @@ import pytest
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.remarks import remarks
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
+from trust_seg_ros.thresholds.adaptation import FeedbackError
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
 from trust_seg_ros.thresholds.control import PolicyRefusedError
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
@@ -170,3 +171,28 @@ def test_promises_that_nothing_keeps_are_remarked_on(pipeline, loaded):
     assert remarks(bare, ThresholdSettings(unreliable=PolicySettings("otsu"))) == (
         "unreliable segments: policy otsu has no effect without a meta model",
     )
+
+
+def test_feedback_moves_the_pixel_threshold_from_the_conformal_one(pipeline, image):
+    settings = ThresholdSettings(pixel=PolicySettings("adaptive", adaptive_alpha=0.3, adaptive_rate=0.1))
+    assert pipeline.adapted is None
+    result = pipeline(Frame(image, stamp_ns=1_700_000_000_123_456_789), settings)
+    start = result.thresholds["pixel"]
+    assert start == pytest.approx(pipeline.calibration.curves("entropy").risk.threshold(0.3))
+    classes = result.maps.classes.numpy()
+    truth = np.where(classes == 0, 1, 0).astype(np.uint8)  # all of it is wrong
+    missed = 1 - result.pixel_flags.mean()
+    twice = np.kron(truth, np.ones((2, 2), np.uint8))
+    assert pipeline.feedback(1_700_000_000_123_456_789, twice) == "used"
+    assert pipeline.feedback(1_700_000_000_123_456_789, truth) == "again"
+    assert pipeline.feedback(5, truth) == "unknown"
+    after = pipeline(Frame(image, stamp_ns=1_700_000_000_200_000_000), settings).thresholds["pixel"]
+    assert after == pytest.approx((math.sqrt(start) + 0.1 * (0.3 - missed)) ** 2)
+    assert pipeline.adapted.threshold == after
+    assert pipeline.adapted.state.long_run.mean_error == pytest.approx(missed)
+
+
+def test_feedback_of_another_label_set_is_refused(pipeline):
+    with pytest.raises(FeedbackError, match="class 19: expected the network's ids, 0 to 10"):
+        pipeline.feedback(1, np.full((4, 4), 19, np.uint8))
+    assert pipeline.feedback(1, np.zeros((4, 4), np.uint8)) == "unknown", "no policy that learns from it"

@@ -69,7 +69,7 @@ def test_many_missed_errors_make_it_stricter_and_few_laxer():
 
 def test_over_a_stream_the_missed_share_comes_to_alpha_wherever_it_starts():
     for start in (0.0, 0.5, math.inf):
-        a, shares = adaptation(start=start), []
+        a, shares = adaptation(Adaptive(adaptive_alpha=0.1, adaptive_rate=0.1), start), []
         for number in range(600):
             found = judge(a, number, 1.0 + number)
             shares.append(missed_share(*found))

@@ -9,7 +9,7 @@ import numpy as np
 from trust_seg_ros.thresholds.policies.base import Curves, CurvesNeededError
 from trust_seg_ros.uncertainty.score_names import score_range
 
-_POWER = 2
+_POWER = 2.0
 """Thresholds rise with the square of the position: where almost everything is flagged, steps are finest. Entropies of
 right pixels crowd near 0, so a shift moves the threshold that is needed by factors, not by a constant."""
 
@@ -19,11 +19,12 @@ class ScoreScale:
 
     Args:
         knots: (k,) float64 ascending, k >= 2: thresholds in the unit of the score; the position runs over them evenly,
-            squared.
+            raised to the power.
+        power: above 0; the default makes steps finest where almost everything is flagged.
     """
 
-    def __init__(self, knots: np.ndarray) -> None:
-        self._knots = np.asarray(knots, np.float64)
+    def __init__(self, knots: np.ndarray, power: float = _POWER) -> None:
+        self._knots, self._power = np.asarray(knots, np.float64), power
         self._places = np.linspace(0.0, 1.0, len(self._knots))
 
     @classmethod
@@ -57,8 +58,8 @@ class ScoreScale:
             return -math.inf
         if position >= 1.0:
             return math.inf
-        return float(np.interp(position**_POWER, self._places, self._knots))
+        return float(np.interp(position**self._power, self._places, self._knots))
 
     def position(self, threshold: float) -> float:
         """In [0, 1]: the position whose threshold this is, or an end where it lies beyond."""
-        return float(np.interp(threshold, self._knots, self._places) ** (1.0 / _POWER))
+        return float(np.interp(threshold, self._knots, self._places) ** (1.0 / self._power))

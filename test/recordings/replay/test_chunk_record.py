@@ -14,8 +14,10 @@ from trust_seg_ros.recordings.replay.frame_work import CameraMemory
 from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.tracks import Tracker
+from trust_seg_ros.thresholds.adaptation import AdaptationState
 from trust_seg_ros.thresholds.calm import EvidenceState
 from trust_seg_ros.thresholds.control import ThresholdState
+from trust_seg_ros.thresholds.long_run import LongRunState
 from trust_seg_ros.thresholds.shift import WindowState
 
 NUMBERS = st.floats(width=64)
@@ -43,6 +45,7 @@ THRESHOLDS = st.builds(
     ThresholdState,
     st.dictionaries(WORDS, st.none() | st.tuples(TIMES, NUMBERS), max_size=3),
     st.dictionaries(WORDS, WINDOWS, max_size=2),
+    st.none() | st.builds(AdaptationState, by_field(LongRunState), st.dictionaries(WORDS, TIMES, max_size=3)),
 )
 
 

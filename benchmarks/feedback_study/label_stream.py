@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from feedback_study.curves import Curves
+from missed_curves import Curves
 
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID
 from trust_seg_ros.thresholds.long_run import LongRun
@@ -34,6 +34,7 @@ class Run:
     Attributes:
         missed, flagged: (n,) of each frame under the threshold that it was judged with.
         fixed_missed, fixed_flagged: (n,) under the constant.
+        columns: (n,) place of the threshold in ``UNIT_GRID``; -1 = all is flagged, its length = nothing.
         feedbacks: how many labels were used.
         bound: what the mean over them is off alpha by at most.
     """
@@ -42,32 +43,40 @@ class Run:
     flagged: np.ndarray
     fixed_missed: np.ndarray
     fixed_flagged: np.ndarray
+    columns: np.ndarray
     feedbacks: int
     bound: float
 
 
-def run(
-    curves: Curves,
-    order: np.ndarray,
-    start: float,
-    alpha: float,
-    rate: float,
-    labels: Labels,
-    scale: ScoreScale,
-    seed: int,
-) -> Run:
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for many streams.
+
+    Attributes:
+        start: the constant, where the adaptive threshold starts.
+        alpha, rate: as of the policy.
+        scale: of the score.
+        labels: which frames are labelled, and how late.
+    """
+
+    start: float
+    alpha: float
+    rate: float
+    scale: ScoreScale
+    labels: Labels
+
+
+def run(curves: Curves, order: np.ndarray, settings: Settings, seed: int) -> Run:
     """Stream frames through the library's own update.
 
     Args:
         curves: of the frames.
         order: (n,) index of the frame shown at each step.
-        start: the constant, where the adaptive threshold starts.
-        alpha, rate: as of the policy.
-        labels: which frames are labelled, and how late.
-        scale: of the score.
+        settings: of the stream.
         seed: of the choice of labelled frames.
     """
-    long_run = LongRun(alpha, rate, scale.position(start))
+    labels, scale, start = settings.labels, settings.scale, settings.start
+    long_run = LongRun(settings.alpha, settings.rate, scale.position(start))
     labelled = np.random.default_rng(seed).random(len(order)) < labels.share
     columns = np.empty(len(order), np.intp)
     waiting: deque[tuple[int, tuple[int, int], int]] = deque()
@@ -75,7 +84,7 @@ def run(
     for step in range(len(order)):
         while waiting and waiting[0][0] <= step:
             _, ticket, at = waiting.popleft()
-            long_run.feedback(ticket, float(_padded(curves.missed, order[at], columns[at], nothing=1.0)))
+            long_run.feedback(ticket, float(padded(curves.missed, order[at], columns[at], nothing=1.0)))
             column = _column(scale.threshold(long_run.position))
         columns[step] = column
         ticket = long_run.frame()
@@ -83,10 +92,11 @@ def run(
             waiting.append((step + labels.late, ticket, step))
     fixed = _column(start)
     return Run(
-        _padded(curves.missed, order, columns, nothing=1.0),
-        _padded(curves.flagged, order, columns, nothing=0.0),
-        _padded(curves.missed, order, np.full(len(order), fixed), nothing=1.0),
-        _padded(curves.flagged, order, np.full(len(order), fixed), nothing=0.0),
+        padded(curves.missed, order, columns, nothing=1.0),
+        padded(curves.flagged, order, columns, nothing=0.0),
+        padded(curves.missed, order, np.full(len(order), fixed), nothing=1.0),
+        padded(curves.flagged, order, np.full(len(order), fixed), nothing=0.0),
+        columns,
         long_run.state.counted,
         long_run.bound,
     )
@@ -99,7 +109,7 @@ def _column(threshold: float) -> int:
     return int(np.searchsorted(UNIT_GRID, threshold, side="right")) - 1
 
 
-def _padded(values: np.ndarray, frames: np.ndarray, columns: np.ndarray, nothing: float) -> np.ndarray:
+def padded(values: np.ndarray, frames: np.ndarray, columns: np.ndarray, nothing: float) -> np.ndarray:
     """Values at columns of which -1 and the one behind the last stand for all and for no pixel flagged."""
     inside = values[frames, np.clip(columns, 0, values.shape[1] - 1)]
     return np.where(columns < 0, 1.0 - nothing, np.where(columns >= values.shape[1], nothing, inside))
