@@ -19,11 +19,13 @@ def find_runs(
     owners: np.ndarray,
     first: np.ndarray,
     moments: np.ndarray,
+    boxes: np.ndarray,
 ) -> int:
-    """Write the runs of a map of segments (0 = none, 1..n) and add up each segment's columns and rows.
+    """Write the runs of a map of segments (0 = none, 1..n), and add up each segment's columns and rows.
 
     ``owners`` are the numbers less 1; row y has the runs ``first[y]`` to ``first[y + 1]``; ``moments`` (n, 2) float64
-    starts as 0. Returns the number of runs.
+    starts as 0; ``boxes`` (n, 4) int32, left, top, right, bottom (exclusive), as the width, the height, 0 and 0.
+    Returns the number of runs.
     """
     height, width = ids.shape
     count = 0
@@ -48,6 +50,10 @@ def find_runs(
                 count += 1
                 moments[k - 1, 0] += 0.5 * (begin + x - 1) * (x - begin)
                 moments[k - 1, 1] += y * (x - begin)
+                boxes[k - 1, 0] = min(boxes[k - 1, 0], begin)
+                boxes[k - 1, 1] = min(boxes[k - 1, 1], y)
+                boxes[k - 1, 2] = max(boxes[k - 1, 2], x)
+                boxes[k - 1, 3] = y + 1
     first[height] = count
     return count
 
@@ -148,14 +154,14 @@ def find_near(
     """Write the pairs of a track and a segment of its class and about its size that lies near where it is expected.
 
     Args:
-        expected: (t, 2) where each track should be.
-        reach: (t,) how far away it may be, before the segment's own part.
+        expected: (t, 2) column and row where each track should be.
+        reach: (t, 2) how far away it may be in either, before the segment's own part.
         old, old_classes: (t,) sizes and classes.
         centroids: (n, 2) where each segment is.
-        half: (n,) the segment's own part of the reach.
+        half: (n, 2) the segment's own part of the reach.
         new, new_classes: (n,) sizes and classes.
         ratio: largest ratio of two sizes.
-        pairs, distances: (t * n, 2), (t * n,) room for the answer.
+        pairs, distances: (t * n, 2), (t * n,) room for the answer; distances are shares of the reach, 0 to 1.
 
     Returns:
         Number of pairs.
@@ -165,9 +171,9 @@ def find_near(
         for j in range(len(centroids)):
             if old_classes[k] != new_classes[j] or max(old[k], new[j]) > ratio * min(old[k], new[j]):
                 continue
-            x, y = centroids[j, 0] - expected[k, 0], centroids[j, 1] - expected[k, 1]
-            limit = reach[k] + half[j]
-            if x * x + y * y <= limit * limit:
-                pairs[count, 0], pairs[count, 1], distances[count] = k, j, x * x + y * y
+            across = abs(centroids[j, 0] - expected[k, 0]) / (reach[k, 0] + half[j, 0])
+            along = abs(centroids[j, 1] - expected[k, 1]) / (reach[k, 1] + half[j, 1])
+            if across <= 1.0 and along <= 1.0:
+                pairs[count, 0], pairs[count, 1], distances[count] = k, j, max(across, along)
                 count += 1
     return count

@@ -18,7 +18,9 @@ _EMPTY: dict[str, tuple[tuple[int, ...], type]] = {
     "class_ids": ((0,), np.uint8),
     "sizes": ((0,), np.int64),
     "centroids": ((0, 2), np.float64),
+    "extents": ((0, 2), np.float64),
     "velocities": ((0, 2), np.float64),
+    "growths": ((0,), np.float64),
     "frames": ((0,), np.int32),
     "first_ns": ((0,), np.int64),
     "last_ns": ((0,), np.int64),
@@ -40,7 +42,9 @@ class TrackerState:
         class_ids: (t,) uint8 classes.
         sizes: (t,) int64 pixels when last seen.
         centroids: (t, 2) float64 column and row when last seen.
+        extents: (t, 2) float64 width and height of the box when last seen.
         velocities: (t, 2) float64 columns and rows per second.
+        growths: (t,) float64 share by which the sides grow per second.
         frames: (t,) int32 frames seen in.
         first_ns, last_ns: (t,) int64 stamps of the first and last of them.
         present: (t,) bool, seen in the last frame.
@@ -55,7 +59,9 @@ class TrackerState:
     class_ids: np.ndarray
     sizes: np.ndarray
     centroids: np.ndarray
+    extents: np.ndarray
     velocities: np.ndarray
+    growths: np.ndarray
     frames: np.ndarray
     first_ns: np.ndarray
     last_ns: np.ndarray

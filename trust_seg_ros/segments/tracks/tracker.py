@@ -13,6 +13,7 @@ import numpy as np
 
 from trust_seg_ros.segments.errors import MapShapeError
 from trust_seg_ros.segments.tracks import kernels
+from trust_seg_ros.segments.tracks.motion import expected_motion, measured_motion
 from trust_seg_ros.segments.tracks.nearest import match_nearest
 from trust_seg_ros.segments.tracks.settings import TrackingSettings
 from trust_seg_ros.segments.tracks.state import MAX_ID, TrackerState
@@ -20,12 +21,10 @@ from trust_seg_ros.types.tracks import SegmentTracks
 
 LEAST_OVERLAP = 0.35
 """Least overlap of a moved track and a segment, |k ∩ j| / sqrt(|k| |j|); for equal sizes that of Maag et al."""
-STEADY_OVERLAP = 0.5
-"""Least overlap, in place, of two sightings whose centroids tell the velocity: otherwise the shape changed, too."""
+LEAST_OVERLAP_OF_ANY = 0.2
+"""The same where classes do not count: OoD segments change their shape more, and are few."""
 MOST_TRACKS = 2048
 """Most tracks that are remembered; of more, the largest of the last frame, then the largest of the lost ones."""
-_SMOOTHING = 0.5  # share of a new velocity
-
 
 Runs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Rows, starts, ends and owners, each (R,) int32."""
@@ -39,6 +38,7 @@ class _Seen:
     class_ids: np.ndarray
     sizes: np.ndarray
     centroids: np.ndarray
+    extents: np.ndarray
     runs: Runs
     first: np.ndarray
 
@@ -115,7 +115,8 @@ class Tracker:
         elapsed = np.zeros(len(before))
         if stamp_ns and before.stamp_ns:
             elapsed = (stamp_ns - before.last_ns) / 1e9
-        of_segment, overlap = _matched(before, seen, elapsed)
+        least = LEAST_OVERLAP if class_ids is not None else LEAST_OVERLAP_OF_ANY
+        of_segment, overlap = _matched(before, seen, elapsed, least)
         self._state, tracks = self._continued(before, seen, stamp_ns, camera, of_segment, overlap, elapsed)
         return tracks
 
@@ -159,8 +160,9 @@ class Tracker:
         numbers[new], next_id = _new_numbers(int(new.sum()), before.next_id, before.ids)
         frames, first = new.astype(np.int32), np.full(n, stamp_ns, np.int64)
         frames[known], first[known] = before.frames[past] + 1, before.first_ns[past]
-        velocity, gap = np.zeros((n, 2)), np.zeros(n)
-        velocity[known] = _velocities(before, past, seen.centroids[known], overlap[known], elapsed[past])
+        velocity, growth, gap = np.zeros((n, 2)), np.zeros(n), np.zeros(n)
+        here = seen.centroids[known], seen.sizes[known]
+        velocity[known], growth[known] = measured_motion(before, past, *here, overlap[known], elapsed[past])
         gap[known] = np.where(before.present[past], 0.0, elapsed[past])
         remembered, lost = self._remembered(seen, before, past)
         state = TrackerState(
@@ -172,7 +174,9 @@ class Tracker:
             _joined(seen.class_ids[remembered], before.class_ids[lost]),
             _joined(seen.sizes[remembered], before.sizes[lost]),
             _joined(seen.centroids[remembered], before.centroids[lost]),
+            _joined(seen.extents[remembered], before.extents[lost]),
             _joined(velocity[remembered], before.velocities[lost]),
+            _joined(growth[remembered], before.growths[lost]),
             _joined(frames[remembered], before.frames[lost]),
             _joined(first[remembered], before.first_ns[lost]),
             _joined(np.full(len(remembered), stamp_ns, np.int64), before.last_ns[lost]),
@@ -210,35 +214,38 @@ def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray, room
     if ids.size and int(ids.max()) > n:
         raise MapShapeError(f"segments to track: a pixel of segment {int(ids.max())}, but there are {n} sizes")
     moments, first = np.zeros((n, 2)), np.empty(ids.shape[0] + 1, np.int32)
-    count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, moments)
+    boxes = np.tile(np.array([ids.shape[1], ids.shape[0], 0, 0], np.int32), (n, 1))
+    count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, moments, boxes)
     rows, starts, ends, owners = (part[:count] for part in room)
     centroids = moments / np.maximum(sizes, 1)[:, None]
+    extents = np.maximum(boxes[:, 2:] - boxes[:, :2], 1).astype(np.float64)
     classes = np.zeros(n, np.uint8) if class_ids is None else np.asarray(class_ids, np.uint8)
-    return _Seen(ids, classes, np.asarray(sizes, np.int64), centroids, (rows, starts, ends, owners), first)
+    return _Seen(ids, classes, np.asarray(sizes, np.int64), centroids, extents, (rows, starts, ends, owners), first)
 
 
-def _matched(before: TrackerState, seen: _Seen, elapsed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _matched(before: TrackerState, seen: _Seen, elapsed: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """(n,) int64 position of the track of every segment, -1 = none; (n,) float64 their overlap, 0 where not by it."""
     of_track, of_segment = np.full(len(before), -1, np.int64), np.full(len(seen.sizes), -1, np.int64)
     overlap = np.zeros(len(seen.sizes))
     if not len(before) or not len(seen.sizes):
         return of_segment, overlap
-    tracks, segments, pixels = _overlaps(before, seen, elapsed)
+    moved = expected_motion(before, elapsed, seen.ids.shape)
+    tracks, segments, pixels = _overlaps(before, seen, moved)
     share = pixels / np.sqrt(before.sizes[tracks] * np.maximum(seen.sizes[segments], 1).astype(np.float64))
-    enough = (share >= LEAST_OVERLAP) & (seen.sizes[segments] > 0)
+    enough = (share >= least) & (seen.sizes[segments] > 0)
     tracks, segments, share = tracks[enough], segments[enough], share[enough]
     order = np.lexsort((segments, before.ids[tracks], -share))  # ties: the older track, then the first segment
     kernels.take_best(tracks[order], segments[order], of_track, of_segment)
     of_pair = of_segment[segments] == tracks
     overlap[segments[of_pair]] = share[of_pair]
-    match_nearest(before, seen.class_ids, seen.sizes, seen.centroids, seen.ids.shape, elapsed, of_track, of_segment)
+    found = seen.class_ids, seen.sizes, seen.centroids, seen.extents
+    match_nearest(before, *found, seen.ids.shape, moved, of_track, of_segment)
     return of_segment, overlap
 
 
-def _overlaps(before: TrackerState, seen: _Seen, elapsed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _overlaps(before: TrackerState, seen: _Seen, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Track, segment and number of shared pixels of every pair that overlaps, each (p,) int64."""
-    limit = 2.0 * max(seen.ids.shape)
-    shifts = np.clip(np.rint(before.velocities * elapsed[:, None]), -limit, limit).astype(np.int32)
+    shifts = np.rint(moved).astype(np.int32)
     room = 1 << max(12, (8 * (len(before) + len(seen.sizes))).bit_length())
     while True:
         keys, counts = np.full(room, -1, np.int64), np.zeros(room, np.int64)
@@ -249,19 +256,6 @@ def _overlaps(before: TrackerState, seen: _Seen, elapsed: np.ndarray) -> tuple[n
         room *= 4
     used = np.flatnonzero(keys >= 0)
     return keys[used] >> 32, keys[used] & 0xFFFFFFFF, counts[used]
-
-
-def _velocities(
-    before: TrackerState, past: np.ndarray, centroids: np.ndarray, overlap: np.ndarray, elapsed: np.ndarray
-) -> np.ndarray:
-    """(m, 2) velocities of the tracks that were continued; unchanged where the shape or the time says nothing."""
-    old = before.velocities[past]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        measured = (centroids - before.centroids[past]) / elapsed[:, None]
-    usable = (elapsed > 0.0) & ((overlap >= STEADY_OVERLAP) | (overlap == 0.0))
-    share = np.where(before.frames[past] > 1, _SMOOTHING, 1.0)[:, None]
-    moved: np.ndarray = np.where(usable[:, None], old + share * (measured - old), old)
-    return moved
 
 
 def _new_numbers(count: int, next_id: int, alive: np.ndarray) -> tuple[np.ndarray, int]:
