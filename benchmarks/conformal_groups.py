@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--alphas", type=float, nargs="+", default=[0.1, 0.05], help="default: 0.1 0.05")
     parser.add_argument("--draws", type=int, default=10, help="halves (default: 10)")
     parser.add_argument("--many", type=int, default=200, help="halves for the mean alone (default: 200)")
+    parser.add_argument("--images", type=int, help="calibrate on so many images, judge on the others (default: half)")
     parser.add_argument("--out", type=Path, required=True, help="folder for counts and tables")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -67,11 +68,11 @@ def main() -> None:
     console = Console(width=150 if not os.isatty(1) else None)
     groups, policies = [], []
     for alpha in args.alphas:
-        for name, cases in arrangements(data, other, args.draws):
+        for name, cases in arrangements(data, other, args.draws, args.images):
             one, of_groups = judged(name, cases, alpha)
             policies += one
             groups += of_groups
-        groups += many(data, alpha, args.many)
+        groups += many(data, alpha, args.many, args.images)
     for file, rows in (("policies", policies), ("groups", groups)):
         written(args.out / f"{file}.csv", rows)
     shown(console, policies)
@@ -85,18 +86,20 @@ class Case(NamedTuple):
     test: Counts
 
 
-def halves(data: Counts, draws: int) -> Iterator[Case]:
-    """Half of the images each, drawn as ``trust-seg trust --calibrate-on half`` does."""
+def halves(data: Counts, draws: int, images: int | None = None) -> Iterator[Case]:
+    """Half of the images each (or ``images`` to calibrate), drawn as ``trust-seg trust --calibrate-on half`` does."""
     n = len(data.means)
     for seed in range(draws):
         chosen = np.zeros(n, bool)
-        chosen[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
+        chosen[np.random.default_rng(seed).permutation(n)[: images or n // 2]] = True
         yield Case(data.part(chosen), data.part(~chosen))
 
 
-def arrangements(data: Counts, other: Counts | None, draws: int) -> Iterator[tuple[str, list[Case]]]:
+def arrangements(
+    data: Counts, other: Counts | None, draws: int, images: int | None
+) -> Iterator[tuple[str, list[Case]]]:
     """What is calibrated on and judged."""
-    yield "half", list(halves(data, draws))
+    yield "half", list(halves(data, draws, images))
     for drive in np.unique(data.drives).tolist() if len(np.unique(data.drives)) > 1 else ():
         own = data.drives == drive
         yield f"drive {drive}", [Case(data.part(~own), data.part(own))]
@@ -274,12 +277,12 @@ def policy_row(
     return row
 
 
-def many(data: Counts, alpha: float, draws: int) -> list[Row]:
+def many(data: Counts, alpha: float, draws: int, images: int | None) -> list[Row]:
     """The mean of many halves, group by group: what is promised is about this mean."""
     found: dict[str, list[np.ndarray]] = {judge: [] for judge in (CLASS, REGION, IMAGE)}
     common: dict[str, list[np.ndarray]] = {judge: [] for judge in found}
     fits = []
-    for case in track(halves(data, draws), f"alpha {alpha:g}", total=draws):
+    for case in track(halves(data, draws, images), f"alpha {alpha:g}", total=draws):
         fits.append(fit := fitted(case.calibration, alpha))
         for judge, values in found.items():
             values.append(missed(case.test, fit, judge, judge))
