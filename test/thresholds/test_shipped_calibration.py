@@ -70,6 +70,16 @@ def test_without_a_calibration_of_the_score_auto_is_the_constant_and_says_so(emb
     assert pixel_policy(bare, ThresholdSettings(PolicySettings("quantile"))) == "quantile 0.95"
 
 
+@pytest.mark.parametrize("by", ["class", "region", "image"])
+def test_the_shipped_calibration_has_thresholds_by_group(embedded, frame, by):
+    common = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.1))
+    own = common.with_policy("pixel", conformal_by=by)
+    words = embedded.pixel_groups(own)
+    assert words.count(";") == {"class": 10, "region": 8, "image": 2}[by]
+    assert "common" not in words, "every group has images enough"
+    assert (embedded(frame, own, FLAGS).pixel_flags != embedded(frame, common, FLAGS).pixel_flags).any()
+
+
 def test_a_constant_that_auto_does_not_use_is_remarked(embedded):
     told = remarks(embedded, ThresholdSettings().with_policy("pixel", value=0.4))
     assert [text.partition(":")[0] for text in told] == ["thresholds.pixel = 0.4 has no effect"]
