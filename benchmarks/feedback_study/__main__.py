@@ -77,6 +77,7 @@ def judge(args: argparse.Namespace, settings: Settings) -> dict[str, list[dict[s
     tables["When a corruption begins"] = [
         recovery_row(args, c, camvid, settings) for c in track(CONDITIONS[1:], "begin") if c != CLEAN
     ]
+    tables["All in turn"] = [turns_row(minutes, args, camvid, settings) for minutes in (2, 5, 15)]
     tables["Synthetic drive"] = [
         long_run_row(c, seeds(args, curves, settings)) for c, curves in track(synthetic.items(), "synthetic")
     ]
@@ -173,6 +174,19 @@ def recovery_row(
         "s to 2 points, median": f"{np.median(times):.0f}",
         "longest": f"{np.max(times):.0f}",
     }
+
+
+def turns_row(minutes: int, args: argparse.Namespace, curves: dict[str, Curves], settings: Settings) -> dict[str, str]:
+    """Another condition every few minutes, drawn at random; what each seed misses over all of it."""
+    rows, length, runs = len(curves[CLEAN].drives), minutes * 60 * HZ, []
+    every = Curves(*(np.concatenate([getattr(c, n) for c in curves.values()]) for n in ("missed", "flagged", "drives")))
+    for seed in range(args.seeds):
+        drawn = np.random.default_rng([1, seed]).integers(0, len(curves), LENGTHS[-1] // length + 1)
+        order = shown(curves[CLEAN], LENGTHS[-1]) + rows * np.repeat(drawn, length)[: LENGTHS[-1]]
+        runs.append(run(every, order, settings, seed))
+    fixed = {"constant misses, %": [r.fixed_missed for r in runs], "flags, %": [r.fixed_flagged for r in runs]}
+    row = long_run_row(f"every {minutes} minutes", runs)
+    return row | {name: f"{100 * np.mean(values):.1f}" for name, values in fixed.items()}
 
 
 def labels_row(
