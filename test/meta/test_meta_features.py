@@ -89,7 +89,7 @@ def test_a_choice_is_what_its_words_leave_in_the_order_of_the_table(words, avail
         (
             "metasegg",
             "none",
-            r"no segment metric 'metasegg' \(did you mean metaseg\?\); there are the sets metaseg, meta_ood",
+            r"no segment metric 'metasegg' \(did you mean metaseg or metaseg_time\?\); there are the sets metaseg, meta_ood",
         ),
         (
             "e_IN",
@@ -172,3 +172,26 @@ def test_metrics_of_pixel_scores_need_these_scores():
 def test_an_unknown_least_set_is_refused():
     with pytest.raises(FeatureError, match="no feature set 'metaseg,V'; choose one of"):
         required_set(("E",), 3, "metaseg,V")
+
+
+def test_sets_with_metrics_over_time_add_them_to_their_set():
+    from trust_seg_ros.segments.history import time_names
+
+    names = FEATURE_SETS["all"].names(3)
+    available = (*names, *time_names(names))
+    chosen = chosen_features("metaseg_time", available)
+    metaseg = FEATURE_SETS["metaseg"].names(3)
+    assert set(chosen) == {*metaseg, *time_names(metaseg)}
+    assert chosen_features("metaseg", available) == chosen_features("metaseg", names)
+    assert chosen_features("E*_var", available) == chosen_features("E*_var", names), "patterns of before mean the same"
+    assert chosen_features("metaseg_time,-time.*", available) == chosen_features("metaseg", names)
+    with pytest.raises(MetaModelError, match="the set meta_ood_time has metrics over time, and these segments are of"):
+        chosen_features("meta_ood_time", names)
+
+
+def test_metrics_over_time_need_the_set_of_the_metrics_that_they_follow():
+    assert required_set(("time.change.E", "time.rows"), 3) == "metaseg"
+    assert required_set(("S", "time.std.V_bd"), 3) == "meta_ood"
+    assert required_set(("time.trend.S_area",), 3) == "all"
+    with pytest.raises(MetaModelError, match="cannot be computed for 3 classes: nonsense"):
+        required_set(("time.trend.nonsense",), 3)

@@ -14,6 +14,7 @@ from meta_models import small_model, table_of
 
 from trust_seg_ros.meta import LinearPart, MetaModel, MetaModelError, load_meta_model
 from trust_seg_ros.meta.model_file import SHIPPED
+from trust_seg_ros.segments.history import TimeWindow
 from trust_seg_ros.support.content_hash import with_hash
 
 
@@ -178,6 +179,42 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path, change, message):
     path.write_text(_changed(change))
     with pytest.raises(MetaModelError, match=f"^{path}: incomplete or damaged: .*{message}.*; fit it again"):
         load_meta_model(path)
+
+
+TIME = {"window_s": 1.0, "length": 10, "rate_hz": [9.0, 11.0]}
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        (None, "time: nothing, expected an object"),
+        ([1.0], r"time: \[1.0\], expected an object"),
+        ({**TIME, "window_s": 0.0}, r"time: window_s = 0\.0: expected seconds above 0"),
+        ({**TIME, "window_s": "1"}, "window_s: '1', expected a finite number"),
+        ({**TIME, "length": 2.5}, r"length = 2\.5: expected a whole number"),
+        ({**TIME, "length": 10**9}, "expected 2 to 100 rows"),
+        ({**TIME, "rate_hz": [11.0, 9.0]}, "rate_hz: .*expected the smallest"),
+        ({**TIME, "rate_hz": [-1.0, 9.0]}, "rate_hz = .*expected the smallest"),
+        (TIME, "the model has a window and no metrics over time; expected both or none"),
+    ],
+)
+def test_a_window_that_cannot_be_used_is_named(tmp_path, time, message):
+    (tmp_path / "meta.json").write_text(_changed(lambda m: m.update(time=time)))
+    with pytest.raises(MetaModelError, match=f"incomplete or damaged: .*{message}"):
+        load_meta_model(tmp_path / "meta.json")
+
+
+def test_a_model_that_looks_back_comes_back_from_its_file(tmp_path):
+    window = TimeWindow(1.0, 12, (9.0, 11.0))
+    model = replace(small_model(), features=("E", "time.change.S"), time=window)
+    model.save(tmp_path / "meta.json")
+    assert load_meta_model(tmp_path / "meta.json").time == window
+    assert json.loads((tmp_path / "meta.json").read_text())["time"] == {**TIME, "length": 12}
+    with pytest.raises(MetaModelError, match="metrics over time and no window"):
+        replace(model, time=None)
+    other = replace(model, time=replace(window, window_s=2.0))
+    assert other.fingerprint != model.fingerprint
+    assert replace(model, time=replace(window, rate_hz=(1.0, 2.0))).fingerprint == model.fingerprint
 
 
 @given(st.data())
