@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
 
 import cv2
@@ -16,6 +17,7 @@ from trust_seg_ros.fitting.fit import scores
 from trust_seg_ros.fitting.store import MANIFEST, SegmentStore
 from trust_seg_ros.meta import MetaModelError, load_meta_model
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
+from trust_seg_ros.segments.tracks import TrackingSettings
 from trust_seg_ros.types import Frame
 from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
@@ -73,6 +75,61 @@ def test_boosted_trees_take_the_place_of_linear_models(words, tmp_path, capsys):
         scores(model, SegmentStore.open(tmp_path / "meta.segments").read("test"))
     )
     assert "splits of the trees by metric" in capsys.readouterr().out
+
+
+def test_recordings_give_a_model_that_looks_back_and_runs_with_tracking(words, colours, tmp_path, capsys):
+    names = {
+        path: path.with_name(f"a_{k}.png") for kind in ("images", "labels") for k, path in _numbered(tmp_path, kind)
+    }
+    for path, new in names.items():
+        path.rename(new)
+    for k in (2, 5):
+        (tmp_path / "blobs" / "val" / "labels" / f"a_{k}.png").unlink()  # frames between labelled ones
+    asked = ("--time", "3", "--rate", "10", "--classifier", "boosting")
+    assert main(words(*asked)) == 0
+    model = load_meta_model(tmp_path / "meta.json")
+    assert model.time is not None
+    assert model.time.window_s == pytest.approx(0.3)
+    assert "time.change.E" in model.features
+    assert SegmentStore.open(tmp_path / "meta.segments").entry("val").images == tuple(
+        f"a_{k}" for k in range(10) if k not in (2, 5)
+    )
+    settings = PipelineSettings(colours.model, device="cpu", meta_model=str(tmp_path / "meta.json"))
+    with pytest.raises(MetaModelError, match="set tracking to on"):
+        TrustPipeline.load(settings)
+    live = TrustPipeline.load(replace(settings, tracking=TrackingSettings(on=True)))
+    for k in range(4):
+        image = cv2.imread(str(tmp_path / "blobs" / "val" / "images" / f"a_{k}.png"))[..., ::-1]
+        result = live(Frame(np.ascontiguousarray(image), 10**9 + k * 10**8))
+    assert np.isfinite(result.trust.p_wrong).all()
+    stored = ("--cache", str(tmp_path / "meta.segments"), "--features", "metaseg_time,-time.trend.*")
+    assert main(words(*stored, dataset=None, out=tmp_path / "other.json")) == 0
+    assert load_meta_model(tmp_path / "other.json").time == model.time
+    capsys.readouterr()
+
+
+def _numbered(root, kind):
+    return enumerate(sorted((root / "blobs" / "val" / kind).iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--time", "3"), "--time without --rate: expected both, or none"),
+        (("--rate", "10"), "--rate without --time"),
+        (("--time", "1", "--rate", "10"), "1 frames to look back; expected at least 2"),
+        (("--time", "3", "--rate", "0"), "a rate of 0 Hz; expected a number above 0"),
+        (("--time", "3", "--rate", "0.1"), "segments are not followed over more than 1.2 s"),
+        (
+            ("--features", "metaseg_time"),
+            "the set metaseg_time has metrics over time, and these segments are of single",
+        ),
+    ],
+)
+def test_recordings_that_cannot_be_followed_are_refused(words, tmp_path, capsys, more, said):
+    assert main(words(*more)) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "meta.segments").exists()
 
 
 def test_what_was_fitted_on_does_not_judge(words, tmp_path, capsys):
@@ -264,4 +321,5 @@ def segment_rows(network, image, scores):
     """The metrics that collecting gives for an image whose labels are its predicted classes: nothing is removed."""
     folder = LabelledFolder((), len(network.labels))
     worker = Collector(network, folder, scores=scores)
-    return worker._rows("x", 0, "", image, np.zeros(image.shape[:2], np.uint8))[0]
+    truth = np.zeros(image.shape[:2], np.uint8)
+    return worker._rows("x", 0, "", worker.table(worker.answer(image), truth), truth)
