@@ -32,6 +32,7 @@ EPILOG = """examples:
   trust-seg replay 'bags/*' --out out/fleet --workers 8        every bag of a folder, each into its own folder
   trust-seg replay 'bags/*' --out /shared/fleet --ray auto     the same on a Ray cluster that shares these folders
   trust-seg replay drive/ --out out/strict -p thresholds.pixel:=0.4 --topics segmentation unreliable segments
+  trust-seg replay drive/ --out out/tracks --report --segments -p tracking:=on    ids, table and report by tracks
 
 Every image goes through the same pipeline as in the node, none is dropped, and what the node would have published is
 written with the stamps and frame ids of the images: one rosbag2 for `ros2 bag play`, RViz and Foxglove. Parameters

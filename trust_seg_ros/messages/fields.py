@@ -69,11 +69,12 @@ class DetectionFields:
     """vision_msgs/Detection2D without its header.
 
     Attributes:
-        id: value of its pixels in ``segment_ids`` or, for an out-of-distribution segment, in ``ood_ids``, as text.
+        id: value of its pixels in ``segment_ids`` or, for an out-of-distribution segment, in ``ood_ids``, as text; with
+            tracking the id of its track.
         centre: x, y of the box in pixels, where pixel column 0 spans x = 0 to 1.
         size: width, height of the box in pixels.
         results: (class_id, score) in the order of the contract: predicted class with P(correct), then ``unreliable``,
-            ``ood`` or ``ood_score``, ``iou``.
+            ``ood`` or ``ood_score``, ``iou``; with tracking ``TRACK_RESULTS``.
     """
 
     id: str

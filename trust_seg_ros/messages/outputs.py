@@ -83,7 +83,7 @@ OUTPUTS: Mapping[str, Output] = {
         build=detections,
         text="flagged segments: box, `id` = value in `~/segment_ids`, class with P(correct), then `unreliable`, `ood`, "
         "`iou`; then the out-of-distribution segments: `id` = value in `~/ood_ids`, dominant class with 1 − P(OoD), "
-        "`ood` with P(OoD)",
+        "`ood` with P(OoD); with `tracking` every `id` is that of a [track](#tracks)",
         encoding="",
         needs=frozenset({"segments", "ood"}),
         type=DETECTIONS,

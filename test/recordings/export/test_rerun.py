@@ -1,6 +1,7 @@
 """A bag as a recording for the Rerun viewer, read back with Rerun's own reader."""
 
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from trust_seg_ros.bags.errors import SourceError
 from trust_seg_ros.drawing.wording import percent, unknown_object
+from trust_seg_ros.messages.detections import TRACK_RESULTS
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions, label_fields
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.messages.render import ImageFields, Rendering
@@ -15,11 +17,25 @@ from trust_seg_ros.recordings.export.rerun import ExportError, count_messages, w
 from trust_seg_ros.recordings.replay.message_types import IMAGE, LABELS
 from trust_seg_ros.recordings.replay.serialise import image_cdr, labels_cdr
 from trust_seg_ros.segmentation.labels import load_labels
+from trust_seg_ros.types import Frame, SegmentTracks
 
 pytest.importorskip("rerun", reason="needs rerun-sdk")
 pytest.importorskip("rosbags", reason="needs the library rosbags")
-from drive_bags import CAMERA, NODE, SECOND, TOPICS, diagnostics, drive_messages, drive_results, write_bag
+from drive_bags import (
+    CAMERA,
+    NODE,
+    SECOND,
+    TOPICS,
+    diagnostics,
+    drive_messages,
+    drive_results,
+    frame_messages,
+    write_bag,
+)
 from rerun.chunk import RrdReader
+from trust_frames import but
+
+from trust_seg_ros.recordings.export.rerun_tracks import track_colour
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +146,57 @@ def test_boxes_are_those_of_the_segments_and_say_what_they_are(exported):
         for k, label in zip(np.flatnonzero(result.ood.kept), labels[i][len(result.segments) :], strict=True):
             read_as = names[result.ood.class_ids[k]]
             assert label == f"{unknown_object(result.ood.p_ood[k])} (read as {read_as})"
+
+
+def test_a_track_keeps_its_colour_and_boxes_tell_its_number(tmp_path):
+    names, results = drive_results()
+    result, messages = results[0], []
+    n, m = len(result.segments), len(result.ood.kept)
+
+    def tracks(first, count):
+        seen, born = np.full(count, 3, np.int32), np.full(count, SECOND // 2)
+        return SegmentTracks(
+            np.arange(first, first + count), seen, born, np.full((count, 2), 4.0), np.zeros(count), SECOND
+        )
+
+    for step in range(2):  # the numbers move on by one: another box has each
+        tracked = but(result, tracks=tracks(7 + step, n), ood_tracks=tracks(7 + step, m))
+        messages += frame_messages(replace(tracked, frame=Frame(result.frame.image, (step + 1) * SECOND)), names)
+    write_rrd(write_bag(tmp_path / "bag", messages), tmp_path / "a.rrd")
+    path, entity = tmp_path / "a.rrd", f"{NODE}/segments"
+    ids = columns(path, entity)["track"]
+    ids = [one for one in ids if one is not None]
+    labels = component(path, entity, "Boxes2D:labels")
+    colours = [
+        dict(zip(i, c, strict=True)) for i, c in zip(ids, component(path, entity, "Boxes2D:colors"), strict=True)
+    ]
+    assert ids[0][:2] == ["7", "8"]
+    assert sum(number.startswith("ood_") for number in ids[0]) == result.ood.kept.sum() > 0
+    assert len(colours) == 2
+    both = colours[0].keys() & colours[1].keys()
+    assert len(both) > n - 2
+    assert {number: colours[0][number] for number in both} == {number: colours[1][number] for number in both}
+    assert len(set(colours[0].values())) > 0.8 * len(colours[0])
+    for number, label in zip(ids[0], labels[0], strict=True):
+        assert label.startswith(f"{number}: {'unknown' if number.startswith('ood_') else 'not '}") or "maybe" in label
+        assert not any(name in label for name in TRACK_RESULTS)
+    [pixel_ids, *_] = [one for one in columns(path, entity)["pixel_id"] if one is not None]
+    assert pixel_ids[:n] == list(range(1, n + 1))
+    [ages, *_] = [one for one in columns(path, entity)["track_age_s"] if one is not None]
+    assert set(ages) == {0.5}
+
+
+def test_colours_of_tracks_tell_their_kind():
+    for k in range(1, 200):
+        red, green, blue = track_colour(str(k))
+        assert red > blue and red > 100, k  # noqa: PT018
+        red, green, blue = track_colour(f"ood_{k}")
+        assert max(green, blue) > red, k
+    assert track_colour("5") != track_colour("ood_5")
+
+
+def test_without_tracking_no_box_has_a_track(exported):
+    assert "track" not in columns(exported[1], f"{NODE}/segments")
 
 
 def test_classes_have_names_and_colours(exported):

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from trust_seg_ros.pipeline.following import FollowingState
 from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.chunk_record import ChunkRecord
+from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack, flagged_sums
 from trust_seg_ros.recordings.replay.frame_work import CameraMemory
-from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject
+from trust_seg_ros.recordings.replay.records import ClassSums, FramePicture, OodObject, TrackedObject
+from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.tracks import Tracker
 from trust_seg_ros.thresholds.adaptation import AdaptationState
@@ -62,6 +64,30 @@ def followed(seed):
 
 
 PIPELINES = st.builds(PipelineState, THRESHOLDS, st.none() | st.integers(0, 2**31).map(followed))
+TRACKED = st.builds(
+    TrackedObject,
+    track=st.integers(1, 2**31 - 1),
+    first=OBJECTS,
+    last=OBJECTS,
+    best=OBJECTS,
+    pictured=st.none() | OBJECTS,
+    largest=st.integers(1, 10**7),
+    frames=st.integers(1, 10**6),
+    followed=st.integers(1, 10**6),
+    classes=st.dictionaries(WORDS, st.integers(1, 100), max_size=2),
+)
+RANKS = st.tuples(NUMBERS, NUMBERS, st.integers(), st.integers(), st.integers())
+OPEN = st.builds(OpenObjects, some(TRACKED).map(tuple), some(RANKS).map(tuple))
+MOMENTS = st.integers(0, 2**60)
+FLAGGED = st.builds(FlaggedTrack, st.integers(0, 254), MOMENTS, MOMENTS, st.integers(1, 10**6))
+FLAGGED_SUMS = st.lists(FLAGGED, max_size=3).map(lambda tracks: flagged_sums(tracks, 255))
+MEMORIES = st.builds(
+    CameraMemory,
+    st.none() | TIMES,
+    st.none() | PIPELINES,
+    st.none() | OPEN,
+    st.none() | st.dictionaries(st.integers(1, 2**31 - 1), FLAGGED, max_size=2),
+)
 ROWS = st.dictionaries(WORDS, st.one_of(WORDS, TIMES, NUMBERS, st.booleans()), max_size=6)
 RECORDS = st.builds(
     ChunkRecord,
@@ -74,12 +100,15 @@ RECORDS = st.builds(
     spread=some(PICTURES),
     worst=some(st.tuples(NUMBERS, PICTURES)),
     latency=st.dictionaries(WORDS, some(st.tuples(TIMES, NUMBERS)), max_size=2),
-    memory=st.dictionaries(WORDS, st.builds(CameraMemory, st.none() | TIMES, st.none() | PIPELINES), max_size=2),
+    memory=st.dictionaries(WORDS, MEMORIES, max_size=2),
     seconds=st.dictionaries(WORDS, NUMBERS, max_size=4),
     notes=some(WORDS),
     names=some(WORDS).map(tuple),
     palette=some(st.tuples(*[st.integers(0, 255)] * 3)).map(lambda v: np.array(v, np.uint8).reshape(-1, 3)),
     facts=some(st.tuples(WORDS, WORDS)),
+    tracked=some(TRACKED),
+    tracked_total=TIMES,
+    flagged=st.dictionaries(WORDS, FLAGGED_SUMS, max_size=2),
 )
 
 

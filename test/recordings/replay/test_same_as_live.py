@@ -59,6 +59,7 @@ SETTINGS = {
             "ood.min_size": 50,
         },
     ),
+    "tracked": (5, {"tracking": "on", "publish_all_segments": True}),
 }
 
 
@@ -175,6 +176,18 @@ def test_the_comparison_sees_every_part_of_a_message(drive):
     parts = {"id", "bbox.center.position.x", "bbox.size_y", "header.stamp.sec", "results[0].hypothesis.score",
              "results[1].hypothesis.class_id", "results[0].pose.covariance"}  # fmt: skip
     assert {f".detections[0].{part}" for part in parts} <= found.keys()
+
+
+def test_ids_are_those_of_tracks_with_tracking(drive):
+    frames = [{d.id for d in m.detections} for m in drive.live["segments"]]
+    assert frames == [{d.id for d in m.detections} for _, m in drive.offline["segments"]]
+    if drive.parameters.get("tracking") != "on":
+        assert not any(number.startswith("ood_") for ids in frames for number in ids)
+        return
+    assert {"1"} < frames[0], "the warm-up's tracks do not count"
+    assert any(number.startswith("ood_") for number in frames[0])
+    assert len(frames[0] & frames[-1]) > 5
+    assert frames[-1] - frames[0]
 
 
 def test_topics_are_offered_alike(drive):

@@ -1,6 +1,7 @@
 """Rows of segments and their tables."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +16,9 @@ from trust_seg_ros.messages.render import MessageError, Rendering, ood_ids, segm
 from trust_seg_ros.recordings.replay import segment_tables
 from trust_seg_ros.recordings.replay.frame_numbers import frame_table
 from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS, TEXT_COLUMNS, TRUE_FALSE_COLUMNS, WHOLE_COLUMNS
-from trust_seg_ros.recordings.replay.segment_rows import SEGMENT_COLUMNS, segment_rows
+from trust_seg_ros.recordings.replay.segment_rows import SEGMENT_COLUMNS, TRACK_COLUMNS, segment_rows
 from trust_seg_ros.recordings.replay.segment_tables import SegmentTableWriter, TableError, merge_tables
+from trust_seg_ros.types import Frame, SegmentTracks
 
 NAMES = tuple(f"class {i}" for i in range(11))
 
@@ -94,6 +96,50 @@ def test_rows_without_meta_models_and_without_segments():
     assert list(alone["kind"]) == ["class", "class"]
     with pytest.raises(MessageError, match="'segments'"):
         segment_rows(but(result, segments=None, trust=None), NAMES, "/camera", 7)
+
+
+def test_rows_tell_the_tracks_with_tracking_and_have_no_such_columns_without():
+    names, results = drive_results()
+    result = max(results, key=lambda r: len(r.ood.kept))
+    n, m = len(result.segments), len(result.ood.kept)
+    stamp = result.frame.stamp_ns
+
+    def tracks(ids):
+        count = len(ids)
+        frames = np.where(ids > 0, 1 + ids % 3, 0).astype(np.int32)
+        first = np.full(count, stamp - 500_000_000)
+        return SegmentTracks(ids, frames, first, np.full((count, 2), [2.0, -4.0]), np.full(count, 0.1), stamp)
+
+    of_ood = np.where(result.ood.kept, np.arange(m) + 1, 0)
+    rows = segment_rows(but(result, tracks=tracks(np.arange(n) + 1), ood_tracks=tracks(of_ood)), names, "/camera", 7)
+    assert list(rows) == [*SEGMENT_COLUMNS, *TRACK_COLUMNS, *result.segments.names]
+    assert {len(values) for values in rows.values()} == {n + m}
+    assert rows["track"].tolist() == [*range(1, n + 1), *of_ood.tolist()]
+    there = rows["track"] > 0
+    assert there.sum() < n + m
+    for name, value in (("track_first_ns", stamp - 500_000_000), ("track_age_s", 0.5), ("track_gap_s", 0.1)):
+        assert set(rows[name][there]) == {value}
+        assert set(rows[name][~there]) == {0}
+    moving = rows["track_frames"] > 1
+    assert 0 < moving.sum() < there.sum()
+    assert set(rows["velocity_x"][moving]) == {2.0}
+    assert set(rows["velocity_y"][moving]) == {-4.0}
+    assert np.isnan(rows["velocity_x"][~moving]).all()
+    assert not set(TRACK_COLUMNS) & set(segment_rows(result, names, "/camera", 7))
+
+
+def test_velocities_are_those_of_the_image():
+    names, results = drive_results()
+    half = np.array(results[0].frame.image)[::2, ::4]
+    result = replace(results[0], frame=Frame(half, 5))
+    n, m = len(result.on_grid.segments), len(result.on_grid.ood.kept)
+
+    def tracks(k):
+        return SegmentTracks(np.ones(k, int), np.full(k, 2), np.ones(k, int), np.full((k, 2), 8.0), np.zeros(k))
+
+    rows = segment_rows(but(result, tracks=tracks(n), ood_tracks=tracks(m)), names, "/camera", 7)
+    assert set(rows["velocity_x"]) == {2.0}
+    assert set(rows["velocity_y"]) == {4.0}
 
 
 def test_a_table_gives_the_rows_back(tmp_path):

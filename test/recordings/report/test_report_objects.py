@@ -3,8 +3,11 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from report_drives import drive, jpeg, ood_object
+from report_drives import NAMES, drive, jpeg, ood_object
 
+from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack, flagged_sums
+from trust_seg_ros.recordings.replay.records import TrackedObject
+from trust_seg_ros.recordings.report.flagged import flagged_html
 from trust_seg_ros.recordings.report.objects import box_iou, group_objects, most_certain, objects_html
 
 BOX = (10, 10, 30, 30)
@@ -101,3 +104,45 @@ def test_faulty_and_unmeasured_numbers_are_said_in_words():
     page = objects_html(drive(objects=[ood_object(0.0, BOX, score=float("inf"), p_ood=float("nan"), class_name="")]))
     for said in ("infinite", "–", "not measured", "no picture"):
         assert said in page
+
+
+def tracked(number, at, p_ood=0.9, frames=3, followed=5, **more):
+    """An object seen from ``at`` on for a second."""
+    first, last = ood_object(at, BOX, p_ood=0.1), ood_object(at + 1.0, BOX, p_ood=0.2)
+    best = ood_object(at + 0.5, BOX, p_ood=p_ood)
+    return TrackedObject(number, first, last, best, ood_object(at, BOX, crop=jpeg(number)), 432, frames, followed, more)
+
+
+def test_with_tracking_there_is_one_card_per_track():
+    page = objects_html(
+        drive(objects=[], objects_total=1234, tracked=[tracked(7, 0.0, car=2, road=1)], tracked_total=1)
+    )
+    assert page.count("<li ") == 1
+    assert "1 object from 1,234 segments" in page
+    for said in ("0.9", "car", "1.00 s, in 3 of the 5 frames followed", "432 pixels", "ood_7", "data:image/jpeg"):
+        assert said in page
+    assert 'data-frames="3"' in page
+    assert "boxes overlap" not in page
+
+
+def test_with_tracking_all_objects_are_counted_and_ranked():
+    objects = [tracked(k, 0.1 * k, p_ood=0.1 * k) for k in (1, 2, 3)]
+    page = objects_html(drive(objects=[], objects_total=90, tracked=objects, tracked_total=40))
+    assert "40 objects from 90 segments; the 3 most certain objects are shown" in page
+    assert [page.index(f'data-rank="{rank}"') for rank in (2, 1, 0)] == sorted(
+        page.index(f'data-rank="{k}"') for k in range(3)
+    )
+    assert "No OoD segments" in objects_html(drive(objects=[], objects_total=0, tracked=[], tracked_total=0))
+
+
+def test_flagged_tracks_are_summed_by_class_over_the_cameras():
+    second = 10**9
+    front = flagged_sums([FlaggedTrack(1, 0, 2 * second, 5), FlaggedTrack(1, 0, 0, 1), FlaggedTrack(0, 0, 0, 1)], 4)
+    rear = flagged_sums([FlaggedTrack(1, 0, 7 * second, 9)], 4)
+    page = flagged_html(drive(tracked=[], flagged={"/front": front, "/rear": rear}))
+    rows = [row.replace('<td class="number">', "|").replace("</td>", "") for row in page.split("<tr>")[2:]]
+    assert rows[0].startswith(f'<th scope="row">{NAMES[1]}</th>|3|33.3 %|5|3|7')
+    assert rows[1].startswith(f'<th scope="row">{NAMES[0]}</th>|1|100 %|1|0|0')
+    assert len(rows) == 2
+    assert "No segment was flagged" in flagged_html(drive(tracked=[]))
+    assert flagged_html(drive()) == ""
