@@ -23,7 +23,8 @@ def tracked_result():
     result = made_result(np.repeat([[0, 1]], 6, 0).repeat([5, 3], 1).astype(np.uint8))
 
     def tracks(first, count):
-        ids, seen, born = np.arange(first, first + count), np.full(count, 3), np.full(count, STAMP - 500_000_000)
+        ids, seen = np.arange(first, first + count), np.full(count, 3, np.int32)
+        born = np.full(count, STAMP - 500_000_000)
         return SegmentTracks(ids, seen, born, np.full((count, 2), (4.0, -2.0)), np.zeros(count), STAMP)
 
     return but(result, tracks=tracks(17, len(result.segments)), ood_tracks=tracks(3, len(result.ood.kept)))

@@ -119,7 +119,7 @@ def test_with_tracking_there_is_one_card_per_track():
     )
     assert page.count("<li ") == 1
     assert "1 object from 1,234 segments" in page
-    for said in ("0.9", "car", "1.00 s, in 3 of the 5 frames followed", "432 pixels", "ood_7", "data:image/jpeg"):
+    for said in ("0.9", "car", "1.00 s, 3 frames of the 5 followed", "432 pixels", "ood_7", "data:image/jpeg"):
         assert said in page
     assert 'data-frames="3"' in page
     assert "boxes overlap" not in page

@@ -194,19 +194,19 @@ def _card(track: OodTrack | TrackedObject, score: str, rank: int) -> str:
     )
     frames = track.frames
     seen = (last.recorded_ns - first.recorded_ns) / 1e9
+    followed = track.followed if isinstance(track, TrackedObject) else frames
+    of_all = f" of the {followed:,} followed" if followed > frames else ""
     facts = [
         ("P(OoD)", formats.number(best.p_ood)),
         (score, formats.number(best.score)),
         ("taken for", track.class_name or "not measured"),
         ("first", _moment(first)),
         ("last", _moment(last)),
-        ("length", f"{seen:.2f} s, {frames:,} frame{'s' * (frames != 1)}"),
+        ("length", f"{seen:.2f} s, {frames:,} frame{'s' * (frames != 1)}{of_all}"),
         ("camera", best.camera),
     ]
     if isinstance(track, TrackedObject):
-        length = f"{seen:.2f} s, in {frames:,} of the {track.followed:,} frames followed"
-        more = {"length": length, "largest": f"{track.largest:,} pixels", "id": f"{OOD_TRACK}{track.track}"}
-        facts = list((dict(facts) | more).items())
+        facts += [("largest", f"{track.largest:,} pixels"), ("id", f"{OOD_TRACK}{track.track}")]
     rows = "".join(f"<span>{formats.text(k)}</span><span>{formats.text(v)}</span>" for k, v in facts)
     data = {
         "camera": best.camera,
