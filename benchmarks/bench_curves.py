@@ -18,7 +18,8 @@ from rich.table import Table
 from trust_seg_ros.evaluation.trust.conformal_simulation import conformal_simulation
 from trust_seg_ros.fitting.curve_builder import UNIT_GRID, CurveBuilder, quantile_grid
 from trust_seg_ros.fitting.segment_risk import segment_risk_curve
-from trust_seg_ros.thresholds.shift import ShiftMonitor, frame_mean
+from trust_seg_ros.thresholds.frame_statistics import frame_mean
+from trust_seg_ros.thresholds.shift import ShiftMonitor
 from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 
 

@@ -115,10 +115,11 @@ def test_the_monitor_sees_softmax_scores_whatever_is_wanted_and_starts_afresh_on
     nothing = Wanted(segments=False, ood=False, pixel_flags=False)
     for second in range(1, 5):
         result = pipeline(Frame(image, second * 10**9), wanted=nothing)
-    assert (result.shift.score, result.shift.frames) == ("entropy", 4)
+    assert (result.shift.statistic, result.shift.frames) == ("entropy", 4)
+    assert set(result.watched) == set(pipeline.watched) == {"entropy"}
     by_margin = ThresholdSettings(pixel_score="margin")
-    assert pipeline(Frame(image, 5 * 10**9), by_margin).shift is None
-    assert "no calibration of margin" in pipeline.unwatched("margin")
+    assert pipeline(Frame(image, 5 * 10**9), by_margin).shift.frames == 5, "whatever flags pixels"
+    assert pipeline.unwatched["margin"] == "the calibration does not hold it"
     pipeline.reset()
     assert pipeline(Frame(image, 6 * 10**9)).shift.frames == 1
 

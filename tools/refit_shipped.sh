@@ -11,7 +11,7 @@ refit() { # MODEL: its meta model of segments, and its calibration
   trust-seg fit "$camvid" --split val --split test --class-input both --model "$1" --cache "$tables/$stem.segments" \
     --out "$meta/${stem}_meta.json"
   # without P(wrong), as the meta model has seen these images
-  trust-seg calibrate "$camvid" --split test --model "$1" --meta-model none --unordered --out "$calibrations/$stem.json"
+  trust-seg calibrate "$camvid" --split test --model "$1" --meta-model none --unordered --watch scores --out "$calibrations/$stem.json"
 }
 
 refit embedded

@@ -31,5 +31,5 @@ scenes fit/unseen unseen 520000 150
 trust-seg fit "$runs/fit" --split own --split unseen --class-input both --model "$model" --cache "$runs/segments" \
   --out "$meta/embedded_synthetic_meta.json"
 scenes calibrate/unseen unseen 530000 200
-trust-seg calibrate "$runs/calibrate" --split unseen --model "$model" --meta-model none --unordered \
+trust-seg calibrate "$runs/calibrate" --split unseen --model "$model" --meta-model none --unordered --watch scores \
   --out "$calibrations/embedded_synthetic.json"

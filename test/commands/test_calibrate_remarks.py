@@ -12,7 +12,9 @@ GRID = np.linspace(0.0, 1.0, 5)
 def said(means):
     curves = RecallCurve(GRID, 1 - GRID, 50), RiskCurve(GRID, GRID, len(means))
     score = ScoreCalibration(*curves, frame_means=tuple(means))
-    return reference_remarks(Calibration("net", ("road", "sky"), scores={"entropy": score, "margin": score}))
+    numbers = {"brightness": tuple(means), "sharpness": tuple(means)}
+    calibration = Calibration("net", ("road", "sky"), scores={"entropy": score}, statistics_of_frames=numbers)
+    return reference_remarks(calibration)
 
 
 def test_images_of_many_places_need_no_remark():
@@ -23,7 +25,8 @@ def test_one_clip_has_no_monitor():
     clip = np.linspace(0.3, 0.1, 60) + np.random.default_rng(0).normal(0, 0.001, 60)
     (note,) = said(clip)
     assert note.startswith(
-        "no shift monitor of entropy, margin: reference of the shift monitor: neighbours among the 60"
+        "the shift monitor does not watch mean entropy, brightness of the image, sharpness of the image: reference of "
+        "the shift monitor: neighbours among the 60"
     )
     assert note.endswith("expected at least 2: calibrate with images from more places")
 
@@ -31,4 +34,4 @@ def test_one_clip_has_no_monitor():
 def test_a_few_clips_have_a_weak_one():
     rng = np.random.default_rng(0)
     (note,) = said(np.repeat(rng.normal(0.1, 0.02, 24), 10) + rng.normal(0, 0.001, 240))
-    assert "neighbouring images are alike, so that all count for few independent ones (entropy " in note
+    assert "neighbouring images are alike, so that all count for few independent ones (mean entropy " in note

@@ -9,12 +9,12 @@ from trust_seg_ros.messages import label_info
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.threshold_watch import guarantee
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
-from trust_seg_ros.types import ShiftState, ShiftTest
+from trust_seg_ros.types import ShiftState
 
 FIXED = ThresholdSettings()
 QUANTILE = ThresholdSettings(pixel=PolicySettings("quantile"))
 CONFORMAL = ThresholdSettings(pixel=PolicySettings("conformal"), ood_meta=PolicySettings("conformal", alpha=0.1))
-STATE = ShiftState("entropy", False, 20, ShiftTest(0.1, 0.2, 0.8, 5.0), "entropy: 0.1 standard deviations above")
+STATE = ShiftState(False, 20, True, 0.8, "entropy", "mean entropy", 0.12, 0.1, 0.02)
 
 
 @pytest.fixture
@@ -90,14 +90,14 @@ def test_thresholds_by_class_or_region_are_no_threshold_on_confidence(labels, se
         (FIXED, STATE, "", "none: no threshold is conformal"),
         (CONFORMAL, STATE, "", "holds: pixel flags conformal alpha = 0.05, OoD segments conformal alpha = 0.1"),
         (CONFORMAL, replace(STATE, fired=True), "", "void, the data has shifted: pixel flags"),
-        (CONFORMAL, replace(STATE, test=None), "", "not known (the shift monitor needs more frames): pixel"),
-        (CONFORMAL, None, "", "not known (no frame means): pixel"),
+        (CONFORMAL, replace(STATE, known=False), "", "not known (the shift monitor needs more frames): pixel"),
+        (CONFORMAL, None, "", "not known (there is no calibration): pixel"),
         (CONFORMAL, STATE, "other segments", "holds: pixel flags conformal alpha = 0.05; void for OoD segments: other"),
         (ThresholdSettings(ood_meta=PolicySettings("conformal")), STATE, "other segments", "void: other segments"),
     ],
 )
 def test_whether_the_guarantee_holds(settings, state, gap, words):
-    unwatched = "" if state is not None else "no frame means"
+    unwatched = "" if state is not None else "there is no calibration"
     assert guarantee(settings, state, unwatched, gap).startswith(words)
 
 

@@ -1,21 +1,26 @@
 """A recording taken up where it was left: what thresholds remember goes from one control to another."""
 
+import json
 import pickle
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
-from trust_seg_ros.thresholds.control import ThresholdControl
-from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftSettings
-from trust_seg_ros.thresholds.shift_statistic import ShiftReference
+from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
+from trust_seg_ros.thresholds.control import ThresholdControl, ThresholdState
+from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty import uncertainty_maps
 
 SMOOTHED = ThresholdSettings(
     pixel=PolicySettings("quantile", quantile=0.9, smoothing_s=0.7),
     ood=PolicySettings("mean_std", k=1.0, smoothing_s=0.7),
 )
+GRID = np.linspace(0.0, 1.0, 5)
 scores = st.lists(st.floats(0.0, 1.0, width=32), min_size=2, max_size=12)
 
 
@@ -44,35 +49,28 @@ def test_without_the_memory_they_would_not():
     assert run(ThresholdControl(), values, 0)[1:] != run(ThresholdControl(), values[1:], 1)
 
 
-@given(st.lists(st.floats(-3.0, 3.0), min_size=4, max_size=40), st.data())
-@settings(max_examples=30, deadline=None)
-def test_the_shift_monitor_goes_on_too(values, data):
-    cut = data.draw(st.integers(1, len(values) - 1))
-    reference = ShiftReference.from_means(np.random.default_rng(0).normal(size=60))
-    chosen = ShiftSettings(window_s=4.0, hold_s=0.4, least_frames=3)
-
-    def monitor() -> ShiftMonitor:
-        return ShiftMonitor({"entropy": reference}, chosen)
-
-    def states(one, part, first):
-        return [one.update("entropy", value, 5.0 + 0.2 * i) for i, value in enumerate(part, first)]
-
-    whole = states(monitor(), values, 0)
-    first, second = monitor(), monitor()
-    before = states(first, values[:cut], 0)
-    second.load_state(first.state())
-    assert second.states == first.states
-    assert before + states(second, values[cut:], cut) == whole
+def test_the_shift_monitor_goes_on_too():
+    reference = ScoreCalibration(
+        RecallCurve(GRID, 1 - GRID, 50), RiskCurve(GRID, GRID, 60), (), tuple(np.random.default_rng(0).random(60))
+    )
+    calibration = Calibration("net", ("road", "sky"), scores={"entropy": reference})
+    first, second = ThresholdControl(calibration), ThresholdControl(calibration)
+    for k in range(20):
+        watched = watch(first, k)
+    second.load_state(SMOOTHED, pickle.loads(pickle.dumps(first.state())))
+    assert watch(second, 20) == watch(first, 20)
+    assert watched.frames == 20
+    through_json = ThresholdState.from_json(json.loads(json.dumps(first.state().to_json())))
+    assert through_json == first.state()
 
 
-def test_a_frame_with_the_stamp_of_the_last_has_the_state_of_the_last():
-    reference = ShiftReference.from_means(np.random.default_rng(0).normal(size=60))
-    first, second = (ShiftMonitor({"entropy": reference}, ShiftSettings(hold_s=0.0)) for _ in range(2))
-    for stamp in range(12):
-        last = first.update("entropy", 9.0, stamp)
-    assert last.fired
-    second.load_state(first.state())
-    assert second.update("entropy", 9.0, 11) == last
+def watch(control: ThresholdControl, k: int):
+    """The state of the monitor after frame k, of a camera that gets brighter."""
+    image = np.full((12, 16, 3), 10 * k, np.uint8)
+    answer = LogitMaps(torch.zeros(2, 3, 4) + torch.tensor([0.1 * k, 0.0])[:, None, None], (12, 16))
+    frame = control.begin(SMOOTHED, 10.0 + 0.2 * k)
+    frame.watch(image, answer, uncertainty_maps(answer))
+    return frame.shift
 
 
 @pytest.mark.parametrize(

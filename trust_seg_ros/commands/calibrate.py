@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
     from trust_seg_ros.types import Json
 
+WATCH = ("all", "scores")
 RECALLS, ALPHAS = (0.8, 0.9, 0.95), (0.01, 0.05, 0.1, 0.2)
 EPILOG = """examples:
   trust-seg calibrate data/camvid --split val --out calibration.json
@@ -72,6 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the shift monitor compares with these images themselves, not with the drives that they are a sample of: "
         "neighbours count as independent, so that images of one or two drives detect more, and another drive of the "
         "same kind may count as a shift",
+    )
+    parser.add_argument(
+        "--watch",
+        choices=WATCH,
+        default=WATCH[0],
+        help="what the shift monitor is to compare with: all, also logits, features, and brightness, contrast, "
+        "saturation and sharpness of the images; or only means of scores, for a file that is used with other cameras, "
+        "whose images look different anyway (default: %(default)s)",
     )
     add_keep_going_argument(parser)
     scores = parser.add_argument_group("pixel scores")

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 
 
+FEW = 10.0
+"""Independent images below which it is said that the shift monitor detects large shifts only."""
+
+
 def check(args: argparse.Namespace) -> None:
     """Refuse impossible options before the work starts."""
     args.out = args.out.expanduser()
@@ -88,6 +92,7 @@ def chosen_plan(
     from trust_seg_ros.meta.shipped import chosen_meta, chosen_ood_meta
     from trust_seg_ros.meta.sizes import fitted_grid
     from trust_seg_ros.thresholds.calibration import CalibrationError, load_calibration
+    from trust_seg_ros.thresholds.frame_statistics import STATISTICS
     from trust_seg_ros.uncertainty.network_statistics import NO_STATISTICS
     from trust_seg_ros.uncertainty.score_names import FEATURE_SCORES
 
@@ -137,6 +142,7 @@ def chosen_plan(
         optional=ALL in args.score,
         keep_going=args.keep_going,
         grid=parsed_grid(args.grid, fitted_grid(meta, ood_model)),
+        watched=tuple(STATISTICS) if args.watch == "all" else (),
     ), notes
 
 
@@ -190,22 +196,15 @@ def remarks(found: Calibration, plan: CalibrationPlan, splits: Sequence[str]) ->
 
 def reference_remarks(found: Calibration) -> list[str]:
     """For how few independent images these count in the shift monitor, if that limits what it detects."""
-    from trust_seg_ros.thresholds.shift import ShiftSettings
-    from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+    from trust_seg_ros.thresholds.frame_statistics import title
+    from trust_seg_ros.thresholds.shift_references import lacking_words, numbers_of, shift_references
 
-    refused: dict[str, list[str]] = {}
-    weak = {}
-    for name, score in found.scores.items():
-        try:
-            reference = ShiftReference.from_means(score.frame_means)
-        except ShiftError as error:
-            refused.setdefault(str(error), []).append(name)
-        else:
-            if reference.effective < ShiftSettings.independent:
-                weak[name] = reference.effective
-    notes = [f"no shift monitor of {', '.join(names)}: {reason}" for reason, names in refused.items()]
+    references, missing = shift_references(found)
+    refused = {name: reason for name, reason in missing.items() if numbers_of(found, name)}
+    notes = [f"the shift monitor does not watch {words}" for words in [lacking_words(refused)] if words]
+    weak = {n: r.effective for n, r in references.items() if r.effective < FEW}
     if weak:
-        counts = ", ".join(f"{name} {effective:.1f}" for name, effective in weak.items())
+        counts = ", ".join(f"{title(name)} {effective:.1f}" for name, effective in weak.items())
         notes.append(
             f"neighbouring images are alike, so that all count for few independent ones ({counts}) and the shift "
             "monitor detects only large shifts; calibrate with images from more places"

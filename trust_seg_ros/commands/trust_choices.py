@@ -104,18 +104,17 @@ def _p_wrong(
 
 
 def chosen_watch(args: argparse.Namespace) -> Watch:
-    """Settings for testing the shift monitor.
+    """How windows of frames are tested for a shift.
 
     Raises:
         ShiftError: a number out of range.
     """
     from trust_seg_ros.evaluation.trust.monitor import Watch
-    from trust_seg_ros.thresholds.shift import ShiftSettings
 
-    settings = ShiftSettings(level=args.shift_level)
-    if args.window < settings.least_frames:
-        raise TrustStudyError(f"--window {args.window}: expected at least {settings.least_frames} frames")
-    return Watch(args.window, settings)
+    watch = Watch(args.window, args.shift_level)
+    if args.window < watch.least_frames:
+        raise TrustStudyError(f"--window {args.window}: expected at least {watch.least_frames} frames")
+    return watch
 
 
 def dropped(policies: Sequence[object], scores: Sequence[str]) -> list[str]:

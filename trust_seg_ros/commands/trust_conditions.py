@@ -56,14 +56,14 @@ def add_shift_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=30,
         metavar="FRAMES",
-        help="number of consecutive frames of a drive in each test of the shift monitor (default: %(default)s)",
+        help="number of consecutive frames of a drive in each test for a shift (default: %(default)s)",
     )
     group.add_argument(
         "--shift-level",
         type=float,
         default=0.01,
         metavar="P",
-        help="p-value below which the shift monitor fires (default: %(default)s)",
+        help="p-value below which a window counts as shifted (default: %(default)s)",
     )
 
 

@@ -15,7 +15,7 @@ from trust_seg_ros.grid import Size
 from trust_seg_ros.thresholds import calibrated_grid
 from trust_seg_ros.thresholds.calibration import Calibration, CalibrationError, ScoreCalibration
 from trust_seg_ros.thresholds.curves import RecallCurve
-from trust_seg_ros.thresholds.shift import frame_mean
+from trust_seg_ros.thresholds.frame_statistics import STATISTICS, Watched, frame_mean, frame_statistics
 from trust_seg_ros.thresholds.temperature import LogitSample
 from trust_seg_ros.types import UNLABELLED, Json, LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
@@ -47,6 +47,7 @@ class Calibrator:
             scores; then stored in the calibration.
         images: number of images added that have labelled pixels.
         unlabelled: number without; mistakes in them are unknown, so they do not count.
+        watched: statistics of frames that are kept for the shift monitor.
     """
 
     network: str
@@ -57,6 +58,7 @@ class Calibrator:
     images: int = 0
     unlabelled: int = 0
     network_sha256: str = ""
+    watched: Sequence[str] = tuple(STATISTICS)
     _sample: LogitSample = field(default_factory=LogitSample)
     _pixels: int = 0
     _wrong: int = 0
@@ -67,8 +69,16 @@ class Calibrator:
         self._curves = {name: _ScoreCurves(_in_unit_range(name, q, self.gradient), q) for name in self.scores}
         self._segments, self._objects = _Values(), _Values()
         self._sizes = Counter[Size]()
+        self._statistics: list[tuple[int, dict[str, float]]] = []
 
-    def add(self, answer: LogitMaps, maps: UncertaintyMaps, truth: np.ndarray, place: int | None = None) -> bool:
+    def add(
+        self,
+        answer: LogitMaps,
+        maps: UncertaintyMaps,
+        truth: np.ndarray,
+        place: int | None = None,
+        image: np.ndarray | None = None,
+    ) -> bool:
         """Add one labelled image.
 
         Args:
@@ -76,6 +86,7 @@ class Calibrator:
             truth: (H, W) uint8 class ids, 255 = no class, not counted.
             place: position in the data set, i.e. in order of time; None = after the images added so far. The shift
                 monitor needs the order to learn how similar neighbouring images are.
+            image: (H, W, 3) uint8 RGB; None = the shift monitor will not watch images, only answers to them.
 
         Returns:
             False for an image without a labelled pixel, which is left out.
@@ -95,13 +106,21 @@ class Calibrator:
         if self._builder is not None:
             self._builder.add(answer, classes, labelled)
         self._sample.add(answer, truth)
+        place = self.images if place is None else place
         for name, curves in self._curves.items():
-            curves.add(frame.get(name).numpy(), wrong, labelled, classes, self.images if place is None else place)
+            curves.add(frame.get(name).numpy(), wrong, labelled, classes, place)
+        self._statistics.append((place, self._watch(answer, maps, image)))
         self.images += 1
         self._sizes[answer.size] += 1
         self._pixels += int(labelled.sum())
         self._wrong += int(wrong.sum())
         return True
+
+    def _watch(self, answer: LogitMaps, maps: UncertaintyMaps, image: np.ndarray | None) -> dict[str, float]:
+        names = [name for name in self.watched if image is not None or STATISTICS[name].network]
+        nothing = np.zeros((0, 0, 3), np.uint8)
+        frame = Watched(nothing if image is None else image, answer, maps.host(), self.statistics.features)
+        return frame_statistics(frame, names)
 
     def add_segments(self, p_wrong: np.ndarray, wrong: np.ndarray) -> None:
         """Add the segments of one labelled image that have labelled pixels.
@@ -163,7 +182,14 @@ class Calibrator:
             self.gradient,
             self.network_sha256,
             self.statistics.features,
+            self._statistics_of_frames(),
         )
+
+    def _statistics_of_frames(self) -> dict[str, tuple[float, ...]]:
+        """Name -> finite values in order of time, for statistics that have one."""
+        rows = [row for _, row in sorted(self._statistics, key=lambda pair: pair[0])]
+        found = {n: tuple(row[n] for row in rows if np.isfinite(row.get(n, np.nan))) for n in self.watched}
+        return {name: numbers for name, numbers in found.items() if numbers}
 
 
 class _Values:

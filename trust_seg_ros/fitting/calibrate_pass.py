@@ -27,6 +27,7 @@ from trust_seg_ros.segments.scores import score_planes
 from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.thresholds.calibration import CalibrationError
+from trust_seg_ros.thresholds.frame_statistics import STATISTICS
 from trust_seg_ros.types import UNLABELLED, LogitMaps, SegmentTable
 from trust_seg_ros.uncertainty import frame_scores
 from trust_seg_ros.uncertainty.errors import FeatureStatisticsError
@@ -54,6 +55,7 @@ class CalibrationPlan:
         allow_absent: make statistics of features although a class has no pixel.
         optional: leave feature scores out where their statistics cannot be made; ``left_out`` says why.
         ood_min_size: OoD segments with fewer pixels do not count, as at run time.
+        watched: statistics of frames that are kept for the shift monitor.
         grid: where scores and segments are made, as at run time; ground truth of classes is brought there.
         keep_going: leave out images that cannot be read; they are listed in ``skipped``.
         skipped: name of the image -> why it was left out.
@@ -71,6 +73,7 @@ class CalibrationPlan:
     ood_model: OodModel | None = None
     ood_min_size: int = 50
     grid: Grid = AS_IMAGE
+    watched: tuple[str, ...] = tuple(STATISTICS)
     keep_going: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class CalibrationPlan:
             self.gradient,
             self.statistics,
             network_sha256=network_sha256(network),
+            watched=self.watched,
         )
 
 
@@ -123,9 +127,9 @@ def add_labelled(
         features = segments.feature_set(required_set(plan.meta.features, len(plan.network.labels), scores=scores))
         features = features.with_maps(scores)
 
-    def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
+    def add(place: int, image: np.ndarray, answer: LogitMaps, truth: np.ndarray) -> None:
         maps = uncertainty.uncertainty_maps(answer).host()
-        if calibrator.add(answer, maps, truth, place) and plan.meta is not None and features is not None:
+        if calibrator.add(answer, maps, truth, place, image) and plan.meta is not None and features is not None:
             extra = score_planes(FrameScores(answer, maps, plan.gradient, plan.statistics), scores)
             table = segments.segment_table(maps, answer, features, extra=extra, segments_from=plan.meta.segments_from)
             wrong, judged = wrong_segments(table, truth)
@@ -153,7 +157,7 @@ def with_statistics(
     network = plan.network
     builder, sample = StatisticsBuilder(len(network.labels)), FeatureSample(network.labels.names)
 
-    def add(place: int, answer: LogitMaps, truth: np.ndarray) -> None:
+    def add(place: int, _: np.ndarray, answer: LogitMaps, truth: np.ndarray) -> None:
         if classes:
             builder.add(answer, uncertainty.uncertainty_maps(answer).classes, truth != UNLABELLED)
         if features:
@@ -240,10 +244,10 @@ def wrong_segments(table: SegmentTable, truth: np.ndarray) -> tuple[np.ndarray, 
 def _run(
     plan: CalibrationPlan,
     folders: Sequence[LabelledFolder],
-    add: Callable[[int, LogitMaps, np.ndarray], None],
+    add: Callable[[int, np.ndarray, LogitMaps, np.ndarray], None],
     progress: Progress | None,
 ) -> None:
-    """Call ``add`` with place, answer and truth of every image, while the network already runs on the next one."""
+    """Call ``add`` with place, image, answer and truth of each image, while the network runs on the next one."""
     for folder in folders:
         if folder.classes != len(plan.network.labels):
             raise CalibrationError(
@@ -264,7 +268,7 @@ def _run(
             answer = uncertainty.on_grid(plan.network.infer(image), plan.grid)
             if waiting is not None:
                 waiting.result()
-            waiting = worker.submit(add, place, answer, resized(truth, answer.size))
+            waiting = worker.submit(add, place, image, answer, resized(truth, answer.size))
             seen += 1
             if progress is not None:
                 progress(done, len(samples))

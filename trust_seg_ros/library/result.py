@@ -40,7 +40,7 @@ class TrustFrame(JudgedImage):
     @classmethod
     def speaking(cls, result: types.TrustFrame, labels: LabelSet, name: str = "") -> TrustFrame:
         """A plain result with the names of its classes; nothing is copied."""
-        parts = (result.frame, result.on_grid, result.thresholds, result.shift, result.timings_ms)
+        parts = (result.frame, result.on_grid, result.thresholds, result.shift, result.timings_ms, result.watched)
         return cls(*parts, labels=labels, name=name)
 
     def plot(self, width: int = 1600) -> Picture:

@@ -162,8 +162,12 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
         "segments flagged": _percent(summary.flagged_segments),
         **{f"{what} outside the fitted range": _percent(share) for what, share in view.outside.items()},
         "calibration shift": in_force.shift,
+        "watched for shift": in_force.watched,
+        "not watched for shift": in_force.not_watched,
         "guarantee": in_force.guarantee,
         **in_force.adapted,
+        "void by shift": in_force.void or "nothing",
+        "still holds": in_force.holds or "everything",
     }
     refused = ""
     if in_force.adapted:

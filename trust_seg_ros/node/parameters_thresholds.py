@@ -163,14 +163,15 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "shift.window_s",
         ShiftSettings.window_s,
-        "Seconds of message time that the shift monitor compares with the calibration data.",
+        "Seconds of message time for which frames count once in the shift monitor, until the drive has shown how long "
+        "they stay alike. A longer gap between frames starts a new drive.",
         low=0.1,
         high=3600.0,
     ),
     Parameter(
         "shift.level",
         ShiftSettings.level,
-        "The p-value below which the shift monitor fires: the share of false alarms among windows without a shift.",
+        "False alarms of the shift monitor to expect in 24 hours, at most; each start of a drive counts as one hour.",
         low=1e-9,
         high=0.5,
     ),

@@ -11,7 +11,9 @@ from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.remarks import calibration_gap, ood_gap, pixel_policy
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.frame_statistics import title
 from trust_seg_ros.thresholds.policies.adaptive import Adaptive
+from trust_seg_ros.thresholds.shift_references import lacking_words
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
 
@@ -23,11 +25,13 @@ class InForce:
     Attributes:
         numbers: name -> current threshold; one that follows the image is from the last frame, and absent before it.
         shift: state of the shift monitor, in words.
-        fired: the score and by how much it has moved, while the monitor has fired; else "".
+        fired: what has moved and by how much, while the monitor has fired; else "".
         guarantee: whether the guarantee of conformal thresholds holds now, in words.
         pixel_policy: the policy of the pixel threshold in words, and what ``auto`` stands for.
         pixel_groups: its thresholds by class, region or image in words; "" where there is one for all.
         adapted: what feedback has done to it, key -> words; empty with other policies than ``adaptive``.
+        watched, not_watched: what the shift monitor watches, and what not, and why, in words.
+        void, holds: which promises are void because it has fired, and what still holds; "" while it has not.
     """
 
     numbers: Mapping[str, float]
@@ -37,6 +41,10 @@ class InForce:
     pixel_policy: str = ""
     pixel_groups: str = ""
     adapted: Mapping[str, str] = field(default_factory=dict)
+    watched: str = "n/a"
+    not_watched: str = "n/a"
+    void: str = ""
+    holds: str = ""
 
 
 class ThresholdWatch:
@@ -68,20 +76,27 @@ class ThresholdWatch:
 
     def view(self, settings: ThresholdSettings) -> InForce:
         """The current thresholds and the state of the shift monitor."""
-        state, score = self._shift, settings.pixel_score
-        if state is not None and state.score != score:
-            state = None
-        why = self._pipeline.unwatched(score)
+        state, lacking = self._shift, dict(self._pipeline.unwatched)
+        why = "" if self._pipeline.watched else lacking_words(lacking)
         if state is None:
-            shift = f"n/a: {why}" if why else f"n/a: no frame of {score} yet"
+            shift = f"n/a: {why}" if why else "n/a: no frame yet"
         else:
-            shift = ("fired: " if state.fired else "none: " if state.test else "not known yet: ") + state.text
-        fired = state.text if state is not None and state.fired else ""
+            shift = ("fired: " if state.fired else "none: " if state.known else "not known yet: ") + state.text
         gaps = ood_gap(self._pipeline, settings), calibration_gap(self._pipeline)
-        promise = guarantee(settings, state, why, *gaps)
-        policy, groups = pixel_policy(self._pipeline, settings), self._pipeline.pixel_groups(settings)
-        numbers, adapted = self._numbers(settings), self._adapted(settings)
-        return InForce(numbers, shift, fired, promise, policy, groups, adapted)
+        fired = state if state is not None and state.fired else None
+        return InForce(
+            self._numbers(settings),
+            shift,
+            "" if fired is None else fired.text,
+            guarantee(settings, state, why, *gaps),
+            pixel_policy(self._pipeline, settings),
+            self._pipeline.pixel_groups(settings),
+            self._adapted(settings),
+            watched=", ".join(title(name) for name in self._pipeline.watched) or "nothing",
+            not_watched=lacking_words(lacking) or "none",
+            void="; ".join(fired.void) if fired is not None else "",
+            holds="; ".join(fired.holds) if fired is not None else "",
+        )
 
     def _adapted(self, settings: ThresholdSettings) -> Mapping[str, str]:
         if settings.pixel.policy != Adaptive.name:
@@ -102,8 +117,8 @@ def guarantee(
 
     Args:
         settings: current settings.
-        state: state of the shift monitor for the pixel score.
-        unwatched: why the pixel score is not monitored; "" if it is.
+        state: state of the shift monitor.
+        unwatched: why nothing is monitored; "" if something is.
         gap: why there is no guarantee on P(OoD) although its threshold is conformal.
         off_grid: that frames are judged on another grid than the calibration was made on; "" if they are not.
     """
@@ -116,7 +131,7 @@ def guarantee(
     what = ", ".join(promised) + (f"; void for OoD segments: {gap}" if "ood_meta" in conformal and gap else "")
     if off_grid:
         return f"void, {off_grid}: {what}"
-    if state is None or state.test is None:
+    if state is None or not state.known:
         return f"not known ({unwatched or 'the shift monitor needs more frames'}): {what}"
     if state.fired:
         return f"void, the data has shifted: {what}"

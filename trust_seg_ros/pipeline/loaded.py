@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros import uncertainty
@@ -35,7 +35,7 @@ from trust_seg_ros.uncertainty.gradient_inputs import GradientSettings
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 from trust_seg_ros.uncertainty.perturbed_network import PerturbedNetwork
 from trust_seg_ros.uncertainty.pixel_score import PerturbedScores
-from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS, find_score
+from trust_seg_ros.uncertainty.score_names import IN_LOGARITHMS
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
@@ -178,13 +178,15 @@ class LoadedPipeline:
         adaptation = self._thresholds.adaptation
         return None if adaptation is None else adaptation.view
 
-    def unwatched(self, score: str) -> str:
-        """Why the shift monitor does not watch a pixel score; "" if it does.
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Statistics of frames that the shift monitor watches."""
+        return self._thresholds.watched
 
-        Raises:
-            SettingError: no such score.
-        """
-        return self._thresholds.unwatched(find_score(score).name)
+    @property
+    def unwatched(self) -> Mapping[str, str]:
+        """Statistic of frames -> why the shift monitor does not watch it."""
+        return self._thresholds.unwatched
 
     @property
     def grid_size(self) -> Size | None:

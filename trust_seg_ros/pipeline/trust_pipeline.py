@@ -191,8 +191,8 @@ class TrustPipeline(LoadedPipeline):
             if names:
                 scores.compute(names)
                 clock.lap(step)
-        if settings.pixel_score in (*SOFTMAX_SCORES, *beyond):
-            limits.watch(settings.pixel_score, scores.get(settings.pixel_score).numpy())
+        limits.watch(frame.image, logit_maps, maps)
+        clock.lap("watch")
         result = GridFrame(maps, scores=scores.computed)
         if wanted.segments:
             table = self.segment_table(maps, logit_maps, scores)
@@ -227,7 +227,7 @@ class TrustPipeline(LoadedPipeline):
                 self._seen.outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))
             self._seen.all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
             clock.lap("ood")
-        return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps)
+        return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps, limits.watched)
 
     def infer(self, image: np.ndarray) -> LogitMaps:
         """The network's answer to an image (H, W, 3) uint8, whose maps are to be made on the grid."""

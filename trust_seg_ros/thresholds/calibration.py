@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -52,6 +53,8 @@ class Calibration:
         network_sha256: hash of the network's weights; "" = not known.
         features: gives the statistics of the network's features; None = there are none. A loaded calibration reads
             them from the file beside it when they are first needed.
+        statistics_of_frames: name in ``STATISTICS`` -> its value in each image that has it, in order of time as far as
+            names tell; the shift monitor compares with them. Older files have none.
 
     Raises:
         CalibrationError: the parts have different numbers of classes, or a score is not known.
@@ -67,12 +70,16 @@ class Calibration:
     gradient: GradientSettings = IN_LOGARITHMS
     network_sha256: str = ""
     features: FeatureSource | None = None
+    statistics_of_frames: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what, names, known in (("score", self.scores, SCORES), ("segment score", self.segments, _SEGMENTS)):
             for name in names:
                 if name not in known:
                     raise CalibrationError(f"{unknown(what, name, known)}; {_ANEW}")
+        for name, numbers in self.statistics_of_frames.items():  # names of newer files are not known, and no harm
+            if not all(map(math.isfinite, numbers)):
+                raise CalibrationError(f"statistics of frames, {name}: expected finite numbers; {_ANEW}")
         if self.class_statistics is not None and len(self.class_statistics) != len(self.class_names):
             raise CalibrationError(
                 f"class statistics of {len(self.class_statistics)} classes; the calibration has {len(self.class_names)}"
@@ -100,11 +107,12 @@ class Calibration:
         return NetworkStatistics(self.class_statistics, self.features)
 
     def without_order(self) -> Calibration:
-        """The same with ascending frame means: the shift monitor then takes the images for independent ones."""
+        """The same with ascending means and statistics: the shift monitor takes the images for independent ones."""
         scores = {
             name: replace(score, frame_means=tuple(sorted(score.frame_means))) for name, score in self.scores.items()
         }
-        return replace(self, scores=scores)
+        statistics = {name: tuple(sorted(numbers)) for name, numbers in self.statistics_of_frames.items()}
+        return replace(self, scores=scores, statistics_of_frames=statistics)
 
     def describe(self) -> str:
         """The images it was made with, in a few words; "loaded" if the file does not say."""
@@ -172,6 +180,8 @@ class Calibration:
         if self.features is not None:
             content["features"] = _saved_features(self.features, path)
         content["scores"] = {name: score.to_json() for name, score in self.scores.items()}
+        if self.statistics_of_frames:
+            content["statistics_of_frames"] = {n: list(numbers) for n, numbers in self.statistics_of_frames.items()}
         content["segments"] = {name: curve.to_json() for name, curve in self.segments.items()}
         with raised_as(CalibrationError):
             write_json(content, path, "a calibration", short_lists=True)
@@ -208,6 +218,7 @@ def load_calibration(path: str | Path) -> Calibration:
             GradientSettings(**data["gradient"]) if "gradient" in data else IN_LOGARITHMS,
             sha256,
             _feature_file(data.get("features"), path, sha256),
+            {n: tuple(map(float, numbers)) for n, numbers in data.get("statistics_of_frames", {}).items()},
         )
     except JsonError as error:
         raise CalibrationError(str(error)) from error

@@ -12,6 +12,7 @@ import numpy as np
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.adaptation import Adaptation, AdaptationState
 from trust_seg_ros.thresholds.engine import ThresholdEngine, ThresholdInForce
+from trust_seg_ros.thresholds.frame_statistics import Watched, frame_statistics
 from trust_seg_ros.thresholds.group_thresholds import threshold_words
 from trust_seg_ros.thresholds.left_open import ood_without_model
 from trust_seg_ros.thresholds.policies.adaptive import Adaptive
@@ -21,15 +22,17 @@ from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
 from trust_seg_ros.thresholds.policies.target_recall import TargetRecall
+from trust_seg_ros.thresholds.promises import Promises, promises
 from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, ThresholdError, ThresholdSettings
-from trust_seg_ros.thresholds.shift import ShiftMonitor, WindowState, frame_mean
-from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
+from trust_seg_ros.thresholds.shift import ShiftMemory, ShiftMonitor
+from trust_seg_ros.thresholds.shift_references import shift_references
 from trust_seg_ros.thresholds.targets import TARGETS
-from trust_seg_ros.types import Json, ShiftState
+from trust_seg_ros.types import Json, LogitMaps, ShiftState, UncertaintyMaps
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
 
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
+    from trust_seg_ros.uncertainty.feature_statistics import FeatureSource
 
 
 class PolicyRefusedError(ThresholdError):
@@ -42,12 +45,12 @@ class ThresholdState:
 
     Attributes:
         smoothed: target -> last threshold and its stamp in seconds; None before the first frame.
-        windows: score -> window of the shift monitor.
+        watched: what the shift monitor remembers.
         adapted: what feedback has taught the pixel threshold; None with another policy than ``adaptive``.
     """
 
     smoothed: Mapping[str, tuple[float, float] | None]
-    windows: Mapping[str, WindowState]
+    watched: ShiftMemory
     adapted: AdaptationState | None = None
 
     def to_json(self) -> Json:
@@ -58,12 +61,8 @@ class ThresholdState:
     def from_json(cls, data: Json) -> ThresholdState:
         """The state that :meth:`to_json` was called on, before or after it went through JSON."""
         smoothed = {target: None if pair is None else (pair[0], pair[1]) for target, pair in data["smoothed"].items()}
-        windows = {
-            score: WindowState(**{**w, "frames": tuple((at, mean) for at, mean in w["frames"])})
-            for score, w in data["windows"].items()
-        }
-        adapted = data["adapted"]
-        return cls(smoothed, windows, None if adapted is None else AdaptationState.from_plain(adapted))
+        adapted = None if data["adapted"] is None else AdaptationState.from_plain(data["adapted"])
+        return cls(smoothed, ShiftMemory.from_json(data["watched"]), adapted)
 
 
 class ThresholdControl:
@@ -94,14 +93,20 @@ class ThresholdControl:
         self._settings: ThresholdSettings | None = None
         self._engines: dict[str, ThresholdEngine] = {}
         self._constants: dict[str, float] = {}
-        references, self._unwatched = _references(calibration)
+        self._promises = Promises()
+        references, self._unwatched = shift_references(calibration)
         self._monitor = ShiftMonitor(references)
+        self._features = None if calibration is None else calibration.features
 
-    def unwatched(self, score: str) -> str:
-        """Why the shift monitor does not watch a pixel score; "" if it does."""
-        if score in self._monitor.references:
-            return ""
-        return self._unwatched.get(score, f"there is no calibration of {score}")
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Statistics that the shift monitor watches."""
+        return tuple(self._monitor.references)
+
+    @property
+    def unwatched(self) -> Mapping[str, str]:
+        """Statistic -> why the shift monitor does not watch it."""
+        return self._unwatched
 
     def resolved(self, settings: ThresholdSettings) -> ThresholdSettings:
         """The settings with what they leave open: the policy that ``auto`` stands for (target_recall where the score is
@@ -162,8 +167,9 @@ class ThresholdControl:
             self._monitor.settings = settings.shift
             self._engines = self._build(settings, self._engines)
             self._constants = _constants(self._engines, settings)
+            self._promises = promises(self.resolved(settings))
         self._settings = settings
-        return FrameThresholds(self._engines, self._constants, self._monitor, stamp_s)
+        return FrameThresholds(self._engines, self._constants, self._monitor, stamp_s, self._promises, self._features)
 
     @property
     def adaptation(self) -> Adaptation | None:
@@ -191,7 +197,7 @@ class ThresholdControl:
         self.begin(settings, 0.0)
         for target, engine in self._engines.items():
             engine.load_state(state.smoothed.get(target))
-        self._monitor.load_state(state.windows)
+        self._monitor.load_state(state.watched)
         if self.adaptation is not None and state.adapted is not None:
             self.adaptation.load_state(state.adapted)
 
@@ -240,7 +246,8 @@ class FrameThresholds:
 
     Attributes:
         numbers: target -> threshold, for the targets known so far; constants are known from the start.
-        shift: state of the shift monitor, once it was shown this frame; None for a score that it does not watch.
+        shift: state of the shift monitor, once it was shown this frame; None if it watches nothing.
+        watched: what it was shown: statistic -> value.
     """
 
     def __init__(
@@ -249,26 +256,32 @@ class FrameThresholds:
         constants: Mapping[str, float],
         monitor: ShiftMonitor,
         stamp_s: float,
+        promised: Promises,
+        features: FeatureSource | None,
     ) -> None:
         self._engines, self._monitor, self._stamp_s = engines, monitor, stamp_s
+        self._promised, self._features = promised, features
         self.numbers: dict[str, float] = dict(constants)
         self.shift: ShiftState | None = None
+        self.watched: Mapping[str, float] = {}
 
     @property
     def shifted(self) -> bool:
         """Whether the shift monitor has fired."""
         return self.shift is not None and self.shift.fired
 
-    def watch(self, name: str, score: np.ndarray) -> None:
+    def watch(self, image: np.ndarray, answer: LogitMaps, maps: UncertaintyMaps) -> None:
         """Show the frame to the shift monitor; before ``find``, so that this frame already counts.
 
         Args:
-            name: name of the pixel score.
-            score: (H, W) float32.
+            image: (H, W, 3) uint8 RGB.
+            answer, maps: the network's answer to it, and its maps on the host.
         """
-        if name not in self._monitor.references:
+        if not self._monitor.references:
             return
-        self.shift = self._monitor.update(name, frame_mean(score), self._stamp_s)
+        self.watched = frame_statistics(Watched(image, answer, maps, self._features), self._monitor.references)
+        found = self._monitor.update(self.watched, self._stamp_s)
+        self.shift = replace(found, void=self._promised.void, holds=self._promised.holds) if found.fired else found
         for target, engine in self._engines.items():
             if self.shifted and engine.needs_score(shifted=True):
                 self.numbers.pop(target, None)  # no constant any more
@@ -310,15 +323,3 @@ def _calmed(policy: PolicySettings, settings: ThresholdSettings) -> PolicySettin
 def _constants(engines: Mapping[str, ThresholdEngine], settings: ThresholdSettings) -> dict[str, float]:
     found = {t: engine.update(None, 0.0).value for t, engine in engines.items() if not engine.needs_score()}
     return {**found, "unreliable_min_share": settings.min_share, "ood_min_size": float(settings.ood_min_size)}
-
-
-def _references(calibration: Calibration | None) -> tuple[dict[str, ShiftReference], dict[str, str]]:
-    """References of the shift monitor; and score -> why it has none."""
-    found, missing = {}, {}
-    for name, score in calibration.scores.items() if calibration is not None else ():
-        try:
-            found[name] = ShiftReference.from_means(score.frame_means)
-            found[name].compare(found[name].means[:1])  # what it computes once, before the first frame
-        except ShiftError as error:
-            missing[name] = str(error)
-    return found, missing

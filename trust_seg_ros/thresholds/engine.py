@@ -9,6 +9,7 @@ import numpy as np
 
 from trust_seg_ros.thresholds.adaptation import Adaptation
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
+from trust_seg_ros.thresholds.frame_statistics import frame_mean
 from trust_seg_ros.thresholds.group_thresholds import GroupThresholds, ImageThresholds, risk_thresholds
 from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.base import Calibrated, Curves, PerImage, Policy, PolicyError
@@ -17,7 +18,6 @@ from trust_seg_ros.thresholds.policies.quantile import Quantile
 from trust_seg_ros.thresholds.policies.resolution import resolve
 from trust_seg_ros.thresholds.policies.settings import PolicySettings
 from trust_seg_ros.thresholds.regions import RegionThresholds, flags_by_region
-from trust_seg_ros.thresholds.shift import frame_mean
 from trust_seg_ros.thresholds.smoothing import SmoothedThreshold
 
 LEAST_POSITIVES = 1000

@@ -10,6 +10,7 @@ docs/methods/thresholds.md.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,19 +19,34 @@ from statistics import NormalDist
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.types import ShiftTest
 
 LEAST_IMAGES = 10
 """Least number of calibration images for a reference of frame means."""
 LEAST_INDEPENDENT = 2.0
 """Least number of independent images that they must count for."""
-_LIMIT = 0.99  # confidence of the upper limit on the variance of the reference's mean
 _FEWEST_BLOCKS = 6
 _TAIL = 0.25  # share of the reference that its tail is extrapolated from
 
 
 class ShiftError(TrustSegError, ValueError):
-    """A reference or setting of the shift monitor cannot be used, or a score has no reference."""
+    """A reference or setting of the shift monitor cannot be used."""
+
+
+@dataclass(frozen=True)
+class ShiftTest:
+    """Comparison of a window with the reference.
+
+    Attributes:
+        difference: difference of the means, in standard deviations of the reference; positive: the score is higher now.
+        statistic: T, about Student's t; its sign is that of the mean normal score.
+        p_value: two-sided, in [0, 1].
+        effective: number of independent observations the window counted for.
+    """
+
+    difference: float
+    statistic: float
+    p_value: float
+    effective: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +56,7 @@ class ShiftReference:
     Attributes:
         means: (m,) float64, in the unit of the score, in the order in which the images were taken; or ascending, if
             that order is not known.
+        confidence: of the upper limit on the variance of their mean that says for how many images they count.
 
     Raises:
         ShiftError: fewer than ``LEAST_IMAGES``, not finite, all the same, or so much alike from one to the next that
@@ -47,6 +64,7 @@ class ShiftReference:
     """
 
     means: np.ndarray
+    confidence: float = 0.99
 
     def __post_init__(self) -> None:
         means = np.array(self.means, np.float64)
@@ -69,10 +87,10 @@ class ShiftReference:
             )
 
     @classmethod
-    def from_means(cls, means: Iterable[float]) -> ShiftReference:
+    def from_means(cls, means: Iterable[float], confidence: float = 0.99) -> ShiftReference:
         """From the means of all images; means that are not finite (an image without a usable score) are left out."""
         values = np.fromiter(means, np.float64)
-        return cls(values[np.isfinite(values)])
+        return cls(values[np.isfinite(values)], confidence)
 
     @cached_property
     def mean(self) -> float:
@@ -95,7 +113,17 @@ class ShiftReference:
         if (np.diff(self.means) >= 0.0).all():
             return m
         scores = self.normal_scores(self.means)
-        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores))
+        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores, self.confidence))
+
+    def normal_score(self, value: float) -> float:
+        """:meth:`normal_scores` of one value, in a microsecond."""
+        x, z, low, high = self._lists
+        if value <= x[0]:
+            return z[0] + low * (value - x[0])
+        if value >= x[-1]:
+            return z[-1] + high * (value - x[-1])
+        k = bisect_right(x, value)
+        return z[k - 1] + (z[k] - z[k - 1]) * (value - x[k - 1]) / (x[k] - x[k - 1])
 
     def normal_scores(self, values: np.ndarray | float) -> np.ndarray:
         """The standard normal quantile of each value's rank in the reference; outside it, extrapolated along the tail.
@@ -135,6 +163,11 @@ class ShiftReference:
         return float(self.normal_scores(self.means).var()) * self.effective / (self.effective - 1.0)
 
     @cached_property
+    def _lists(self) -> tuple[list[float], list[float], float, float]:
+        x, z, low, high = self._map
+        return x.tolist(), z.tolist(), low, high
+
+    @cached_property
     def _map(self) -> tuple[np.ndarray, np.ndarray, float, float]:
         """Distinct values, their normal scores, and the slopes below and above them."""
         m = len(self.means)
@@ -152,15 +185,16 @@ class ShiftReference:
         return x, z, slope(0, k), slope(m - 1 - k, m - 1)
 
 
-def mean_variance_limit(values: np.ndarray) -> float:
+def mean_variance_limit(values: np.ndarray, confidence: float = 0.99) -> float:
     """Upper limit on the variance of the mean of a series whose neighbours are alike, by the method of batch means.
 
     The series is cut into B = 6, 12, 24, ... blocks of equal length; the means of blocks longer than the correlation
     are independent, so their sum of squares over B, divided by a lower quantile of chi-square with B - 1 degrees of
-    freedom, is a limit at 99 %. Shorter blocks give too small a value, hence the largest of all.
+    freedom, is a limit at 99 % (``confidence``). Shorter blocks give too small a value, hence the largest of all.
 
     Args:
         values: (n,) in order of time, n >= 6.
+        confidence: in (0, 1).
 
     Returns:
         The limit, > 0 unless all values are the same.
@@ -171,6 +205,6 @@ def mean_variance_limit(values: np.ndarray) -> float:
     while blocks <= n:
         length = n // blocks
         means = values[n - blocks * length :].reshape(blocks, length).mean(axis=1)
-        limit = max(limit, float(means.var() / chdtri(blocks - 1, _LIMIT)))
+        limit = max(limit, float(means.var() / chdtri(blocks - 1, confidence)))
         blocks *= 2
     return limit

@@ -20,7 +20,7 @@ from trust_seg_ros.types.maps import (
 )
 from trust_seg_ros.types.result import GridFrame, TrustFrame, Wanted
 from trust_seg_ros.types.segments import OodSegments, SegmentTable, SegmentTrust
-from trust_seg_ros.types.shift import ShiftState, ShiftTest
+from trust_seg_ros.types.shift import ShiftState
 from trust_seg_ros.types.tracks import SegmentTracks
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "SegmentTracks",
     "SegmentTrust",
     "ShiftState",
-    "ShiftTest",
     "TrustFrame",
     "UncertaintyMaps",
     "Wanted",

@@ -81,8 +81,9 @@ class TrustFrame:
         on_grid: everything on the grid that it was judged on.
         thresholds: name -> value of every threshold used for this frame, except thresholds computed from parts that
             were not requested.
-        shift: whether the drive still resembles the calibration data, by the pixel score; None without calibration.
+        shift: whether the drive still resembles the calibration data; None without calibration.
         timings_ms: name of the step -> milliseconds.
+        watched: statistic -> its value in this frame, for those that the shift monitor watches.
     """
 
     frame: Frame
@@ -90,6 +91,7 @@ class TrustFrame:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     shift: ShiftState | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size[1]}×{self.size[0]}{self.on_grid.counts})"

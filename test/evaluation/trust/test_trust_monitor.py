@@ -13,7 +13,6 @@ from trust_seg_ros.evaluation.trust.perturbed import perturbed_scores, split_nam
 from trust_seg_ros.evaluation.trust.policy_words import parse_policies
 from trust_seg_ros.evaluation.trust.study import Condition, study
 from trust_seg_ros.segmentation import load_network
-from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.uncertainty.perturbation_settings import PerturbationSettings
 
 POLICIES = parse_policies(["otsu", "conformal:0.3"], ("entropy",))
@@ -62,7 +61,7 @@ def test_windows_stay_in_their_drive_and_follow_each_other():
     drives = ["a"] * 12 + ["b"] * 8
     chosen = np.ones(20, bool)
     chosen[3] = False
-    watch = Watch(4, ShiftSettings(least_frames=2))
+    watch = Watch(4, least_frames=2)
     found = [w.tolist() for w in windows(means, drives, chosen, watch)]
     assert found[0] == [0, 1, 2, 4]
     assert found[1] == [1, 2, 4, 5]
@@ -72,7 +71,7 @@ def test_windows_stay_in_their_drive_and_follow_each_other():
 
 
 def test_a_short_drive_is_one_window_or_none():
-    watch = Watch(30, ShiftSettings(least_frames=10))
+    watch = Watch(30, least_frames=10)
     assert [len(w) for w in windows(np.arange(22.0), ["a"] * 13 + ["b"] * 9, np.ones(22, bool), watch)] == [13]
 
 

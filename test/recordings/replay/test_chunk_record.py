@@ -17,10 +17,11 @@ from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.tracks import Tracker
 from trust_seg_ros.thresholds.adaptation import AdaptationState
+from trust_seg_ros.thresholds.betting import LEVELS
 from trust_seg_ros.thresholds.calm import EvidenceState
 from trust_seg_ros.thresholds.control import ThresholdState
 from trust_seg_ros.thresholds.long_run import LongRunState
-from trust_seg_ros.thresholds.shift import WindowState
+from trust_seg_ros.thresholds.shift import ShiftMemory, StatisticMemory
 
 NUMBERS = st.floats(width=64)
 TIMES = st.integers(0, 2**63 - 1)
@@ -42,11 +43,13 @@ def some(values, size=3):
 PICTURES = by_field(FramePicture)
 OBJECTS = by_field(OodObject, box=st.tuples(*[st.integers(0, 5000)] * 4))
 SUMS = by_field(ClassSums, **{f.name: some(NUMBERS).map(lambda v: np.array([*v, 0.0])) for f in fields(ClassSums)})
-WINDOWS = by_field(WindowState, against=st.none() | NUMBERS, frames=some(st.tuples(TIMES, NUMBERS)).map(tuple))
+SPANS = st.lists(st.just(()) | st.tuples(TIMES, NUMBERS, NUMBERS, NUMBERS), min_size=LEVELS, max_size=LEVELS).map(tuple)
+REMEMBERED = by_field(StatisticMemory, cell=st.just(()) | st.tuples(TIMES, NUMBERS), waiting=SPANS, within=SPANS)
+WATCHED = by_field(ShiftMemory, calm=st.none() | NUMBERS, statistics=st.dictionaries(WORDS, REMEMBERED, max_size=2))
 THRESHOLDS = st.builds(
     ThresholdState,
     st.dictionaries(WORDS, st.none() | st.tuples(TIMES, NUMBERS), max_size=3),
-    st.dictionaries(WORDS, WINDOWS, max_size=2),
+    WATCHED,
     st.none() | st.builds(AdaptationState, by_field(LongRunState), st.dictionaries(WORDS, TIMES, max_size=3)),
 )
 

@@ -19,7 +19,7 @@ from trust_seg_ros.recordings.replay.frame_numbers import (
     no_class_sums,
 )
 from trust_seg_ros.recordings.replay.records import FRAME_COLUMNS, ClassSums
-from trust_seg_ros.types import GridFrame, ShiftState, ShiftTest
+from trust_seg_ros.types import GridFrame, ShiftState
 
 CLASSES = arrays.arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 3, 255])
@@ -104,7 +104,8 @@ def test_what_a_frame_lacks_is_nan():
     assert found["faulty_pixels"] == 1
     assert found["shift_fired"] is False
     assert found["entropy_mean"] == pytest.approx(full.maps.entropy.numpy().mean(), abs=1e-6)
-    known = {"segments", "faulty_pixels", "shift_fired", "entropy_mean"}
+    assert found["shift_of"] == ""
+    known = {"segments", "faulty_pixels", "shift_fired", "shift_of", "entropy_mean"}
     assert all(math.isnan(value) for name, value in found.items() if name not in known)
     unjudged = frame_numbers(but(full, trust=None), None)
     assert math.isnan(unjudged["unreliable_segments"]), "nobody judged them, which is not the same as none"
@@ -117,11 +118,13 @@ def test_what_a_frame_lacks_is_nan():
 
 def test_the_shift_monitor_is_passed_on():
     result = made_result(np.zeros((2, 2), np.uint8))
-    state = ShiftState("entropy", True, 30, ShiftTest(2.5, 3.0, 0.001, 5.0), "far")
-    found = frame_numbers(replace(result, shift=state), None)
+    state = ShiftState(True, 30, True, 0.001, "brightness", "brightness of the image", 0.9, 0.4, 0.2)
+    found = frame_numbers(replace(result, shift=state, watched={"brightness": 0.95}), None)
     assert (found["shift_statistic"], found["shift_p_value"], found["shift_fired"]) == (2.5, 0.001, True)
-    early = frame_numbers(replace(result, shift=replace(state, test=None, fired=False)), None)
-    assert math.isnan(early["shift_statistic"])
+    assert (found["shift_of"], found["watched_brightness"]) == ("brightness", 0.95)
+    assert math.isnan(found["watched_sharpness"])
+    early = frame_numbers(replace(result, shift=replace(state, known=False, fired=False)), None)
+    assert math.isnan(early["shift_p_value"])
     assert early["shift_fired"] is False
 
 

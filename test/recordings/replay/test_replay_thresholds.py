@@ -112,7 +112,6 @@ def numbers(results):
     nan = math.nan
     rows = []
     for r in results:
-        test = None if r.shift is None else r.shift.test
         rows.append(
             {
                 "faulty_pixels": r.maps.faulty_pixels,
@@ -122,9 +121,10 @@ def numbers(results):
                 "ood_pixels": np.isin(r.ood.ids, 1 + np.flatnonzero(r.ood.kept)).mean(),
                 "threshold_pixel": r.thresholds["pixel"],
                 "threshold_ood": r.thresholds["ood"],
-                "shift_statistic": nan if test is None else test.difference,
-                "shift_p_value": nan if test is None else test.p_value,
-                "shift_fired": r.shift is not None and r.shift.fired,
+                "watched_entropy": r.watched["entropy"],
+                "shift_statistic": r.shift.difference,
+                "shift_p_value": r.shift.p_value if r.shift.known else nan,
+                "shift_fired": r.shift.fired,
             }
         )
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -1,4 +1,8 @@
-"""Tests whether the shift monitor detects shifts, on windows of consecutive clean and shifted frames."""
+"""Tests whether means of scores tell shifts, on windows of consecutive clean and shifted frames.
+
+Images of a study have no stamps and come in any number, so single windows are tested, score by score; the node bets on
+several statistics of every frame (``thresholds/shift.py``; ``benchmarks/shift_monitor.py`` measures that).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from trust_seg_ros.evaluation.report.tabular import ON_SCREEN, Column, Table, Va
 from trust_seg_ros.evaluation.trust.draws import Arrangement
 from trust_seg_ros.evaluation.trust.shift_tables import broken
 from trust_seg_ros.evaluation.trust.study import Judged, Study
-from trust_seg_ros.thresholds.shift import ShiftSettings
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 
 
@@ -23,12 +26,22 @@ class Watch:
 
     Attributes:
         frames: frames per window, consecutive judged images of one drive.
-        settings: level and independent observations, as in the node's monitor; a window is tested at once, without
-            the time that the node waits.
+        level: p-value below which a window does not resemble the calibration images, in (0, 1).
+        independent: most independent observations that a window may count for, >= 2.
+        least_frames: frames that a window must have, >= 2.
+
+    Raises:
+        ShiftError: a value is out of range.
     """
 
     frames: int = 30
-    settings: ShiftSettings = ShiftSettings()  # noqa: RUF009 (frozen)
+    level: float = 0.01
+    independent: int = 5
+    least_frames: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.level < 1.0:
+            raise ShiftError(f"shift monitor: level = {self.level}: expected a number in (0, 1)")
 
     @property
     def step(self) -> int:
@@ -50,7 +63,7 @@ def windows(means: np.ndarray, drives: Sequence[str], chosen: np.ndarray, watch:
     found = []
     for drive in dict.fromkeys(drives):
         values = means[chosen & (np.asarray(drives, dtype=str) == drive) & np.isfinite(means)]
-        if watch.settings.least_frames <= len(values) < watch.frames:
+        if watch.least_frames <= len(values) < watch.frames:
             found.append(values)
         starts = range(0, len(values) - watch.frames + 1, watch.step)
         found += [values[start : start + watch.frames] for start in starts]
@@ -71,10 +84,10 @@ def alarms(s: Study, arrangement: Arrangement, judged: Judged, score: str, watch
             return np.full(len(arrangement.draws), math.nan), str(error)
         rows = arrangement.rows(draw, judged.images)
         found = windows(judged.means[score], judged.drives, rows, watch)
-        tests = [reference.compare(values, watch.settings.independent) for values in found]
-        rates.append(np.mean([test.p_value < watch.settings.level for test in tests]) if tests else math.nan)
+        tests = [reference.compare(values, watch.independent) for values in found]
+        rates.append(np.mean([test.p_value < watch.level for test in tests]) if tests else math.nan)
         if not tests:
-            reason = f"no drive of {judged.name} has {watch.settings.least_frames} judged images, which a window needs"
+            reason = f"no drive of {judged.name} has {watch.least_frames} judged images, which a window needs"
     return np.array(rates, np.float64), reason
 
 
@@ -99,10 +112,9 @@ def monitor_table(s: Study, arrangement: Arrangement, watch: Watch) -> tuple[Tab
         Column("guarantee broken", "text"),
         *(Column(f"fires {score}, %") for score in scores),
     )
-    settings = watch.settings
     note = (
         f"Share of windows of {watch.frames} consecutive judged frames of a drive whose frame means differ from the "
-        f"calibration images' means (p < {settings.level:g}, {settings.independent} independent observations at "
+        f"calibration images' means (p < {watch.level:g}, {watch.independent} independent observations at "
         "most). On clean data these are false alarms. Guarantee broken: conformal policies on "
         f"{s.best_score} whose mean risk exceeds alpha."
     )

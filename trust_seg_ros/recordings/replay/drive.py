@@ -228,4 +228,4 @@ def _most_certain(objects: list[OodObject]) -> list[OodObject]:
 def _no_shift(job: Job) -> str:
     if calibration_path(job.options.pipeline.calibration, job.options.pipeline.model) is None:
         return "there is no calibration of this network (parameter calibration, made by trust-seg calibrate)"
-    return f"the calibration does not watch {job.options.thresholds.pixel_score}, or there are too few frames"
+    return "the calibration holds nothing that it could compare with, or there are too few frames"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -107,7 +108,7 @@ def ood_crop(image: np.ndarray, ood: OodSegments, k: int, side: int) -> np.ndarr
     return crop
 
 
-def badness(numbers: Mapping[str, float | int | bool]) -> float:
+def badness(numbers: Mapping[str, Any]) -> float:
     """How untrustworthy a frame is, 0..3; higher is worse.
 
     The share of the pixels that are flagged, plus the share on unreliable segments, plus the share on kept OoD

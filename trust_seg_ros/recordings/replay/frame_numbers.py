@@ -14,7 +14,7 @@ from trust_seg_ros.recordings.replay.records import (
     WHOLE_COLUMNS,
     ClassSums,
 )
-from trust_seg_ros.thresholds.shift import frame_mean
+from trust_seg_ros.thresholds.frame_statistics import STATISTICS, frame_mean
 from trust_seg_ros.types import SegmentTable, TrustFrame
 
 ENTROPY = "E"
@@ -22,7 +22,7 @@ ENTROPY = "E"
 _NONE = math.nan
 
 
-def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[str, float | int | bool]:
+def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[str, float | int | bool | str]:
     """The columns of ``FRAME_COLUMNS`` that are computed from a frame's result.
 
     Sums over segments replace passes over the maps: every pixel with a class lies in exactly one segment, and a pixel
@@ -40,7 +40,6 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
     pixels = max(1, math.prod(judged.size))
     flags, table, trust, ood = judged.pixel_flags, judged.segments, judged.trust, judged.ood
     limits, shift = result.thresholds, result.shift
-    test = None if shift is None else shift.test
     unreliable = _NONE if table is None or trust is None else int(table.sizes[trust.unreliable].sum())
     return {
         "faulty_pixels": int(judged.maps.faulty_pixels),
@@ -56,8 +55,10 @@ def frame_numbers(result: TrustFrame, pixel_score: np.ndarray | None) -> dict[st
         "ood_segments_judged": _count(None if ood is None else ood.judged),
         "ood_segments_outside": _count(None if ood is None else ood.outside),
         **{f"threshold_{name}": float(limits.get(name, _NONE)) for name in ("pixel", "unreliable", "ood", "ood_meta")},
-        "shift_statistic": _NONE if test is None else float(test.difference),
-        "shift_p_value": _NONE if test is None else float(test.p_value),
+        **{f"watched_{name}": float(result.watched.get(name, _NONE)) for name in STATISTICS},
+        "shift_statistic": _NONE if shift is None else float(shift.difference),
+        "shift_of": "" if shift is None else shift.statistic,
+        "shift_p_value": _NONE if shift is None or not shift.known else float(shift.p_value),
         "shift_fired": shift is not None and bool(shift.fired),
         "network_ms": float(result.timings_ms.get("network", _NONE)),
     }

@@ -61,7 +61,7 @@ class Judged:
     """
 
     view: Rendering
-    numbers: dict[str, float | int | bool]
+    numbers: dict[str, float | int | bool | str]
     following: FollowingState | None = None
 
     @property

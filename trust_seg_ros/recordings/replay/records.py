@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trust_seg_ros.thresholds.frame_statistics import STATISTICS
+
 FRAME_COLUMNS: Mapping[str, str] = {
     "camera": "topic of the images",
     "index": "number of the frame of its camera, from 0",
@@ -34,15 +36,18 @@ FRAME_COLUMNS: Mapping[str, str] = {
     "threshold_unreliable": "threshold on P(false positive) of the frame",
     "threshold_ood": "threshold of the OoD score of the frame",
     "threshold_ood_meta": "threshold on P(OoD) of the frame",
-    "shift_statistic": "last seconds' mean score minus the calibration mean, in standard deviations of the calibration",
-    "shift_p_value": "p-value of the shift monitor",
+    **{f"watched_{name}": f"{row.text}, which the shift monitor compares" for name, row in STATISTICS.items()},
+    "shift_statistic": "last seconds' mean of the statistic that moved most minus the calibration mean, in standard "
+    "deviations of the calibration",
+    "shift_of": "name of that statistic",
+    "shift_p_value": "level at which the shift monitor would fire, in false alarms per 24 hours, at most 1",
     "shift_fired": "true while the shift monitor has fired",
     "processing_ms": "milliseconds the replay spent on the frame, from decoding to its last message",
     "network_ms": "of these, milliseconds in the network",
 }
 """Columns of ``Drive.frames`` and of ``frames.parquet``. Numbers that a frame does not have are NaN."""
 
-TEXT_COLUMNS = ("camera", "file", "refused")
+TEXT_COLUMNS = ("camera", "file", "refused", "shift_of")
 TRUE_FALSE_COLUMNS = ("time_jump", "shift_fired")
 WHOLE_COLUMNS = (
     "index",

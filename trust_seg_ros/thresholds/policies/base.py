@@ -164,6 +164,8 @@ class Policy(ABC):
         about: texts for the documentation.
         needs: the calibration curve that it reads, "recall" or "risk"; "" = none.
         judged: values of the first field that ``trust-seg trust`` judges if no policy is named; () = its default.
+        void_on_shift: what it promises no longer once the data have shifted, in words; "" = it promises nothing.
+        holds_on_shift: what holds of it nevertheless, in words.
 
     Raises:
         PolicyError: a value is out of its range.
@@ -173,6 +175,8 @@ class Policy(ABC):
     about: ClassVar[About]
     needs: ClassVar[str] = ""
     judged: ClassVar[tuple[float, ...]] = ()
+    void_on_shift: ClassVar[str] = ""
+    holds_on_shift: ClassVar[str] = "flags by the image alone, as before"
 
     def __post_init__(self) -> None:
         for name, declared in self.declared().items():

@@ -32,6 +32,8 @@ class Conformal(Calibrated):
     )
     needs = "risk"
     judged = (0.1, 0.05)
+    void_on_shift = "more than alpha of the errors may be missed"
+    holds_on_shift = "the threshold is the constant that it was"
 
     alpha: float = parameter(
         0.05,

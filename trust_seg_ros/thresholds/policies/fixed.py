@@ -25,6 +25,7 @@ class Fixed(Policy):
         beware="says nothing about errors; another network or camera needs another number",
     )
     judged = (0.6,)
+    holds_on_shift = "the threshold is the constant that was set, which promises nothing"
 
     value: float = parameter(
         0.6,

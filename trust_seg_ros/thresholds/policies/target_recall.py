@@ -32,6 +32,8 @@ class TargetRecall(Calibrated):
     )
     needs = "recall"
     judged = (0.95, PIXEL_RECALL)
+    void_on_shift = "the share of errors that it finds is not known"
+    holds_on_shift = "the threshold is the constant that it was"
 
     recall: float = parameter(
         0.95,
