@@ -23,7 +23,7 @@ def test_calibrated_thresholds_lose_what_they_promise():
 def test_constants_and_policies_of_the_image_promise_nothing():
     found = promises(ThresholdSettings(pixel=PolicySettings("quantile", quantile=0.9)))
     assert found.void == ()
-    assert found.holds[0] == "pixel flags quantile quantile = 0.9: flags by the image alone, as before"
+    assert found.holds[0] == "pixel flags quantile 0.9: flags by the image alone, as before"
     assert "which promises nothing" in found.holds[1]
 
 

@@ -24,6 +24,7 @@ LEAST_IMAGES = 10
 """Least number of calibration images for a reference of frame means."""
 LEAST_INDEPENDENT = 2.0
 """Least number of independent images that they must count for."""
+_REFUSED = 0.99  # confidence of the limit by which a clip is refused
 _FEWEST_BLOCKS = 6
 _TAIL = 0.25  # share of the reference that its tail is extrapolated from
 
@@ -79,10 +80,10 @@ class ShiftReference:
                 f"reference of the shift monitor: the score has the mean {means[0]:g} in each of {len(means)} images; "
                 "expected images that differ"
             )
-        if self.effective < LEAST_INDEPENDENT:
+        if (least := self._effective(_REFUSED)) < LEAST_INDEPENDENT:
             raise ShiftError(
                 f"reference of the shift monitor: neighbours among the {len(means)} images are so much alike (one "
-                f"clip?) that all of them count for {self.effective:.1f} independent images; expected at least "
+                f"clip?) that all of them count for {least:.1f} independent images; expected at least "
                 f"{LEAST_INDEPENDENT:g}: calibrate with images from more places"
             )
 
@@ -109,11 +110,14 @@ class ShiftReference:
         Neighbours in a recording are alike, so m' = 1 + v/V with V an upper limit on the variance of the mean
         (:func:`mean_variance_limit`). It is m if their order is not known.
         """
+        return self._effective(self.confidence)
+
+    def _effective(self, confidence: float) -> float:
         m = float(len(self.means))
         if (np.diff(self.means) >= 0.0).all():
             return m
         scores = self.normal_scores(self.means)
-        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores, self.confidence))
+        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores, confidence))
 
     def normal_score(self, value: float) -> float:
         """:meth:`normal_scores` of one value, in a microsecond."""
