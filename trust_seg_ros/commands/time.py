@@ -1,4 +1,4 @@
-"""``trust-seg time``: segments followed over drives; tracking, flicker, false alarms and delay, with and without truth."""
+"""``trust-seg time``: segments followed over drives: tracking, flicker, false alarms and delay."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def sequence(name: str, value: str, args: argparse.Namespace) -> None:
     path = Path(value.removeprefix(OBJECTS)).expanduser()
     if not path.exists():
         raise DatasetError(
-            f"{value}: no such file or folder; expected synthetic:seeds=FIRST-LAST, a labelled folder, objects:FOLDER, or a "
-            "recording"
+            f"{value}: no such file or folder; expected synthetic:seeds=FIRST-LAST, a labelled folder, objects:FOLDER, "
+            "or a recording"
         )
 
 
@@ -97,7 +97,7 @@ def chosen_sequences(args: argparse.Namespace, labels: LabelSet) -> list[Sequenc
             found += kinds.drive_sequences(text)
         elif text.startswith(OBJECTS):
             found += kinds.object_sequences(path, args.hz)
-        elif _labelled(path):
+        elif _labelled(path, args.split):
             for split in args.split if has_splits(path) else [None]:
                 label = "_".join(filter(None, (path.resolve().name, split)))
                 found += kinds.folder_sequences(open_dataset(path, split, labels), label, args.hz)
@@ -106,7 +106,16 @@ def chosen_sequences(args: argparse.Namespace, labels: LabelSet) -> list[Sequenc
     return found
 
 
-def _labelled(path: Path) -> bool:
-    from trust_seg_ros.datasets.layouts import has_splits
+def _labelled(path: Path, splits: list[str]) -> bool:
+    """Whether a folder is a labelled data set, of one of the splits at least; otherwise it is a recording."""
+    from trust_seg_ros.datasets.layouts import find_split
 
-    return path.is_dir() and ((path / "labels").is_dir() or has_splits(path))
+    if not path.is_dir() or (path / "labels").is_dir():
+        return path.is_dir()
+    for split in splits:
+        try:
+            find_split(path, split)
+        except DatasetError:
+            continue
+        return True
+    return False

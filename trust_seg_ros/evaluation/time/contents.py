@@ -93,8 +93,8 @@ def _flags(found: Study) -> Table:
              x.wrong.false_share, x.wrong.wrong)
         )  # fmt: skip
     note = (
-        "Changes of the flag `unreliable` between two sightings of a track, or of an object with at least half of it in "
-        "a segment of its class, per minute that they are seen. Segments too small to be flagged are left out."
+        "Changes of the flag `unreliable` between two sightings of a track, or of an object with at least half of it "
+        "in a segment of its class, per minute that they are seen. Segments too small to be flagged are left out."
     )
     return Table("flags", "Flags of segments", columns, tuple(rows), note)
 
@@ -104,23 +104,21 @@ def _alarms(found: Study) -> Table:
         Column("settings", "text"), Column("alarms per minute", "number"), Column("false alarms per minute", "number"),
         Column("false segments per minute", "number"), Column(f"found within {WITHIN_S:g} s, %"), Column("found, %"),
         Column("median delay, s", "number"), Column("unknown objects", "count"),
-        Column("toggles per minute and segment", "number"), Column("known objects flagged, % of time"),
-        Column("longest, s", "number"),
+        Column("known objects flagged, % of time"), Column("longest, s", "number"),
     )  # fmt: skip
     rows = []
     for name in found.counts:
-        total = found.total(name)
-        x = total.alarms
+        x = found.total(name).alarms
         rows.append(
             (name, _per(x.alarms, x.minutes), x.false_per_minute, _per(x.false_segments, x.minutes), x.found_soon,
-             x.found, x.median_delay, len(x.delays), total.ood_flicker.per_minute,
-             _per(x.known_flagged, x.known_seconds), x.known_longest if x.known_seconds else float("nan"))
+             x.found, x.median_delay, len(x.delays), _per(x.known_flagged, x.known_seconds),
+             x.known_longest if x.known_seconds else float("nan"))
         )  # fmt: skip
     note = (
         "An alarm begins with a kept OoD segment whose track was not kept in the frame before; it is false if it meets "
         f"no unknown object until it ends. Delay from the first frame in which an object has {VISIBLE} pixels. A known "
-        f"object is flagged while {100 * COVERED:.0f} % of it lie in kept OoD segments. Without truth all alarms count as "
-        "false."
+        f"object is flagged while {100 * COVERED:.0f} % of it lie in kept OoD segments. Without truth all alarms count "
+        "as false."
     )
     return Table("alarms", "Alarms of unknown objects", columns, tuple(rows), note)
 

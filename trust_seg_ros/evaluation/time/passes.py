@@ -69,7 +69,6 @@ class TimeCounts:
         tracking: group, or class -> counts of tracking; empty without objects.
         tracks: number of tracks of class segments; track_frames: frames of them, summed.
         flicker: of the flag "unreliable" on tracks; object_flicker: on objects, whatever the tracker says.
-        ood_flicker: of "kept" on tracks of OoD segments.
         wrong: how many wrong segments are flagged.
         alarms: alarms and delays.
     """
@@ -79,7 +78,6 @@ class TimeCounts:
     track_frames: int = 0
     flicker: FlickerCounts = field(default_factory=FlickerCounts)
     object_flicker: FlickerCounts = field(default_factory=FlickerCounts)
-    ood_flicker: FlickerCounts = field(default_factory=FlickerCounts)
     wrong: WrongCounts = field(default_factory=WrongCounts)
     alarms: AlarmCounts = field(default_factory=AlarmCounts)
 
@@ -92,7 +90,6 @@ class TimeCounts:
             self.track_frames + other.track_frames,
             self.flicker + other.flicker,
             self.object_flicker + other.object_flicker,
-            self.ood_flicker + other.ood_flicker,
             self.wrong + other.wrong,
             self.alarms + other.alarms,
         )
@@ -133,7 +130,7 @@ class _Counting:
         self.classes = np.array([0, *(one.class_id for one in objects)], np.int64)
         self.groups: dict[str, TrackingCounter] = {}
         self.lengths: dict[int, int] = {}
-        self.flicker, self.object_flicker, self.ood_flicker = Flicker(), Flicker(), Flicker()
+        self.flicker, self.object_flicker = Flicker(), Flicker()
         self.wrong = WrongCounts()
         self.alarms = Alarms(tuple(one.unknown for one in objects))
 
@@ -142,7 +139,6 @@ class _Counting:
             self.lengths[track] = self.lengths.get(track, 0) + 1
         if judged.trust is not None:
             self.flicker.add(judged.tracks.ids, judged.trust.unreliable, stamp_ns, judged.large)
-        self.ood_flicker.add(judged.ood_tracks.ids, judged.ood.kept, stamp_ns)
         size = judged.table.ids.shape
         if shot.truth is not None and known and judged.trust is not None:
             self._count_wrong(judged, judged.trust, resized(shot.truth, size))
@@ -161,7 +157,6 @@ class _Counting:
             sum(self.lengths.values()),
             self.flicker.counts,
             self.object_flicker.counts,
-            self.ood_flicker.counts,
             self.wrong,
             self.alarms.counts(),
         )

@@ -80,10 +80,8 @@ def study(
         bar, done, frames = announce(one.name), 0, sum(len(drive.stamps) for drive in drives)
         counts[one.name] = {}
         for drive in drives:
-            pipeline, before = pipelines[one.name], done
-            counts[one.name][drive.name] = time_counts(
-                pipeline, one.thresholds, drive, lambda k, _, before=before: bar(before + k, frames)
-            )
+            pipeline = pipelines[one.name]
+            counts[one.name][drive.name] = time_counts(pipeline, one.thresholds, drive, _shifted(bar, done, frames))
             done += len(drive.stamps)
     found: dict[int, dict[str, TrackingCounts]] = {}
     settings = _tracking(variants[0].pipeline).tracking
@@ -94,6 +92,11 @@ def study(
                 groups = found.setdefault(gap, {})
                 groups[group] = groups.get(group, TrackingCounts()) + part
     return Study(drives, counts, found)
+
+
+def _shifted(bar: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:
+    """The progress of one drive as part of that of all."""
+    return lambda done, _: bar(before + done, total)
 
 
 def _tracking(settings: PipelineSettings) -> PipelineSettings:

@@ -59,7 +59,8 @@ def tracker_alone(
             same = found.class_ids[overlap.segments] == (UNKNOWN if ood else theirs[overlap.objects])
             overlap = overlap.among(same)
             chosen = (overlap.object_sizes >= VISIBLE) & (theirs == NO_CLASS if ood else theirs != TREE)
-            counters[name].add(overlap, match(overlap, "cover"), tracks, chosen)
+            of_things = np.isin(found.class_ids, [UNKNOWN] if ood else np.setdiff1d(classes[1:], [TREE, NO_CLASS]))
+            counters[name].add(overlap, match(overlap, "cover"), tracks, chosen, of_things)
         progress(k + 1, n)
     return {name: counter.counts() for name, counter in counters.items()}
 

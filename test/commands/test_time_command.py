@@ -1,0 +1,62 @@
+"""trust-seg time: reports, comparisons of settings, and what it refuses."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from trust_seg_ros.cli import main
+
+SHORT = "synthetic:seeds=3-3:seconds=0.5:rate=6:size=160x120"
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.slow
+def test_two_sets_of_settings_on_a_drive(tmp_path):
+    words = [SHORT, "--cache", str(tmp_path / "kept"), "--alone", "--out", str(tmp_path / "out")]
+    variants = ["--variant", "raw", "--variant", "calm", "calm:=on", "calm.confirm_s:=0.3"]
+    assert main(["time", *words, *variants]) == 0
+    flags, alarms = (rows_of(tmp_path / "out" / f"{name}.csv") for name in ("flags", "alarms"))
+    assert [row["settings"] for row in flags] == [row["settings"] for row in alarms] == ["raw", "calm"]
+    assert float(alarms[1]["alarms per minute"]) <= float(alarms[0]["alarms per minute"])
+    groups = [row[""] for row in rows_of(tmp_path / "out" / "tracking.csv")]
+    assert groups == ["things", "trees", "unknown objects, raw", "unknown objects, calm"]
+    assert len(rows_of(tmp_path / "out" / "tracker_alone.csv")) == 6
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "settings calm: calm:=on calm.confirm_s:=0.3" in page
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_has_no_truth(tmp_path):
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), rng.integers(0, 255, (96, 128, 3), np.uint8))
+    assert main(["time", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    (flags,) = rows_of(tmp_path / "out" / "flags.csv")
+    assert flags["wrong segments"] == "0"
+    assert not (tmp_path / "out" / "tracking.csv").exists()
+    (sequence,) = rows_of(tmp_path / "out" / "sequences.csv")
+    assert sequence["frames"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], "nowhere: no such file or folder; expected synthetic:seeds=FIRST-LAST"),
+        (["synthetic:seeds=3"], "expected synthetic:seeds=FIRST-LAST"),
+        ([SHORT, SHORT], "sequences: two are called drive3_10hz"),
+        ([SHORT, "--variant", "a", "--variant", "a", "calm:=on"], "variants: two are called a"),
+        ([SHORT, "--variant", "a", "calm.tua_s:=1"], "there is no parameter 'calm.tua_s'"),
+        ([SHORT, "--variant", "a", "thresholds.pixel_score:=mc_dropout"], "a: the pixel score mc_dropout runs the"),
+    ],
+)
+def test_what_it_refuses(tmp_path, capsys, words, told):
+    assert main(["time", *words, "--out", str(tmp_path / "out")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
