@@ -98,7 +98,8 @@ class TrustPipeline(pipeline.TrustPipeline):
 
         Returns:
             A :class:`TrustFrame` for one image, a list of them for a list or tuple; for everything else an iterator,
-            which judges a frame when it is asked for the next. A recording or camera begins as after :meth:`reset`.
+            which judges a frame when it is asked for the next. A recording or camera begins as after
+            :meth:`start_anew`.
 
         Raises:
             InputError: something else was given; the text says what is taken.
@@ -120,7 +121,7 @@ class TrustPipeline(pipeline.TrustPipeline):
         anew: bool,
     ) -> Iterator[TrustFrame]:
         if anew:
-            self.reset()
+            self.start_anew()
         for frame in frames:
             yield self._judged(frame, thresholds, wanted)
 

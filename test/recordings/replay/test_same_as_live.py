@@ -204,7 +204,7 @@ def test_ids_are_those_of_tracks_with_tracking(drive):
         return
     assert {"1"} < frames[0], "the replay counts from 1"
     assert any(number.startswith("ood_") for number in frames[0])
-    assert len(frames[0] & frames[-1]) > 5
+    assert len(frames[0] & frames[-1]) >= 3, "at a frame per second little overlaps"
     assert frames[-1] - frames[0]
 
 
