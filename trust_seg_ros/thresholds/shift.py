@@ -170,6 +170,7 @@ class ShiftMonitor:
         self._last, self._frames, self._fired = -math.inf, 0, False
         self._calm: float | None = None
         self._bettors: dict[str, _Bettor] = {}
+        self._current: ShiftState
         self.load_state(ShiftMemory())
 
     @property
@@ -217,7 +218,7 @@ class ShiftMonitor:
         self._last, self._frames, self._fired, self._calm = memory.last, memory.frames, memory.fired, memory.calm
         fresh = StatisticMemory()
         self._bettors = {n: _Bettor(r, memory.statistics.get(n, fresh)) for n, r in self.references.items()}
-        self._current: ShiftState = self._state()
+        self._current = self._state()
 
     @property
     def _evidence(self) -> float:
