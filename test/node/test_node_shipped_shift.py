@@ -1,4 +1,4 @@
-"""The drive of the demo through the real node as it is shipped: its shift monitor watches, and fires in fog."""
+"""The drive of the demo through the real node as it is shipped: its shift monitor watches, and fires in rain."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def bench():
         yield bench
 
 
-def test_the_drive_of_the_demo_is_quiet_and_fog_is_told(bench):
+def test_the_drive_of_the_demo_is_quiet_and_rain_is_told(bench):
     drive = SyntheticDrive(DriveSettings(seed=0))  # as trust-seg demo --seed 0
     frames = [drive.frame(15 * k).image for k in range(FRAMES)]
 
@@ -47,7 +47,7 @@ def test_the_drive_of_the_demo_is_quiet_and_fog_is_told(bench):
     assert bench.value("thresholds", "pixel policy") == "auto: target_recall 0.8"
     assert bench.statuses["thresholds"].level == b"\x00"
     bench.pause(1000)
-    answered([corrupt(frame, "fog", 5, name=str(k)) for k, frame in enumerate(frames)])
+    answered([corrupt(frame, "rain", 5, name=str(k)) for k, frame in enumerate(frames)])
     status = bench.says("thresholds", "the data no longer resembles the calibration data, mean ")
     assert status.level == b"\x01"
     assert bench.value("thresholds", "calibration shift").startswith("fired: ")

@@ -114,6 +114,9 @@ def test_one_frame_alone_cannot_decide():
     monitor = ShiftMonitor(two())
     play(monitor, [0.4] * 300)
     assert not monitor.update({"brightness": 1e9}, 31.0).fired
+    slow = ShiftMonitor(two())
+    play(slow, [0.4] * 30, dt=20.0)
+    assert not slow.update({"brightness": 1e9}, 600.0).fired
 
 
 def test_a_parked_car_at_an_unusual_place_does_not_pile_up_evidence():

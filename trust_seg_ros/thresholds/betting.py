@@ -18,7 +18,7 @@ from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 CONFIDENCE = 0.95
 """Of each limit on mean and spread of the reference."""
 MOST_Z = 12.0
-"""Standard deviations that a frame counts for at most, so that one frame cannot decide alone."""
+"""Standard deviations that a frame counts for at most."""
 CELL_S = 1.0
 """Shortest span whose variance is compared with the reference's, in seconds."""
 LEVELS = 8

@@ -22,6 +22,8 @@ CAREFUL = 2.0
 """Frames count once in so many times the seconds for which they are alike."""
 START_S = 3600.0
 """Seconds that the start of a drive counts for: shifts that are there from the start are the usual ones."""
+MOST_OF_FRAME = 2.0
+"""Most that the logarithm of a stake grows by with a frame, so that one glitch of a slow camera cannot decide alone."""
 _LIVELY = 2.0  # most that one frame counts for in the mean bet that keeps the monitor from becoming quiet
 
 
@@ -140,7 +142,7 @@ class _Bettor:
         share = min(1.0, seconds / length)
         started = (START_S if math.isnan(self.value) else seconds) / DAY_S
         stake, fading = math.log(math.exp(min(self.stake, most)) + started), seconds / (LONGEST * settings.window_s)
-        self.stake = min(most, stake + share * bet - fading)
+        self.stake = min(most, stake + min(MOST_OF_FRAME, share * bet) - fading)
         weight = 1.0 if math.isnan(self.value) else -math.expm1(-seconds / RECENT_S)
         for name, new in (("value", value), ("score", score), ("bet", min(bet, _LIVELY))):
             old = getattr(self, name)
@@ -170,7 +172,7 @@ class ShiftMonitor:
         self._last, self._frames, self._fired = -math.inf, 0, False
         self._calm: float | None = None
         self._bettors: dict[str, _Bettor] = {}
-        self._current: ShiftState
+        self._current = ShiftState(False, 0, False, 1.0)
         self.load_state(ShiftMemory())
 
     @property

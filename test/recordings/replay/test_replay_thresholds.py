@@ -28,12 +28,13 @@ SMOOTHED = ThresholdSettings(
     pixel=PolicySettings("quantile", quantile=0.9, smoothing_s=2.0),
     ood=PolicySettings("mean_std", k=1.0, smoothing_s=1.0),
     ood_min_size=5,
+    shift=ShiftSettings(window_s=6.0),
 )
 CONSERVATIVE = ThresholdSettings(
     pixel=PolicySettings("conformal", alpha=0.95, on_shift="conservative", quantile=0.2, smoothing_s=1.0),
     shift=ShiftSettings(window_s=6.0),
 )
-ALONE = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.95))
+ALONE = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.95), shift=ShiftSettings(window_s=6.0))
 """Watched by the shift monitor, which changes nothing: chunks need not follow each other."""
 
 

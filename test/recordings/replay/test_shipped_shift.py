@@ -1,4 +1,4 @@
-"""The shift monitor with the calibration that is shipped: silent on a drive like CamVid test, alert in fog."""
+"""The shift monitor with the calibration that is shipped: silent on a drive like CamVid test, alert in rain."""
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def test_a_drive_of_the_kind_that_it_was_made_with_is_quiet(tmp_path):
     assert "The shift monitor is silent" not in report
 
 
-def test_fog_makes_it_fire_and_the_report_says_when(tmp_path):
-    frames = [(stamp, corrupt(pixels, "fog", 5, name=str(stamp))) for stamp, pixels in drive()]
+def test_rain_makes_it_fire_and_the_report_says_when(tmp_path):
+    frames = [(stamp, corrupt(pixels, "rain", 5, name=str(stamp))) for stamp, pixels in drive()]
     table, report, _ = replayed(tmp_path, frames)
     assert table["shift_fired"][-1]
     assert table["shift_statistic"][-1] > 1.0, "standard deviations above the calibration data"
