@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from trust_seg_ros.segments.history import MetricHistory, TimeWindow
 from trust_seg_ros.segments.labelling import components
 from trust_seg_ros.segments.matching import targets
 from trust_seg_ros.segments.ood import ood_segments
@@ -31,8 +32,9 @@ def warm_up() -> None:
     for variant in ("component", "released"):
         targets(table, truth, variant)
     ood_segments(maps.entropy, 0.5)
-    tracker = Tracker()
+    tracker, history = Tracker(), MetricHistory(("S",), TimeWindow(1.0))
     for stamp_ns, step in ((1, 0), (100_000_001, 3)):  # the second has shifted by more than small segments are wide
         ids, n = components(np.roll(truth, step, axis=1))
         sizes = np.bincount(ids.ravel(), minlength=n + 1)[1:]
-        tracker.update(ids, np.zeros(n, np.uint8), sizes, stamp_ns)
+        tracks = tracker.update(ids, np.zeros(n, np.uint8), sizes, stamp_ns)
+        history.update(sizes[:, None].astype(np.float64), tracks, tracks.ids)
