@@ -1,4 +1,4 @@
-"""Times, on the CPU, the columns over time of a frame's segments: rings of ten rows, a tenth of the tracks new in every frame.
+"""Times the columns over time of a frame's segments, on the CPU; a tenth of the tracks are new in every frame.
 
 python benchmarks/bench_history.py [--frames 120]
 """

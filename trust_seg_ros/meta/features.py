@@ -1,7 +1,7 @@
 """Which segment metrics a meta model uses: named sets, subsets of them, and how the predicted class enters.
 
-A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``; ``metaseg_time`` and
-``meta_ood_time`` add how these metrics changed), names of metrics
+A choice is a text: names of feature sets (``metaseg``, ``meta_ood``, ``meta_scale_free``, ``all``; ``metaseg_time``,
+``meta_ood_time`` and ``meta_scale_free_time`` add how these metrics changed), names of metrics
 and shell patterns (``E*``, ``cprob_*``), separated by commas; an entry with a leading ``-`` is removed again:
 ``meta_ood,-*_var,-row``.
 One-hot classes are columns ``class_0``, ``class_1``, … that no table stores: they follow from the predicted class.
@@ -23,7 +23,7 @@ from trust_seg_ros.segments.history.window import base_names, is_time_name, time
 from trust_seg_ros.support.nearest import did_you_mean
 
 PROBABILITY, ONE_HOT = "cprob_", "class_"
-TIME_SETS = {"metaseg_time": "metaseg", "meta_ood_time": "meta_ood"}
+TIME_SETS = {"metaseg_time": "metaseg", "meta_ood_time": "meta_ood", "meta_scale_free_time": "meta_scale_free"}
 """Sets with metrics over time -> the set whose metrics they follow."""
 _NO_PAST = (
     "these segments are of single images: expected frames of a sequence (trust-seg fit --time, a node with tracking on)"
