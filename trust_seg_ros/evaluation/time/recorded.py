@@ -38,6 +38,7 @@ class Recorded:
         raw: as in ``LogitMaps``.
         objects: the objects; number i of the maps is ``objects[i - 1]``.
         class_names: classes of the truth; () = those of the network.
+        stamps: (n,) int64 nanoseconds.
     """
 
     name: str
@@ -47,28 +48,21 @@ class Recorded:
     raw: bool
     objects: tuple[DriveObject, ...]
     class_names: tuple[str, ...]
+    stamps: np.ndarray
 
     def __iter__(self) -> Iterator[tuple[Shot, LogitMaps]]:
         """Shots, whose images are blank, with the network's answers."""
         logits = np.load(self.folder / "logits.npy", mmap_mode="r")
         with np.load(self.folder / "truth.npz") as arrays:
-            stamps = arrays["stamps"]
             truth, objects = (arrays.get(name) for name in ("truth", "objects"))
         blank = np.broadcast_to(np.uint8(0), (*self.size, 3))
-        for k, stamp in enumerate(stamps.tolist()):
+        for k, stamp in enumerate(self.stamps.tolist()):
             shot = Shot(
                 Frame(blank, stamp),
                 None if truth is None else truth[k],
                 None if objects is None else objects[k].astype(np.int32),
             )
             yield shot, LogitMaps(torch.from_numpy(np.asarray(logits[k], np.float32)), self.size, self.raw)
-
-    @property
-    def stamps(self) -> np.ndarray:
-        """(n,) int64 nanoseconds."""
-        with np.load(self.folder / "truth.npz") as arrays:
-            found: np.ndarray = arrays["stamps"]
-        return found
 
 
 def recorded(
@@ -87,8 +81,17 @@ def recorded(
     found = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     objects = tuple(DriveObject(**one) for one in found["objects"])
     height, width = found["size"]
+    with np.load(folder / "truth.npz") as arrays:
+        stamps = arrays["stamps"]
     return Recorded(
-        sequence.name, sequence.text, folder, (height, width), found["raw"], objects, tuple(sequence.class_names)
+        sequence.name,
+        sequence.text,
+        folder,
+        (height, width),
+        found["raw"],
+        objects,
+        tuple(sequence.class_names),
+        stamps,
     )
 
 
