@@ -9,6 +9,7 @@ from trust_seg_ros.messages import label_info
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.threshold_watch import guarantee
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
+from trust_seg_ros.thresholds.promises import promises
 from trust_seg_ros.types import ShiftState
 
 FIXED = ThresholdSettings()
@@ -99,6 +100,16 @@ def test_thresholds_by_class_or_region_are_no_threshold_on_confidence(labels, se
 def test_whether_the_guarantee_holds(settings, state, gap, words):
     unwatched = "" if state is not None else "there is no calibration"
     assert guarantee(settings, state, unwatched, gap).startswith(words)
+
+
+def test_what_feedback_and_groups_promise_is_told_apart():
+    adaptive = ThresholdSettings(pixel=PolicySettings("adaptive"))
+    assert guarantee(adaptive, None).startswith("pixels in the long run, as far as feedback comes")
+    by_class = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.1, conformal_by="class"))
+    assert "groups that share the common threshold (pixel thresholds) have no promise" in guarantee(by_class, None)
+    for_all = ThresholdSettings(pixel=PolicySettings("conformal", alpha=0.1))
+    assert "groups" not in guarantee(for_all, None)
+    assert promises(adaptive).holds[0].endswith("as long as feedback comes")
 
 
 def test_a_guarantee_is_void_on_another_grid_than_the_calibrations():

@@ -13,6 +13,7 @@ from trust_seg_ros.remarks import calibration_gap, ood_gap, pixel_policy
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.frame_statistics import title
 from trust_seg_ros.thresholds.policies.adaptive import Adaptive
+from trust_seg_ros.thresholds.policies.groupings import ALL
 from trust_seg_ros.thresholds.shift_references import lacking_words
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
@@ -45,6 +46,9 @@ class InForce:
     not_watched: str = "n/a"
     void: str = ""
     holds: str = ""
+
+
+_LONG_RUN = "pixels in the long run, as far as feedback comes (errors missed)"
 
 
 class ThresholdWatch:
@@ -126,9 +130,16 @@ def guarantee(
     promised = [
         f"{TARGETS[t].flagged} {policy.describe()}" for t, policy in conformal.items() if t != "ood_meta" or not gap
     ]
+    long_run = settings.pixel.policy == Adaptive.name
     if not promised:
-        return f"void: {gap}" if conformal else "none: no threshold is conformal"
+        if conformal:
+            return f"void: {gap}"
+        return _LONG_RUN if long_run else "none: no threshold is conformal"
     what = ", ".join(promised) + (f"; void for OoD segments: {gap}" if "ood_meta" in conformal and gap else "")
+    if long_run:
+        what += f"; {_LONG_RUN}"
+    elif getattr(settings.pixel.chosen, "conformal_by", ALL) != ALL:
+        what += "; groups that share the common threshold (pixel thresholds) have no promise of their own"
     if off_grid:
         return f"void, {off_grid}: {what}"
     if state is None or not state.known:

@@ -29,6 +29,7 @@ class Adaptive(Policy):
         choose="data shift, and some truth arrives, rarely and late: labels, a map, a lidar, a second network",
         beware="the promise is about the mean of a long run, not about a frame; without feedback it is a constant",
     )
+    holds_on_shift = "the missed share approaches alpha in the long run all the same, as long as feedback comes"
 
     adaptive_alpha: float = parameter(
         0.1,
