@@ -30,19 +30,22 @@ def test_two_sets_of_settings_on_a_drive(tmp_path):
     page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "settings calm: calm:=on calm.confirm_s:=0.3" in page
     assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert not (tmp_path / "out" / "strip.png").exists()  # half a second is shorter than two pictures
 
 
 @pytest.mark.slow
 def test_a_folder_of_images_has_no_truth(tmp_path):
     rng = np.random.default_rng(0)
-    for k in range(4):
+    for k in range(12):
         cv2.imwrite(str(tmp_path / f"{k}.png"), rng.integers(0, 255, (96, 128, 3), np.uint8))
     assert main(["time", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     (flags,) = rows_of(tmp_path / "out" / "flags.csv")
     assert flags["wrong segments"] == "0"
     assert not (tmp_path / "out" / "tracking.csv").exists()
     (sequence,) = rows_of(tmp_path / "out" / "sequences.csv")
-    assert sequence["frames"] == "4"
+    assert sequence["frames"] == "12"
+    strip = cv2.imread(str(tmp_path / "out" / "strip.png"))
+    assert strip.shape[1] == 3 * 400
 
 
 @pytest.mark.parametrize(

@@ -70,15 +70,16 @@ def run(args: argparse.Namespace) -> int:
     with waiting(console, "loading the network"):
         labels = pipeline.label_set() if pipeline.model != "embedded" else load_labels("camvid11")
     sequences = chosen_sequences(args, labels)
-    with tempfile.TemporaryDirectory() as scratch, stage_bars(console) as announce:
+    with tempfile.TemporaryDirectory() as scratch:
         cache = Path(scratch) if args.cache is None else args.cache.expanduser()
         cache.mkdir(parents=True, exist_ok=True)
-        found = study(sequences, variants, cache, args.alone, announce)
-    facts = {
-        "network": pipeline.model,
-        "sequences": f"{len(found.drives)}, {sum(len(drive.stamps) for drive in found.drives):,} frames",
-        "drawn or read": "; ".join(drive.text for drive in found.drives),
-    }
-    facts |= {f"settings {name}": " ".join(words) or "as they are" for name, *words in args.variants or [["raw"]]}
-    finish(args, console, contents(found), facts)
+        with stage_bars(console) as announce:
+            found = study(sequences, variants, cache, args.alone, announce)
+        facts = {
+            "network": pipeline.model,
+            "sequences": f"{len(found.drives)}, {sum(len(drive.stamps) for drive in found.drives):,} frames",
+            "drawn or read": "; ".join(drive.text for drive in found.drives),
+        }
+        facts |= {f"settings {name}": " ".join(words) or "as they are" for name, *words in args.variants or [["raw"]]}
+        finish(args, console, contents(found), facts)
     return 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from trust_seg_ros.evaluation.report.report import Contents, Section
+from trust_seg_ros.evaluation.report.report import Contents, Picture, Section
 from trust_seg_ros.evaluation.report.tabular import IN_FILE, ON_SCREEN, Column, Table, Value
 from trust_seg_ros.evaluation.time.alarms import COVERED, VISIBLE, WITHIN_S
 from trust_seg_ros.evaluation.time.passes import OOD, TimeCounts
+from trust_seg_ros.evaluation.time.strip import STEP_S
 from trust_seg_ros.evaluation.time.study import Study
 from trust_seg_ros.evaluation.tracking.measures import LONGEST_GAP, TrackingCounts
 from trust_seg_ros.synthetic.settings import CLASS_NAMES
@@ -36,11 +37,10 @@ _TRACKING_NOTE = (
 
 def contents(found: Study) -> Contents:
     """The sections of the report."""
-    sections = [Section("Flags and alarms", "", (_flags(found), _alarms(found), _sequences(found)))]
-    tracking = _tracking_tables(found)
-    if tracking:
-        sections.append(Section("Tracking", "", tracking))
-    return Contents("Segments over time", tuple(sections))
+    caption = f"Segments in the colour of their track: {found.drives[0].name}, a picture every {STEP_S:g} s"
+    flags = Section("Flags and alarms", "", (_flags(found), _alarms(found), _sequences(found)))
+    tracks = Section("Tracking", "", _tracking_tables(found), (Picture("strip", caption, found.strip),))
+    return Contents("Segments over time", (flags, tracks))
 
 
 def _row(x: TrackingCounts) -> tuple[Value, ...]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,10 @@ def _record(
     network: SegmentationNetwork, sequence: Sequence, folder: Path, about: dict[str, object], progress: Progress
 ) -> None:
     objects: list[DriveObject] = []
-    logits, stamps, truth, maps = [], [], [], []
+    logits: list[np.ndarray] = []
+    stamps: list[int] = []
+    truth: list[np.ndarray] = []
+    maps: list[np.ndarray] = []
     size, raw = (0, 0), True
     for shot in sequence.shots(objects):
         answer = network.infer(shot.frame.image)
@@ -119,7 +123,8 @@ def _record(
     if not stamps:
         raise EvaluationError(f"{sequence.name}: no frame")
     np.save(folder / "logits.npy", np.stack(logits))
-    known = {name: np.stack(part) for name, part in (("truth", truth), ("objects", maps)) if part}
-    np.savez_compressed(folder / "truth.npz", stamps=np.array(stamps, np.int64), **known)
+    arrays: dict[str, Any] = {"stamps": np.array(stamps, np.int64)}
+    arrays |= {name: np.stack(part) for name, part in (("truth", truth), ("objects", maps)) if part}
+    np.savez_compressed(folder / "truth.npz", **arrays)
     found = {**about, "size": size, "raw": raw, "objects": [asdict(one) for one in objects]}
     (folder / "about.json").write_text(json.dumps(found), encoding="utf-8")

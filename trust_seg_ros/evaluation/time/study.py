@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.evaluation.time import sequences
 from trust_seg_ros.evaluation.time.passes import TimeCounts, time_counts, total
 from trust_seg_ros.evaluation.time.recorded import Recorded, recorded
+from trust_seg_ros.evaluation.time.strip import draw_strip
 from trust_seg_ros.evaluation.time.tracker_alone import tracker_alone
 from trust_seg_ros.evaluation.tracking.measures import LONGEST_GAP, TrackingCounts
 from trust_seg_ros.pipeline import PipelineSettings
@@ -45,11 +47,13 @@ class Study:
         drives: the sequences, recorded.
         counts: variant -> sequence -> what was counted.
         alone: frames taken out -> group -> counts of the tracker on true class maps, of all sequences with objects.
+        strip: writes pictures of the first sequence with the numbers of its tracks, see ``strip``.
     """
 
     drives: tuple[Recorded, ...]
     counts: Mapping[str, Mapping[str, TimeCounts]]
     alone: Mapping[int, Mapping[str, TrackingCounts]]
+    strip: Callable[[Path], bool]
 
     def total(self, variant: str) -> TimeCounts:
         """All sequences together."""
@@ -91,7 +95,9 @@ def study(
             for group, part in tracker_alone(drive, settings, gap, bar).items():
                 groups = found.setdefault(gap, {})
                 groups[group] = groups.get(group, TrackingCounts()) + part
-    return Study(drives, counts, found)
+    first = variants[0]
+    strip = partial(draw_strip, pipelines[first.name], first.thresholds, given[0], drives[0])
+    return Study(drives, counts, found, strip)
 
 
 def _shifted(bar: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:

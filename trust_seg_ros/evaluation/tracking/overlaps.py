@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,8 +44,8 @@ class FrameOverlap:
 
     def among(self, allowed: np.ndarray) -> FrameOverlap:
         """Only the pairs where ``allowed`` (k,) is true; segments and objects stay."""
-        pairs = (part[allowed] for part in (self.segments, self.objects, self.pixels))
-        return FrameOverlap(self.sizes, self.numbers, self.object_sizes, *pairs, self.centres, self.object_centres)
+        pairs = {name: getattr(self, name)[allowed] for name in ("segments", "objects", "pixels")}
+        return replace(self, **pairs)
 
 
 def frame_overlap(ids: np.ndarray, count: int, objects: np.ndarray) -> FrameOverlap:
