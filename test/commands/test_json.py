@@ -102,6 +102,15 @@ def test_calibrate(tmp_path, drive, capsys):
 
 
 @pytest.mark.slow
+def test_time(tmp_path, capsys):
+    found = run_json(capsys, "time", "synthetic:seeds=3-3:seconds=0.3:size=160x120", "--out", tmp_path / "out")
+    assert [table["name"] for table in found["tables"]] == [
+        "flags", "alarms", "sequences", "tracking", "tracking_classes",
+    ]  # fmt: skip
+    assert found["facts"]["sequences"] == "1, 3 frames"
+
+
+@pytest.mark.slow
 def test_benchmark_and_trust(tmp_path, drive, capsys):
     words = ("--score", "entropy", "--features", "S,E", "--out", tmp_path / "ood")
     found = run_json(capsys, "benchmark", OOD, *words)
