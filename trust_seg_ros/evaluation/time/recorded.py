@@ -54,16 +54,20 @@ class Recorded:
     def __iter__(self) -> Iterator[tuple[Shot, LogitMaps]]:
         """Shots, whose images are blank, with the network's answers."""
         logits = np.load(self.folder / "logits.npy", mmap_mode="r")
+        for k, shot in enumerate(self.shots()):
+            yield shot, LogitMaps(torch.from_numpy(np.asarray(logits[k], np.float32)), self.size, self.raw)
+
+    def shots(self) -> Iterator[Shot]:
+        """Shots, whose images are blank."""
         with np.load(self.folder / "truth.npz") as arrays:
             truth, objects = (arrays.get(name) for name in ("truth", "objects"))
         blank = np.broadcast_to(np.uint8(0), (*self.size, 3))
         for k, stamp in enumerate(self.stamps.tolist()):
-            shot = Shot(
+            yield Shot(
                 Frame(blank, stamp),
                 None if truth is None else truth[k],
                 None if objects is None else objects[k].astype(np.int32),
             )
-            yield shot, LogitMaps(torch.from_numpy(np.asarray(logits[k], np.float32)), self.size, self.raw)
 
 
 def recorded(

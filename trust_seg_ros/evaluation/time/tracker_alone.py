@@ -44,7 +44,7 @@ def tracker_alone(
     trackers = {name: Tracker(settings) for name in ("things", "unknown objects")}
     counters = {name: TrackingCounter() for name in trackers}
     n = len(drive.stamps)
-    for k, (shot, _) in enumerate(drive):
+    for k, shot in enumerate(drive.shots()):
         assert shot.truth is not None and shot.objects is not None  # noqa: PT018
         missing = _missing(shot.objects, k, gap)
         for name, tracker in trackers.items():
