@@ -145,10 +145,10 @@ class _Counting:
         objects = np.zeros(size, np.int32) if shot.objects is None else resized(shot.objects, size)
         ood = frame_overlap(judged.ood.ids, len(judged.ood.kept), objects)
         self.alarms.add(ood, judged.ood.kept, judged.ood_tracks.ids, stamp_ns)
-        if shot.objects is not None:
+        if any(self.alarms.unknown):
             self._track_ood(judged, ood)
-            if known:
-                self._track_classes(judged, frame_overlap(judged.table.ids, len(judged.table), objects), stamp_ns)
+        if shot.objects is not None and known:
+            self._track_classes(judged, frame_overlap(judged.table.ids, len(judged.table), objects), stamp_ns)
 
     def counts(self) -> TimeCounts:
         return TimeCounts(

@@ -189,7 +189,7 @@ class ObjectSequence:
     masks: tuple[Path, ...]
     name: str
     hz: float
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ("known object",)
 
     @property
     def text(self) -> str:
@@ -205,7 +205,7 @@ class ObjectSequence:
 
     def shots(self, objects: list[DriveObject]) -> Iterator[Shot]:
         """The frames; see :class:`Sequence`."""
-        objects.append(DriveObject(1, "known object", CLASS_NAMES.index("Car")))
+        objects.append(DriveObject(1, "known object", 0))
         for k, (image, mask) in enumerate(zip(self.images, self.masks, strict=True)):
             shown = (read_values(mask) == 1).astype(np.int32)
             yield Shot(Frame(read_image(image), START_NS + round(k * NANOSECONDS / self.hz)), None, shown)
