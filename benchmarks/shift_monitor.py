@@ -24,7 +24,6 @@ from scipy.special import ndtr, stdtrit
 
 from trust_seg_ros.thresholds.frame_statistics import STATISTICS, Watched, frame_statistics
 from trust_seg_ros.thresholds.shift import ShiftMonitor, ShiftSettings
-from trust_seg_ros.thresholds.shift_references import CONFIDENCE
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 
 RATE = 10.0
@@ -91,12 +90,12 @@ class WindowTest:
         return self.fired
 
 
-def references(values: dict[str, np.ndarray], confidence: float = CONFIDENCE) -> dict[str, ShiftReference]:
+def references(values: dict[str, np.ndarray]) -> dict[str, ShiftReference]:
     """References of those that can be one."""
     found = {}
     for name, numbers in values.items():
         with contextlib.suppress(ShiftError):
-            found[name] = ShiftReference.from_means(numbers, confidence)
+            found[name] = ShiftReference.from_means(numbers)
     return found
 
 
@@ -182,7 +181,7 @@ def seconds_to_alarm(reference: np.ndarray, stream: np.ndarray, settings: ShiftS
     """Seconds until this monitor, and the one of before, fire (NaN: never), and what moved most; rows as collected."""
     known = references(dict(zip(STATISTICS, reference[:, 1:].T, strict=True)))
     monitor, before, what = ShiftMonitor(known, settings), None, ""
-    old = references({"entropy": reference[:, 1]}, 0.99).get("entropy")
+    old = references({"entropy": reference[:, 1]}).get("entropy")
     before = None if old is None else WindowTest(old)
     first = [math.nan, math.nan]
     for stamp, *values in stream:

@@ -153,7 +153,7 @@ def test_an_ordinary_drive_is_quiet_for_a_day(tau_s):
 
     alarms = 0
     for _ in range(24):
-        monitor, fired = ShiftMonitor({"brightness": ShiftReference(np.array(drive(300)), 0.9)}), False
+        monitor, fired = ShiftMonitor({"brightness": ShiftReference(np.array(drive(300)))}), False
         for state in play(monitor, drive(3600), dt=1.0):
             alarms, fired = alarms + (state.fired and not fired), state.fired
     assert alarms <= 1

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 from trust_seg_ros.thresholds.frame_statistics import OLDER, STATISTICS, title
 from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 
-CONFIDENCE = 0.9
-"""Of the limit that says for how many independent images the reference counts; more limits are drawn from it."""
-
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
 
@@ -28,7 +25,7 @@ def shift_references(calibration: Calibration | None) -> tuple[dict[str, ShiftRe
     for name in STATISTICS:
         try:
             if numbers := numbers_of(calibration, name):
-                found[name] = ShiftReference.from_means(numbers, CONFIDENCE)
+                found[name] = ShiftReference.from_means(numbers)
             else:
                 missing[name] = "the calibration does not hold it"
         except ShiftError as error:

@@ -24,7 +24,7 @@ LEAST_IMAGES = 10
 """Least number of calibration images for a reference of frame means."""
 LEAST_INDEPENDENT = 2.0
 """Least number of independent images that they must count for."""
-_REFUSED = 0.99  # confidence of the limit by which a clip is refused
+_LIMIT = 0.99  # confidence of the upper limit on the variance of the reference's mean
 _FEWEST_BLOCKS = 6
 _TAIL = 0.25  # share of the reference that its tail is extrapolated from
 
@@ -57,7 +57,6 @@ class ShiftReference:
     Attributes:
         means: (m,) float64, in the unit of the score, in the order in which the images were taken; or ascending, if
             that order is not known.
-        confidence: of the upper limit on the variance of their mean that says for how many images they count.
 
     Raises:
         ShiftError: fewer than ``LEAST_IMAGES``, not finite, all the same, or so much alike from one to the next that
@@ -65,7 +64,6 @@ class ShiftReference:
     """
 
     means: np.ndarray
-    confidence: float = 0.99
 
     def __post_init__(self) -> None:
         means = np.array(self.means, np.float64)
@@ -80,18 +78,18 @@ class ShiftReference:
                 f"reference of the shift monitor: the score has the mean {means[0]:g} in each of {len(means)} images; "
                 "expected images that differ"
             )
-        if (least := self._effective(_REFUSED)) < LEAST_INDEPENDENT:
+        if self.effective < LEAST_INDEPENDENT:
             raise ShiftError(
                 f"reference of the shift monitor: neighbours among the {len(means)} images are so much alike (one "
-                f"clip?) that all of them count for {least:.1f} independent images; expected at least "
+                f"clip?) that all of them count for {self.effective:.1f} independent images; expected at least "
                 f"{LEAST_INDEPENDENT:g}: calibrate with images from more places"
             )
 
     @classmethod
-    def from_means(cls, means: Iterable[float], confidence: float = 0.99) -> ShiftReference:
+    def from_means(cls, means: Iterable[float]) -> ShiftReference:
         """From the means of all images; means that are not finite (an image without a usable score) are left out."""
         values = np.fromiter(means, np.float64)
-        return cls(values[np.isfinite(values)], confidence)
+        return cls(values[np.isfinite(values)])
 
     @cached_property
     def mean(self) -> float:
@@ -110,14 +108,11 @@ class ShiftReference:
         Neighbours in a recording are alike, so m' = 1 + v/V with V an upper limit on the variance of the mean
         (:func:`mean_variance_limit`). It is m if their order is not known.
         """
-        return self._effective(self.confidence)
-
-    def _effective(self, confidence: float) -> float:
         m = float(len(self.means))
         if (np.diff(self.means) >= 0.0).all():
             return m
         scores = self.normal_scores(self.means)
-        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores, confidence))
+        return min(m, 1.0 + float(scores.var()) / mean_variance_limit(scores))
 
     def normal_score(self, value: float) -> float:
         """:meth:`normal_scores` of one value, in a microsecond."""
@@ -189,16 +184,15 @@ class ShiftReference:
         return x, z, slope(0, k), slope(m - 1 - k, m - 1)
 
 
-def mean_variance_limit(values: np.ndarray, confidence: float = 0.99) -> float:
+def mean_variance_limit(values: np.ndarray) -> float:
     """Upper limit on the variance of the mean of a series whose neighbours are alike, by the method of batch means.
 
     The series is cut into B = 6, 12, 24, ... blocks of equal length; the means of blocks longer than the correlation
     are independent, so their sum of squares over B, divided by a lower quantile of chi-square with B - 1 degrees of
-    freedom, is a limit at 99 % (``confidence``). Shorter blocks give too small a value, hence the largest of all.
+    freedom, is a limit at 99 %. Shorter blocks give too small a value, hence the largest of all.
 
     Args:
         values: (n,) in order of time, n >= 6.
-        confidence: in (0, 1).
 
     Returns:
         The limit, > 0 unless all values are the same.
@@ -209,6 +203,6 @@ def mean_variance_limit(values: np.ndarray, confidence: float = 0.99) -> float:
     while blocks <= n:
         length = n // blocks
         means = values[n - blocks * length :].reshape(blocks, length).mean(axis=1)
-        limit = max(limit, float(means.var() / chdtri(blocks - 1, confidence)))
+        limit = max(limit, float(means.var() / chdtri(blocks - 1, _LIMIT)))
         blocks *= 2
     return limit
