@@ -213,6 +213,8 @@ def power(args: argparse.Namespace, console: Console) -> None:
         if path.stem.startswith("synthetic"):  # the clip follows the frames that are judged
             end = max(rows[-1, 0] for name, rows in found.items() if name != "clean")
             reference, found["clean"] = clean[clean[:, 0] > end + 1.0], clean[clean[:, 0] <= end]
+            if not len(reference):
+                raise SystemExit(f"{path}: not collected to the end")
             console.print(power_table(f"{path.stem}, clip of the same drive", reference, found, settings))
             turned = {"clean": reference}
             console.print(power_table(f"{path.stem}, the other way round", found["clean"], turned, settings))
