@@ -56,6 +56,19 @@ def test_thresholds_keep_what_they_promise_on_the_calibration_data():
     assert found.scores["margin"].frame_means == pytest.approx(means, rel=1e-5)
 
 
+def test_statistics_of_frames_are_kept_in_order_of_time():
+    """Of answers alone where no image is given; those that are not wanted, or that no frame has, are left out."""
+    found = calibrated().result().statistics_of_frames
+    assert set(found) == {"entropy", "margin", "max_logit"}
+    calibrator, image = Calibrator("net", NAMES, watched=("brightness", "max_logit")), np.zeros((*SIZE, 3), np.uint8)
+    for place in (2, 0, 1):
+        answer, maps, truth = example(place)
+        calibrator.add(answer, maps, truth, place, image + np.uint8(51 * place))
+    kept = calibrator.result().statistics_of_frames
+    assert kept["brightness"] == pytest.approx((0.0, 0.2, 0.4))
+    assert kept["max_logit"] == pytest.approx(found["max_logit"][:3])
+
+
 def test_by_class_curves_are_a_part_of_the_grid():
     curves = calibrated().result().scores["entropy"]
     assert len(curves.class_recall) == 3
