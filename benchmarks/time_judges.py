@@ -27,6 +27,7 @@ from trust_seg_ros.evaluation.time.recorded import Recorded, recorded
 from trust_seg_ros.evaluation.time.sequences import drive_sequences
 from trust_seg_ros.fitting.fit import SegmentClassifier, fit
 from trust_seg_ros.meta.data import SegmentData
+from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments import feature_set, segment_table, targets
@@ -109,9 +110,13 @@ def joined(drives: Sequence[dict[str, np.ndarray]], frames: int, classes: tuple[
     )
 
 
-def answers(data: SegmentData, judged: SegmentData, past: str, kind: SegmentClassifier) -> Scores:
-    """Log-odds and IoU that a model fitted on ``data`` gives the segments of ``judged``."""
-    model = fit(data, "metaseg" if past == ALONE else "metaseg_time", classifier=kind)
+def model_of(data: SegmentData, past: str, kind: SegmentClassifier) -> MetaModel:
+    """A judge fitted on these segments."""
+    return fit(data, "metaseg" if past == ALONE else "metaseg_time", classifier=kind)
+
+
+def answers(model: MetaModel, judged: SegmentData) -> Scores:
+    """P(false positive) and IoU of the segments."""
     p_wrong, iou = model.predict(judged)
     return {"p_wrong": p_wrong, "iou": iou}
 
@@ -155,7 +160,7 @@ def choose(drives: list[dict[str, np.ndarray]], frames: Sequence[int], classes: 
                 found = {name: np.zeros(len(data)) for name in ("p_wrong", "iou")}
                 for quarter in range(QUARTERS):
                     out = data.image % QUARTERS == quarter
-                    part = answers(data.rows(~out), data.rows(out), past, kind)
+                    part = answers(model_of(data.rows(~out), past, kind), data.rows(out))
                     for name, values in part.items():
                         found[name][out] = values
                 scores = measures(data, found)
@@ -164,14 +169,14 @@ def choose(drives: list[dict[str, np.ndarray]], frames: Sequence[int], classes: 
     return table
 
 
-def compare(title: str, fitted: SegmentData, judged: SegmentData, old: np.ndarray) -> Table:
+def compare(title: str, models: dict[tuple[str, str], MetaModel], judged: SegmentData, old: np.ndarray) -> Table:
     """Both kinds of judges, with and without the past, on drives that were not fitted on.
 
     ``old`` (n,) bool: the segment's track was seen before.
     """
     table = _table(f"{title}: {len(judged):,} segments", "judge", "AUROC", "R²", "gain in AUROC", "gain in R²")
     for kind in KINDS:
-        alone, later = (answers(fitted, judged, past, kind) for past in (ALONE, LATER))
+        alone, later = (answers(models[kind, past], judged) for past in (ALONE, LATER))
         table.add_row(kind, ALONE, *(f"{score:.1f}" for score in measures(judged, alone)), "", "")
         table.add_row(kind, LATER, *(f"{score:.1f}" for score in measures(judged, later)), *gain(judged, alone, later))
         for name, rows in (("seen before", old), ("new", ~old)):
@@ -219,10 +224,11 @@ def main() -> None:
     if not arguments.no_choice:
         console.print(choose(found["fit"], FRAMES, classes))
     fitted = joined(found["fit"], arguments.chosen, classes)
+    models = {(kind, past): model_of(fitted, past, kind) for kind in KINDS for past in (ALONE, LATER)}
     for name, title in (("judge", "Judged at 10 Hz"), ("faster", "Judged at 30 Hz, fitted at 10 Hz")):
         if found[name]:
             old = np.concatenate([drive["frames_seen"] for drive in found[name]]) > 1
-            console.print(compare(title, fitted, joined(found[name], arguments.chosen, classes), old))
+            console.print(compare(title, models, joined(found[name], arguments.chosen, classes), old))
 
 
 if __name__ == "__main__":

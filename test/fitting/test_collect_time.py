@@ -76,7 +76,7 @@ def test_labelled_frames_know_the_frames_before_them(run):
     names = ("image_index", "class_id", "size", "E", "time.rows", "time.age_s", "time.gap_s", "time.change.S")
     found = store.columns("val", names, interior_only=True)
     square = found["class_id"] == 1
-    for image, (rows, age) in enumerate([(1, 0.1), (4, 0.4), (4, 0.7)]):  # frames 1, 4 and 7 of the first drive
+    for image, (rows, age) in enumerate([(1, 0.1), (3, 0.4), (3, 0.7)]):  # frames 1, 4 and 7 of the first drive
         mine = (found["image_index"] == image) & square
         assert mine.sum() == 2, "the void row divides the square, and both parts were followed as one"
         assert found["time.rows"][mine].tolist() == [rows, rows]

@@ -41,7 +41,7 @@ def test_the_object_has_a_past_and_flashes_have_none():
     found = data(0)
     rows, alarm = found.metrics[:, found.names.index("time.rows")], found.false_alarm
     assert (~alarm).sum() == 12
-    assert rows[~alarm].tolist() == [0, 1, 2, 3, 4, *[5] * 7]
+    assert rows[~alarm].tolist() == [0, 1, 2, *[3] * 9]
     assert np.median(rows[alarm]) == 0
     base = found.names[: -len(time_names(())) - 3 * ((len(found.names) - 3) // 4)]
     assert found.names == (*base, *time_names(base))

@@ -6,6 +6,10 @@ import numpy as np
 
 from trust_seg_ros.support.jit import jit
 
+ENOUGH = 3
+"""Rows are counted up to this: how many more there are depends on the frame rate, which must not make another kind of
+segment."""
+
 
 @jit
 def look_back(
@@ -28,8 +32,8 @@ def look_back(
         stamps: (t, L) int64 their stamps; 0 = no row.
         reach: age of the oldest row that counts, nanoseconds; later ones than ``now`` do not.
         least: age that the oldest row must have for a trend, nanoseconds.
-        columns: (n, 3 m + 1) float64 for the answer: changes, trends per second, deviations, number of rows; starts as
-            0, and stays so where there is no history.
+        columns: (n, 3 m + 1) float64 for the answer: changes, trends per second, deviations, number of rows up to
+            ``ENOUGH``; starts as 0, and stays so where there is no history.
     """
     n, m = current.shape
     length = rows.shape[1]
@@ -48,7 +52,7 @@ def look_back(
                 total += ages[count]
                 oldest = max(oldest, float(age))
                 count += 1
-        columns[i, 3 * m] = count
+        columns[i, 3 * m] = min(count, ENOUGH)
         if count == 0:
             continue
         centre = total / (count + 1)

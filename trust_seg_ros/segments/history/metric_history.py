@@ -92,9 +92,9 @@ class MetricHistory:
         Returns:
             (n, 3 m + 3) float64 named :attr:`columns`: change (this frame less the mean of the rows), trend (slope of
             the least-squares line through the rows and this frame, per second; 0 unless they span the time between two
-            rows), standard deviation of rows and this frame, number of rows in the window, seconds since the track was
-            first seen and seconds that it was not seen just before, both cut off at ten windows. All zero without a
-            history.
+            rows), standard deviation of rows and this frame, number of rows in the window up to 3, seconds since the
+            track was first seen and seconds that it was not seen just before, both cut off at ten windows. All zero
+            without a history.
         """
         n, m, now = len(metrics), len(self.names), tracks.stamp_ns
         metrics = np.ascontiguousarray(metrics, np.float64)

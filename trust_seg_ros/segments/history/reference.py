@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from trust_seg_ros.segments.history.kernels import ENOUGH
+
 
 def look_back_reference(
     current: np.ndarray,
@@ -22,7 +24,7 @@ def look_back_reference(
             continue
         age = now - stamps[slot]
         used = (stamps[slot] > 0) & (age >= 0) & (age <= reach)
-        columns[i, 3 * m] = used.sum()
+        columns[i, 3 * m] = min(used.sum(), ENOUGH)
         if not used.any():
             continue
         past, together = rows[slot, used], np.concatenate([rows[slot, used], current[i : i + 1]])
