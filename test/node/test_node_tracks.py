@@ -97,5 +97,5 @@ def test_a_second_camera_on_the_topic_is_warned_of(bench):
         bench.send(scene(0), stamp=(stamp, 0), header=header)
         bench.pause(1)
 
-    warning = bench.says("processing", "all tracks were forgotten: the camera changed from", another)
+    warning = bench.says("processing", "all tracks are forgotten: the camera changed from", another)
     assert warning.level == b"\x01"

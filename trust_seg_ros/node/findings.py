@@ -126,7 +126,7 @@ def processing_findings(view: NodeView) -> Iterator[Finding]:
     if view.new("unfilled"):
         yield Finding("unfilled", WARN, summary.reason("unfilled"))
     if view.new("tracks_lost"):
-        yield Finding("tracks", WARN, f"all tracks were forgotten: {summary.reason('tracks_lost')}")
+        yield Finding("tracks", WARN, summary.reason("tracks_lost"))
     if view.settings.mode == "every" and view.new("overwritten"):
         yield Finding("dropped", WARN, f"mode every: the queue is full, {view.new('overwritten')} frames were dropped")
     if view.stood_still_s > _STOOD_STILL_S:

@@ -122,7 +122,7 @@ class FrameProcessor:
         result = self._pipeline(frame, settings.thresholds, wanted(topics, settings.gradient_label))
         self._check_answer(result, settings.liveness.frozen_s)
         if forgot := self._pipeline.forgot_tracks:
-            self._notice("tracks_lost", forgot)
+            self._notice("tracks_lost", f"all tracks are forgotten: {forgot}")
         if self._publish(topics, Rendering(result, self._options(settings)), header):
             self._finish(started, header, result, settings)
 
