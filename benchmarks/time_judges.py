@@ -224,7 +224,9 @@ def main() -> None:
     if not arguments.no_choice:
         console.print(choose(found["fit"], FRAMES, classes))
     fitted = joined(found["fit"], arguments.chosen, classes)
-    models = {(kind, past): model_of(fitted, past, kind) for kind in KINDS for past in (ALONE, LATER)}
+    models: dict[tuple[str, str], MetaModel] = {
+        (kind, past): model_of(fitted, past, kind) for kind in KINDS for past in (ALONE, LATER)
+    }
     for name, title in (("judge", "Judged at 10 Hz"), ("faster", "Judged at 30 Hz, fitted at 10 Hz")):
         if found[name]:
             old = np.concatenate([drive["frames_seen"] for drive in found[name]]) > 1
