@@ -62,8 +62,10 @@ def street(hz):
     return [Frame(drive.frame(k).image, 10**9 + k * 10**9 // hz, "camera") for k in range(FRAMES)]
 
 
-def test_it_judges_by_the_history_that_tracks_and_rings_give(pipeline, meta, frames):
-    tracker, history = Tracker(ON), MetricHistory(("E", "S"), WINDOW)
+@pytest.mark.parametrize(("length", "rows"), [(10, 10), (3, 3), (50, 10)])
+def test_it_judges_by_the_history_that_tracks_and_rings_give(loaded, meta, frames, length, rows):
+    pipeline = TrustPipeline(loaded.network, meta, tracking=TrackingSettings(on=True, length=length))
+    tracker, history = Tracker(ON), MetricHistory(("E", "S"), replace(WINDOW, length=rows))
     for frame in frames:
         result = pipeline(frame)
         table = result.segments

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from trust_seg_ros.meta.errors import MetaModelError
 from trust_seg_ros.segments.errors import FeatureError
 from trust_seg_ros.segments.history.metric_history import MetricHistory
-from trust_seg_ros.segments.history.window import TimeWindow, is_time_name, past_names
+from trust_seg_ros.segments.history.window import LENGTH, TimeWindow, is_time_name, past_names
 from trust_seg_ros.support import json_parts
 from trust_seg_ros.types import Json
 
@@ -70,9 +71,18 @@ def check_tracking(models: Sequence[_Fitted | None], *, tracking: bool) -> None:
             )
 
 
-def history_for(model: _Fitted | None) -> MetricHistory | None:
-    """Remembers what a model looks back at, and nothing else; None = it does not look back."""
-    return None if model is None or model.time is None else MetricHistory(past_names(model.features), model.time)
+def history_for(model: _Fitted | None, length: int = LENGTH) -> MetricHistory | None:
+    """Remembers what a model looks back at, and nothing else; None = it does not look back.
+
+    Args:
+        model: the meta model.
+        length: most rows kept of a track over the model's window, at least 2; fewer than it was fitted with cost less
+            and lie further apart.
+    """
+    if model is None or model.time is None:
+        return None
+    window = replace(model.time, length=max(2, min(length, model.time.length)))
+    return MetricHistory(past_names(model.features), window)
 
 
 def rate_words(models: Sequence[_Fitted | None], rate_hz: float | None) -> str:

@@ -23,9 +23,10 @@ TRACKING_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "tracking.length",
         _DEFAULT.length,
-        "Frames of a track whose metrics are kept for a time-dynamic meta model.",
+        "Most rows of metrics kept of a track over the window of a time-dynamic meta model; fewer than it was fitted "
+        "with cost less and lie further apart. Without such a model nothing is kept.",
         AT_CONFIGURE,
-        low=1,
+        low=2,
         high=LONGEST,
     ),
     Parameter(

@@ -70,7 +70,7 @@ class Following:
     ) -> None:
         self._segments, self._ood = Tracker(settings), Tracker(settings)
         self._wrong, self._unknown = Evidence(), Evidence()
-        self._metrics, self._ood_metrics = history_for(meta), history_for(ood_model)
+        self._metrics, self._ood_metrics = (history_for(model, settings.length) for model in (meta, ood_model))
         self._rate = FrameRate()
 
     @property

@@ -185,7 +185,7 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [({"length": 0}, "1 to 100"), ({"max_gap_s": 0.0}, "above 0"), ({"max_gap_s": float("nan")}, "above 0")],
+    [({"length": 1}, "2 to 100"), ({"max_gap_s": 0.0}, "above 0"), ({"max_gap_s": float("nan")}, "above 0")],
 )
 def test_settings_out_of_range_are_refused(values: dict, words: str) -> None:
     with pytest.raises(SegmentError, match=words):

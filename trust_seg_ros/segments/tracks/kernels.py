@@ -25,7 +25,7 @@ def find_runs(
 
     ``owners`` are the numbers less 1; row y has the runs ``first[y]`` to ``first[y + 1]``; ``moments`` (n, 2) float64
     starts as 0; ``boxes`` (n, 4) int32, left, top, right, bottom (exclusive), as the width, the height, 0 and 0.
-    Returns the number of runs.
+    Returns the number of runs; minus a number of the map that is above n, where there is one.
     """
     height, width = ids.shape
     count = 0
@@ -45,6 +45,8 @@ def find_runs(
                 x += 8
             while x < width and ids[y, x] == k:
                 x += 1
+            if k > len(moments):
+                return -int(k)
             if k != 0:
                 rows[count], starts[count], ends[count], owners[count] = y, begin, x, k - 1
                 count += 1

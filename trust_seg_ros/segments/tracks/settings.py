@@ -18,7 +18,8 @@ class TrackingSettings:
 
     Attributes:
         on: whether to track.
-        length: rows of metrics kept of every track for time-dynamic meta models, 1 to 100.
+        length: most rows of metrics kept of a track over the window of a time-dynamic meta model, 2 to 100; never more
+            than it was fitted with.
         max_gap_s: longest time between two sightings of a track, seconds of message time, in (0, 60]; also the longest
             step between two frames that tracks live through. It must be above the time between frames.
 
@@ -31,8 +32,8 @@ class TrackingSettings:
     max_gap_s: float = 1.2
 
     def __post_init__(self) -> None:
-        if not 1 <= self.length <= LONGEST:
-            raise TrackingError(f"tracking.length = {self.length}: expected 1 to {LONGEST} rows")
+        if not 2 <= self.length <= LONGEST:
+            raise TrackingError(f"tracking.length = {self.length}: expected 2 to {LONGEST} rows")
         if not (math.isfinite(self.max_gap_s) and 0.0 < self.max_gap_s <= LONGEST_GAP_S):
             raise TrackingError(
                 f"tracking.max_gap_s = {self.max_gap_s}: expected seconds above 0, at most {LONGEST_GAP_S:g}"

@@ -211,11 +211,11 @@ def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray, room
             f"segments to track: ids {ids.dtype} {ids.shape}, {n} sizes; expected (H, W) int32, and a size and a class "
             "for each segment"
         )
-    if ids.size and int(ids.max()) > n:
-        raise MapShapeError(f"segments to track: a pixel of segment {int(ids.max())}, but there are {n} sizes")
     moments, first = np.zeros((n, 2)), np.empty(ids.shape[0] + 1, np.int32)
     boxes = np.tile(np.array([ids.shape[1], ids.shape[0], 0, 0], np.int32), (n, 1))
     count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, moments, boxes)
+    if count < 0:
+        raise MapShapeError(f"segments to track: a pixel of segment {-count}, but there are {n} sizes")
     rows, starts, ends, owners = (part[:count] for part in room)
     centroids = moments / np.maximum(sizes, 1)[:, None]
     extents = np.maximum(boxes[:, 2:] - boxes[:, :2], 1).astype(np.float64)
