@@ -66,7 +66,7 @@ def test_thresholds_act_on_the_frame_they_come_with(pipeline, image):
 def test_what_nobody_wants_is_not_computed(pipeline, image):
     result = pipeline(Frame(image), wanted=Wanted(segments=False, ood=False, pixel_flags=False))
     assert result.segments is result.trust is result.ood is result.pixel_flags is None
-    assert set(result.timings_ms) == {"network", "maps"}
+    assert set(result.timings_ms) == {"network", "maps", "watch"}, "the shift monitor sees every frame"
 
 
 def test_the_frame_passes_through_untouched(pipeline, image):

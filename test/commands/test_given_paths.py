@@ -51,6 +51,15 @@ CASES = {
         [*PARAMETERS, ("--out file", NO_FOLDER_OUT)],
     ),
     "synthetic": ("", [("--out file", NO_FOLDER_OUT)]),
+    "time": (
+        "synthetic:seeds=0-0 --out new",
+        [
+            *PARAMETERS,
+            ("--out file", NO_FOLDER_OUT),
+            ("--cache file", NO_FOLDER_OUT),
+            ("--variant a model:=nowhere.pt2", "parameter model: nowhere.pt2: no such file"),
+        ],
+    ),
     "corrupt": (
         "--out sheet.png",
         [

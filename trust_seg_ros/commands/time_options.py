@@ -52,7 +52,7 @@ def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_variant_argument(group: argparse._ActionsContainer) -> None:
     """--variant, several times; ``args.variants`` holds lists of words."""
-    group.add_argument(
+    variants = group.add_argument(
         "--variant",
         dest="variants",
         action="append",
@@ -62,6 +62,12 @@ def add_variant_argument(group: argparse._ActionsContainer) -> None:
         help="a set of settings to compare: its name and parameters of the node that differ, such as calm calm:=on; "
         "several times (default: raw, the parameters as they are)",
     )
+    given.expects(variants, _variant)
+
+
+def _variant(name: str, value: list[str], args: argparse.Namespace) -> None:
+    for word in value[1:]:
+        given.parameter(name, word, args)
 
 
 def chosen_variants(args: argparse.Namespace) -> list[Variant]:
