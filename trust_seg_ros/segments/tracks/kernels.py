@@ -18,16 +18,21 @@ def find_runs(
     ends: np.ndarray,
     owners: np.ndarray,
     first: np.ndarray,
-    moments: np.ndarray,
-    boxes: np.ndarray,
+    sizes: np.ndarray,
+    centroids: np.ndarray,
+    extents: np.ndarray,
 ) -> int:
-    """Write the runs of a map of segments (0 = none, 1..n), and add up each segment's columns and rows.
+    """Write the runs of a map of segments (0 = none, 1..n), and each segment's centroid and extent.
 
-    ``owners`` are the numbers less 1; row y has the runs ``first[y]`` to ``first[y + 1]``; ``moments`` (n, 2) float64
-    starts as 0; ``boxes`` (n, 4) int32, left, top, right, bottom (exclusive), as the width, the height, 0 and 0.
-    Returns the number of runs; minus a number of the map that is above n, where there is one.
+    ``owners`` are the numbers less 1; row y has the runs ``first[y]`` to ``first[y + 1]``; ``sizes`` (n,) are pixels,
+    which a centroid's sums are divided by; ``centroids`` (n, 2) column and row, ``extents`` (n, 2) width and height,
+    at least 1, are written. Returns the number of runs; minus a number of the map that is above n, where there is one.
     """
     height, width = ids.shape
+    boxes = np.empty((len(sizes), 4), np.int32)  # left, top, right, bottom (exclusive)
+    for k in range(len(sizes)):
+        centroids[k, 0] = centroids[k, 1] = 0.0
+        boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = width, height, 0, 0
     count = 0
     for y in range(height):
         first[y] = count
@@ -45,18 +50,24 @@ def find_runs(
                 x += 8
             while x < width and ids[y, x] == k:
                 x += 1
-            if k > len(moments):
+            if k > len(sizes):
                 return -int(k)
             if k != 0:
                 rows[count], starts[count], ends[count], owners[count] = y, begin, x, k - 1
                 count += 1
-                moments[k - 1, 0] += 0.5 * (begin + x - 1) * (x - begin)
-                moments[k - 1, 1] += y * (x - begin)
+                centroids[k - 1, 0] += 0.5 * (begin + x - 1) * (x - begin)
+                centroids[k - 1, 1] += y * (x - begin)
                 boxes[k - 1, 0] = min(boxes[k - 1, 0], begin)
                 boxes[k - 1, 1] = min(boxes[k - 1, 1], y)
                 boxes[k - 1, 2] = max(boxes[k - 1, 2], x)
                 boxes[k - 1, 3] = y + 1
     first[height] = count
+    for k in range(len(sizes)):
+        pixels = max(sizes[k], 1)
+        centroids[k, 0] /= pixels
+        centroids[k, 1] /= pixels
+        extents[k, 0] = max(boxes[k, 2] - boxes[k, 0], 1)
+        extents[k, 1] = max(boxes[k, 3] - boxes[k, 1], 1)
     return count
 
 

@@ -211,16 +211,14 @@ def _seen(ids: np.ndarray, class_ids: np.ndarray | None, sizes: np.ndarray, room
             f"segments to track: ids {ids.dtype} {ids.shape}, {n} sizes; expected (H, W) int32, and a size and a class "
             "for each segment"
         )
-    moments, first = np.zeros((n, 2)), np.empty(ids.shape[0] + 1, np.int32)
-    boxes = np.tile(np.array([ids.shape[1], ids.shape[0], 0, 0], np.int32), (n, 1))
-    count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, moments, boxes)
+    pixels, first = np.ascontiguousarray(sizes, np.int64), np.empty(ids.shape[0] + 1, np.int32)
+    centroids, extents = np.empty((n, 2)), np.empty((n, 2))
+    count = kernels.find_runs(np.ascontiguousarray(ids), *room, first, pixels, centroids, extents)
     if count < 0:
         raise MapShapeError(f"segments to track: a pixel of segment {-count}, but there are {n} sizes")
     rows, starts, ends, owners = (part[:count] for part in room)
-    centroids = moments / np.maximum(sizes, 1)[:, None]
-    extents = np.maximum(boxes[:, 2:] - boxes[:, :2], 1).astype(np.float64)
     classes = np.zeros(n, np.uint8) if class_ids is None else np.asarray(class_ids, np.uint8)
-    return _Seen(ids, classes, np.asarray(sizes, np.int64), centroids, extents, (rows, starts, ends, owners), first)
+    return _Seen(ids, classes, pixels, centroids, extents, (rows, starts, ends, owners), first)
 
 
 def _matched(before: TrackerState, seen: _Seen, elapsed: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
