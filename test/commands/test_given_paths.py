@@ -57,6 +57,7 @@ CASES = {
             *PARAMETERS,
             ("--out file", NO_FOLDER_OUT),
             ("--cache file", NO_FOLDER_OUT),
+            ("--fit-ood no/where/ood.json", NO_FILE_OUT),
             ("--variant a model:=nowhere.pt2", "parameter model: nowhere.pt2: no such file"),
         ],
     ),

@@ -12,11 +12,14 @@ from trust_seg_ros.commands.options import add_parameter_options
 from trust_seg_ros.commands.shared_options import add_cache_argument
 from trust_seg_ros.commands.study_run import add_out_argument, finish
 from trust_seg_ros.commands.time_options import (
+    add_judge_arguments,
     add_sequence_arguments,
     add_variant_argument,
     chosen_sequences,
     chosen_variants,
+    save_judge,
 )
+from trust_seg_ros.evaluation.errors import EvaluationError
 from trust_seg_ros.support.bars import stage_bars
 
 EPILOG = """examples:
@@ -25,6 +28,7 @@ EPILOG = """examples:
   trust-seg time synthetic:seeds=0-3 --cache cache --variant raw --variant calm calm:=on calm.tau_s:=1.0 --out out/calm
   trust-seg time data/camvid --split test val --out out/camvid
   trust-seg time drive.mp4 --out out/drive
+  trust-seg time synthetic:seeds=0-11 --fit-ood ood_time.json --out out/fit
 
 sequences:
   synthetic:seeds=FIRST-LAST[:hz=10][:seconds=20][:kinds=all][:rate=3][:size=480x360][:weather=NAME]
@@ -56,10 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings = parser.add_argument_group("settings")
     add_parameter_options(settings)
     add_variant_argument(settings)
+    add_judge_arguments(parser.add_argument_group("a judge of OoD segments that looks back"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the study; returns the exit status."""
+    if args.frames < 2:
+        raise EvaluationError(f"--frames is {args.frames}, expected 2 or more")
     variants = chosen_variants(args)
     console = command_console(200)
     from trust_seg_ros.evaluation.time.contents import contents
@@ -75,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
         cache.mkdir(parents=True, exist_ok=True)
         with stage_bars(console) as announce:
             found = study(sequences, variants, cache, args.alone, announce)
+        if args.fit_ood is not None:
+            with waiting(console, "fitting a judge of OoD segments"):
+                save_judge(args, console, found.drives, variants[0])
         facts = {
             "network": pipeline.model,
             "sequences": f"{len(found.drives)}, {sum(len(drive.stamps) for drive in found.drives):,} frames",

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.commands import given_paths as given
+from trust_seg_ros.commands.outcome import record
 from trust_seg_ros.datasets.errors import DatasetError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trust_seg_ros.evaluation.time.recorded import Recorded
     from trust_seg_ros.evaluation.time.sequences import Sequence
     from trust_seg_ros.evaluation.time.study import Variant
     from trust_seg_ros.segmentation.labels import LabelSet
@@ -68,6 +72,52 @@ def add_variant_argument(group: argparse._ActionsContainer) -> None:
 def _variant(name: str, value: list[str], args: argparse.Namespace) -> None:
     for word in value[1:]:
         given.parameter(name, word, args)
+
+
+def add_judge_arguments(group: argparse._ActionsContainer) -> None:
+    """--fit-ood and what goes with it."""
+    file = group.add_argument(
+        "--fit-ood",
+        type=Path,
+        metavar="FILE",
+        help="also fit a judge of OoD segments that looks back, on those of the first variant in sequences with known "
+        "unknown objects, and write it for the node (ood.meta_model; needs tracking); judge it on other sequences",
+    )
+    given.expects(file, given.new_file("ood_time.json"))
+    group.add_argument(
+        "--frames",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how many frames it looks back, 2 or more (default: %(default)s)",
+    )
+    group.add_argument(
+        "--classifier",
+        choices=("boosting", "ridge", "logistic"),
+        default="boosting",
+        help="boosted trees, or a linear model with or without a penalty on large weights (default: %(default)s)",
+    )
+
+
+def save_judge(args: argparse.Namespace, console: Console, drives: tuple[Recorded, ...], first: Variant) -> None:
+    """Fit and write the judge of --fit-ood.
+
+    Raises:
+        EvaluationError, MetaModelError: the sequences do not suffice for a fit.
+    """
+    from trust_seg_ros.evaluation.time.ood_judge import fit_judge
+    from trust_seg_ros.pipeline import TrustPipeline
+
+    pipeline = TrustPipeline.load(first.pipeline)
+    model = fit_judge(drives, pipeline, first.thresholds, args.frames, args.classifier)
+    model.save(args.fit_ood)
+    record(args, meta_model={"file": args.fit_ood, "score": model.score, "threshold": model.threshold})
+    console.print(
+        f"wrote {args.fit_ood}: fitted on {model.summary['segments']:,} OoD segments; parameters of the node: "
+        f"tracking:=on ood.meta_model:={args.fit_ood} ood.score:={model.score}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def chosen_variants(args: argparse.Namespace) -> list[Variant]:
