@@ -81,7 +81,11 @@ class ThresholdWatch:
     def view(self, settings: ThresholdSettings) -> InForce:
         """The current thresholds and the state of the shift monitor."""
         state, lacking = self._shift, dict(self._pipeline.unwatched)
-        why = "" if self._pipeline.watched else lacking_words(lacking)
+        reasons = set(lacking.values())
+        missing = lacking_words(lacking)
+        if not self._pipeline.watched and len(reasons) == 1:
+            missing = reasons.pop()  # one reason for all: no list of them
+        why = "" if self._pipeline.watched else missing
         if state is None:
             shift = f"n/a: {why}" if why else "n/a: no frame yet"
         else:
@@ -97,7 +101,7 @@ class ThresholdWatch:
             self._pipeline.pixel_groups(settings),
             self._adapted(settings),
             watched=", ".join(title(name) for name in self._pipeline.watched) or "nothing",
-            not_watched=lacking_words(lacking) or "none",
+            not_watched=missing or "none",
             void="; ".join(fired.void) if fired is not None else "",
             holds="; ".join(fired.holds) if fired is not None else "",
         )
