@@ -14,7 +14,7 @@ from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.frame_statistics import title
 from trust_seg_ros.thresholds.policies.adaptive import Adaptive
 from trust_seg_ros.thresholds.policies.groupings import ALL
-from trust_seg_ros.thresholds.shift_references import lacking_words
+from trust_seg_ros.thresholds.shift_references import NOT_HELD, lacking_words
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import ShiftState, TrustFrame
 
@@ -84,7 +84,8 @@ class ThresholdWatch:
         reasons = set(lacking.values())
         missing = lacking_words(lacking)
         if not self._pipeline.watched and len(reasons) == 1:
-            missing = reasons.pop()  # one reason for all: no list of them
+            reason = reasons.pop()  # one for all: no list of them
+            missing = "the calibration holds no statistics of frames" if reason == NOT_HELD else reason
         why = "" if self._pipeline.watched else missing
         if state is None:
             shift = f"n/a: {why}" if why else "n/a: no frame yet"

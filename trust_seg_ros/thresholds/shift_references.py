@@ -11,6 +11,8 @@ from trust_seg_ros.thresholds.shift_statistic import ShiftError, ShiftReference
 if TYPE_CHECKING:
     from trust_seg_ros.thresholds.calibration import Calibration
 
+NOT_HELD = "the calibration does not hold it"
+
 
 def shift_references(calibration: Calibration | None) -> tuple[dict[str, ShiftReference], dict[str, str]]:
     """References of the shift monitor; and statistic -> why it is not watched.
@@ -27,7 +29,7 @@ def shift_references(calibration: Calibration | None) -> tuple[dict[str, ShiftRe
             if numbers := numbers_of(calibration, name):
                 found[name] = ShiftReference.from_means(numbers)
             else:
-                missing[name] = "the calibration does not hold it"
+                missing[name] = NOT_HELD
         except ShiftError as error:
             missing[name] = str(error)
     return found, missing
