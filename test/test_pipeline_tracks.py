@@ -17,7 +17,7 @@ from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.calibration import Calibration, ScoreCalibration
 from trust_seg_ros.thresholds.calm import CalmSettings
 from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
-from trust_seg_ros.types import Frame
+from trust_seg_ros.types import Frame, Wanted
 from trust_seg_ros.uncertainty.errors import SettingError
 
 FRAMES, HZ = 8, 10
@@ -171,3 +171,6 @@ def test_a_gap_in_time_forgets_tracks_and_says_so(pipeline, frames):
     assert pipeline.forgot_tracks == ""
     pipeline(replace(frames[2], stamp_ns=10**13))
     assert "without a frame" in pipeline.forgot_tracks
+    nothing = Wanted(segments=False, ood=False, pixel_flags=False)
+    pipeline(replace(frames[3], stamp_ns=10**13 + 10**8), wanted=nothing)
+    assert pipeline.forgot_tracks == "", "a frame that shows no segments forgets none"

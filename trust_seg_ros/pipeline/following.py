@@ -83,6 +83,16 @@ class Following:
         """Why the last frame forgot all tracks before it; "" = it did not."""
         return self._segments.forgot or self._ood.forgot
 
+    def begin(self, *, calm: bool) -> None:
+        """A frame begins; not every frame shows its segments to the trackers.
+
+        Args:
+            calm: whether flags are calm; if not, the evidence of all tracks is forgotten.
+        """
+        self._segments.forgot = self._ood.forgot = ""
+        if not calm:
+            self.forget_evidence()
+
     def segments(self, table: SegmentTable, frame: Frame) -> SegmentTracks:
         """The tracks of the segments of a frame."""
         self._rate.add(frame.stamp_ns)

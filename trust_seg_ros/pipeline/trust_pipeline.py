@@ -174,8 +174,8 @@ class TrustPipeline(LoadedPipeline):
     ) -> TrustFrame:
         settings, wanted = thresholds or _DEFAULT, wanted or Wanted()
         limits = self._thresholds.begin(settings, frame.stamp_ns / 1e9)
-        if self._following is not None and not settings.calm.on:
-            self._following.forget_evidence()
+        if self._following is not None:
+            self._following.begin(calm=settings.calm.on)
         clock = LapClock()
         logit_maps = self.infer(frame.image) if answer is None else answer
         self._seen.grid_size = logit_maps.size
