@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,9 +81,7 @@ def ood_over_time(
         specks = np.append(False, ~found.kept)[found.ids]
         table = ood_segment_table(plane, threshold, maps, frame.answer, FEATURES, ignore=specks, threads=threads)
         history = history or MetricHistory(table.names, window)
-        names = ("ids", "frames", "first_ns", "velocity", "gap_s")
-        large = replace(tracks, **{part: getattr(tracks, part)[found.kept] for part in names})
-        table = with_time(table, history, large, tracker.state().ids)
+        table = with_time(table, history, tracks.only(found.kept), tracker.state().ids)
         if frame.unknown is not None:
             tables.append(table)
             alarms.append(_false_alarms(table, frame.unknown))

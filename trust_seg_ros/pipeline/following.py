@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -113,10 +113,7 @@ class Following:
         """
         if self._ood_metrics is None:
             return table
-        large = tracks.ids > 0
-        names = ("ids", "frames", "first_ns", "velocity", "gap_s")
-        judged = replace(tracks, **{name: getattr(tracks, name)[large] for name in names})
-        return with_time(table, self._ood_metrics, judged, self._ood.state().ids)
+        return with_time(table, self._ood_metrics, tracks.only(tracks.ids > 0), self._ood.state().ids)
 
     def ood(self, found: OodSegments, frame: Frame) -> SegmentTracks:
         """The tracks of the OoD segments of a frame that are large enough to count; of any class."""

@@ -5,7 +5,7 @@ The type holds arrays, so it is equal to itself only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class SegmentTracks:
 
     def __repr__(self) -> str:
         return f"SegmentTracks({len(self)} segments, {int((self.frames > 1).sum())} seen before)"
+
+    def only(self, chosen: np.ndarray) -> SegmentTracks:
+        """The tracks of some of the segments, (n,) bool, in their order."""
+        per_segment = ("ids", "frames", "first_ns", "velocity", "gap_s")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in per_segment})
 
     @property
     def age_s(self) -> np.ndarray:
