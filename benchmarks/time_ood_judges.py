@@ -19,41 +19,20 @@ from rich.progress import track
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
-from trust_seg_ros.evaluation.time.recorded import Recorded, recorded
-from trust_seg_ros.evaluation.time.sequences import UNKNOWN, drive_sequences
+from trust_seg_ros.evaluation.time.ood_judge import ood_data
+from trust_seg_ros.evaluation.time.recorded import recorded
+from trust_seg_ros.evaluation.time.sequences import drive_sequences
 from trust_seg_ros.fitting.ood_fit import Classifier, fit_ood, stacked
-from trust_seg_ros.fitting.ood_over_time import OodFrame, ood_over_time
 from trust_seg_ros.meta.ood_data import OodData
-from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.segments.history import TimeWindow
-from trust_seg_ros.support.content_hash import network_sha256
-from trust_seg_ros.support.torch_threads import set_threads
+from trust_seg_ros.thresholds import ThresholdSettings
 
 RATE_HZ, RECALL, DRAWS = 10.0, 0.98, 500
 FITTED_ON = "kinds=deer,cow,dog,box,tyre,debris,sofa,ladder"
 JUDGED_ON = "kinds=sheep,barrel,ball,trolley,crate,suitcase"
 KINDS: tuple[Classifier, ...] = ("ridge", "boosting")
 SETS = ("meta_scale_free", "meta_scale_free_time")
-
-
-def data_of(drive: Recorded, class_names: tuple[str, ...], sha256: str, frames: int, threshold: float) -> OodData:
-    """The OoD segments of a drive."""
-    shots = (
-        OodFrame(answer, shot.frame.stamp_ns, None if shot.truth is None else shot.truth == UNKNOWN)
-        for shot, answer in drive
-    )
-    window = TimeWindow(frames / RATE_HZ, rate_hz=(RATE_HZ, RATE_HZ))
-    return ood_over_time(
-        shots,
-        class_names,
-        "entropy",
-        threshold,
-        window,
-        name=drive.name,
-        network="embedded",
-        network_sha256=sha256,
-        threads=1,
-    )
 
 
 def measures(p_ood: np.ndarray, data: OodData) -> tuple[float, float]:
@@ -86,13 +65,13 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.8)
     parser.add_argument("--save", type=Path, help="write the boosted judge that looks back")
     a = parser.parse_args()
-    set_threads(1)
-    network = PipelineSettings(threads=1).load()
-    names, sha256 = tuple(network.labels.names), network_sha256(network)
+    pipeline, window = TrustPipeline.load(), TimeWindow(a.frames / RATE_HZ, rate_hz=(RATE_HZ, RATE_HZ))
     fitted, judged = (
         stacked(
             [
-                data_of(recorded(network, sequence, a.cache), names, sha256, a.frames, a.threshold)
+                ood_data(
+                    recorded(pipeline.network, sequence, a.cache), pipeline, ThresholdSettings(), a.threshold, window
+                )
                 for sequence in track(drive_sequences(text), description=text[:40])
             ]
         )

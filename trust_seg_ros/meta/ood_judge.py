@@ -84,7 +84,7 @@ class OodJudge:
         logit_maps: LogitMaps,
         *,
         named: bool = True,
-        past: Callable[[SegmentTable], SegmentTable] = lambda table: table,
+        past: Callable[[SegmentTable], SegmentTable] | None = None,
     ) -> OodSegments:
         """The OoD segments of one frame, judged.
 
@@ -102,7 +102,7 @@ class OodJudge:
                 was fitted at, all are.
             maps, logit_maps: of the same image.
             named: whether to name the classes even if no meta model needs metrics.
-            past: appends columns over time to the table of the segments that are large enough, where the model has any.
+            past: appends columns over time to the table of the segments that are large enough; None = there are none.
         """
         large = found.kept
         model = self.model if self.serves(name, (score.shape[0], score.shape[1])) else None
@@ -117,7 +117,7 @@ class OodJudge:
             table = ood_segment_table(score, threshold, maps, logit_maps, features, ignore=specks)
             class_ids[large], p_class[large] = table.class_ids, _largest_probability(table)
             if model is not None and p_ood is not None and outside is not None:
-                verdict = model.judge(past(table))
+                verdict = model.judge(table if past is None else past(table))
                 p_ood[large] = 1.0 - verdict.p_false_alarm
                 outside[large] = verdict.outside | (not self.fitted_at(threshold))
         kept = large if p_ood is None or outside is None else large & ((p_ood >= least) | outside)  # NaN is not kept

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -213,13 +212,14 @@ class TrustPipeline(LoadedPipeline):
             name, plane = settings.ood_score, scores.get(settings.ood_score)
             threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
             found = segments.ood_segments(plane, threshold, settings.ood_min_size)
-            more: dict[str, Any] = {"named": wanted.segments}
+            past = None
             if self._following is not None:
                 ood_tracks = self._following.ood(found, frame)
                 result = replace(result, ood_tracks=ood_tracks)
-                more["past"] = partial(self._following.ood_with_past, tracks=ood_tracks)
+                past = partial(self._following.ood_with_past, tracks=ood_tracks)
             least = limits.find("ood_meta", None).value
-            ood = self._judge_ood.judge(found, name, plane, threshold, least, maps, logit_maps, **more)
+            what = found, name, plane, threshold, least, maps, logit_maps
+            ood = self._judge_ood.judge(*what, named=wanted.segments, past=past)
             if self._following is not None and result.ood_tracks is not None and settings.calm.on:
                 ood = self._following.calm_ood(ood, found.kept, result.ood_tracks, least, settings)
             result = replace(result, ood=ood)
@@ -262,8 +262,8 @@ class TrustPipeline(LoadedPipeline):
     ) -> SegmentTrust | None:
         if self.meta is None:
             return None
-        followed = None if tracks is None or self._following is None else self._following.with_past(table, tracks)
-        placed = self.meta.placed(table if followed is None else followed)
+        followed = table if tracks is None or self._following is None else self._following.with_past(table, tracks)
+        placed = self.meta.placed(followed)
         p_wrong, iou = self.meta.predict_placed(placed)
         if self._following is None or tracks is None or not settings.calm.on:
             flags = limits.find("unreliable", p_wrong).flags(p_wrong) & _large(table, settings)

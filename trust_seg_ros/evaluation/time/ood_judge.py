@@ -51,13 +51,24 @@ def fit_judge(
     rates = [1e9 / float(np.median(np.diff(drive.stamps))) for drive in known]
     window = TimeWindow(frames / min(rates), rate_hz=(min(rates), max(rates)))
     at = pipeline.resolved(thresholds).ood.value
-    found = stacked([_data(drive, pipeline, thresholds, at, window) for drive in known])
+    found = stacked([ood_data(drive, pipeline, thresholds, at, window) for drive in known])
     return fit_ood(found, FEATURES, {"sequences": [drive.text for drive in known]}, classifier)
 
 
-def _data(
+def ood_data(
     drive: Recorded, pipeline: TrustPipeline, thresholds: ThresholdSettings, at: float, window: TimeWindow
 ) -> OodData:
+    """The OoD segments of a recorded sequence, with columns over time.
+
+    Args:
+        drive, pipeline, thresholds: as for :func:`fit_judge`.
+        at: threshold on the score.
+        window: how far to look back.
+
+    Raises:
+        MetaModelError: no frame with known objects has a segment.
+    """
+
     def frames() -> Iterator[OodFrame]:
         for shot, answer in drive:
             placed = on_grid(answer, pipeline.grid)
