@@ -14,29 +14,30 @@ CALM_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "calm",
         "off",
-        "`on`: flags of tracked segments and out-of-distribution segments follow the evidence of all their frames, and "
-        "what follows the image is smoothed alike; needs `tracking`. `off`: raw, every frame by itself.",
+        "`on`: a tracked segment, or out-of-distribution segment, is flagged by its probability averaged over time, "
+        "and thresholds computed per image are smoothed with the same time constant; needs `tracking`. `off`: every "
+        "frame is judged by itself.",
         choices=("off", "on"),
     ),
     Parameter(
         "calm.tau_s",
         _DEFAULT.tau_s,
-        "Time constant of forgetting evidence, in seconds of message time; 0: only the newest frame counts.",
+        "Time constant of that average, in seconds of message time; 0: only the newest frame counts.",
         low=0.0,
         high=60.0,
     ),
     Parameter(
         "calm.hysteresis",
         _DEFAULT.hysteresis,
-        "A flag that is set stays until its probability falls this far below the threshold.",
+        "A flagged segment stays flagged until its probability falls this far below the threshold.",
         low=0.0,
         high=0.99,
     ),
     Parameter(
         "calm.confirm_s",
         _DEFAULT.confirm_s,
-        "Seconds since it was first seen before an out-of-distribution segment counts; what is gone earlier never "
-        "does.",
+        "An out-of-distribution segment is reported only after it has been seen for this many seconds; shorter false "
+        "alarms are never published.",
         low=0.0,
         high=60.0,
     ),

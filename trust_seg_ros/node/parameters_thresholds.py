@@ -163,8 +163,8 @@ THRESHOLD_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "shift.window_s",
         ShiftSettings.window_s,
-        "Seconds of message time for which frames count once in the shift monitor, until the drive has shown how long "
-        "they stay alike. A longer gap between frames starts a new drive.",
+        "The shift monitor counts the frames of this many seconds as one observation, until it has measured how long "
+        "frames of the drive stay alike. A longer gap between frames starts a new drive.",
         low=0.1,
         high=3600.0,
     ),

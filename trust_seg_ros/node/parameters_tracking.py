@@ -23,8 +23,8 @@ TRACKING_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "tracking.length",
         _DEFAULT.length,
-        "Most rows of metrics kept of a track over the window of a time-dynamic meta model; fewer than it was fitted "
-        "with cost less and lie further apart. Without such a model nothing is kept.",
+        "How many earlier frames of a track a time-dynamic meta model sees, at most; they are spread over the time "
+        "window that it was fitted with. No effect without such a model.",
         AT_CONFIGURE,
         low=2,
         high=LONGEST,

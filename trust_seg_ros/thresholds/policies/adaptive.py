@@ -41,16 +41,16 @@ class Adaptive(Policy):
     )
     adaptive_rate: float = parameter(
         0.001,
-        "how fast feedback moves the threshold: by this share of its scale for each frame and each unit of error. "
-        "Where feedback is rare it stands for the frames between, up to a tenth of the scale at once.",
+        "how fast feedback moves the threshold: this share of its range per frame, times the difference of missed "
+        "share and alpha. Rare feedback counts for the frames since the last one, up to a tenth of the range at once.",
         0.0,
         0.1,
         open_low=True,
     )
     adaptive_keep_s: float = parameter(
         15.0,
-        "seconds of message time for which a frame is kept for feedback that comes late; 2 MB for a second of 10 "
-        "frames on a grid of 480×360, at most 256 MB.",
+        "how many seconds a frame is kept so that late feedback can still be used; takes 2 MB per second at 10 Hz and "
+        "480×360, 256 MB at most.",
         0.0,
         600.0,
         open_low=True,

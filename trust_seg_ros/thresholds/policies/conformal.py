@@ -48,10 +48,10 @@ class Conformal(Calibrated):
     conformal_by: str = parameter(
         ALL,
         {
-            "pixel": "what has a threshold of its own, for which alpha then is the promise: `all`, the image's errors "
-            "together; `class`, the errors predicted as each class; `region`, those in each ninth of the image; "
-            "`image`, the errors of images with a low, middle or high mean score. A group with fewer than 1/alpha - 1 "
-            "calibration images with such errors keeps the threshold of all, without a promise of its own."
+            "pixel": "`all`: one threshold, and alpha holds for all errors of an image together. `class`, `region`, "
+            "`image`: a threshold for each predicted class, each ninth of the image, or images of low, middle and "
+            "high mean score, and alpha holds in each of these groups. A group with fewer than 1/alpha - 1 "
+            "calibration images that have errors in it uses the common threshold, and alpha is not guaranteed there."
         },
         choices=GROUPINGS,
     )
