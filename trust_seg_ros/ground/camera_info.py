@@ -117,8 +117,8 @@ def _check_matrix(k: np.ndarray, info: CameraInfoFields, name: str) -> None:
     fx, fy, cx, cy = k[0, 0], k[1, 1], k[0, 2], k[1, 2]
     if not (_WIDEST * side <= fx <= _NARROWEST * side and _WIDEST * side <= fy <= _NARROWEST * side):
         raise GroundError(
-            f"focal lengths {fx:g} and {fy:g} in {name} of CameraInfo for images of {info.width}x{info.height}: expected "
-            f"pixels, {_WIDEST * side:g} to {_NARROWEST * side:g}"
+            f"focal lengths {fx:g} and {fy:g} in {name} of CameraInfo for images of {info.width}x{info.height}: "
+            f"expected pixels, {_WIDEST * side:g} to {_NARROWEST * side:g}"
         )
     if not (-0.5 * info.width <= cx <= 1.5 * info.width and -0.5 * info.height <= cy <= 1.5 * info.height):
         raise GroundError(
@@ -196,8 +196,8 @@ def camera_remarks(info: CameraInfoFields, image_topic: str, rectified: bool) ->
     """What looks wrong about taking images of a topic for rectified or raw, though it need not be.
 
     It cannot be known from a CameraInfo which of the two an image is: the message describes both. What can be seen: the
-    topic's name says otherwise; P was never set up although the lens distorts; and a lens without any distortion under a
-    raw topic. How much is at stake is said in pixels: 0 means that both readings are the same, and nothing is said.
+    topic's name says otherwise; P was never set up although the lens distorts; a lens without any distortion under a
+    raw topic. Where both readings agree to a pixel, a name that says otherwise is no remark.
 
     Args:
         info: fields from which ``camera_model`` makes a camera.
@@ -210,13 +210,13 @@ def camera_remarks(info: CameraInfoFields, image_topic: str, rectified: bool) ->
     found = []
     if named is not None and named != rectified and apart >= _SEEN_PX:
         found.append(
-            f"images of {image_topic} are taken for {here}, the name says {other}: places at the edge would be wrong by "
-            f"up to {apart:.0f} pixels"
+            f"images of {image_topic} are taken for {here}, the name says {other}: places at the edge would be wrong "
+            f"by up to {apart:.0f} pixels"
         )
     if rectified and any(info.d) and _same_matrix(info) and named is not True:
         found.append(
-            f"images of {image_topic} are taken for rectified, but CameraInfo has a distortion and P is K: it may never "
-            f"have been rectified; places at the edge would be wrong by up to {apart:.0f} pixels"
+            f"images of {image_topic} are taken for rectified, but CameraInfo has a distortion and P is K: they may "
+            f"never have been rectified; places at the edge would be wrong by up to {apart:.0f} pixels"
         )
     if not rectified and named is False and not any(info.d) and info.distortion_model not in {"equidistant", "fisheye"}:
         found.append(
@@ -237,7 +237,7 @@ def _same_matrix(info: CameraInfoFields) -> bool:
 
 
 def _apart(info: CameraInfoFields) -> float:
-    """The most by which a pixel at the edge moves between the raw and the rectified image; infinite if not defined."""
+    """The most by which a pixel moves between the raw and the rectified image; 0 where one of them is not defined."""
     try:
         raw = camera_model(info, info.image_size(), False)
         rectified = camera_model(info, info.image_size(), True)

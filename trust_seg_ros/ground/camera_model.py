@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trust_seg_ros.ground.errors import GroundError
-from trust_seg_ros.ground.lenses import Fisheye, Lens, Polynomial, Straight
+from trust_seg_ros.ground.lenses import Fisheye, Lens, Polynomial, Straight, quiet
 
 COEFFICIENTS = {
     "none": (0,),
@@ -112,9 +112,9 @@ class CameraModel:
             which its distortion can be undone, or where undoing it misses the pixel by more than half a pixel.
         """
         points = np.asarray(points, np.float64).reshape(-1, 2)
-        plane = (points - self.centre) / self.focal
-        rays = self._lens.rays(plane)
-        again = self._lens.project(rays) * self.focal + self.centre
+        with quiet():
+            rays = self._lens.rays((points - self.centre) / self.focal)
+            again = self._lens.project(rays) * self.focal + self.centre
         missed = ~(np.abs(again - points).max(axis=1, initial=0.0) <= _REPROJECTION_PX)
         rays[missed] = np.nan
         found: np.ndarray = rays @ self.r  # R takes the optical frame to the rectified one: its transpose leads back
@@ -131,7 +131,8 @@ class CameraModel:
             does not see: behind the camera, or beyond the field in which its distortion is one to one.
         """
         points = np.asarray(points, np.float64).reshape(-1, 3)
-        found: np.ndarray = self._lens.project(points @ self.r.T) * self.focal + self.centre
+        with quiet():
+            found: np.ndarray = self._lens.project(points @ self.r.T) * self.focal + self.centre
         return found
 
     def inside(self, points: np.ndarray) -> np.ndarray:

@@ -18,6 +18,11 @@ _NEWTON_STEPS = 12
 _CHUNK = 1 << 15
 
 
+def quiet() -> np.errstate:
+    """Numbers that are none become NaN, which is the answer, not a warning."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
+
 class Lens(Protocol):
     """What every lens can do."""
 
@@ -32,8 +37,7 @@ def _ahead(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, 2) places x/z, y/z; (N,) bool: before the camera."""
     z = points[:, 2]
     ahead = z > 0  # NaN is not
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return points[:, :2] / z[:, None], ahead
+    return points[:, :2] / z[:, None], ahead
 
 
 def _unit(plane: np.ndarray) -> np.ndarray:
@@ -43,8 +47,8 @@ def _unit(plane: np.ndarray) -> np.ndarray:
 
 
 def _least_root(polynomial: Poly) -> float:
-    """The least positive real root, infinity without one."""
-    roots = polynomial.trim().roots()
+    """The least positive real root, infinity without one; coefficients too small to count are left out."""
+    roots = polynomial.trim(1e-12).roots()
     real = roots[np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))].real
     return float(min(real[real > 0], default=np.inf))
 
@@ -84,16 +88,14 @@ class Fisheye:
         angle = np.interp(radius, self._radii, self._angles, right=np.nan)
         for _ in range(3):
             angle = np.minimum(angle - (self._radius(angle) - radius) / self._slope(angle), self.widest)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            across = np.where(radius > 0, np.sin(angle) / radius, 1.0)
+        across = np.where(radius > 0, np.sin(angle) / radius, 1.0)
         return np.column_stack([plane * across[:, None], np.cos(angle)])
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """See :class:`Lens`."""
         across = np.linalg.norm(points[:, :2], axis=1)
         angle = np.arctan2(across, points[:, 2])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = np.where(across > 0, self._radius(angle) / across, 1 / points[:, 2])
+        scale = np.where(across > 0, self._radius(angle) / across, 1 / points[:, 2])
         seen = (angle <= self.widest + 1e-9) & ((across > 0) | (points[:, 2] > 0))
         return np.where(seen[:, None], points[:, :2] * scale[:, None], np.nan)
 
@@ -117,8 +119,9 @@ class Polynomial:
         turn = min(_least_root(slope - _LEAST_SLOPE * lower**2), _least_root(lower))
         self.widest = float(np.sqrt(turn))  # infinite for a lens that never turns back
         self._at = np.tan(np.linspace(0.0, np.arctan(min(self.widest, 1e3)), _TABLE))
-        self._radii = self._at * upper(self._at**2) / lower(self._at**2)
-        self._surely = self._one_to_one()
+        with quiet():
+            self._radii = self._at * upper(self._at**2) / lower(self._at**2)
+            self._surely = self._one_to_one()
 
     def _one_to_one(self) -> float:
         """Radius to which the derivative is well behaved in every direction: no need to look at it point by point."""
@@ -133,7 +136,8 @@ class Polynomial:
     def _distort(self, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N, 2) places without the distortion -> (N, 2) with it, and (N, 2, 2) its derivative."""
         found, derivative = cv2.projectPoints(_deep(plane), np.zeros(3), np.zeros(3), np.eye(3), self._d)
-        return found[:, 0], derivative[:, 3:5].reshape(-1, 2, 2)  # by translation in x and y
+        derivative = derivative[:, 3:5].reshape(-1, 2, 2)  # by translation in x and y
+        return found[:, 0], np.where(np.isfinite(derivative).all(axis=(1, 2), keepdims=True), derivative, 0.0)
 
     def _proper(self, plane: np.ndarray) -> np.ndarray:
         """(N,) bool: in the field where the distortion is one to one."""
@@ -152,7 +156,7 @@ class Polynomial:
         seen = ahead & np.isfinite(plane).all(axis=1)
         plane = np.where(seen[:, None], plane, 0.0)
         seen &= self._proper(plane)
-        found = np.full(plane.shape, np.nan)
+        found: np.ndarray = np.full(plane.shape, np.nan)
         if seen.any():
             moved = cv2.projectPoints(_deep(plane[seen]), np.zeros(3), np.zeros(3), np.eye(3), self._d)[0]
             found[seen] = moved[:, 0]
@@ -180,7 +184,7 @@ class Polynomial:
 
     def _newton(self, plane: np.ndarray) -> np.ndarray:
         radius = np.linalg.norm(plane, axis=1)
-        place = plane * (np.interp(radius, self._radii, self._at) / np.maximum(radius, 1e-12))[:, None]
+        place: np.ndarray = plane * (np.interp(radius, self._radii, self._at) / np.maximum(radius, 1e-12))[:, None]
         for _ in range(_NEWTON_STEPS):
             moved, derivative = self._distort(place)
             steep = np.abs(np.linalg.det(derivative)) > 1e-9
@@ -193,4 +197,5 @@ class Polynomial:
 
 def _deep(plane: np.ndarray) -> np.ndarray:
     """(N, 2) places -> (N, 1, 3) points one unit before the camera, as OpenCV takes them."""
-    return np.column_stack([plane, np.ones(len(plane))])[:, None]
+    deep: np.ndarray = np.column_stack([plane, np.ones(len(plane))])[:, None]
+    return deep
