@@ -55,6 +55,7 @@ class Calibration:
             them from the file beside it when they are first needed.
         statistics_of_frames: name in ``STATISTICS`` -> its value in each image that has it, in order of time as far as
             names tell; the shift monitor compares with them. Older files have none.
+        hazards: part on missed hazard cells, as ``ground.hazard_bound`` writes and reads it; None = there is none.
 
     Raises:
         CalibrationError: the parts have different numbers of classes, or a score is not known.
@@ -71,6 +72,7 @@ class Calibration:
     network_sha256: str = ""
     features: FeatureSource | None = None
     statistics_of_frames: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    hazards: Json | None = None
 
     def __post_init__(self) -> None:
         for what, names, known in (("score", self.scores, SCORES), ("segment score", self.segments, _SEGMENTS)):
@@ -183,6 +185,8 @@ class Calibration:
         if self.statistics_of_frames:
             content["statistics_of_frames"] = {n: list(numbers) for n, numbers in self.statistics_of_frames.items()}
         content["segments"] = {name: curve.to_json() for name, curve in self.segments.items()}
+        if self.hazards is not None:
+            content["hazards"] = self.hazards
         with raised_as(CalibrationError):
             write_json(content, path, "a calibration", short_lists=True)
 
@@ -219,6 +223,7 @@ def load_calibration(path: str | Path) -> Calibration:
             sha256,
             _feature_file(data.get("features"), path, sha256),
             {n: tuple(map(float, numbers)) for n, numbers in data.get("statistics_of_frames", {}).items()},
+            data.get("hazards"),
         )
     except JsonError as error:
         raise CalibrationError(str(error)) from error
