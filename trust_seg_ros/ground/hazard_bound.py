@@ -69,9 +69,10 @@ class MapConditions:
         Raises:
             HazardBoundError: they differ in anything else, or there is none.
         """
-        first, *others = [*several] or [None]
-        if first is None:
+        given = [*several]
+        if not given:
             raise HazardBoundError("no frame: expected data to calibrate the bound on missed hazard cells")
+        first, *others = given
         heights, views = [*first.camera_height_m], [*first.view_deg]
         for other in others:
             if differ := [text for text in first._settings(other) if text]:
