@@ -119,16 +119,16 @@ def _feature_distance(frame: Watched) -> float:
     return sampled_mean(compare(part, rows_of(statistics, part.device)).distance.cpu().numpy()[None])
 
 
-def _brightness(frame: Watched) -> float:
-    return float(_green(frame.image).mean()) / 255.0
+def _brightness(image: np.ndarray) -> float:
+    return float(_green(image).mean()) / 255.0
 
 
-def _contrast(frame: Watched) -> float:
-    return float(_green(frame.image).std()) / 255.0
+def _contrast(image: np.ndarray) -> float:
+    return float(_green(image).std()) / 255.0
 
 
-def _saturated(frame: Watched) -> float:
-    return float(np.count_nonzero(_green(frame.image) >= _BRIGHT)) / max(1, _green(frame.image).size)
+def _saturated(image: np.ndarray) -> float:
+    return float(np.count_nonzero(_green(image) >= _BRIGHT)) / max(1, _green(image).size)
 
 
 def _green(image: np.ndarray) -> np.ndarray:
@@ -136,9 +136,9 @@ def _green(image: np.ndarray) -> np.ndarray:
     return np.asarray(image[step // 2 :: step, step // 2 :: step, 1])
 
 
-def _sharpness(frame: Watched) -> float:
+def _sharpness(image: np.ndarray) -> float:
     """Logarithm of the variance of a Laplacian of the green channel, on some rows: of neighbours at full resolution."""
-    green = frame.image[:, :, 1]
+    green = image[:, :, 1]
     height, width = green.shape
     if height < 3 or width < 3:
         return math.nan
@@ -148,16 +148,40 @@ def _sharpness(frame: Watched) -> float:
     return math.log(max(_DARKEST, float(found.var(dtype=np.float64))))
 
 
+IMAGE_STATISTICS: Mapping[str, Callable[[np.ndarray], float]] = {
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "saturated": _saturated,
+    "sharpness": _sharpness,
+}
+"""Name -> what computes it from an image (H, W, 3) uint8 RGB; those of ``ROWS`` that need no answer."""
+
+
+def image_statistics(image: np.ndarray, names: Iterable[str] = IMAGE_STATISTICS) -> dict[str, float]:
+    """Name -> value of statistics of the image alone; NaN for one that this image is too small for."""
+    return {name: IMAGE_STATISTICS[name](image) for name in names}
+
+
 ROWS = (
     FrameStatistic("entropy", "mean entropy", "0..1", lambda frame: sampled_mean(frame.maps.entropy.numpy())),
     FrameStatistic("margin", "mean margin", "0..1", lambda frame: sampled_mean(frame.maps.margin.numpy())),
     FrameStatistic("max_logit", "mean of minus the largest logit", "logits", _max_logit),
     FrameStatistic("feature_length", "mean logarithm of the features' length", "log", _feature_length),
     FrameStatistic("feature_distance", "mean distance of the features to known ones", "1 - cosine", _feature_distance),
-    FrameStatistic("brightness", "brightness of the image", "of full", _brightness, network=False),
-    FrameStatistic("contrast", "contrast of the image", "of full", _contrast, network=False),
-    FrameStatistic("saturated", "saturated share of the image", "of the pixels", _saturated, network=False),
-    FrameStatistic("sharpness", "sharpness of the image", "log variance", _sharpness, network=False),
+    FrameStatistic(
+        "brightness", "brightness of the image", "of full", lambda frame: _brightness(frame.image), network=False
+    ),
+    FrameStatistic("contrast", "contrast of the image", "of full", lambda frame: _contrast(frame.image), network=False),
+    FrameStatistic(
+        "saturated",
+        "saturated share of the image",
+        "of the pixels",
+        lambda frame: _saturated(frame.image),
+        network=False,
+    ),
+    FrameStatistic(
+        "sharpness", "sharpness of the image", "log variance", lambda frame: _sharpness(frame.image), network=False
+    ),
 )
 STATISTICS: Mapping[str, FrameStatistic] = {row.name: row for row in ROWS}
 
