@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from trust_seg_ros.messages import label_info
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.node.threshold_watch import guarantee
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
@@ -28,40 +27,23 @@ def labels(sent):
     return LabelInfo(("red", "blue"), lambda fields: sent.append(fields.threshold))
 
 
-def test_constants_are_sent_when_they_are_set_and_not_again_by_frames(labels, sent):
+def test_constants_are_sent_when_they_are_set_and_only_then(labels, sent):
     labels.settings_changed(FIXED, 0.75)
-    labels.frame_done(FIXED, 0.75)
+    labels.settings_changed(replace(FIXED, ood_min_size=7), 0.75)
     labels.settings_changed(FIXED.with_policy("pixel", value=0.5), 0.5)
     assert sent == [0.25, 0.5]
 
 
-def test_a_threshold_by_image_is_sent_once_it_is_known(labels, sent):
-    settings = ThresholdSettings(pixel=PolicySettings("conformal", conformal_by="image"))
+@pytest.mark.parametrize(
+    "settings", [QUANTILE, ThresholdSettings(pixel=PolicySettings("conformal", conformal_by="image"))]
+)
+def test_a_threshold_that_follows_the_image_is_sent_as_0_and_once(labels, sent, settings):
     labels.settings_changed(settings, None)
-    labels.frame_done(settings, 0.25)
-    assert sent == [0.0, 0.75]
-
-
-def test_a_frame_of_older_settings_says_nothing(labels, sent):
-    labels.settings_changed(FIXED.with_policy("pixel", value=0.5), 0.5)
-    labels.frame_done(FIXED, 0.75)
-    assert sent == [0.5]
-
-
-def test_what_follows_the_image_is_sent_when_it_moved_visibly_and_not_too_often(labels, sent, monkeypatch):
-    labels.settings_changed(QUANTILE, None)
-    labels.frame_done(QUANTILE, 0.75)
-    assert sent == [0.0, 0.25], "not known before the first frame"
-    labels.frame_done(QUANTILE, 0.5)
-    assert sent[2:] == [], "too soon"
-    monkeypatch.setattr(label_info, "PERIOD_S", 0.0)
-    labels.frame_done(QUANTILE, 0.751)
-    labels.frame_done(QUANTILE, None)
-    assert sent[2:] == [], "a quarter of a step of mono8"
-    labels.frame_done(QUANTILE, 0.5)
-    assert sent[2:] == [0.5]
-    labels.settings_changed(replace(QUANTILE, ood_min_size=7), None)
-    assert sent[3:] == [], "the policy on pixels is the same"
+    labels.settings_changed(replace(settings, ood_min_size=7), None)
+    assert sent == [0.0]
+    labels.settings_changed(FIXED, 0.75)
+    labels.settings_changed(settings, None)
+    assert sent == [0.0, 0.25, 0.0]
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(math.inf, -1.0), (-math.inf, 2.0), (1.5, -0.5)])
@@ -81,7 +63,6 @@ def test_thresholds_without_limit_have_one_on_the_wire(labels, sent, threshold, 
 def test_thresholds_by_class_or_region_are_no_threshold_on_confidence(labels, sent, policy):
     settings = ThresholdSettings(pixel=policy)
     labels.settings_changed(settings, 0.3)
-    labels.frame_done(settings, 0.3)
     assert sent == [0.0]
 
 

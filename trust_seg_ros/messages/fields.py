@@ -90,8 +90,8 @@ class LabelFields:
     Attributes:
         classes: (class id, name).
         threshold: a pixel whose ``confidence`` / 255 is at or below this is flagged: 1 - the pixel threshold; 0 if that
-            threshold acts on another map, or if each class has its own, since ``confidence`` then does not decide what
-            is flagged.
+            threshold follows the image, acts on another map, or differs between classes or regions: ``confidence`` then
+            does not decide what is flagged; ``unreliable`` says it.
     """
 
     classes: tuple[tuple[int, str], ...]
@@ -149,8 +149,8 @@ def label_fields(names: Iterable[str], pixel_threshold: float | None, pixel_scor
     Args:
         names: names of the classes, index = class id.
         pixel_threshold: score from which a pixel is flagged. If it lies outside [0, 1], so does the threshold on
-            ``confidence``, and everything or nothing is flagged; infinite ones become -1 and 2. None: not known yet, or
-            one for each class; the threshold on ``confidence`` is then 0.
+            ``confidence``, and everything or nothing is flagged; infinite ones become -1 and 2. None: it
+            follows the image, or there are several; the threshold on ``confidence`` is then 0.
         pixel_score: the score it acts on; for any except ``entropy`` the threshold on ``confidence`` is 0.
     """
     threshold = 0.0

@@ -1,4 +1,4 @@
-"""Current thresholds, for diagnostics and ``~/label_info``: updated after every frame and every settings change."""
+"""Current thresholds: for diagnostics after every frame, for ``~/label_info`` after every change of the settings."""
 
 from __future__ import annotations
 
@@ -76,7 +76,6 @@ class ThresholdWatch:
         """Record a frame that was judged with these settings."""
         self._last = settings, result.thresholds
         self._shift = result.shift
-        self._labels.frame_done(self._pipeline.resolved(settings), result.thresholds.get("pixel"))
 
     def view(self, settings: ThresholdSettings) -> InForce:
         """The current thresholds and the state of the shift monitor."""

@@ -17,7 +17,6 @@ from replay_bench import (
     decoded,
     drive_messages,
     frame_table,
-    image,
     pixels,
     read_bag,
     refused,
@@ -153,25 +152,14 @@ def test_cameras_that_cannot_be_are_refused(recording, tmp_path, words, text):
     assert not (tmp_path / "out").exists()
 
 
-def test_label_info_follows_the_recorder_when_stamps_do_not_go_on(tmp_path):
-    """Of a recorded loop, whose stamps jump back, and of a camera that does not stamp."""
+def test_label_info_does_not_follow_the_images(tmp_path):
     frames = [(stamp, picture(i, 1.2 - 0.15 * i)) for i, (stamp, _) in enumerate(synthetic(FRAMES))]
+    bag = write_bag(tmp_path / "drive", drive_messages(frames))
     policy = ("-p", "thresholds.pixel_policy:=quantile", "-p", "thresholds.pixel_quantile:=0.5")
-    told = {}
-    for name, stamps in (("loop", [frames[i % 4][0] for i in range(FRAMES)]), ("unstamped", [0] * FRAMES)):
-        messages = [
-            (topic, kind, at, image(rgb, stamp))
-            for (topic, kind, at, _), (_, rgb), stamp in zip(drive_messages(frames), frames, stamps, strict=True)
-        ]
-        bag = write_bag(tmp_path / name, messages)
-        replay(bag, tmp_path / f"{name}_out", "--topics", "unreliable", *policy, *LIGHT)
-        threshold = frame_table(tmp_path / f"{name}_out")["threshold_pixel"].astype(float)
-        found = [m.threshold for _, m in decoded(read_bag(tmp_path / f"{name}_out")["/trust_seg/label_info"])]
-        assert found[0] == 0.0, "not known before the first image"
-        told[name] = found[1:]
-        assert np.isin(told[name], (1 - threshold).astype(np.float32)).all()
-    assert len(told["loop"]) >= 2, "the threshold moves visibly"
-    assert told["loop"] == told["unstamped"], "the images are the same, and so are the times of recording"
+    replay(bag, tmp_path / "out", "--topics", "unreliable", *policy, *LIGHT)
+    assert len(set(frame_table(tmp_path / "out")["threshold_pixel"])) > 2, "the threshold moves"
+    found = decoded(read_bag(tmp_path / "out")["/trust_seg/label_info"])
+    assert {m.threshold for _, m in found} == {0.0}
 
 
 def test_a_section_is_cut_by_the_time_of_recording(recording, tmp_path):

@@ -110,9 +110,9 @@ class FrameWork:
         self._wanted = wanted(self.topics, options.gradient_label)
         if options.pictures or options.segments:
             self._wanted = Wanted(scores=self._wanted.scores)
-        self._labels = LabelInfo(pipeline.labels.names, self._send_labels, lambda: self._recorded_ns / 1e9)
+        self._labels = LabelInfo(pipeline.labels.names, self._send_labels)
         self._labels_told = False
-        self._now, self._recorded_ns = HeaderFields(), 0
+        self._now = HeaderFields()
         self._write: Write = lambda *_: None
 
     @property
@@ -137,7 +137,7 @@ class FrameWork:
         self._keep_time(peek_header(message.data).stamp_ns)
         options = self._options
         header, frame = read_frame(message.data, self._type, options.max_pixels, self._bits, options.strict_jpeg)
-        self._now, self._recorded_ns, self._write = header, message.recorded_ns, write
+        self._now, self._write = header, write
         settings = self._options.thresholds
         try:
             result = self._pipeline(frame, settings, self._wanted)
@@ -150,7 +150,6 @@ class FrameWork:
             write(
                 name, image_cdr(fields, header) if isinstance(fields, ImageFields) else detections_cdr(fields, header)
             )
-        self._labels.frame_done(self._pipeline.resolved(settings), result.thresholds.get("pixel"))
         numbers = frame_numbers(result, score_map(result, settings.pixel_score))
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
         state = self._memory.pipeline
