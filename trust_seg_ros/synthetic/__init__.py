@@ -4,7 +4,10 @@ The 11 classes are CamVid's; as there, grass and hedges are Tree and lane marks 
 every picture is made from a seed.
 """
 
+from trust_seg_ros.synthetic.checks import SyntheticDriveError
 from trust_seg_ros.synthetic.drive import SyntheticDrive, training_sample
+from trust_seg_ros.synthetic.ground_settings import GroundSettings
+from trust_seg_ros.synthetic.ground_truth import DriveGround, Footprint
 from trust_seg_ros.synthetic.sets import SyntheticSet, parse_synthetic_set
 from trust_seg_ros.synthetic.settings import (
     CLASS_NAMES,
@@ -13,7 +16,6 @@ from trust_seg_ros.synthetic.settings import (
     DriveFrame,
     DriveObject,
     DriveSettings,
-    SyntheticDriveError,
 )
 
 __all__ = [
@@ -21,8 +23,11 @@ __all__ = [
     "UNKNOWN_KINDS",
     "WEATHERS",
     "DriveFrame",
+    "DriveGround",
     "DriveObject",
     "DriveSettings",
+    "Footprint",
+    "GroundSettings",
     "SyntheticDrive",
     "SyntheticDriveError",
     "SyntheticSet",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
+
+from trust_seg_ros.synthetic.survey import Survey
 
 SHIFT = 4
 ONE = 1 << SHIFT
@@ -26,6 +29,38 @@ class Sprite:
     clears: tuple[np.ndarray, ...]
     per_metre: float
     foot: tuple[float, float]
+
+    @cached_property
+    def _solid(self) -> np.ndarray:
+        return np.asarray(self.clears[0][:, :, 0] < 128)
+
+    @cached_property
+    def sunk(self) -> float:
+        """Pixels (level 0) between its lowest opaque row and its foot."""
+        rows = np.flatnonzero(self._solid.any(1))
+        return self.foot[0] - (float(rows[-1]) + 1) if len(rows) else 0.0
+
+    @cached_property
+    def height_m(self) -> float:
+        """Height of what is opaque, metres."""
+        rows = np.flatnonzero(self._solid.any(1))
+        return float(rows[-1] + 1 - rows[0]) / self.per_metre if len(rows) else 0.0
+
+    @cached_property
+    def reach_m(self) -> float:
+        """How far it reaches to either side of its foot at most, metres."""
+        return max(-self.width_m(1.0, 1.0, False)[0], self.width_m(1.0, 1.0, False)[1])
+
+    def width_m(self, share: float, size: float, flip: bool) -> tuple[float, float]:
+        """Metres left (negative) and right of its foot that the lowest ``share`` of it covers, drawn at ``size``."""
+        key = f"_width{share}"
+        if key not in self.__dict__:
+            bottom = int(self.foot[0] - self.sunk)
+            columns = np.flatnonzero(self._solid[int(bottom * (1 - share)) : bottom].any(0))
+            ends = (float(columns[0]), float(columns[-1]) + 1) if len(columns) else (self.foot[1], self.foot[1])
+            self.__dict__[key] = tuple((end - self.foot[1]) / self.per_metre for end in ends)
+        left, right = self.__dict__[key]
+        return (-right * size, -left * size) if flip else (left * size, right * size)
 
 
 def make_sprite(
@@ -59,20 +94,23 @@ class Canvas:
         truth: (H, W, 3) uint8: class id, depth code, number of the unknown object.
         objects: (H, W) int32 ``number`` at the time of drawing, wherever ``truth`` was drawn; None = not drawn.
         number: number of the object that is drawn next; 0 = none.
+        survey: numbers of surfaces, drawn as ``objects`` is, but only pixels whose centre is inside: geometry is exact
+            then, where pictures without it are half a pixel wider all around; None = not drawn.
     """
 
-    def __init__(self, height: int, width: int, objects: bool = False) -> None:
+    def __init__(self, height: int, width: int, objects: bool = False, survey: Survey | None = None) -> None:
         self.height, self.width = height, width
         self.image = np.zeros((height, width, 3), np.uint8)
         self.truth = np.zeros((height, width, 3), np.uint8)
         self.objects = np.zeros((height, width), np.int32) if objects else None
         self.number = 0
+        self.survey = survey
 
     def polygon(
         self, points: np.ndarray, colour: tuple[float, ...], truth: tuple[int, int, int] | None, convex: bool = True
     ) -> None:
         """Fill the (N, 2) pixel polygon; without ``truth`` only into the picture."""
-        fixed = (points * ONE).astype(np.int32)
+        fixed = self._fixed(points)
         if convex:
             cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, SHIFT)
             if truth is not None:
@@ -81,17 +119,27 @@ class Canvas:
             cv2.fillPoly(self.image, [fixed], colour, cv2.LINE_AA, SHIFT)
             if truth is not None:
                 cv2.fillPoly(self.truth, [fixed], truth, cv2.LINE_8, SHIFT)
-                if self.objects is not None:
-                    cv2.fillPoly(self.objects, [fixed], self.number, cv2.LINE_8, SHIFT)
+                for plane, number in self._planes():
+                    cv2.fillPoly(plane, [fixed], number, cv2.LINE_8, SHIFT)
 
     def mark(self, points: np.ndarray, truth: tuple[int, int, int]) -> None:
         """Fill the (N, 2) convex polygon in the truth only."""
-        self._fill_truth((points * ONE).astype(np.int32), truth)
+        self._fill_truth(self._fixed(points), truth)
 
     def _fill_truth(self, fixed: np.ndarray, truth: tuple[int, int, int]) -> None:
         cv2.fillConvexPoly(self.truth, fixed, truth, cv2.LINE_8, SHIFT)
-        if self.objects is not None:
-            cv2.fillConvexPoly(self.objects, fixed, self.number, cv2.LINE_8, SHIFT)
+        for plane, number in self._planes():
+            cv2.fillConvexPoly(plane, fixed, number, cv2.LINE_8, SHIFT)
+
+    def _fixed(self, points: np.ndarray) -> np.ndarray:
+        if self.survey is not None:  # OpenCV fills half a pixel more on all sides
+            points = points - np.clip(points - points.mean(0), -0.5, 0.5)
+        return (points * ONE).astype(np.int32)
+
+    def _planes(self) -> list[tuple[np.ndarray, int]]:
+        """The maps of numbers beside the truth, and what to draw into them."""
+        planes = [] if self.objects is None else [(self.objects, self.number)]
+        return planes if self.survey is None else [*planes, (self.survey.map, self.survey.number)]
 
     def _clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
         x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
@@ -153,6 +201,8 @@ class Canvas:
     ) -> None:
         """Draw a sprite with its foot on pixel (row, column) at ``per_metre`` pixels per metre."""
         scale = per_metre / sprite.per_metre
+        if self.survey is not None:  # pixel centres at whole numbers, and nothing hovers
+            column, row = column + 0.5, row + 0.5 + sprite.sunk * scale
         level = min(len(sprite.colours) - 1, max(0, int(np.log2(max(1.0 / max(scale, 1e-6), 1.0)) + 0.25)))
         h, w = sprite.colours[level].shape[:2]
         sx = scale * sprite.colours[0].shape[1] / w
@@ -190,8 +240,8 @@ class Canvas:
         if truth is not None:
             solid = clear[:, :, 0] < 128
             self.truth[y0:y1, x0:x1][solid] = truth
-            if self.objects is not None:
-                self.objects[y0:y1, x0:x1][solid] = self.number
+            for plane, number in self._planes():
+                plane[y0:y1, x0:x1][solid] = number
 
     def shadow(self, points: np.ndarray, gain: float) -> None:
         """Darken the picture inside the (N, 2) convex polygon by the factor ``gain``, with soft edges."""

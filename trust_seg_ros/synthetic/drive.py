@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from trust_seg_ros.synthetic import movers
 from trust_seg_ros.synthetic.camera import Camera, depth_code
 from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.checks import SyntheticDriveError, check_range
+from trust_seg_ros.synthetic.exact_view import ExactView
+from trust_seg_ros.synthetic.lane import Lane
 from trust_seg_ros.synthetic.layout import Street
+from trust_seg_ros.synthetic.mounted import Mounted
 from trust_seg_ros.synthetic.scene import Scene
 from trust_seg_ros.synthetic.settings import (
     WEATHERS,
     DriveFrame,
     DriveObject,
     DriveSettings,
-    SyntheticDriveError,
 )
 from trust_seg_ros.synthetic.vehicles import Lamp
 from trust_seg_ros.synthetic.weather import draw_look, glow, light_and_haze, paint_sky, reflect, sensor
@@ -42,6 +46,10 @@ class SyntheticDrive:
         self._aside = self._turned = 0.0
         if settings.cameras:
             self._another_camera(settings.cameras)
+        self._exact = None
+        if settings.ground is not None:
+            lane = Lane(self.street, settings.ground, self._start, settings.speed)
+            self._exact = ExactView(lane, Mounted(settings.ground, settings.size))
 
     def _another_camera(self, much: float) -> None:
         """Lens and place of the camera, drawn from a wider range; see ``DriveSettings.cameras``."""
@@ -88,24 +96,66 @@ class SyntheticDrive:
         """
         if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
             raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
-        settings, look = self.settings, self.look
-        time_s = float(index / settings.fps)
+        settings, time_s = self.settings, float(index / self.settings.fps)
         s = self.position(time_s)
+        if self._exact is not None:
+            return self._exact_frame(self._exact, int(index), time_s, s)
         camera = self.camera(time_s, s)
         canvas = Canvas(*settings.size, objects=settings.objects)
+        crowd = movers.crowd(self.street, s, time_s, settings.speed, settings.kinds, settings.unknown_rate)
+        scene = self._draw(canvas, camera, s, crowd)
+        return self._finished(canvas, scene, int(index), time_s)
+
+    def frame_at(self, time_s: float, s: float, index: int = 0) -> DriveFrame:
+        """A frame of a vehicle that is steered from outside, in the same world as the frames of the drive.
+
+        What is in that world depends on place and time alone: a vehicle that brakes or stops sees the others drive on.
+        It should not be faster than ``speed`` of the settings for long, or it catches up with those ahead of it.
+
+        Args:
+            time_s: seconds since the begin of the drive, >= 0.
+            s: place of the rear axle along the street, metres, >= 0; ``position`` says where the drive itself is.
+            index: number of the frame, from which the camera's noise is drawn.
+
+        Raises:
+            SyntheticDriveError: the settings do not ask for ``ground``, or a value is outside its range.
+        """
+        if self._exact is None:
+            raise SyntheticDriveError("a steered drive needs exact geometry; set ground=GroundSettings()")
+        if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
+            raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
+        check_range("time_s", time_s, 0.0, 1e7)
+        check_range("s", s, 0.0, 1e7)
+        return self._exact_frame(self._exact, int(index), float(time_s), float(s))
+
+    def _draw(self, canvas: Canvas, camera: Camera, s: float, crowd: movers.Crowd) -> Scene:
+        """The street, lit, as it reaches the lens."""
+        look = self.look
         paint_sky(canvas, camera, look, self._sky, 0.5 + camera.bend * s)
         scene = Scene(canvas, camera, self.street, s, look.lamps)
-        scene.draw(time_s, settings.speed, settings.kinds, settings.unknown_rate, look.rain, look.sun)
+        scene.draw(crowd, look.rain, look.sun)
         light_and_haze(canvas, look)
         if look.rain:
             reflect(canvas, camera, 0.3 * look.rain)
         for light in scene.lights:
             self._glow(canvas, light)
-        sensor(canvas, look, settings.noise, np.random.default_rng([settings.seed, 8, int(index)]))
+        return scene
+
+    def _exact_frame(self, exact: ExactView, index: int, time_s: float, s: float) -> DriveFrame:
+        settings = self.settings
+        canvas, camera, place = exact.canvas(s, settings.objects)
+        crowd = exact.lane.crowd(place, camera.near + 0.1, time_s, settings.kinds, settings.unknown_rate)
+        scene = self._draw(canvas, camera, place, crowd)
+        taken, ground = exact.take(canvas)
+        return replace(self._finished(taken, scene, index, time_s), ground=ground)
+
+    def _finished(self, canvas: Canvas, scene: Scene, index: int, time_s: float) -> DriveFrame:
+        settings = self.settings
+        sensor(canvas, self.look, settings.noise, np.random.default_rng([settings.seed, 8, index]))
         unknown = np.ascontiguousarray(canvas.truth[:, :, 2])
         labels = np.ascontiguousarray(canvas.truth[:, :, 0])
         kinds = _only_visible(unknown, scene.kinds)
-        found = DriveFrame(canvas.image, labels, unknown, kinds, int(index), time_s, self.weather)
+        found = DriveFrame(canvas.image, labels, unknown, kinds, index, time_s, self.weather)
         return found if canvas.objects is None else replace(found, **_numbered(canvas.objects, scene.objects))
 
     def _glow(self, canvas: Canvas, lamp: Lamp) -> None:

@@ -39,6 +39,9 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     cv2.multiply(roi, cv2.cvtColor(detail, cv2.COLOR_GRAY2RGB), roi, 1 / 128)
     truth = canvas.truth[first:]
     truth[:, :, 0] = _LABELS[material]
+    if canvas.survey is not None:
+        canvas.survey.ground()
+        canvas.survey.map[first:] = canvas.survey.number
     truth[:, :, 1] = np.clip(255 * np.exp(-z / DEPTH_SCALE_M) + 0.5, 1, 255).astype(np.uint8)
 
 

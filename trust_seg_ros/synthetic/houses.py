@@ -22,6 +22,8 @@ def draw_house(canvas: Canvas, camera: Camera, house: House, s: float) -> None:
     if house.roof:
         h, ridge = house.height, house.x + np.sign(house.x) * DEPTH_M / 2
         roof = [[house.x, h, near], [house.x, h, far], [ridge, h + house.roof, far], [ridge, h + house.roof, near]]
+        if canvas.survey is not None:
+            canvas.survey.through(np.array(roof))
         canvas.polygon(camera.project(np.array(roof)), house.roof_rgb, (BUILDING, depth_code(near), 0))
     _front(canvas, camera, house, s)
 
@@ -33,6 +35,8 @@ def _gable(canvas: Canvas, camera: Camera, house: House, z: float) -> None:
     back = house.x + side * DEPTH_M
     ridge = [[house.x + side * DEPTH_M / 2, h + house.roof, z]] if house.roof else []
     outline = np.array([[house.x, 0, z], [back, 0, z], [back, h, z], *ridge, [house.x, h, z]])
+    if canvas.survey is not None:
+        canvas.survey.flat(z)
     tone = tuple(float(v) for v in chain[-1].reshape(-1, 3).mean(0) * 1.1)
     canvas.polygon(camera.project(outline), tone, (BUILDING, depth_code(z), 0))
     if house.free and z < 70:
@@ -52,6 +56,8 @@ def _front(canvas: Canvas, camera: Camera, house: House, s: float) -> None:
         return
     corners = np.array([[house.x, h, near], [house.x, h, z1], [house.x, 0, z1], [house.x, 0, near]])
     canvas.textured(chain, camera.project(corners))
+    if canvas.survey is not None:
+        canvas.survey.wall(house.x, near, z1)
     # the depth code is constant over a piece, so near walls are cut into pieces of equal width in the picture
     count = 2 if near > 50 else 5
     z = 1 / np.linspace(1 / near, 1 / z1, count)

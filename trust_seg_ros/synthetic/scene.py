@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from trust_seg_ros.synthetic import layout, movers, people, plants, vehicles
+from trust_seg_ros.synthetic import footprints, layout, movers, people, plants, vehicles
 from trust_seg_ros.synthetic.backdrop import draw_backdrop
 from trust_seg_ros.synthetic.camera import Camera, depth_code
-from trust_seg_ros.synthetic.canvas import Canvas
+from trust_seg_ros.synthetic.canvas import Canvas, Sprite
 from trust_seg_ros.synthetic.ground import draw_ground
 from trust_seg_ros.synthetic.houses import draw_house, sun_shadows
 from trust_seg_ros.synthetic.identities import thing_number
@@ -25,6 +25,7 @@ from trust_seg_ros.synthetic.settings import (
     TREE,
     DriveObject,
 )  # fmt: skip
+from trust_seg_ros.synthetic.survey import Standing
 from trust_seg_ros.synthetic.unknowns import unknown
 
 VIEW_M = 140.0
@@ -46,7 +47,7 @@ class Scene:
         self.lights: list[vehicles.Lamp] = []
         self.objects: list[DriveObject] = []
 
-    def draw(self, time_s: float, speed: float, unknowns: tuple[str, ...], rate: float, wet: float, sun: float) -> None:
+    def draw(self, crowd: movers.Crowd, wet: float, sun: float) -> None:
         """Everything but the sky."""
         draw_backdrop(self.canvas, self.camera, self.street, self.s)
         draw_ground(self.canvas, self.camera, self.street, self.s, wet)
@@ -57,18 +58,20 @@ class Scene:
         for house in (h for d in districts.values() for h in d.houses):
             if self.s + 1 < house.end and house.s < self.s + VIEW_M:
                 # sorted by its far end and a fence's length, so that things in front of the wall are drawn later
-                queue.append((house.end + 6.0 - self.s, partial(draw_house, self.canvas, self.camera, house, self.s)))
+                queue.append((house.end + 6.0 - self.s, partial(self._house, house)))
         for at, thing in (((k, i), t) for k, d in districts.items() for i, t in enumerate(d.things)):
-            if thing.last - self.s > 1.5 and thing.s - self.s < VIEW_M:
+            if thing.vehicle and crowd.may_park and not crowd.may_park(thing.x, 0.95, thing.s):
+                continue
+            if thing.last - self.s > self.camera.near + 0.3 and thing.s - self.s < VIEW_M:
                 queue.append(((thing.last if thing.outer else thing.s) - self.s, partial(self._thing, thing, at)))
-        for vehicle in movers.vehicles(self.street, self.s, time_s, speed):
+        for vehicle in crowd.vehicles:
             queue.append((vehicle.s - self.s, partial(self._vehicle, vehicle, vehicle.number)))
-        for walker in movers.walkers(self.street, self.s, time_s):
-            queue.append((walker.s - self.s, partial(self._walker, walker)))
-        for walker in movers.unknown_things(self.street, self.s, time_s, unknowns, rate):
+        for walker in crowd.walkers:
             queue.append((walker.s - self.s, partial(self._walker, walker)))
         for _, action in sorted(queue, key=lambda entry: -entry[0]):
             self.canvas.number = 0
+            if self.canvas.survey is not None:
+                self.canvas.survey.nothing()
             action()
 
     def _begin(self, number: int, kind: str, class_id: int) -> None:
@@ -76,11 +79,24 @@ class Scene:
         self.objects.append(DriveObject(number, kind, class_id))
         self.canvas.number = len(self.objects)
 
+    def _stands(self, standing: Standing, z: float) -> None:
+        """What is drawn next stands ``z`` metres ahead and is flat."""
+        if self.canvas.survey is not None:
+            self.canvas.survey.stands(standing)
+            self.canvas.survey.flat(z)
+
     def _place(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         point = self.camera.project(np.array([[x, y, z]]))[0]
         return float(point[0]), float(point[1]), self.camera.focal / z
 
+    def _house(self, house: layout.House) -> None:
+        if self.canvas.survey is not None:
+            self.canvas.survey.stands(footprints.of_house(house))
+        draw_house(self.canvas, self.camera, house, self.s)
+
     def _vehicle(self, vehicle: vehicles.Vehicle, number: int) -> None:
+        if self.canvas.survey is not None:
+            self.canvas.survey.stands(footprints.of_vehicle(vehicle, number))
         self._begin(number, vehicle.body, CAR)
         self.lights += vehicles.draw_vehicle(self.canvas, self.camera, vehicle, self.s, self.lit)
 
@@ -92,19 +108,15 @@ class Scene:
             self._fence(thing, z)
         elif z > self.camera.near:
             column, row, scale = self._place(thing.x, 0, z)
-            code = depth_code(z)
-            self._begin(thing_number("thing", *at), thing.kind, TREE if thing.kind == "tree" else POLE)
+            code, number = depth_code(z), thing_number("thing", *at)
+            self._begin(number, thing.kind, TREE if thing.kind == "tree" else POLE)
             if thing.kind == "tree":
+                sprite, flip = plants.tree(thing.variant), bool(thing.variant % 2)
+                self._stands(footprints.of_tree(thing, sprite, flip, number), z)
                 self._blot(column, row, scale * 1.1)
-                self.canvas.sprite(
-                    plants.tree(thing.variant),
-                    column,
-                    row,
-                    scale * thing.size,
-                    (TREE, code, 0),
-                    bool(thing.variant % 2),
-                )
+                self.canvas.sprite(sprite, column, row, scale * thing.size, (TREE, code, 0), flip)
             else:
+                self._stands(footprints.of_post(thing, number), z)
                 self._post(thing, column, row, scale, code, thing_number("plate", *at))
 
     def _fence(self, thing: layout.Thing, z: float) -> None:
@@ -120,6 +132,9 @@ class Scene:
         cut = (near - z) / 6
         if cut > 0:
             colours, clears = (tuple(t[:, int(cut * t.shape[1]) :] for t in chain) for chain in (colours, clears))
+        if self.canvas.survey is not None:
+            self.canvas.survey.stands(footprints.of_fence(thing, height))
+            self.canvas.survey.wall(thing.x, near, end)
         corners = [[thing.x, height, near], [thing.x, height, end], [thing.x, 0, end], [thing.x, 0, near]]
         code = depth_code(2 / (1 / near + 1 / end))
         self.canvas.cutout(colours, clears, self.camera.project(np.array(corners)), (label, code, 0))
@@ -184,19 +199,21 @@ class Scene:
             self._blot(column, row - 0.02 * scale, wide * 1.15, 0.5)
             if len(self.kinds) < 254:
                 self.kinds.append(walker.kind)
-                self._begin(walker.number, walker.kind, NO_CLASS)
-                self.canvas.sprite(
-                    sprite, column, row, scale * walker.size, (NO_CLASS, code, len(self.kinds)), walker.flip
-                )
-        elif walker.kind == "person":
-            self._begin(walker.number, walker.kind, PEDESTRIAN)
-            self._blot(column, row, scale)
-            self.canvas.sprite(
-                people.person(walker.variant, walker.step), column, row, scale, (PEDESTRIAN, code, 0), walker.flip
-            )
-        else:
-            self._begin(walker.number, walker.kind, BICYCLIST)
-            self._blot(column, row, scale)
-            self.canvas.sprite(
-                people.cyclist(walker.variant, walker.step), column, row, scale, (BICYCLIST, code, 0), walker.flip
-            )
+                self._figure(walker, sprite, NO_CLASS, (column, row, scale * walker.size), (code, len(self.kinds)))
+            return
+        drawn, class_id = (people.person, PEDESTRIAN) if walker.kind == "person" else (people.cyclist, BICYCLIST)
+        self._blot(column, row, scale)
+        self._figure(walker, drawn(walker.variant, walker.step), class_id, (column, row, scale), (code, 0))
+
+    def _figure(
+        self,
+        walker: movers.Walker,
+        sprite: Sprite,
+        class_id: int,
+        place: tuple[float, float, float],
+        code: tuple[int, int],
+    ) -> None:
+        """``place`` is column, row and scale; ``code`` is that of the depth, and the number among the unknown."""
+        self._begin(walker.number, walker.kind, class_id)
+        self._stands(footprints.of_walker(walker, sprite), walker.s - self.s)
+        self.canvas.sprite(sprite, *place, (class_id, *code), walker.flip)

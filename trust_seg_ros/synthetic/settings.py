@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
-from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.synthetic.checks import SyntheticDriveError, check_range
+from trust_seg_ros.synthetic.ground_settings import GroundSettings
+from trust_seg_ros.synthetic.ground_truth import DriveGround
 
 CLASS_NAMES = (
     "Sky",
@@ -53,10 +54,6 @@ UNKNOWN_KINDS = (
 MIN_SIDE, MAX_SIDE = 32, 8192
 
 
-class SyntheticDriveError(TrustSegError, ValueError):
-    """Settings or a request that the drive cannot draw."""
-
-
 @dataclass(frozen=True)
 class DriveSettings:
     """Settings that determine a drive completely.
@@ -75,6 +72,8 @@ class DriveSettings:
             to tele, from a child's height to a lorry's, pitched, turned aside, in any lane or on the pavement.
         objects: whether frames say which object each pixel belongs to, a seventh more work; pictures and classes stay
             as they are.
+        ground: asks for exact depth, poses and footprints, through a camera of its own (``cameras`` must be 0 then);
+            None = not, and pictures as they always were.
 
     Raises:
         SyntheticDriveError: a value is outside these ranges.
@@ -91,17 +90,18 @@ class DriveSettings:
     speed: float = 9.0
     cameras: float = 0.0
     objects: bool = False
+    ground: GroundSettings | None = None
 
     def __post_init__(self) -> None:
         _check_size(self.size)
         if not isinstance(self.seed, Integral) or isinstance(self.seed, bool) or self.seed < 0:
             raise SyntheticDriveError(f"seed is {self.seed!r}; expected an integer >= 0")
-        _check_range("fps", self.fps, 1e-3, 1000.0)
-        _check_range("unknown_rate", self.unknown_rate, 0.0, 20.0)
-        _check_range("noise", self.noise, 0.0, 5.0)
-        _check_range("traffic", self.traffic, 0.0, 2.0)
-        _check_range("speed", self.speed, 0.0, 40.0)
-        _check_range("cameras", self.cameras, 0.0, 1.0)
+        check_range("fps", self.fps, 1e-3, 1000.0)
+        check_range("unknown_rate", self.unknown_rate, 0.0, 20.0)
+        check_range("noise", self.noise, 0.0, 5.0)
+        check_range("traffic", self.traffic, 0.0, 2.0)
+        check_range("speed", self.speed, 0.0, 40.0)
+        check_range("cameras", self.cameras, 0.0, 1.0)
         if self.weather is not None and self.weather not in WEATHERS:
             raise SyntheticDriveError(
                 f"weather is {self.weather!r}; expected one of {', '.join(WEATHERS)}, or None to draw one"
@@ -111,6 +111,19 @@ class DriveSettings:
         for kind in self.unknowns or ():
             if kind not in UNKNOWN_KINDS:
                 raise SyntheticDriveError(f"unknown kind {kind!r}; there are: {', '.join(UNKNOWN_KINDS)}")
+        if self.ground is not None:
+            self._check_ground(self.ground)
+
+    def _check_ground(self, ground: object) -> None:
+        if not isinstance(ground, GroundSettings):
+            raise SyntheticDriveError(f"ground is {ground!r}; expected GroundSettings or None")
+        if self.cameras:
+            raise SyntheticDriveError(f"cameras is {self.cameras!r} beside ground; expected 0: ground sets the camera")
+        if ground.on_lane and not self.kinds:
+            raise SyntheticDriveError(
+                "on_lane names places of unknown objects but unknowns is (); for objects there and nowhere else set "
+                "unknown_rate=0"
+            )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -155,6 +168,7 @@ class DriveFrame:
             person, cyclist, tree, pole, sign or unknown object, which it keeps over the whole drive. None unless the
             settings ask for ``objects``.
         object_table: number -> the object, for all with at least one visible pixel. A pole and the sign on it are two.
+        ground: the exact geometry of the frame; None unless the settings ask for ``ground``.
     """
 
     image: np.ndarray
@@ -166,6 +180,7 @@ class DriveFrame:
     weather: str
     objects: np.ndarray | None = None
     object_table: Mapping[int, DriveObject] = field(default_factory=dict)
+    ground: DriveGround | None = None
 
 
 def _check_size(size: object) -> None:
@@ -174,9 +189,3 @@ def _check_size(size: object) -> None:
         raise SyntheticDriveError(
             f"size is {size!r}; expected (height, width), two integers from {MIN_SIDE} to {MAX_SIDE}"
         )
-
-
-def _check_range(name: str, value: object, low: float, high: float) -> None:
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    if not low <= number <= high:  # false of NaN
-        raise SyntheticDriveError(f"{name} is {value!r}; expected a number from {low:g} to {high:g}")

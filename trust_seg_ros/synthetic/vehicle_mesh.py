@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -64,6 +64,18 @@ class Mesh:
     points: np.ndarray
     faces: tuple[Face, ...]
     lamps: np.ndarray
+
+    @cached_property
+    def planes(self) -> np.ndarray:
+        """(n, 3) indices of three points of each face, not in a line."""
+        starts = np.array([face.start for face in self.faces])
+        counts = np.array([face.stop - face.start for face in self.faces])
+        return np.stack([starts, starts + np.maximum(counts // 3, 1), starts + np.maximum(2 * counts // 3, 2)], axis=1)
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """First and end index of the points of each face."""
+        return tuple((face.start, face.stop) for face in self.faces)
 
 
 class _Builder:

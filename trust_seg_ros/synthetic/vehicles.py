@@ -74,7 +74,10 @@ def draw_vehicle(canvas: Canvas, camera: Camera, vehicle: Vehicle, s_camera: flo
     if right < 0 or left >= canvas.width:
         return []
     code = depth_code(nearest)
-    for face in shape.faces:
+    surface = canvas.survey.faces(points, shape.planes, shape.spans) if canvas.survey is not None else 0
+    for k, face in enumerate(shape.faces):
+        if canvas.survey is not None:
+            canvas.survey.number = surface + k
         part = pixels[face.start : face.stop]
         if face.kind == SHADOW:
             canvas.shadow(part, 0.42)
