@@ -133,7 +133,8 @@ class Canvas:
 
     def _fixed(self, points: np.ndarray) -> np.ndarray:
         if self.survey is not None:  # OpenCV fills half a pixel more on all sides
-            points = points - np.clip(points - points.mean(0), -0.5, 0.5)
+            beside = points - np.add.reduce(points) / len(points)
+            points = points - np.minimum(np.maximum(beside, -0.5), 0.5)
         return (points * ONE).astype(np.int32)
 
     def _planes(self) -> list[tuple[np.ndarray, int]]:
