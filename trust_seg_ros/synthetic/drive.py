@@ -143,10 +143,10 @@ class SyntheticDrive:
 
     def _exact_frame(self, exact: ExactView, index: int, time_s: float, s: float) -> DriveFrame:
         settings = self.settings
-        canvas, camera, place = exact.canvas(s, settings.objects)
+        canvas, camera, place = exact.canvas(s)
         crowd = exact.lane.crowd(place, camera.near + 0.1, time_s, settings.kinds, settings.unknown_rate)
         scene = self._draw(canvas, camera, place, crowd)
-        taken, ground = exact.take(canvas)
+        taken, ground = exact.take(canvas, settings.objects)
         return replace(self._finished(taken, scene, index, time_s), ground=ground)
 
     def _finished(self, canvas: Canvas, scene: Scene, index: int, time_s: float) -> DriveFrame:

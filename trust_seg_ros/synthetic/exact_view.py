@@ -24,16 +24,16 @@ class ExactView:
         self._base = Pose()
         self._slope = 0.0
 
-    def canvas(self, s: float, objects: bool) -> tuple[Canvas, Camera, float]:
+    def canvas(self, s: float) -> tuple[Canvas, Camera, float]:
         """What to draw into for the vehicle at ``s``, with which camera, and the place of that along the street."""
         self._base, self._slope = self.lane.base_in_fixed(s), self.lane.slope(s)
         self._view = self.mounted.view(self._base)
         camera = self._view.straight
         place = float((self._base @ self.mounted.pose).translation[0])
-        return Canvas(*camera.size, objects=objects, survey=Survey(camera.size, camera)), camera, place
+        return Canvas(*camera.size, survey=Survey(camera.size, camera)), camera, place
 
-    def take(self, canvas: Canvas) -> tuple[Canvas, DriveGround]:
-        """The picture that the camera takes of the canvas drawn last, and its geometry."""
+    def take(self, canvas: Canvas, objects: bool) -> tuple[Canvas, DriveGround]:
+        """The picture that the camera takes of the canvas drawn last, with its ``objects`` or not; and its geometry."""
         view, survey = self._view, canvas.survey
         assert view is not None
         assert survey is not None
@@ -41,9 +41,9 @@ class ExactView:
         taken.image = np.asarray(cv2.remap(canvas.image, view.columns, view.rows, cv2.INTER_LINEAR), np.uint8)
         nearest = view.nearest()
         taken.truth = np.take(canvas.truth.reshape(-1, 3), nearest, axis=0)
-        if canvas.objects is not None:
-            taken.objects = np.take(canvas.objects, nearest)
         surfaces = np.take(survey.map, nearest)
+        if objects:
+            taken.objects = survey.objects(surfaces)
         depth = survey.depth(surfaces, view.across, view.down) * view.along
         ground = DriveGround(
             camera=self.mounted.model,

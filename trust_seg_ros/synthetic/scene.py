@@ -78,6 +78,8 @@ class Scene:
         """What is drawn next is the object ``number`` of the drive."""
         self.objects.append(DriveObject(number, kind, class_id))
         self.canvas.number = len(self.objects)
+        if self.canvas.survey is not None:
+            self.canvas.survey.belongs(self.canvas.number)
 
     def _stands(self, standing: Standing, z: float) -> None:
         """What is drawn next stands ``z`` metres ahead and is flat."""

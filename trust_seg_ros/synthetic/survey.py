@@ -46,12 +46,20 @@ class Survey:
         self.standing: list[Standing] = []
         self._camera = camera
         self._owner = 0
+        self._object = 0
         self._planes: list[tuple[float, float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0, 0.0)]
         self._owners: list[int] = [0]
+        self._objects: list[int] = [0]
 
     def nothing(self) -> None:
         """What is drawn next has no distance and stands nowhere."""
-        self.number = self._owner = 0
+        self.number = self._owner = self._object = 0
+
+    def belongs(self, number: int) -> None:
+        """What is drawn next belongs to the object ``number`` of the canvas, on the surface in use."""
+        self._object = number
+        if self.number:
+            self._add(self._planes[self.number])
 
     def stands(self, standing: Standing) -> None:
         """The surfaces added next belong to ``standing``."""
@@ -99,13 +107,19 @@ class Survey:
             # seen from the side, or cut to a line: nothing but its middle can be told
             m = [v / d for v in n] if abs(d) > 1e-6 else [0.0, 0.0, (low + high) / 2]
             self._planes.append((m[0], m[1], m[2], low, high))
-            self._owners.append(self._owner)
+        self._owners += [self._owner] * len(spans)
+        self._objects += [self._object] * len(spans)
         return first
 
     def _add(self, plane: tuple[float, float, float, float, float]) -> None:
         self.number = len(self._planes)
         self._planes.append(plane)
         self._owners.append(self._owner)
+        self._objects.append(self._object)
+
+    def objects(self, surfaces: np.ndarray) -> np.ndarray:
+        """Numbers of the objects, (H, W) int32, that pixels belong to which show ``surfaces``; 0 = none."""
+        return np.take(np.array(self._objects, np.int32), surfaces)
 
     def depth(self, surfaces: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
         """Metres ahead of pixels that show ``surfaces`` on the rays (across, down, 1), all (H, W); inf without one."""
