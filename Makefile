@@ -21,7 +21,8 @@ PIP    := $(RUN) python -m pip install --disable-pip-version-check --no-input
 # nothing is compiled but our messages; empy (pure Python) comes as source only
 WHEELS := --only-binary :all: --no-binary empy -c constraints.txt
 INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
-MSGS   := $(shell find interfaces/vision_msgs -type f 2>/dev/null)
+INTERFACES := vision_msgs tf2_msgs
+MSGS   := $(shell find interfaces -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo test lint types quick check coverage site bench clean
@@ -101,12 +102,12 @@ $(STAMPS)/requirements: $(STAMPS)/venv requirements.txt constraints.txt
 	@$(PIP) $(WHEELS) $(INDEX) -r requirements.txt
 	@touch $@
 
-$(STAMPS)/vision_msgs: $(STAMPS)/requirements $(MSGS)
-	@echo "== interfaces/vision_msgs (compiled here: about a minute)"
-	@$(PIP) --force-reinstall --no-deps ./interfaces/vision_msgs
+$(INTERFACES:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/requirements $(MSGS)
+	@echo "== interfaces/$* (compiled here: about a minute)"
+	@$(PIP) --force-reinstall --no-deps ./interfaces/$*
 	@touch $@
 
-$(STAMPS)/package: $(STAMPS)/vision_msgs setup.py setup.cfg tools/link_checkout.sh
+$(STAMPS)/package: $(INTERFACES:%=$(STAMPS)/%) setup.py setup.cfg tools/link_checkout.sh
 	@$(PIP) --no-deps --no-build-isolation --quiet -e .
 	@tools/link_checkout.sh $(VENV)
 	@touch $@

@@ -217,6 +217,7 @@ def test_an_unsupported_python_is_refused_with_one_sentence(version):
 
 def test_the_range_of_python_is_the_same_everywhere():
     assert 'python_requires=">=3.10,<3.14"' in (ROOT / "setup.py").read_text()
+    assert 'requires-python = ">=3.10,<3.14"' in (ROOT / "interfaces/tf2_msgs/pyproject.toml").read_text()
     assert 'requires-python = ">=3.10,<3.14"' in (ROOT / "interfaces/vision_msgs/pyproject.toml").read_text()
     assert "(3, 10) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "tools/find_python.sh").read_text()
     assert "python_version < '3.14'" in (ROOT / "pyproject.toml").read_text()

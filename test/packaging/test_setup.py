@@ -34,10 +34,11 @@ def test_everything_required_is_pinned_within_the_limits():
     assert pins["opencv-python-headless"] < "opencv-python-headless==5"
 
 
-def test_message_build_uses_the_versions_of_the_installed_ros():
+@pytest.mark.parametrize("package", ["vision_msgs", "tf2_msgs"])
+def test_message_build_uses_the_versions_of_the_installed_ros(package):
     """Generated code of another distribution does not fit the runtime."""
     pins = dict(line.split("==") for line in lines("constraints.txt") if ";" not in line)
-    build = re.findall(r'"(ros-[\w-]+)==([\d.]+)"', (ROOT / "interfaces/vision_msgs/pyproject.toml").read_text())
+    build = re.findall(r'"(ros-[\w-]+)==([\d.]+)"', (ROOT / "interfaces" / package / "pyproject.toml").read_text())
     assert len(build) > 5
     assert {name: version for name, version in build if pins.get(name, version) != version} == {}
 
