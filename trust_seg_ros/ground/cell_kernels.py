@@ -1,0 +1,78 @@
+"""Compiled kernels of the cells of one frame; ``reference.observe`` is their definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from trust_seg_ros.support.jit import jit
+
+_GROUND, _FOOT = 1, 2
+
+
+@jit
+def observe_rows(
+    ground: np.ndarray,
+    first_azimuth: float,
+    azimuth_step: float,
+    first_depression: float,
+    depression_step: float,
+    closed: bool,
+    matrix: np.ndarray,
+    offset: np.ndarray,
+    x: int,
+    y: int,
+    resolution: float,
+    height: float,
+    range_m: float,
+    first_row: int,
+    kind: np.ndarray,
+    p: np.ndarray,
+) -> None:
+    """Write which cells of some rows are seen as ground, and their P(hazard)."""
+    azimuths, depressions = ground.shape
+    half = 0.5 * resolution
+    for r in range(kind.shape[0]):
+        py = (y + first_row + r + 0.5) * resolution
+        for c in range(kind.shape[1]):
+            kind[r, c], p[r, c] = 0, np.float32(0.0)
+            px = (x + c + 0.5) * resolution
+            along = matrix[0, 0] * px + matrix[0, 1] * py + offset[0]
+            left = matrix[1, 0] * px + matrix[1, 1] * py + offset[1]
+            distance = math.sqrt(along * along + left * left)
+            if distance > range_m or distance < resolution:
+                continue
+            azimuth = math.atan2(left, along)
+            wide = half / distance
+            a0 = math.floor((azimuth - wide - first_azimuth) / azimuth_step + 0.5)
+            a1 = math.floor((azimuth + wide - first_azimuth) / azimuth_step + 0.5)
+            if not closed and (a0 < 0 or a1 >= azimuths):
+                continue
+            near, far = math.atan(height / (distance - half)), math.atan(height / (distance + half))
+            j0 = math.floor((first_depression - near) / depression_step + 0.5)
+            j1 = math.floor((first_depression - far) / depression_step + 0.5)
+            if j0 < 0 or j1 >= depressions:
+                continue
+            least, worst = np.float32(1.0), np.float32(0.0)
+            for a in range(a0, a1 + 1):
+                row = ground[a % azimuths]
+                for j in range(j0, j1 + 1):
+                    least = min(least, row[j])
+                    worst = max(worst, row[j])
+                if least < 0.0:
+                    break
+            if least >= 0.0:
+                kind[r, c], p[r, c] = _GROUND, worst
+
+
+@jit
+def mark_feet(
+    feet: np.ndarray, values: np.ndarray, x: int, y: int, resolution: float, kind: np.ndarray, p: np.ndarray
+) -> None:
+    """Mark the cells that hold feet, each with the largest P of them."""
+    for m in range(feet.shape[0]):
+        c, r = math.floor(feet[m, 0] / resolution) - x, math.floor(feet[m, 1] / resolution) - y
+        if 0 <= r < kind.shape[0] and 0 <= c < kind.shape[1]:
+            p[r, c] = max(p[r, c], values[m]) if kind[r, c] == _FOOT else values[m]
+            kind[r, c] = _FOOT
