@@ -20,6 +20,7 @@ from trust_seg_ros.node.parameter import (
     listed,
 )
 from trust_seg_ros.node.parameters_calm import CALM_PARAMETERS
+from trust_seg_ros.node.parameters_caution import CAUTION_PARAMETERS
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
@@ -243,6 +244,7 @@ TABLE: tuple[Parameter, ...] = (
     *THRESHOLD_PARAMETERS,
     *TRACKING_PARAMETERS,
     *CALM_PARAMETERS,
+    *CAUTION_PARAMETERS,
     Parameter(
         "gradient.p",
         0.5,

@@ -25,8 +25,11 @@ _HISTORY = {"keep_last": HistoryPolicy.KEEP_LAST, "keep_all": HistoryPolicy.KEEP
 _MAX_DEPTH = 1000
 
 
-def output_qos(node: Node, topic: str) -> QoSProfile:
+def output_qos(node: Node, topic: str, latched: bool = False) -> QoSProfile:
     """QoS of per-frame outputs: reliable, since large best-effort images lose fragments.
+
+    A ``latched`` one keeps its last message for late subscribers. It reaches volatile subscribers, such as RViz, and
+    those that ask for transient local, such as the static layer of Nav2; a volatile one would not reach the latter.
 
     The standard ``qos_overrides.<topic>.publisher.*`` parameters override it. They are read here, because rclpy's
     errors name neither the parameter nor what was expected.
@@ -37,9 +40,9 @@ def output_qos(node: Node, topic: str) -> QoSProfile:
     overrides = f"qos_overrides.{topic}.publisher."
     return QoSProfile(
         history=_chosen(node, f"{overrides}history", _HISTORY, HistoryPolicy.KEEP_LAST),
-        depth=_depth(node, f"{overrides}depth") or 5,
+        depth=_depth(node, f"{overrides}depth") or (1 if latched else 5),
         reliability=_chosen(node, f"{overrides}reliability", _RELIABILITY, ReliabilityPolicy.RELIABLE),
-        durability=DurabilityPolicy.VOLATILE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
 
 

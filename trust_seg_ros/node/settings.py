@@ -8,6 +8,7 @@ from typing import Any
 
 from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.node.parameters_calm import calm_settings
+from trust_seg_ros.node.parameters_caution import CautionNodeSettings, caution_settings
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.parameters_passes import passes_settings
 from trust_seg_ros.node.parameters_tracking import tracking_settings
@@ -44,6 +45,7 @@ class NodeSettings:
     overlay_alpha: float
     diagnostics_period_s: float
     liveness: LivenessSettings
+    caution: CautionNodeSettings
 
     @property
     def capacity(self) -> int:
@@ -85,6 +87,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
             frozen_s=v["diagnostics.frozen_s"],
             hold_s=v["diagnostics.hold_s"],
         ),
+        caution=caution_settings(v),
     )
 
 
