@@ -8,6 +8,7 @@ import pytest
 from node_networks import NAMES
 from ood_models import size_model
 from ros_bench import Bench, NodeProcess
+from sensor_msgs.msg import CompressedImage
 
 from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline
 from trust_seg_ros.types import Frame
@@ -68,6 +69,50 @@ def test_a_large_image_is_judged_on_the_grid_and_published_at_its_size(model_fil
         pixels = int(expected.ood.sizes[kept[0]])
         assert pixels * 16 == len(rows), "sizes are pixels of the grid"
         assert scores["ood"] == pytest.approx(1 / (1 + np.exp(-(pixels - 150) / 50)))
+    finally:
+        bench.close()
+        node.kill()
+        print(node.said())
+
+
+def test_masks_are_published_at_another_size_and_as_png(model_file):
+    """Two subscribers of a mask: its image, and its PNG with image_transport's name; each is made only when asked."""
+    node = NodeProcess("sized", model=NETWORK, output_size="96x72", **{"ood.meta_model": model_file})
+    bench = Bench("sized")
+    png = {name: [] for name in ("segmentation", "ood_ids")}
+    try:
+        bench.listen("segmentation", "segments")
+        for name, found in png.items():
+            bench.node.create_subscription(CompressedImage, f"/sized/{name}/compressed", found.append, 50)
+        bench.camera()
+        bench.answer("segmentation", squares(4))
+
+        def joined():
+            forms = (bench.received["segmentation"], png["segmentation"], png["ood_ids"])
+            found = [{m.header.stamp.sec: m for m in messages} for messages in forms]
+            return [[form[stamp] for form in found] for stamp in sorted(set.intersection(*map(set, found)))]
+
+        image, file, ids = bench.until(joined, "both forms of one frame", each=lambda: bench.send(squares(4)))[0]
+        assert (image.height, image.width, image.step) == (72, 96, 96)
+        assert file.header == image.header
+        assert file.format == "mono8; png compressed "
+        np.testing.assert_array_equal(
+            cv2.imdecode(np.frombuffer(file.data, np.uint8), cv2.IMREAD_UNCHANGED),
+            np.frombuffer(image.data, np.uint8).reshape(72, 96),
+        )
+        assert ids.format == "16UC1; png compressed "
+        numbers = cv2.imdecode(np.frombuffer(ids.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert numbers.dtype == np.uint16
+        (unknown,) = [d for d in bench.received["segments"][-1].detections if int(d.id) == numbers.max()]
+        assert unknown.bbox.size_x == 64, "boxes are of the camera's image"
+        assert np.ptp(np.nonzero(numbers)[1]) + 1 == 24
+        assert bench.set("output_size", "grid").successful
+        bench.until(
+            lambda: bench.received["segmentation"][-1].height == 48, "the grid", each=lambda: bench.send(squares(4))
+        )
+        refused = bench.set("output_size", "99999x3")
+        assert not refused.successful
+        assert "expected image, grid or WIDTHxHEIGHT" in refused.reason
     finally:
         bench.close()
         node.kill()

@@ -186,6 +186,7 @@ def _options(args: argparse.Namespace, topics: dict[str, str]) -> ReplayOptions:
         gradient_label=node.gradient_label,
         every_segment=node.every_segment,
         overlay_alpha=node.overlay_alpha,
+        output_size=node.output_size,
         max_pixels=node.max_image_pixels,
         image_bits=node.image_bits,
         strict_jpeg=node.refuse_damaged_jpegs,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from trust_seg_ros.messages.output_size import AS_IMAGE
 from trust_seg_ros.types import Frame
 
 
@@ -65,6 +66,19 @@ class ImageFields:
 
 
 @dataclass(frozen=True)
+class CompressedFields:
+    """sensor_msgs/CompressedImage without its header.
+
+    Attributes:
+        format: as image_transport writes it: encoding of the pixels, then that of the file.
+        data: (n,) uint8, the file.
+    """
+
+    format: str
+    data: np.ndarray
+
+
+@dataclass(frozen=True)
 class DetectionFields:
     """vision_msgs/Detection2D without its header.
 
@@ -102,7 +116,7 @@ class Shown(Protocol):
     """The user's options for message contents; the settings of the node and of a replay have them.
 
     Attributes:
-        entropy_encoding, gradient_label, every_segment, overlay_alpha: as in :class:`MessageOptions`.
+        entropy_encoding, gradient_label, every_segment, overlay_alpha, output_size: as in :class:`MessageOptions`.
     """
 
     @property
@@ -113,6 +127,8 @@ class Shown(Protocol):
     def every_segment(self) -> bool: ...  # noqa: D102
     @property
     def overlay_alpha(self) -> float: ...  # noqa: D102
+    @property
+    def output_size(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,7 @@ class MessageOptions:
         gradient_label: ``onehot`` or ``uniform``: which gradient score ``gradient`` shows.
         every_segment: one detection per segment instead of per flagged segment.
         overlay_alpha: share of the class colour in ``overlay``, 0..1.
+        output_size: size of the images: ``image``, ``grid`` or ``WIDTHxHEIGHT``, see :mod:`output_size`.
     """
 
     names: tuple[str, ...]
@@ -135,12 +152,13 @@ class MessageOptions:
     gradient_label: str = "onehot"
     every_segment: bool = False
     overlay_alpha: float = 0.5
+    output_size: str = AS_IMAGE
 
     @classmethod
     def of(cls, names: tuple[str, ...], palette: np.ndarray, shown: Shown) -> MessageOptions:
         """Options from a network's classes and colours, and from the user's choices."""
         chosen = (shown.entropy_encoding, shown.gradient_label, shown.every_segment, shown.overlay_alpha)
-        return cls(names, palette, *chosen)
+        return cls(names, palette, *chosen, shown.output_size)
 
 
 def label_fields(names: Iterable[str], pixel_threshold: float | None, pixel_score: str = "entropy") -> LabelFields:

@@ -1,8 +1,9 @@
 """TrustFrame → the pixels of every image topic; used by the node and for recordings.
 
 Intermediate maps that several topics need are made once per frame, and only when a topic asks for them. What can be
-made on the grid is made there, and then brought to the size of the image: there are fewer pixels, and bytes are
-quicker to enlarge than numbers.
+made on the grid is made there, and then brought to the published size: there are fewer pixels, and bytes are
+quicker to enlarge than numbers. Every map takes the nearest pixel, scores too, so that no value appears that was not
+computed, and maps of any size agree with each other.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import torch
 
 from trust_seg_ros.drawing import pictures
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.grid import Size
+from trust_seg_ros.grid import Size, resized
 from trust_seg_ros.messages.fields import ImageFields, MessageOptions
 from trust_seg_ros.messages.kernels import look_up, paint
+from trust_seg_ros.messages.output_size import published_size
 from trust_seg_ros.types import OodSegments, SegmentTable, SegmentTrust, TrustFrame
 
 MAX_SEGMENT_ID = 65534
@@ -38,10 +40,19 @@ class Rendering:
         self.frame = trust_frame
         self.options = options
 
-    @property
+    @cached_property
     def size(self) -> Size:
-        """(H, W) of the image, and of what is published."""
-        return self.frame.size
+        """(H, W) of what is published: by default of the image."""
+        return published_size(self.options.output_size, self.frame.size, self.frame.on_grid.size)
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, the camera's image at the published size, to be looked at."""
+        image, (height, width) = self.frame.frame.image, self.size
+        if image.shape[:2] == self.size:
+            return image
+        smaller = height * width < image.shape[0] * image.shape[1]
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -101,8 +112,8 @@ class Rendering:
         return np.ascontiguousarray(_array(_present(self.frame.on_grid.scores.get(name), name)))
 
     def published(self, plane: np.ndarray | torch.Tensor) -> np.ndarray:
-        """A map of the grid at the size of the image, contiguous."""
-        return np.ascontiguousarray(self.frame.at_image_size(_array(plane)))
+        """A map of the grid at the published size, contiguous."""
+        return np.ascontiguousarray(resized(_array(plane), self.size))
 
     def _flags(self, flagged: np.ndarray) -> np.ndarray:
         if self.frame.on_grid.pixel_flags is None:
@@ -191,8 +202,8 @@ def stretched(values: np.ndarray) -> np.ndarray:
 
 def overlay(view: Rendering) -> ImageFields:
     """The camera image tinted by class, with flagged segments marked."""
-    image, options = view.frame.frame.image, view.options
-    picture = pictures.overlay(image, view.classes, options.palette, options.overlay_alpha, view.unreliable)
+    options = view.options
+    picture = pictures.overlay(view.image, view.classes, options.palette, options.overlay_alpha, view.unreliable)
     return ImageFields("rgb8", picture)
 
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass
 
-from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.fields import CompressedFields, DetectionFields, HeaderFields, ImageFields, LabelFields
 
 
 def header_message(fields: HeaderFields) -> Header:
@@ -25,6 +25,13 @@ def image_message(fields: ImageFields, header: HeaderFields) -> Image:
     msg = Image(header=header_message(header), height=fields.height, width=fields.width, encoding=fields.encoding)
     msg.step = fields.step
     msg.is_bigendian = int(sys.byteorder == "big")
+    msg.data.frombytes(np.ascontiguousarray(fields.data).data.cast("B"))
+    return msg
+
+
+def compressed_message(fields: CompressedFields, header: HeaderFields) -> CompressedImage:
+    """A compressed image."""
+    msg = CompressedImage(header=header_message(header), format=fields.format)
     msg.data.frombytes(np.ascontiguousarray(fields.data).data.cast("B"))
     return msg
 

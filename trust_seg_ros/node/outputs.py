@@ -6,17 +6,18 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields
+from trust_seg_ros.messages.compressed_masks import MASKS, SUFFIX, png_fields
+from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.messages.outputs import DETECTIONS, OUTPUTS
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node import messages, qos
 
 
 class Outputs:
-    """Lifecycle publishers of every output; they publish only while the node is active.
+    """Lifecycle publishers of every output, and of masks as PNG; they publish only while the node is active.
 
     Raises:
         ParameterError: a QoS override has an invalid value.
@@ -25,26 +26,42 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         # All profiles are checked before the first publisher is created, so that an error leaves none open.
-        profiles = {name: qos.output_qos(node, node.resolve_topic_name(f"~/{name}")) for name in OUTPUTS}
+        profiles = {name: self._profile(name) for name in OUTPUTS}
+        png = {name: self._profile(f"{name}/{SUFFIX}") for name in MASKS}
         self._publishers = {name: self._create(name, profile) for name, profile in profiles.items()}
+        self._png = {
+            name: node.create_lifecycle_publisher(CompressedImage, f"~/{name}/{SUFFIX}", profile)
+            for name, profile in png.items()
+        }
         self._labels = node.create_lifecycle_publisher(LabelInfo, "~/label_info", qos.latched_qos())
+
+    def _profile(self, name: str) -> QoSProfile:
+        return qos.output_qos(self._node, self._node.resolve_topic_name(f"~/{name}"))
 
     def _create(self, name: str, profile: QoSProfile) -> Any:
         kind = Detection2DArray if OUTPUTS[name].type == DETECTIONS else Image
         return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
 
     def watched(self) -> tuple[str, ...]:
-        """Names of the outputs that have subscribers at this moment."""
-        return tuple(name for name, publisher in self._publishers.items() if publisher.get_subscription_count() > 0)
+        """Names of the outputs that have subscribers at this moment, as they are or as PNG."""
+        return tuple(name for name in self._publishers if self._is_listened_to(name))
 
     def publish(self, name: str, view: Rendering, header: HeaderFields) -> None:
-        """Fill one output and publish it."""
-        self._publishers[name].publish(self.fill(name, view, header))
+        """Fill one output and publish it, in the forms that have subscribers."""
+        fields = OUTPUTS[name].build(view)
+        png = self._png.get(name)
+        if png is not None and isinstance(fields, ImageFields) and png.get_subscription_count() > 0:
+            png.publish(messages.compressed_message(png_fields(fields), header))
+        if self._publishers[name].get_subscription_count() > 0:
+            self._publishers[name].publish(self._message(fields, header))
 
     @staticmethod
     def fill(name: str, view: Rendering, header: HeaderFields) -> Any:
         """The message of one output."""
-        fields = OUTPUTS[name].build(view)
+        return Outputs._message(OUTPUTS[name].build(view), header)
+
+    @staticmethod
+    def _message(fields: ImageFields | tuple[DetectionFields, ...], header: HeaderFields) -> Any:
         if isinstance(fields, ImageFields):
             return messages.image_message(fields, header)
         return messages.detections_message(fields, header)
@@ -55,6 +72,10 @@ class Outputs:
 
     def destroy(self) -> None:
         """Destroy all publishers."""
-        for publisher in (*self._publishers.values(), self._labels):
+        for publisher in (*self._publishers.values(), *self._png.values(), self._labels):
             self._node.destroy_lifecycle_publisher(publisher)
-        self._publishers = {}
+        self._publishers, self._png = {}, {}
+
+    def _is_listened_to(self, name: str) -> bool:
+        forms = (self._publishers[name], self._png.get(name))
+        return any(form is not None and form.get_subscription_count() > 0 for form in forms)

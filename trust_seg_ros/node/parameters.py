@@ -22,6 +22,7 @@ from trust_seg_ros.node.parameter import (
 from trust_seg_ros.node.parameters_calm import CALM_PARAMETERS
 from trust_seg_ros.node.parameters_caution import CAUTION_PARAMETERS
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
+from trust_seg_ros.node.parameters_output import OUTPUT_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.node.parameters_tracking import TRACKING_PARAMETERS
@@ -275,6 +276,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "publish_all_segments", False, "Publish a detection in `~/segments` for every segment, not only flagged ones."
     ),
+    *OUTPUT_PARAMETERS,
     Parameter("overlay.alpha", 0.5, "Share of the class colour in `~/overlay`.", low=0.0, high=1.0),
     *LIVENESS_PARAMETERS,
 )

@@ -10,6 +10,7 @@ from trust_seg_ros.node.parameters import TABLE
 from trust_seg_ros.node.parameters_calm import calm_settings
 from trust_seg_ros.node.parameters_caution import CautionNodeSettings, caution_settings
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
+from trust_seg_ros.node.parameters_output import output_size
 from trust_seg_ros.node.parameters_passes import passes_settings
 from trust_seg_ros.node.parameters_tracking import tracking_settings
 from trust_seg_ros.pipeline import PipelineSettings
@@ -43,6 +44,7 @@ class NodeSettings:
     entropy_encoding: str
     every_segment: bool
     overlay_alpha: float
+    output_size: str
     diagnostics_period_s: float
     liveness: LivenessSettings
     caution: CautionNodeSettings
@@ -79,6 +81,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
         entropy_encoding=v["entropy_encoding"],
         every_segment=v["publish_all_segments"],
         overlay_alpha=v["overlay.alpha"],
+        output_size=output_size(v),
         diagnostics_period_s=v["diagnostics.period_s"],
         liveness=LivenessSettings(
             image_period_s=v["diagnostics.image_period_ms"] / 1e3,

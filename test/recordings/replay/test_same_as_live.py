@@ -59,7 +59,7 @@ SETTINGS = {
             "ood.min_size": 50,
         },
     ),
-    "tracked": (5, {"tracking": "on", "publish_all_segments": True}),
+    "tracked": (5, {"tracking": "on", "publish_all_segments": True, "output_size": "200x150"}),
 }
 
 

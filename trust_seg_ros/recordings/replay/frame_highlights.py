@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 
 from trust_seg_ros.drawing import pictures
+from trust_seg_ros.messages.output_size import AS_IMAGE
 from trust_seg_ros.messages.render import Rendering, entropy_color, overlay
 from trust_seg_ros.recordings.replay.records import FramePicture, OodObject
 from trust_seg_ros.types import UNLABELLED, OodSegments, TrustFrame
@@ -21,7 +23,7 @@ _BAD = ("flagged_pixels", "unreliable_pixels", "ood_pixels")
 
 
 def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 480) -> FramePicture:
-    """The image, the overlay and the entropy in colours, reduced if wider than ``width`` columns.
+    """The image, the overlay and the entropy in colours, in the shape of the image; at most ``width`` columns wide.
 
     Args:
         view: the frame, with its segments and pixel flags; images already rendered are reused.
@@ -32,7 +34,9 @@ def frame_picture(view: Rendering, camera: str, recorded_ns: int, width: int = 4
     Raises:
         MessageError: the frame was computed without its segments.
     """
-    three = (view.frame.frame.image, overlay(view).data, entropy_color(view).data)
+    if view.size != view.frame.size:
+        view = Rendering(view.frame, replace(view.options, output_size=AS_IMAGE))
+    three = (view.image, overlay(view).data, entropy_color(view).data)
     return FramePicture(camera, recorded_ns, *(_jpeg(_narrow(picture, width)) for picture in three))
 
 

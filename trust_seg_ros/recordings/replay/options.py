@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trust_seg_ros.messages.output_size import AS_IMAGE
 from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.recordings.replay.errors import ReplayError
@@ -31,7 +32,7 @@ class ReplayOptions:
         pipeline: the network and its models.
         thresholds: threshold settings, the same for every frame.
         topics: outputs to write, keys of ``rendering.OUTPUTS``; ``label_info`` is always written.
-        entropy_encoding, gradient_label, every_segment, overlay_alpha: as in ``MessageOptions``.
+        entropy_encoding, gradient_label, every_segment, overlay_alpha, output_size: as in ``MessageOptions``.
         max_pixels: larger images are refused.
         image_bits: bits in use of 16-bit images; 0 = found in their values.
         strict_jpeg: refuse damaged JPEGs.
@@ -54,6 +55,7 @@ class ReplayOptions:
     gradient_label: str = "onehot"
     every_segment: bool = False
     overlay_alpha: float = 0.5
+    output_size: str = AS_IMAGE
     max_pixels: int = 40_000_000
     image_bits: int = 0
     strict_jpeg: bool = True
