@@ -22,6 +22,7 @@ PIP    := $(RUN) python -m pip install --disable-pip-version-check --no-input
 WHEELS := --only-binary :all: --no-binary empy -c constraints.txt
 INDEX   = $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
 INTERFACES := vision_msgs tf2_msgs
+TEST_INTERFACES := foxglove_msgs
 MSGS   := $(shell find interfaces -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -102,7 +103,7 @@ $(STAMPS)/requirements: $(STAMPS)/venv requirements.txt constraints.txt
 	@$(PIP) $(WHEELS) $(INDEX) -r requirements.txt
 	@touch $@
 
-$(INTERFACES:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/requirements $(MSGS)
+$(INTERFACES:%=$(STAMPS)/%) $(TEST_INTERFACES:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/requirements $(MSGS)
 	@echo "== interfaces/$* (compiled here: about a minute)"
 	@$(PIP) --force-reinstall --no-deps ./interfaces/$*
 	@touch $@
@@ -112,6 +113,6 @@ $(STAMPS)/package: $(INTERFACES:%=$(STAMPS)/%) setup.py setup.cfg tools/link_che
 	@tools/link_checkout.sh $(VENV)
 	@touch $@
 
-$(STAMPS)/test: $(STAMPS)/requirements requirements-test.txt
+$(STAMPS)/test: $(STAMPS)/requirements $(TEST_INTERFACES:%=$(STAMPS)/%) requirements-test.txt
 	@$(PIP) $(WHEELS) -r requirements-test.txt
 	@touch $@
