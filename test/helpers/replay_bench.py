@@ -123,8 +123,9 @@ def pixels(message):
 
 
 def stamp_ns(message):
-    """Of its header."""
-    return message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+    """Of its header, or of itself."""
+    stamp = message.header.stamp if hasattr(message, "header") else message.timestamp
+    return stamp.sec * SECOND + stamp.nanosec
 
 
 def frame_table(out):

@@ -20,11 +20,16 @@ from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 from warm_processes import WarmProcess, python_environment
 
-from trust_seg_ros.messages.outputs import IMAGE, OUTPUTS, needed_scores
+from trust_seg_ros.messages.outputs import ANNOTATIONS, IMAGE, OUTPUTS, needed_scores
+from trust_seg_ros.node.annotations import foxglove_msgs
 
 DEADLINE = 60.0
 IMAGES = tuple(name for name, output in OUTPUTS.items() if output.type == IMAGE and not needed_scores(name))
 """Topics that every network can fill; ``gradient`` needs one with features."""
+OPTIONAL = {"annotations": foxglove_msgs().ImageAnnotations} if foxglove_msgs() is not None else {}
+"""Output -> type, of those whose message package need not be installed."""
+PUBLISHED = tuple(name for name, output in OUTPUTS.items() if output.type != ANNOTATIONS or name in OPTIONAL)
+"""Outputs that a node has here."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -143,7 +148,7 @@ class Bench:
         """Collect these outputs."""
         for name in names:
             self.received[name] = []
-            kind = {"segments": Detection2DArray, "label_info": LabelInfo}.get(name, Image)
+            kind = {"segments": Detection2DArray, "label_info": LabelInfo, **OPTIONAL}.get(name, Image)
             qos = LATCHED if name == "label_info" else 50
             self.node.create_subscription(kind, f"/{self.target}/{name}", self.received[name].append, qos)
 

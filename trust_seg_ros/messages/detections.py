@@ -14,6 +14,9 @@ from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTr
 OOD_SHARE = 0.5
 """A segment counts as out of distribution when at least this share of its pixels lies on kept OoD segments."""
 
+UNRELIABLE, IOU = "unreliable", "iou"
+"""Names of results: P(false positive) and the predicted IoU of a segment."""
+
 OOD, OOD_SCORE = "ood", "ood_score"
 """Names of results: P(OoD) if an OoD meta model gives it, else the mean score in the score's own unit."""
 
@@ -55,29 +58,38 @@ def ood_cover(view: Rendering) -> tuple[np.ndarray, np.ndarray]:
     count, ood = len(view.segments), view.frame.on_grid.ood
     if ood is None or not ood.kept.any():
         return np.zeros(count), np.zeros(count)
-    pixels, total = overlap(view.segments.ids, count, ood.ids, ood.kept, _judgement(ood)[1])
+    pixels, total = overlap(view.segments.ids, count, ood.ids, ood.kept, ood_judgement(ood)[1])
     return pixels / np.maximum(view.segments.sizes, 1), total / np.maximum(pixels, 1)
 
 
-def _judgement(ood: OodSegments) -> tuple[str, np.ndarray]:
-    """Name of the result and its (m,) float64 values."""
+def flagged_segments(view: Rendering) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per segment: whether it is flagged, whether it counts as out of distribution, and its P(OoD), or mean score.
+
+    Returns:
+        (n,) bool, (n,) bool, and (n,) float64, which means something where the second is True.
+    """
+    share, value = ood_cover(view)
+    covered = share >= OOD_SHARE
+    return covered if view.trust is None else view.trust.unreliable | covered, covered, value
+
+
+def ood_judgement(ood: OodSegments) -> tuple[str, np.ndarray]:
+    """Name of the result, ``OOD`` or ``OOD_SCORE``, and its (m,) float64 values."""
     return (OOD_SCORE, ood.score) if ood.p_ood is None else (OOD, ood.p_ood)
 
 
 def _of_segments(view: Rendering) -> tuple[DetectionFields, ...]:
     table, trust, ood = view.segments, view.trust, view.frame.on_grid.ood
     boxes = view.frame.boxes(table.boxes)
-    share, value = ood_cover(view)
-    covered = share >= OOD_SHARE
-    flagged = covered if trust is None else trust.unreliable | covered
+    flagged, covered, value = flagged_segments(view)
     chosen = np.arange(len(table)) if view.options.every_segment else np.flatnonzero(flagged)
     columns = {"": _mean_softmax(table) if trust is None else 1.0 - trust.p_wrong}  # "": the predicted class
     if trust is not None:
-        columns["unreliable"] = trust.p_wrong
+        columns[UNRELIABLE] = trust.p_wrong
     if ood is not None:
-        columns[_judgement(ood)[0]] = np.where(covered, value, np.nan)
+        columns[ood_judgement(ood)[0]] = np.where(covered, value, np.nan)
     if trust is not None:
-        columns["iou"] = trust.iou
+        columns[IOU] = trust.iou
     values = np.column_stack(list(columns.values()))[chosen]
     given = ~np.isnan(values)
     names = [view.options.names[c] for c in table.class_ids[chosen].tolist()]
@@ -110,7 +122,7 @@ def _of_ood(view: Rendering) -> tuple[DetectionFields, ...]:
     ood = view.frame.on_grid.ood
     if ood is None:
         return ()
-    (kind, values), boxes = _judgement(ood), view.frame.boxes(ood.boxes)
+    (kind, values), boxes = ood_judgement(ood), view.frame.boxes(ood.boxes)
     tracked = _tracked(view, view.frame.on_grid.ood_tracks, OOD_TRACK)
     found = []
     for k in np.flatnonzero(ood.kept).tolist():

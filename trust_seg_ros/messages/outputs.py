@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from trust_seg_ros.messages.annotations import AnnotationFields, image_annotations
 from trust_seg_ros.messages.detections import detections
 from trust_seg_ros.messages.fields import DetectionFields, ImageFields
 from trust_seg_ros.messages.render import (
@@ -25,6 +26,12 @@ from trust_seg_ros.types import Wanted
 
 GRADIENT = "gradient"
 IMAGE, DETECTIONS = "sensor_msgs/msg/Image", "vision_msgs/msg/Detection2DArray"
+ANNOTATIONS = "foxglove_msgs/msg/ImageAnnotations"
+"""Published only where the package foxglove_msgs is installed; a replay always writes it."""
+
+OutputFields = ImageFields | tuple[DetectionFields, ...] | AnnotationFields
+"""What fills a message, by the type of the output."""
+
 _PARTS = ("segments", "ood", "pixel_flags")
 
 
@@ -33,16 +40,16 @@ class Output:
     """One per-frame output topic.
 
     Attributes:
-        build: makes the fields from a rendering: an image, or detections.
+        build: makes the fields from a rendering: an image, detections, or annotations.
         text: what it contains, one line of Markdown.
-        encoding: encoding of the image, for documentation; "" for detections.
+        encoding: encoding of the image, for documentation; "" for what is no image.
         needs: the parts of a TrustFrame that it requires: ``segments``, ``ood``, ``pixel_flags``, names of pixel
             scores, and ``GRADIENT`` for the gradient score of the current label. If the network cannot give a score,
             the topic stays empty.
-        type: ``IMAGE`` or ``DETECTIONS``.
+        type: ``IMAGE``, ``DETECTIONS`` or ``ANNOTATIONS``.
     """
 
-    build: Callable[[Rendering], ImageFields] | Callable[[Rendering], tuple[DetectionFields, ...]]
+    build: Callable[[Rendering], OutputFields]
     text: str
     encoding: str = "mono8"
     needs: frozenset[str] = frozenset()
@@ -107,8 +114,16 @@ OUTPUTS: Mapping[str, Output] = {
         needs=frozenset({"segments", "pixel_flags"}),
     ),
     "entropy_color": Output(build=entropy_color, text="for viewing: entropy as a heat map", encoding="rgb8"),
+    "annotations": Output(
+        build=image_annotations,
+        text="for viewing: boxes and labels of the flagged segments for [Foxglove](foxglove.md); only where "
+        "`foxglove_msgs` is installed",
+        encoding="",
+        needs=frozenset({"segments", "ood"}),
+        type=ANNOTATIONS,
+    ),
 }
-"""Name of the topic, relative to the node -> how to fill it. ``segments`` is a Detection2DArray, the rest images."""
+"""Name of the topic, relative to the node -> how to fill it."""
 
 
 def wanted(topics: Iterable[str], gradient_label: str = "onehot") -> Wanted:

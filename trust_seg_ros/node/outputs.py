@@ -9,11 +9,13 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from trust_seg_ros.messages.annotations import AnnotationFields
 from trust_seg_ros.messages.compressed_masks import MASKS, SUFFIX, png_fields
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
-from trust_seg_ros.messages.outputs import DETECTIONS, OUTPUTS
+from trust_seg_ros.messages.outputs import ANNOTATIONS, DETECTIONS, IMAGE, OUTPUTS
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node import messages, qos
+from trust_seg_ros.node.annotations import MISSING, annotations_message, foxglove_msgs
 
 
 class Outputs:
@@ -26,7 +28,7 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         # All profiles are checked before the first publisher is created, so that an error leaves none open.
-        profiles = {name: self._profile(name) for name in OUTPUTS}
+        profiles = {name: self._profile(name) for name in self._there()}
         png = {name: self._profile(f"{name}/{SUFFIX}") for name in MASKS}
         self._publishers = {name: self._create(name, profile) for name, profile in profiles.items()}
         self._png = {
@@ -38,9 +40,22 @@ class Outputs:
     def _profile(self, name: str) -> QoSProfile:
         return qos.output_qos(self._node, self._node.resolve_topic_name(f"~/{name}"))
 
+    def _there(self) -> tuple[str, ...]:
+        """The outputs whose message package is installed."""
+        if foxglove_msgs() is not None:
+            return tuple(OUTPUTS)
+        self._node.get_logger().info(MISSING, once=True)
+        return tuple(name for name, output in OUTPUTS.items() if output.type != ANNOTATIONS)
+
     def _create(self, name: str, profile: QoSProfile) -> Any:
-        kind = Detection2DArray if OUTPUTS[name].type == DETECTIONS else Image
+        kinds = {DETECTIONS: Detection2DArray, IMAGE: Image}
+        kind = kinds.get(OUTPUTS[name].type) or foxglove_msgs().ImageAnnotations
         return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the outputs that there are."""
+        return tuple(self._publishers)
 
     def watched(self) -> tuple[str, ...]:
         """Names of the outputs that have subscribers at this moment, as they are or as PNG."""
@@ -61,9 +76,11 @@ class Outputs:
         return Outputs._message(OUTPUTS[name].build(view), header)
 
     @staticmethod
-    def _message(fields: ImageFields | tuple[DetectionFields, ...], header: HeaderFields) -> Any:
+    def _message(fields: ImageFields | AnnotationFields | tuple[DetectionFields, ...], header: HeaderFields) -> Any:
         if isinstance(fields, ImageFields):
             return messages.image_message(fields, header)
+        if isinstance(fields, AnnotationFields):
+            return annotations_message(fields, header)
         return messages.detections_message(fields, header)
 
     def publish_labels(self, fields: LabelFields, header: HeaderFields) -> None:

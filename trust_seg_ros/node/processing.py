@@ -13,7 +13,7 @@ from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
 from trust_seg_ros.messages.image_pixels import frame_of
-from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
+from trust_seg_ros.messages.outputs import unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import read_compressed, read_image
@@ -177,8 +177,8 @@ class FrameProcessor:
             t = settings.thresholds
             everything = replace(everything, pixel_score=t.pixel_score, perturbation=t.perturbation)
         started = time.perf_counter()
-        lacking = unfillable(OUTPUTS, self._pipeline.unavailable, settings.gradient_label)
-        topics = tuple(name for name in OUTPUTS if name not in lacking)
+        lacking = unfillable(self._outputs.names, self._pipeline.unavailable, settings.gradient_label)
+        topics = tuple(name for name in self._outputs.names if name not in lacking)
         result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
         view = Rendering(result, self._options(settings))
         for name in topics:

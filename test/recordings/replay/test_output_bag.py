@@ -26,12 +26,13 @@ from rosbags.interfaces import QosDurability, QosHistory, QosReliability
 
 from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.outputs import IMAGE, OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.types import Frame
 
 FRAMES, CHUNK = 7, 3
-IMAGES = tuple(name for name in OUTPUTS if name != "segments")
+IMAGES = tuple(name for name, output in OUTPUTS.items() if output.type == IMAGE)
+WITH_HEADER = tuple(name for name in OUTPUTS if name != "annotations")
 JUDGED = ("-p", "threads:=1", "-p", "ood.threshold:=0.4", "-p", "ood.min_size:=15")
 
 
@@ -78,7 +79,7 @@ def test_every_topic_is_there_with_every_frame(independent):
 
 def test_stamps_and_times_of_recording_are_those_of_the_images(independent):
     stamps = [stamp for stamp, _ in synthetic(FRAMES)]
-    for topic in (*(f"/trust_seg/{name}" for name in OUTPUTS), TOPIC):
+    for topic in (*(f"/trust_seg/{name}" for name in WITH_HEADER), TOPIC):
         assert [stamp_ns(m) for *_, m in independent[topic]] == stamps, topic
         assert [record.log_time for _, _, record, _ in independent[topic]] == [s + DELAY_NS for s in stamps], topic
         assert {m.header.frame_id for *_, m in independent[topic]} == {"camera"}
@@ -94,6 +95,7 @@ def test_types_and_sizes_are_said_as_they_are(independent):
         **images,
         TOPIC: {"sensor_msgs/msg/Image"},
         **{f"/trust_seg/{name}": {f"vision_msgs/msg/{kind}"} for name, kind in others.items()},
+        "/trust_seg/annotations": {"foxglove_msgs/msg/ImageAnnotations"},
     }
     for name in IMAGES:
         for *_, m in independent[f"/trust_seg/{name}"]:

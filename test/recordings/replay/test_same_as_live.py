@@ -1,6 +1,7 @@
 """A drive through the real node over real topics, and the same drive replayed offline: every field of every message."""
 
 import os
+import re
 import sys
 
 import numpy as np
@@ -26,16 +27,15 @@ from replay_bench import (
     stamp_ns,
     write_bag,
 )
-from ros_bench import Bench, NodeProcess
+from ros_bench import OPTIONAL, PUBLISHED, Bench, NodeProcess
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from trust_seg_ros.bags.reader import BagReader
-from trust_seg_ros.messages.outputs import OUTPUTS
 
 pytestmark = pytest.mark.ros
 
-TYPES = dict.fromkeys(OUTPUTS, Image) | {"segments": Detection2DArray, "label_info": LabelInfo}
+TYPES = dict.fromkeys(PUBLISHED, Image) | {"segments": Detection2DArray, "label_info": LabelInfo, **OPTIONAL}
 COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,
           "warm_up.height": 48, "threads": 1}  # fmt: skip
 """One thread: convolutions may round differently with another number of them."""
@@ -83,7 +83,7 @@ class Drive:
             topic.removeprefix("/trust_seg/"): [(at, deserialize_message(data, TYPES[topic[11:]])) for at, _, data in
                                                 messages]
             for topic, messages in read_bag(self.out).items()
-            if topic != TOPIC
+            if topic.rpartition("/")[2] in TYPES
         }  # fmt: skip
 
         self._count_from_the_drive()
@@ -103,6 +103,10 @@ class Drive:
             for message in self.live["segments"]:
                 for detection, number in numbers(message):
                     detection.id = f"{prefix}{number - before}"
+            for text in (text for message in self.live.get("annotations", []) for text in message.texts):
+                text.text = re.sub(
+                    rf"^{prefix}(\d+): ", lambda m, p=prefix, n=before: f"{p}{int(m[1]) - n}: ", text.text
+                )
 
     def _through_the_node(self):
         node = NodeProcess(
@@ -120,7 +124,7 @@ class Drive:
             for index, (stamp, raw) in enumerate(zip(self.stamps, self.sent, strict=True), 1):
                 camera.publish(raw)  # one at a time, so that no queue can overflow
                 bench.until(lambda s=stamp: answered(bench, s), f"frame {index}")
-            found = {name: [m for m in bench.received[name] if stamp_ns(m) <= self.stamps[-1]] for name in OUTPUTS}
+            found = {name: [m for m in bench.received[name] if stamp_ns(m) <= self.stamps[-1]] for name in PUBLISHED}
             self.live_qos = {name: self._qos(bench, f"/trust_seg/{name}") for name in TYPES}
             return found | {"label_info": told + bench.received["label_info"][begun:]}
         finally:
@@ -145,7 +149,7 @@ class Drive:
 
 def answered(bench, stamp):
     """Whether every topic has the frame with that stamp."""
-    return all(any(stamp_ns(m) == stamp for m in bench.received[name]) for name in OUTPUTS)
+    return all(any(stamp_ns(m) == stamp for m in bench.received[name]) for name in PUBLISHED)
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
@@ -170,11 +174,11 @@ def fields(message, path=""):
 def test_both_have_the_same_topics_and_as_many_frames(drive):
     frames = len(drive.sent)
     assert drive.offline.keys() == TYPES.keys()
-    assert {name: len(drive.live[name]) for name in OUTPUTS} == dict.fromkeys(OUTPUTS, frames)
-    assert {name: len(drive.offline[name]) for name in OUTPUTS} == dict.fromkeys(OUTPUTS, frames)
+    assert {name: len(drive.live[name]) for name in PUBLISHED} == dict.fromkeys(PUBLISHED, frames)
+    assert {name: len(drive.offline[name]) for name in PUBLISHED} == dict.fromkeys(PUBLISHED, frames)
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_field_of_every_frame_is_equal(drive, name):
     for index, (live, (_, offline)) in enumerate(zip(drive.live[name], drive.offline[name], strict=True)):
         one, other = fields(live), fields(offline)

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from trust_seg_ros.messages.image_bytes import ImageError, peek_header
-from trust_seg_ros.messages.outputs import DETECTIONS, OUTPUTS
+from trust_seg_ros.messages.outputs import DETECTIONS, IMAGE, OUTPUTS
 
 CAMERA = "camera"
 SHOWN = (CAMERA, "segmentation", "entropy", "unreliable", "ood", "segments")
@@ -144,8 +144,10 @@ class Watcher(Node):
         prefix = f"/{node_name}"
         self._camera_topic = camera_topic
         self._watch(camera_topic, Image, CAMERA)
+        kinds = {IMAGE: Image, DETECTIONS: Detection2DArray}
         for name, output in OUTPUTS.items():
-            self._watch(f"{prefix}/{name}", Detection2DArray if output.type == DETECTIONS else Image, name)
+            if output.type in kinds:
+                self._watch(f"{prefix}/{name}", kinds[output.type], name)
         self._watched = node_name
         self._hear(f"{prefix}/label_info", LabelInfo, self._on_labels, _LATCHED)
         self._hear("/diagnostics", DiagnosticArray, self._on_diagnostics, QoSProfile(depth=10))

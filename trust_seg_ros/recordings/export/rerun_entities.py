@@ -12,9 +12,9 @@ import pyarrow as pa
 import rerun as rr
 
 from trust_seg_ros.drawing.pictures import PIXEL_FLAG, SEGMENT_FLAG, SIGNAL, UNKNOWN
-from trust_seg_ros.drawing.wording import not_class, unknown_object, unknown_score
+from trust_seg_ros.messages.box_labels import box_label
 from trust_seg_ros.messages.compressed import PixelMeaning, decompress
-from trust_seg_ros.messages.detections import OOD, OOD_SCORE, TRACK_RESULTS
+from trust_seg_ros.messages.detections import IOU, OOD, OOD_SCORE, TRACK_RESULTS, UNRELIABLE
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.messages.image_bytes import ImageError, RawImage, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import to_rgb
@@ -30,7 +30,6 @@ SHOWN = ("overlay", "segmentation", "entropy", "margin", "gradient", "unreliable
 _QUALITY = 90
 _MAX_PIXELS = 100_000_000
 _MAGIC = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
-_WRONG, _IOU = "unreliable", "iou"
 _THRESHOLDS = ("pixel", "unreliable", "ood", "ood_meta")
 _FLAGS = {
     "unreliable": {PIXEL_FLAG: ("pixel over its threshold", SIGNAL), SEGMENT_FLAG: ("unreliable segment", SIGNAL)},
@@ -87,7 +86,7 @@ def detection_entities(node: str, message: Any) -> list[Entity]:
     track's id, and ``track`` with the results that tracking adds can be read by clicking on it.
     """
     kinds = [{r.hypothesis.class_id: r.hypothesis.score for r in d.results} for d in message.detections]
-    strange = [not scores.keys() & {_WRONG, _IOU} for scores in kinds]
+    strange = [not scores.keys() & {UNRELIABLE, IOU} for scores in kinds]
     boxes = [d.bbox for d in message.detections]
     tracks = [d.id if is_tracked(scores) else "" for d, scores in zip(message.detections, kinds, strict=True)]
     shown = rr.Boxes2D(
@@ -238,22 +237,9 @@ def _jpeg(rgb: np.ndarray) -> Any:
 
 
 def _label(scores: Mapping[str, float], track: str) -> str:
-    """Label of a box, such as "not Car, 73 %, IoU 0.21", or "unknown, 91 % (read as Road)" for an OoD segment.
-
-    With tracking the id of its track, such as "17" or "ood_3", and a colon stand before it.
-    """
-    name = next((name for name in scores if name not in (_WRONG, OOD, OOD_SCORE, _IOU, *TRACK_RESULTS)), "")
-    parts = [not_class(name, scores[_WRONG])] if _WRONG in scores else []
-    read_as = f" (read as {name})" if name and not parts else ""
-    if OOD in scores:
-        parts.append(unknown_object(scores[OOD]) + read_as)
-    elif OOD_SCORE in scores:
-        parts.append(unknown_score(scores[OOD_SCORE]) + read_as)
-    elif not parts:
-        parts.append(name)
-    if _IOU in scores:
-        parts.append(f"IoU {scores[_IOU]:.2f}")
-    return (f"{track}: " if track else "") + ", ".join(parts)
+    name = next((name for name in scores if name not in (UNRELIABLE, OOD, OOD_SCORE, IOU, *TRACK_RESULTS)), "")
+    strange = next(((kind, scores[kind]) for kind in (OOD, OOD_SCORE) if kind in scores), None)
+    return box_label(name, scores.get(UNRELIABLE), strange, scores.get(IOU), track)
 
 
 def _number(text: str) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from trust_seg_ros.bags.reader import BagMessage
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.bit_range import BITS, BitRange
-from trust_seg_ros.messages.fields import HeaderFields, ImageFields, LabelFields, MessageOptions
+from trust_seg_ros.messages.fields import HeaderFields, LabelFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import peek_header, read_compressed, read_image
 from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.label_info import LabelInfo
@@ -24,7 +24,7 @@ from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
-from trust_seg_ros.recordings.replay.serialise import detections_cdr, image_cdr, labels_cdr
+from trust_seg_ros.recordings.replay.serialise import labels_cdr, output_cdr
 from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
@@ -146,10 +146,7 @@ class FrameWork:
         view = Rendering(result, self._fields)
         self._tell_labels()
         for name in self.topics:
-            fields = OUTPUTS[name].build(view)
-            write(
-                name, image_cdr(fields, header) if isinstance(fields, ImageFields) else detections_cdr(fields, header)
-            )
+            write(name, output_cdr(OUTPUTS[name].build(view), header))
         numbers = frame_numbers(result, score_map(result, settings.pixel_score))
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
         state = self._memory.pipeline

@@ -1,4 +1,4 @@
-"""Types of the written messages: from rosbags if it has them; ``vision_msgs`` is defined here."""
+"""Types of the written messages: from rosbags if it has them; others, as ``vision_msgs``, are defined here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 DETECTIONS = "vision_msgs/msg/Detection2DArray"
 LABELS = "vision_msgs/msg/LabelInfo"
+ANNOTATIONS = "foxglove_msgs/msg/ImageAnnotations"
 
 # Same fields as in vision_msgs 4.1 (see interfaces/vision_msgs); a test compares their hashes.
 _VISION = {
@@ -30,6 +31,32 @@ _VISION = {
     "ObjectHypothesis": "string class_id\nfloat64 score\n",
     "LabelInfo": "std_msgs/Header header\nvision_msgs/VisionClass[] class_map\nfloat32 threshold\n",
     "VisionClass": "uint16 class_id\nstring class_name\n",
+}
+
+# Same fields, in the same order, as in foxglove_msgs 3.4 (older versions lack `metadata`, and the first `timestamp`).
+FOXGLOVE = {
+    "ImageAnnotations": (
+        "builtin_interfaces/Time timestamp\nfoxglove_msgs/CircleAnnotation[] circles\n"
+        "foxglove_msgs/PointsAnnotation[] points\nfoxglove_msgs/TextAnnotation[] texts\n"
+        "foxglove_msgs/KeyValuePair[] metadata\n"
+    ),
+    "CircleAnnotation": (
+        "builtin_interfaces/Time timestamp\nfoxglove_msgs/Point2 position\nfloat64 diameter\nfloat64 thickness\n"
+        "foxglove_msgs/Color fill_color\nfoxglove_msgs/Color outline_color\nfoxglove_msgs/KeyValuePair[] metadata\n"
+    ),
+    "PointsAnnotation": (
+        "builtin_interfaces/Time timestamp\nuint8 UNKNOWN=0\nuint8 POINTS=1\nuint8 LINE_LOOP=2\nuint8 LINE_STRIP=3\n"
+        "uint8 LINE_LIST=4\nuint8 type\nfoxglove_msgs/Point2[] points\nfoxglove_msgs/Color outline_color\n"
+        "foxglove_msgs/Color[] outline_colors\nfoxglove_msgs/Color fill_color\nfloat64 thickness\n"
+        "foxglove_msgs/KeyValuePair[] metadata\n"
+    ),
+    "TextAnnotation": (
+        "builtin_interfaces/Time timestamp\nfoxglove_msgs/Point2 position\nstring text\nfloat64 font_size\n"
+        "foxglove_msgs/Color text_color\nfoxglove_msgs/Color background_color\nfoxglove_msgs/KeyValuePair[] metadata\n"
+    ),
+    "Point2": "float64 x\nfloat64 y\n",
+    "Color": "float64 r\nfloat64 g\nfloat64 b\nfloat64 a\n",
+    "KeyValuePair": "string key\nstring value\n",
 }
 
 
@@ -48,7 +75,8 @@ def type_store() -> Typestore:
         ) from error
     store = get_typestore(Stores.ROS2_JAZZY)
     types = {}
-    for name, text in _VISION.items():
-        types.update(get_types_from_msg(text, f"vision_msgs/msg/{name}"))
+    for package, texts in (("vision_msgs", _VISION), ("foxglove_msgs", FOXGLOVE)):
+        for name, text in texts.items():
+            types.update(get_types_from_msg(text, f"{package}/msg/{name}"))
     store.register(types)
     return store
