@@ -94,19 +94,18 @@ class SyntheticDrive:
         Raises:
             SyntheticDriveError: if ``index`` is not an integer >= 0.
         """
-        if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
-            raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
-        settings, time_s = self.settings, float(index / self.settings.fps)
+        settings, index = self.settings, _checked_index(index)
+        time_s = float(index / settings.fps)
         s = self.position(time_s)
         if self._exact is not None:
-            return self._exact_frame(self._exact, int(index), time_s, s)
+            return self._exact_frame(self._exact, index, time_s, s)
         camera = self.camera(time_s, s)
         canvas = Canvas(*settings.size, objects=settings.objects)
         crowd = movers.crowd(self.street, s, time_s, settings.speed, settings.kinds, settings.unknown_rate)
         scene = self._draw(canvas, camera, s, crowd)
-        return self._finished(canvas, scene, int(index), time_s)
+        return self._finished(canvas, scene, index, time_s)
 
-    def frame_at(self, time_s: float, s: float, index: int = 0) -> DriveFrame:
+    def frame_at(self, time_s: float, s: float, index: int | None = None) -> DriveFrame:
         """A frame of a vehicle that is steered from outside, in the same world as the frames of the drive.
 
         What is in that world depends on place and time alone: a vehicle that brakes or stops sees the others drive on.
@@ -115,18 +114,17 @@ class SyntheticDrive:
         Args:
             time_s: seconds since the begin of the drive, >= 0.
             s: place of the rear axle along the street, metres, >= 0; ``position`` says where the drive itself is.
-            index: number of the frame, from which the camera's noise is drawn.
+            index: number of the frame, from which the camera's noise is drawn; None = that of the drive at this time.
 
         Raises:
             SyntheticDriveError: the settings do not ask for ``ground``, or a value is outside its range.
         """
         if self._exact is None:
             raise SyntheticDriveError("a steered drive needs exact geometry; set ground=GroundSettings()")
-        if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
-            raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
         check_range("time_s", time_s, 0.0, 1e7)
         check_range("s", s, 0.0, 1e7)
-        return self._exact_frame(self._exact, int(index), float(time_s), float(s))
+        index = _checked_index(round(time_s * self.settings.fps) if index is None else index)
+        return self._exact_frame(self._exact, index, float(time_s), float(s))
 
     def _draw(self, canvas: Canvas, camera: Camera, s: float, crowd: movers.Crowd) -> Scene:
         """The street, lit, as it reaches the lens."""
@@ -169,6 +167,12 @@ class SyntheticDrive:
             return  # something nearer covers it
         strength = 0.5 if self.weather in ("rain", "fog") else 0.9
         glow(canvas, lamp.column, lamp.row, max(lamp.radius * 1.3, 2.0), tuple(c * strength for c in lamp.colour))
+
+
+def _checked_index(index: object) -> int:
+    if not isinstance(index, Integral) or isinstance(index, bool) or index < 0:
+        raise SyntheticDriveError(f"frame index is {index!r}; expected an integer >= 0")
+    return int(index)
 
 
 def _only_visible(unknown: np.ndarray, kinds: list[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from trust_seg_ros.synthetic.camera import Camera
 from trust_seg_ros.synthetic.checks import SyntheticDriveError
 from trust_seg_ros.synthetic.ground_settings import GroundSettings
 
-_SHARPER = {"pinhole": 1.2, "fisheye": 1.0}
+_SHARPER = {"pinhole": 1.2, "fisheye": 0.95}
 """Focal length of the straight picture over that of the camera in its centre."""
 
 _WIDEST = 5.0
