@@ -34,6 +34,8 @@ EXTRAS = {
     "cluster": RAY,
     # trust-seg fit, evaluate, calibrate, benchmark and trust; the node needs none of them
     "fit": ["pyarrow>=12", "matplotlib>=3.7", "Pillow>=9.1", "threadpoolctl>=2"],
+    # the node: cameras that send H.264 or H.265
+    "video": ["av>=11"],
     # trust-seg completion
     "completion": ["shtab>=1.6"],
     # networks of Hugging Face

@@ -22,6 +22,10 @@ _BIG, _LITTLE = frozenset({0x0000, 0x0006}), frozenset({0x0001, 0x0007})
 """Encapsulation kinds of plain CDR (version 1, version 2), whose layout is the same for these messages."""
 
 
+_SECOND = frozenset({0x0006, 0x0007})
+"""Those of version 2, which aligns no number to more than 4 bytes."""
+
+
 _Message = TypeVar("_Message")
 
 
@@ -51,19 +55,37 @@ class RawCompressed:
     data: np.ndarray
 
 
+@dataclass(frozen=True)
+class RawPacket:
+    """ffmpeg_image_transport_msgs/FFMPEGPacket without its sizes; ``data`` is a read-only (n,) uint8 view."""
+
+    header: HeaderFields
+    encoding: str
+    pts: int
+    flags: int
+    data: np.ndarray
+
+
 class _Reader:
     """Reads plain CDR: every number is aligned to its size, counted from the end of the 4-byte encapsulation."""
 
     def __init__(self, buffer: bytes) -> None:
         self.buffer = memoryview(buffer)
         self.at = 4
-        order = "<" if int.from_bytes(self.buffer[:2], "big") in _LITTLE else ">"
+        kind = int.from_bytes(self.buffer[:2], "big")
+        order = "<" if kind in _LITTLE else ">"
         self._unsigned, self._signed = struct.Struct(order + "I"), struct.Struct(order + "i")
+        self._long, self._widest = struct.Struct(order + "Q"), 4 if kind in _SECOND else 8
 
     def word(self, signed: bool = False) -> int:
         start = self.at + (-self.at % 4)
         self.at = start + 4
         return int((self._signed if signed else self._unsigned).unpack_from(self.buffer, start)[0])
+
+    def long(self) -> int:
+        start = self.at + (-(self.at - 4) % self._widest)
+        self.at = start + 8
+        return int(self._long.unpack_from(self.buffer, start)[0])
 
     def byte(self) -> int:
         self.at += 1
@@ -124,6 +146,16 @@ def read_compressed(buffer: bytes) -> RawCompressed:
     return _guard(buffer, _compressed)
 
 
+def read_packet(buffer: bytes) -> RawPacket:
+    """Read a serialised ffmpeg_image_transport_msgs/FFMPEGPacket.
+
+    Raises:
+        ImageError: the bytes are not an FFMPEGPacket message.
+    """
+    _require_plain(buffer)
+    return _guard(buffer, _packet)
+
+
 def _require_plain(buffer: bytes) -> None:
     if not is_plain(buffer):
         raise ImageError(f"image refused: representation {buffer[:2].hex() or 'empty'}, expected plain CDR")
@@ -138,6 +170,12 @@ def _image(reader: _Reader) -> RawImage:
 
 def _compressed(reader: _Reader) -> RawCompressed:
     return RawCompressed(reader.header(), reader.text(), np.frombuffer(reader.block(), np.uint8))
+
+
+def _packet(reader: _Reader) -> RawPacket:
+    header, *_ = reader.header(), reader.word(signed=True), reader.word(signed=True)
+    encoding, pts, flags, _ = reader.text(), reader.long(), reader.byte(), reader.byte()
+    return RawPacket(header, encoding, pts, flags, np.frombuffer(reader.block(), np.uint8))
 
 
 def _guard(buffer: bytes, read: Callable[[_Reader], _Message]) -> _Message:

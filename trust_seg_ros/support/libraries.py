@@ -22,6 +22,7 @@ PIP: dict[str, tuple[str, str]] = {
     "ray": ("ray>=2.9", "cluster"),
     "pandas": ("pandas>=1.5", "export"),
     "supervision": ("supervision>=0.20", "export"),
+    "av": ("av>=11", "video"),
     "shtab": ("shtab>=1.6", "completion"),
     "onnx": ("onnx>=1.15", "onnx"),
     "onnxscript": ("onnxscript>=0.4", "onnx"),
