@@ -47,16 +47,16 @@ _POSE_COLUMNS = ("x", "y", "z", "qx", "qy", "qz", "qw")
 @dataclass(frozen=True, eq=False)
 class Geometry:
     """Attributes:
-        camera: fields of its CameraInfo.
-        rectified: whether the images are rectified.
-        pose: takes points of the optical frame into the base frame.
-        plane: the ground.
-        depth: files of depth by name; None = there are none.
-        depth_unit: metres of a value of a 16-bit PNG.
-        poses: name of the image -> base in the fixed frame; empty = not known.
-        hz: images per second within a drive.
-        unit: "drive" or "image": what is independent of each other.
-        unlabelled: "ignore" or "hazard": what pixels without a class are.
+    camera: fields of its CameraInfo.
+    rectified: whether the images are rectified.
+    pose: takes points of the optical frame into the base frame.
+    plane: the ground.
+    depth: files of depth by name; None = there are none.
+    depth_unit: metres of a value of a 16-bit PNG.
+    poses: name of the image -> base in the fixed frame; empty = not known.
+    hz: images per second within a drive.
+    unit: "drive" or "image": what is independent of each other.
+    unlabelled: "ignore" or "hazard": what pixels without a class are.
     """
 
     camera: CameraInfoFields
