@@ -12,10 +12,9 @@ from trust_seg_ros.ground.placing import Pose
 from trust_seg_ros.ground.roles import FLAT, GROUND, OBSTACLE
 from trust_seg_ros.ground.view import GroundView
 
-HIGHEST_FOOT_M = 0.5
-"""A thing whose lowest visible point is higher above the ground that is seen right below it hangs over the road."""
-STEEPEST = 0.1
-"""Slope of the ground that may lie between both."""
+SLACK_M = 0.1
+"""What is seen right below a foot is ground before it. Where it is ground behind it, by more than this and by more than
+one pixel, the thing hangs over the ground there: a crown, a bumper, a belly between legs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +85,12 @@ def feet_by_depth(role: np.ndarray, depth: np.ndarray, rays: PixelRays, pose: Po
         rays, pose: of the camera.
     """
     pixels = foot_pixels(role)
-    points = rays.points(depth, pixels, pose)
-    below = rays.points(depth, pixels + np.array([1, 0]), pose)
+    lowest = np.minimum(pixels + np.array([2, 0]), [len(role) - 1, role.shape[1]])
+    points, below, lower = (rays.points(depth, some, pose) for some in (pixels, pixels + np.array([1, 0]), lowest))
     known = np.isfinite(points).all(1) & np.isfinite(below).all(1)
-    pixels, points, below = pixels[known], points[known], below[known]
-    apart = np.linalg.norm(points[:, :2] - below[:, :2], axis=1)
-    standing = points[:, 2] - below[:, 2] <= HIGHEST_FOOT_M + STEEPEST * apart
+    far, behind, before = (np.linalg.norm(some[:, :2] - pose.translation[:2], axis=1) for some in (points, below, lower))
+    a_pixel = np.clip(np.nan_to_num(behind - before), 0.0, None)
+    standing = known & (behind - far <= SLACK_M + a_pixel)
     return TruePoints(pixels[standing], points[standing])
 
 
