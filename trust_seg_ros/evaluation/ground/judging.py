@@ -1,0 +1,127 @@
+"""From a network's recorded answer to hazards and caution maps, with and without what the flags say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from trust_seg_ros import uncertainty
+from trust_seg_ros.evaluation.ground.recording import Recording, Shot
+from trust_seg_ros.ground.caution import CautionMapper, CautionSettings
+from trust_seg_ros.ground.caution_frame import CautionFrame
+from trust_seg_ros.ground.hazards import HazardMaps, HazardSettings, hazard_maps
+from trust_seg_ros.ground.roles import ClassRoles
+from trust_seg_ros.ground.view import GroundView
+from trust_seg_ros.pipeline import PipelineSettings
+from trust_seg_ros.pipeline.trust_pipeline import TrustPipeline
+from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.thresholds.calm import CalmSettings
+from trust_seg_ros.types import GridFrame, Wanted
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a planner is given.
+
+    Attributes:
+        name: for tables.
+        flags: whether P(wrong), OoD segments and entropy count, or the classes alone.
+        tracks: whether segments are followed and flags calm.
+        fused: whether cells remember earlier frames.
+    """
+
+    name: str
+    flags: bool = True
+    tracks: bool = False
+    fused: bool = False
+
+
+VARIANTS = (
+    Variant("classes only", flags=False),
+    Variant("flags, single frames"),
+    Variant("flags, tracks", tracks=True),
+    Variant("flags, tracks, fused map", tracks=True, fused=True),
+)
+CLASSES_ALONE = HazardSettings(floor=1.0, entropy_weight=0.0)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Settings of all variants.
+
+    Attributes:
+        caution: of the maps; ``fuse`` is set by the variant.
+        hazards: of P(hazard) where flags count.
+        thresholds: of the flags; ``calm`` is set by the variant.
+    """
+
+    caution: CautionSettings = field(default_factory=lambda: CautionSettings(range_m=30.0, width_m=30.0))
+    hazards: HazardSettings = field(default_factory=HazardSettings)
+    thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
+
+
+class Judge:
+    """Judges drives with one pipeline without tracks and one with them, which share the network.
+
+    Args:
+        settings: of the pipeline.
+        judging: of what follows.
+    """
+
+    def __init__(self, settings: PipelineSettings, judging: Judging | None = None) -> None:
+        self.judging = judging or Judging()
+        self._pipelines = {
+            tracks: TrustPipeline.load(replace(settings, tracking=replace(settings.tracking, on=tracks)))
+            for tracks in (False, True)
+        }
+        self.network = self._pipelines[False].network
+        self.names = self.network.labels.names
+        self.roles = ClassRoles.of(self.names)
+
+    def begin(self) -> None:
+        """Forget earlier frames: another drive begins."""
+        for pipeline in self._pipelines.values():
+            pipeline.reset()
+
+    def judged(self, shot: Shot, tracks: bool) -> GridFrame:
+        """The frame, judged; frames of a drive in order."""
+        pipeline = self._pipelines[tracks]
+        thresholds = replace(self.judging.thresholds, calm=CalmSettings(on=tracks))
+        answer = uncertainty.on_grid(shot.answer, pipeline.grid)
+        return pipeline.with_answer(shot.frame, answer, thresholds, Wanted(pixel_flags=False)).on_grid
+
+    def maps(self, judged: GridFrame, flags: bool) -> HazardMaps:
+        """P(hazard) of every pixel, by the flags or by the classes alone."""
+        if flags:
+            return hazard_maps(judged, self.roles, self.judging.hazards)
+        return hazard_maps(replace(judged, trust=None, ood=None), self.roles, CLASSES_ALONE)
+
+    def mapper(self, variant: Variant) -> CautionMapper:
+        """A new map of the variant."""
+        return CautionMapper(replace(self.judging.caution, fuse=variant.fused))
+
+
+def judged_drive(
+    judge: Judge, recording: Recording, variants: tuple[Variant, ...] = VARIANTS
+) -> Iterator[tuple[Shot, GroundView, dict[str, CautionFrame]]]:
+    """Every frame of a drive with the maps of some variants, over the true plane, by name of the variant."""
+    judge.begin()
+    mappers = {variant.name: judge.mapper(variant) for variant in variants}
+    for shot in recording:
+        ground = shot.ground
+        view = GroundView(ground.camera, ground.pose, ground.plane)
+        judged = {tracks: judge.judged(shot, tracks) for tracks in {variant.tracks for variant in variants}}
+        hazards = {
+            (tracks, flags): judge.maps(judged[tracks], flags)
+            for tracks, flags in {(variant.tracks, variant.flags) for variant in variants}
+        }
+        yield (
+            shot,
+            view,
+            {
+                variant.name: mappers[variant.name].update(
+                    hazards[variant.tracks, variant.flags], view, ground.base_in_fixed, shot.stamp_ns
+                )
+                for variant in variants
+            },
+        )
