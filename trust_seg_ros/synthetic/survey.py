@@ -50,6 +50,7 @@ class Survey:
         self._planes: list[tuple[float, float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0, 0.0)]
         self._owners: list[int] = [0]
         self._objects: list[int] = [0]
+        self._roofs: dict[int, tuple[float, float]] = {}
 
     def nothing(self) -> None:
         """What is drawn next has no distance and stands nowhere."""
@@ -106,6 +107,8 @@ class Survey:
             low, high = float(part.min()), float(part.max())
             # seen from the side, or cut to a line: nothing but its middle can be told
             m = [v / d for v in n] if abs(d) > 1e-6 else [0.0, 0.0, (low + high) / 2]
+            if abs(m[1]) > abs(m[0]):
+                self._roofs[len(self._planes)] = (float(q[start:stop, 0].min()), float(q[start:stop, 0].max()))
             self._planes.append((m[0], m[1], m[2], low, high))
         self._owners += [self._owner] * len(spans)
         self._objects += [self._object] * len(spans)
@@ -127,9 +130,28 @@ class Survey:
         m = table[surfaces]
         inverse = m[..., 0] * across + m[..., 1] * down + m[..., 2]
         inverse = np.clip(inverse, m[..., 3], m[..., 4])
+        self._within_roofs(inverse, surfaces, across, table[:, 3:])
         with np.errstate(divide="ignore"):
             found: np.ndarray = 1 / inverse
         return found
+
+    def _within_roofs(self, inverse: np.ndarray, surfaces: np.ndarray, across: np.ndarray, bounds: np.ndarray) -> None:
+        """Keep roofs and bonnets within their sides, in place.
+
+        Seen as a thin line, a fraction of a pixel moves a point on their plane by metres, ahead and so to the side.
+        """
+        edges = np.full((len(self._planes), 2), np.nan, np.float32)
+        for number, ends in self._roofs.items():
+            edges[number] = ends
+        roofs = np.isfinite(edges[:, 0])[surfaces]
+        left, right = edges[surfaces[roofs]].T
+        a, found = across[roofs], inverse[roofs]
+        low, high = bounds[surfaces[roofs]].T
+        with np.errstate(divide="ignore"):
+            at_left, at_right = a / left, a / right
+        least = np.maximum(np.where(right > 0, at_right, 0.0), np.where(left < 0, at_left, 0.0))
+        most = np.minimum(np.where(left > 0, at_left, np.inf), np.where(right < 0, at_right, np.inf))
+        inverse[roofs] = np.clip(np.minimum(np.maximum(found, least), most), low, high)
 
     def pixels(self, surfaces: np.ndarray) -> np.ndarray:
         """How many pixels of ``surfaces`` show each of ``standing``, (n,)."""
