@@ -27,11 +27,7 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     edges = np.array(table, np.float32)[rows - rows_from]
     junction = (at - rows * DISTRICT_M < JUNCTION_M)[:, None]
     wide = np.where(junction[:, 0], 1e6, edges[:, 0]).astype(np.float32)[:, None]
-    material = np.full(x.shape, 1, np.uint8)
-    size = np.abs(x)
-    material[size < wide + 0.15] = 2
-    material[size < wide] = 0
-    material[(x < -edges[:, 1:2]) & ~junction | (x > edges[:, 2:3]) & ~junction] = 3
+    material = _material(x, wide, np.where(junction, np.float32(np.inf), edges[:, 1:]))
     canvas.image[first:] = _colours(districts, material, rows - rows_from, wet)
     _marks(canvas, camera, street, s)
     detail = _detail(z, x, s, material, street.surface)
@@ -45,12 +41,23 @@ def draw_ground(canvas: Canvas, camera: Camera, street: Street, s: float, wet: f
     truth[:, :, 1] = np.clip(255 * np.exp(-z / DEPTH_SCALE_M) + 0.5, 1, 255).astype(np.uint8)
 
 
+def _material(x: np.ndarray, wide: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    """0 road, 1 pavement, 2 kerb, 3 grass, (h, W) uint8, from half the width of the road and the outer edges."""
+    size = np.abs(x)
+    kerb, road = (size < wide + 0.15).view(np.uint8), (size < wide).view(np.uint8)
+    grass = ((x < -outer[:, :1]) | (x > outer[:, 1:])).view(np.uint8)
+    found: np.ndarray = 1 + kerb - 2 * road + 2 * grass
+    return found
+
+
 def _colours(districts: list[District], material: np.ndarray, row_district: np.ndarray, wet: float) -> np.ndarray:
     """RGB of every pixel, (h, W, 3) uint8: each row has the colours of its district."""
     palette = np.array([(d.road_rgb, d.pave_rgb, d.kerb_rgb, d.grass_rgb) for d in districts], np.float32)
     palette[:, :3] *= 1 - 0.35 * wet
     code = material + (4 * row_district[:, None]).astype(np.uint8)
-    return np.take(palette.reshape(-1, 3).astype(np.uint8), code, axis=0)
+    table = np.zeros((1, 256, 3), np.uint8)
+    table[0, : 4 * len(districts)] = palette.reshape(-1, 3).astype(np.uint8)
+    return np.asarray(cv2.LUT(cv2.cvtColor(code, cv2.COLOR_GRAY2RGB), table))
 
 
 def _detail(z: np.ndarray, x: np.ndarray, s: float, material: np.ndarray, variant: int) -> np.ndarray:
