@@ -6,8 +6,9 @@ On a road ``z = -h + t x`` (frame and p, q of ``road_borders``) a point at depre
     p = a (q + t) + b + c / (q + t),    c = C h / 2,
 
 with the heading b of the road and its curvature C the same for both borders: on a straight road they are two lines that
-meet at its horizon ``q = -t`` (the vanishing point of Caprile and Torre 1990). The five numbers are fitted to the border
-points by Gauss-Newton steps with Tukey's weights, from what was known before: an iterated extended Kalman filter.
+meet at its horizon ``q = -t`` (the vanishing point of Caprile and Torre 1990). Where parked cars hide a border, their
+row is one of its own, much less straight. The numbers are fitted to the border points by Gauss-Newton steps with
+Tukey's weights, from what was known before: an iterated extended Kalman filter.
 """
 
 from __future__ import annotations
