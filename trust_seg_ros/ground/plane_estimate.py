@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from trust_seg_ros.ground.road_borders import LEFT, LEFT_HIDDEN, RIGHT, RIGHT_HIDDEN, STEEPEST, BorderPoints
+from trust_seg_ros.ground.road_kernels import normal_equations
 
 HEADING, BEND, SLOPE = range(4, 7)
+"""Places of these numbers in a state; the four borders come before them."""
 SIZE = 7
 
 _LEAST_POINTS = 6  # of each border, where nothing was known before
@@ -90,46 +92,29 @@ def fit_road(points: BorderPoints, before: RoadState, pixel: float, fresh: bool)
 
 def _fit(points: BorderPoints, start: np.ndarray, before: RoadState, pixel: float) -> RoadState | str:
     known = np.linalg.inv(before.covariance)
-    wavy = _WAVY[points.border]
-    mean = start
+    mean, used = start, np.empty(len(points.q), bool)
     for step in range(_STEPS):
-        above = np.maximum(points.q + mean[SLOPE], _NEAREST_HORIZON)
-        r, derivative = _residuals(points, mean, above)
-        sigma = np.hypot(_BORDER_PX * pixel, wavy * above)
+        information, gradient = known.copy(), known @ (before.mean - mean)
         cut = _CUT * (2.0 if step < 2 else 1.0)  # the first steps may come from afar
-        used = (np.abs(r) < cut * sigma) & (points.q + mean[SLOPE] > _NEAREST_HORIZON)
-        weight = np.where(used, (1 - (r / (cut * sigma)) ** 2) ** 2, 0.0) / (_ALIKE[points.border] * sigma**2)
-        information = known + (derivative * weight[:, None]).T @ derivative
-        gradient = derivative.T @ (weight * r) + known @ (before.mean - mean)
+        normal_equations(
+            points.q, points.p, points.border, mean, _BORDER_PX * pixel, _WAVY, _ALIKE, _NEAREST_HORIZON, cut,
+            information, gradient, used,
+        )  # fmt: skip
         mean = mean + np.linalg.solve(information, gradient)
     counts = _COUNTS[points.border]
     share = float(counts[used].sum() / counts.sum())
     if share < _LEAST_SHARE:
-        return (
-            f"{share:.0%} of the borders of the road fit one slope, at least {_LEAST_SHARE:.0%} expected: a junction?"
-        )
+        return f"{share:.0%} of the road's borders fit one slope, at least {_LEAST_SHARE:.0%} expected: a junction?"
     if abs(mean[SLOPE]) > STEEPEST or mean[LEFT] - mean[RIGHT] < 0.5:
         return "the borders of the road do not meet at a horizon"
     return RoadState(mean, np.linalg.inv(information), share, len(used))
 
 
-def _residuals(points: BorderPoints, mean: np.ndarray, above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) differences in p, and (N, 7) derivatives of the model."""
-    place = mean[points.border]
-    r = points.p - (place * above + mean[HEADING] + mean[BEND] / above)
-    derivative = np.zeros((len(r), SIZE))
-    derivative[np.arange(len(r)), points.border] = above
-    derivative[:, HEADING] = 1.0
-    derivative[:, BEND] = 1.0 / above
-    derivative[:, SLOPE] = place - mean[BEND] / above**2
-    return r, derivative
-
-
 def _two_lines(points: BorderPoints, pixel: float) -> np.ndarray | str:
     """A start from nothing: the two borders as straight lines, and where they meet."""
     fitted = []
+    number = np.bincount(points.border, minlength=4)
     for name, open_border, hidden in (("left", LEFT, LEFT_HIDDEN), ("right", RIGHT, RIGHT_HIDDEN)):
-        number = np.bincount(points.border, minlength=4)
         which = open_border if number[open_border] >= max(_LEAST_POINTS, number[hidden] // 3) else hidden
         if number[which] < _LEAST_POINTS:
             few = int(number[which])

@@ -14,6 +14,7 @@ import numpy as np
 from trust_seg_ros.ground.camera_model import CameraModel
 from trust_seg_ros.ground.errors import GroundError
 from trust_seg_ros.ground.placing import GroundPlane, Pose
+from trust_seg_ros.ground.road_kernels import outermost
 
 LEFT, RIGHT, LEFT_HIDDEN, RIGHT_HIDDEN = range(4)
 
@@ -21,7 +22,6 @@ STEEPEST = 0.12
 """Largest slope of the road ahead against the given plane that is looked for."""
 _LEVELS = 160
 _NEAREST_M, _FARTHEST_M = 4.0, 60.0
-_BESIDE = np.array([2, 3])  # pixels beyond a border where other ground must be seen
 _LEAST_COLUMNS = 8
 
 
@@ -77,8 +77,7 @@ class RoadBorders:
         if not seen.any():
             raise GroundError("the camera does not see the ground ahead of the vehicle: no slope can be measured")
         self._q, self._index, self._lateral = levels[seen], index[seen], lateral[seen]
-        self._inside = self._index >= 0
-        self._level = np.arange(len(self._q))
+        self._found = tuple(np.empty(2 * len(self._q), np.int64) for _ in range(3))
 
     def find(self, ground: np.ndarray, beside: np.ndarray | None = None) -> BorderPoints:
         """The outermost pixels of the road at each depression.
@@ -88,29 +87,12 @@ class RoadBorders:
             beside: (H, W) bool, pixels of what is on the ground beside a road: pavement, grass. Where something else
                 follows the road it may stand before the true border, which counts as hidden. None: none is.
         """
-        road = np.take(ground.ravel(), self._index) & self._inside
-        last_column = road.shape[1] - 1
-        any_road = road.any(axis=1)
-        border = (road.argmax(axis=1), last_column - road[:, ::-1].argmax(axis=1))
-        found = [self._side(border[side], side, any_road, beside) for side in (LEFT, RIGHT)]
-        q, p, which = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return BorderPoints(q, p, which)
-
-    def _side(
-        self, border: np.ndarray, side: int, any_road: np.ndarray, beside: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        sign = 1 if side == RIGHT else -1
-        outside = border[:, None] + sign * _BESIDE
-        there = any_road & (outside >= 0).all(axis=1) & (outside < self._index.shape[1]).all(axis=1)
-        level, border, outside = self._level[there], border[there], outside[there]
-        there = self._inside[level[:, None], outside].all(axis=1)
-        level, border, outside = level[there], border[there], outside[there]
-        which = np.full(len(level), side)
-        if beside is not None:
-            open_ground = np.take(beside.ravel(), self._index[level[:, None], outside]).any(axis=1)
-            which[~open_ground] += LEFT_HIDDEN
-        between = 0.5 * (self._lateral[level, border] + self._lateral[level, border + sign])
-        return self._q[level], between, which
+        road = np.ascontiguousarray(ground).ravel()
+        flat = road if beside is None else np.ascontiguousarray(beside).ravel()
+        n = outermost(road, flat, beside is not None, self._index, *self._found)
+        level, column, border = (each[:n].copy() for each in self._found)
+        between = 0.5 * (self._lateral[level, column] + self._lateral[level, column + 2 * (border % 2) - 1])
+        return BorderPoints(self._q[level], between, border)
 
 
 def level_frame(plane: GroundPlane) -> np.ndarray:
