@@ -36,7 +36,7 @@ def map_picture(occupancy: np.ndarray, free: np.ndarray, pixels_per_cell: int = 
             "expected two equal shapes (rows, columns) and at least 1 pixel"
         )
     p = np.clip(occupancy, 0, 100).astype(np.float32)[..., None] / 100
-    cells = np.float32(MAP_CAREFUL) * (1 - p) + np.float32(MAP_HAZARD) * p
+    cells = np.array(MAP_CAREFUL, np.float32) * (1 - p) + np.array(MAP_HAZARD, np.float32) * p
     cells[free] = MAP_FREE
     cells[occupancy < 0] = MAP_UNKNOWN
     turned = np.ascontiguousarray(cells[::-1, ::-1].transpose(1, 0, 2).round().astype(np.uint8))

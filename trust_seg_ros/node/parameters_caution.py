@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, Parameter
+from trust_seg_ros.ground.caution_settings import CautionSettings
+from trust_seg_ros.ground.errors import GroundError
+from trust_seg_ros.node.parameter import AT_ACTIVATE, AT_CONFIGURE, Parameter, ParameterError
 
 _FRAME = r"[^/\s]\S*"
 _FRAME_FORM = "the name of a tf frame, without a slash in front"
 _CLASSES_FORM = "names of classes with commas between them"
-_METRES = {"low": -100.0, "high": 100.0}
+_FARTHEST_M = 100.0
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,10 @@ class CautionNodeSettings:
         plane: ``fixed`` or ``estimated``.
         ground_height, ground_normal: the plane in the base frame: metres above its origin, and its upward direction.
         gravity: ``off`` or ``imu``.
-        range_m, width_m, resolution_m: extent of the map and side of a cell.
-        decay_s: time constant in which a cell forgets what was seen.
-        free_below: a cell of trusted ground is free below this P(hazard).
+        map: extent, resolution and memory of the map.
         alpha: bound on the share of missed hazard cells; 0 = none.
         hold_s: seconds without a new map until an empty one is published; 0 = never.
         ground_classes, flat_classes, ignored_classes: names; None = the well-known ones.
-        bonnet: share of the image's height, from below, that shows the vehicle itself.
     """
 
     on: bool = False
@@ -55,20 +54,24 @@ class CautionNodeSettings:
     ground_height: float = 0.0
     ground_normal: tuple[float, float, float] = (0.0, 0.0, 1.0)
     gravity: str = "off"
-    range_m: float = 40.0
-    width_m: float = 40.0
-    resolution_m: float = 0.2
-    decay_s: float = 2.0
-    free_below: float = 0.2
+    map: CautionSettings = field(default_factory=CautionSettings)
     alpha: float = 0.0
     hold_s: float = 1.0
     ground_classes: tuple[str, ...] | None = None
     flat_classes: tuple[str, ...] | None = None
     ignored_classes: tuple[str, ...] | None = None
-    bonnet: float = 0.0
+
+    def changed_to(self, now: CautionNodeSettings) -> CautionNodeSettings:
+        """These settings, of an activation, with what takes effect at the next frame from the current ones."""
+        current = {name: getattr(now, name) for name in _ANY_TIME}
+        return replace(self, map=replace(now.map, fuse=self.map.fuse), **current)
 
 
+_ANY_TIME = (
+    "camera_position", "camera_angles", "tf_tolerance_s", "plane", "ground_height", "ground_normal", "hold_s",
+)  # fmt: skip
 _DEFAULT = CautionNodeSettings()
+_IN_MAP = ("range_m", "width_m", "resolution_m", "decay_s", "free_below", "bonnet_share")
 
 
 def _classes(which: str, meaning: str) -> Parameter:
@@ -114,7 +117,8 @@ _WHERE = (
         list(_DEFAULT.camera_position),
         "With `caution.extrinsics_from: parameters`: x, y, z of the camera in `caution.base_frame`, in metres.",
         length=3,
-        **_METRES,
+        low=-_FARTHEST_M,
+        high=_FARTHEST_M,
     ),
     Parameter(
         "caution.camera_angles",
@@ -137,7 +141,8 @@ _WHERE = (
         "caution.camera_info_max_age_s",
         _DEFAULT.camera_info_max_age_s,
         "A CameraInfo whose stamp is further from the image's than this is not used. 0: no limit, for a camera that "
-        "sends it once.",
+        "sends it rarely.",
+        AT_ACTIVATE,
         low=0.0,
         high=3600.0,
     ),
@@ -146,11 +151,12 @@ _WHERE = (
         _DEFAULT.camera_info_scaled,
         "Take images of another size than CameraInfo's for the whole picture shrunk or enlarged, where the ratio of "
         "the sides agrees. Otherwise they are refused: a part cut out would look the same.",
+        AT_ACTIVATE,
     ),
     Parameter(
         "caution.tf_tolerance_s",
         _DEFAULT.tf_tolerance_s,
-        "Where tf has no pose for the stamp of the image yet, the newest one is used if it is not older than this.",
+        "Where tf has no pose for the stamp of the image yet, the last motion is continued for so long, at most.",
         low=0.0,
         high=10.0,
     ),
@@ -169,7 +175,8 @@ _PLANE = (
         _DEFAULT.ground_height,
         "Height of the ground in `caution.base_frame`, in metres: 0 where its origin lies on the ground, negative "
         "where it is above, such as in an axle.",
-        **_METRES,
+        low=-_FARTHEST_M,
+        high=_FARTHEST_M,
     ),
     Parameter(
         "caution.ground_normal",
@@ -191,25 +198,32 @@ _PLANE = (
 _MAP = (
     Parameter(
         "caution.range_m",
-        _DEFAULT.range_m,
+        _DEFAULT.map.range_m,
         "How far the map reaches, in metres. The error of a foot grows with the square of its range.",
         low=1.0,
         high=200.0,
     ),
-    Parameter("caution.width_m", _DEFAULT.width_m, "Width of the map in metres.", low=1.0, high=200.0),
     Parameter(
-        "caution.resolution_m", _DEFAULT.resolution_m, "Side of a cell of the map in metres.", low=0.05, high=2.0
+        "caution.width_m",
+        _DEFAULT.map.width_m,
+        "Width of the map in metres. With `caution.fixed_frame` the map is a square of the larger of the two.",
+        low=1.0,
+        high=200.0,
+    ),
+    Parameter(
+        "caution.resolution_m", _DEFAULT.map.resolution_m, "Side of a cell of the map in metres.", low=0.05, high=1.0
     ),
     Parameter(
         "caution.decay_s",
-        _DEFAULT.decay_s,
-        "Time constant in seconds of message time in which a cell that is not seen again becomes unknown.",
-        low=0.01,
-        high=3600.0,
+        _DEFAULT.map.decay_s,
+        "Time constant in seconds of message time in which cells are forgotten: a cell is free only if it was seen "
+        "within this time, and unknown after three times as long.",
+        low=0.05,
+        high=60.0,
     ),
     Parameter(
         "caution.free_below",
-        _DEFAULT.free_below,
+        _DEFAULT.map.free_below,
         "A cell is free only if trusted ground was seen there and P(hazard) is below this.",
         low=0.0,
         high=1.0,
@@ -235,8 +249,8 @@ _MAP = (
     _classes("flat", "that are flat but not driven on: neither free nor a hazard"),
     _classes("ignored", "that do not stand on the ground, such as the sky"),
     Parameter(
-        "caution.bonnet",
-        _DEFAULT.bonnet,
+        "caution.bonnet_share",
+        _DEFAULT.map.bonnet_share,
         "Share of the image's height, from below, that shows the vehicle itself: ignored.",
         low=0.0,
         high=0.5,
@@ -259,14 +273,22 @@ CAUTION_PARAMETERS: tuple[Parameter, ...] = (
 
 
 def caution_settings(v: Mapping[str, Any]) -> CautionNodeSettings:
-    """The settings that these parameters give."""
+    """The settings that these parameters give.
+
+    Raises:
+        ParameterError: a map of more cells than can be.
+    """
     values = {p.name.removeprefix("caution."): v[p.name] for p in CAUTION_PARAMETERS}
     on = values.pop("caution") == "on"
     for name in ("camera_position", "camera_angles", "ground_normal"):
         values[name] = tuple(values[name])
     for name in ("ground_classes", "flat_classes", "ignored_classes"):
         values[name] = _names(values[name])
-    return CautionNodeSettings(on=on, **values)
+    try:
+        the_map = CautionSettings(**{name: values.pop(name) for name in _IN_MAP}, fuse=bool(values["fixed_frame"]))
+    except GroundError as error:
+        raise ParameterError(str(error)) from error
+    return CautionNodeSettings(on=on, map=the_map, **values)
 
 
 def _names(text: str) -> tuple[str, ...] | None:
