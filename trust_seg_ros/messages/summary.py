@@ -109,7 +109,7 @@ def _segments(table: SegmentTable | None, trust: SegmentTrust | None) -> Mapping
     if trust is None:
         return found
     whole = max(1, table.ids.size)
-    found["unreliable_segments"] = np.count_nonzero(trust.unreliable)
+    found["unreliable_segments"] = int(np.count_nonzero(trust.unreliable))
     found["unreliable_share"] = float(table.sizes[trust.unreliable].sum()) / whole
     found["p_wrong_max"], found["p_wrong_max_size"] = _largest(trust.p_wrong, table.sizes, whole)
     return found
@@ -121,7 +121,7 @@ def _ood(ood: OodSegments | None) -> Mapping[str, float]:
     if ood is None:
         return found
     whole = max(1, ood.ids.size)
-    found["ood_segments"] = np.count_nonzero(ood.kept)
+    found["ood_segments"] = int(np.count_nonzero(ood.kept))
     found["ood_share"] = float(ood.sizes[ood.kept].sum()) / whole
     if ood.p_ood is not None:
         found["p_ood_max"], found["p_ood_max_size"] = _largest(ood.p_ood[ood.kept], ood.sizes[ood.kept], whole)

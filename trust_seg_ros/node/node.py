@@ -25,6 +25,7 @@ from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.throttle import Throttle
 from trust_seg_ros.node.transitions import SUCCESS, EndedError, UnfinishedError, beside_the_rest, guarded
+from trust_seg_ros.node.trust_state import TrustStateTopic
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.remarks import pixel_policy
 
@@ -43,6 +44,7 @@ class TrustSegNode(LifecycleNode):
         """
         super().__init__(name, **options)
         self.problem, self.phase, self._enabled = "", "unconfigured", True
+        self.failure: BaseException | None = None
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
         self._configured: Configured | None = None
@@ -57,6 +59,7 @@ class TrustSegNode(LifecycleNode):
             warn=self._throttle.warn,
             alive=self._is_alive,
             inform=self._say,
+            trust=lambda: self._trust.current,
         )
         self._ending = threading.Event()
         self._progress = Progress(self._say, self._check_wanted)
@@ -69,6 +72,7 @@ class TrustSegNode(LifecycleNode):
         self._reporter = Reporter(
             self, self._state, self._is_alive, self._statistics, self._camera, self._progress, notes
         )
+        self._trust = TrustStateTopic(self, self._state, self._progress.text, self._is_alive, self._statistics, notes)
         beside = beside_the_rest(self)
         if self.settings.autostart:
             self._autostart_timer = self.create_timer(0.0, self._autostart, beside, self._reporter.clock)
@@ -176,6 +180,7 @@ class TrustSegNode(LifecycleNode):
 
     def begin_end(self) -> None:
         """The process is about to end: publish nothing more, and give up what a transition waits for."""
+        self._trust.end()
         self._ending.set()
 
     def close(self) -> bool:
@@ -300,4 +305,4 @@ class TrustSegNode(LifecycleNode):
     def _state(self) -> NodeState:
         opened_at = self._opened_at
         open_s = None if opened_at is None else time.monotonic() - opened_at
-        return NodeState(self.settings, self.phase, self._enabled, self.problem, self._configured, open_s)
+        return NodeState(self.settings, self.phase, self._enabled, self.problem, self._configured, open_s, self.failure)

@@ -14,8 +14,10 @@ from trust_seg_ros.messages.compressed_masks import MASKS, SUFFIX, png_fields
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.messages.outputs import ANNOTATIONS, DETECTIONS, IMAGE, OUTPUTS
 from trust_seg_ros.messages.render import Rendering
+from trust_seg_ros.messages.summary import SUMMARY
 from trust_seg_ros.node import messages, qos
 from trust_seg_ros.node.annotations import MISSING, annotations_message, foxglove_msgs
+from trust_seg_ros.node.summary import SummaryTopic
 
 
 class Outputs:
@@ -30,12 +32,15 @@ class Outputs:
         # All profiles are checked before the first publisher is created, so that an error leaves none open.
         profiles = {name: self._profile(name) for name in self._there()}
         png = {name: self._profile(f"{name}/{SUFFIX}") for name in MASKS}
+        of_summary = self._profile(SUMMARY)
         self._publishers = {name: self._create(name, profile) for name, profile in profiles.items()}
         self._png = {
             name: node.create_lifecycle_publisher(CompressedImage, f"~/{name}/{SUFFIX}", profile)
             for name, profile in png.items()
         }
         self._labels = node.create_lifecycle_publisher(LabelInfo, "~/label_info", qos.latched_qos())
+        self.summary = SummaryTopic(node, of_summary)
+        """The numbers of every frame."""
 
     def _profile(self, name: str) -> QoSProfile:
         return qos.output_qos(self._node, self._node.resolve_topic_name(f"~/{name}"))
@@ -91,6 +96,7 @@ class Outputs:
         """Destroy all publishers."""
         for publisher in (*self._publishers.values(), *self._png.values(), self._labels):
             self._node.destroy_lifecycle_publisher(publisher)
+        self.summary.destroy()
         self._publishers, self._png = {}, {}
 
     def _is_listened_to(self, name: str) -> bool:

@@ -26,6 +26,7 @@ from trust_seg_ros.node.parameters_output import OUTPUT_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
 from trust_seg_ros.node.parameters_thresholds import THRESHOLD_PARAMETERS
 from trust_seg_ros.node.parameters_tracking import TRACKING_PARAMETERS
+from trust_seg_ros.node.parameters_trust_state import TRUST_STATE_PARAMETERS
 from trust_seg_ros.segmentation.loaders import spec_forms
 from trust_seg_ros.segments.origins import SETTINGS
 from trust_seg_ros.support.backends import BACKENDS
@@ -279,6 +280,7 @@ TABLE: tuple[Parameter, ...] = (
     *OUTPUT_PARAMETERS,
     Parameter("overlay.alpha", 0.5, "Share of the class colour in `~/overlay`.", low=0.0, high=1.0),
     *LIVENESS_PARAMETERS,
+    *TRUST_STATE_PARAMETERS,
 )
 """All parameters; the parameters of a group follow each other."""
 

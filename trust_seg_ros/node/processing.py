@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,17 +16,20 @@ from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
 from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.outputs import unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
+from trust_seg_ros.messages.summary import Circumstances
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.conversions import read_compressed, read_image
 from trust_seg_ros.node.feedback import FeedbackInbox
-from trust_seg_ros.node.frozen import FrozenWatch, mostly_faulty
+from trust_seg_ros.node.frame_checks import FrameChecks
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
+from trust_seg_ros.node.summary import with_summary
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.pipeline.warm_up import EVERYTHING
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds import ThresholdSettings
+from trust_seg_ros.trust_state.state import TrustState
 from trust_seg_ros.types import Frame, TrustFrame
 
 _OTHER_CLOCK_MS = 60e3
@@ -47,6 +51,7 @@ class Surroundings:
         judged: called with the threshold settings and the result of every finished frame.
         timed: called with the milliseconds and the result of every finished frame.
         inform: logs a text.
+        trust: returns the trust state.
     """
 
     settings: Callable[[], NodeSettings]
@@ -56,6 +61,7 @@ class Surroundings:
     judged: Callable[[ThresholdSettings, TrustFrame], None] = lambda *_: None
     timed: Callable[[float, TrustFrame], None] = lambda *_: None
     inform: Callable[[str], None] = lambda _: None
+    trust: Callable[[], TrustState] = TrustState
 
 
 class FrameProcessor:
@@ -73,9 +79,9 @@ class FrameProcessor:
         self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
         self._around, self._message_type, self._bits = surroundings, message_type, BitRange(image_bits)
         self._remarks: tuple[str, ...] = ()
-        self._last_stamp: int | None = None
         self._reset_asked = self._retired = False
-        self._frozen = FrozenWatch()
+        self._circumstances = Circumstances()
+        self._checks = FrameChecks(statistics, self._notice, pipeline.shift_references)
         self.feedback = FeedbackInbox(pipeline, statistics, surroundings.warn)
         """Labels of earlier frames, which the next frame learns from."""
         self.taken_at: float | None = None
@@ -105,8 +111,8 @@ class FrameProcessor:
         try:
             self._keep_time(raw)
             self.feedback.learn(settings.max_image_pixels)
-            topics = self._outputs.watched()
-            if not topics:
+            topics, summary = self._outputs.watched(), self._outputs.summary.watched
+            if not topics and not summary:
                 self._statistics.nothing_due(unwatched=True)
                 return
             header, frame = self._read(raw, settings)
@@ -114,17 +120,20 @@ class FrameProcessor:
             self._statistics.count("refused", str(error))
             self._around.warn("refused", str(error))
             return
-        self._notice("still", self._frozen.image(frame.image, self._statistics.now(), settings.liveness.frozen_s))
+        self._checks.image(frame.image, settings.liveness.frozen_s, settings.trust_state)
         topics = self._possible(topics, settings)
-        if not topics:
+        if not topics and not summary:
             self._statistics.nothing_due()
             return
-        result = self._pipeline(frame, settings.thresholds, wanted(topics, settings.gradient_label))
-        self._check_answer(result, settings.liveness.frozen_s)
+        parts = wanted(topics, settings.gradient_label)
+        result = self._pipeline(frame, settings.thresholds, with_summary(parts) if summary else parts)
+        self._checks.answer(result, settings.liveness.frozen_s)
         if forgot := self._pipeline.forgot_tracks:
             self._notice("tracks_lost", f"all tracks are forgotten: {forgot}")
         if self._publish(topics, Rendering(result, self._options(settings)), header):
             self._finish(started, header, result, settings)
+            if summary and self._alive():
+                self._outputs.summary.publish(result, header, self._circumstances)
 
     def _read(self, raw: bytes, settings: NodeSettings) -> tuple[HeaderFields, Frame]:
         """Header and RGB frame; what is to be said about the camera's images is logged once and kept for diagnostics.
@@ -200,27 +209,14 @@ class FrameProcessor:
         """Forget earlier frames if time jumped back (a bag was restarted) or a reset was requested."""
         # an unstamped frame (0) says nothing about time
         stamp = (peek_header(raw).stamp_ns or None) if is_plain(raw) else None
-        back_ns = 0 if stamp is None or self._last_stamp is None else self._last_stamp - stamp
-        jumped = back_ns > 0
+        jumped_s = 0.0 if stamp is None else self._checks.stamp(stamp, self._around.now_ns())
+        jumped = jumped_s < 0
         if jumped:
             self._statistics.count("time_jumps")
-            self._around.warn("time", f"time jumped back by {back_ns / 1e9:.3f} s: earlier frames are forgotten")
+            self._around.warn("time", f"time jumped back by {-jumped_s:.3f} s: earlier frames are forgotten")
         if jumped or self._reset_asked:
             self._reset_asked = False
             self._pipeline.reset()
-        self._last_stamp = self._last_stamp if stamp is None else stamp
-
-    def _check_answer(self, result: TrustFrame, patience_s: float) -> None:
-        maps = result.on_grid.maps
-        if maps.faulty_pixels:
-            self._notice(
-                "faulty",
-                f"{maps.faulty_pixels} of {maps.classes.numel()} pixels have logits that are not finite, expected "
-                "numbers; published as unlabelled and untrusted; check the model's weights and input normalisation",
-            )
-            if mostly_faulty(maps):
-                self._statistics.count("blind")
-        self._notice("frozen", self._frozen.answer(result.frame.image, maps, self._statistics.now(), patience_s))
 
     def _notice(self, kind: str, text: str) -> None:
         """Count and log what is wrong, unless ``text`` is empty."""
@@ -243,7 +239,11 @@ class FrameProcessor:
         # the stamp is 0 if the camera sets none, the time is 0 before simulated time starts: the age is then unknown
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
         processing = (time.perf_counter() - started) * 1e3
-        self._statistics.finished(processing, latency, result.timings_ms)
+        self._statistics.finished(processing, latency, result.timings_ms, header.stamp_ns)
+        state = self._around.trust()
+        self._circumstances = Circumstances(
+            processing, math.nan if latency is None else latency, state.level.name, state.reasons
+        )
         self._around.timed(processing, result)
         self._statistics.flagged(
             _share(result.on_grid.pixel_flags), _share(None if result.trust is None else result.trust.unreliable)
@@ -251,6 +251,7 @@ class FrameProcessor:
         self._around.judged(settings.thresholds, result)
         if latency is not None and settings.max_age_ms and (why := _wrong_age(latency, settings.max_age_ms)):
             self._statistics.count("late", why)
+            self._statistics.count("ahead" if latency < 0 else "old", why)
 
 
 def _wrong_age(latency_ms: float, limit_ms: float) -> str:

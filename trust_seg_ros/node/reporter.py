@@ -30,6 +30,7 @@ class NodeState:
         problem: why the last transition failed; "" if it did not.
         loaded: everything that configure has loaded; None before.
         open_s: seconds since the camera was subscribed to; None while it is not.
+        failure: the error of the last transition; None if it succeeded.
     """
 
     settings: NodeSettings
@@ -38,6 +39,7 @@ class NodeState:
     problem: str
     loaded: Configured | None
     open_s: float | None
+    failure: BaseException | None = None
 
     @property
     def taken_at(self) -> float | None:

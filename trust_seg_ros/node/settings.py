@@ -13,6 +13,7 @@ from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.parameters_output import output_size
 from trust_seg_ros.node.parameters_passes import passes_settings
 from trust_seg_ros.node.parameters_tracking import tracking_settings
+from trust_seg_ros.node.parameters_trust_state import TrustStateSettings, trust_state_settings
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.thresholds import PolicySettings, ThresholdSettings
 from trust_seg_ros.thresholds.policies.registry import parameters_of
@@ -47,6 +48,7 @@ class NodeSettings:
     output_size: str
     diagnostics_period_s: float
     liveness: LivenessSettings
+    trust_state: TrustStateSettings
     caution: CautionNodeSettings
 
     @property
@@ -90,6 +92,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
             frozen_s=v["diagnostics.frozen_s"],
             hold_s=v["diagnostics.hold_s"],
         ),
+        trust_state=trust_state_settings(v),
         caution=caution_settings(v),
     )
 

@@ -36,7 +36,7 @@ class Summary:
 
     Attributes:
         counts: received, overwritten, processed, unwatched, refused, failed, faulty, blind (mostly faulty), frozen,
-            still, unfilled, late, time_jumps, tracks_lost.
+            still, unfilled, late (old or ahead), time_jumps, tracks_lost, and those of ``trust_state.reasons``.
         input_rate: frames/s that arrived recently.
         output_rate: frames/s that were finished recently.
         processing: milliseconds from taking a frame to its last message; None if there was none recently. The age of
@@ -77,6 +77,38 @@ class _Finished:
     steps: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What is known at one moment without going through times and shares: cheap enough for many times a second.
+
+    Attributes:
+        counts, reasons, unwatched: as in :class:`Summary`.
+        ages: as of :meth:`Statistics.ages`.
+        newest: the newest frame whose results were published; None before the first.
+    """
+
+    counts: Mapping[str, int]
+    reasons: Mapping[str, str]
+    unwatched: bool
+    ages: Ages
+    newest: Newest | None
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest frame whose results were published.
+
+    Attributes:
+        stamp_ns: its stamp; 0 = it has none.
+        taken: when it was taken in hand, by the clock of the statistics.
+        at: when its last message was published.
+    """
+
+    stamp_ns: int
+    taken: float
+    at: float
+
+
 class Statistics:
     """Counters, and times of the last ``WINDOW_S`` seconds. Thread-safe.
 
@@ -97,6 +129,7 @@ class Statistics:
         self._arrivals: deque[float] = deque(maxlen=_RING)
         self._finished: deque[_Finished] = deque(maxlen=_RING)
         self._unwatched = False
+        self._newest: Newest | None = None
 
     def now(self) -> float:
         """The time by the clock of everything here, in seconds."""
@@ -130,14 +163,17 @@ class Statistics:
         with self._lock:
             self._image_remarks = texts
 
-    def finished(self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float]) -> None:
-        """Record the times of a frame whose messages are published."""
+    def finished(
+        self, processing_ms: float, latency_ms: float | None, steps: Mapping[str, float], stamp_ns: int = 0
+    ) -> None:
+        """Record the times of a frame whose messages are published, and its stamp."""
         with self._lock:
             now = self._clock()
             self._counts["processed"] += 1
             self._unwatched = False
             self._finished.append(_Finished(now, processing_ms, latency_ms, steps))
-            self._timeline.answered(now, taken=now - processing_ms / 1e3)
+            self._newest = Newest(stamp_ns, now - processing_ms / 1e3, now)
+            self._timeline.answered(now, taken=self._newest.taken)
 
     def let_go(self, taken: float) -> None:
         """Record that a frame taken in hand at ``taken`` is no longer in hand, whatever became of it."""
@@ -169,6 +205,12 @@ class Statistics:
         """Ages, and longest waits since ``since``; ``taken``: when the frame in hand was taken, None without one."""
         with self._lock:
             return self._timeline.ages(self._clock(), since, taken)
+
+    def glance(self, since: float, taken: float | None = None) -> Glance:
+        """Counters, ages and the newest frame; the arguments are those of :meth:`ages`."""
+        with self._lock:
+            ages = self._timeline.ages(self._clock(), since, taken)
+            return Glance(dict(self._counts), dict(self._reasons), self._unwatched, ages, self._newest)
 
     def summary(self, taken: float | None = None) -> Summary:
         """Snapshot of everything; ``taken``: when the frame in hand was taken, None while there is none."""

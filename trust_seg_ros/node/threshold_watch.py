@@ -66,6 +66,11 @@ class ThresholdWatch:
         self._last: tuple[ThresholdSettings, Mapping[str, float]] | None = None
         self._shift: ShiftState | None = None
 
+    @property
+    def shift(self) -> ShiftState | None:
+        """State of the shift monitor at the newest frame; None before one, and without a calibration."""
+        return self._shift
+
     def settings_changed(self, settings: ThresholdSettings) -> None:
         """Take new settings, which apply from the next frame on."""
         self._statistics.forget_flagged()

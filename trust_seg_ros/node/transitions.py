@@ -48,9 +48,10 @@ def beside_the_rest(node: Node) -> Beside:
 
 
 class Explaining(Protocol):
-    """A node that keeps and logs why a transition failed."""
+    """A node that keeps and logs why a transition failed; ``failure`` is the error, None after a success."""
 
     problem: str
+    failure: BaseException | None
     context: Any
 
     def note_failure(self, transition: str, text: str) -> None:
@@ -72,16 +73,18 @@ def guarded(
         try:
             result = transition(self, state)
         except (TrustSegError, OSError) as error:
+            self.failure = error
             self.note_failure(transition.__name__, str(error))
             return ERROR if isinstance(error, UnfinishedError) else FAILURE
         except Exception as error:
+            self.failure = error
             self.note_failure(transition.__name__, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
             return ERROR
         if not self.context.ok():
             # Shut down meanwhile: rclpy would try to announce the new state, fail, and log that as an error.
             raise KeyboardInterrupt
         if result == SUCCESS:
-            self.problem = ""
+            self.problem, self.failure = "", None
         return result
 
     return answer

@@ -28,6 +28,7 @@ from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.adaptation import AdaptationView
 from trust_seg_ros.thresholds.control import ThresholdControl
 from trust_seg_ros.thresholds.left_open import no_ood_threshold
+from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.errors import SettingError
 from trust_seg_ros.uncertainty.frame_scores import FrameScores
@@ -182,6 +183,11 @@ class LoadedPipeline:
     def watched(self) -> tuple[str, ...]:
         """Statistics of frames that the shift monitor watches."""
         return self._thresholds.watched
+
+    @property
+    def shift_references(self) -> Mapping[str, ShiftReference]:
+        """Statistic of frames -> its values in the calibration images, for those that the shift monitor watches."""
+        return self._thresholds.references
 
     @property
     def unwatched(self) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from trust_seg_ros.thresholds.promises import Promises, promises
 from trust_seg_ros.thresholds.settings import OF_MODEL, OOD_OF_MODEL, ThresholdError, ThresholdSettings
 from trust_seg_ros.thresholds.shift import ShiftMemory, ShiftMonitor
 from trust_seg_ros.thresholds.shift_references import shift_references
+from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 from trust_seg_ros.thresholds.targets import TARGETS
 from trust_seg_ros.types import Json, LogitMaps, ShiftState, UncertaintyMaps
 from trust_seg_ros.uncertainty.score_names import PERTURBATION_SCORES
@@ -102,6 +103,11 @@ class ThresholdControl:
     def watched(self) -> tuple[str, ...]:
         """Statistics that the shift monitor watches."""
         return tuple(self._monitor.references)
+
+    @property
+    def references(self) -> Mapping[str, ShiftReference]:
+        """Statistic -> its values in the calibration images, for those that the shift monitor watches."""
+        return self._monitor.references
 
     @property
     def unwatched(self) -> Mapping[str, str]:

@@ -33,7 +33,7 @@ least so much, which the noise of a sensor leaves."""
 _UNIFORM = 2.0
 """Standard deviation of all cells, in grey levels, of an image that shows nothing at all."""
 _DIM, _BLACK = 120, 0.2
-"""In an image whose brightest pixels are below the first, blocks below this part of them are in the dark, not covered."""
+"""In an image whose brightest pixels are below the first, blocks below this part of them are dark, not covered."""
 _SKY = 0.4
 """Share of the rows, from the top, in which flat blocks may be sky."""
 

@@ -122,7 +122,7 @@ ROWS: tuple[Reason, ...] = (
         "`max_age_ms` after the frame came; for old stamps, with the first result",
         "look at the camera's clock and at what is slow",
         hold_s=1.0,
-        counter="late",
+        counter="old",
     ),
     Reason(
         "clock",
@@ -172,7 +172,7 @@ ROWS: tuple[Reason, ...] = (
     Reason(
         "implausible",
         (U,),
-        "answers are far outside of all that the calibration has seen: other weights, another input order, another world",
+        "answers are far outside of all that the calibration has seen: other weights, another kind of input",
         "with the fifth such answer in a row",
         "check that network, labels and calibration belong together",
         frames=5,
@@ -296,7 +296,10 @@ REASONS: Mapping[str, Reason] = {row.key: row for row in ROWS}
 
 def reason_table() -> str:
     """The reasons as a table of docs/trust_state.md."""
-    lines = ["| key | state | what it means | when it can be known | over after | what to do |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| key | state | what it means | when it can be known | over after | what to do |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in ROWS:
         level = ", ".join(level.name for level in row.levels)
         lines.append(f"| `{row.key}` | {level} | {row.text} | {row.knowable} | {row.hold_s:g} s | {row.advice} |")
