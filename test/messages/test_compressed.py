@@ -130,8 +130,8 @@ def test_huge_and_foreign_files_are_refused():
     for suffix in (".png", ".jpg", ".tif", ".webp", ".bmp"):
         with pytest.raises(ImageError, match=r"60 × 40 is 2400 pixels, expected at most 2399"):
             decompress(compressed(file_of(suffix, smooth())), 2399)
-    with pytest.raises(ImageError, match=r"'h264'.*starting with '00 00 00 01 67 00 00 00', expected JPEG, PNG, TIFF"):
-        decoded(b"\0\0\0\1\x67" + bytes(40), "h264")
+    with pytest.raises(ImageError, match=r"'theora'.*starting with '00 00 00 01 67 00 00 00', expected JPEG, PNG"):
+        decoded(b"\0\0\0\1\x67" + bytes(40), "theora")
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,9 @@ def test_huge_and_foreign_files_are_refused():
 )
 def test_what_a_format_says(form, meaning):
     assert PixelMeaning.of(form) == meaning
+
+
+def test_video_is_no_image_file_and_the_way_out_is_said():
+    message = RawCompressed(HeaderFields(), "h264", np.frombuffer(b"\0\0\0\1g", np.uint8))
+    with pytest.raises(ImageError, match="'h264' is video, whose packets the node decodes"):
+        decompress(message, 1000)

@@ -22,6 +22,7 @@ EXTRAS_OF = {
     "evaluation": {"fit"},
     "fitting": {"fit"},
     "library": {"export"},
+    "messages/video.py": {"video"},
     "node/demo": {"demo"},
     "recordings": {"replay"},
     "recordings/export": {"replay", "rerun"},

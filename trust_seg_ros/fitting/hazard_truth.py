@@ -88,7 +88,9 @@ def feet_by_depth(role: np.ndarray, depth: np.ndarray, rays: PixelRays, pose: Po
     lowest = np.minimum(pixels + np.array([2, 0]), [len(role) - 1, role.shape[1]])
     points, below, lower = (rays.points(depth, some, pose) for some in (pixels, pixels + np.array([1, 0]), lowest))
     known = np.isfinite(points).all(1) & np.isfinite(below).all(1)
-    far, behind, before = (np.linalg.norm(some[:, :2] - pose.translation[:2], axis=1) for some in (points, below, lower))
+    far, behind, before = (
+        np.linalg.norm(some[:, :2] - pose.translation[:2], axis=1) for some in (points, below, lower)
+    )
     a_pixel = np.clip(np.nan_to_num(behind - before), 0.0, None)
     standing = known & (behind - far <= SLACK_M + a_pixel)
     return TruePoints(pixels[standing], points[standing])

@@ -15,6 +15,7 @@ import numpy as np
 from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.encodings import MOSAICS, SMALLEST_MOSAIC
 from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed
+from trust_seg_ros.messages.video import codec_of
 from trust_seg_ros.support.encoded_image import EncodedImageError, decode
 
 _TIFF = (b"II", b"MM")
@@ -81,6 +82,11 @@ def decompress(
     Raises:
         ImageError: another kind of file, damaged, cut short, or too large.
     """
+    if codec_of(image.format):
+        raise ImageError(
+            f"image refused: format {image.format!r} is video, whose packets the node decodes in their order; play the "
+            "recording to the node"
+        )
     meaning = PixelMeaning.of(image.format, image.data[:2].tobytes() in _TIFF)
     try:
         pixels = decode(image.data, max_pixels, strict_jpeg)

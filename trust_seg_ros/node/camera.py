@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import inspect
 import threading
 from collections.abc import Callable
@@ -12,6 +14,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
+from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.node.arrivals import COMPRESSED, PACKETS, RAW, TYPES, Arrived, chosen_kind
 from trust_seg_ros.node.qos import camera_qos, choose_reliability, incompatibility
 from trust_seg_ros.node.settings import NodeSettings
 
@@ -21,6 +25,8 @@ except ModuleNotFoundError:
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 TOPIC = "~/image"
+_DEPTH = 30
+"""Messages that may wait in the middleware where they may be packets of video, of which none may be lost."""
 _HAS_MATCHED = "matched" in inspect.signature(SubscriptionEventCallbacks.__init__).parameters
 
 
@@ -50,11 +56,12 @@ class Camera:
 
     Args:
         node: owner of the subscription.
-        on_frame: called in the executor with the serialised message.
+        on_frame: called in the executor with every message.
     """
 
-    def __init__(self, node: Node, on_frame: Callable[[bytes], None]) -> None:
+    def __init__(self, node: Node, on_frame: Callable[[Arrived], None]) -> None:
         self._node, self._on_frame = node, on_frame
+        self._kind = RAW
         # An event callback must not destroy its own subscription; the guard condition runs the review right after it.
         self._guard = node.create_guard_condition(self.review)
         self._lock = threading.RLock()
@@ -72,7 +79,8 @@ class Camera:
         with self._lock:
             self.close()
             self._settings = settings
-            self._subscribe(self._wanted_qos(settings))
+            self._kind = kind = self._wanted_kind(settings)
+            self._subscribe(kind, self._wanted_qos(settings, kind))
 
     def close(self) -> None:
         """Stop receiving."""
@@ -82,7 +90,7 @@ class Camera:
             self._subscription, self._settings, self._qos = None, None, None
 
     def review(self) -> None:
-        """Subscribe again if the current publishers call for another reliability."""
+        """Subscribe again if the current publishers call for another reliability, or have another type."""
         with self._lock:
             self._review()
 
@@ -91,13 +99,13 @@ class Camera:
             return
         if not self._node.get_publishers_info_by_topic(self.topic):
             return  # no publisher; the next one raises a "matched" or an "incompatible QoS" event
-        qos = self._wanted_qos(self._settings)
-        if qos.reliability != self._qos.reliability:
-            self._node.get_logger().info(
-                f"{self.topic}: asking for {qos.reliability.name.lower()} now, as its publishers offer it"
-            )
+        kind = self._wanted_kind(self._settings)
+        qos = self._wanted_qos(self._settings, kind)
+        if kind != self._kind or qos.reliability != self._qos.reliability:
+            what = qos.reliability.name.lower() if kind == self._kind else TYPES[kind]
+            self._node.get_logger().info(f"{self.topic}: asking for {what} now, as its publishers offer it")
             self._node.destroy_subscription(self._subscription)
-            self._subscribe(qos)
+            self._subscribe(kind, qos)
 
     @property
     def topic(self) -> str:
@@ -109,15 +117,15 @@ class Camera:
             return self._node.resolve_topic_name(TOPIC)
 
     def view(self, message_type: str) -> CameraView:
-        """State of the camera topic; ``message_type`` (``raw`` or ``compressed``) is used only while not subscribed."""
+        """State of the camera topic; ``message_type``, the parameter ``input``, is used only while not subscribed."""
         with self._lock:
             return self._view(message_type)
 
     def _view(self, message_type: str) -> CameraView:
         topic = self.topic
-        message_type = message_type if self._settings is None else self._settings.input
         infos = self._node.get_publishers_info_by_topic(topic)
-        wanted = _type_name(_message_type(message_type))
+        offered = {info.topic_type for info in infos}
+        wanted = TYPES[chosen_kind(message_type, offered, RAW) if self._settings is None else self._kind]
         fitting = [info for info in infos if info.topic_type == wanted]
         return CameraView(
             topic=topic,
@@ -128,30 +136,50 @@ class Camera:
             incompatible="" if self._qos is None else incompatibility(fitting, self._qos),
         )
 
-    def _wanted_qos(self, settings: NodeSettings) -> QoSProfile:
-        topic = self.topic
-        reliability = choose_reliability(settings.image_reliability, self._node.get_publishers_info_by_topic(topic))
-        return camera_qos(self._node, topic, reliability, settings.capacity)
+    def _wanted_kind(self, settings: NodeSettings) -> str:
+        offered = {info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)}
+        kind = chosen_kind(settings.input, offered, self._kind)
+        # found by itself, but not readable here: the type is reported instead
+        return RAW if kind == PACKETS != settings.input and not _has_packets() else kind
 
-    def _subscribe(self, qos: QoSProfile) -> None:
+    def _wanted_qos(self, settings: NodeSettings, kind: str) -> QoSProfile:
+        topic = self.topic
+        infos = [i for i in self._node.get_publishers_info_by_topic(topic) if i.topic_type == TYPES[kind]]
+        reliability = choose_reliability(settings.image_reliability, infos)
+        depth = settings.capacity if kind == RAW else max(settings.capacity, _DEPTH)
+        return camera_qos(self._node, topic, reliability, depth)
+
+    def _subscribe(self, kind: str, qos: QoSProfile) -> None:
         events: dict[str, Any] = {"incompatible_qos": self._publishers_changed}
         if _HAS_MATCHED:
             events["matched"] = self._publishers_changed
-        kind = _message_type(self._settings.input if self._settings else "raw")
-        self._qos = qos
+        message, self._kind, self._qos = _message_type(kind), kind, qos
+
+        def received(raw: bytes) -> None:
+            self._on_frame(Arrived.of(kind, raw))
+
         self._subscription = self._node.create_subscription(
-            kind, TOPIC, self._on_frame, qos, raw=True, event_callbacks=SubscriptionEventCallbacks(**events)
+            message, TOPIC, received, qos, raw=True, event_callbacks=SubscriptionEventCallbacks(**events)
         )
 
     def _publishers_changed(self, _: Any) -> None:
         self._guard.trigger()
 
 
-def _message_type(message_type: str) -> type:
-    kind: type = CompressedImage if message_type == "compressed" else Image
-    return kind
+def _has_packets() -> bool:
+    return importlib.util.find_spec(TYPES[PACKETS].split("/")[0]) is not None
 
 
-def _type_name(kind: type) -> str:
-    package, _, rest = kind.__module__.partition(".")
-    return f"{package}/{rest.split('.')[0]}/{kind.__name__}"
+def _message_type(kind: str) -> type:
+    found: type = CompressedImage if kind == COMPRESSED else Image
+    if kind != PACKETS:
+        return found
+    try:
+        packets = importlib.import_module("ffmpeg_image_transport_msgs.msg")
+    except ModuleNotFoundError as error:
+        raise TrustSegError(
+            "parameter input: packets needs the messages of ffmpeg_image_transport; install "
+            "ros-$ROS_DISTRO-ffmpeg-image-transport-msgs, source ROS again and start the node anew"
+        ) from error
+    found = packets.FFMPEGPacket
+    return found

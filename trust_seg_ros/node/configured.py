@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from rclpy.lifecycle import LifecycleNode
 
 from trust_seg_ros.messages.fields import LabelFields
+from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.budget import FrameBudget
+from trust_seg_ros.node.image_reader import ImageReader
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.processing import FrameProcessor, Surroundings
 from trust_seg_ros.node.progress import Progress
@@ -32,7 +34,7 @@ class Configured:
         processor: the processor of the latest activation; None before the first.
     """
 
-    worker: Worker[bytes]
+    worker: Worker[Arrived]
     pipeline: TrustPipeline
     outputs: Outputs
     watch: ThresholdWatch
@@ -43,7 +45,7 @@ class Configured:
     def load(
         cls,
         node: LifecycleNode,
-        worker: Worker[bytes],
+        worker: Worker[Arrived],
         settings: NodeSettings,
         statistics: Statistics,
         around: Surroundings,
@@ -92,9 +94,10 @@ class Configured:
             raise
 
     def make_processor(self, settings: NodeSettings, statistics: Statistics, around: Surroundings) -> FrameProcessor:
-        """Create a processor for messages of this input; it reports to watch and budget."""
+        """Create a processor; it reports to watch and budget."""
         around = replace(around, judged=self.watch.frame_done, timed=self.budget.frame_done)
-        return FrameProcessor(self.pipeline, self.outputs, statistics, around, settings.input, settings.image_bits)
+        reader = ImageReader(settings.image_bits, self.worker.waiting)
+        return FrameProcessor(self.pipeline, self.outputs, statistics, around, reader)
 
     def release(self) -> bool:
         """Release everything without waiting; False if the current frame never ended and its thread is abandoned."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
 from trust_seg_ros.messages import image_bytes
 from trust_seg_ros.messages.fields import HeaderFields
-from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage, is_plain
+from trust_seg_ros.messages.image_bytes import ImageError, RawCompressed, RawImage, RawPacket, is_plain
 
 
 def read_image(buffer: bytes) -> RawImage:
@@ -38,6 +39,19 @@ def read_compressed(buffer: bytes) -> RawCompressed:
 
     msg = _deserialise(buffer, CompressedImage)
     return RawCompressed(_header(msg), msg.format, np.frombuffer(msg.data, np.uint8))
+
+
+def read_packet(buffer: bytes) -> RawPacket:
+    """Read a serialised ffmpeg_image_transport_msgs/FFMPEGPacket.
+
+    Raises:
+        ImageError: the bytes are not an FFMPEGPacket message.
+    """
+    if is_plain(buffer):
+        return image_bytes.read_packet(buffer)
+    messages = importlib.import_module("ffmpeg_image_transport_msgs.msg")  # what sent it is installed
+    msg = _deserialise(buffer, messages.FFMPEGPacket)
+    return RawPacket(_header(msg), msg.encoding, msg.pts, msg.flags, np.frombuffer(msg.data, np.uint8))
 
 
 def _deserialise(buffer: bytes, kind: type) -> Any:

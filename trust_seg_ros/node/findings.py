@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trust_seg_ros.node.arrivals import PACKETS, TYPES
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Finding
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.timeline import UNKNOWN_S, Ages
@@ -57,7 +58,11 @@ def camera_findings(view: NodeView) -> Iterator[Finding]:
         yield Finding("closed", ERROR, text, held=False)
         return
     if camera.publishers and camera.wanted_type not in camera.types:
-        hint = "; set the parameter input" if any("Image" in t for t in camera.types) else ""
+        hint = ""
+        if TYPES[PACKETS] in camera.types:
+            hint = f"; install {TYPES[PACKETS].split('/')[0]}, then set the parameter input: packets"
+        elif any("Image" in t for t in camera.types):
+            hint = "; set the parameter input"
         text = f"{camera.topic} carries {', '.join(camera.types)}, expected {camera.wanted_type}{hint}"
         yield Finding("graph", ERROR, text)
     elif camera.incompatible:

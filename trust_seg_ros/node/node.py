@@ -14,6 +14,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, LabelFields
+from trust_seg_ros.node.arrivals import QUEUE, Arrived
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.configured import Configured
 from trust_seg_ros.node.feedback import FeedbackTopic
@@ -64,7 +65,7 @@ class TrustSegNode(LifecycleNode):
         self._ending = threading.Event()
         self._progress = Progress(self._say, self._check_wanted)
         self._lock = threading.RLock()  # the camera and the phase, which transitions and services change
-        self._workers: list[Worker[bytes]] = []
+        self._workers: list[Worker[Arrived]] = []
         self._opened_at: float | None = None
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -94,7 +95,7 @@ class TrustSegNode(LifecycleNode):
     @guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, compile and warm up everything, open the topics."""
-        settings, started, worker = self.settings, time.monotonic(), Worker[bytes]()
+        settings, started, worker = self.settings, time.monotonic(), Worker[Arrived]()
         self.phase = "configuring"
         self._workers.append(worker)
         try:
@@ -239,10 +240,10 @@ class TrustSegNode(LifecycleNode):
 
     # --- frames ---
 
-    def _on_frame(self, raw: bytes) -> None:
+    def _on_frame(self, arrived: Arrived) -> None:
         loaded = self._configured  # read once: a transition may release it meanwhile
         if loaded is not None:
-            self._statistics.arrived(loaded.worker.put(raw))
+            self._statistics.arrived(loaded.worker.put(arrived, QUEUE if arrived.video else 0))
 
     def _on_feedback(self, raw: bytes) -> None:
         loaded = self._configured

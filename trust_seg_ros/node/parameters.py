@@ -21,6 +21,7 @@ from trust_seg_ros.node.parameter import (
 )
 from trust_seg_ros.node.parameters_calm import CALM_PARAMETERS
 from trust_seg_ros.node.parameters_caution import CAUTION_PARAMETERS
+from trust_seg_ros.node.parameters_input import INPUT_PARAMETERS
 from trust_seg_ros.node.parameters_liveness import LIVENESS_PARAMETERS
 from trust_seg_ros.node.parameters_output import OUTPUT_PARAMETERS
 from trust_seg_ros.node.parameters_passes import PASSES_PARAMETERS
@@ -194,9 +195,7 @@ TABLE: tuple[Parameter, ...] = (
         high=_MAX_SIDE,
     ),
     Parameter("warm_up.height", 480, "Height in pixels of that image.", AT_CONFIGURE, low=16, high=_MAX_SIDE),
-    Parameter(
-        "input", "raw", "Type of `~/image`: Image or CompressedImage.", AT_ACTIVATE, choices=("raw", "compressed")
-    ),
+    *INPUT_PARAMETERS,
     Parameter(
         "mode",
         "latest",

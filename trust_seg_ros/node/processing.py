@@ -10,24 +10,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trust_seg_ros.errors import TrustSegError
-from trust_seg_ros.messages.bit_range import BitRange
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
-from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.outputs import unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.messages.summary import Circumstances
+from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.budget import FrameBudget
-from trust_seg_ros.node.conversions import read_compressed, read_image
 from trust_seg_ros.node.feedback import FeedbackInbox
 from trust_seg_ros.node.frame_checks import FrameChecks
+from trust_seg_ros.node.image_reader import ImageReader
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.summary import with_summary
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.pipeline.warm_up import EVERYTHING
-from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.trust_state.state import TrustState
 from trust_seg_ros.types import Frame, TrustFrame
@@ -73,11 +71,10 @@ class FrameProcessor:
         outputs: Outputs,
         statistics: Statistics,
         surroundings: Surroundings,
-        message_type: str = "raw",
-        image_bits: int = 0,
+        reader: ImageReader,
     ) -> None:
         self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
-        self._around, self._message_type, self._bits = surroundings, message_type, BitRange(image_bits)
+        self._around, self._reader = surroundings, reader
         self._remarks: tuple[str, ...] = ()
         self._reset_asked = self._retired = False
         self._circumstances = Circumstances()
@@ -95,31 +92,36 @@ class FrameProcessor:
         """Publish and count nothing from now on, not even the current frame; may be called from any thread."""
         self._retired = True
 
-    def __call__(self, raw: bytes) -> None:
-        """Process one serialised message. Refused frames are counted and logged; no exception is raised for them."""
+    def __call__(self, arrived: Arrived) -> None:
+        """Process one message. Refused frames are counted and logged; no exception is raised for them."""
         self.taken_at = taken = self._statistics.now()
         try:
-            self._process(raw)
+            self._process(arrived)
         finally:
             self.taken_at = None
             if not self._retired:
                 self._statistics.let_go(taken)
 
-    def _process(self, raw: bytes) -> None:
+    def _process(self, arrived: Arrived) -> None:
         started = time.perf_counter()
         settings = self._around.settings()
         try:
-            self._keep_time(raw)
+            self._keep_time(arrived.data)
             self.feedback.learn(settings.max_image_pixels)
             topics, summary = self._outputs.watched(), self._outputs.summary.watched
             if not topics and not summary:
                 self._statistics.nothing_due(unwatched=True)
+                self._reader.skip(arrived)
                 return
-            header, frame = self._read(raw, settings)
+            read = self._read(arrived, settings)
         except ImageError as error:
             self._statistics.count("refused", str(error))
             self._around.warn("refused", str(error))
             return
+        if read is None:  # a packet of video with a newer one behind it
+            self._statistics.passed_over()
+            return
+        header, frame = read
         self._checks.image(frame.image, settings.liveness.frozen_s, settings.trust_state)
         topics = self._possible(topics, settings)
         if not topics and not summary:
@@ -135,25 +137,16 @@ class FrameProcessor:
             if summary and self._alive():
                 self._outputs.summary.publish(result, header, self._circumstances)
 
-    def _read(self, raw: bytes, settings: NodeSettings) -> tuple[HeaderFields, Frame]:
-        """Header and RGB frame; what is to be said about the camera's images is logged once and kept for diagnostics.
-
-        Raises:
-            ImageError: the image cannot be used; the text says why.
-        """
-        compressed, strict = self._message_type == "compressed", settings.refuse_damaged_jpegs
-        message = read_compressed(raw) if compressed else read_image(raw)
-        header, frame = frame_of(message, settings.max_image_pixels, self._bits, strict)
-        remarks = self._bits.remarks
-        if compressed and (doubt := jpeg_remark(strict)):
-            remarks += (doubt,)
+    def _read(self, arrived: Arrived, settings: NodeSettings) -> tuple[HeaderFields, Frame] | None:
+        """As :meth:`ImageReader.read`; what is to be said is logged once and kept for diagnostics."""
+        read, remarks = self._reader.read(arrived, settings), self._reader.remarks
         if remarks != self._remarks:
             for text in remarks:
                 if text not in self._remarks:
                     self._around.inform(text)
             self._remarks = remarks
             self._statistics.remark(remarks)
-        return header, frame
+        return read
 
     def failed(self, error: BaseException) -> None:
         """Count and log a frame that ended in an exception."""

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
+from trust_seg_ros.node.arrivals import Arrived
+
 MAX_BYTES = 1 << 29
 """Largest total size of the waiting items: 86 frames of 1920 x 1080 rgb8. A queue of 1000 would be 6 GB."""
 
@@ -30,14 +32,23 @@ class FrameSlot(Generic[_Item]):
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, item: _Item) -> int:
-        """Add an item; returns how many older ones were dropped for it."""
+    def __len__(self) -> int:
+        """How many items wait."""
+        return len(self._items)
+
+    def put(self, item: _Item, capacity: int = 0) -> int:
+        """Add an item; returns how many older ones were dropped for it.
+
+        Args:
+            item: what to add.
+            capacity: how many items may wait, it included, where that is more than the slot's own capacity.
+        """
         with self._changed:
             if self._closed:
                 return 0
             overwritten = 0
-            size = _size(item)
-            while self._items and (len(self._items) >= self._capacity or self._bytes + size > self._max_bytes):
+            size, most = _size(item), max(capacity, self._capacity)
+            while self._items and (len(self._items) >= most or self._bytes + size > self._max_bytes):
                 self._bytes -= _size(self._items.popleft())
                 overwritten += 1
             self._items.append(item)
@@ -65,4 +76,5 @@ class FrameSlot(Generic[_Item]):
 
 
 def _size(item: object) -> int:
+    item = item.data if isinstance(item, Arrived) else item
     return len(item) if isinstance(item, (bytes, bytearray)) else 0

@@ -158,6 +158,12 @@ class Statistics:
             self._unwatched = unwatched
             self._timeline.answered(self._clock())
 
+    def passed_over(self) -> None:
+        """Record a frame that was received in order, but is not judged, as a newer one waits."""
+        with self._lock:
+            self._counts["overwritten"] += 1
+            self._timeline.answered(self._clock())
+
     def remark(self, texts: tuple[str, ...]) -> None:
         """Keep what is to be known about how the camera's images are read."""
         with self._lock:

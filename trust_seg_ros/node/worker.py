@@ -61,9 +61,20 @@ class Worker(Generic[_Item]):
         self._slot = FrameSlot(capacity)
         self._serving = self._thread.submit(_serve, self._slot, handle, on_error)
 
-    def put(self, item: _Item) -> int:
-        """Add an item without ever waiting; returns how many older ones were dropped for it."""
-        return 0 if self._slot is None else self._slot.put(item)
+    def put(self, item: _Item, capacity: int = 0) -> int:
+        """Add an item without ever waiting; returns how many older ones were dropped for it.
+
+        Args:
+            item: what to process.
+            capacity: as in :meth:`FrameSlot.put`.
+        """
+        slot = self._slot  # closing sets it to None meanwhile
+        return 0 if slot is None else slot.put(item, capacity)
+
+    def waiting(self) -> int:
+        """How many items wait."""
+        slot = self._slot
+        return 0 if slot is None else len(slot)
 
     def close(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> bool:
         """Drop waiting items and wait for the current one; False if it has not finished.

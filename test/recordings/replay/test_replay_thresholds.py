@@ -219,6 +219,8 @@ def test_images_that_are_refused_count_for_time_as_in_the_node(settings_of, pipe
 
 def through_the_node(pipeline, thresholds, raw):
     """Results of the node's own way from message to messages; nothing is sent."""
+    from trust_seg_ros.node.arrivals import Arrived
+    from trust_seg_ros.node.image_reader import ImageReader
     from trust_seg_ros.node.processing import FrameProcessor, Surroundings
     from trust_seg_ros.node.settings import settings_from
     from trust_seg_ros.node.statistics import Statistics
@@ -233,9 +235,9 @@ def through_the_node(pipeline, thresholds, raw):
     settings, results = replace(settings_from({}), thresholds=thresholds), []
     around = Surroundings(lambda: settings, lambda: 0, lambda *_: None, lambda: True, lambda _, r: results.append(r))
     pipeline.reset()
-    process = FrameProcessor(pipeline, Unsent(), Statistics(), around)
+    process = FrameProcessor(pipeline, Unsent(), Statistics(), around, ImageReader(0))
     for data in raw:
-        process(data)
+        process(Arrived("raw", data))
     return results
 
 
