@@ -171,8 +171,7 @@ def _jobs(args: argparse.Namespace, console: Console) -> tuple[list[Job], dict[P
 
 def _options(args: argparse.Namespace, topics: dict[str, str]) -> ReplayOptions:
     from trust_seg_ros.commands.replay_parameters import replay_parameters
-    from trust_seg_ros.messages.outputs import OUTPUTS
-    from trust_seg_ros.recordings.replay.options import NODE, ReplayOptions, cameras_of
+    from trust_seg_ros.recordings.replay.options import NODE, TOPICS, ReplayOptions, cameras_of
     from trust_seg_ros.recordings.replay.workers import with_threads
 
     cameras = cameras_of(tuple(topics), {topic: name for topic, name in topics.items() if name}) if topics else ()
@@ -181,7 +180,7 @@ def _options(args: argparse.Namespace, topics: dict[str, str]) -> ReplayOptions:
     return ReplayOptions(
         pipeline=with_threads(node.pipeline, node.thresholds.remembers),
         thresholds=node.thresholds,
-        topics=tuple(dict.fromkeys(args.topics)) if args.topics else tuple(OUTPUTS),
+        topics=tuple(dict.fromkeys(args.topics)) if args.topics else TOPICS,
         entropy_encoding=node.entropy_encoding,
         gradient_label=node.gradient_label,
         every_segment=node.every_segment,

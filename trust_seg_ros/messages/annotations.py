@@ -43,7 +43,7 @@ class AnnotationFields:
     one more text.
 
     Attributes:
-        boxes: (n, 4) float64 left, top, right, bottom in pixels of the image; (0, 0) is the upper left corner of the
+        boxes: (n, 4) float64 left, top, right, bottom in pixels of the camera's image; (0, 0) is the upper left corner of the
             first pixel, not its centre, as in ``~/segments`` and in Foxglove.
         unknown: (n,) bool: an OoD segment; else a flagged segment of the class map.
         labels: n texts.
@@ -101,7 +101,7 @@ def image_annotations(view: Rendering) -> AnnotationFields:
         boxes, unknown = boxes[shown], unknown[shown]
         heading += f" (the {MOST} largest shown)"
     labels = _segment_labels(view, segments, covered, value) + _ood_labels(view, strange)
-    font = max(_SMALLEST_FONT, view.size[0] / _LINES_OF_TEXT)
+    font = max(_SMALLEST_FONT, view.frame.size[0] / _LINES_OF_TEXT)
     return AnnotationFields(boxes.astype(np.float64), unknown, labels, heading, font, font / _SMALLEST_FONT)
 
 

@@ -28,11 +28,12 @@ from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.messages.outputs import IMAGE, OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.replay.options import TOPICS
 from trust_seg_ros.types import Frame
 
 FRAMES, CHUNK = 7, 3
 IMAGES = tuple(name for name, output in OUTPUTS.items() if output.type == IMAGE)
-WITH_HEADER = tuple(name for name in OUTPUTS if name != "annotations")
+WITH_HEADER = tuple(name for name in TOPICS if name != "annotations")
 JUDGED = ("-p", "threads:=1", "-p", "ood.threshold:=0.4", "-p", "ood.min_size:=15")
 
 
@@ -73,7 +74,7 @@ def independent(out):
 @pytest.mark.slow
 def test_every_topic_is_there_with_every_frame(independent):
     counts = {topic: len(messages) for topic, messages in independent.items()}
-    outputs = {f"/trust_seg/{name}": FRAMES for name in OUTPUTS}
+    outputs = {f"/trust_seg/{name}": FRAMES for name in TOPICS}
     assert counts == {**outputs, "/trust_seg/label_info": 3, TOPIC: FRAMES}  # one at the beginning of each file
 
 
@@ -95,6 +96,7 @@ def test_types_and_sizes_are_said_as_they_are(independent):
         **images,
         TOPIC: {"sensor_msgs/msg/Image"},
         **{f"/trust_seg/{name}": {f"vision_msgs/msg/{kind}"} for name, kind in others.items()},
+        "/trust_seg/summary": {"diagnostic_msgs/msg/DiagnosticArray"},
         "/trust_seg/annotations": {"foxglove_msgs/msg/ImageAnnotations"},
     }
     for name in IMAGES:

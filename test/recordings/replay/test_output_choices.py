@@ -28,8 +28,8 @@ from replay_bench import (
 from threshold_bench import picture
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
-from trust_seg_ros.messages.outputs import OUTPUTS
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.recordings.replay.options import TOPICS
 from trust_seg_ros.types import Frame
 
 FRAMES, CHUNK = 7, 3
@@ -100,7 +100,7 @@ def assert_masks(out, topic, frames):
 def test_a_network_without_gradients_leaves_their_topic_out_and_says_so(recording, tmp_path):
     said = replay(recording, tmp_path / "out", "--image-topic", TOPIC, *LIGHT)
     assert "gradient is not written" in " ".join(said.split())
-    topics = {f"/trust_seg/{name}" for name in OUTPUTS if name != "gradient"} | {"/trust_seg/label_info", TOPIC}
+    topics = {f"/trust_seg/{name}" for name in TOPICS if name != "gradient"} | {"/trust_seg/label_info", TOPIC}
     assert by_rosbags(tmp_path / "out").keys() == topics
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trust_seg_ros.messages.outputs import OUTPUTS
-from trust_seg_ros.recordings.replay.message_types import COMPRESSED, IMAGE, LABELS
+from trust_seg_ros.messages.summary import SUMMARY
+from trust_seg_ros.recordings.replay.message_types import COMPRESSED, DIAGNOSTICS, IMAGE, LABELS
 
 LABEL_INFO, SEGMENTS = "label_info", "segments"
-DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
-_TYPES = {name: output.type for name, output in OUTPUTS.items()} | {LABEL_INFO: LABELS}
+_TYPES = {name: output.type for name, output in OUTPUTS.items()} | {LABEL_INFO: LABELS, SUMMARY: DIAGNOSTICS}
 _TELLING = ("segmentation", SEGMENTS, LABEL_INFO)  # a camera driver may have a topic "overlay", but none of these
 _MOST_HEADERS = 1000
 
@@ -50,7 +50,7 @@ def sort_topics(types: Mapping[str, str]) -> BagTopics:
     nodes = {node for node, output in fitting.values() if output in _TELLING}
     outputs = {topic: found for topic, found in fitting.items() if found[0] in nodes}
     images = (topic for topic, kind in types.items() if kind in (IMAGE, COMPRESSED) and topic not in outputs)
-    diagnostics = (topic for topic, kind in types.items() if kind == DIAGNOSTICS)
+    diagnostics = (topic for topic, kind in types.items() if kind == DIAGNOSTICS and topic not in outputs)
     return BagTopics(outputs, tuple(sorted(images)), tuple(sorted(diagnostics)))
 
 

@@ -56,9 +56,14 @@ class ChunkWork:
         past = memory or {}
         self._work = {
             topic: FrameWork(
-                pipeline, job.options, recording.topics[topic].type_name, past.get(topic), job.bits.get(topic, BITS[0])
+                pipeline,
+                job.options,
+                camera,
+                recording.topics[topic].type_name,
+                past.get(topic),
+                job.bits.get(topic, BITS[0]),
             )
-            for topic in self._cameras
+            for topic, camera in self._cameras.items()
         }
         self._outputs = {topic: output_topics(camera) for topic, camera in self._cameras.items()}
         self._seconds = {"read": 0.0, "judge": 0.0, "write": 0.0, "gather": 0.0}

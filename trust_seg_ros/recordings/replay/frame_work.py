@@ -17,14 +17,16 @@ from trust_seg_ros.messages.image_pixels import frame_of
 from trust_seg_ros.messages.label_info import LabelInfo
 from trust_seg_ros.messages.outputs import OUTPUTS, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
+from trust_seg_ros.messages.summary import SUMMARY
 from trust_seg_ros.pipeline import TrustPipeline
 from trust_seg_ros.pipeline.following import FollowingState
 from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.recordings.replay.flagged_tracks import FlaggedTrack
 from trust_seg_ros.recordings.replay.frame_numbers import frame_numbers
 from trust_seg_ros.recordings.replay.message_types import COMPRESSED
-from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, ReplayOptions
-from trust_seg_ros.recordings.replay.serialise import labels_cdr, output_cdr
+from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic, ReplayOptions
+from trust_seg_ros.recordings.replay.serialise import diagnostics_cdr, labels_cdr, output_cdr
+from trust_seg_ros.recordings.replay.summary import summary_status
 from trust_seg_ros.recordings.replay.tracked_objects import OpenObjects
 from trust_seg_ros.support.encoded_image import jpeg_remark
 from trust_seg_ros.types import Frame, TrustFrame, Wanted
@@ -88,7 +90,8 @@ class FrameWork:
     Args:
         pipeline: the loaded pipeline; may serve several cameras.
         options: options of the replay.
-        type_name: type of the camera's messages.
+        camera: the camera.
+        type_name: type of its messages.
         memory: its state after earlier frames; used if thresholds or tracks remember earlier frames.
         bits: bits in use of its 16-bit images, as far as known.
     """
@@ -97,18 +100,21 @@ class FrameWork:
         self,
         pipeline: TrustPipeline,
         options: ReplayOptions,
+        camera: CameraTopic,
         type_name: str,
         memory: CameraMemory | None = None,
         bits: int = BITS[0],
     ) -> None:
-        self._pipeline, self._options, self._type = pipeline, options, type_name
+        self._pipeline, self._options, self._camera, self._type = pipeline, options, camera, type_name
         self._memory, self._bits = memory or CameraMemory(), BitRange(options.image_bits, bits)
-        lacking = unfillable(options.topics, pipeline.unavailable, options.gradient_label)
-        self.topics = tuple(topic for topic in options.topics if topic not in lacking)
+        outputs = tuple(topic for topic in options.topics if topic in OUTPUTS)
+        lacking = unfillable(outputs, pipeline.unavailable, options.gradient_label)
+        self.topics = tuple(topic for topic in outputs if topic not in lacking)
+        self._summary = SUMMARY in options.topics
         self.unfilled = "; ".join(f"{topic} is not written: {reason}" for topic, reason in lacking.items())
         self._fields = MessageOptions.of(pipeline.labels.names, pipeline.labels.palette, options)
         self._wanted = wanted(self.topics, options.gradient_label)
-        if options.pictures or options.segments:
+        if options.pictures or options.segments or self._summary:
             self._wanted = Wanted(scores=self._wanted.scores)
         self._labels = LabelInfo(pipeline.labels.names, self._send_labels)
         self._labels_told = False
@@ -147,6 +153,8 @@ class FrameWork:
         self._tell_labels()
         for name in self.topics:
             write(name, output_cdr(OUTPUTS[name].build(view), header))
+        if self._summary:
+            write(SUMMARY, diagnostics_cdr(summary_status(result, self._camera, options.sequential), header))
         numbers = frame_numbers(result, score_map(result, settings.pixel_score))
         numbers["processing_ms"] = (time.perf_counter() - started) * 1e3
         state = self._memory.pipeline

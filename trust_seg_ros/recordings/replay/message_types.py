@@ -15,6 +15,7 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 DETECTIONS = "vision_msgs/msg/Detection2DArray"
 LABELS = "vision_msgs/msg/LabelInfo"
+DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 ANNOTATIONS = "foxglove_msgs/msg/ImageAnnotations"
 
 # Same fields as in vision_msgs 4.1 (see interfaces/vision_msgs); a test compares their hashes.

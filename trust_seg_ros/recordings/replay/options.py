@@ -11,6 +11,7 @@ from typing import Any
 
 from trust_seg_ros.messages.output_size import AS_IMAGE
 from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.messages.summary import SUMMARY
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.recordings.replay.errors import ReplayError
 from trust_seg_ros.thresholds import ThresholdSettings
@@ -18,6 +19,8 @@ from trust_seg_ros.thresholds import ThresholdSettings
 NODE = "trust_seg"
 """Name of the node whose topics are written."""
 LABELS_TOPIC = "label_info"
+TOPICS = (*OUTPUTS, SUMMARY)
+"""Outputs that a replay can write, besides ``label_info``, which it always writes."""
 
 KEEP = ("images", "all", "none")
 STORAGES = ("mcap", "sqlite3")
@@ -31,7 +34,7 @@ class ReplayOptions:
     Attributes:
         pipeline: the network and its models.
         thresholds: threshold settings, the same for every frame.
-        topics: outputs to write, keys of ``rendering.OUTPUTS``; ``label_info`` is always written.
+        topics: outputs to write, of ``TOPICS``; ``label_info`` is always written.
         entropy_encoding, gradient_label, every_segment, overlay_alpha, output_size: as in ``MessageOptions``.
         max_pixels: larger images are refused.
         image_bits: bits in use of 16-bit images; 0 = found in their values.
@@ -50,7 +53,7 @@ class ReplayOptions:
 
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
-    topics: tuple[str, ...] = tuple(OUTPUTS)
+    topics: tuple[str, ...] = TOPICS
     entropy_encoding: str = "mono8"
     gradient_label: str = "onehot"
     every_segment: bool = False
@@ -69,9 +72,9 @@ class ReplayOptions:
     duration_s: float | None = None
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.topics if name not in OUTPUTS]
+        unknown = [name for name in self.topics if name not in TOPICS]
         if unknown:
-            raise ReplayError(f"there is no output {unknown[0]!r}; there are: {', '.join(OUTPUTS)}")
+            raise ReplayError(f"there is no output {unknown[0]!r}; there are: {', '.join(TOPICS)}")
         for name, choices in (("keep", KEEP), ("storage", STORAGES), ("compression", COMPRESSIONS)):
             if getattr(self, name) not in choices:
                 raise ReplayError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(choices)}")

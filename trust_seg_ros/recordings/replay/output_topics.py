@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from trust_seg_ros.bags.reader import BagTopic
 from trust_seg_ros.messages.outputs import OUTPUTS
-from trust_seg_ros.recordings.replay.message_types import DETECTIONS, IMAGE, LABELS, type_store
+from trust_seg_ros.messages.summary import SUMMARY
+from trust_seg_ros.recordings.replay.message_types import DETECTIONS, DIAGNOSTICS, IMAGE, LABELS, type_store
 from trust_seg_ros.recordings.replay.options import LABELS_TOPIC, CameraTopic
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ LIVE_OUTPUTS: Mapping[str, str] = {"segmentation": IMAGE, "segments": DETECTIONS
 @lru_cache(maxsize=256)  # called for every chunk, and describing types takes milliseconds
 def output_topics(camera: CameraTopic) -> Mapping[str, BagTopic]:
     """Name of the output -> its topic in the bag of one camera."""
-    types = {name: output.type for name, output in OUTPUTS.items()} | {LABELS_TOPIC: LABELS}
+    types = {name: output.type for name, output in OUTPUTS.items()} | {LABELS_TOPIC: LABELS, SUMMARY: DIAGNOSTICS}
     store = type_store()
     return {
         name: BagTopic(

@@ -12,7 +12,8 @@ import numpy as np
 from trust_seg_ros.messages.annotations import BEHIND, LINE_LOOP, NO_FILL, WHITE, AnnotationFields, Colour
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.messages.outputs import OutputFields
-from trust_seg_ros.recordings.replay.message_types import ANNOTATIONS, DETECTIONS, LABELS, type_store
+from trust_seg_ros.recordings.replay.message_types import ANNOTATIONS, DETECTIONS, DIAGNOSTICS, LABELS, type_store
+from trust_seg_ros.recordings.replay.summary import StatusFields
 
 _LITTLE = sys.byteorder == "little"
 _ENCAPSULATION = b"\x00\x01\x00\x00" if _LITTLE else b"\x00\x00\x00\x00"
@@ -82,6 +83,15 @@ def annotations_cdr(fields: AnnotationFields, header: HeaderFields) -> bytes:
         for xy, label, own in zip(fields.positions.tolist(), fields.labels, colours, strict=True)
     ]
     return _bytes(types[ANNOTATIONS](stamp, [], outlines, texts, []), ANNOTATIONS)
+
+
+def diagnostics_cdr(fields: StatusFields, header: HeaderFields) -> bytes:
+    """A diagnostic_msgs/DiagnosticArray with one status."""
+    types, d = type_store().types, "diagnostic_msgs/msg/"
+    values = [types[d + "KeyValue"](key, value) for key, value in fields.values]
+    told = fields.name, fields.message, fields.hardware_id
+    status = types[d + "DiagnosticStatus"](fields.level, *told, values)
+    return _bytes(types[DIAGNOSTICS](header=_header(header), status=[status]), DIAGNOSTICS)
 
 
 def labels_cdr(fields: LabelFields, header: HeaderFields) -> bytes:
