@@ -43,8 +43,8 @@ class AnnotationFields:
     one more text.
 
     Attributes:
-        boxes: (n, 4) float64 left, top, right, bottom in pixels of the camera's image; (0, 0) is the upper left corner of the
-            first pixel, not its centre, as in ``~/segments`` and in Foxglove.
+        boxes: (n, 4) float64 left, top, right, bottom in pixels of the camera's image; (0, 0) is the upper left corner
+            of the first pixel, not its centre, as in ``~/segments`` and in Foxglove.
         unknown: (n,) bool: an OoD segment; else a flagged segment of the class map.
         labels: n texts.
         heading: counts of the frame.
