@@ -120,14 +120,14 @@ def read_geometry(path: Path) -> Geometry:
     for key in content.keys() - set(_KEYS):
         raise DatasetError(f"{path}: {unknown('entry', key, _KEYS)}")
     folder = path.parent
-    place = [_number(content, "extrinsics", name, path) for name in _PLACE]
+    x, y, z, roll, pitch, yaw = (_number(content, "extrinsics", name, path) for name in _PLACE)
     ground = [_number(content, "ground", name, path) if "ground" in content else 0.0 for name in ("z", "roll", "pitch")]
     tilt = Pose.from_angles(ground[1], ground[2], 0.0, np.zeros(3))
     normal = tilt.rotation[:, 2]
     return Geometry(
         read_camera(folder / _text(content, "camera", path)),
         _one_of(content, "rectified", (False, True), path),
-        Pose.from_angles(*place[3:], np.array(place[:3])) @ OPTICAL,
+        Pose.from_angles(roll, pitch, yaw, np.array([x, y, z])) @ OPTICAL,
         GroundPlane(normal, float(ground[0] * normal[2])),
         NamedFiles(folder / _text(content, "depth", path)) if "depth" in content else None,
         _positive(content, "depth_unit", 0.001, path),

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -197,7 +198,7 @@ def _record(
     (folder / "about.json").write_text(json.dumps({**about, "raw": shots[0].answer.raw}, default=str), encoding="utf-8")
 
 
-def _arrays(shots: list[Shot]) -> dict[str, np.ndarray]:
+def _arrays(shots: list[Shot]) -> dict[str, Any]:
     grounds = [shot.ground for shot in shots]
     prints = [(k, one) for k, ground in enumerate(grounds) for one in ground.footprints]
     return {
