@@ -57,7 +57,7 @@ def test_ground_pixels_lie_on_the_plane_of_the_ground(camera):
         points = places(frame, np.isin(frame.labels, (ROAD, PAVEMENT)))
         assert len(points) > 0.15 * np.prod(SIZE)
         near = points[np.abs(points).max(1) < 100]
-        assert np.abs(frame.ground.plane.above(near)).max() < 0.01
+        assert np.abs(frame.ground.plane.above(near)).max() < 1e-4
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
