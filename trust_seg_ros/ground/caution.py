@@ -94,7 +94,7 @@ class CautionMapper:
             in_fixed=base_in_fixed is not None,
             plane=GroundPlane(normal, view.plane.offset + float(normal @ base_in_map.translation)),
             feet=feet,
-            blind=float(found.blind.mean()),
+            blind=found.blind,
             reset=reset,
             stamp_ns=stamp_ns,
         )
@@ -158,9 +158,9 @@ def _jump(before: Pose, now: Pose, step_s: float) -> str:
 
 
 def _window(view: GroundView, table: PolarTable, base_in_map: Pose, fixed: bool, s: CautionSettings) -> Window:
-    """The cells ahead of the camera: around the middle of the range, aligned with the axes of the map's frame."""
+    """The cells ahead of the camera, or around one that looks all round, aligned with the axes of the map's frame."""
     ahead = view.pose.rotation @ table.ahead
-    centre = view.foot + ahead * s.range_m / 2
+    centre = view.foot + (0.0 if table.closed else ahead * s.range_m / 2)
     if fixed:
         side = max(s.range_m, s.width_m)
         extent = (side, side)

@@ -6,6 +6,9 @@
 - A thing that begins anywhere else (the image's border, another thing, the sky) has an unseen foot: nothing is marked,
   and all that lies behind it along that azimuth is unknown.
 
+- A foot right beside a nearer thing that reaches as high in the image is no foot but that thing's outline, which rises
+  more steeply than lines on the ground do: it is unseen, too. Else every post would throw feet onto the road behind it.
+
 The place of a foot is uncertain by a constant angle, so by a distance that grows with the square of the range: the
 ground right before it gets the P that the thing stands nearer than measured.
 """
@@ -33,17 +36,24 @@ class Scan:
 
     Attributes:
         ground: (A, D) float32, P(hazard) of trusted ground that is seen there; -1 elsewhere.
-        blind: (A,) bool, azimuths along which no ground was seen, although the image shows something.
+        shown: (A,) bool, azimuths along which the image shows something.
+        lit: (A,) bool, those along which it shows trusted ground.
         azimuths: (m,) int32 azimuths of the feet.
         samples: (m,) int32 first sample of the thing; its foot lies half a step before it.
         pixels: (m,) int32 index of the pixel of the judging grid in that sample.
     """
 
     ground: np.ndarray
-    blind: np.ndarray
+    shown: np.ndarray
+    lit: np.ndarray
     azimuths: np.ndarray
     samples: np.ndarray
     pixels: np.ndarray
+
+    @property
+    def blind(self) -> float:
+        """Share of the azimuths that show something along which no trusted ground is seen."""
+        return 1.0 - float(self.lit.sum()) / max(int(self.shown.sum()), 1)
 
     def __repr__(self) -> str:
         return f"Scan({len(self.azimuths)} feet, {100 * float((self.ground >= 0).mean()):.1f} % trusted ground)"
@@ -77,19 +87,31 @@ def scan(table: PolarTable, maps: HazardMaps, before: np.ndarray, threads: int |
     check(table, maps)
     azimuths, depressions = table.pixels.shape
     ground = np.empty((azimuths, depressions), np.float32)
-    blind = np.empty(azimuths, bool)
-    samples = np.empty((azimuths, MOST_FEET), np.int32)
+    shown, lit = np.empty(azimuths, bool), np.empty(azimuths, bool)
+    samples, ends = np.empty((azimuths, MOST_FEET), np.int32), np.empty((azimuths, MOST_FEET), np.int32)
+    kept = np.empty(azimuths, np.int32)
     role, kind, classes, p = (plane.ravel() for plane in (maps.role, maps.kind, maps.classes, maps.p))
 
     def band(first: int, last: int) -> None:
         part = slice(first, last)
-        found = (ground[part], blind[part], samples[part])
-        scan_kernels.scan_band(table.pixels[part], role, kind, classes, p, before, *found)
+        found = (ground[part], shown[part], lit[part], samples[part], ends[part])
+        scan_kernels.scan_band(table.pixels[part], role, kind, classes, p, *found)
+
+    def judge(first: int, last: int) -> None:
+        part = slice(first, last)
+        scan_kernels.drop_outlines(samples, ends, slope_of(table), first, last, ground, kept)
+        scan_kernels.warn_before(table.pixels[part], p, samples[part], kept[part], before, ground[part])
 
     run_bands(band, azimuths, threads)
-    where, order = np.nonzero(samples >= 0)
+    run_bands(judge, azimuths, threads)
+    where, order = np.nonzero(np.arange(MOST_FEET) < kept[:, None])
     found = samples[where, order]
-    return Scan(ground, blind, where.astype(np.int32), found, table.pixels[where, found])
+    return Scan(ground, shown, lit, where.astype(np.int32), found, table.pixels[where, found])
+
+
+def slope_of(table: PolarTable) -> float:
+    """Samples that the steepest believable line on the ground rises from one azimuth to the next."""
+    return scan_kernels.STEEPEST * table.azimuth_step / table.depression_step
 
 
 def check(table: PolarTable, maps: HazardMaps) -> None:

@@ -8,9 +8,6 @@ import numpy as np
 
 from trust_seg_ros.support.jit import jit
 
-BLOCK = 4
-"""Depressions from one exact projection to the next; the lens bends so little between them that a line is as good."""
-
 
 @jit
 def fill_pixels(
@@ -23,21 +20,22 @@ def fill_pixels(
     azimuth_step: float,
     first_depression: float,
     depression_step: float,
+    block: int,
     rows: int,
     columns: int,
     pixels: np.ndarray,
 ) -> None:
-    """Write the pixel that sees each azimuth and depression.
+    """Write the pixel that sees each azimuth and depression; every ``block``th is projected, and a line drawn between.
 
     ``pixels`` (A, D) int32; -1 where the lens does not see, and outside of ``rows`` and ``columns``.
     """
     azimuths, depressions = pixels.shape
-    anchors = (depressions + BLOCK - 2) // BLOCK + 1
+    anchors = (depressions + block - 2) // block + 1
     cosines, sines = np.empty(anchors), np.empty(anchors)
     for k in range(anchors):
-        cosines[k] = math.cos(first_depression - k * BLOCK * depression_step)
-        sines[k] = math.sin(first_depression - k * BLOCK * depression_step)
-    part = np.float32(1.0 / BLOCK)
+        cosines[k] = math.cos(first_depression - k * block * depression_step)
+        sines[k] = math.sin(first_depression - k * block * depression_step)
+    part = np.float32(1.0 / block)
     for a in range(azimuths):
         along, across = math.cos(first_azimuth + a * azimuth_step), math.sin(first_azimuth + a * azimuth_step)
         hx = along * ahead[0] + across * left[0]
@@ -47,8 +45,8 @@ def fill_pixels(
         for k in range(1, anchors):
             next_row, next_column = _seen(nodes, reach, hx, hy, hz, down, cosines[k], sines[k])
             down_by, along_by = (next_row - row) * part, (next_column - column) * part
-            begin = (k - 1) * BLOCK
-            for j in range(begin, min(begin + BLOCK + (k == anchors - 1), depressions)):
+            begin = (k - 1) * block
+            for j in range(begin, min(begin + block + (k == anchors - 1), depressions)):
                 y, x = row + (j - begin) * down_by, column + (j - begin) * along_by
                 seen = y >= 0.0 and x >= 0.0 and y < rows and x < columns  # NaN is none of it
                 pixels[a, j] = int(y) * columns + int(x) if seen else -1
