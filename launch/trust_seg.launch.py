@@ -20,7 +20,7 @@ from launch_ros.substitutions import ExecutableInPackage
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 2 * 64 << 20  # the profile's segment, of the node and of a camera
 NAME = "trust_seg"
-SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable", "ood")
+SHOWN_IN_RVIZ = ("overlay", "entropy_color", "unreliable", "ood", "caution", "hazards", "free_space")
 BOOLEAN = ["true", "false", "True", "False"]
 FLAGS = ("autostart", "use_sim_time")  # parameters that are true or false
 
@@ -113,7 +113,8 @@ def viewer(context: LaunchContext) -> list[Action]:
     namespace = argument(context, "namespace").strip("/")
     here = f"/{namespace}" if namespace else ""
     image = argument(context, "image") or f"{NAME}/image"
-    remappings = [("/image_raw", image if image.startswith("/") else f"{here}/{image}")]
+    shown = image if image.startswith("/") else f"{here}/{image}"
+    remappings = [("/image_raw", shown), ("/camera_info", f"{shown.rpartition('/')[0]}/camera_info")]
     remappings += [(f"/{NAME}/{topic}", f"{here}/{NAME}/{topic}") for topic in SHOWN_IN_RVIZ]
     return [
         Node(

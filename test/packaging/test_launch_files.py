@@ -272,6 +272,8 @@ def test_rviz_gets_the_topics_of_the_namespace(stand_in):
     (rviz,) = [command for command, _, _ in commands if command[0].endswith("rviz2")]
     assert rviz[rviz.index("-d") + 1] == str(LAUNCH.parent / "config/trust_seg.rviz")
     assert "/image_raw:=/front/image_raw" in remappings(rviz)
+    assert "/camera_info:=/front/camera_info" in remappings(rviz), "beside the image, where RViz looks for it"
+    assert "/trust_seg/caution:=/front/trust_seg/caution" in remappings(rviz)
     assert "/trust_seg/overlay:=/front/trust_seg/overlay" in remappings(rviz)
 
 
