@@ -76,7 +76,8 @@ class CautionMapper:
         window = _window(view, table, base_in_map, base_in_fixed is not None, s)
         step_s, reset = self._step(base_in_fixed, stamp_ns)
         memory = self._state.memory
-        memory = Memory.empty(window) if reset or not s.fuse or memory is None else memory.moved(window)
+        alone = base_in_fixed is None or not s.fuse  # a place in the base frame is another one in the next frame
+        memory = Memory.empty(window) if reset or alone or memory is None else memory.moved(window)
         observed = observe(
             found, table, Placement.of(view, table, base_in_map), window, view.height, s.range_m,
             base_in_map.apply(feet.points)[:, :2], feet.p, self.threads,
