@@ -17,8 +17,8 @@ from trust_seg_ros.synthetic.checks import SyntheticDriveError
 from trust_seg_ros.synthetic.ground_settings import GroundSettings
 
 _SHARPER = {"pinhole": 1.2, "fisheye": 0.85}
-"""Focal length of the straight picture over that of the camera in its centre; towards the edges of a fisheye the straight
-picture is finer by itself, and large."""
+"""Focal length of the straight picture over that of the camera in its centre; towards the edges of a fisheye the
+straight picture is finer by itself, and large."""
 
 _WIDEST = 5.0
 """Largest distance to the side, or up or down, of a ray over that ahead: beyond, straight pictures become huge."""
