@@ -34,6 +34,8 @@ _WAVY = np.array([0.08, 0.08, 0.5, 0.5])  # how straight each border is, in heig
 _COUNTS = np.array([1.0, 1.0, 0.1, 0.1])
 _ALIKE = np.array([4.0, 4.0, 60.0, 60.0])  # neighbouring points deviate alike: so many count as one
 _PAIRS = 60
+_LEAST_SIGMA = 0.0015  # no road is flatter and no border straighter than that
+_PER_ASTRAY = 0.06  # for the share of open borders that do not fit: where width or direction of the road change
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,11 @@ def _fit(points: BorderPoints, start: np.ndarray, before: RoadState, pixel: floa
         return f"{share:.0%} of the road's borders fit one slope, at least {_LEAST_SHARE:.0%} expected: a junction?"
     if abs(mean[SLOPE]) > STEEPEST or mean[LEFT] - mean[RIGHT] < 0.5:
         return "the borders of the road do not meet at a horizon"
-    return RoadState(mean, np.linalg.inv(information), share, len(used))
+    covariance = np.linalg.inv(information)
+    firm = (points.border < LEFT_HIDDEN) & (points.q + mean[SLOPE] > _NEAREST_HORIZON)
+    astray = float((firm & ~used).sum() / max(firm.sum(), 1))
+    covariance[SLOPE, SLOPE] += _LEAST_SIGMA**2 + (_PER_ASTRAY * astray) ** 2
+    return RoadState(mean, covariance, share, len(used))
 
 
 def _two_lines(points: BorderPoints, pixel: float) -> np.ndarray | str:

@@ -36,7 +36,7 @@ class PlaneSettings:
             vehicle stands on the road behind it.
     """
 
-    least_sure_deg: float = 0.6
+    least_sure_deg: float = 1.0
     forget_s: float = 1.0
     pivot_m: float = 1.0
 
