@@ -10,6 +10,7 @@ from rclpy.lifecycle import LifecycleNode
 from trust_seg_ros.messages.fields import LabelFields
 from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.budget import FrameBudget
+from trust_seg_ros.node.caution import Caution
 from trust_seg_ros.node.image_reader import ImageReader
 from trust_seg_ros.node.outputs import Outputs
 from trust_seg_ros.node.processing import FrameProcessor, Surroundings
@@ -31,6 +32,7 @@ class Configured:
         outputs: the open topics.
         watch: the current thresholds and the label info.
         budget: how long recent frames took.
+        caution: makes maps of the ground; None without ``caution: on``.
         processor: the processor of the latest activation; None before the first.
     """
 
@@ -39,6 +41,7 @@ class Configured:
     outputs: Outputs
     watch: ThresholdWatch
     budget: FrameBudget
+    caution: Caution | None = None
     processor: FrameProcessor | None = None
 
     @classmethod
@@ -68,13 +71,14 @@ class Configured:
                 invalid; perturbed passes take longer than ``perturbation.budget_ms``.
         """
         outputs: Outputs | None = None
+        caution: Caution | None = None
 
         def warmed(pipeline: TrustPipeline, outputs: Outputs) -> Configured:
             pipeline.warm_up(settings.warm_up_size, progress.step)
             progress.step("running made-up frames")
             pipeline.check(settings.thresholds)
             watch, budget = ThresholdWatch(pipeline, statistics, send_labels), FrameBudget(pipeline.network)
-            configured = cls(worker, pipeline, outputs, watch, budget)
+            configured = cls(worker, pipeline, outputs, watch, budget, caution)
             processor = configured.make_processor(settings, statistics, around)
             processor.rehearse_all(settings.warm_up_size, budget)
             if said := budget.looks(settings):
@@ -86,18 +90,22 @@ class Configured:
             progress.step("loading the network")
             pipeline = worker.call(lambda: TrustPipeline.load(settings.pipeline), progress.waiting)
             outputs = opened = Outputs(node)
+            if settings.caution.on:
+                caution = Caution(node, pipeline, settings.caution, statistics, around.warn, around.alive)
             return worker.call(lambda: warmed(pipeline, opened), progress.waiting)
         except BaseException:
             worker.stop(0.0)
             if outputs is not None:
                 outputs.destroy()
+            if caution is not None:
+                caution.destroy()
             raise
 
     def make_processor(self, settings: NodeSettings, statistics: Statistics, around: Surroundings) -> FrameProcessor:
         """Create a processor; it reports to watch and budget."""
         around = replace(around, judged=self.watch.frame_done, timed=self.budget.frame_done)
         reader = ImageReader(settings.image_bits, self.worker.waiting)
-        return FrameProcessor(self.pipeline, self.outputs, statistics, around, reader)
+        return FrameProcessor(self.pipeline, self.outputs, statistics, around, reader, self.caution)
 
     def release(self) -> bool:
         """Release everything without waiting; False if the current frame never ended and its thread is abandoned."""
@@ -105,4 +113,6 @@ class Configured:
             self.processor.retire()
         ended = self.worker.stop(0.0)
         self.outputs.destroy()
+        if self.caution is not None:
+            self.caution.destroy()
         return ended

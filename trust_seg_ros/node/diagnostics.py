@@ -9,6 +9,7 @@ from dataclasses import replace
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from trust_seg_ros.meta.ood_judge import fitted_thresholds
+from trust_seg_ros.node.caution_report import FORGOTTEN, NO_GROUND, WITHDRAWN, CautionReport
 from trust_seg_ros.node.feedback import REFUSED
 from trust_seg_ros.node.findings import image_period
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Steady
@@ -99,7 +100,8 @@ def report(view: NodeView, judged: Verdict | None = None) -> list[DiagnosticStat
         judged: levels and messages of camera and processing; None = those of this view alone.
     """
     judged = verdict(view, Steady(), Steady(), 0.0) if judged is None else judged
-    return [_camera(view, judged.camera), _processing(view, judged.processing), _thresholds(view), _model(view)]
+    always = [_camera(view, judged.camera), _processing(view, judged.processing), _thresholds(view), _model(view)]
+    return always if view.caution is None else [*always, _caution(view, view.caution)]
 
 
 def _camera(view: NodeView, judged: Status) -> DiagnosticStatus:
@@ -179,6 +181,19 @@ def _thresholds(view: NodeView) -> DiagnosticStatus:
     if view.remarks or fired or refused:
         level, message = WARN, "; ".join((*fired, *view.remarks, *filter(None, [refused])))
     return _status(view, "thresholds", level, message, values)
+
+
+def _caution(view: NodeView, report: CautionReport) -> DiagnosticStatus:
+    level, message = report.judged(view.idle, view.new(NO_GROUND), view.summary.reason(NO_GROUND))
+    values = {
+        **report.values,
+        "frames without a map": _count(view.summary, NO_GROUND),
+        "last reason": view.summary.reason(NO_GROUND) or "none",
+        "started anew": _count(view.summary, FORGOTTEN),
+        "last reason to start anew": view.summary.reason(FORGOTTEN) or "none",
+        "emptied as too old": _count(view.summary, WITHDRAWN),
+    }
+    return _status(view, "caution", level, message, values)
 
 
 def _set_constants(settings: ThresholdSettings) -> dict[str, float]:

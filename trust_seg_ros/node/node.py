@@ -129,6 +129,8 @@ class TrustSegNode(LifecycleNode):
         loaded.pipeline.check(settings.thresholds, one_at_a_time=True)
         self._statistics.forget_times()
         loaded.processor = processor = loaded.make_processor(settings, self._statistics, self._surroundings)
+        if loaded.caution is not None:
+            loaded.caution.open(settings.caution, self._camera.topic)
         result = super().on_activate(state)
         loaded.worker.open(settings.capacity, processor, processor.failed)
         try:
@@ -222,6 +224,8 @@ class TrustSegNode(LifecycleNode):
                 self.phase = "deactivating"
         loaded = self._configured
         ended = loaded is None or loaded.worker.close(_STOP_S, lambda: not self._is_alive())
+        if loaded is not None and loaded.caution is not None:
+            loaded.caution.close()
         if ended and self.phase == "deactivating":
             self.phase = "inactive"
         return ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.messages.summary import Circumstances
 from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.budget import FrameBudget
+from trust_seg_ros.node.caution import Caution
 from trust_seg_ros.node.feedback import FeedbackInbox
 from trust_seg_ros.node.frame_checks import FrameChecks
 from trust_seg_ros.node.image_reader import ImageReader
@@ -72,9 +73,10 @@ class FrameProcessor:
         statistics: Statistics,
         surroundings: Surroundings,
         reader: ImageReader,
+        caution: Caution | None = None,
     ) -> None:
         self._pipeline, self._outputs, self._statistics = pipeline, outputs, statistics
-        self._around, self._reader = surroundings, reader
+        self._around, self._reader, self._caution = surroundings, reader, caution
         self._remarks: tuple[str, ...] = ()
         self._reset_asked = self._retired = False
         self._circumstances = Circumstances()
@@ -108,8 +110,8 @@ class FrameProcessor:
         try:
             self._keep_time(arrived.data)
             self.feedback.learn(settings.max_image_pixels)
-            topics, summary = self._outputs.watched(), self._outputs.summary.watched
-            if not topics and not summary:
+            topics, summary, mapped = self._outputs.watched(), self._outputs.summary.watched, self._mapped()
+            if not (topics or summary or mapped):
                 self._statistics.nothing_due(unwatched=True)
                 self._reader.skip(arrived)
                 return
@@ -124,18 +126,25 @@ class FrameProcessor:
         header, frame = read
         self._checks.image(frame.image, settings.liveness.frozen_s, settings.trust_state)
         topics = self._possible(topics, settings)
-        if not topics and not summary:
+        if not (topics or summary or mapped):
             self._statistics.nothing_due()
             return
         parts = wanted(topics, settings.gradient_label)
-        result = self._pipeline(frame, settings.thresholds, with_summary(parts) if summary else parts)
+        parts = with_summary(parts) if summary else parts
+        parts = replace(parts, segments=True, ood=True) if mapped else parts
+        result = self._pipeline(frame, settings.thresholds, parts)
         self._checks.answer(result, settings.liveness.frozen_s)
         if forgot := self._pipeline.forgot_tracks:
             self._notice("tracks_lost", f"all tracks are forgotten: {forgot}")
         if self._publish(topics, Rendering(result, self._options(settings)), header):
-            self._finish(started, header, result, settings)
+            ground = {} if self._caution is None else self._caution.process(result, header, settings.caution)
+            self._finish(started, header, result, settings, ground)
             if summary and self._alive():
                 self._outputs.summary.publish(result, header, self._circumstances)
+
+    def _mapped(self) -> bool:
+        """Whether a map of the ground is wanted."""
+        return self._caution is not None and self._caution.watched()
 
     def _read(self, arrived: Arrived, settings: NodeSettings) -> tuple[HeaderFields, Frame] | None:
         """As :meth:`ImageReader.read`; what is to be said is logged once and kept for diagnostics."""
@@ -185,6 +194,8 @@ class FrameProcessor:
         view = Rendering(result, self._options(settings))
         for name in topics:
             self._outputs.fill(name, view, HeaderFields())
+        if self._caution is not None:
+            self._caution.rehearse(result)
         self._around.timed((time.perf_counter() - started) * 1e3, result)
 
     def _options(self, settings: NodeSettings) -> MessageOptions:
@@ -210,6 +221,8 @@ class FrameProcessor:
         if jumped or self._reset_asked:
             self._reset_asked = False
             self._pipeline.reset()
+            if self._caution is not None:
+                self._caution.reset()
 
     def _notice(self, kind: str, text: str) -> None:
         """Count and log what is wrong, unless ``text`` is empty."""
@@ -227,7 +240,14 @@ class FrameProcessor:
     def _alive(self) -> bool:
         return self._around.alive() and not self._retired
 
-    def _finish(self, started: float, header: HeaderFields, result: TrustFrame, settings: NodeSettings) -> None:
+    def _finish(
+        self,
+        started: float,
+        header: HeaderFields,
+        result: TrustFrame,
+        settings: NodeSettings,
+        ground: Mapping[str, float],
+    ) -> None:
         now = self._around.now_ns()
         # the stamp is 0 if the camera sets none, the time is 0 before simulated time starts: the age is then unknown
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None

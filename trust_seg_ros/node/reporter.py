@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType, ROSClock
@@ -107,6 +107,8 @@ class Reporter:
         )
         if now.loaded is not None:
             view = with_model(view, now.loaded.pipeline, now.loaded.watch.view(now.settings.thresholds))
+            if now.loaded.caution is not None:
+                view = replace(view, caution=now.loaded.caution.report)
         notes = parameters_status(view, self._notes)
         message = DiagnosticArray(status=[*report(view, self._liveness.judge(view)), notes])
         message.header.stamp = clock.now().to_msg()

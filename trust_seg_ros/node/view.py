@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trust_seg_ros.node.camera import CameraView
+from trust_seg_ros.node.caution_report import CautionReport
 from trust_seg_ros.node.settings import NodeSettings
 from trust_seg_ros.node.statistics import Summary
 from trust_seg_ros.node.threshold_watch import InForce
@@ -38,6 +39,7 @@ class NodeView:
         working: whether the worker accepts frames; only looked at while the node is active.
         problem: why the last transition failed, or "".
         before: counters at the last report, to detect new events.
+        caution: the caution map after the last frame; None where the node makes none.
     """
 
     name: str
@@ -58,6 +60,7 @@ class NodeView:
     working: bool = True
     problem: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
+    caution: CautionReport | None = None
 
     def new(self, counter: str) -> int:
         """By how much a counter has risen since the last report."""
