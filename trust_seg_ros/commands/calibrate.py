@@ -12,6 +12,13 @@ from rich.console import Console
 
 from trust_seg_ros.commands import given_paths as given
 from trust_seg_ros.commands.calibrate_choices import alpha, check, check_images, chosen_plan, remarks, share, words
+from trust_seg_ros.commands.calibrate_hazards import (
+    add_hazard_arguments,
+    hazard_bound,
+    hazard_rows,
+    hazard_sources,
+    hazard_table,
+)
 from trust_seg_ros.commands.console import command_console, say, waiting
 from trust_seg_ros.commands.data_options import (
     add_data_arguments,
@@ -42,6 +49,7 @@ EPILOG = """examples:
   trust-seg calibrate data/camvid --score all --figures out/calibration --out calibration.json
   trust-seg calibrate data/camvid --ood synthetic:seeds=500-699:kinds=deer,sofa --out calibration.json
   trust-seg calibrate data/camvid --score standardized_max_logit --statistics train.json --out calibration.json
+  trust-seg calibrate data/mine --split val --hazards front_camera.yaml --out calibration.json
 
 The network runs over the images once (twice where standardized_max_logit, vim, knn or cdnp get thresholds without
 --statistics). The file holds, for this network: statistics of the largest logit by predicted class, the temperature of
@@ -146,11 +154,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file of trust-seg benchmark --save-meta; auto: the shipped one (default: auto)",
     )
     given.expects(ood_meta, given.ood_meta_model)
+    add_hazard_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate; returns the exit status."""
     check(args)
+    hazards = hazard_sources(args)
     console = command_console(200)
     from trust_seg_ros.commands import calibrate_report as report
     from trust_seg_ros.commands.calibrate_groups import group_rows, groups_table
@@ -181,6 +191,9 @@ def run(args: argparse.Namespace) -> int:
         notes = [report.best_words(best, plan.network.name), *notes]
     if args.unordered:
         found = found.without_order()
+    bound = hazard_bound(args, hazards, plan, folders, found, console) if hazards else None
+    if bound is not None:
+        found = replace(found, hazards=bound.to_json())
     found.save(args.out)
     if found.temperature is not None:
         console.print(report.temperature_table(found.temperature))
@@ -188,6 +201,8 @@ def run(args: argparse.Namespace) -> int:
     shown = next(iter(found.scores)) if best is None else str(best["score"])
     if (groups := groups_table(found, shown, args.alpha or ALPHAS)) is not None:
         console.print(groups)
+    if bound is not None:
+        console.print(hazard_table(bound, args.alpha or ALPHAS))
     notes += remarks(found, plan, args.split)
     for note in notes:
         say(console, f"note: {note}")
@@ -204,6 +219,7 @@ def run(args: argparse.Namespace) -> int:
         temperature=None if found.temperature is None else found.temperature.value,
         thresholds=report.threshold_rows(found, args.recall, args.alpha or ALPHAS),
         groups=group_rows(found, args.alpha or ALPHAS),
+        hazards=hazard_rows(bound, args.alpha or ALPHAS),
         notes=notes,
         left_out={**plan.left_out, **plan.skipped},
     )

@@ -57,10 +57,12 @@ class DrawnDrives:
     Attributes:
         settings: of each drive; ``ground`` is set.
         seconds: length of each.
+        unit: what is independent of each other.
     """
 
     settings: tuple[DriveSettings, ...]
     seconds: float
+    unit: str = DRIVE
 
     @property
     def frames(self) -> int:

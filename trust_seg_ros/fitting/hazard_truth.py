@@ -62,7 +62,8 @@ class PixelRays:
             pose: takes points of the optical frame into the base frame.
         """
         row, column = pixels.T
-        return pose.apply(self.ahead[row, column].astype(np.float64) * depth[row, column, None].astype(np.float64))
+        far = depth[row, column, None].astype(np.float64)
+        return pose.apply(self.ahead[row, column].astype(np.float64) * np.where(np.isfinite(far), far, np.nan))
 
 
 def foot_pixels(role: np.ndarray) -> np.ndarray:
