@@ -81,7 +81,7 @@ def _by_truth(frame: DriveFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_network() -> Masks:
     pipeline = TrustPipeline.load(PipelineSettings(device="cpu"))
-    roles = ClassRoles.of(pipeline.classes.names)
+    roles = ClassRoles.of(pipeline.labels.names)
 
     def masks(frame: DriveFrame) -> tuple[np.ndarray, np.ndarray]:
         maps = hazard_maps(pipeline(Frame(frame.image)).on_grid, roles)

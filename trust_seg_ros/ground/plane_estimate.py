@@ -27,7 +27,8 @@ SIZE = 7
 _LEAST_POINTS = 6  # of each border, where nothing was known before
 _LEAST_SHARE = 0.5
 _CUT = 3.0
-_STEPS = 5
+_STEPS, _WIDE_STEPS = 6, 2
+_CLOSE = 2e-5  # of the slope, from one step to the next
 _NEAREST_HORIZON = 0.025  # q + t below which nothing is used: beyond 56 m for a camera at 1.4 m
 _BORDER_PX = 1.0  # how well a border is found, pixels
 _WAVY = np.array([0.08, 0.08, 0.5, 0.5])  # how straight each border is, in heights of the camera
@@ -97,12 +98,15 @@ def _fit(points: BorderPoints, start: np.ndarray, before: RoadState, pixel: floa
     mean, used = start, np.empty(len(points.q), bool)
     for step in range(_STEPS):
         information, gradient = known.copy(), known @ (before.mean - mean)
-        cut = _CUT * (2.0 if step < 2 else 1.0)  # the first steps may come from afar
+        cut = _CUT * (2.0 if step < _WIDE_STEPS else 1.0)  # the first steps may come from afar
         normal_equations(
             points.q, points.p, points.border, mean, _BORDER_PX * pixel, _WAVY, _ALIKE, _NEAREST_HORIZON, cut,
             information, gradient, used,
         )  # fmt: skip
-        mean = mean + np.linalg.solve(information, gradient)
+        change = np.linalg.solve(information, gradient)
+        mean = mean + change
+        if step >= _WIDE_STEPS and abs(change[SLOPE]) < _CLOSE:
+            break
     counts = _COUNTS[points.border]
     share = float(counts[used].sum() / counts.sum())
     if share < _LEAST_SHARE:

@@ -17,8 +17,8 @@ GIVEN, ROAD, HELD = "given", "road", "held"
 """Where a plane comes from: the parameters; this image; images before, as this one shows no road."""
 
 _LONGEST_GAP_S = 1.0
-_CHANGES = np.array([0.5, 0.5, 0.7, 0.7, 0.06, 0.003, 0.025])
-"""How much the road changes in a second: standard deviations of a random walk."""
+_CHANGES = np.diag(np.square([0.5, 0.5, 0.7, 0.7, 0.06, 0.003, 0.025]))
+"""How much the road changes in a second: variances of a random walk, of the numbers of a ``RoadState``."""
 _BELIEVED = 0.8  # share of border points that a road from nothing needs, to replace one that was followed
 _MOVED = 5e-4  # metres, or radians, of a camera that is taken for the same
 _MOST_ROLL = math.radians(8.0)
@@ -37,7 +37,7 @@ class PlaneSettings:
     """
 
     least_sure_deg: float = 1.0
-    forget_s: float = 1.0
+    forget_s: float = 4.0
     pivot_m: float = 1.0
 
     def __post_init__(self) -> None:
@@ -155,7 +155,7 @@ class PlaneFilter:
             return first, True
         kept = np.ones(SIZE)
         kept[SLOPE] = math.exp(-dt / self._settings.forget_s)
-        covariance = self._road.covariance * np.outer(kept, kept) + np.diag(_CHANGES**2 * dt)
+        covariance = self._road.covariance * kept * kept[:, None] + _CHANGES * dt
         covariance[SLOPE, SLOPE] += (1 - kept[SLOPE] ** 2) * first.covariance[SLOPE, SLOPE]
         return RoadState(self._road.mean * kept, covariance), False
 

@@ -7,6 +7,7 @@ into.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +98,9 @@ class RoadBorders:
 
 def level_frame(plane: GroundPlane) -> np.ndarray:
     """(3, 3): columns are x along the vehicle, y to the left and z up of the plane, in the base."""
-    up = plane.normal
-    ahead = np.array([1.0, 0.0, 0.0]) - up[0] * up
-    ahead /= np.linalg.norm(ahead)
-    return np.column_stack([ahead, np.cross(up, ahead), up])
+    x, y, z = plane.normal.tolist()
+    length = math.hypot(y, z)  # of the base's x, laid down on the plane
+    return np.array([[length, 0.0, x], [-x * y / length, z / length, y], [-x * z / length, -y / length, z]])
 
 
 def _sampled(camera: CameraModel, into: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
