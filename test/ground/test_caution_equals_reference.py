@@ -84,7 +84,9 @@ def test_the_scan(seed: int, camera: CameraModel, pose: Pose, sigma: float) -> N
 def test_the_cells(seed: int, camera: CameraModel, pose: Pose, resolution: float, heading: float) -> None:
     view, rng = view_of(camera, pose), np.random.default_rng(seed)
     table = table_of(view)
-    ground = np.where(rng.random(table.pixels.shape) < 0.02, -1, rng.random(table.pixels.shape)).astype(np.float32)
+    ground = np.where(
+        rng.random(table.pixels.shape) < 0.02, -rng.integers(1, 3, table.pixels.shape), rng.random(table.pixels.shape)
+    ).astype(np.float32)
     found = Scan(ground, np.ones(len(ground), bool), np.ones(len(ground), bool), *(np.zeros(0, np.int32),) * 3)
     where = Pose.from_angles(0.02, -0.03, heading, np.array([100.0, -50.0, 3.0]))
     placement = Placement.of(view, table, where)
@@ -117,8 +119,8 @@ def test_the_memory(seed: int, steps: list[float], decay: float) -> None:
     rng, window = np.random.default_rng(seed), Window(0, 0, 16, 11, 0.2)
     fast, plain = Memory.empty(window), Memory.empty(window)
     for step in steps:
-        kind = rng.integers(0, 3, (16, 11)).astype(np.uint8)
-        said = Observation(kind, np.where(kind > 0, rng.random((16, 11)), 0).astype(np.float32))
+        kind = rng.integers(0, 4, (16, 11)).astype(np.uint8)
+        said = Observation(kind, np.where(np.isin(kind, (1, 2)), rng.random((16, 11)), 0).astype(np.float32))
         a, b = fusion.fuse(fast, said, step, decay, threads=2), reference.fuse(plain, said, step, decay)
         assert np.allclose(a.p, b.p, rtol=1e-5, equal_nan=True)
         assert np.array_equal(a.seen, b.seen)

@@ -12,6 +12,7 @@ from trust_seg_ros.ground.caution_settings import CautionSettings
 from trust_seg_ros.ground.cells import Placement, Window, observe
 from trust_seg_ros.ground.fusion import FORGOTTEN_AFTER, Memory, fuse
 from trust_seg_ros.ground.hazards import HazardMaps
+from trust_seg_ros.ground.jumps import jumped
 from trust_seg_ros.ground.placing import GroundPlane, Pose
 from trust_seg_ros.ground.scan import Scan, scan, shares_before
 from trust_seg_ros.ground.table import LensTable, PolarTable, polar_table
@@ -19,8 +20,6 @@ from trust_seg_ros.ground.view import GroundView
 
 __all__ = ["CautionFrame", "CautionMapper", "CautionSettings", "CautionState", "Feet"]
 
-_FASTEST_M_S, _SLACK_M = 70.0, 1.0
-_FASTEST_RAD_S, _SLACK_RAD = 3.0, 0.2
 _TABLE_TOLERANCE = 0.1  # samples by which a kept polar table may be off
 
 
@@ -76,8 +75,8 @@ class CautionMapper:
         window = _window(view, table, base_in_map, base_in_fixed is not None, s)
         step_s, reset = self._step(base_in_fixed, stamp_ns)
         memory = self._state.memory
-        alone = base_in_fixed is None or not s.fuse  # a place in the base frame is another one in the next frame
-        memory = Memory.empty(window) if reset or alone or memory is None else memory.moved(window)
+        alone = bool(reset) or not s.fuse or base_in_fixed is None
+        memory = Memory.empty(window) if alone or memory is None else memory.moved(window)
         observed = observe(
             found, table, Placement.of(view, table, base_in_map), window, view.height, s.range_m,
             base_in_map.apply(feet.points)[:, :2], feet.p, self.threads,
@@ -129,7 +128,8 @@ class CautionMapper:
         if base_in_fixed is None or before.base_in_fixed is None:
             known = "is not known" if base_in_fixed is None else "is known again"
             return 0.0, "" if base_in_fixed is before.base_in_fixed is None else f"the vehicle's place {known}"
-        return step, _jump(before.base_in_fixed, base_in_fixed, step)
+        why = jumped(before.base_in_fixed, base_in_fixed, step)
+        return step, f"the vehicle {why}" if why else ""
 
     def _polar_table(self, view: GroundView, grid: tuple[int, int]) -> PolarTable:
         s = self.settings
@@ -145,17 +145,6 @@ class CautionMapper:
         table = polar_table(view, self._lens, s.range_m, s.bonnet_share, self.threads)
         self._table = (table, made_for)
         return table
-
-
-def _jump(before: Pose, now: Pose, step_s: float) -> str:
-    moved = float(np.linalg.norm(now.translation - before.translation))
-    cosine = (np.trace(before.rotation.T @ now.rotation) - 1.0) / 2.0
-    turned = math.acos(min(1.0, max(-1.0, float(cosine))))
-    if moved > _SLACK_M + _FASTEST_M_S * step_s:
-        return f"the vehicle jumped {moved:.3g} m within {step_s:.3g} s"
-    if turned > _SLACK_RAD + _FASTEST_RAD_S * step_s:
-        return f"the vehicle turned {math.degrees(turned):.0f} degrees within {step_s:.3g} s"
-    return ""
 
 
 def _window(view: GroundView, table: PolarTable, base_in_map: Pose, fixed: bool, s: CautionSettings) -> Window:

@@ -45,7 +45,7 @@ class CautionFrame:
     Attributes:
         occupancy: (rows, columns) int8, 100 ``p`` rounded; -1 where nothing is known.
         p: (rows, columns) float32 in [0, 1], P(hazard); NaN where nothing is known.
-        seen: (rows, columns) bool, trusted ground when last seen, and that recently. Free at a threshold t is
+        seen: (rows, columns) bool, trusted ground when last in the image, and that recently. Free at a threshold t is
             ``seen & (p < t)``, for every t.
         free_below: that threshold.
         resolution: metres of a cell's side.

@@ -8,7 +8,8 @@ import numpy as np
 
 from trust_seg_ros.support.jit import jit
 
-_GROUND, _FOOT = 1, 2
+_GROUND, _FOOT, _HIDDEN = 1, 2, 3
+_OUT_OF_IMAGE = -1.5  # samples below it
 
 
 @jit
@@ -30,7 +31,7 @@ def observe_rows(
     kind: np.ndarray,
     p: np.ndarray,
 ) -> None:
-    """Write which cells of some rows are seen as ground, and their P(hazard)."""
+    """Write which cells of some rows are seen as ground, with their P(hazard), and which are hidden."""
     azimuths, depressions = ground.shape
     half = 0.5 * resolution
     for r in range(kind.shape[0]):
@@ -54,15 +55,18 @@ def observe_rows(
             j1 = math.floor((first_depression - far) / depression_step + 0.5)
             if j0 < 0 or j1 >= depressions:
                 continue
-            least, worst = np.float32(1.0), np.float32(0.0)
+            out, hidden, worst = False, False, np.float32(0.0)
             for a in range(a0, a1 + 1):
                 row = ground[a % azimuths]
                 for j in range(j0, j1 + 1):
-                    least = min(least, row[j])
+                    out |= row[j] < _OUT_OF_IMAGE
+                    hidden |= _OUT_OF_IMAGE < row[j] < 0.0
                     worst = max(worst, row[j])
-                if least < 0.0:
+                if hidden:
                     break
-            if least >= 0.0:
+            if hidden:
+                kind[r, c] = _HIDDEN
+            elif not out:
                 kind[r, c], p[r, c] = _GROUND, worst
 
 

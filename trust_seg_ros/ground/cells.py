@@ -14,8 +14,9 @@ from trust_seg_ros.ground.table import PolarTable
 from trust_seg_ros.ground.view import GroundView
 from trust_seg_ros.uncertainty.threads import run_bands
 
-NOTHING, SEEN_GROUND, A_FOOT = range(3)
-"""What a frame says of a cell: nothing; all of it is trusted ground; something stands in it."""
+NOTHING, SEEN_GROUND, A_FOOT, HIDDEN = range(4)
+"""What a frame says of a cell: nothing, it is out of the image; all of it is trusted ground; something stands in it; it
+is in the image, but hidden, or seen as something else than trusted ground."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Observation:
     """What one frame says of the cells (rows, columns) of a window.
 
     Attributes:
-        kind: uint8, ``NOTHING``, ``SEEN_GROUND`` or ``A_FOOT``.
+        kind: uint8, ``NOTHING``, ``SEEN_GROUND``, ``A_FOOT`` or ``HIDDEN``.
         p: float32, P(hazard); 0 where nothing was seen.
     """
 

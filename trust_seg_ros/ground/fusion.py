@@ -3,7 +3,9 @@
 What is averaged are the log odds that single frames give, logit P, weighted by exp(-age / decay). They are not summed
 as in an occupancy grid of independent measurements: the network makes the same error frame after frame, and a sum would
 take its repetition for proof. A foot that is worse than what a cell is remembered for replaces the memory at once:
-something has come. What is not seen any more fades to P = 1/2 within the decay, and is forgotten after three of it.
+something has come. What is in the image, but not seen as ground, is not free now, whatever was seen there before: the
+thing that hides it may stand in it. What is not seen any more fades to P = 1/2 within the decay, and is forgotten after
+three of it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Memory:
         log_odds: float32, weighted average of the log odds of a hazard.
         weight: float32, of that average when the cell was last seen, in frames; 0 = unknown.
         age: float32, seconds since then.
-        seen: bool, the last frame that said something saw trusted ground.
+        seen: bool, the last frame that had the cell in its image saw trusted ground.
     """
 
     window: Window

@@ -8,7 +8,7 @@ import numpy as np
 
 from trust_seg_ros.support.jit import jit
 
-_NOTHING, _GROUND, _FOOT = 0, 1, 2
+_GROUND, _FOOT, _HIDDEN = 1, 2, 3
 _LEAST_P = 0.01
 _FORGOTTEN_AFTER = 3.0
 
@@ -34,7 +34,7 @@ def fuse_rows(
                 age[r, c] += step
                 if age[r, c] > _FORGOTTEN_AFTER * decay:
                     weight[r, c] = 0.0
-            if kind[r, c] != _NOTHING:
+            if kind[r, c] in (_GROUND, _FOOT):
                 inside = min(max(np.float64(observed[r, c]), _LEAST_P), 1.0 - _LEAST_P)
                 odds = math.log(inside / (1.0 - inside))
                 if weight[r, c] == 0.0 or (kind[r, c] == _FOOT and odds > log_odds[r, c]):
@@ -44,6 +44,8 @@ def fuse_rows(
                     log_odds[r, c] = (kept * log_odds[r, c] + odds) / (kept + 1.0)
                     weight[r, c] = kept + 1.0
                 age[r, c], ground[r, c] = 0.0, kind[r, c] == _GROUND
+            elif kind[r, c] == _HIDDEN:
+                ground[r, c] = False
             if weight[r, c] > 0.0:
                 now = np.float64(log_odds[r, c])
                 if age[r, c] > 0.0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.ground.cells import A_FOOT, NOTHING, SEEN_GROUND, Observation, Placement, Window
+from trust_seg_ros.ground.cells import A_FOOT, HIDDEN, NOTHING, SEEN_GROUND, Observation, Placement, Window
 from trust_seg_ros.ground.fusion import FORGOTTEN_AFTER, LEAST_P, Fused, Memory
 from trust_seg_ros.ground.hazards import NO_HAZARD, OUT_OF_DISTRIBUTION, HazardMaps
 from trust_seg_ros.ground.roles import FLAT, GROUND
@@ -46,7 +46,7 @@ class _Stretch:
 
 def scan(table: PolarTable, maps: HazardMaps, before: np.ndarray) -> Scan:
     """See ``scan.scan``."""
-    ground = np.full(table.pixels.shape, -1.0, np.float32)
+    ground = np.where(table.pixels >= 0, -1.0, -2.0).astype(np.float32)
     lit, feet = np.zeros(len(ground), bool), []
     everything = [list(_before_the_unknown(list(_stretches(pixels, maps)))) for pixels in table.pixels]
     things = [[stretch for stretch in stretches if stretch.what == THING] for stretches in everything]
@@ -141,7 +141,9 @@ def observe(
             samples = _samples_of(
                 placement.matrix @ centre + placement.offset, window.resolution, scan, table, height, range_m
             )
-            if samples.size and samples.min() >= 0:
+            if (samples == -1).any():
+                kind[r, c] = HIDDEN
+            elif samples.size and samples.min() >= 0:
                 kind[r, c], found[r, c] = SEEN_GROUND, samples.max()
     for (x, y), value in zip(feet, p, strict=True):
         c, r = math.floor(x / window.resolution) - window.x, math.floor(y / window.resolution) - window.y
@@ -154,7 +156,7 @@ def observe(
 def _samples_of(
     place: np.ndarray, side: float, scan: Scan, table: PolarTable, height: float, range_m: float
 ) -> np.ndarray:
-    """The samples of the square at a place, ``side`` metres wide, that faces the camera; none where some are unseen."""
+    """The samples of the square at a place, ``side`` metres wide, that faces the camera; none where the table ends."""
     azimuths, depressions = table.pixels.shape
     distance = math.sqrt(float(place[0]) ** 2 + float(place[1]) ** 2)
     if not side <= distance <= range_m:
@@ -176,12 +178,13 @@ def fuse(memory: Memory, observed: Observation, step_s: float, decay_s: float) -
     inside = np.clip(observed.p.astype(np.float64), LEAST_P, 1.0 - LEAST_P)
     odds = np.log(inside / (1.0 - inside))
     kept = m.weight * np.exp(-m.age.astype(np.float64) / decay_s)
-    said = observed.kind != NOTHING
+    said = (observed.kind == SEEN_GROUND) | (observed.kind == A_FOOT)
     anew = said & ((m.weight == 0) | ((observed.kind == A_FOOT) & (odds > m.log_odds)))
     kept[anew] = 0.0
     m.log_odds[said] = ((kept * m.log_odds + odds) / (kept + 1.0))[said]
     m.weight[said] = kept[said] + 1.0
-    m.age[said], m.seen[said] = 0.0, observed.kind[said] == SEEN_GROUND
+    m.age[said] = 0.0
+    m.seen[observed.kind != NOTHING] = observed.kind[observed.kind != NOTHING] == SEEN_GROUND
     age = m.age.astype(np.float64)
     faded = m.log_odds * np.exp(-age / decay_s)
     p = np.where(m.weight > 0, 1.0 / (1.0 + np.exp(-faded)), np.nan)

@@ -35,7 +35,8 @@ class Scan:
     """What was found along the azimuths of a polar table.
 
     Attributes:
-        ground: (A, D) float32, P(hazard) of trusted ground that is seen there; -1 elsewhere.
+        ground: (A, D) float32, P(hazard) of trusted ground that is seen there; -1 elsewhere, and -2 out of
+            the image.
         shown: (A,) bool, azimuths along which the image shows something.
         lit: (A,) bool, those along which it shows trusted ground.
         azimuths: (m,) int32 azimuths of the feet.

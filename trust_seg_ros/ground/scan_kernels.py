@@ -34,7 +34,8 @@ def scan_band(
     """
     most = feet.shape[1]
     for a in range(pixels.shape[0]):
-        ground[a, :] = np.float32(-1.0)
+        for j in range(pixels.shape[1]):
+            ground[a, j] = np.float32(-1.0) if pixels[a, j] >= 0 else np.float32(-2.0)
         feet[a, :], ends[a, :] = -1, -1
         shown[a], lit[a] = False, False
         count, standing, thing = 0, False, -1
@@ -83,7 +84,8 @@ def drop_outlines(
             if j < 0:
                 break
             if _beside(feet, ends, slope, a, j):
-                ground[a, j:] = np.float32(-1.0)
+                for k in range(j, ground.shape[1]):
+                    ground[a, k] = min(ground[a, k], np.float32(-1.0))
                 break
             kept[a] = n + 1
 
