@@ -15,6 +15,7 @@ from trust_seg_ros.mining.returns import return_table
 from trust_seg_ros.node.reference import with_table
 from trust_seg_ros.segmentation.loaders import network_table
 from trust_seg_ros.segments.tables import metric_table, set_table
+from trust_seg_ros.trust_state.reasons import reason_table
 
 COMMAND = "python tools/write_tables.py"
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
@@ -28,6 +29,7 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/benchmark_ood.md", "layouts", ood_layout_table),
     ("docs/labels.md", "label forms", export_table),
     ("docs/labels.md", "overlaps", return_table),
+    ("docs/trust_state.md", "reasons", reason_table),
 )
 """Page, name of the table on it, and what makes it."""
 

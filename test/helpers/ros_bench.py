@@ -49,7 +49,8 @@ class NodeProcess:
     def __init__(self, name="trust_seg", file=None, **parameters):
         parameters = {"model": "node_networks:colours", "meta_model": "none", "warm_up.width": 64, "warm_up.height": 48,
                       "diagnostics.period_s": 0.2, "max_age_ms": 0.0, "diagnostics.image_period_ms": 60_000.0,
-                      "diagnostics.hold_s": 0.0, "diagnostics.frozen_s": 0.0} | parameters  # fmt: skip
+                      "diagnostics.hold_s": 0.0, "diagnostics.frozen_s": 0.0,
+                      "trust_state.image_checks": False} | parameters  # fmt: skip
         arguments = ["--ros-args", "-r", f"__node:={name}"]
         for key, value in parameters.items():
             arguments += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]

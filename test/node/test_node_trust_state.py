@@ -73,6 +73,7 @@ class Planner(Bench):
 @pytest.fixture(scope="module")
 def moody():
     settings = {"diagnostics.image_period_ms": 200.0, "diagnostics.frozen_s": 1.0, "max_age_ms": 1000.0}
+    settings["trust_state.image_checks"] = True
     node = NodeProcess("moody", model="moody_networks:moody", **settings)
     planner = Planner("moody")
     with watched(node, planner):

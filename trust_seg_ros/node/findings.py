@@ -9,6 +9,7 @@ from trust_seg_ros.node.levels import ERROR, OK, WARN, Finding
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.node.timeline import UNKNOWN_S, Ages
 from trust_seg_ros.node.view import NodeView
+from trust_seg_ros.trust_state.reasons import OF_IMAGES
 
 _JITTER_S = 0.05
 """What is late by less than this is not late."""
@@ -75,6 +76,9 @@ def camera_findings(view: NodeView) -> Iterator[Finding]:
         yield Finding("refused", WARN, view.summary.reason("refused"))
     if view.new("still"):
         yield Finding("still", WARN, f"{view.summary.input_rate:.1f} frames/s, but {view.summary.reason('still')}")
+    for key in OF_IMAGES:
+        if view.new(key):
+            yield Finding(key, WARN, view.summary.reason(key))
 
 
 def _stale_images(view: NodeView, open_s: float) -> Iterator[Finding]:
@@ -126,6 +130,8 @@ def processing_findings(view: NodeView) -> Iterator[Finding]:
         yield Finding("frozen", ERROR, summary.reason("frozen"))
     if view.new("faulty"):
         yield Finding("faulty", ERROR if view.new("blind") else WARN, summary.reason("faulty"))
+    if view.new("implausible"):
+        yield Finding("implausible", WARN, view.summary.reason("implausible"))
     if view.new("late"):
         yield Finding("late", WARN, summary.reason("late"))
     if view.new("unfilled"):

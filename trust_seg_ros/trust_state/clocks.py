@@ -8,6 +8,10 @@ LIMIT_S = 0.5
 """A smaller difference may be jitter of the transport or a clock that is slowly corrected."""
 
 
+_LEARNED = 10
+"""Frames after which it is known how young frames can be."""
+
+
 class StampWatch:
     """Notices stamps that jump. One caller at a time.
 
@@ -16,7 +20,7 @@ class StampWatch:
     """
 
     def __init__(self) -> None:
-        self._last, self._youngest = -math.inf, math.inf
+        self._last, self._youngest, self._frames = -math.inf, math.inf, 0
 
     def see(self, stamp_s: float, now_s: float | None) -> float:
         """By how many seconds the stamps have jumped with this frame: positive forward, negative back, 0 not at all.
@@ -30,9 +34,10 @@ class StampWatch:
         if now_s is None:
             return jump
         age = now_s - stamp_s
-        if jump == 0.0 and self._youngest - age > LIMIT_S and self._youngest < math.inf:
+        if jump == 0.0 and self._frames >= _LEARNED and self._youngest - age > LIMIT_S:
             jump = self._youngest - age
         self._youngest = age if jump else min(self._youngest, age)
+        self._frames = 0 if jump else self._frames + 1
         return jump
 
 

@@ -1,8 +1,8 @@
 """Checks of a camera image: black, over-exposed, blurred, covered. Each costs a part of half a millisecond at any size.
 
 All numbers come from one sample of the green channel, about 64 rows of 640 columns or a little more, so neither the
-size of the image nor that of its file matters. The limits were chosen on CamVid's training images, European street
-photos, two street videos and the synthetic drive; docs/trust_state.md says how often they are wrong on others.
+size of the image nor that of its file matters. The limits were chosen on CamVid's training images, street photos,
+two street videos and the synthetic drive; docs/trust_state.md says how often they are wrong on others.
 """
 
 from __future__ import annotations

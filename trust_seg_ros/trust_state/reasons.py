@@ -294,6 +294,10 @@ ROWS: tuple[Reason, ...] = (
 REASONS: Mapping[str, Reason] = {row.key: row for row in ROWS}
 
 
+OF_IMAGES = ("dark", "overexposed", "blurred", "covered")
+"""Reasons that the image checks give; the statistics of the node count them under the same names."""
+
+
 def reason_table() -> str:
     """The reasons as a table of docs/trust_state.md."""
     lines = [
