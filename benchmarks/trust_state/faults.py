@@ -28,8 +28,12 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from image_checks import covered
-from moody_networks import BLIND, FROZEN, HANGS, WELL
+from moody_networks import BLIND, FROZEN, HANGS, KEEPS_LOCK, WELL
+from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.qos import QoSProfile
 from ride import RATE, Camera, Heard, Ride
 
 from trust_seg_ros.datasets.corruptions.apply import corrupt
@@ -187,6 +191,28 @@ def wrong_weights() -> Seen:
     return Seen(tuple(ms), reasons, ())
 
 
+def kept_lock(ride: Ride) -> Seen:
+    """A network that keeps the interpreter's lock: knowable when the deadline has passed; told by the middleware."""
+    missed: list[float] = []
+    qos = QoSProfile(depth=1, deadline=Duration(seconds=ride.deadline_s))
+    events = SubscriptionEventCallbacks(deadline=lambda _: missed.append(time.monotonic()))
+    topic = f"/{ride.name}/trust_state"
+    hearing = ride.bench.node.create_subscription(DiagnosticStatus, topic, lambda _: None, qos, event_callbacks=events)
+    ride.well()
+    missed.clear()
+    since = len(ride.heard)
+    ride.camera = Camera(mood=_once(KEEPS_LOCK))
+    ride.until(lambda: missed, "a missed deadline", _WAIT_S)
+    last = ride.heard[-1].at
+    ride.until(lambda: "stood_still" in ride.heard[-1].reasons, "stood still", _WAIT_S)
+    reasons = ride.heard[-1].reasons
+    over = time.monotonic()
+    ride.well(0.0)
+    ride.bench.node.destroy_subscription(hearing)
+    assert len(ride.heard) > since
+    return Seen((1e3 * (missed[0] - last - ride.deadline_s),), reasons, (ride.heard[-1].at - over,))
+
+
 def joined(seen: list[Seen]) -> Seen:
     """Repeats of one fault."""
     return Seen(
@@ -229,10 +255,17 @@ def main() -> int:
     weights = Fault("wrong weights", "model_mismatch", Level.UNTRUSTED, Camera(), "configure refuses the network")
     if not options.only or "weights" in options.only:
         found.append((weights, joined([wrong_weights() for _ in range(options.repeats)])))
-    if wanted:
+    if wanted or "lock" in options.only:
         with Ride() as ride:
             for fault in wanted:
                 found.append((fault, joined([observe(ride, _fresh(fault)) for _ in range(options.repeats)])))
+                print(*row_of(*found[-1]).values(), sep="\t", flush=True)
+            if not options.only or "lock" in options.only:
+                lock = Fault(
+                    "network keeps the interpreter's lock", "deadline, then stood_still", Level.UNTRUSTED, Camera(),
+                    f"{1e3 * ride.deadline_s:g} ms after the last message",
+                )  # fmt: skip
+                found.append((lock, joined([kept_lock(ride) for _ in range(options.repeats)])))
                 print(*row_of(*found[-1]).values(), sep="\t", flush=True)
     for fault, seen in found:
         if max(seen.ms) > LIMIT_MS:

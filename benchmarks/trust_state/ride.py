@@ -75,6 +75,7 @@ class Ride:
     weather: str = "overcast"
     frames: int = 60
     name: str = "trust_seg"
+    deadline_s: float = BY_NAME["trust_state.deadline_ms"].default / 1e3
 
     def __post_init__(self) -> None:
         drive = SyntheticDrive(DriveSettings(size=SIZE, seed=3, weather=self.weather, fps=RATE))

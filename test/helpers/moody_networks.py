@@ -1,12 +1,14 @@
 """A network that falls ill as the first pixel of the image tells it, named as ``moody_networks:moody``."""
 
+import ctypes
 import time
 
 import torch
 from fault_networks import Colours
 
 WELL, HANGS, RAISES, BLIND, FROZEN, SLOW, SPECKLED = range(0, 210, 30)
-HANG_S, SLOW_S = 4.0, 0.5
+KEEPS_LOCK = 210
+HANG_S, SLOW_S, LOCK_S = 4.0, 0.5, 2.0
 
 
 class Moody(Colours):
@@ -19,6 +21,8 @@ class Moody(Colours):
         if mood == RAISES:
             raise RuntimeError("out of sorts")
         time.sleep({HANGS: HANG_S, SLOW: SLOW_S}.get(mood, 0.0))
+        if mood == KEEPS_LOCK:
+            ctypes.PyDLL(None).usleep(round(LOCK_S * 1e6))  # C code that does not give Python's lock back
         answer = super().forward(image)  # changed in place: whoever looks at the last layer sees it, too
         if mood == BLIND:
             answer.fill_(torch.nan)

@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from moody_networks import BLIND, FROZEN, HANGS, SPECKLED, WELL
+from moody_networks import BLIND, FROZEN, HANGS, KEEPS_LOCK, LOCK_S, SPECKLED, WELL
 from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_bench import LATCHED, Bench, NodeProcess, watched
 from std_srvs.srv import SetBool
@@ -177,6 +178,24 @@ def test_a_clock_that_jumps_back_is_told(moody):
     moody.send(moody.picture(), stamp=divmod(jumped, 10**9))
     moody.becomes("clock_jump", None, ERROR, deadline=5.0)  # and the result is stale by its stamp
     assert "back by" in moody.value_of("clock_jump")
+    moody.well()
+
+
+def test_a_network_that_keeps_the_lock_is_told_by_the_deadline_and_afterwards(moody):
+    moody.well()
+    missed = []
+    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, deadline=Duration(seconds=0.5))
+    events = SubscriptionEventCallbacks(deadline=lambda _: missed.append(time.monotonic()))
+    moody.node.create_subscription(DiagnosticStatus, "/moody/trust_state", lambda _: None, qos, event_callbacks=events)
+    moody.well()
+    missed.clear()
+    moody.send(moody.picture(KEEPS_LOCK), stamp=divmod(time.time_ns(), 10**9))
+    until = time.monotonic() + 2 * PERIOD_S
+    moody.until(lambda: time.monotonic() > until, "in hand")
+    moody.becomes("stood_still", moody.picture, ERROR)  # the frame in hand is told, too
+    silent = max(b - a for (a, _), (b, _) in zip(moody.heard[-40:-1], moody.heard[-39:], strict=False))
+    assert silent > LOCK_S - 0.5
+    assert missed, "the deadline was told while nothing came"
     moody.well()
 
 

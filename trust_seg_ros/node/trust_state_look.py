@@ -69,8 +69,9 @@ class TrustLook:
     def look(self, node: NodeNow) -> tuple[TrustState, Glance]:
         """The state now, and what it was made from."""
         now = self._statistics.now()
-        if node.active and not self._was_active:
+        if node.active != self._was_active:
             self._judge.clear()
+        if node.active and not self._was_active:
             self._missing, self._counts = MissingImages(), self._statistics.glance(now).counts
         self._was_active = node.active
         last = now if self._looked is None else self._looked
