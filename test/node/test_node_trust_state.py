@@ -95,6 +95,13 @@ def test_keys_are_the_same_from_the_start_and_before_there_is_an_image(moody):
     assert sequence == sorted(set(sequence))
 
 
+def test_aggregators_find_the_state_on_diagnostics(moody):
+    moody.well()
+    moody.until_with(moody.picture, lambda: "trust state" in moody.statuses, "the status")
+    moody.until_with(moody.picture, lambda: moody.statuses["trust state"].level == b"\x00", "NOMINAL there, too")
+    assert moody.statuses["trust state"].name == "moody: trust state"
+
+
 def test_all_is_well_and_the_newest_frame_is_told(moody):
     moody.well()
     assert moody.heard[-1][1].message == "NOMINAL: nothing is wrong"

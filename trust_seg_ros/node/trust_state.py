@@ -1,4 +1,4 @@
-"""``~/trust_state``: said in every lifecycle state, from a thread of its own, beside executor and network."""
+"""``~/trust_state`` and the same on /diagnostics: in every lifecycle state, by a thread beside executor and network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -60,6 +60,8 @@ class TrustStateTopic:
         settings = state().settings.trust_state
         self._period_s = 1.0 / settings.rate_hz
         self._publisher = node.create_publisher(DiagnosticStatus, TOPIC, trust_state_qos(settings.deadline_s))
+        # aggregators, such as Autoware's diagnostic graph, look there
+        self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._name = f"{node.get_fully_qualified_name().lstrip('/')}: trust state"
         self._hardware = node.resolve_topic_name("~/image")
         self._current, self._sequence, self._said = TrustState(), 0, -math.inf
@@ -130,11 +132,14 @@ class TrustStateTopic:
 
     def _say(self, state: TrustState, glance: Glance, now: float) -> None:
         self._said, self._sequence = now, self._sequence + 1
-        clock_ns = self._node.get_clock().now().nanoseconds
-        shift = self._shift()
-        self._publisher.publish(
-            trust_state_message(state, glance, now, clock_ns, self._sequence, shift, self._name, self._hardware)
+        clock, shift = self._node.get_clock().now(), self._shift()
+        message = trust_state_message(
+            state, glance, now, clock.nanoseconds, self._sequence, shift, self._name, self._hardware
         )
+        self._publisher.publish(message)
+        array = DiagnosticArray(status=[message])
+        array.header.stamp = clock.to_msg()
+        self._diagnostics.publish(array)
 
     def _shift(self) -> ShiftState | None:
         loaded = self._state().loaded
