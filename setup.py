@@ -66,6 +66,8 @@ data_files = [
     (f"{SHARE}/launch", files("launch", "*.launch.py")),
     (f"{SHARE}/config", files("config", "*")),
     (f"{SHARE}/config/labels", files("config/labels", "*.yaml")),
+    (f"{SHARE}/config/nav2", files("config/nav2", "*.yaml")),
+    (f"{SHARE}/config/autoware", files("config/autoware", "*.yaml")),
 ]
 if {"bdist_wheel", "editable_wheel"} & set(sys.argv):
     # pip puts executables into bin/ whatever setup.cfg says; ros2 run and ros2 launch look here.
@@ -118,6 +120,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"trust_seg_node = {NAME}.node.main:main",
+            f"trust_seg_speed_limit = {NAME}.node.speed_limit:main",
             f"trust-seg = {NAME}.cli:main",
         ],
     },

@@ -61,11 +61,11 @@ def test_ament_and_launch_find_an_installation(prefix):
     assert (prefix / "share/ament_index/resource_index/packages/trust_seg_ros").is_file()
     share = prefix / "share/trust_seg_ros"
     assert (share / "package.xml").is_file()
-    for folder in ("launch", "config", "config/labels"):
+    for folder in ("launch", "config", "config/labels", "config/nav2", "config/autoware"):
         shipped = sorted(p.name for p in (ROOT / folder).iterdir() if p.is_file())
         assert sorted(p.name for p in (share / folder).iterdir() if p.is_file()) == shipped, folder
-    wrapper = prefix / "lib/trust_seg_ros/trust_seg_node"
-    assert os.access(wrapper, os.X_OK)
+    for name in ("trust_seg_node", "trust_seg_speed_limit"):
+        assert os.access(prefix / "lib/trust_seg_ros" / name, os.X_OK), name
 
 
 def test_installed_package_finds_its_files(prefix):
