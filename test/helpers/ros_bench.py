@@ -21,12 +21,12 @@ from vision_msgs.msg import Detection2DArray, LabelInfo
 from warm_processes import WarmProcess, python_environment
 
 from trust_seg_ros.messages.outputs import ANNOTATIONS, IMAGE, OUTPUTS, needed_scores
-from trust_seg_ros.node.annotations import foxglove_msgs
+from trust_seg_ros.node.annotations import annotations_type
 
 DEADLINE = 60.0
 IMAGES = tuple(name for name, output in OUTPUTS.items() if output.type == IMAGE and not needed_scores(name))
 """Topics that every network can fill; ``gradient`` needs one with features."""
-OPTIONAL = {"annotations": foxglove_msgs().ImageAnnotations} if foxglove_msgs() is not None else {}
+OPTIONAL = {"annotations": annotations_type()} if annotations_type() is not None else {}
 """Output -> type, of those whose message package need not be installed."""
 PUBLISHED = tuple(name for name, output in OUTPUTS.items() if output.type != ANNOTATIONS or name in OPTIONAL)
 """Outputs that a node has here."""

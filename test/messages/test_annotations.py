@@ -19,7 +19,7 @@ OPTIONS = MessageOptions(NAMES, np.zeros((11, 3), np.uint8))
 PLAIN = made_result(np.repeat([[0, 1]], 6, 0).repeat([5, 3], 1).astype(np.uint8))
 
 
-def tiles(rows, columns, side=8):
+def tiles(rows, columns, side=14):
     """Every tile one flagged segment, P(wrong) from 0.5 on; one of them is out of distribution, too."""
     count, size = rows * columns, (rows * side, columns * side)
     top, left = np.divmod(np.arange(count), columns)
@@ -121,13 +121,13 @@ def test_of_too_many_the_largest_are_shown_and_all_are_counted():
     assert len(shown.boxes) == len(shown.labels) == len(shown.colours) == MOST
     assert shown.heading == f"400 unreliable, 1 unknown (the {MOST} largest shown)"
     area = (shown.boxes[:, 2:] - shown.boxes[:, :2]).prod(1)
-    assert (area == 64).all()
+    assert (area == 14 * 14).all()
     inside = {tuple(row) for row in sides(found).tolist()}
     assert {tuple(row) for row in shown.boxes.tolist()} <= inside
 
 
 def test_letters_and_lines_grow_with_the_image_and_stay_inside_it():
-    small, large = both(tiles(4, 4))[0], both(tiles(100, 4, 10))[0]
+    small, large = both(tiles(4, 4))[0], both(tiles(10, 4, 100))[0]
     assert (small.font_size, small.thickness) == (9.0, 1.0)
     assert (large.font_size, large.thickness) == (25.0, pytest.approx(25 / 9))
     for shown in (small, large):
@@ -135,6 +135,18 @@ def test_letters_and_lines_grow_with_the_image_and_stay_inside_it():
         assert (shown.positions[:, 1] - shown.font_size > shown.heading_position[1]).all()
         np.testing.assert_array_equal(shown.positions[:, 0], shown.boxes[:, 0])
     assert large.positions[-2, 1] == large.boxes[-2, 1]
+
+
+def test_specks_have_boxes_and_no_labels():
+    """A box has a label from the area of a square of one and a half letters on, whatever its shape."""
+    frame = tiles(2, 3)
+    boxes = frame.segments.boxes.copy()
+    boxes[0, 2:] = boxes[0, :2] + 13  # a letter and a half is 13.5 pixels
+    boxes[1, 2:] = boxes[1, :2] + (7, 27)  # a pole
+    shown, _ = both(but(frame, segments=replace(frame.segments, boxes=boxes)))
+    assert [bool(label) for label in shown.labels] == [False, True, True, True, True, True, True]
+    assert [text for _, text, _ in shown.texts] == [shown.heading, *shown.labels[1:]]
+    assert len(shown.boxes) == 7
 
 
 def test_flagged_and_unknown_segments_have_colours_of_their_own():

@@ -33,20 +33,21 @@ NO_FILL: Colour = (0.0, 0.0, 0.0, 0.0)
 
 _LINES_OF_TEXT = 40  # an image is that many lines of text high, from the smallest font on
 _SMALLEST_FONT = 9.0
+_LETTERS_ACROSS = 1.5  # a box as large as a square of that many letters has a label
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotationFields:
     """foxglove_msgs/ImageAnnotations without its timestamps, which are the stamp of the frame.
 
-    Every box is a PointsAnnotation of type ``LINE_LOOP`` and a TextAnnotation at its upper left corner; the heading is
-    one more text.
+    Every box is a PointsAnnotation of type ``LINE_LOOP``; every label that is not empty is a TextAnnotation at the
+    upper left corner of its box; the heading is one more text.
 
     Attributes:
         boxes: (n, 4) float64 left, top, right, bottom in pixels of the camera's image; (0, 0) is the upper left corner
             of the first pixel, not its centre, as in ``~/segments`` and in Foxglove.
         unknown: (n,) bool: an OoD segment; else a flagged segment of the class map.
-        labels: n texts.
+        labels: n texts; "" beside specks.
         heading: counts of the frame.
         font_size: of all texts, in pixels of the image.
         thickness: of the lines, in pixels of the image.
@@ -69,6 +70,15 @@ class AnnotationFields:
         """(n, 2) float64 lower left corner of every label: above its box, but never above or on the heading."""
         places: np.ndarray = np.maximum(self.boxes[:, :2], [0.0, 3 * self.font_size])
         return places
+
+    @property
+    def texts(self) -> list[tuple[tuple[float, float], str, Colour]]:
+        """Lower left corner, text and colour of the heading and of every label that is not empty."""
+        labels = zip(self.positions.tolist(), self.labels, self.colours, strict=True)
+        return [
+            (self.heading_position, self.heading, WHITE),
+            *(((x, y), text, own) for (x, y), text, own in labels if text),
+        ]
 
     @property
     def heading_position(self) -> tuple[float, float]:
@@ -95,14 +105,25 @@ def image_annotations(view: Rendering) -> AnnotationFields:
     unknown = np.arange(len(boxes)) >= len(segments)
     heading = f"{len(segments)} unreliable, {len(strange)} unknown"
     if len(boxes) > MOST:
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        shown = np.sort(np.argsort(-area, kind="stable")[:MOST])
+        shown = np.sort(np.argsort(-_area(boxes), kind="stable")[:MOST])
         segments, strange = segments[shown[~unknown[shown]]], strange[shown[unknown[shown]] - len(segments)]
         boxes, unknown = boxes[shown], unknown[shown]
         heading += f" (the {MOST} largest shown)"
-    labels = _segment_labels(view, segments, covered, value) + _ood_labels(view, strange)
     font = max(_SMALLEST_FONT, view.frame.size[0] / _LINES_OF_TEXT)
+    labels = _segment_labels(view, segments, covered, value) + _ood_labels(view, strange)
+    labels = tuple(text if seen else "" for text, seen in zip(labels, _readable(boxes, font), strict=True))
     return AnnotationFields(boxes.astype(np.float64), unknown, labels, heading, font, font / _SMALLEST_FONT)
+
+
+def _readable(boxes: np.ndarray, font: float) -> list[bool]:
+    """Whether a box is large enough for a label; of the segments most are specks, whose labels would hide the rest."""
+    large: list[bool] = (_area(boxes) >= (_LETTERS_ACROSS * font) ** 2).tolist()
+    return large
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    area: np.ndarray = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return area
 
 
 def _segment_labels(view: Rendering, segments: np.ndarray, covered: np.ndarray, value: np.ndarray) -> tuple[str, ...]:

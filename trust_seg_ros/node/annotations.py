@@ -8,7 +8,8 @@ from typing import Any
 
 from rclpy.type_support import check_for_type_support
 
-from trust_seg_ros.messages.annotations import BEHIND, LINE_LOOP, NO_FILL, WHITE, AnnotationFields, Colour
+from trust_seg_ros.messages.annotation_bytes import annotations_cdr
+from trust_seg_ros.messages.annotations import AnnotationFields
 from trust_seg_ros.messages.fields import HeaderFields
 
 MISSING = (
@@ -17,52 +18,21 @@ MISSING = (
 )
 """Told once where it is not installed; everything else works without it."""
 
+_KNOWN = (["timestamp", "circles", "points", "texts", "metadata"], ["circles", "points", "texts"])
+"""Fields of ImageAnnotations from version 3.2.5 on, and before."""
+
 
 @lru_cache(maxsize=1)
-def foxglove_msgs() -> Any:
-    """The module ``foxglove_msgs.msg``, or None where it is not installed or was built for another distribution."""
+def annotations_type() -> Any:
+    """The class ``foxglove_msgs.msg.ImageAnnotations``; None if it is not installed, or has fields not known here."""
     try:
-        found = import_module("foxglove_msgs.msg")
-        check_for_type_support(found.ImageAnnotations)
+        found = import_module("foxglove_msgs.msg").ImageAnnotations
+        check_for_type_support(found)
     except Exception:  # whatever is wrong with an optional package, the node works without it
         return None
-    return found
+    return found if list(found.get_fields_and_field_types()) in _KNOWN else None
 
 
-def annotations_message(fields: AnnotationFields, header: HeaderFields) -> Any:
-    """A foxglove_msgs/ImageAnnotations; every annotation carries the frame's stamp."""
-    kinds = foxglove_msgs()
-    stamp = import_module("builtin_interfaces.msg").Time(sec=header.sec, nanosec=header.nanosec)
-
-    def colour(rgba: Colour) -> Any:
-        return kinds.Color(**dict(zip("rgba", rgba, strict=True)))
-
-    def text(position: Any, words: str, own: Any) -> Any:
-        place = kinds.Point2(x=position[0], y=position[1])
-        return kinds.TextAnnotation(
-            timestamp=stamp,
-            position=place,
-            text=words,
-            font_size=fields.font_size,
-            text_color=own,
-            background_color=behind,
-        )
-
-    colours, nothing, behind = [colour(one) for one in fields.colours], colour(NO_FILL), colour(BEHIND)
-    message = kinds.ImageAnnotations()
-    if hasattr(message, "timestamp"):  # from version 3.2.5 on
-        message.timestamp = stamp
-    message.points = [
-        kinds.PointsAnnotation(
-            timestamp=stamp,
-            type=LINE_LOOP,
-            points=[kinds.Point2(x=x, y=y) for x, y in corners],
-            outline_color=own,
-            fill_color=nothing,
-            thickness=fields.thickness,
-        )
-        for corners, own in zip(fields.corners.tolist(), colours, strict=True)
-    ]
-    labels = zip(fields.positions.tolist(), fields.labels, colours, strict=True)
-    message.texts = [text(fields.heading_position, fields.heading, colour(WHITE)), *(text(*one) for one in labels)]
-    return message
+def annotations_message(fields: AnnotationFields, header: HeaderFields) -> bytes:
+    """A foxglove_msgs/ImageAnnotations, serialised, with the fields of the version that is installed."""
+    return annotations_cdr(fields, header, "metadata" in annotations_type().get_fields_and_field_types())

@@ -16,7 +16,7 @@ from trust_seg_ros.messages.outputs import ANNOTATIONS, DETECTIONS, IMAGE, OUTPU
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.messages.summary import SUMMARY
 from trust_seg_ros.node import messages, qos
-from trust_seg_ros.node.annotations import MISSING, annotations_message, foxglove_msgs
+from trust_seg_ros.node.annotations import MISSING, annotations_message, annotations_type
 from trust_seg_ros.node.summary import SummaryTopic
 
 
@@ -47,14 +47,14 @@ class Outputs:
 
     def _there(self) -> tuple[str, ...]:
         """The outputs whose message package is installed."""
-        if foxglove_msgs() is not None:
+        if annotations_type() is not None:
             return tuple(OUTPUTS)
         self._node.get_logger().info(MISSING, once=True)
         return tuple(name for name, output in OUTPUTS.items() if output.type != ANNOTATIONS)
 
     def _create(self, name: str, profile: QoSProfile) -> Any:
         kinds = {DETECTIONS: Detection2DArray, IMAGE: Image}
-        kind = kinds.get(OUTPUTS[name].type) or foxglove_msgs().ImageAnnotations
+        kind = kinds.get(OUTPUTS[name].type) or annotations_type()
         return self._node.create_lifecycle_publisher(kind, f"~/{name}", profile)
 
     @property

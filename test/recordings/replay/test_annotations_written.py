@@ -72,7 +72,8 @@ def test_labels_tell_what_the_detections_do(written):
         heading, *labels = [text.text for text in message.texts]
         strange = sum("unreliable" not in scores for _, scores in chosen)
         assert heading == f"{len(chosen) - strange} unreliable, {strange} unknown"
-        for label, (detection, scores) in zip(labels, chosen, strict=True):
+        large = [(d, scores) for d, scores in chosen if d.bbox.size_x * d.bbox.size_y >= (1.5 * 9) ** 2]
+        for label, (detection, scores) in zip(labels, large, strict=True):
             assert label.startswith(f"{detection.id}: ") == tracked
             if "unreliable" in scores:
                 assert not_class(next(iter(scores)), scores["unreliable"]) in label

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros.messages.annotations import BEHIND, LINE_LOOP, NO_FILL, WHITE, AnnotationFields, Colour
+from trust_seg_ros.messages.annotation_bytes import annotations_cdr
+from trust_seg_ros.messages.annotations import AnnotationFields
 from trust_seg_ros.messages.fields import DetectionFields, HeaderFields, ImageFields, LabelFields
 from trust_seg_ros.messages.outputs import OutputFields
-from trust_seg_ros.recordings.replay.message_types import ANNOTATIONS, DETECTIONS, DIAGNOSTICS, LABELS, type_store
+from trust_seg_ros.recordings.replay.message_types import DETECTIONS, DIAGNOSTICS, LABELS, type_store
 from trust_seg_ros.recordings.replay.summary import StatusFields
 
 _LITTLE = sys.byteorder == "little"
@@ -61,28 +62,6 @@ def detections_cdr(fields: Sequence[DetectionFields], header: HeaderFields) -> b
     shared = _header(header)
     detections = [_detection(types, detection, shared) for detection in fields]
     return _bytes(types[DETECTIONS](header=shared, detections=detections), DETECTIONS)
-
-
-def annotations_cdr(fields: AnnotationFields, header: HeaderFields) -> bytes:
-    """A foxglove_msgs/ImageAnnotations; every annotation carries the frame's stamp."""
-    types, f = type_store().types, "foxglove_msgs/msg/"
-    point, outline, text = types[f + "Point2"], types[f + "PointsAnnotation"], types[f + "TextAnnotation"]
-    stamp = types["builtin_interfaces/msg/Time"](header.sec, header.nanosec)
-
-    def colour(rgba: Colour) -> Any:
-        return types[f + "Color"](*rgba)
-
-    colours, nothing, behind = [colour(one) for one in fields.colours], colour(NO_FILL), colour(BEHIND)
-    outlines = [
-        outline(stamp, LINE_LOOP, [point(*xy) for xy in corners], own, [], nothing, fields.thickness, [])
-        for corners, own in zip(fields.corners.tolist(), colours, strict=True)
-    ]
-    texts = [text(stamp, point(*fields.heading_position), fields.heading, fields.font_size, colour(WHITE), behind, [])]
-    texts += [
-        text(stamp, point(*xy), label, fields.font_size, own, behind, [])
-        for xy, label, own in zip(fields.positions.tolist(), fields.labels, colours, strict=True)
-    ]
-    return _bytes(types[ANNOTATIONS](stamp, [], outlines, texts, []), ANNOTATIONS)
 
 
 def diagnostics_cdr(fields: StatusFields, header: HeaderFields) -> bytes:
