@@ -149,7 +149,8 @@ class Bench:
         """Collect these outputs."""
         for name in names:
             self.received[name] = []
-            kind = {"segments": Detection2DArray, "label_info": LabelInfo, **OPTIONAL}.get(name, Image)
+            kinds = {"segments": Detection2DArray, "label_info": LabelInfo, "summary": DiagnosticArray, **OPTIONAL}
+            kind = kinds.get(name, Image)
             qos = LATCHED if name == "label_info" else 50
             self.node.create_subscription(kind, f"/{self.target}/{name}", self.received[name].append, qos)
 

@@ -12,6 +12,7 @@ os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 pytest.importorskip("rclpy", reason="needs ROS 2")
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from replay_bench import (
@@ -32,10 +33,19 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from trust_seg_ros.bags.reader import BagReader
+from trust_seg_ros.messages.summary import SUMMARY
 
 pytestmark = pytest.mark.ros
 
-TYPES = dict.fromkeys(PUBLISHED, Image) | {"segments": Detection2DArray, "label_info": LabelInfo, **OPTIONAL}
+TYPES = dict.fromkeys(PUBLISHED, Image) | {
+    "segments": Detection2DArray,
+    "label_info": LabelInfo,
+    SUMMARY: DiagnosticArray,
+    **OPTIONAL,
+}
+PER_FRAME = (*PUBLISHED, SUMMARY)
+OF_THE_NODE = {"network_ms", "processing_ms", "age_ms", "trust_state", "reasons"}
+"""What a summary tells of the node, not of the frame."""
 COMMON = {"mode": "every", "queue_size": 100, "image_reliability": "reliable", "warm_up.width": 64,
           "warm_up.height": 48, "threads": 1}  # fmt: skip
 """One thread: convolutions may round differently with another number of them."""
@@ -124,7 +134,7 @@ class Drive:
             for index, (stamp, raw) in enumerate(zip(self.stamps, self.sent, strict=True), 1):
                 camera.publish(raw)  # one at a time, so that no queue can overflow
                 bench.until(lambda s=stamp: answered(bench, s), f"frame {index}")
-            found = {name: [m for m in bench.received[name] if stamp_ns(m) <= self.stamps[-1]] for name in PUBLISHED}
+            found = {name: [m for m in bench.received[name] if stamp_ns(m) <= self.stamps[-1]] for name in PER_FRAME}
             self.live_qos = {name: self._qos(bench, f"/trust_seg/{name}") for name in TYPES}
             return found | {"label_info": told + bench.received["label_info"][begun:]}
         finally:
@@ -149,7 +159,7 @@ class Drive:
 
 def answered(bench, stamp):
     """Whether every topic has the frame with that stamp."""
-    return all(any(stamp_ns(m) == stamp for m in bench.received[name]) for name in PUBLISHED)
+    return all(any(stamp_ns(m) == stamp for m in bench.received[name]) for name in PER_FRAME)
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
@@ -174,8 +184,8 @@ def fields(message, path=""):
 def test_both_have_the_same_topics_and_as_many_frames(drive):
     frames = len(drive.sent)
     assert drive.offline.keys() == TYPES.keys()
-    assert {name: len(drive.live[name]) for name in PUBLISHED} == dict.fromkeys(PUBLISHED, frames)
-    assert {name: len(drive.offline[name]) for name in PUBLISHED} == dict.fromkeys(PUBLISHED, frames)
+    assert {name: len(drive.live[name]) for name in PER_FRAME} == dict.fromkeys(PER_FRAME, frames)
+    assert {name: len(drive.offline[name]) for name in PER_FRAME} == dict.fromkeys(PER_FRAME, frames)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -185,6 +195,19 @@ def test_every_field_of_every_frame_is_equal(drive, name):
         assert one.keys() == other.keys()
         differing = [path for path in one if one[path] != other[path]]
         assert differing == [], f"frame {index}"
+
+
+def test_summaries_tell_the_same_numbers(drive):
+    """The shift monitor's where frames are judged in order; times and the trust state are of the machine."""
+    in_order = "thresholds.smoothing_s" in drive.parameters or drive.parameters.get("tracking") == "on"
+    for live, (_, offline) in zip(drive.live[SUMMARY], drive.offline[SUMMARY], strict=True):
+        assert live.header == offline.header
+        one, other = ({pair.key: pair.value for pair in m.status[0].values} for m in (live, offline))
+        assert list(one) == list(other)
+        differing = {key for key in one if one[key] != other[key]} - OF_THE_NODE
+        assert differing <= (set() if in_order else {key for key in one if key.startswith("shift_")})
+        assert live.status[0].name == offline.status[0].name == "trust_seg: summary"
+        assert live.status[0].message.endswith(offline.status[0].message)
 
 
 def test_the_comparison_sees_every_part_of_a_message(drive):
