@@ -44,7 +44,8 @@ class FrameCells:
 
 def frame_cells(truth: FrameTruth, frame: CautionFrame) -> FrameCells:
     """Count one map."""
-    hazards, free, hidden = truth.hazards(frame), truth.free(frame), truth.hidden(frame)
+    true = truth.cells(frame)
+    hazards, free, hidden = true.hazards, true.free, true.hidden
     occupied = frame.occupancy >= OCCUPIED
     clear = free & ~binary_dilation(hazards, np.ones((3, 3), bool))
     return FrameCells(

@@ -1,4 +1,4 @@
-"""A vehicle at 30 km/h that stops by what a planner gets: which unknown objects it stops before, and which stops are false.
+"""A vehicle at 30 km/h that stops by what a planner gets: what it stops before, and which stops are false.
 
 Until the first stop the vehicle drives as in the recording, and a stop is held until it stands, as safety monitors do:
 so the recorded frames are the frames of the closed loop, and where it comes to stand follows from its brake.
@@ -15,10 +15,8 @@ from trust_seg_ros.evaluation.ground.stop_rule import StopMonitor, StopRule, Zon
 from trust_seg_ros.evaluation.ground.vehicle import Vehicle, VehicleSettings
 from trust_seg_ros.synthetic.ground_truth import DriveGround
 
-PAST_M = 0.5
-"""An object whose near edge is less than this ahead of the bumper can no longer be stopped before."""
-AROUND_M, BEHIND_M = 0.3, 4.0
-"""A stop is right if something stands in the zone, or so near to its side or its far end."""
+AROUND_M, BEHIND_M = 0.3, 10.0
+"""A stop is right if something stands in the zone, or so near to its side, or so far behind its end: an early stop."""
 AGAIN_S = 5.0
 """After a false stop the vehicle has braked, stood and driven on; what asks for a stop until then is the same stop."""
 
@@ -38,8 +36,13 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """What stands ahead in one frame: (n, 4) float64 nearest and farthest x, rightmost and leftmost y in the base frame,
-    and (n,) int64 number of the unknown object, 0 = something else."""
+    """What stands ahead in one frame.
+
+    Attributes:
+        boxes: (n, 4) float64 nearest and farthest x, rightmost and leftmost y in the base frame.
+        numbers: (n,) int64 number of the unknown object, 0 = something else.
+        kinds: of each.
+    """
 
     boxes: np.ndarray
     numbers: np.ndarray

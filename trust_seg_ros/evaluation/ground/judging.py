@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from trust_seg_ros import uncertainty
-from trust_seg_ros.evaluation.ground.recording import Recording, Shot
+from trust_seg_ros.evaluation.ground.recording import Shot
 from trust_seg_ros.ground.caution import CautionMapper, CautionSettings
 from trust_seg_ros.ground.caution_frame import CautionFrame
-from trust_seg_ros.ground.hazards import HazardMaps, HazardSettings, hazard_maps
-from trust_seg_ros.ground.roles import ClassRoles
+from trust_seg_ros.ground.hazards import NO_HAZARD, HazardMaps, HazardSettings, hazard_maps
+from trust_seg_ros.ground.placing import GroundPlane
+from trust_seg_ros.ground.plane_filter import PlaneFilter
+from trust_seg_ros.ground.roles import FLAT, ClassRoles
 from trust_seg_ros.ground.view import GroundView
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.pipeline.trust_pipeline import TrustPipeline
@@ -101,27 +102,63 @@ class Judge:
         return CautionMapper(replace(self.judging.caution, fuse=variant.fused))
 
 
-def judged_drive(
-    judge: Judge, recording: Recording, variants: tuple[Variant, ...] = VARIANTS
-) -> Iterator[tuple[Shot, GroundView, dict[str, CautionFrame]]]:
-    """Every frame of a drive with the maps of some variants, over the true plane, by name of the variant."""
-    judge.begin()
-    mappers = {variant.name: judge.mapper(variant) for variant in variants}
-    for shot in recording:
-        ground = shot.ground
-        view = GroundView(ground.camera, ground.pose, ground.plane)
-        judged = {tracks: judge.judged(shot, tracks) for tracks in {variant.tracks for variant in variants}}
+PLANES = ("true", "estimated", "fixed")
+"""What feet are placed on: the exact plane; the slope ahead estimated from the image; the plane under the wheels."""
+
+
+class Planes:
+    """The planes of one drive, frame by frame.
+
+    Args:
+        names: which of ``PLANES``.
+    """
+
+    def __init__(self, names: tuple[str, ...] = PLANES) -> None:
+        self.names, self._filter = names, PlaneFilter()
+
+    def of(self, shot: Shot, maps: HazardMaps) -> dict[str, GroundPlane]:
+        """Name -> plane in the base frame; the estimate looks at the ground of ``maps``."""
+        ground, found = shot.ground, {}
+        for name in self.names:
+            if name == "estimated":
+                beside = (maps.role == FLAT) & (maps.kind == NO_HAZARD)
+                given = (ground.camera, ground.pose, GroundPlane(), shot.stamp_ns)
+                found[name] = self._filter.update(maps.trusted_ground, beside, *given).plane
+            else:
+                found[name] = ground.plane if name == "true" else GroundPlane()
+        return found
+
+
+class Mappers:
+    """The maps of one drive for some variants and planes.
+
+    Args:
+        judge: judges the frames; it begins anew.
+        variants: which of ``VARIANTS``.
+        planes: which of ``PLANES``.
+    """
+
+    def __init__(
+        self, judge: Judge, variants: tuple[Variant, ...] = VARIANTS, planes: tuple[str, ...] = PLANES
+    ) -> None:
+        judge.begin()
+        self._judge, self._variants, self._planes = judge, variants, Planes(planes)
+        self._mappers = {(v.name, plane): judge.mapper(v) for v in variants for plane in planes}
+
+    def frame(self, shot: Shot) -> tuple[dict[tuple[str, str], CautionFrame], HazardMaps, dict[str, GroundPlane]]:
+        """(variant, plane) -> map; hazards of the flags of single frames; planes."""
+        judged = {tracks: self._judge.judged(shot, tracks) for tracks in {False, *(v.tracks for v in self._variants)}}
         hazards = {
-            (tracks, flags): judge.maps(judged[tracks], flags)
-            for tracks, flags in {(variant.tracks, variant.flags) for variant in variants}
+            (tracks, flags): self._judge.maps(judged[tracks], flags)
+            for tracks, flags in {(False, True), *((v.tracks, v.flags) for v in self._variants)}
         }
-        yield (
-            shot,
-            view,
-            {
-                variant.name: mappers[variant.name].update(
-                    hazards[variant.tracks, variant.flags], view, ground.base_in_fixed, shot.stamp_ns
-                )
-                for variant in variants
-            },
-        )
+        planes, ground = self._planes.of(shot, hazards[False, True]), shot.ground
+        views = {name: GroundView(ground.camera, ground.pose, plane) for name, plane in planes.items()}
+        found = {
+            (v.name, name): self._mappers[v.name, name].update(
+                hazards[v.tracks, v.flags], view, ground.base_in_fixed, shot.stamp_ns
+            )
+            for v in self._variants
+            for name, view in views.items()
+        }
+        return found, hazards[False, True], planes

@@ -19,6 +19,19 @@ may be off by is no smear."""
 
 
 @dataclass(frozen=True, eq=False)
+class TrueCells:
+    """Attributes:
+    hazards: (rows, columns) bool, with feet.
+    free: with ground to drive on that is seen, and nothing else.
+    hidden: well behind a thing that hides them.
+    """
+
+    hazards: np.ndarray
+    free: np.ndarray
+    hidden: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class FrameTruth:
     """Attributes:
     shot: the frame.
@@ -52,6 +65,18 @@ class FrameTruth:
         """Ground to drive on that is seen."""
         ground = self.shot.ground
         return ground_points(self.role, ground.depth, self.rays, ground.pose).within(self.view, self.range_m)
+
+    def cells(self, frame: CautionFrame) -> TrueCells:
+        """The cells of a map; maps of one extent share them."""
+        key = (frame.origin, frame.p.shape, frame.in_fixed)
+        if key not in self._known:
+            hazards = self.hazards(frame)
+            self._known[key] = TrueCells(hazards, self.free(frame), self.hidden(frame))
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[object, TrueCells]:
+        return {}
 
     def hazards(self, frame: CautionFrame) -> np.ndarray:
         """(rows, columns) bool, cells with feet."""
