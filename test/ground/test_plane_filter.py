@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trust_seg_ros.ground import plane_estimate, road_borders
 from trust_seg_ros.ground.camera_model import CameraModel
 from trust_seg_ros.ground.errors import GroundError
 from trust_seg_ros.ground.placing import OPTICAL, GroundPlane, Pose
-from trust_seg_ros.ground.plane_filter import GIVEN, HELD, ROAD, PlaneFilter, PlaneSettings, tilted
+from trust_seg_ros.ground.plane_filter import GIVEN, HELD, ROAD, PlaneFilter, PlaneSettings, tilted, warm_up
 
 SIZE = (360, 480)
 S = 1_000_000_000
@@ -221,3 +222,12 @@ def test_settings_are_numbers() -> None:
     for wrong in ({"least_sure_deg": 0.0}, {"forget_s": float("nan")}, {"pivot_m": float("inf")}):
         with pytest.raises(GroundError, match=next(iter(wrong))):
             PlaneSettings(**wrong)
+
+
+def test_warming_up_compiles_both_kernels(monkeypatch) -> None:
+    called = []
+    for module, name in ((road_borders, "outermost"), (plane_estimate, "normal_equations")):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, k=kernel, n=name: called.append(n) or k(*a))
+    warm_up()
+    assert set(called) == {"outermost", "normal_equations"}

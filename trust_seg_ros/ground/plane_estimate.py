@@ -35,6 +35,7 @@ _WAVY = np.array([0.08, 0.08, 0.5, 0.5])  # how straight each border is, in heig
 _COUNTS = np.array([1.0, 1.0, 0.1, 0.1])
 _ALIKE = np.array([4.0, 4.0, 60.0, 60.0])  # neighbouring points deviate alike: so many count as one
 _PAIRS = 60
+_SHIFTED_PX = 1.5  # by how much a network draws all far borders too high or too low
 _LEAST_SIGMA = 0.0015  # no road is flatter and no border straighter than that
 _PER_ASTRAY = 0.06  # for the share of open borders that do not fit: where width or direction of the road change
 
@@ -116,7 +117,7 @@ def _fit(points: BorderPoints, start: np.ndarray, before: RoadState, pixel: floa
     covariance = np.linalg.inv(information)
     firm = (points.border < LEFT_HIDDEN) & (points.q + mean[SLOPE] > _NEAREST_HORIZON)
     astray = float((firm & ~used).sum() / max(firm.sum(), 1))
-    covariance[SLOPE, SLOPE] += _LEAST_SIGMA**2 + (_PER_ASTRAY * astray) ** 2
+    covariance[SLOPE, SLOPE] += _LEAST_SIGMA**2 + (_SHIFTED_PX * pixel) ** 2 + (_PER_ASTRAY * astray) ** 2
     return RoadState(mean, covariance, share, len(used))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from trust_seg_ros.ground.camera_model import CameraModel
 from trust_seg_ros.ground.errors import GroundError
-from trust_seg_ros.ground.placing import GroundPlane, Pose
+from trust_seg_ros.ground.placing import OPTICAL, GroundPlane, Pose
 from trust_seg_ros.ground.plane_estimate import SIZE, SLOPE, RoadState, fit_road, unknown_road
 from trust_seg_ros.ground.road_borders import BorderPoints, RoadBorders, level_frame
 
@@ -195,3 +195,11 @@ def _below(plane: GroundPlane, pose: Pose) -> np.ndarray:
     """(3,) point of the plane below the camera."""
     point: np.ndarray = pose.translation - plane.above(pose.translation[None])[0] * plane.normal
     return point
+
+
+def warm_up() -> None:
+    """Compile what ``PlaneFilter.update`` needs, so that the first frame does not wait for it."""
+    camera = CameraModel.pinhole((96, 128), 100.0)
+    rows, columns = np.mgrid[:96, :128]
+    road = np.abs(columns - 63.5) < 2.0 * (rows - 47.5)
+    PlaneFilter().update(road, ~road, camera, Pose(translation=np.array([0.0, 0.0, 1.4])) @ OPTICAL, GroundPlane(), 0)

@@ -66,7 +66,7 @@ def normal_equations(
         if above <= nearest:
             continue
         r = p[n] - (mean[one] * above + mean[heading] + mean[bend] / above)
-        sigma = math.hypot(noise, wavy[one] * above)
+        sigma = math.hypot(noise * math.hypot(1.0, mean[one]), wavy[one] * above)
         relative = r / (cut * sigma)
         if not abs(relative) < 1.0:
             continue

@@ -60,7 +60,7 @@ def normal_equations(
     Args:
         q, p, border: (N,), of ``BorderPoints``.
         mean: (7,) of ``RoadState``.
-        noise: of a border in p.
+        noise: of a border in p and in q.
         wavy: (4,) how straight each border is, in heights of the camera.
         alike: (4,) how many neighbouring points count as one.
         nearest: q + t from which on a point is used.
@@ -73,7 +73,7 @@ def normal_equations(
     used[:] = above > nearest
     above = np.maximum(above, nearest)
     r = p - (mean[border] * above + mean[4] + mean[5] / above)
-    sigma = np.hypot(noise, wavy[border] * above)
+    sigma = np.hypot(noise * np.hypot(1.0, mean[border]), wavy[border] * above)  # up and down counts by its slope
     used &= np.abs(r) < cut * sigma
     weight = np.where(used, (1 - (r / (cut * sigma)) ** 2) ** 2, 0.0) / (alike[border] * sigma**2)
     derivative = np.zeros((len(r), 7))
