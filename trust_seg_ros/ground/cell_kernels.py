@@ -9,6 +9,8 @@ import numpy as np
 from trust_seg_ros.support.jit import jit
 
 _GROUND, _FOOT, _HIDDEN = 1, 2, 3
+HINT_M = 0.05
+"""``hints[k]`` is the sample at a distance of k times this."""
 _OUT_OF_IMAGE = -1.5  # samples below it
 
 
@@ -17,15 +19,14 @@ def observe_rows(
     ground: np.ndarray,
     first_azimuth: float,
     azimuth_step: float,
-    first_depression: float,
-    depression_step: float,
+    borders: np.ndarray,
+    hints: np.ndarray,
     closed: bool,
     matrix: np.ndarray,
     offset: np.ndarray,
     x: int,
     y: int,
     resolution: float,
-    height: float,
     range_m: float,
     first_row: int,
     kind: np.ndarray,
@@ -34,6 +35,10 @@ def observe_rows(
     """Write which cells of some rows are seen as ground, with their P(hazard), and which are hidden."""
     azimuths, depressions = ground.shape
     half = 0.5 * resolution
+    last_azimuth = first_azimuth + (azimuths - 1) * azimuth_step
+    narrow = not closed and last_azimuth - first_azimuth < 3.0
+    cosine0, sine0 = math.cos(first_azimuth - azimuth_step), math.sin(first_azimuth - azimuth_step)
+    cosine1, sine1 = math.cos(last_azimuth + azimuth_step), math.sin(last_azimuth + azimuth_step)
     for r in range(kind.shape[0]):
         py = (y + first_row + r + 0.5) * resolution
         for c in range(kind.shape[1]):
@@ -44,20 +49,20 @@ def observe_rows(
             distance = math.sqrt(along * along + left * left)
             if distance > range_m or distance < resolution:
                 continue
+            if narrow and (sine0 * along > cosine0 * left or sine1 * along < cosine1 * left):
+                continue  # its middle is out of the image
             azimuth = math.atan2(left, along)
             wide = half / distance
             a0 = math.floor((azimuth - wide - first_azimuth) / azimuth_step + 0.5)
             a1 = math.floor((azimuth + wide - first_azimuth) / azimuth_step + 0.5)
             if not closed and (a0 < 0 or a1 >= azimuths):
                 continue
-            near, far = math.atan(height / (distance - half)), math.atan(height / (distance + half))
-            j0 = math.floor((first_depression - near) / depression_step + 0.5)
-            j1 = math.floor((first_depression - far) / depression_step + 0.5)
+            j0, j1 = _sample(borders, hints, distance - half), _sample(borders, hints, distance + half)
             if j0 < 0 or j1 >= depressions:
                 continue
             out, hidden, worst = False, False, np.float32(0.0)
             for a in range(a0, a1 + 1):
-                row = ground[a % azimuths]
+                row = ground[a + azimuths if a < 0 else (a - azimuths if a >= azimuths else a)]
                 for j in range(j0, j1 + 1):
                     out |= row[j] < _OUT_OF_IMAGE
                     hidden |= _OUT_OF_IMAGE < row[j] < 0.0
@@ -68,6 +73,15 @@ def observe_rows(
                 kind[r, c] = _HIDDEN
             elif not out:
                 kind[r, c], p[r, c] = _GROUND, worst
+
+
+@jit
+def _sample(borders: np.ndarray, hints: np.ndarray, distance: float) -> int:
+    """The last of the ``borders`` (ascending) that is not above a distance; -1 before the first."""
+    j = int(hints[min(int(distance / HINT_M), len(hints) - 1)])
+    while j + 1 < len(borders) and borders[j + 1] <= distance:
+        j += 1
+    return j
 
 
 @jit

@@ -72,6 +72,13 @@ class Placement:
         return cls(np.column_stack([around[1] - around[0], around[2] - around[0]]), around[0])
 
 
+def nearest_of(table: PolarTable, height: float) -> np.ndarray:
+    """(D + 1,) ascending metres on the ground at which the samples of an azimuth begin; the last one's end."""
+    border = table.first_depression - (np.arange(table.pixels.shape[1] + 1) - 0.5) * table.depression_step
+    found: np.ndarray = height / np.tan(np.clip(border, 1e-6, 0.5 * math.pi))
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Observation:
     """What one frame says of the cells (rows, columns) of a window.
@@ -113,10 +120,15 @@ def observe(
     """
     kind, found = np.empty((window.rows, window.columns), np.uint8), np.empty((window.rows, window.columns), np.float32)
 
+    borders = nearest_of(table, height)
+    marks = np.arange(0.0, range_m + 2 * window.resolution, cell_kernels.HINT_M)
+    hints = np.searchsorted(borders, marks, "right") - 1
+
     def band(first: int, last: int) -> None:
         cell_kernels.observe_rows(
-            scan.ground, *table.numbers, table.closed, placement.matrix, placement.offset,
-            window.x, window.y, window.resolution, height, range_m, first, kind[first:last], found[first:last],
+            scan.ground, table.first_azimuth, table.azimuth_step, borders, hints, table.closed,
+            placement.matrix, placement.offset, window.x, window.y, window.resolution, range_m,
+            first, kind[first:last], found[first:last],
         )  # fmt: skip
 
     run_bands(band, window.rows, threads)

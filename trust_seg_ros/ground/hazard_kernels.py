@@ -4,46 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from trust_seg_ros.ground.roles import FLAT, GROUND, OBSTACLE
 from trust_seg_ros.support.jit import jit
-from trust_seg_ros.types.maps import UNLABELLED
-
-_ONE = np.float32(1.0)
 
 
 @jit
 def fill(
-    classes: np.ndarray,
     entropy: np.ndarray,
+    numbers: np.ndarray,
     roles: np.ndarray,
-    segments: np.ndarray,
-    p_wrong: np.ndarray,
-    unreliable: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    kinds: np.ndarray,
     ood: np.ndarray,
-    p_ood: np.ndarray,
-    kept: np.ndarray,
-    floor: np.float32,
-    weight: np.float32,
+    ood_values: np.ndarray,
+    ood_kinds: np.ndarray,
     role: np.ndarray,
     p: np.ndarray,
     kind: np.ndarray,
 ) -> None:
-    """Write role, P(hazard) and kind of some rows; P and flags are looked up by the numbers of segments."""
-    for y in range(classes.shape[0]):
-        for x in range(classes.shape[1]):
-            named, segment, unknown = classes[y, x], segments[y, x], ood[y, x]
-            r, wrong = roles[named], p_wrong[segment]
-            if r in (GROUND, FLAT):
-                value = max(wrong, weight * entropy[y, x])
-            elif r == OBSTACLE:
-                value = floor if named == UNLABELLED else _ONE - (_ONE - floor) * wrong
-            else:
-                value = wrong
-            k = 1 if r == OBSTACLE else 0
-            if unreliable[segment] or named == UNLABELLED:
-                k = 2
-            if kept[unknown]:
-                k = 3
-            role[y, x] = r
-            p[y, x] = max(value, p_ood[unknown])
-            kind[y, x] = k
+    """Write role, P(hazard) and kind of some rows, looked up by the ``numbers`` of segments and of OoD segments.
+
+    The entropy counts with the weight of the segment; of values and of kinds, the larger of the two wins.
+    """
+    for y in range(p.shape[0]):
+        for x in range(p.shape[1]):
+            segment, unknown = np.uint32(numbers[y, x]), np.uint32(ood[y, x])
+            role[y, x] = roles[segment]
+            p[y, x] = max(max(values[segment], weights[segment] * entropy[y, x]), ood_values[unknown])
+            kind[y, x] = max(kinds[segment], ood_kinds[unknown])

@@ -114,18 +114,43 @@ def hazard_maps(
     """
     settings = settings or HazardSettings()
     classes, entropy = result.maps.classes.numpy(), result.maps.entropy.numpy()
-    wrong = _of_segments(result.segments, result.trust, classes.shape)
+    numbers, by_number = _by_segment(result, roles, settings)
     ood = _of_ood(result.ood, settings.floor, classes.shape)
+    ood_kinds = np.where(ood.flagged, OUT_OF_DISTRIBUTION, NO_HAZARD).astype(np.uint8)
     role, kind, p = np.empty_like(classes), np.empty_like(classes), np.empty(classes.shape, np.float32)
-    floor, weight = np.float32(settings.floor), np.float32(settings.entropy_weight)
 
     def band(first: int, last: int) -> None:
-        rows = slice(first, last)
-        given = (classes[rows], entropy[rows], roles.table, wrong.ids[rows], wrong.p, wrong.flagged)
-        hazard_kernels.fill(*given, ood.ids[rows], ood.p, ood.flagged, floor, weight, role[rows], p[rows], kind[rows])
+        part = slice(first, last)
+        found = (role[part], p[part], kind[part])
+        hazard_kernels.fill(entropy[part], numbers[part], *by_number, ood.ids[part], ood.p, ood_kinds, *found)
 
     run_bands(band, len(classes), threads)
     return HazardMaps(role, p, classes, kind)
+
+
+def _by_segment(
+    result: GridFrame, roles: ClassRoles, settings: HazardSettings
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Numbers of segments (H', W'), and by number: role, P(hazard) but for the entropy, its weight, and kind.
+
+    All pixels of a segment have one class; without segments, the classes are the numbers.
+    """
+    table, trust = result.segments, result.trust
+    if table is None:
+        numbers, classes = result.maps.classes.numpy(), np.arange(256)
+        wrong = _Lookup(numbers, np.zeros(256, np.float32), np.zeros(256, bool))
+    else:
+        numbers, classes = table.ids, np.concatenate([[UNLABELLED], table.class_ids])
+        wrong = _of_segments(table, trust, numbers.shape)
+        if trust is None:
+            wrong = _Lookup(numbers, np.zeros(len(classes), np.float32), np.zeros(len(classes), bool))
+    role = roles.table[classes]
+    floor, ground = np.float32(settings.floor), (role == GROUND) | (role == FLAT)
+    standing = np.where(classes == UNLABELLED, floor, np.float32(1) - (np.float32(1) - floor) * wrong.p)
+    values = np.where(role == OBSTACLE, standing, wrong.p).astype(np.float32)
+    kinds = np.where(role == OBSTACLE, AN_OBSTACLE, NO_HAZARD)
+    kinds = np.where(wrong.flagged | (classes == UNLABELLED), UNRELIABLE, kinds).astype(np.uint8)
+    return numbers, (role, values, np.where(ground, settings.entropy_weight, 0.0).astype(np.float32), kinds)
 
 
 def reference_maps(result: GridFrame, roles: ClassRoles, settings: HazardSettings) -> HazardMaps:

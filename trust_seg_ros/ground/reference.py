@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.ground.cells import A_FOOT, HIDDEN, NOTHING, SEEN_GROUND, Observation, Placement, Window
+from trust_seg_ros.ground.cells import A_FOOT, HIDDEN, NOTHING, SEEN_GROUND, Observation, Placement, Window, nearest_of
 from trust_seg_ros.ground.fusion import FORGOTTEN_AFTER, LEAST_P, Fused, Memory
 from trust_seg_ros.ground.hazards import NO_HAZARD, OUT_OF_DISTRIBUTION, HazardMaps
 from trust_seg_ros.ground.roles import FLAT, GROUND
@@ -162,9 +162,10 @@ def _samples_of(
     if not side <= distance <= range_m:
         return np.zeros(0)
     azimuth, wide = math.atan2(place[1], place[0]), 0.5 * side / distance
-    near, far = (math.atan(height / (distance + d)) for d in (-0.5 * side, 0.5 * side))
     a0, a1 = (math.floor((azimuth + d - table.first_azimuth) / table.azimuth_step + 0.5) for d in (-wide, wide))
-    j0, j1 = (math.floor((table.first_depression - d) / table.depression_step + 0.5) for d in (near, far))
+    j0, j1 = (
+        int(np.searchsorted(nearest_of(table, height), distance + d, "right")) - 1 for d in (-0.5 * side, 0.5 * side)
+    )
     if j0 < 0 or j1 >= depressions or (not table.closed and (a0 < 0 or a1 >= azimuths)):
         return np.zeros(0)
     return scan.ground[np.arange(a0, a1 + 1) % azimuths, j0 : j1 + 1]

@@ -30,27 +30,30 @@ def fill_pixels(
     ``pixels`` (A, D) int32; -1 where the lens does not see, and outside of ``rows`` and ``columns``.
     """
     azimuths, depressions = pixels.shape
-    anchors = (depressions + block - 2) // block + 1
+    anchors = (depressions + block - 1) // block + 1
     cosines, sines = np.empty(anchors), np.empty(anchors)
     for k in range(anchors):
         cosines[k] = math.cos(first_depression - k * block * depression_step)
         sines[k] = math.sin(first_depression - k * block * depression_step)
-    part = np.float32(1.0 / block)
+    row, column = np.empty(anchors, np.float32), np.empty(anchors, np.float32)
+    part, zero, bottom, right = np.float32(1.0 / block), np.float32(0.0), np.float32(rows), np.float32(columns)
+    wide, nothing = np.int32(columns), np.int32(-1)
     for a in range(azimuths):
         along, across = math.cos(first_azimuth + a * azimuth_step), math.sin(first_azimuth + a * azimuth_step)
         hx = along * ahead[0] + across * left[0]
         hy = along * ahead[1] + across * left[1]
         hz = along * ahead[2] + across * left[2]
-        row, column = _seen(nodes, reach, hx, hy, hz, down, cosines[0], sines[0])
-        for k in range(1, anchors):
-            next_row, next_column = _seen(nodes, reach, hx, hy, hz, down, cosines[k], sines[k])
-            down_by, along_by = (next_row - row) * part, (next_column - column) * part
-            begin = (k - 1) * block
-            for j in range(begin, min(begin + block + (k == anchors - 1), depressions)):
-                y, x = row + (j - begin) * down_by, column + (j - begin) * along_by
-                seen = y >= 0.0 and x >= 0.0 and y < rows and x < columns  # NaN is none of it
-                pixels[a, j] = int(y) * columns + int(x) if seen else -1
-            row, column = next_row, next_column
+        for k in range(anchors):
+            row[k], column[k] = _seen(nodes, reach, hx, hy, hz, down, cosines[k], sines[k])
+        for k in range(anchors - 1):
+            y, x = row[k], column[k]
+            down_by, along_by = (row[k + 1] - y) * part, (column[k + 1] - x) * part
+            begin = k * block
+            for j in range(begin, min(begin + block, depressions)):
+                seen = y >= zero and x >= zero and y < bottom and x < right  # NaN is none of it
+                pixels[a, j] = np.int32(y) * wide + np.int32(x) if seen else nothing
+                y += down_by
+                x += along_by
 
 
 @jit

@@ -50,24 +50,24 @@ class GroundView:
         near, far = self.distances[[0, -1]] if self.distances.size else (np.nan, np.nan)
         return f"GroundView(height={self.height:.3g} m, ground from {near:.3g} to {far:.3g} m, {self.camera})"
 
-    @property
+    @cached_property
     def height(self) -> float:
         """Metres of the camera above the ground, along its normal."""
         return float(self.plane.above(self.pose.translation[None])[0])
 
-    @property
+    @cached_property
     def foot(self) -> np.ndarray:
         """(3,) point of the ground below the camera, in the base frame."""
         below: np.ndarray = self.pose.translation - self.height * self.plane.normal
         return below
 
-    @property
+    @cached_property
     def down(self) -> np.ndarray:
         """(3,) direction of the ground, against its normal, in the optical frame."""
         direction: np.ndarray = -self.pose.rotation.T @ self.plane.normal
         return direction
 
-    @property
+    @cached_property
     def ahead(self) -> np.ndarray:
         """(3,) unit vector along the ground in the optical frame: where the camera looks; where it looks straight
         down, towards the top of its image."""
