@@ -5,7 +5,7 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_bench import LATCHED, Bench, NodeProcess
-from sensor_msgs.msg import CameraInfo, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
 SIZE, FOCAL, HEIGHT = (240, 320), 200.0, 1.5
@@ -15,7 +15,7 @@ FOOT_ROW, COLUMNS = 152, (140, 180)
 FOOT_X = HEIGHT * FOCAL / (FOOT_ROW - 0.5 - CENTRE[1])
 """Where it stands: 9.375 m ahead."""
 RED, GREEN, BLUE = np.eye(3, dtype=np.uint8) * 255
-KINDS = {"caution": OccupancyGrid, "hazards": PointCloud2, "free_space": PointCloud2}
+KINDS = {"caution": OccupancyGrid, "hazards": PointCloud2, "free_space": PointCloud2, "labelled_points": PointCloud2}
 QUATERNION = (-0.5, 0.5, -0.5, 0.5)
 """An optical frame in a base with x ahead: as static_transform_publisher has it."""
 
@@ -62,7 +62,8 @@ class GroundBench(Bench):
 
     def __init__(self, target, tf=True):
         super().__init__(target)
-        self.place, self.changes = (lambda sec: (0.0, 0.0, 0.0)), {}
+        self.place, self.changes, self.listeners = (lambda sec: (0.0, 0.0, 0.0)), {}, {}
+        self.depth, self._depth = None, self.node.create_publisher(Image, f"/{target}/depth", 10)
         self.info = self.node.create_publisher(CameraInfo, f"/{target}/camera_info", 10)
         reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         self.tf = self.node.create_publisher(TFMessage, "/tf", reliable) if tf else None
@@ -79,7 +80,12 @@ class GroundBench(Bench):
             self.received[name] = []
             qos = LATCHED if name == "caution" else 50
             topic = f"/{self.target}/{name}"
-            self.node.create_subscription(KINDS[name], topic, self.received[name].append, qos)
+            listener = self.node.create_subscription(KINDS[name], topic, self.received[name].append, qos)
+            self.listeners[name] = listener
+
+    def deafen(self, name):
+        """Listen to it no longer."""
+        self.node.destroy_subscription(self.listeners.pop(name))
 
     def send(self, picture=None, **changes):
         sec = self._stamp + 1
@@ -87,6 +93,8 @@ class GroundBench(Bench):
             ahead = [transform("odom", "base_link", self.place(sec + s), sec=sec + s) for s in (0, 1, 2)]
             self.tf.publish(TFMessage(transforms=ahead))
         self.info.publish(camera_info(sec, **self.changes))
+        if self.depth is not None:
+            self._depth.publish(depth_image(self.depth, sec))
         return super().send(scene() if picture is None else picture, **changes)
 
     def fresh(self, name, picture=None, good=lambda message: True, what=""):
@@ -109,6 +117,15 @@ def camera_info(sec=0, size=SIZE, focal=FOCAL, frame="front", **changes):
     found.p = [focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
     for name, value in changes.items():
         setattr(found, name, value)
+    return found
+
+
+def depth_image(depth, sec=0):
+    """The message of an (H, W) array of depths."""
+    encoding = {np.uint16: "16UC1", np.float32: "32FC1", np.float64: "64FC1"}[depth.dtype.type]
+    found = Image(height=depth.shape[0], width=depth.shape[1], encoding=encoding, step=depth.strides[0])
+    found.header.frame_id, found.header.stamp.sec = "front", sec
+    found.data.frombytes(depth.tobytes())
     return found
 
 

@@ -5,6 +5,7 @@ from caution_frames import caution_frame, feet
 from trust_seg_ros.messages.ground import (
     GRID,
     GROUND_OUTPUTS,
+    LABELLED_POINTS,
     Frames,
     ground_topic_table,
     least_not_free,
@@ -87,5 +88,6 @@ def test_building_a_message_changes_no_map():
 
 def test_every_topic_is_in_the_table():
     table = ground_topic_table()
-    assert [line.split("`")[1] for line in table.splitlines()[2:]] == [f"~/{name}" for name in GROUND_OUTPUTS]
+    names = [*GROUND_OUTPUTS, LABELLED_POINTS]
+    assert [line.split("`")[1] for line in table.splitlines()[2:]] == [f"~/{name}" for name in names]
     assert [name for name, row in GROUND_OUTPUTS.items() if row.type == GRID] == ["caution"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from trust_seg_ros.ground.caution_frame import CautionFrame
 from trust_seg_ros.ground.caution_settings import CautionSettings
+from trust_seg_ros.ground.labelled_points import LabelledPoints
 
 UNKNOWN = -1
 GRID, CLOUD = "nav_msgs/msg/OccupancyGrid", "sensor_msgs/msg/PointCloud2"
@@ -169,9 +170,23 @@ GROUND_OUTPUTS: Mapping[str, GroundOutput] = {
 }
 """Name of the topic, relative to the node -> how to fill it. They exist with ``caution: on``."""
 
+LABELLED_POINTS = "labelled_points"
+"""Topic of the points of a depth image or a cloud; exists with ``caution.points``."""
+_LABELLED_TEXT = (
+    "with `caution.points`: points of a depth image or a cloud that the camera sees, in their own frame: `x`, `y`, "
+    "`z`, `entropy`, `p_wrong`, `p_ood`, `p` = P(hazard), `class_id`, `kind`"
+)
+
+
+def labelled_points(points: LabelledPoints, frame_id: str) -> PointCloudFields:
+    """Points with what the frame says of them, in the frame that they came in."""
+    return PointCloudFields(frame_id, points.points)
+
 
 def ground_topic_table() -> str:
     """The topics of the ground as a table of docs/topics.md."""
     rows = ["| topic | type | content |", "|---|---|---|"]
-    rows += [f"| `~/{name}` | {row.type.replace('/msg/', '/')} | {row.text} |" for name, row in GROUND_OUTPUTS.items()]
+    texts = {name: (row.type, row.text) for name, row in GROUND_OUTPUTS.items()}
+    texts[LABELLED_POINTS] = (CLOUD, _LABELLED_TEXT)
+    rows += [f"| `~/{name}` | {kind.replace('/msg/', '/')} | {text} |" for name, (kind, text) in texts.items()]
     return "\n".join(rows) + "\n"

@@ -11,14 +11,25 @@ from rclpy.lifecycle import LifecycleNode
 
 from trust_seg_ros.ground.caution import CautionFrame, CautionMapper
 from trust_seg_ros.ground.errors import GroundError
-from trust_seg_ros.ground.hazards import hazard_maps
+from trust_seg_ros.ground.hazards import HazardMaps, hazard_maps
 from trust_seg_ros.ground.placing import Pose
 from trust_seg_ros.ground.roles import ClassRoles
 from trust_seg_ros.messages.fields import HeaderFields
-from trust_seg_ros.messages.ground import GROUND_OUTPUTS, Frames, OccupancyGridFields, nothing_known, unknown_map
+from trust_seg_ros.messages.ground import (
+    GROUND_OUTPUTS,
+    LABELLED_POINTS,
+    Frames,
+    OccupancyGridFields,
+    labelled_points,
+    nothing_known,
+    unknown_map,
+)
+from trust_seg_ros.messages.image_bytes import ImageError
 from trust_seg_ros.node.caution_bound import CautionBound
 from trust_seg_ros.node.caution_geometry import CautionGeometry, Placed, rehearsal_view
-from trust_seg_ros.node.caution_report import FORGOTTEN, NO_GROUND, WITHDRAWN, CautionReport, report_of
+from trust_seg_ros.node.caution_points import PointsTopic
+from trust_seg_ros.node.caution_report import FORGOTTEN, NO_GROUND, NO_POINTS, WITHDRAWN, CautionReport, report_of
+from trust_seg_ros.node.caution_slope import SlopeAhead
 from trust_seg_ros.node.caution_topics import MAP, CautionTopics
 from trust_seg_ros.node.ground_messages import ground_message
 from trust_seg_ros.node.parameters_caution import CautionNodeSettings
@@ -62,8 +73,9 @@ class Caution:
         self._bound = CautionBound(pipeline.calibration, self._roles, names)
         self._node, self._statistics, self._warn, self._alive = node, statistics, warn, alive
         self._active = settings
-        self._mapper = CautionMapper(settings.map)
+        self._mapper, self._slope = CautionMapper(settings.map), SlopeAhead()
         self._geometry: CautionGeometry | None = None
+        self._points: PointsTopic | None = None
         self._lock = threading.Lock()  # guards what was shown last, and when
         self._shown: OccupancyGridFields | None = None
         self._shown_at, self._hold_s = 0.0, settings.hold_s
@@ -82,14 +94,19 @@ class Caution:
         self._bound.check(settings.alpha)
         self._active = settings
         self._mapper.reset()
+        self._slope.reset()
         self.report = CautionReport()
+        if settings.points != "off":
+            self._points = PointsTopic(self._node, settings.points, settings.points_tolerance_s)
         self._geometry = CautionGeometry(self._node, settings, image_topic, self._warn)
 
     def close(self) -> None:
         """Stop listening, and leave an empty map: the one that is kept for late subscribers is about to be old."""
-        geometry, self._geometry = self._geometry, None
-        if geometry is not None:
-            geometry.close()
+        listening = self._geometry, self._points
+        self._geometry = self._points = None
+        for part in listening:
+            if part is not None:
+                part.close()
         self._withdraw()
 
     def destroy(self) -> None:
@@ -115,19 +132,23 @@ class Caution:
         self._hold_s = s.hold_s
         try:
             placed = geometry.at(header, result.size, s)
-            frame = self._map(result, placed, header, s)
+            maps = hazard_maps(result.on_grid, self._roles)
+            frame, placed = self._map(maps, placed, header, s)
         except GroundError as error:
             self._refuse(str(error), header, s)
             return {}
         if frame.reset:
             self._notice(FORGOTTEN, f"the caution map starts anew: {frame.reset}")
         self._publish(frame, topics, header, self._frames(s))
+        if LABELLED_POINTS in topics:
+            self._label(result, maps, placed, geometry.place_points(header, s), header)
         self.report = report_of(frame, placed, geometry, s)
         return {"caution": (time.perf_counter() - started) * 1e3}
 
     def reset(self) -> None:
         """Forget earlier frames."""
         self._mapper.reset()
+        self._slope.reset()
         if (geometry := self._geometry) is not None:
             geometry.reset()
 
@@ -140,20 +161,44 @@ class Caution:
         for output in GROUND_OUTPUTS.values():
             ground_message(output.build(frame, self._frames(self._active)), HeaderFields())
 
-    def _map(self, result: TrustFrame, placed: Placed, header: HeaderFields, s: CautionNodeSettings) -> CautionFrame:
+    def _map(
+        self, maps: HazardMaps, placed: Placed, header: HeaderFields, s: CautionNodeSettings
+    ) -> tuple[CautionFrame, Placed]:
         self._mapper.settings = self._bound.settings(s.map, s.alpha, placed.view)
-        maps = hazard_maps(result.on_grid, self._roles)
-        return self._mapper.update(maps, placed.view, placed.base_in_fixed, header.stamp_ns)
+        if s.plane == "estimated":
+            placed = self._slope.see(maps, placed, header.stamp_ns)
+        return self._mapper.update(maps, placed.view, placed.base_in_fixed, header.stamp_ns), placed
 
     def _publish(self, frame: CautionFrame, topics: tuple[str, ...], header: HeaderFields, frames: Frames) -> None:
         for name in topics:
             if not self._alive():
                 return
+            if name == LABELLED_POINTS:
+                continue
             fields = GROUND_OUTPUTS[name].build(frame, frames)
             if isinstance(fields, OccupancyGridFields):
                 self._show(fields, header)
             else:
                 self._topics.publish(name, fields, header)
+
+    def _label(
+        self,
+        result: TrustFrame,
+        maps: HazardMaps,
+        placed: Placed,
+        pose: Callable[[str, int], Pose],
+        header: HeaderFields,
+    ) -> None:
+        if self._points is None:
+            self._notice(NO_POINTS, f"~/{LABELLED_POINTS} stays empty: caution.points is off")
+            return
+        try:
+            found = self._points.label(header.stamp_ns, placed.view.camera, result.on_grid, maps, pose)
+        except (GroundError, ImageError) as error:
+            self._notice(NO_POINTS, str(error))
+            return
+        if self._alive():
+            self._topics.publish(LABELLED_POINTS, labelled_points(found.points, found.header.frame_id), found.header)
 
     def _refuse(self, why: str, header: HeaderFields, s: CautionNodeSettings) -> None:
         """No map of this frame: an empty one, since consumers would keep the last; no clouds, which they miss."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from trust_seg_ros.ground.caution_settings import CautionSettings
-from trust_seg_ros.ground.hazard_bound import HazardBound, MapConditions
-from trust_seg_ros.ground.roles import FLAT, GROUND, IGNORED, ClassRoles
+from trust_seg_ros.ground.hazard_bound import HazardBound
+from trust_seg_ros.ground.map_conditions import MapConditions
+from trust_seg_ros.ground.roles import ClassRoles
 from trust_seg_ros.ground.view import GroundView
 from trust_seg_ros.thresholds.calibration import Calibration
 
@@ -23,10 +22,7 @@ class CautionBound:
     """
 
     def __init__(self, calibration: Calibration | None, roles: ClassRoles, names: tuple[str, ...]) -> None:
-        self._calibration = calibration
-        self._classes = [
-            tuple(name for i, name in enumerate(names) if roles.table[i] == role) for role in (GROUND, FLAT, IGNORED)
-        ]
+        self._calibration, self._roles, self._names = calibration, roles, names
         self._found: tuple[tuple[object, ...], float] | None = None
 
     def check(self, alpha: float) -> None:
@@ -48,28 +44,6 @@ class CautionBound:
             return settings
         key = (settings, alpha, view)
         if self._found is None or self._found[0] != key:
-            running = self._conditions(settings, view)
+            running = MapConditions.of(view, settings, self._roles, self._names)
             self._found = (key, HazardBound.of(self._calibration).threshold(alpha, running))
         return replace(settings, free_below=self._found[1])
-
-    def _conditions(self, s: CautionSettings, view: GroundView) -> MapConditions:
-        degrees = horizontal_view(view)
-        ground, flat, ignored = self._classes
-        return MapConditions(
-            resolution_m=s.resolution_m,
-            range_m=s.range_m,
-            camera_height_m=(view.height, view.height),
-            view_deg=(degrees, degrees),
-            ground=ground,
-            flat=flat,
-            ignored=ignored,
-            fused=s.fuse,
-        )
-
-
-def horizontal_view(view: GroundView) -> float:
-    """The horizontal field of view in degrees, along the middle row of the image."""
-    height, width = view.camera.size
-    ends = view.camera.rays(np.array([[-0.5, (height - 1) / 2], [width - 0.5, (height - 1) / 2]]))
-    x, z = ends[:, 0], ends[:, 2]
-    return float(np.degrees(np.arctan2(x[1], z[1]) - np.arctan2(x[0], z[0])))

@@ -19,6 +19,7 @@ from trust_seg_ros.ground.transforms import TransformBuffer
 from trust_seg_ros.ground.view import GroundView
 from trust_seg_ros.messages.fields import HeaderFields
 from trust_seg_ros.node.camera_info import CameraInfoTopic
+from trust_seg_ros.node.imu import ImuTopic
 from trust_seg_ros.node.parameters_caution import CautionNodeSettings
 from trust_seg_ros.node.transforms import TransformTopics
 
@@ -33,10 +34,16 @@ class Placed:
     Attributes:
         view: the camera over the ground; the same object as long as nothing moves.
         base_in_fixed: the vehicle in the fixed frame; None without such a frame.
+        up: (3,) the direction against gravity in the base frame; None where it is not known.
+        plane: where the plane of the ground comes from, in words.
+        remarks: what is not as it should be.
     """
 
     view: GroundView
     base_in_fixed: Pose | None
+    up: np.ndarray | None = None
+    plane: str = "as given"
+    remarks: tuple[str, ...] = ()
 
 
 class CautionGeometry:
@@ -59,6 +66,7 @@ class CautionGeometry:
         if self._uses_tf:
             self._tf = TransformTopics(node, self._buffer, lambda why: warn("tf", why))
         self._info = CameraInfoTopic(node, self._take)
+        self._imu = ImuTopic(node) if s.gravity == "imu" else None
         max_age_s = s.camera_info_max_age_s or math.inf
         self._newest = NewestCamera(self._info.name, self.rectified, max_age_s, s.camera_info_scaled)
         self._stamped = self._uses_tf or not math.isinf(max_age_s)
@@ -68,6 +76,8 @@ class CautionGeometry:
     def close(self) -> None:
         """Stop listening."""
         self._info.close()
+        if self._imu is not None:
+            self._imu.close()
         if self._tf is not None:
             self._tf.close()
 
@@ -90,9 +100,50 @@ class CautionGeometry:
         camera = self._newest.camera(size, header.stamp_ns)
         pose = self._camera_pose(header, s)
         view = self._view(camera, pose, GroundPlane(np.array(s.ground_normal), s.ground_height))
-        if not s.fixed_frame:
-            return Placed(view, None)
-        return Placed(view, self._buffer.lookup(s.fixed_frame, s.base_frame, header.stamp_ns, s.tf_tolerance_s))
+        base_in_fixed = None
+        if s.fixed_frame:
+            base_in_fixed = self._buffer.lookup(s.fixed_frame, s.base_frame, header.stamp_ns, s.tf_tolerance_s)
+        try:
+            return Placed(view, base_in_fixed, self._up(s), remarks=self.remarks())
+        except GroundError as error:  # the plane does without
+            return Placed(view, base_in_fixed, remarks=(*self.remarks(), f"gravity is not used: {error}"))
+
+    def place_points(self, header: HeaderFields, s: CautionNodeSettings) -> Callable[[str, int], Pose]:
+        """What takes points of a frame at a time in nanoseconds into the optical frame of an image.
+
+        With a fixed frame the motion of the vehicle between the two times counts.
+        """
+        info = self._newest.info
+        optical = header.frame_id or ("" if info is None else info.frame_id)
+
+        def pose(frame_id: str, stamp_ns: int) -> Pose:
+            if _plain(frame_id) == _plain(optical):
+                return Pose()
+            if not self._uses_tf:
+                raise GroundError(
+                    f"points of frame {frame_id!r} of another sensor: expected caution.extrinsics_from tf"
+                )
+            if not s.fixed_frame:
+                return self._buffer.lookup(optical, frame_id, stamp_ns, s.tf_tolerance_s)
+            then = self._buffer.lookup(s.fixed_frame, frame_id, stamp_ns, s.tf_tolerance_s)
+            now = self._buffer.lookup(s.fixed_frame, optical, header.stamp_ns, s.tf_tolerance_s)
+            return now.inverse() @ then
+
+        return pose
+
+    def _up(self, s: CautionNodeSettings) -> np.ndarray | None:
+        """(3,) the direction against gravity in the base frame; None without an IMU.
+
+        Raises:
+            GroundError: there should be one, and it or its place is not known.
+        """
+        if self._imu is None:
+            return None
+        frame, up = self._imu.up()
+        if not self._uses_tf or _plain(frame) == _plain(s.base_frame):
+            return up
+        turned: np.ndarray = self._buffer.lookup(s.base_frame, frame, None).rotation @ up
+        return turned
 
     def remarks(self) -> tuple[str, ...]:
         """What looks wrong about the CameraInfo, though it need not be."""

@@ -13,8 +13,9 @@ from trust_seg_ros.node.caution_geometry import CautionGeometry, Placed
 from trust_seg_ros.node.levels import ERROR, OK, WARN
 from trust_seg_ros.node.parameters_caution import CautionNodeSettings
 
-NO_GROUND, FORGOTTEN, WITHDRAWN = "no_ground", "ground_forgotten", "ground_withdrawn"
-"""Counters: frames without a map, maps that forgot earlier frames, old maps that an empty one replaced."""
+NO_GROUND, FORGOTTEN, WITHDRAWN, NO_POINTS = "no_ground", "ground_forgotten", "ground_withdrawn", "no_points"
+"""Counters: frames without a map, maps that forgot earlier frames, old maps that an empty one replaced, frames without
+labelled points although somebody subscribes to them."""
 FREE, FEET = "cells free", "feet of hazards"
 
 
@@ -56,7 +57,7 @@ class CautionReport:
 def report_of(frame: CautionFrame, placed: Placed, geometry: CautionGeometry, s: CautionNodeSettings) -> CautionReport:
     """The report of a frame that was mapped."""
     view = placed.view
-    remarks = geometry.remarks()
+    remarks = placed.remarks
     if not view.horizon_in_view:
         remarks += ("the horizon is above the image: ground far ahead is not seen",)
     known = frame.occupancy >= 0
@@ -67,6 +68,7 @@ def report_of(frame: CautionFrame, placed: Placed, geometry: CautionGeometry, s:
             "image": "rectified" if geometry.rectified else "raw",
             "camera height m": f"{view.height:.2f}",
             "camera pose from": s.extrinsics_from,
+            "plane of the ground": placed.plane,
             "free below": f"{frame.free_below:g}",
             "least value not free": str(least_not_free(frame.free_below)),
             "bound on missed hazard cells": f"{s.alpha:g}" if s.alpha else "none",

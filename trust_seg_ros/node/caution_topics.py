@@ -9,7 +9,14 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import PointCloud2
 
 from trust_seg_ros.messages.fields import HeaderFields
-from trust_seg_ros.messages.ground import CLOUD, GRID, GROUND_OUTPUTS, OccupancyGridFields, PointCloudFields
+from trust_seg_ros.messages.ground import (
+    CLOUD,
+    GRID,
+    GROUND_OUTPUTS,
+    LABELLED_POINTS,
+    OccupancyGridFields,
+    PointCloudFields,
+)
 from trust_seg_ros.node import qos
 from trust_seg_ros.node.ground_messages import ground_message
 
@@ -26,12 +33,13 @@ class CautionTopics:
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
+        kinds = {name: row.type for name, row in GROUND_OUTPUTS.items()} | {LABELLED_POINTS: CLOUD}
         profiles = {
-            name: qos.output_qos(node, node.resolve_topic_name(f"~/{name}"), latched=row.type == GRID)
-            for name, row in GROUND_OUTPUTS.items()
+            name: qos.output_qos(node, node.resolve_topic_name(f"~/{name}"), latched=kind == GRID)
+            for name, kind in kinds.items()
         }
         self._publishers: dict[str, Any] = {
-            name: node.create_lifecycle_publisher(_KINDS[GROUND_OUTPUTS[name].type], f"~/{name}", profile)
+            name: node.create_lifecycle_publisher(_KINDS[kinds[name]], f"~/{name}", profile)
             for name, profile in profiles.items()
         }
 

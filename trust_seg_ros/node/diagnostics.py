@@ -9,7 +9,7 @@ from dataclasses import replace
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from trust_seg_ros.meta.ood_judge import fitted_thresholds
-from trust_seg_ros.node.caution_report import FORGOTTEN, NO_GROUND, WITHDRAWN, CautionReport
+from trust_seg_ros.node.caution_report import FORGOTTEN, NO_GROUND, NO_POINTS, WITHDRAWN, CautionReport
 from trust_seg_ros.node.feedback import REFUSED
 from trust_seg_ros.node.findings import image_period
 from trust_seg_ros.node.levels import ERROR, OK, WARN, Steady
@@ -192,6 +192,8 @@ def _caution(view: NodeView, report: CautionReport) -> DiagnosticStatus:
         "started anew": _count(view.summary, FORGOTTEN),
         "last reason to start anew": view.summary.reason(FORGOTTEN) or "none",
         "emptied as too old": _count(view.summary, WITHDRAWN),
+        "frames without points": _count(view.summary, NO_POINTS),
+        "last reason without points": view.summary.reason(NO_POINTS) or "none",
     }
     return _status(view, "caution", level, message, values)
 

@@ -34,6 +34,8 @@ class CautionNodeSettings:
         plane: ``fixed`` or ``estimated``.
         ground_height, ground_normal: the plane in the base frame: metres above its origin, and its upward direction.
         gravity: ``off`` or ``imu``.
+        points: ``off``, ``depth`` or ``cloud``.
+        points_tolerance_s: largest difference between the stamps of an image and of its points.
         map: extent, resolution and memory of the map.
         alpha: bound on the share of missed hazard cells; 0 = none.
         hold_s: seconds without a new map until an empty one is published; 0 = never.
@@ -54,6 +56,8 @@ class CautionNodeSettings:
     ground_height: float = 0.0
     ground_normal: tuple[float, float, float] = (0.0, 0.0, 1.0)
     gravity: str = "off"
+    points: str = "off"
+    points_tolerance_s: float = 0.05
     map: CautionSettings = field(default_factory=CautionSettings)
     alpha: float = 0.0
     hold_s: float = 1.0
@@ -257,6 +261,25 @@ _MAP = (
     ),
 )
 
+_POINTS = (
+    Parameter(
+        "caution.points",
+        _DEFAULT.points,
+        "What `~/labelled_points` labels: the points of a `depth` image of the same camera (`~/depth`, 16UC1 or 32FC1 "
+        "of any resolution), or of a `cloud` (`~/points`, sensor_msgs/PointCloud2).",
+        AT_ACTIVATE,
+        choices=("off", "depth", "cloud"),
+    ),
+    Parameter(
+        "caution.points_tolerance_s",
+        _DEFAULT.points_tolerance_s,
+        "Largest difference between the stamps of an image and of its points, in seconds.",
+        AT_ACTIVATE,
+        low=0.0,
+        high=10.0,
+    ),
+)
+
 CAUTION_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "caution",
@@ -269,6 +292,7 @@ CAUTION_PARAMETERS: tuple[Parameter, ...] = (
     *_WHERE,
     *_PLANE,
     *_MAP,
+    *_POINTS,
 )
 
 
