@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from places import ROOT
 
+from trust_seg_ros.drawing.ground_map import MAP_FREE
 from trust_seg_ros.meta import load_meta_model
 
 EXAMPLES = ROOT / "examples"
@@ -50,7 +52,7 @@ def run_here(monkeypatch, capfd):
 
 def test_the_folder_holds_what_is_tested_here():
     here = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert here == {"library", "own_network", "replay", "thresholds", "fit"}
+    assert here == {"library", "own_network", "replay", "thresholds", "fit", "caution_map"}
     for path in EXAMPLES.glob("*.py"):
         text = path.read_text()
         assert text.startswith('"""'), path
@@ -117,3 +119,13 @@ def test_fit(run_here, tmp_path):
     assert model.summary["images"] == 10
     segments = int(re.search(r"another image: (\d+) segments", said).group(1))
     assert segments > 20
+
+
+def test_a_caution_map_shows_free_ground_before_a_crate_and_none_behind_it(run_here, tmp_path):
+    said = run_here("caution_map", tmp_path)
+    assert int(re.search(r"(\d+) free cells", said)[1]) > 2000
+    picture = cv2.imread(str(tmp_path / "caution_map.png"))[..., ::-1].astype(int)
+    assert picture.shape[0] == 502
+    green = (np.abs(picture[:480, 648:] - MAP_FREE) < 20).all(2)  # 16 pixels are a metre, the vehicle is below
+    assert green[-128:-80, 215:265].mean() > 0.9
+    assert green[-288:-208, 235:255].mean() < 0.05

@@ -9,6 +9,7 @@ from trust_seg_ros.cli import command_table
 from trust_seg_ros.datasets.layouts import layout_table
 from trust_seg_ros.datasets.ood_layouts import ood_layout_table
 from trust_seg_ros.exporting.targets import target_table
+from trust_seg_ros.messages.ground import ground_topic_table
 from trust_seg_ros.messages.outputs import topic_table
 from trust_seg_ros.mining.exports import export_table
 from trust_seg_ros.mining.returns import return_table
@@ -23,6 +24,7 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/methods/segments.md", "metrics", metric_table),
     ("docs/methods/segments.md", "feature sets", set_table),
     ("docs/topics.md", "topics", topic_table),
+    ("docs/caution.md", "ground topics", ground_topic_table),
     ("docs/networks.md", "networks", network_table),
     ("docs/export.md", "targets", target_table),
     ("docs/datasets.md", "layouts", layout_table),
