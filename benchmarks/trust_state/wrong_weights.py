@@ -2,9 +2,9 @@
 
     python benchmarks/trust_state/wrong_weights.py [--write]
 
-The shipped network on pictures that neither its calibration nor the gate's limits were made with: photos of obstacles on
-roads, videos of DAVIS, every fourth picture of a motorway film, other seeds of the synthetic drive in all weathers; then
-with its weights spoilt. Counts of implausible frames into docs/results/planner/wrong_weights.csv. Five minutes.
+The shipped network on pictures that neither its calibration nor the gate's limits were made with: photos of obstacles
+on roads, videos of DAVIS, every fourth picture of a motorway film, other seeds of the synthetic drive in all weathers;
+then with its weights spoilt. Counts of implausible frames into docs/results/planner/wrong_weights.csv. Five minutes.
 """
 
 from __future__ import annotations
