@@ -27,6 +27,7 @@ os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 
+import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from image_checks import covered
@@ -36,7 +37,6 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from ride import RATE, Camera, Heard, Ride
 
-from trust_seg_ros.datasets.corruptions.apply import corrupt
 from trust_seg_ros.node.findings import _JITTER_S
 from trust_seg_ros.node.parameters_liveness import LivenessSettings
 from trust_seg_ros.trust_state.reasons import REASONS, Level
@@ -89,8 +89,8 @@ def _dirty() -> Callable[[np.ndarray], np.ndarray]:
     return cover
 
 
-def _corrupted(kind: str) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda image: corrupt(image, kind, 5)
+def _soft(image: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), 6.0)
 
 
 def faults() -> tuple[Fault, ...]:
@@ -103,7 +103,7 @@ def faults() -> tuple[Fault, ...]:
             f"{_LIMITS.frozen_s:g} s after the first repeated image", _LIMITS.frozen_s,
         ),
         Fault("black images", "dark", u, Camera(picture=np.zeros_like), "second black image", images=black),
-        Fault("defocused", "blurred", u, Camera(picture=_corrupted("defocus")), "third such image", images=third),
+        Fault("out of focus (σ = 6 of 320 columns)", "blurred", u, Camera(picture=_soft), "third such image", images=third),
         Fault(
             "over-exposed", "overexposed", u, Camera(picture=lambda image: np.full_like(image, 255)),
             "third such image", images=third,
@@ -147,13 +147,13 @@ class Seen:
     back_s: tuple[float, ...]
 
 
-def observe(ride: Ride, fault: Fault) -> Seen:
-    """Inject the fault once, and end it."""
+def observe(ride: Ride, fault: Fault, pictures: tuple[np.ndarray, ...]) -> Seen:
+    """Inject the fault once, with these images, and end it."""
     ride.well()
     first, since = len(ride.sent), len(ride.heard)
     if not fault.images:
         begin = ride.sent[-1]
-    ride.camera = replace(fault.camera)
+    ride.camera = replace(fault.camera, pictures=pictures)
 
     def told() -> Heard | None:
         return next((h for h in ride.heard[since:] if fault.key in h.reasons and h.level >= fault.level), None)
@@ -257,8 +257,10 @@ def main() -> int:
         found.append((weights, joined([wrong_weights() for _ in range(options.repeats)])))
     if wanted or "lock" in options.only:
         with Ride() as ride:
+            made = {fault.name: ride.prepared(fault.camera).pictures for fault in wanted}
             for fault in wanted:
-                found.append((fault, joined([observe(ride, _fresh(fault)) for _ in range(options.repeats)])))
+                seen = [observe(ride, _fresh(fault), made[fault.name]) for _ in range(options.repeats)]
+                found.append((fault, joined(seen)))
                 print(*row_of(*found[-1]).values(), sep="\t", flush=True)
             if not options.only or "lock" in options.only:
                 lock = Fault(

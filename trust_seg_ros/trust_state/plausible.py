@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from trust_seg_ros.thresholds.frame_statistics import STATISTICS, title
 from trust_seg_ros.thresholds.shift_statistic import ShiftReference
 
-ABOVE, BELOW = 12.0, -4.5
+ABOVE, BELOW = 13.5, -4.5
 """Normal scores beyond which a mean is implausible. Scores without skill are spread over the upper tail, which is long;
 below the calibration data there is hardly any room. Chosen with the shipped network: docs/trust_state.md."""
 
