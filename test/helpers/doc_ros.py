@@ -12,6 +12,7 @@ from places import ROOT
 
 from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.errors import TrustSegError
+from trust_seg_ros.messages.ground import GROUND_OUTPUTS
 from trust_seg_ros.messages.outputs import OUTPUTS
 
 RELEASED = json.loads((ROOT / "test" / "packaging" / "ros_packages.json").read_text("utf-8"))
@@ -109,8 +110,10 @@ def _topic(words: list[str]) -> None:
     if words[0] not in ("list", "echo", "hz", "info", "bw", "delay"):
         raise CommandError(f"ros2 topic has no {words[0]}")
     for word in words[1:]:
-        output = re.fullmatch(r"(?:/\w+)*/trust_seg/(\w+)", word)
-        if output and output[1] not in {*OUTPUTS, "image"}:
+        output = re.fullmatch(
+            r"(?!/perception/)(?:/\w+)*/trust_seg/(\w+)", word
+        )  # Autoware names topics by who writes them
+        if output and output[1] not in {*OUTPUTS, *GROUND_OUTPUTS, "image", "label_info", "trust_state", "summary"}:
             raise CommandError(f"the node has no topic {word}")
 
 
