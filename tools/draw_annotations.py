@@ -17,7 +17,7 @@ import numpy as np
 from trust_seg_ros.bags.reader import BagReader
 from trust_seg_ros.recordings.replay.message_types import type_store
 
-LARGER = 2
+LARGER = 1.5
 IMAGE, ANNOTATIONS = "/trust_seg/overlay", "/trust_seg/annotations"
 LETTERS, LETTER_HEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 22.0
 
@@ -38,7 +38,7 @@ def colour(of: Any) -> tuple[int, int, int]:
 
 
 def draw(image: Any, annotations: Any) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, twice as large as the image."""
+    """(H, W, 3) uint8 RGB, ``LARGER`` times as large as the image."""
     pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
     picture = cv2.resize(pixels, None, fx=LARGER, fy=LARGER, interpolation=cv2.INTER_CUBIC)
     for outline in annotations.points:
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JPEG to write")
     args = parser.parse_args()
     picture = draw(message_of(args.replay, IMAGE, args.frame), message_of(args.replay, ANNOTATIONS, args.frame))
-    cv2.imwrite(str(args.out), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    cv2.imwrite(str(args.out), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 if __name__ == "__main__":
