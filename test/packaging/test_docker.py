@@ -28,7 +28,7 @@ CI = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["job
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text("utf-8"))
 LEFT_OUT = {"rviz2", "python3-opencv", "python3-rich"}
 """Of package.xml: a desktop; what pip brings without one; what Ubuntu 22.04 has too old."""
-BESIDES = {"rmw_fastrtps_cpp", "rosbag2_storage_mcap", "foxglove_bridge"}
+BESIDES = {"foxglove_msgs", "rmw_fastrtps_cpp", "rosbag2_storage_mcap", "foxglove_bridge"}
 OF_DEBIAN = {"python3-colcon-common-extensions", "python3-venv"}
 """What the stage that builds needs; the first is in ROS' own archive, in the image ros:DISTRO-ros-base as well."""
 
