@@ -6,8 +6,9 @@ so the recorded frames are the frames of the closed loop, and where it comes to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,38 +20,28 @@ AROUND_M, BEHIND_M = 0.3, 10.0
 """A stop is right if something stands in the zone, or so near to its side, or so far behind its end: an early stop."""
 AGAIN_S = 5.0
 """After a false stop the vehicle has braked, stood and driven on; what asks for a stop until then is the same stop."""
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What one frame of one variant gives to the stop rule, and what is true.
-
-    Attributes:
-        points: (m, 2) float32 places in the base frame.
-        p: (m,) float32 P(hazard).
-    """
-
-    points: np.ndarray
-    p: np.ndarray
+_FARTHEST_M = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """What stands ahead in one frame.
+    """What stands ahead in the frames of a drive.
 
     Attributes:
+        frames: (n,) int64 number of the frame of each row; a thing has a row in every frame.
         boxes: (n, 4) float64 nearest and farthest x, rightmost and leftmost y in the base frame.
         numbers: (n,) int64 number of the unknown object, 0 = something else.
-        kinds: of each.
+        kinds: (n,) names.
     """
 
+    frames: np.ndarray
     boxes: np.ndarray
     numbers: np.ndarray
-    kinds: tuple[str, ...] = ()
+    kinds: np.ndarray
 
     @classmethod
-    def of(cls, ground: DriveGround, ahead_m: float = 40.0, aside_m: float = 4.0) -> Standing:
-        """From the footprints of a frame, those within the given distances."""
+    def of(cls, ground: DriveGround, frame: int = 0, ahead_m: float = 60.0, aside_m: float = 4.0) -> Standing:
+        """From the footprints of one frame, those within the given distances."""
         boxes, numbers, kinds = [], [], []
         for one in ground.footprints:
             (x0, y0), (x1, y1) = one.polygon.min(0), one.polygon.max(0)
@@ -58,7 +49,16 @@ class Standing:
                 boxes.append([x0, x1, y0, y1])
                 numbers.append(one.number if one.unknown else 0)
                 kinds.append(one.kind)
-        return cls(np.array(boxes, np.float64).reshape(-1, 4), np.array(numbers, np.int64), tuple(kinds))
+        return cls(
+            np.full(len(boxes), frame), np.array(boxes, np.float64).reshape(-1, 4), np.array(numbers, np.int64),
+            np.array(kinds, np.str_),
+        )  # fmt: skip
+
+    @classmethod
+    def joined(cls, parts: Iterable[Standing]) -> Standing:
+        """Of all frames."""
+        every = list(parts)
+        return cls(*(np.concatenate([getattr(p, n) for p in every]) for n in ("frames", "boxes", "numbers", "kinds")))
 
     def within(self, zone: Zone, around: float = 0.0, behind: float = 0.0) -> np.ndarray:
         """(n,) bool, what reaches into a zone made larger to its sides and its far end."""
@@ -72,14 +72,41 @@ class Standing:
         return inside
 
 
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is true of a zone over a drive.
+
+    Attributes:
+        near: (frames,) bool, something stands in or near the zone.
+        rows: (n,) rows of ``standing`` that are unknown objects ahead on the lane, in order of time.
+        near_rows: (n,) bool, those of them in or near the zone.
+        standing: all.
+    """
+
+    near: np.ndarray
+    rows: np.ndarray
+    near_rows: np.ndarray
+    standing: Standing
+
+    @classmethod
+    def of(cls, standing: Standing, zone: Zone, frames: int) -> Scene:
+        """For a zone and a drive of so many frames."""
+        close = standing.within(zone, AROUND_M, BEHIND_M)
+        near = np.zeros(frames, bool)
+        near[standing.frames[close]] = True
+        ahead = standing.within(Zone(zone.start_m, _FARTHEST_M, zone.half_width_m))
+        rows = np.flatnonzero((standing.numbers > 0) & ahead)
+        return cls(near, rows, close[rows], standing)
+
+
 @dataclass(frozen=True)
 class Encounter:
     """One unknown object on the lane.
 
     Attributes:
         kind: of the object.
-        gap: metres between bumper and object where the vehicle stands; negative = it would have been hit, by so much
-            of the braking distance; -inf = no stop at all.
+        gap: metres between bumper and object where the vehicle stands; negative: it would have stood so far behind the
+            object's near edge; -inf: no stop at all.
         seen_at: metres between bumper and object in the frame that asked for the stop; NaN without.
     """
 
@@ -108,53 +135,49 @@ class Drive:
     seconds: float
 
 
-def drive(
-    evidence: Sequence[Evidence], standing: Sequence[Standing], rule: StopRule, vehicle: VehicleSettings, hz: float
-) -> Drive:
+def counts(points: np.ndarray, zone: Zone, least_p: float, frames: int) -> np.ndarray:
+    """(frames,) int64, points in the zone in every frame.
+
+    Args:
+        points: (m, 4) number of the frame, x, y, P(hazard).
+        zone: what must be clear.
+        least_p: points below are left out.
+        frames: of the drive.
+    """
+    kept = zone.inside(points[:, 1:3]) & (points[:, 3] >= least_p)
+    return np.bincount(points[kept, 0].astype(np.int64), minlength=frames)
+
+
+def drive(found: np.ndarray, scene: Scene, rule: StopRule, vehicle: VehicleSettings, hz: float) -> Drive:
     """Drive once along a recording.
 
     Args:
-        evidence, standing: of its frames.
+        found: (frames,) points in the zone, see :func:`counts`.
+        scene: what is true of the zone.
         rule: when to stop.
         vehicle: its speed must be that of the recording.
         hz: frames per second.
     """
     monitor = StopMonitor(rule)
-    counts = [rule.count(one.points, one.p) for one in evidence]
-    asked, quiet, false_stops, clear = -np.inf, 0.0, 0, 0
-    found: dict[int, Encounter] = {}
-    met: dict[int, tuple[str, float]] = {}
-    for k, (count, there) in enumerate(zip(counts, standing, strict=True)):
-        before = monitor.stop
-        stop = monitor.frame(count)
-        near = there.within(rule.zone, AROUND_M, BEHIND_M)
-        ahead = there.boxes[:, 0] - vehicle.front_m if len(there.boxes) else np.zeros(0)
-        on_lane = there.within(Zone(rule.zone.start_m, 60.0, rule.zone.half_width_m))
-        for i in np.flatnonzero((there.numbers > 0) & on_lane):
-            met.setdefault(int(there.numbers[i]), (there.kinds[i], float(ahead[i])))
-        if not near.any():
-            clear += 1
-        if stop and not before:
-            if near.any():
-                asked = k
-            elif k / hz >= quiet:
-                false_stops += 1
-                quiet = k / hz + AGAIN_S
-        if stop and asked >= 0:
-            for i in np.flatnonzero((there.numbers > 0) & near & on_lane):
-                number = int(there.numbers[i])
-                if number not in found:
-                    found[number] = Encounter(there.kinds[i], _gap(float(ahead[i]), vehicle, hz), float(ahead[i]))
-    encounters = tuple(found.get(number, Encounter(kind, -np.inf, np.nan)) for number, (kind, _) in met.items())
-    return Drive(encounters, false_stops, clear / hz)
+    stops = np.array([monitor.frame(count) for count in found.tolist()], bool)
+    begins = stops & ~np.concatenate([[False], stops[:-1]])
+    quiet, false_stops, right = 0.0, 0, np.zeros(len(stops), bool)
+    for k in np.flatnonzero(begins).tolist():
+        if scene.near[k]:
+            ends = np.flatnonzero(~stops[k:])
+            right[k : k + int(ends[0]) if len(ends) else None] = True
+        elif k / hz >= quiet:
+            false_stops, quiet = false_stops + 1, k / hz + AGAIN_S
+    return Drive(_encounters(scene, right, vehicle, hz), false_stops, float((~scene.near).sum() / hz))
 
 
-def _gap(ahead: float, settings: VehicleSettings, hz: float) -> float:
-    """Where the vehicle comes to stand before an object that is ``ahead`` metres from the bumper now."""
+@lru_cache(maxsize=16)
+def braking_way(settings: VehicleSettings, hz: float) -> float:
+    """Metres from the frame that asks for a stop until the vehicle stands."""
     vehicle = Vehicle(settings)
     while not vehicle.stands:
         vehicle.advance(1 / hz, True)
-    return ahead - vehicle.place
+    return vehicle.place
 
 
 def stop_share(drives: Iterable[Drive]) -> tuple[int, int]:
@@ -167,3 +190,21 @@ def false_rate(drives: Iterable[Drive]) -> tuple[int, float]:
     """False stops, and the minutes in which there could have been one."""
     every = list(drives)
     return sum(one.false_stops for one in every), sum(one.seconds for one in every) / 60
+
+
+def _encounters(scene: Scene, right: np.ndarray, vehicle: VehicleSettings, hz: float) -> tuple[Encounter, ...]:
+    """The first right stop, if any, in a frame with each object in or near the zone."""
+    standing, way = scene.standing, braking_way(vehicle, hz)
+    numbers, frames = standing.numbers[scene.rows], standing.frames[scene.rows]
+    asked = right[frames] & scene.near_rows
+    found = []
+    for number in dict.fromkeys(numbers.tolist()):
+        mine = numbers == number
+        kind = str(standing.kinds[scene.rows[mine][0]])
+        first = np.flatnonzero(mine & asked)
+        if not len(first):
+            found.append(Encounter(kind, -np.inf, np.nan))
+            continue
+        ahead = float(standing.boxes[scene.rows[first[0]], 0]) - vehicle.front_m
+        found.append(Encounter(kind, ahead - way, ahead))
+    return tuple(found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trust_seg_ros.evaluation.ground.closed_loop import Evidence, Standing
+from trust_seg_ros.evaluation.ground.closed_loop import Standing
 from trust_seg_ros.evaluation.ground.judging import VARIANTS, Judge, Mappers
 from trust_seg_ros.evaluation.ground.recording import Stretch, recorded
 from trust_seg_ros.ground.caution_frame import CautionFrame
@@ -22,20 +22,20 @@ from trust_seg_ros.synthetic.ground_truth import DriveGround
 AHEAD_M, ASIDE_M = (2.0, 28.0), 2.0
 """Points outside of it are of no use to any rule."""
 LEAST_OCCUPANCY = 20
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True, eq=False)
 class DriveEvidence:
     """Attributes:
     stretch: the drive.
-    evidence: name of the variant -> its frames.
-    standing: what is true in each frame.
+    points: name of the variant -> (m, 4) float32 number of the frame, x, y in the base frame, P(hazard).
+    standing: what is true.
     """
 
     stretch: Stretch
-    evidence: dict[str, list[Evidence]]
-    standing: list[Standing]
+    points: dict[str, np.ndarray]
+    standing: Standing
 
 
 def drive_evidence(
@@ -63,7 +63,10 @@ def drive_evidence(
         with whole_file(file) as draft, draft.open("wb") as stream:
             np.savez_compressed(stream, **arrays)
     with np.load(file) as stored:
-        return _loaded(stretch, dict(stored))
+        arrays = dict(stored)
+    points = {variant.name: arrays[f"points {variant.name}"] for variant in VARIANTS}
+    standing = Standing(*(arrays[name] for name in ("frames", "boxes", "numbers", "kinds")))
+    return DriveEvidence(stretch, points, standing)
 
 
 def _judged(
@@ -78,13 +81,11 @@ def _judged(
         for variant in VARIANTS:
             found = _points(maps[variant.name, plane], shot.ground, variant.fused)
             parts[f"points {variant.name}"].append(np.column_stack([np.full(len(found), k), found]))
-        standing.append(Standing.of(shot.ground))
+        standing.append(Standing.of(shot.ground, k))
         progress(k + 1, total)
     arrays: dict[str, Any] = {name: np.concatenate(rows).astype(np.float32) for name, rows in parts.items()}
-    arrays["frames"] = np.concatenate([np.full(len(one.numbers), k) for k, one in enumerate(standing)])
-    arrays["boxes"] = np.concatenate([one.boxes for one in standing])
-    arrays["numbers"] = np.concatenate([one.numbers for one in standing])
-    arrays["kinds"] = np.array([kind for one in standing for kind in one.kinds], np.str_)
+    every = Standing.joined(standing)
+    arrays |= {name: getattr(every, name) for name in ("frames", "boxes", "numbers", "kinds")}
     return arrays
 
 
@@ -103,20 +104,6 @@ def _points(frame: CautionFrame, ground: DriveGround, cells: bool) -> np.ndarray
 
 def _in_base(frame: CautionFrame, base_in_fixed: Pose) -> Pose:
     return base_in_fixed.inverse() if frame.in_fixed else Pose()
-
-
-def _loaded(stretch: Stretch, arrays: dict[str, np.ndarray]) -> DriveEvidence:
-    evidence = {}
-    for variant in VARIANTS:
-        rows = arrays[f"points {variant.name}"]
-        parts = [rows[rows[:, 0] == k] for k in range(stretch.frames)]
-        evidence[variant.name] = [Evidence(part[:, 1:3], part[:, 3]) for part in parts]
-    standing = []
-    for k in range(stretch.frames):
-        mine = arrays["frames"] == k
-        kinds = tuple(arrays["kinds"][mine].tolist())
-        standing.append(Standing(arrays["boxes"][mine], arrays["numbers"][mine], kinds))
-    return DriveEvidence(stretch, evidence, standing)
 
 
 def _of(judge: Judge) -> str:
