@@ -58,6 +58,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "trust_seg_ros.commands.time",
         "judge segments over drives: tracks, flicker, false alarms and delay",
     ),
+    "planner": (
+        "trust_seg_ros.commands.planner",
+        "judge what a planner gets: caution maps, and stops before unknown objects",
+    ),
     "show": ("trust_seg_ros.commands.show", "show what a network says of images, and how far to trust it"),
     "mine": ("trust_seg_ros.commands.mine", "find in recordings what is worth labelling, for a labelling tool"),
     "miou": ("trust_seg_ros.commands.miou", "judge how well a network segments a labelled data set"),

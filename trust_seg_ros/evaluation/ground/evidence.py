@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from trust_seg_ros.evaluation.ground.judging import VARIANTS, Judge, Mappers
 from trust_seg_ros.evaluation.ground.recording import Stretch, recorded
 from trust_seg_ros.ground.caution_frame import CautionFrame
 from trust_seg_ros.ground.placing import Pose
-from trust_seg_ros.segmentation.protocol import SegmentationNetwork
-from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.support.resumable import fingerprint, whole_file
 from trust_seg_ros.synthetic.ground_truth import DriveGround
 
@@ -38,9 +35,7 @@ class DriveEvidence:
     standing: Standing
 
 
-def drive_evidence(
-    judge: Judge, stretch: Stretch, plane: str, cache: Path, progress: Callable[[int, int], None]
-) -> DriveEvidence:
+def drive_evidence(judge: Judge, stretch: Stretch, plane: str, cache: Path) -> DriveEvidence:
     """The evidence of a drive: from ``cache``, or judged and kept there.
 
     Args:
@@ -48,18 +43,16 @@ def drive_evidence(
         stretch: the drive.
         plane: one of ``PLANES``.
         cache: folder of recordings and evidence.
-        progress: called with frames done and all.
     """
     about = {
         "form": _FORM,
         "stretch": asdict(stretch),
         "plane": plane,
-        "judging": _of(judge),
-        **_network(judge.network),
+        **judge.about,
     }
     file = cache / f"{stretch.name}-{plane}-{fingerprint(about)[:12]}.npz"
     if not file.is_file():
-        arrays = _judged(judge, stretch, plane, cache, progress)
+        arrays = _judged(judge, stretch, plane, cache)
         with whole_file(file) as draft, draft.open("wb") as stream:
             np.savez_compressed(stream, **arrays)
     with np.load(file) as stored:
@@ -69,11 +62,9 @@ def drive_evidence(
     return DriveEvidence(stretch, points, standing)
 
 
-def _judged(
-    judge: Judge, stretch: Stretch, plane: str, cache: Path, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    recording = recorded(judge.network, stretch, cache, progress)
-    mappers, total = Mappers(judge, planes=(plane,)), len(recording)
+def _judged(judge: Judge, stretch: Stretch, plane: str, cache: Path) -> dict[str, Any]:
+    recording = recorded(judge.network, stretch, cache)
+    mappers = Mappers(judge, planes=(plane,))
     parts: dict[str, list[np.ndarray]] = {f"points {v.name}": [] for v in VARIANTS}
     standing: list[Standing] = []
     for k, shot in enumerate(recording):
@@ -82,7 +73,6 @@ def _judged(
             found = _points(maps[variant.name, plane], shot.ground, variant.fused)
             parts[f"points {variant.name}"].append(np.column_stack([np.full(len(found), k), found]))
         standing.append(Standing.of(shot.ground, k))
-        progress(k + 1, total)
     arrays: dict[str, Any] = {name: np.concatenate(rows).astype(np.float32) for name, rows in parts.items()}
     every = Standing.joined(standing)
     arrays |= {name: getattr(every, name) for name in ("frames", "boxes", "numbers", "kinds")}
@@ -104,11 +94,3 @@ def _points(frame: CautionFrame, ground: DriveGround, cells: bool) -> np.ndarray
 
 def _in_base(frame: CautionFrame, base_in_fixed: Pose) -> Pose:
     return base_in_fixed.inverse() if frame.in_fixed else Pose()
-
-
-def _of(judge: Judge) -> str:
-    return repr((judge.judging.caution, judge.judging.hazards))
-
-
-def _network(network: SegmentationNetwork) -> dict[str, str]:
-    return {"network": network_sha256(network) or network.name}

@@ -15,6 +15,7 @@ from trust_seg_ros.ground.roles import FLAT, ClassRoles
 from trust_seg_ros.ground.view import GroundView
 from trust_seg_ros.pipeline import PipelineSettings
 from trust_seg_ros.pipeline.trust_pipeline import TrustPipeline
+from trust_seg_ros.support.content_hash import network_sha256
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.calm import CalmSettings
 from trust_seg_ros.types import GridFrame, Wanted
@@ -78,6 +79,16 @@ class Judge:
         self.network = self._pipelines[False].network
         self.names = self.network.labels.names
         self.roles = ClassRoles.of(self.names)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What decides the result, for files that are kept."""
+        judges = [getattr(model, "fingerprint", "") for model in (self._pipelines[False].meta, self._ood_model)]
+        return {"network": network_sha256(self.network) or self.network.name, "judging": repr((self.judging, judges))}
+
+    @property
+    def _ood_model(self) -> object:
+        return self._pipelines[False].ood_model
 
     def begin(self) -> None:
         """Forget earlier frames: another drive begins."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from trust_seg_ros.evaluation.ground.recording import Stretch, recorded
 from trust_seg_ros.evaluation.ground.truth import FrameTruth
 from trust_seg_ros.fitting.hazard_bound import GRID
 from trust_seg_ros.fitting.hazard_truth import PixelRays
-from trust_seg_ros.thresholds.curves import RiskCurve
+from trust_seg_ros.support.resumable import fingerprint, whole_file
+from trust_seg_ros.thresholds.curves import RiskCurve, check_images
 
 MASKS = ("true masks", "the network's")
 COMPARED = (VARIANTS[0], VARIANTS[1], VARIANTS[3])
 """Variants whose maps are compared."""
-Progress = Callable[[int, int], None]
+TRUTH = ("true masks, single frames", "true")
+"""Map of a network that is always right."""
+_FORM = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,34 +39,72 @@ class MapDrive:
     feet: dict[tuple[str, str], FeetErrors] = field(default_factory=dict)
 
 
-def map_drive(judge: Judge, stretch: Stretch, cache: Path, progress: Progress = lambda done, total: None) -> MapDrive:
-    """Judge one drive; it is recorded first if it is not yet.
+def map_drive(judge: Judge, stretch: Stretch, cache: Path) -> MapDrive:
+    """One drive: from ``cache``, or judged and kept there; it is recorded first if it is not yet.
 
     Args:
         judge: of the study.
         stretch: the drive.
-        cache: folder of the recordings.
-        progress: called with frames done and all.
+        cache: folder of recordings and counts.
     """
+    about = {"form": _FORM, "stretch": asdict(stretch), **judge.about}
+    file = cache / f"{stretch.name}-maps-{fingerprint(about)[:12]}.npz"
+    if not file.is_file():
+        arrays = _arrays(_mapped(judge, stretch, cache))
+        with whole_file(file) as draft, draft.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+    with np.load(file) as stored:
+        return _loaded(dict(stored))
+
+
+def _mapped(judge: Judge, stretch: Stretch, cache: Path) -> MapDrive:
     recording = recorded(judge.network, stretch, cache)
     mappers, planes_of_truth = Mappers(judge, COMPARED), Planes()
     rays, alone = PixelRays(recording.camera), judge.mapper(VARIANTS[1])
     found = MapDrive()
     feet: dict[tuple[str, str], list[FeetErrors]] = {}
-    for k, shot in enumerate(recording, 1):
-        truth = FrameTruth.of(shot, judge.roles, rays, judge.judging.caution.range_m)
+    for shot in recording:
+        truth, ground = FrameTruth.of(shot, judge.roles, rays, judge.judging.caution.range_m), shot.ground
         maps, hazards, planes = mappers.frame(shot)
+        right = true_maps(truth)
+        alone.reset()
+        maps[TRUTH] = alone.update(right, truth.view, ground.base_in_fixed, shot.stamp_ns)
         for key, frame in maps.items():
             found.cells.setdefault(key, DriveCells()).add(frame_cells(truth, frame))
-        right = true_maps(truth)
-        for masks, which, on in (
-            (MASKS[0], right, planes_of_truth.of(shot, right)),
-            (MASKS[1], hazards, planes),
-        ):
+        for masks, which, on in ((MASKS[0], right, planes_of_truth.of(shot, right)), (MASKS[1], hazards, planes)):
             for name in PLANES:
                 feet.setdefault((masks, name), []).append(feet_errors(truth, which, on[name], alone))
-        progress(k, stretch.frames)
     found.feet.update({key: FeetErrors.joined(parts) for key, parts in feet.items()})
+    return found
+
+
+def _arrays(found: MapDrive) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for (variant, plane), cells in found.cells.items():
+        name = f"cells|{variant}|{plane}"
+        arrays |= {f"{name}|frames": np.array(cells.frames), f"{name}|missed": cells.missed}
+        arrays |= {f"{name}|{key}": value for key, value in cells.counts.items()}
+    for (masks, plane), feet in found.feet.items():
+        name = f"feet|{masks}|{plane}"
+        arrays |= {f"{name}|ranges": feet.ranges, f"{name}|errors": feet.errors, f"{name}|feet": np.array(feet.feet)}
+    return arrays
+
+
+def _loaded(arrays: dict[str, np.ndarray]) -> MapDrive:
+    found, feet = MapDrive(), dict[tuple[str, str], dict[str, np.ndarray]]()
+    for name, value in arrays.items():
+        what, one, plane, key = name.split("|")
+        if what == "feet":
+            feet.setdefault((one, plane), {})[key] = value
+            continue
+        cells = found.cells.setdefault((one, plane), DriveCells())
+        if key == "frames":
+            cells.frames = int(value)
+        elif key == "missed":
+            cells.missed = value
+        else:
+            cells.counts[key] = value
+    found.feet.update({at: FeetErrors(x["ranges"], x["errors"], int(x["feet"])) for at, x in feet.items()})
     return found
 
 
@@ -94,10 +135,12 @@ def bound_draws(drives: list[DriveCells], alpha: float, draws: int = 200, seed: 
     Raises:
         TooFewImagesError: half of the drives are too few for this alpha.
     """
+    half = len(drives) // 2
+    check_images(alpha, half)
     losses = np.stack([drive.loss for drive in drives])
     free = np.stack([drive.counts["free"] for drive in drives])
     truly = np.array([float(drive.counts["truly_free"]) for drive in drives])
-    rng, half = np.random.default_rng(seed), len(drives) // 2
+    rng = np.random.default_rng(seed)
     missed, shares, thresholds = [], [], []
     for _ in range(draws):
         order = rng.permutation(len(drives))
