@@ -3,10 +3,11 @@
     python benchmarks/trust_state/clean_drive.py [--seconds 3600] [--node 45] [--write]
 
 By the rules: frames of the synthetic drive (144×192, 2 a second, six weathers in turn, a new seed every five minutes)
-go through the checks of stamps and images and the rules of the trust state by a clock that is set, with the times of
-frames that were recorded on the node (median, spread, a tail). The network and the shift monitor are not run.
+go through the checks of stamps and images and the rules of the trust state by a clock that is set; a frame takes 57 ms
+in the mean, drawn, one in a hundred 80 ms longer. The network and the shift monitor are not run.
 ``--node``: seconds on the real node with the shipped network, calibration and defaults, in each weather, at 10 Hz.
-``--write``: docs/results/planner/clean_drive.csv. An hour by the rules takes two minutes.
+``--write``: docs/results/planner/clean_drive.csv, where rows of what was not run now stay. An hour by the rules takes
+two minutes of an idle core.
 """
 
 # ruff: noqa: E402 - the tests' helpers are found only once their folder is on the path
@@ -122,6 +123,20 @@ def row(how: str, weather: str, seed: int, seconds: int, found: Counter[str]) ->
     return [how, weather, seed, seconds, *levels.values(), reasons]
 
 
+def write(rows: list[list[object]]) -> None:
+    """Put the rows into the file; those of what was not run now stay."""
+    kept: list[list[object]] = []
+    if OUT.is_file():
+        with OUT.open(newline="") as file:
+            kept = [list(line) for line in csv.reader(file)][1:]
+    now = {line[0] for line in rows}
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    with OUT.open("w", newline="") as file:
+        head = ["how", "weather", "seed", "seconds", "NOMINAL", "DEGRADED", "UNTRUSTED", "reasons"]
+        lines = sorted([*(line for line in kept if line[0] not in now), *rows], key=lambda line: str(line[0]))
+        csv.writer(file, lineterminator="\n").writerows([head, *lines])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3600, help="of drive by the rules; 0: none")
@@ -131,10 +146,7 @@ def main() -> int:
     rows = by_rules(options.seconds) if options.seconds else []
     rows += on_node(options.node) if options.node else []
     if options.write:
-        OUT.parent.mkdir(parents=True, exist_ok=True)
-        with OUT.open("w", newline="") as file:
-            head = ["how", "weather", "seed", "seconds", "NOMINAL", "DEGRADED", "UNTRUSTED", "reasons"]
-            csv.writer(file, lineterminator="\n").writerows([head, *rows])
+        write(rows)
     return 1 if any(line[5] or line[6] for line in rows) else 0
 
 

@@ -103,7 +103,10 @@ def faults() -> tuple[Fault, ...]:
             f"{_LIMITS.frozen_s:g} s after the first repeated image", _LIMITS.frozen_s,
         ),
         Fault("black images", "dark", u, Camera(picture=np.zeros_like), "second black image", images=black),
-        Fault("out of focus (σ = 6 of 320 columns)", "blurred", u, Camera(picture=_soft), "third such image", images=third),
+        Fault(
+            "out of focus (σ = 6 of 320 columns)", "blurred", u, Camera(picture=_soft), "third such image",
+            images=third,
+        ),
         Fault(
             "over-exposed", "overexposed", u, Camera(picture=lambda image: np.full_like(image, 255)),
             "third such image", images=third,
