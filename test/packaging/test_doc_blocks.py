@@ -73,7 +73,13 @@ def test_yaml_is_read_by_what_reads_it(block, tmp_path):
     if any("ros__parameters" in str(section) for section in content.values()):
         values = read_parameters(file)
         assert values
-        replay_parameters(None, [f"{name}:={yaml.safe_dump(value).splitlines()[0]}" for name, value in values.items()])
+        replay_parameters(
+            None,
+            [
+                f"{name}:={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+                for name, value in values.items()
+            ],
+        )
     elif "map" in content:
         assert label_map(str(file), load_labels("cityscapes19"))
     else:
