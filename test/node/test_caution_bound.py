@@ -45,7 +45,7 @@ def test_where_the_promise_cannot_be_made_there_is_no_map():
     with pytest.raises(HazardBoundError, match="there is no calibration"):
         CautionBound(None, ROLES, NAMES).check(0.1)
     bound = CautionBound(calibration(), ROLES, NAMES)
-    with pytest.raises(HazardBoundError, match="camera at 2.5 m above the ground, calibrated"):
+    with pytest.raises(HazardBoundError, match=r"camera at 2\.5 m above the ground, calibrated"):
         bound.settings(MAP, 0.1, view(2.5))
     with pytest.raises(HazardBoundError, match="map of single frames"):
         bound.settings(CautionSettings(fuse=False), 0.1, view())
