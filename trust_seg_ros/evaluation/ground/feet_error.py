@@ -67,7 +67,7 @@ def feet_errors(truth: FrameTruth, maps: HazardMaps, plane: GroundPlane, mapper:
     ground = truth.shot.ground
     mapper.reset()
     feet = mapper.update(maps, GroundView(ground.camera, ground.pose, plane), None, truth.shot.stamp_ns).feet
-    found = _matches(feet, truth)
+    found = _matches(feet, truth, maps.size)
     matched = found >= 0
     true = truth.feet.points[found[matched]]
     ranges = np.linalg.norm(true[:, :2] - truth.view.foot[:2], axis=1)
@@ -75,10 +75,11 @@ def feet_errors(truth: FrameTruth, maps: HazardMaps, plane: GroundPlane, mapper:
     return FeetErrors(ranges, apart / ranges, len(feet))
 
 
-def _matches(feet: Feet, truth: FrameTruth) -> np.ndarray:
-    """(m,) number of the nearest true foot in the same column, -1 without one."""
-    width = truth.role.shape[1]
-    rows, columns = np.divmod(feet.pixels, width)
+def _matches(feet: Feet, truth: FrameTruth, grid: tuple[int, int]) -> np.ndarray:
+    """(m,) number of the nearest true foot in the same column, -1 without one; feet lie on the judging grid."""
+    height, width = truth.role.shape
+    rows, columns = np.divmod(feet.pixels, grid[1])
+    rows, columns = rows * height // grid[0], columns * width // grid[1]
     found = np.full(len(feet), -1)
     nearest = np.full(len(feet), ROWS_APART + 1)
     by_column: dict[int, list[int]] = {}
