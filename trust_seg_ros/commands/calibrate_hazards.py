@@ -33,7 +33,7 @@ def hazard_source(name: str, value: str, args: argparse.Namespace) -> None:
     if not value.startswith(DRAWN) and not Path(value).expanduser().is_file():
         raise DatasetError(
             f"{name} {value}: no such file; expected a YAML file that says where the camera of DATASET stood "
-            "(docs/caution.md), or synthetic:seeds=FIRST-LAST"
+            "(docs/calibrate.md), or synthetic:seeds=FIRST-LAST"
         )
 
 
