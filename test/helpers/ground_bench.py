@@ -33,7 +33,7 @@ def ground_node(name, **parameters):
     """The real node: red is ground, blue is sky, green stands."""
     given = {
         "caution": "on", "caution.ground_classes": "red", "caution.ignored_classes": "blue",
-        "caution.range_m": 20.0, "caution.width_m": 20.0, "caution.camera_info_max_age_s": 2.5,
+        "caution.range_m": 20.0, "caution.width_m": 20.0, "caution.camera_info_max_age_s": 12.5,
         "caution.hold_s": 0.0, "warm_up.width": SIZE[1], "warm_up.height": SIZE[0],
     }  # fmt: skip
     return NodeProcess(name, **(given | parameters))

@@ -109,7 +109,7 @@ def test_a_vehicle_that_jumps_begins_the_map_anew(fault):
     count = int(fault.value("caution", "started anew") or 0)
     fault.place = lambda sec: (500.0, 0.0, 0.0)
     fault.until(lambda: int(fault.value("caution", "started anew") or 0) > count, "a new map", each=fault.send)
-    assert "jumped" in fault.value("caution", "last reason to start anew")
+    assert "the vehicle moved 500 m" in fault.value("caution", "last reason to start anew")
     grid = fault.fresh("caution", good=known)
     assert grid.header.frame_id == "odom"
     assert grid.info.origin.position.x > 480.0

@@ -117,10 +117,12 @@ class Caution:
 
     def watched(self) -> bool:
         """Whether somebody subscribes, so that the next frame needs segments and out-of-distribution segments."""
-        if self._topics.watched():
-            return True
-        self._withdraw()  # a late subscriber gets the last map at once, however old it is by then
-        return False
+        topics = self._topics.watched()
+        if MAP not in topics:
+            self._withdraw()  # a late subscriber gets the last map at once, however old it is by then
+        if not topics:
+            self.report = CautionReport()
+        return bool(topics)
 
     def process(self, result: TrustFrame, header: HeaderFields, settings: CautionNodeSettings) -> dict[str, float]:
         """Map a frame and publish; returns the milliseconds by name of the step, for the statistics."""

@@ -252,7 +252,7 @@ class FrameProcessor:
         # the stamp is 0 if the camera sets none, the time is 0 before simulated time starts: the age is then unknown
         latency = (now - header.stamp_ns) / 1e6 if now and header.stamp_ns else None
         processing = (time.perf_counter() - started) * 1e3
-        self._statistics.finished(processing, latency, result.timings_ms, header.stamp_ns)
+        self._statistics.finished(processing, latency, {**result.timings_ms, **ground}, header.stamp_ns)
         state = self._around.trust()
         self._circumstances = Circumstances(
             processing, math.nan if latency is None else latency, state.level.name, state.reasons
