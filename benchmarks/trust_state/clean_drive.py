@@ -97,11 +97,11 @@ def by_rules(seconds: int) -> list[list[object]]:
     return rows
 
 
-def on_node(seconds: float) -> list[list[object]]:
+def on_node(seconds: float, model: str) -> list[list[object]]:
     """The same rows for the real node."""
     rows: list[list[object]] = []
     for weather, number in zip(WEATHERS, count()):
-        with Ride({"model": "embedded", "warm_up.width": 320, "warm_up.height": 240}, weather, 150) as ride:
+        with Ride({"model": model, "warm_up.width": 320, "warm_up.height": 240}, weather, 150) as ride:
             ride.well(0.0)
             first = len(ride.heard)
             ride.run(seconds)
@@ -111,7 +111,7 @@ def on_node(seconds: float) -> list[list[object]]:
                 found.update(heard.reasons)
             gap = max(b.at - a.at for a, b in zip(ride.heard[first:-1], ride.heard[first + 1 :], strict=True))
             said = next((h.values["shifted"] for h in ride.heard[first:] if h.values["shifted"]), "")
-        rows.append(row("node", weather, number, round(seconds), found))
+        rows.append(row(f"node, {model}", weather, number, round(seconds), found))
         print(*rows[-1], f"longest silence {gap:.2f} s", said, sep="\t", flush=True)
     return rows
 
@@ -141,10 +141,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3600, help="of drive by the rules; 0: none")
     parser.add_argument("--node", type=float, default=0.0, help="seconds on the node in each weather; 0: none")
+    parser.add_argument("--model", default="embedded", help="network of the node; moody_networks:moody costs nothing")
     parser.add_argument("--write", action="store_true", help=f"write {OUT.relative_to(ROOT)}")
     options = parser.parse_args()
     rows = by_rules(options.seconds) if options.seconds else []
-    rows += on_node(options.node) if options.node else []
+    rows += on_node(options.node, options.model) if options.node else []
     if options.write:
         write(rows)
     return 1 if any(line[5] or line[6] for line in rows) else 0

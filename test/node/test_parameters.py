@@ -108,8 +108,10 @@ def test_the_default_pixel_threshold_finds_and_costs_what_the_parameters_say():
 
 
 def test_only_what_needs_a_new_node_is_read_only():
-    assert [p.name for p in TABLE if p.read_only] == ["autostart", "diagnostics.period_s"]
-    assert reference.markdown_table().count("fixed at start") == 2
+    assert [p.name for p in TABLE if p.read_only] == [
+        "autostart", "diagnostics.period_s", "trust_state.rate_hz", "trust_state.deadline_ms",
+    ]  # fmt: skip
+    assert reference.markdown_table().count("fixed at start") == 4
 
 
 def test_every_default_is_allowed_and_every_name_is_there_once():
