@@ -64,4 +64,4 @@ def _row(place: int, metadata: bool) -> np.dtype[np.void]:
     names = list(_OUTLINE)[: None if metadata else -1]
     end = _OFFSETS[place][len(names) - 1] + (4 if metadata else 8)
     formats = [_OUTLINE[name] for name in names]
-    return np.dtype({"names": names, "formats": formats, "offsets": _OFFSETS[place][: len(names)], "itemsize": end})  # type: ignore[call-overload,no-any-return]
+    return np.dtype({"names": names, "formats": formats, "offsets": _OFFSETS[place][: len(names)], "itemsize": end})
