@@ -22,6 +22,8 @@ from trust_seg_ros.node.annotations import annotations_message, annotations_type
 from trust_seg_ros.recordings.replay.message_types import FOXGLOVE
 from trust_seg_ros.recordings.replay.serialise import output_cdr
 
+pytestmark = pytest.mark.ros
+
 HEADER = HeaderFields(12, 345_678_901, "front/optical")
 NAMES = tuple(f"class {i}" for i in range(11))
 MSG = ROOT / "interfaces" / "foxglove_msgs" / "msg"
