@@ -60,9 +60,9 @@ def summary_fields(result: TrustFrame, around: Circumstances | None = None) -> P
     numbers: dict[str, float] = {
         "width": width,
         "height": height,
-        "entropy_mean": sampled_mean(grid.maps.entropy.numpy()),
-        "margin_mean": sampled_mean(grid.maps.margin.numpy()),
-        "unlabelled_share": _share(grid.maps.classes.numpy() == UNLABELLED),
+        "entropy_mean": sampled_mean(grid.maps.entropy.numpy(force=True)),
+        "margin_mean": sampled_mean(grid.maps.margin.numpy(force=True)),
+        "unlabelled_share": _share(grid.maps.classes.numpy(force=True) == UNLABELLED),
         "faulty_share": grid.maps.faulty_pixels / max(1, grid.maps.classes.numel()),
         "flagged_share": math.nan if grid.pixel_flags is None else _share(grid.pixel_flags),
         **_segments(grid.segments, grid.trust),
