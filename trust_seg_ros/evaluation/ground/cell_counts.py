@@ -24,9 +24,9 @@ class FrameCells:
         hazards: number of true hazard cells.
         free: (k,) number of truly free, visible cells that are free at every threshold.
         truly_free: number of truly free, visible cells.
-        false: occupied cells among the truly free ones that have no true hazard cell beside them.
+        false: occupied cells among the truly free ones, with no true hazard cell beside them and nothing above them.
         occupied: occupied cells.
-        hidden: cells well behind a thing that hides them.
+        hidden: cells well behind a thing that hides them, and not below another one.
         hidden_occupied: how many of them are occupied.
         hidden_free: (k,) how many of them are free at every threshold.
     """
@@ -47,7 +47,7 @@ def frame_cells(truth: FrameTruth, frame: CautionFrame) -> FrameCells:
     true = truth.cells(frame)
     hazards, free, hidden = true.hazards, true.free, true.hidden
     occupied = frame.occupancy >= OCCUPIED
-    clear = free & ~binary_dilation(hazards, np.ones((3, 3), bool))
+    clear = free & ~true.things & ~binary_dilation(hazards, np.ones((3, 3), bool))
     return FrameCells(
         missed_shares(frame.p, frame.seen, hazards),
         int(hazards.sum()),

@@ -115,8 +115,9 @@ def _cells(found: Study) -> Table:
                 )  # fmt: skip
     note = (
         f"Free below P(hazard) = {FREE_BELOW:g}; occupied from {OCCUPIED} %. False: occupied cells of visible road "
-        "with no true hazard in or beside them. Hidden: cells whose ground lies more than 0.5 m and a tenth of the "
-        "range behind what hides it; in maps of single frames nothing may be said of them, fused ones remember."
+        "with no true hazard in or beside them and nothing above them. Hidden: cells whose ground lies, as their neighbours', more than 0.5 m "
+        "and a tenth of the range behind what hides it, and not below a thing themselves; in maps of single frames "
+        "nothing may be said of them, fused ones remember."
     )
     return Table("cells", "Cells", columns, tuple(rows), note)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from trust_seg_ros.evaluation.ground.recording import Shot
 from trust_seg_ros.fitting.hazard_truth import PixelRays, TruePoints, cells_of, feet_by_depth, ground_points
 from trust_seg_ros.ground.caution_frame import CautionFrame
+from trust_seg_ros.ground.placing import Pose
 from trust_seg_ros.ground.roles import FLAT, ClassRoles
 from trust_seg_ros.ground.view import GroundView
 
@@ -20,15 +22,19 @@ may be off by is no smear."""
 
 @dataclass(frozen=True, eq=False)
 class TrueCells:
-    """Attributes:
-    hazards: (rows, columns) bool, with feet.
-    free: with ground to drive on that is seen, and nothing else.
-    hidden: well behind a thing that hides them.
+    """What is true of the cells of a map, each (rows, columns) bool.
+
+    Attributes:
+        hazards: with feet.
+        free: with ground to drive on that is seen, and nothing else.
+        hidden: well behind a thing that hides them and their neighbours, and not below another one.
+        things: below things, or within a cell of their footprints.
     """
 
     hazards: np.ndarray
     free: np.ndarray
     hidden: np.ndarray
+    things: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +76,9 @@ class FrameTruth:
         """The cells of a map; maps of one extent share them."""
         key = (frame.origin, frame.p.shape, frame.in_fixed)
         if key not in self._known:
-            hazards = self.hazards(frame)
-            self._known[key] = TrueCells(hazards, self.free(frame), self.hidden(frame))
+            things = self.things(frame)
+            hidden = cv2.erode(self.hidden(frame).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~things
+            self._known[key] = TrueCells(self.hazards(frame), self.free(frame), hidden, things)
         return self._known[key]
 
     @cached_property
@@ -92,6 +99,16 @@ class FrameTruth:
         """(rows, columns) bool, cells with ground to drive on, with neither feet nor flat ground in them."""
         seen = cells_of(self.ground.points, frame, self.shot.ground.base_in_fixed)
         return seen & ~self.hazards(frame) & ~self.flat(frame)
+
+    def things(self, frame: CautionFrame) -> np.ndarray:
+        """(rows, columns) bool, cells within one of the footprint of anything, seen or not."""
+        base = self.shot.ground.base_in_fixed if frame.in_fixed else Pose()
+        found = np.zeros(frame.p.shape, np.uint8)
+        for one in self.shot.ground.footprints:
+            corners = base.apply(np.column_stack([one.polygon, np.zeros(len(one.polygon))]))[:, :2]
+            cells = (corners - np.array(frame.origin)) / frame.resolution - 0.5
+            cv2.fillPoly(found, [np.rint(cells * 16).astype(np.int32)], 1, shift=4)
+        return cv2.dilate(found, np.ones((3, 3), np.uint8)).astype(bool)
 
     def hidden(self, frame: CautionFrame) -> np.ndarray:
         """(rows, columns) bool, cells within range whose ground lies well behind a thing that hides it."""
