@@ -115,9 +115,9 @@ def _cells(found: Study) -> Table:
                 )  # fmt: skip
     note = (
         f"Free below P(hazard) = {FREE_BELOW:g}; occupied from {OCCUPIED} %. False: occupied cells of visible road "
-        "with no true hazard in or beside them and nothing above them. Hidden: cells whose ground lies, as their neighbours', more than 0.5 m "
-        "and a tenth of the range behind what hides it, and not below a thing themselves; in maps of single frames "
-        "nothing may be said of them, fused ones remember."
+        "with no true hazard in or beside them and nothing above them. Hidden: cells that lie, as their neighbours do, "
+        "more than 0.5 m and a tenth of the range behind what hides them, and not below a thing themselves; in maps of "
+        "single frames nothing may be said of them, fused ones remember."
     )
     return Table("cells", "Cells", columns, tuple(rows), note)
 
