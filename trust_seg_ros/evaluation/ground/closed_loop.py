@@ -161,14 +161,11 @@ def drive(found: np.ndarray, scene: Scene, rule: StopRule, vehicle: VehicleSetti
     monitor = StopMonitor(rule)
     stops = np.array([monitor.frame(count) for count in found.tolist()], bool)
     begins = stops & ~np.concatenate([[False], stops[:-1]])
-    quiet, false_stops, right = 0.0, 0, np.zeros(len(stops), bool)
-    for k in np.flatnonzero(begins).tolist():
-        if scene.near[k]:
-            ends = np.flatnonzero(~stops[k:])
-            right[k : k + int(ends[0]) if len(ends) else None] = True
-        elif k / hz >= quiet:
+    quiet, false_stops = 0.0, 0
+    for k in np.flatnonzero(begins & ~scene.near).tolist():
+        if k / hz >= quiet:
             false_stops, quiet = false_stops + 1, k / hz + AGAIN_S
-    return Drive(_encounters(scene, right, vehicle, hz), false_stops, float((~scene.near).sum() / hz))
+    return Drive(_encounters(scene, stops, vehicle, hz), false_stops, float((~scene.near).sum() / hz))
 
 
 @lru_cache(maxsize=16)
@@ -192,11 +189,11 @@ def false_rate(drives: Iterable[Drive]) -> tuple[int, float]:
     return sum(one.false_stops for one in every), sum(one.seconds for one in every) / 60
 
 
-def _encounters(scene: Scene, right: np.ndarray, vehicle: VehicleSettings, hz: float) -> tuple[Encounter, ...]:
-    """The first right stop, if any, in a frame with each object in or near the zone."""
+def _encounters(scene: Scene, stops: np.ndarray, vehicle: VehicleSettings, hz: float) -> tuple[Encounter, ...]:
+    """The first frame, if any, that asks for a stop with each object in or near the zone."""
     standing, way = scene.standing, braking_way(vehicle, hz)
     numbers, frames = standing.numbers[scene.rows], standing.frames[scene.rows]
-    asked = right[frames] & scene.near_rows
+    asked = stops[frames] & scene.near_rows
     found = []
     for number in dict.fromkeys(numbers.tolist()):
         mine = numbers == number
