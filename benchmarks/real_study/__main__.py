@@ -1,6 +1,6 @@
 """docs/results/real.md: what the shipped files do on photographs that nobody trained or fitted on.
 
-    python benchmarks/real_study [--part unknown|segments|flagged|sizes|pixels|flicker|worst|free ...] [--write]
+    python benchmarks/real_study [--part unknown|segments|flagged|sizes|pixels|flicker|worst|free|ground ...] [--write]
 
 Measures the network and the judges as they are shipped at the time, with the node's default parameters. A part whose
 result is there is not measured again as long as the package, its weights and its models stay as they are. ``--write``
@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # what the studies sh
 import flagged
 import flicker
 import free
+import on_ground
 import pixels
 import sizes
 import unknown
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Places], list[Sheet]]] = {
     "flicker": flicker.measure,
     "worst": worst.measure,
     "free": free.measure,
+    "ground": on_ground.measure,
 }
 
 
