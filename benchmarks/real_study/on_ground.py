@@ -71,6 +71,7 @@ def _cars(places: Places, pipeline: TrustPipeline) -> Iterator[Photo]:
 
 def _counted(photos: Iterator[Photo], pipeline: TrustPipeline, roles: ClassRoles) -> dict[str, Numbers]:
     feet: dict[str, list[tuple[int, int]]] = {judge: [] for judge in JUDGES}
+    free: dict[str, list[int]] = {judge: [] for judge in JUDGES}
     road: dict[str, list[tuple[int, int]]] = {judge: [] for judge in JUDGES}
     for photo in photos:
         view = assumed_view(photo.image.shape[:2])
@@ -79,13 +80,14 @@ def _counted(photos: Iterator[Photo], pipeline: TrustPipeline, roles: ClassRoles
         for judge, judged in zip(JUDGES, (without_flags(result), result), strict=True):
             mapper = CautionMapper(CautionSettings(range_m=RANGE_M, width_m=2 * RANGE_M))
             found = mapper.update(hazard_maps(judged, roles), view, None, 0)
+            free[judge].append(int(found.free.sum()))
             feet[judge] += [free_cells(found, view, pixels) for pixels in lowest_pixels(photo.objects)]
             if photo.road is not None:
                 road[judge].append(free_cells(found, view, _coarse(photo.road)))
-    return {judge: _row(feet[judge], road[judge]) for judge in JUDGES}
+    return {judge: _row(feet[judge], free[judge], road[judge]) for judge in JUDGES}
 
 
-def _row(feet: list[tuple[int, int]], road: list[tuple[int, int]]) -> Numbers:
+def _row(feet: list[tuple[int, int]], free: list[int], road: list[tuple[int, int]]) -> Numbers:
     seen = np.array([one for one in feet if one[1]], float).reshape(-1, 2)
     share = seen[:, 0] / seen[:, 1]
     row: Numbers = {
@@ -93,6 +95,7 @@ def _row(feet: list[tuple[int, int]], road: list[tuple[int, int]]) -> Numbers:
         "foot cells free, %": float(seen[:, 0].sum() / seen[:, 1].sum()),
         "half of the foot free, %": float((share >= 0.5).mean()),
         "all of it free, %": float((share == 1.0).mean()),
+        "free cells per photograph": float(round(np.mean(free))),
     }
     if road:
         row["cells of road free, %"] = sum(a for a, _ in road) / max(1, sum(b for _, b in road))

@@ -47,35 +47,33 @@ def wire():
     rclpy.shutdown(context=context)
 
 
-def test_up_is_against_what_is_felt_and_short_jolts_hardly_count(wire):
+def test_up_is_against_what_is_felt_in_even_motion(wire):
     topic, send = wire
     with pytest.raises(GroundError, match="no message on /imu_test/imu for 1 s"):
         topic.up()
-    send((0.0, 9.81 * np.sin(LEAN), 9.81 * np.cos(LEAN)))
+    for _ in range(25):
+        send((0.0, 9.81 * np.sin(LEAN), 9.81 * np.cos(LEAN)))
+        send((5.0, 9.81 * np.sin(LEAN), 9.81 * np.cos(LEAN)))  # braking
+        send((np.nan, 0.0, 0.0))
     frame, up = topic.up()
     assert frame == "imu"
     np.testing.assert_allclose(up, [0.0, np.sin(LEAN), np.cos(LEAN)], atol=1e-6)
-    send((5.0, 9.81 * np.sin(LEAN), 9.81 * np.cos(LEAN)))
-    assert abs(topic.up()[1][0]) < 0.4
-    send((np.nan, 0.0, 0.0))
-    assert np.isfinite(topic.up()[1]).all()
 
 
 def test_an_orientation_says_it_better(wire):
     topic, send = wire
     send((5.0, 0.0, 9.81), (np.sin(LEAN / 2), 0.0, 0.0, np.cos(LEAN / 2)), none=False)
     np.testing.assert_allclose(topic.up()[1], [0.0, np.sin(LEAN), np.cos(LEAN)], atol=1e-6)
-    send((0.0, 0.0, 9.81), none=False)  # all zero: the driver gives none
+    for _ in range(25):
+        send((0.0, 0.0, 9.81), none=False)  # all zero: the driver gives none
     np.testing.assert_allclose(topic.up()[1], [0.0, 0.0, 1.0], atol=1e-6)
 
 
 def test_free_fall_and_silence_say_nothing(wire):
     topic, send = wire
     send((0.0, 0.0, 0.1))
-    with pytest.raises(GroundError, match="that says where up is"):
+    with pytest.raises(GroundError, match="0 measurements of even motion"):
         topic.up()
-    send((0.0, 0.0, 30.0))
-    topic.up()
     time.sleep(1.1)
     with pytest.raises(GroundError, match="no message"):
         topic.up()

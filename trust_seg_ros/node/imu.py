@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import numpy as np
@@ -11,12 +10,11 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
 from trust_seg_ros.ground.errors import GroundError
+from trust_seg_ros.ground.gravity import Gravity
 from trust_seg_ros.ground.placing import Pose
 
 TOPIC = "~/imu"
 _QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-_TAU_S = 1.0
-"""Time constant of the mean of accelerations: shorter than a slope, longer than a gear change."""
 _STALE_S = 1.0
 
 
@@ -29,8 +27,8 @@ class ImuTopic:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._mean: np.ndarray | None = None
-        self._newest: tuple[float, str, np.ndarray] | None = None
+        self._gravity = Gravity()
+        self._newest: tuple[float, str, np.ndarray | None] | None = None
         self._subscription = node.create_subscription(Imu, TOPIC, self._take, _QOS)
 
     def close(self) -> None:
@@ -45,17 +43,17 @@ class ImuTopic:
         """
         newest = self._newest
         if newest is None or time.monotonic() - newest[0] > _STALE_S:
-            raise GroundError(f"no message on {self._subscription.topic_name} for {_STALE_S:g} s that says where up is")
-        return newest[1], newest[2]
+            raise GroundError(f"no message on {self._subscription.topic_name} for {_STALE_S:g} s")
+        _, frame, up = newest
+        return frame, self._gravity.up(time.monotonic_ns()) if up is None else up
 
     def _take(self, message: Imu) -> None:
-        now = time.monotonic()
-        dt = _TAU_S if self._newest is None else now - self._newest[0]
         up = self._of_orientation(message)
-        if up is None:
-            up = self._of_acceleration(message, dt)
-        if up is not None:
-            self._newest = (now, message.header.frame_id, up)
+        if up is None:  # in the IMU's own frame: whoever asks knows how it is mounted
+            a, turn = message.linear_acceleration, message.angular_velocity
+            felt, turned = np.array([a.x, a.y, a.z]), np.array([turn.x, turn.y, turn.z])
+            self._gravity.add(felt, turned, Pose(), time.monotonic_ns())
+        self._newest = (time.monotonic(), message.header.frame_id, up)
 
     @staticmethod
     def _of_orientation(message: Imu) -> np.ndarray | None:
@@ -68,14 +66,3 @@ class ImuTopic:
         except GroundError:  # drivers that give none also leave it at zero
             return None
         return found
-
-    def _of_acceleration(self, message: Imu, dt: float) -> np.ndarray | None:
-        """From the mean of what is felt: gravity, and the accelerations of the vehicle, which are short."""
-        a = message.linear_acceleration
-        felt = np.array([a.x, a.y, a.z])
-        if not np.isfinite(felt).all():
-            return None
-        share = 1.0 if self._mean is None else 1.0 - math.exp(-dt / _TAU_S)
-        self._mean = felt if self._mean is None else self._mean + share * (felt - self._mean)
-        length = float(np.linalg.norm(self._mean))
-        return self._mean / length if length > 1.0 else None
