@@ -16,6 +16,7 @@ from doc_trust_seg import CommandError
 from guide import _PLACE
 
 from trust_seg_ros.commands.replay_parameters import read_parameters, replay_parameters
+from trust_seg_ros.datasets.geometry import read_geometry
 from trust_seg_ros.datasets.label_map_file import label_map
 from trust_seg_ros.segmentation.labels import load_labels
 
@@ -80,6 +81,12 @@ def test_yaml_is_read_by_what_reads_it(block, tmp_path):
                 for name, value in values.items()
             ],
         )
+    elif "extrinsics" in content:
+        (tmp_path / content["depth"]).mkdir()
+        (tmp_path / content["poses"]).write_text("name,x,y,z,qx,qy,qz,qw\na,0,0,0,0,0,0,1\n")
+        matrix = "{rows: 3, cols: 3, data: [400, 0, 320, 0, 400, 240, 0, 0, 1]}"
+        (tmp_path / content["camera"]).write_text(f"image_width: 640\nimage_height: 480\ncamera_matrix: {matrix}\n")
+        assert read_geometry(file).hz == content["hz"]
     elif "map" in content:
         assert label_map(str(file), load_labels("cityscapes19"))
     else:
