@@ -135,7 +135,7 @@ class Caution:
         try:
             placed = geometry.at(header, result.size, s)
             maps = hazard_maps(result.on_grid, self._roles)
-            frame, placed = self._map(maps, placed, header, s)
+            frame, placed = self._map(result, maps, placed, header, s)
         except GroundError as error:
             self._refuse(str(error), header, s)
             return {}
@@ -158,17 +158,19 @@ class Caution:
         """Run a frame through everything except publishing, to compile it."""
         mapper, view = CautionMapper(self._active.map), rehearsal_view(result.size)
         maps = hazard_maps(result.on_grid, self._roles)
+        if self._active.plane == "estimated":
+            self._slope.warm_up()
         for stamp_ns in range(2):
             frame = mapper.update(maps, view, Pose() if mapper.settings.fuse else None, stamp_ns)
         for output in GROUND_OUTPUTS.values():
             ground_message(output.build(frame, self._frames(self._active)), HeaderFields())
 
     def _map(
-        self, maps: HazardMaps, placed: Placed, header: HeaderFields, s: CautionNodeSettings
+        self, result: TrustFrame, maps: HazardMaps, placed: Placed, header: HeaderFields, s: CautionNodeSettings
     ) -> tuple[CautionFrame, Placed]:
         self._mapper.settings = self._bound.settings(s.map, s.alpha, placed.view)
         if s.plane == "estimated":
-            placed = self._slope.see(maps, placed, header.stamp_ns)
+            placed = self._slope.see(result.frame.image, maps, placed, header.stamp_ns)
         return self._mapper.update(maps, placed.view, placed.base_in_fixed, header.stamp_ns), placed
 
     def _publish(self, frame: CautionFrame, topics: tuple[str, ...], header: HeaderFields, frames: Frames) -> None:

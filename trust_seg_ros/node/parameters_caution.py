@@ -171,7 +171,8 @@ _PLANE = (
         "caution.plane",
         _DEFAULT.plane,
         "The plane of the ground: `fixed` (`caution.ground_height`, `caution.ground_normal`), or `estimated` from the "
-        "road in the image and from gravity, starting there.",
+        "road in the image, from how the ground moves in it where `caution.fixed_frame` is set, and from gravity, "
+        "starting there.",
         choices=("fixed", "estimated"),
     ),
     Parameter(
