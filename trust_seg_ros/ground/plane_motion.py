@@ -24,12 +24,12 @@ from trust_seg_ros.ground.motion_kernels import agreement
 from trust_seg_ros.ground.placing import GroundPlane, Pose
 from trust_seg_ros.ground.slope_belief import SLOPES, SlopeBelief
 
-_KNOTS = tuple(np.linspace(SLOPES[0], SLOPES[-1], 5).tolist())
+_KNOTS = tuple(np.linspace(SLOPES[0], SLOPES[-1], 4).tolist())
 """Slopes for which patches are placed by the camera; between them by a polynomial."""
 
 _LARGEST = 640  # pixels of the longer side of an image that is used
 _BLUR = 0.8
-_PATCHES, _FEWEST = 96, 12
+_PATCHES, _FEWEST = 72, 12
 _WAY_M, _SHORTEST_M = 4.0, 1.5
 _OLDEST_S, _LONGEST_GAP_S = 1.5, 1.0
 _KEPT_EVERY_M = 0.3  # images of the same place say the same: counted again they would feign certainty
