@@ -75,8 +75,8 @@ class Drive:
 def test_slopes_are_found_from_motion(lens: str, slope: float, pitch_deg: float) -> None:
     seen = Drive(lens, slope).follow(MotionSlope(MotionSettings(pitch_deg)))
     assert not seen.reason
-    assert seen.sigma < 0.0125  # of a slope of 0.04 before anything was seen
-    assert abs(seen.slope - slope) < max(2.5 * seen.sigma, 0.002)
+    assert seen.sigma < 0.015  # of 0.04 before anything was seen; a fisheye of 320 pixels is coarse
+    assert abs(seen.slope - slope) < min(2.5 * seen.sigma + 0.001, 0.006)
 
 
 def test_a_pitch_that_no_pose_knows_of_is_found_with_the_slope() -> None:
