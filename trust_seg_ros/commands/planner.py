@@ -38,7 +38,7 @@ all), so that an interrupted study goes on, and other settings are judged withou
 STOPPED = "with --cache DIR the drives that the network has seen are kept, and the same command goes on there"
 DRIVES = {"maps": 50, "chosen": 8, "judged": 22, "clear": 8}
 """How much is driven at most; the numbers of ``evaluation.ground.study.Size``, which imports torch."""
-PLANES = ("true", "estimated", "fixed")
+PLANES = ("true", "estimated", "borders", "fixed")
 _FRAME = 49
 """Of a drive along the lane: the first object is 14 m ahead."""
 
@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plane",
         choices=PLANES,
         default=PLANES[1],
-        help="ground that feet are placed on in the closed loop: the true one, estimated from the image, or the fixed "
-        "one under the wheels (default: %(default)s)",
+        help="ground that feet are placed on in the closed loop: the true one; estimated as the node does; estimated "
+        "from the borders of the road alone; the fixed one under the wheels (default: %(default)s)",
     )
     add_parameter_options(settings)
 

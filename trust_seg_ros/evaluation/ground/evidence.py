@@ -19,7 +19,7 @@ from trust_seg_ros.synthetic.ground_truth import DriveGround
 AHEAD_M, ASIDE_M = (2.0, 28.0), 2.0
 """Points outside of it are of no use to any rule."""
 LEAST_OCCUPANCY = 20
-_FORM = 3
+_FORM = 4
 
 
 @dataclass(frozen=True, eq=False)

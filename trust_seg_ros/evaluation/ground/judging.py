@@ -10,6 +10,7 @@ from trust_seg_ros.ground.caution import CautionMapper, CautionSettings
 from trust_seg_ros.ground.caution_frame import CautionFrame
 from trust_seg_ros.ground.hazards import NO_HAZARD, HazardMaps, HazardSettings, hazard_maps
 from trust_seg_ros.ground.placing import GroundPlane
+from trust_seg_ros.ground.plane_ahead import PlaneAhead
 from trust_seg_ros.ground.plane_filter import PlaneFilter
 from trust_seg_ros.ground.roles import FLAT, ClassRoles
 from trust_seg_ros.ground.view import GroundView
@@ -113,8 +114,9 @@ class Judge:
         return CautionMapper(replace(self.judging.caution, fuse=variant.fused))
 
 
-PLANES = ("true", "estimated", "fixed")
-"""What feet are placed on: the exact plane; the slope ahead estimated from the image; the plane under the wheels."""
+PLANES = ("true", "estimated", "borders", "fixed")
+"""What feet are placed on: the exact plane; the slope ahead as the node estimates it, from motion of the ground and
+until there is any from the borders of the road; from the borders alone; the plane under the wheels."""
 
 
 class Planes:
@@ -125,19 +127,21 @@ class Planes:
     """
 
     def __init__(self, names: tuple[str, ...] = PLANES) -> None:
-        self.names, self._filter = names, PlaneFilter()
+        self.names, self._ahead, self._borders = names, PlaneAhead(), PlaneFilter()
 
     def of(self, shot: Shot, maps: HazardMaps) -> dict[str, GroundPlane]:
         """Name -> plane in the base frame; the estimate looks at the ground of ``maps``."""
-        ground, found = shot.ground, {}
-        for name in self.names:
-            if name == "estimated":
-                beside = (maps.role == FLAT) & (maps.kind == NO_HAZARD)
-                given = (ground.camera, ground.pose, GroundPlane(), shot.stamp_ns)
-                found[name] = self._filter.update(maps.trusted_ground, beside, *given).plane
-            else:
-                found[name] = ground.plane if name == "true" else GroundPlane()
-        return found
+        ground, fixed = shot.ground, GroundPlane()
+        found = {"true": ground.plane, "fixed": fixed}
+        road, beside = maps.trusted_ground, (maps.role == FLAT) & (maps.kind == NO_HAZARD)
+        camera, pose, stamp_ns = ground.camera, ground.pose, shot.stamp_ns
+        if "estimated" in self.names:
+            where = ground.base_in_fixed
+            ahead = self._ahead.update(shot.draw(), road, beside, camera, pose, fixed, where, stamp_ns)
+            found["estimated"] = ahead.plane
+        if "borders" in self.names:
+            found["borders"] = self._borders.update(road, beside, camera, pose, fixed, stamp_ns).plane
+        return {name: found[name] for name in self.names}
 
 
 class Mappers:

@@ -23,7 +23,7 @@ COMPARED = (VARIANTS[0], VARIANTS[1], VARIANTS[3])
 """Variants whose maps are compared."""
 TRUTH = ("true masks, single frames", "true")
 """Map of a network that is always right."""
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,14 @@ class Shot:
         labels: (H, W) uint8 true class ids; 255 = unknown objects.
         ground: exact geometry.
         answer: of the network.
+        draw: gives the image (H, W, 3) uint8 RGB, which is not kept: it is drawn anew where it is asked for.
     """
 
     stamp_ns: int
     labels: np.ndarray
     ground: DriveGround
     answer: LogitMaps
+    draw: Callable[[], np.ndarray]
 
     @property
     def frame(self) -> Frame:
@@ -108,7 +111,7 @@ def shot_of(network: SegmentationNetwork, frame: DriveFrame, stamp_ns: int) -> S
     """
     if frame.ground is None:
         raise EvaluationError("a frame without exact geometry: expected settings with ground")
-    return Shot(stamp_ns, frame.labels, frame.ground, network.infer(frame.image))
+    return Shot(stamp_ns, frame.labels, frame.ground, network.infer(frame.image), lambda: frame.image)
 
 
 class Recording:
@@ -129,10 +132,11 @@ class Recording:
 
     def __iter__(self) -> Iterator[Shot]:
         logits = np.load(self._folder / "logits.npy", mmap_mode="r")
-        size = self.stretch.settings.size
+        size, drive = self.stretch.settings.size, drive_of(self.stretch)
         for k in range(len(self)):
             answer = LogitMaps(torch.from_numpy(np.asarray(logits[k], np.float32)), size, self._raw)
-            yield Shot(self.stretch.stamp(k), self._arrays["labels"][k], self.ground(k), answer)
+            draw = partial(_drawn, drive, self.stretch, k)
+            yield Shot(self.stretch.stamp(k), self._arrays["labels"][k], self.ground(k), answer, draw)
 
     def ground(self, k: int) -> DriveGround:
         """Exact geometry of frame k."""
@@ -177,6 +181,10 @@ def recorded(
 def drive_of(stretch: Stretch) -> SyntheticDrive:
     """The world that the stretch leads through."""
     return SyntheticDrive(replace(stretch.settings, fps=stretch.hz))
+
+
+def _drawn(drive: SyntheticDrive, stretch: Stretch, k: int) -> np.ndarray:
+    return drive.frame_at(stretch.time(k), stretch.place(k), k).image
 
 
 def _record(
