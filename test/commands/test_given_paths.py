@@ -61,6 +61,10 @@ CASES = {
             ("--variant a model:=nowhere.pt2", "parameter model: nowhere.pt2: no such file"),
         ],
     ),
+    "planner": (
+        "--maps 1 --judged 0 --out new",
+        [*PARAMETERS, ("--out file", NO_FOLDER_OUT), ("--cache file", NO_FOLDER_OUT)],
+    ),
     "corrupt": (
         "--out sheet.png",
         [

@@ -61,7 +61,7 @@ def test_a_short_study_writes_its_tables_and_goes_on_from_what_it_kept(tmp_path)
     words = ["planner", "--cache", str(cache), "--maps", "1", "--chosen", "1", "--judged", "1", "--clear", "1"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     feet, cells, stops = (rows_of(tmp_path / "out" / f"{name}.csv") for name in ("feet", "cells", "stops"))
-    assert [row["camera"] for row in feet] == [c.name for c in drives.CAMERAS for _ in range(6)]
+    assert [row["camera"] for row in feet] == [c.name for c in drives.CAMERAS for _ in range(2 * len(judging.PLANES))]
     on_true = [row for row in feet if (row["masks"], row["plane"]) == ("true masks", "true")]
     assert all(0 < float(row["median"]) < 0.1 and float(row["matched"]) > 0.5 for row in on_true)
     assert all(float(row["matched"]) > 0.1 for row in feet)

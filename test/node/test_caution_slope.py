@@ -13,6 +13,7 @@ from trust_seg_ros.node.caution_slope import SlopeAhead
 CAMERA = CameraModel.pinhole((360, 480), 416)
 POSE = Pose.from_angles(0, 0.05, 0, np.array([1.6, 0, 1.4])) @ OPTICAL
 S = 1_000_000_000
+IMAGE = np.zeros((*CAMERA.size, 3), np.uint8)  # nothing that moves: the borders of the road decide
 
 
 def drawn(slope, kind=0):
@@ -37,31 +38,31 @@ def placed(up=None):
 
 @pytest.mark.parametrize("slope", [-0.04, 0.03])
 def test_the_plane_is_tilted_by_the_slope_that_the_road_shows(slope):
-    found = SlopeAhead().see(drawn(slope), placed(), S)
+    found = SlopeAhead().see(IMAGE, drawn(slope), placed(), S)
     true = tilted(GroundPlane(), POSE, slope, 1.0)
     at = np.array([20.0]), np.array([0.0])
     assert abs(found.view.plane.heights(*at) - true.heights(*at))[0] < 0.15
     assert float(found.plane.split(" ")[0]) == pytest.approx(100 * slope, abs=0.6)
-    assert found.plane.endswith("% ahead")
+    assert found.plane.endswith("% ahead by the borders of the road")
 
 
 def test_without_a_road_the_given_plane_is_taken_and_the_reason_is_told():
     before = placed()
-    found = SlopeAhead().see(drawn(0.03, kind=2), before, S)  # all of it unreliable
+    found = SlopeAhead().see(IMAGE, drawn(0.03, kind=2), before, S)  # all of it unreliable
     assert found.view is before.view
     assert found.plane.startswith("as given: ")
 
 
 def test_what_was_seen_is_held_for_a_moment_and_gone_after_a_reset():
     slope = SlopeAhead()
-    slope.see(drawn(0.03), placed(), S)
-    held = slope.see(drawn(0.03, kind=2), placed(), S + S // 10)
+    slope.see(IMAGE, drawn(0.03), placed(), S)
+    held = slope.see(IMAGE, drawn(0.03, kind=2), placed(), S + S // 10)
     assert "from frames before" in held.plane
     slope.reset()
-    assert slope.see(drawn(0.03, kind=2), placed(), S + S // 5).plane.startswith("as given")
+    assert slope.see(IMAGE, drawn(0.03, kind=2), placed(), S + S // 5).plane.startswith("as given")
 
 
 def test_gravity_refuses_a_road_that_is_none():
     up = np.array([np.sin(0.3), 0.0, np.cos(0.3)])
-    found = SlopeAhead().see(drawn(0.03), placed(up), S)
+    found = SlopeAhead().see(IMAGE, drawn(0.03), placed(up), S)
     assert "by gravity" in found.plane

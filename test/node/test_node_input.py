@@ -21,6 +21,7 @@ from trust_seg_ros.node.settings import settings_from
 PICTURES = [np.roll(np.repeat(np.array([[[255, 0, 0]] * 32 + [[0, 0, 255]] * 32], np.uint8), 48, 0), i, 1)
             for i in range(40)]  # fmt: skip
 """48 x 64: red and blue halves that wander."""
+pytestmark = pytest.mark.ros
 
 
 @pytest.fixture(scope="module")
