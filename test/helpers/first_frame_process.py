@@ -16,6 +16,7 @@ from ros_bench import IMAGES, image_of, mixed
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
+from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.node import TrustSegNode
 from trust_seg_ros.node.transitions import SUCCESS
 
@@ -42,6 +43,15 @@ def first_frames(encoding):
     values = {"autostart": False, "model": "node_networks:painted", "meta_model": "none", "warm_up.width": 128,
               "warm_up.height": 96, "input": "compressed" if encoding == "compressed" else "raw"}  # fmt: skip
     node = TrustSegNode(parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
+    try:
+        return gained_by(node, encoding)
+    finally:  # a thread that goes on would keep the process for ever
+        assert node.close()
+        node.destroy_node()
+
+
+def gained_by(node, encoding):
+    """The same, of this node."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     for name in (*IMAGES, "gradient", "segments"):
@@ -53,14 +63,12 @@ def first_frames(encoding):
     assert node.trigger_activate() == SUCCESS
     for done, picture in enumerate((np.tile(mixed(), (n, n, 1)) for n in (2, 3)), 1):
         end = time.monotonic() + 60
-        node._on_frame(bytes(serialize_message(message(encoding, picture))))
+        kind = "compressed" if encoding == "compressed" else "raw"
+        node._on_frame(Arrived.of(kind, bytes(serialize_message(message(encoding, picture)))))
         while node._statistics.summary().counts.get("processed", 0) < done:
             assert time.monotonic() < end, node._statistics.summary()
             executor.spin_once(timeout_sec=0.02)
-    gained = [name for key, (name, count) in kernels().items() if count > before.get(key, (name, 0))[1]]
-    assert node.close()
-    node.destroy_node()
-    return gained
+    return [name for key, (name, count) in kernels().items() if count > before.get(key, (name, 0))[1]]
 
 
 def main():

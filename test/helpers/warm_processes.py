@@ -87,9 +87,14 @@ class WarmProcess:
 
 
 def warm_run(module, *arguments, **options):
-    """Run it to its end; gives (exit status, output, errors)."""
+    """Run it to its end, for ten minutes at most; gives (exit status, output, errors)."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        status = WarmProcess(module, *arguments, output=output, errors=errors, **options).wait()
+        process = WarmProcess(module, *arguments, output=output, errors=errors, **options)
+        try:
+            status = process.wait(600)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"{module} has not ended: {heard(output)}{heard(errors)}") from None
         return status, heard(output), heard(errors)
 
 
