@@ -16,10 +16,11 @@ from trust_seg_ros.evaluation.ground.study import Study
 from trust_seg_ros.evaluation.report.report import Contents, Picture, Section
 from trust_seg_ros.evaluation.report.tabular import IN_FILE, Column, Table, Value
 from trust_seg_ros.fitting.hazard_bound import GRID
+from trust_seg_ros.ground.caution_settings import CautionSettings
 from trust_seg_ros.thresholds.curves import TooFewImagesError
 
 ALPHAS = (0.05, 0.1)
-FREE_BELOW = 0.2
+FREE_BELOW = CautionSettings.free_below
 """The node's threshold on P(hazard) where no bound gives one."""
 RANGES_M = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0))
 NEAR = 0.1
