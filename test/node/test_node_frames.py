@@ -15,7 +15,7 @@ pytestmark = pytest.mark.ros
 
 @pytest.fixture(scope="module")
 def bench():
-    node = NodeProcess()
+    node = NodeProcess(input="raw")  # test_node_input has what finds the type by itself
     bench = Bench()
     with watched(node, bench):
         bench.listen(*IMAGES, "segments", "label_info")
