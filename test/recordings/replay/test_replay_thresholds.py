@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -226,6 +227,8 @@ def through_the_node(pipeline, thresholds, raw):
     from trust_seg_ros.node.statistics import Statistics
 
     class Unsent:
+        summary = SimpleNamespace(watched=False)
+
         def watched(self):
             return tuple(name for name in OUTPUTS if name != "gradient")
 
