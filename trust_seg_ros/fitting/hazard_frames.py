@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,9 +17,9 @@ from trust_seg_ros.support.natural_order import natural_key
 from trust_seg_ros.synthetic import UNKNOWN_KINDS, DriveSettings, SyntheticDrive
 from trust_seg_ros.synthetic.ground_settings import GroundSettings
 from trust_seg_ros.synthetic.settings import CLASS_NAMES
+from trust_seg_ros.synthetic.words import drive_words
 from trust_seg_ros.types import UNLABELLED, Frame
 
-DRAWN = "synthetic:"
 FORM = (
     "synthetic:seeds=FIRST-LAST[:lens=pinhole|fisheye][:fov=60][:height=1.4][:pitch=3][:slope=0.05][:hz=10][:seconds=2]"
     "[:rate=2][:size=480x360]"
@@ -82,30 +81,16 @@ def drawn_drives(text: str) -> DrawnDrives:
         DatasetError: another form.
         SyntheticDriveError: a value is out of range.
     """
-    given: dict[str, str] = {}
-    for word in filter(None, text.removeprefix(DRAWN).split(":")):
-        name, _, value = word.partition("=")
-        if name not in ("seeds", "lens", "size", *_USUAL) or not value or name in given:
-            raise DatasetError(f"{text!r}: {word!r} is not understood; expected {FORM}")
-        given[name] = value
-    seeds = re.fullmatch(r"(\d+)-(\d+)", given.get("seeds", ""))
-    size = re.fullmatch(r"(\d+)[xX](\d+)", given.get("size", "480x360"))
-    if seeds is None or size is None or int(seeds[1]) > int(seeds[2]):
-        raise DatasetError(f"{text!r}: expected {FORM}")
-    try:
-        n = {name: float(given.get(name, usual)) for name, usual in _USUAL.items()}
-    except ValueError as error:
-        raise DatasetError(f"{text!r}: {error}; expected {FORM}") from None
-    ground = GroundSettings(given.get("lens", "pinhole"), n["fov"], n["height"], pitch_deg=n["pitch"], slope=n["slope"])
+    said = drive_words(text, _USUAL, ("lens",), FORM, DatasetError)
+    n, lens = said.numbers, said.texts.get("lens", "pinhole")
     settings = DriveSettings(
-        (int(size[2]), int(size[1])),
+        said.size,
         fps=n["hz"],
         unknowns=UNKNOWN_KINDS,
         unknown_rate=n["rate"],
-        ground=replace(ground, sway=True),
+        ground=GroundSettings(lens, n["fov"], n["height"], pitch_deg=n["pitch"], slope=n["slope"], sway=True),
     )
-    drives = tuple(replace(settings, seed=seed) for seed in range(int(seeds[1]), int(seeds[2]) + 1))
-    return DrawnDrives(drives, n["seconds"])
+    return DrawnDrives(tuple(replace(settings, seed=seed) for seed in said.seeds), n["seconds"])
 
 
 def drawn_frames(drives: DrawnDrives, names: Sequence[str], roles: ClassRoles) -> Iterator[TrueFrame]:

@@ -20,6 +20,7 @@ import numpy as np
 from trust_seg_ros.ground.camera_model import CameraModel
 from trust_seg_ros.ground.errors import GroundError
 from trust_seg_ros.ground.ground_patches import STEPS, GroundPatches
+from trust_seg_ros.ground.jumps import MotionLimits
 from trust_seg_ros.ground.motion_kernels import agreement
 from trust_seg_ros.ground.placing import GroundPlane, Pose
 from trust_seg_ros.ground.slope_belief import SLOPES, SlopeBelief
@@ -34,7 +35,7 @@ _WAY_M, _SHORTEST_M = 4.0, 1.5
 _OLDEST_S, _LONGEST_GAP_S = 1.5, 1.0
 _KEPT_EVERY_M = 0.3  # images of the same place say the same: counted again they would feign certainty
 _KEPT = 24
-_FASTEST = 70.0  # metres per second; what moves faster was set to another place
+_FASTEST = MotionLimits.speed  # what moves faster was set to another place
 _MOVED = 5e-4  # metres, or radians, of a camera that is taken for the same
 
 

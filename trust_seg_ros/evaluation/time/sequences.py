@@ -18,6 +18,7 @@ from trust_seg_ros.recordings.sources import FrameSource
 from trust_seg_ros.synthetic import UNKNOWN_KINDS, DriveObject, DriveSettings, SyntheticDrive
 from trust_seg_ros.synthetic.running import RunningNumbers
 from trust_seg_ros.synthetic.settings import CLASS_NAMES, NO_CLASS
+from trust_seg_ros.synthetic.words import drive_words
 from trust_seg_ros.types import Frame
 
 FORM = "synthetic:seeds=FIRST-LAST[:hz=N][:seconds=N][:kinds=KIND,KIND][:rate=N][:size=WIDTHxHEIGHT][:weather=NAME]"
@@ -251,31 +252,15 @@ def drive_sequences(text: str) -> list[DriveSequence]:
         EvaluationError: another form, or an unknown word.
         SyntheticDriveError: a value is out of range.
     """
-    given: dict[str, str] = {}
-    for word in filter(None, text.removeprefix("synthetic:").split(":")):
-        name, _, value = word.partition("=")
-        if name not in ("seeds", "hz", "seconds", "kinds", "rate", "size", "weather") or not value or name in given:
-            raise EvaluationError(f"{text!r}: {word!r} is not understood; expected {FORM}")
-        given[name] = value
-    seeds = re.fullmatch(r"(\d+)-(\d+)", given.get("seeds", ""))
-    size = re.fullmatch(r"(\d+)[xX](\d+)", given.get("size", "480x360"))
-    if seeds is None or size is None or int(seeds[1]) > int(seeds[2]):
-        raise EvaluationError(f"{text!r}: expected {FORM}")
-    try:
-        numbers = {name: float(given.get(name, usual)) for name, usual in (("hz", 10), ("seconds", 20), ("rate", 3))}
-    except ValueError as error:
-        raise EvaluationError(f"{text!r}: {error}; expected {FORM}") from None
-    kinds = given.get("kinds", "all")
+    said = drive_words(text, {"hz": 10.0, "seconds": 20.0, "rate": 3.0}, ("kinds", "weather"), FORM, EvaluationError)
+    numbers, kinds = said.numbers, said.texts.get("kinds", "all")
     settings = DriveSettings(
-        (int(size[2]), int(size[1])),
+        said.size,
         fps=numbers["hz"],
-        weather=given.get("weather"),
+        weather=said.texts.get("weather"),
         unknowns={"all": UNKNOWN_KINDS, "none": ()}.get(kinds, tuple(kinds.split(","))),
         unknown_rate=numbers["rate"],
     )
     if not numbers["seconds"] * numbers["hz"] >= 1:
         raise EvaluationError(f"{text!r}: {numbers['seconds']:g} s at {numbers['hz']:g} Hz hold no frame")
-    return [
-        DriveSequence(replace(settings, seed=seed), numbers["seconds"])
-        for seed in range(int(seeds[1]), int(seeds[2]) + 1)
-    ]
+    return [DriveSequence(replace(settings, seed=seed), numbers["seconds"]) for seed in said.seeds]
