@@ -213,7 +213,7 @@ class Bench:
 
     def value(self, part, key):
         status = self.statuses.get(part)
-        return {} if status is None else {v.key: v.value for v in status.values}.get(key)
+        return None if status is None else {v.key: v.value for v in status.values}.get(key)
 
     def says(self, part, words, each=None, deadline=DEADLINE):
         """Wait until the status of ``part`` says ``words``; returns it."""
