@@ -51,6 +51,8 @@ EXTRAS = {
 EXTRAS["all"] = sorted({requirement for group in EXTRAS.values() for requirement in group})
 # backend:=tensorrt and .engine files: gigabytes, and of use with an NVIDIA GPU only, so not in "all"
 EXTRAS["tensorrt"] = ["onnx>=1.15", "onnxscript>=0.4", "tensorrt>=10"]
+# the kernels from pixel to mask on an NVIDIA GPU; torch for GPUs brings it along
+EXTRAS["gpu"] = ["triton>=3.7,<3.8"]
 # `colcon test` runs pytest only when this names it; launch_testing's plugin breaks pytest 9
 EXTRAS["test"] = ["pytest>=7,<9", "hypothesis>=6"]
 
