@@ -48,6 +48,10 @@ class OodJudge:
         """Whether the meta model judges segments of this score made on a grid of this size (H, W)."""
         return self.model is not None and self.model.score == score and self.model.judges(size)
 
+    def features(self, score: str, size: Size) -> str | FeatureSet:
+        """The metrics that are needed of the segments of this score, on a grid of this size."""
+        return self._features if self.serves(score, size) else _CLASS_ONLY
+
     def fitted_at(self, threshold: float) -> bool:
         """Whether a threshold lies among those that the model was fitted at; always without a model."""
         return self._fitted[0] <= threshold <= self._fitted[1]
@@ -68,20 +72,25 @@ class OodJudge:
 
         Args:
             min_size: least number of pixels of a segment that is kept.
-            name, score, threshold, least, maps, logit_maps, named: as in :meth:`judge`.
+            score: (H, W) the map.
+            maps, logit_maps: of the same image.
+            name, threshold, least, named: as in :meth:`judge`.
         """
         found = ood_segments(score, threshold, min_size)
-        return self.judge(found, name, score, threshold, least, maps, logit_maps, named=named)
+
+        def measure(found: OodSegments, features: str | FeatureSet) -> SegmentTable:
+            return measured_ood(found, score, threshold, maps, logit_maps, features)
+
+        return self.judge(found, name, (score.shape[0], score.shape[1]), threshold, least, measure, named=named)
 
     def judge(
         self,
         found: OodSegments,
         name: str,
-        score: torch.Tensor,
+        size: Size,
         threshold: float,
         least: float,
-        maps: UncertaintyMaps,
-        logit_maps: LogitMaps,
+        measure: Callable[[OodSegments, str | FeatureSet], SegmentTable],
         *,
         named: bool = True,
         past: Callable[[SegmentTable], SegmentTable] | None = None,
@@ -95,26 +104,24 @@ class OodJudge:
             found: the components of {score >= threshold}, as of ``segments.ood_segments``.
             name: name of the score; the meta model is used only if it was fitted for segments of that score, on a grid
                 of about this area; otherwise segments are kept unjudged.
-            score: (H, W) the map.
+            size: (H, W) of the grid.
             threshold: the threshold that they were found at.
             least: least P(OoD) of a segment that is kept, if there is a meta model. Segments outside the range of
                 metrics that the model was fitted on are kept, whatever their P(OoD); at a threshold outside those it
                 was fitted at, all are.
-            maps, logit_maps: of the same image.
+            measure: gives the metrics of the segments that are kept, as :func:`measured_ood`.
             named: whether to name the classes even if no meta model needs metrics.
             past: appends columns over time to the table of the segments that are large enough; None = there are none.
         """
         large = found.kept
-        model = self.model if self.serves(name, (score.shape[0], score.shape[1])) else None
+        model = self.model if self.serves(name, size) else None
         if model is None and not named:
             return found
         class_ids, p_class = np.full(len(large), UNLABELLED, np.uint8), np.full(len(large), np.nan)
         p_ood = None if model is None else np.full(len(large), np.nan)
         outside = None if model is None else np.zeros(len(large), bool)
         if large.any():
-            specks = None if large.all() else np.append(False, ~large)[found.ids]
-            features = _CLASS_ONLY if model is None else self._features
-            table = ood_segment_table(score, threshold, maps, logit_maps, features, ignore=specks)
+            table = measure(found, self.features(name, size))
             class_ids[large], p_class[large] = table.class_ids, _largest_probability(table)
             if model is not None and p_ood is not None and outside is not None:
                 verdict = model.judge(table if past is None else past(table))
@@ -122,6 +129,19 @@ class OodJudge:
                 outside[large] = verdict.outside | (not self.fitted_at(threshold))
         kept = large if p_ood is None or outside is None else large & ((p_ood >= least) | outside)  # NaN is not kept
         return OodSegments(found.ids, found.boxes, found.sizes, found.score, kept, p_ood, class_ids, p_class, outside)
+
+
+def measured_ood(
+    found: OodSegments,
+    score: torch.Tensor,
+    threshold: float,
+    maps: UncertaintyMaps,
+    logit_maps: LogitMaps,
+    features: str | FeatureSet,
+) -> SegmentTable:
+    """The metrics of those OoD segments that are kept, measured on the host; the others are left out."""
+    specks = None if found.kept.all() else np.append(False, ~found.kept)[found.ids]
+    return ood_segment_table(score, threshold, maps, logit_maps, features, ignore=specks)
 
 
 def fitted_threshold(model: OodModel, gradient: GradientSettings) -> float:

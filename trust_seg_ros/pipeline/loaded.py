@@ -18,6 +18,7 @@ from trust_seg_ros.meta.sizes import fitted_grid
 from trust_seg_ros.pipeline.fitting_together import check_segments, check_together, judges, statistics_of
 from trust_seg_ros.pipeline.following import Following
 from trust_seg_ros.pipeline.given_scores import GivenScores, ScoreUnavailableError
+from trust_seg_ros.pipeline.parts import HostParts, Measuring, Parts
 from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.protocol import SegmentationNetwork
@@ -102,6 +103,7 @@ class LoadedPipeline:
         self._seen = Seen()
         self._perturbed = PerturbedNetwork(network)
         self._given = GivenScores(network, self._scores, self._perturbed)
+        self._measuring = Measuring(self.features, self.segment_scores, self.segments_from)
 
     @property
     def labels(self) -> LabelSet:
@@ -227,3 +229,8 @@ class LoadedPipeline:
     ) -> FrameScores:
         maps = uncertainty.uncertainty_maps(logit_maps) if maps is None else maps
         return FrameScores(logit_maps, maps, self.gradient, statistics_of(self.calibration), perturbed)
+
+    def _parts(self, answer: LogitMaps, perturbed: PerturbedScores) -> Parts:
+        """What is made of an answer: brought to the host."""
+        maps = uncertainty.uncertainty_maps(answer).host()
+        return HostParts(answer, maps, self._scores(answer, maps, perturbed), self._measuring)

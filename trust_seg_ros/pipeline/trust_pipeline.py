@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.pipeline.settings import PipelineSettings
 from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.pipeline.warm_up import EVERYTHING, compile_kernels, compile_scores
-from trust_seg_ros.segments.scores import checked_scores, score_planes
+from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
 from trust_seg_ros.thresholds import ThresholdSettings
@@ -179,10 +180,9 @@ class TrustPipeline(LoadedPipeline):
         logit_maps = self.infer(frame.image) if answer is None else answer
         self._seen.grid_size = logit_maps.size
         clock.lap("network")
-        maps = uncertainty.uncertainty_maps(logit_maps).host()
+        parts = self._parts(logit_maps, self._perturbed.scores(frame.image, logit_maps, settings.perturbation))
+        maps, scores = parts.maps, parts.scores
         clock.lap("maps")
-        perturbed = self._perturbed.scores(frame.image, logit_maps, settings.perturbation)
-        scores = self._scores(logit_maps, maps, perturbed)
         needed = dict.fromkeys([*_needed(settings, wanted), *self.segment_scores * wanted.segments])
         beyond = [name for name in needed if name not in SOFTMAX_SCORES]
         for step, further in (("scores", False), ("perturbation", True)):
@@ -190,42 +190,42 @@ class TrustPipeline(LoadedPipeline):
             if names:
                 scores.compute(names)
                 clock.lap(step)
+        parts.begin(settings, wanted, limits.plain)
         limits.watch(frame.image, logit_maps, maps)
         clock.lap("watch")
         result = GridFrame(maps, scores=scores.computed)
         if wanted.segments:
-            table = self.segment_table(maps, logit_maps, scores)
+            table = parts.table()
             clock.lap("segments")
             if self._following is not None:
                 result = replace(result, tracks=self._following.segments(table, frame))
                 clock.lap("tracks")
-            result = replace(result, segments=table, trust=self._judge(table, result.tracks, limits, settings))
+            result = replace(
+                result, segments=table, trust=self._judge(table, result.tracks, limits, settings, parts.prediction())
+            )
             clock.lap("meta")
             if result.trust is not None:
                 self._seen.outside["segments"].add(result.trust.outside, len(table))
         if wanted.pixel_flags:
-            score = scores.get(settings.pixel_score).numpy()
-            flags = limits.pixel_flags(score, maps.classes.numpy(), faulty=maps.faulty_pixels > 0 or logit_maps.linear)
-            result = replace(result, pixel_flags=flags)
+            result = replace(result, pixel_flags=parts.pixel_flags(settings.pixel_score, limits))
             clock.lap("flags")
         if wanted.ood:
-            name, plane = settings.ood_score, scores.get(settings.ood_score)
-            threshold = limits.find("ood", plane.numpy(), maps.classes.numpy()).value
-            found = segments.ood_segments(plane, threshold, settings.ood_min_size)
+            found, threshold = parts.ood(settings.ood_score, limits, settings.ood_min_size)
             past = None
             if self._following is not None:
                 ood_tracks = self._following.ood(found, frame)
                 result = replace(result, ood_tracks=ood_tracks)
                 past = partial(self._following.ood_with_past, tracks=ood_tracks)
             least = limits.find("ood_meta", None).value
-            what = found, name, plane, threshold, least, maps, logit_maps
+            what = found, settings.ood_score, logit_maps.size, threshold, least, parts.ood_table
             ood = self._judge_ood.judge(*what, named=wanted.segments, past=past)
             if self._following is not None and result.ood_tracks is not None and settings.calm.on:
                 ood = self._following.calm_ood(ood, found.kept, result.ood_tracks, least, settings)
             result = replace(result, ood=ood)
             if self._judge_ood.fitted_at(threshold):  # at another one all are outside, which is said of the threshold
                 self._seen.outside["OoD segments"].add(ood.outside, int(np.count_nonzero(ood.judged)))
-            self._seen.all_ood_at = (name, threshold) if ood.sizes.sum() == ood.ids.size else None
+            everywhere = ood.sizes.sum() == math.prod(logit_maps.size)
+            self._seen.all_ood_at = (settings.ood_score, threshold) if everywhere else None
             clock.lap("ood")
         return TrustFrame(frame, result, limits.numbers, limits.shift, clock.laps, limits.watched)
 
@@ -251,28 +251,31 @@ class TrustPipeline(LoadedPipeline):
             UncertaintyError: the network cannot give a score that is among the metrics, or has no queries to make
                 segments of.
         """
-        chosen = segments.feature_set(self.features).with_maps(self.segment_scores)
-        extra = score_planes(scores or self._scores(logit_maps, maps), self.segment_scores)
-        return segments.segment_table(
-            maps, logit_maps, chosen, extra=extra, ground_truth=ground_truth, segments_from=self.segments_from
-        )
+        return self._measuring.table(maps, logit_maps, scores or self._scores(logit_maps, maps), ground_truth)
 
     def _judge(
-        self, table: SegmentTable, tracks: SegmentTracks | None, limits: FrameThresholds, settings: ThresholdSettings
+        self,
+        table: SegmentTable,
+        tracks: SegmentTracks | None,
+        limits: FrameThresholds,
+        settings: ThresholdSettings,
+        predicted: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
     ) -> SegmentTrust | None:
         if self.meta is None:
             return None
-        followed = table if tracks is None or self._following is None else self._following.with_past(table, tracks)
-        placed = self.meta.placed(followed)
-        p_wrong, iou = self.meta.predict_placed(placed)
+        if predicted is None:
+            followed = table if tracks is None or self._following is None else self._following.with_past(table, tracks)
+            placed = self.meta.placed(followed)
+            predicted = *self.meta.predict_placed(placed), placed.outside
+        p_wrong, iou, outside = predicted
         if self._following is None or tracks is None or not settings.calm.on:
             flags = limits.find("unreliable", p_wrong).flags(p_wrong) & _large(table, settings)
-            return SegmentTrust(p_wrong, iou, flags, placed.outside)
+            return SegmentTrust(p_wrong, iou, flags, outside)
         p, before = self._following.wrong(tracks, p_wrong, settings.calm.tau_s)
         found = limits.find("unreliable", p)
         flags = held(found.flags(p) & _large(table, settings), before, p, p_wrong, found, table, settings)
         self._following.remember(flags)
-        return SegmentTrust(p, iou, flags, placed.outside, p_wrong)
+        return SegmentTrust(p, iou, flags, outside, p_wrong)
 
 
 def _large(table: SegmentTable, settings: ThresholdSettings) -> np.ndarray:

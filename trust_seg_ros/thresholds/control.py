@@ -292,6 +292,13 @@ class FrameThresholds:
             if self.shifted and engine.needs_score(shifted=True):
                 self.numbers.pop(target, None)  # no constant any more
 
+    def plain(self, target: str) -> float | None:
+        """The threshold of a target, if it is one number for all pixels whatever their scores; else None."""
+        engine = self._engines[target]
+        if engine.groups is not None or engine.adaptation is not None or engine.needs_score(shifted=self.shifted):
+            return None
+        return engine.update(None, self._stamp_s, shifted=self.shifted).value
+
     def find(self, target: str, score: np.ndarray | None, classes: np.ndarray | None = None) -> ThresholdInForce:
         """The threshold of one target; once per frame.
 

@@ -43,12 +43,13 @@ class FrameScores:
     ) -> None:
         self._logit_maps, self._maps = logit_maps, maps
         self._gradient, self._statistics, self._perturbed = gradient, statistics, perturbed
+        self._made_on: dict[str, torch.Tensor] = {}  # on the device of the logits
         self._found: dict[str, torch.Tensor] = {}
 
     @property
     def computed(self) -> Mapping[str, torch.Tensor]:
-        """Name -> map, for the scores computed so far that ``UncertaintyMaps`` does not hold."""
-        return dict(self._found)
+        """Name -> map on the host, for the scores computed so far that ``UncertaintyMaps`` does not hold."""
+        return {name: self.get(name) for name in self._made_on if name not in SOFTMAX_SCORES}
 
     def get(self, name: str) -> torch.Tensor:
         """One score of every pixel.
@@ -67,11 +68,15 @@ class FrameScores:
         if name in SOFTMAX_SCORES:
             return score_map(name, self._logit_maps, self._maps).cpu()
         if name not in self._found:
-            self._found[name] = self._made(name).cpu()
+            self._found[name] = self.on_device(name).cpu()
         return self._found[name]
 
-    def _made(self, name: str) -> torch.Tensor:
-        return score_map(name, self._logit_maps, self._maps, self._gradient, self._statistics, self._perturbed)
+    def on_device(self, name: str) -> torch.Tensor:
+        """The same score where it was computed: on the device of the logits, if it is no softmax score."""
+        if name not in self._made_on:
+            what = self._logit_maps, self._maps, self._gradient, self._statistics, self._perturbed
+            self._made_on[name] = score_map(name, *what)
+        return self._made_on[name]
 
     def compute(self, names: Iterable[str]) -> None:
         """Compute several scores; both gradient scores are computed in one pass over the features, and so are all
@@ -81,17 +86,16 @@ class FrameScores:
             UncertaintyError: as :meth:`get`.
         """
         wanted = dict.fromkeys(names)
-        if all(name in wanted and name not in self._found for name in _GRADIENTS):
+        if all(name in wanted and name not in self._made_on for name in _GRADIENTS):
             s = self._gradient
             both = gradient_maps(self._logit_maps, p=s.p, variant=s.variant, scale=s.scale)
             for name, label in _GRADIENTS.items():
-                self._found[name] = getattr(both, label).cpu()
-        together = [name for name in FEATURE_SCORES if name in wanted and name not in self._found]
+                self._made_on[name] = getattr(both, label)
+        together = [name for name in FEATURE_SCORES if name in wanted and name not in self._made_on]
         if len(together) > 1:
-            found = feature_maps(self._logit_maps, self._statistics.features, together)
-            self._found |= {name: score.cpu() for name, score in found.items()}
+            self._made_on |= feature_maps(self._logit_maps, self._statistics.features, together)
         for name in wanted:
-            self.get(name)
+            self.on_device(name)
 
     def missing(self, names: Iterable[str] = SCORES) -> dict[str, str]:
         """Scores among ``names``, of a single pass, that the network cannot give: name -> reason. Computes them all."""
