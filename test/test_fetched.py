@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from trust_seg_ros.types import UncertaintyMaps
 from trust_seg_ros.types.fetched import FetchedMaps, FetchedOod, FetchedTable
 
 
@@ -22,24 +23,42 @@ class Source:
         return fetch
 
 
-def maps(source):
-    planes = {name: torch.full((2, 3), i + 0.0) for i, name in enumerate(("entropy", "margin", "variation_ratio"))}
-    return FetchedMaps(
-        source.of("classes", torch.zeros((2, 3), dtype=torch.uint8)),
-        *(source.of(name, plane) for name, plane in planes.items()),
-        source.of("faulty", 4),
-    )
+class Planes:
+    """Planes of 2 by 4 pixels, and what was asked for."""
+
+    size = (2, 4)
+
+    def __init__(self):
+        self.asked = []
+
+    def plane(self, name):
+        self.asked.append(name)
+        return torch.arange(8.0).reshape(2, 4)
+
+    def part(self, name, first, step):
+        self.asked.append((name, first, step))
+        return self.plane(name)[first[0] :: step[0], first[1] :: step[1]].numpy()
+
+    def faulty(self):
+        return 4
 
 
-def test_a_plane_is_fetched_when_it_is_first_read_and_only_then():
-    source = Source()
-    found = maps(source)
-    assert source.read == []
-    assert found.margin.tolist() == [[1.0] * 3] * 2
-    assert found.margin is found.margin
-    assert found.faulty_pixels == 4
-    assert source.read == ["margin", "faulty"]
+def test_only_what_is_read_is_asked_for():
+    source = Planes()
+    found = FetchedMaps(source)
+    assert (found.size, found.pixels, found.faulty_pixels) == ((2, 4), 8, 4)
     assert found.host() is found
+    assert source.asked == []
+    assert found.margin.sum() == 28
+    assert source.asked == ["margin"]
+
+
+def test_a_part_is_that_of_the_whole():
+    source = Planes()
+    whole = UncertaintyMaps(torch.zeros((2, 4), dtype=torch.uint8), *(source.plane("entropy"),) * 3)
+    where = (1, 1), (1, 2)
+    assert np.array_equal(FetchedMaps(source).part("entropy", *where), whole.part("entropy", *where))
+    assert whole.part("entropy", *where).tolist() == [[5.0, 7.0]]
 
 
 def test_a_copy_with_another_array_fetches_nothing_for_it():

@@ -81,8 +81,11 @@ def test_nothing_is_looked_at_when_turned_off_and_sizes_may_change():
 
 
 def test_unchanged_counts_from_the_first_that_was_the_same():
+    def seen(stream, planes, now):
+        return stream.see(planes, lambda: planes, now)
+
     stream = Unchanged()
-    assert stream.see((np.zeros((2, 2)),), 5.0) == (1, 0.0)
-    assert stream.see((np.zeros((2, 2)),), 7.0) == (2, 2.0)
-    assert stream.see((np.ones((2, 2)),), 8.0) == (1, 0.0)
-    assert stream.see((np.ones((2, 2)), np.ones((3, 1))), 9.0) == (1, 0.0)
+    assert seen(stream, (np.zeros((2, 2)),), 5.0) == (1, 0.0)
+    assert seen(stream, (np.zeros((2, 2)),), 7.0) == (2, 2.0)
+    assert seen(stream, (np.ones((2, 2)),), 8.0) == (1, 0.0)
+    assert seen(stream, (np.ones((2, 2)), np.ones((3, 1))), 9.0) == (1, 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trust_seg_ros.thresholds.frame_statistics import IMAGE_STATISTICS, image_statistics, sampled_mean
+from trust_seg_ros.thresholds.frame_statistics import IMAGE_STATISTICS, image_statistics, sampled_map_mean
 from trust_seg_ros.types import UNLABELLED, OodSegments, SegmentTable, SegmentTrust, ShiftState, TrustFrame, Wanted
 
 SUMMARY = "summary"
@@ -60,10 +60,10 @@ def summary_fields(result: TrustFrame, around: Circumstances | None = None) -> P
     numbers: dict[str, float] = {
         "width": width,
         "height": height,
-        "entropy_mean": sampled_mean(grid.maps.entropy.numpy(force=True)),
-        "margin_mean": sampled_mean(grid.maps.margin.numpy(force=True)),
+        "entropy_mean": sampled_map_mean(grid.maps, "entropy"),
+        "margin_mean": sampled_map_mean(grid.maps, "margin"),
         "unlabelled_share": _share(grid.maps.classes.numpy(force=True) == UNLABELLED),
-        "faulty_share": grid.maps.faulty_pixels / max(1, grid.maps.classes.numel()),
+        "faulty_share": grid.maps.faulty_pixels / max(1, grid.maps.pixels),
         "flagged_share": math.nan if grid.pixel_flags is None else _share(grid.pixel_flags),
         **_segments(grid.segments, grid.trust),
         **_ood(grid.ood),

@@ -78,7 +78,7 @@ class FrameChecks:
         if maps.faulty_pixels:
             self._notice(
                 "faulty",
-                f"{maps.faulty_pixels} of {maps.classes.numel()} pixels have logits that are not finite, expected "
+                f"{maps.faulty_pixels} of {maps.pixels} pixels have logits that are not finite, expected "
                 "numbers; published as unlabelled and untrusted; check the model's weights and input normalisation",
             )
             if mostly_faulty(maps):

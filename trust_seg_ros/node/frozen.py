@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from trust_seg_ros.types import UncertaintyMaps
 
+Planes = tuple[np.ndarray, ...]
 _SIDE = 32
 """A sample of a plane has about this many rows and columns."""
 
@@ -26,26 +29,27 @@ class Unchanged:
 
     def __init__(self) -> None:
         self._sample = b""
-        self._whole: tuple[np.ndarray, ...] = ()
+        self._whole: Callable[[], Planes] = tuple
         self._frames, self._since, self._check_at = 0, 0.0, 0.0
 
-    def see(self, planes: tuple[np.ndarray, ...], now: float) -> tuple[int, float]:
-        """Take the next arrays, (H, W) or (H, W, C) each; they must not be changed later.
+    def see(self, samples: Planes, whole: Callable[[], Planes], now: float) -> tuple[int, float]:
+        """Take the next arrays, which must not be changed later.
 
         Args:
-            planes: the arrays.
+            samples: a part of each.
+            whole: gives the arrays; called only where it matters, maybe frames later.
             now: the time in seconds.
 
         Returns:
             How many in a row were the same, this one included, and for how many seconds.
         """
-        sample = b"".join(_sample(plane).tobytes() for plane in planes)
+        sample = b"".join(part.tobytes() for part in samples)
         same = self._frames > 0 and sample == self._sample
         if same and now >= self._check_at:
-            same = all(map(np.array_equal, planes, self._whole))
+            same = all(map(np.array_equal, whole(), self._whole()))
             self._check_at = now + _CHECK_S
         if not same:
-            self._sample, self._whole = sample, planes
+            self._sample, self._whole = sample, whole
             self._frames, self._since, self._check_at = 0, now, now + _CHECK_S
         self._frames += 1
         return self._frames, now - self._since
@@ -69,7 +73,7 @@ class FrozenWatch:
         """
         if patience_s <= 0:
             return ""
-        frames, seconds = self._images.see((image,), now)
+        frames, seconds = self._images.see((_sample(image),), lambda: (image,), now)
         if frames < _FEWEST or seconds < patience_s:
             return ""
         return f"the last {frames} images are the same, for {seconds:.1f} s: a frozen camera, or a standing picture"
@@ -86,7 +90,9 @@ class FrozenWatch:
         if patience_s <= 0 or mostly_faulty(maps):
             self._answers = Unchanged()
             return ""
-        frames, _ = self._answers.see((maps.classes.numpy(), maps.entropy.numpy()), now)
+        step = _step(maps.size)
+        parts = maps.part("classes", (0, 0), step), maps.part("entropy", (0, 0), step)
+        frames, _ = self._answers.see(parts, lambda: (maps.classes.numpy(), maps.entropy.numpy()), now)
         sample = _sample(image).astype(np.int16)
         if frames == 1 or sample.shape != self._first.shape:
             self._first, self._changed = sample, 0
@@ -104,9 +110,14 @@ class FrozenWatch:
 
 def mostly_faulty(maps: UncertaintyMaps) -> bool:
     """Whether more than half of the pixels have logits that are not finite."""
-    return 2 * maps.faulty_pixels > maps.classes.numel()
+    return 2 * maps.faulty_pixels > maps.pixels
 
 
 def _sample(plane: np.ndarray) -> np.ndarray:
-    rows, columns = (max(1, length // _SIDE) for length in plane.shape[:2])
+    rows, columns = _step(plane.shape)
     return plane[::rows, ::columns]
+
+
+def _step(shape: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = (max(1, length // _SIDE) for length in shape[:2])
+    return rows, columns

@@ -5,7 +5,10 @@ They are the types that everybody knows, with a function in place of an array; r
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+import torch
 
 from trust_seg_ros.types.maps import UncertaintyMaps
 from trust_seg_ros.types.segments import OodSegments, SegmentTable
@@ -29,14 +32,48 @@ class _WhenRead:
         obj.__dict__[self._name] = value
 
 
-class FetchedMaps(UncertaintyMaps):
-    """Maps, on the host for whoever reads them; every field may be given as a function."""
+class PlaneSource(Protocol):
+    """Where the planes of fetched maps come from."""
 
-    classes = _WhenRead()
-    entropy = _WhenRead()
-    margin = _WhenRead()
-    variation_ratio = _WhenRead()
-    faulty_pixels = _WhenRead()
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        ...
+
+    def plane(self, name: str) -> torch.Tensor:
+        """A whole map on the host."""
+        ...
+
+    def part(self, name: str, first: tuple[int, int], step: tuple[int, int]) -> np.ndarray:
+        """As ``UncertaintyMaps.part``."""
+        ...
+
+    def faulty(self) -> int:
+        """The number of faulty pixels."""
+        ...
+
+
+class FetchedMaps(UncertaintyMaps):
+    """Maps, on the host for whoever reads them."""
+
+    def __init__(self, source: PlaneSource) -> None:
+        object.__setattr__(self, "_source", source)
+
+    classes = property(lambda self: self._source.plane("classes"))
+    entropy = property(lambda self: self._source.plane("entropy"))
+    margin = property(lambda self: self._source.plane("margin"))
+    variation_ratio = property(lambda self: self._source.plane("variation_ratio"))
+    faulty_pixels = property(lambda self: self._source.faulty())
+    size = property(lambda self: self._source.size)
+
+    def part(self, name: str, first: tuple[int, int], step: tuple[int, int]) -> np.ndarray:
+        """As ``UncertaintyMaps``; only the part comes to the host."""
+        source: PlaneSource = self._source  # type: ignore[attr-defined]
+        return source.part(name, first, step)
+
+    def host(self) -> UncertaintyMaps:
+        """Themselves."""
+        return self
 
 
 class FetchedTable(SegmentTable):

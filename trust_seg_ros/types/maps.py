@@ -173,6 +173,28 @@ class UncertaintyMaps:
         faulty = f", {self.faulty_pixels} faulty pixels" if self.faulty_pixels else ""
         return f"UncertaintyMaps({_size(self.classes.shape)}, mean entropy {float(self.entropy.mean()):.3f}{faulty})"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        height, width = self.classes.shape
+        return height, width
+
+    @property
+    def pixels(self) -> int:
+        """H times W."""
+        return self.size[0] * self.size[1]
+
+    def part(self, name: str, first: tuple[int, int], step: tuple[int, int]) -> np.ndarray:
+        """Every so many rows and columns of a map, on the host.
+
+        Args:
+            name: the map: "classes", "entropy", …
+            first: the first row and column.
+            step: from one row, and from one column, to the next.
+        """
+        plane: torch.Tensor = getattr(self, name)
+        return plane[first[0] :: step[0], first[1] :: step[1]].numpy(force=True)
+
     def host(self) -> UncertaintyMaps:
         """The same maps on the host; ``self`` if they are there already."""
         if self.classes.device.type == "cpu":

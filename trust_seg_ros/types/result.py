@@ -64,8 +64,7 @@ class GridFrame:
     @property
     def size(self) -> Size:
         """(H', W')."""
-        height, width = self.maps.classes.shape
-        return height, width
+        return self.maps.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ class TrustFrame:
         if self.on_grid.size == self.size:
             return maps
         planes = {name: self._resized_tensor(getattr(maps, name)) for name in names}
-        return replace(maps, **planes, faulty_pixels=self._faulty_of(planes["classes"]))
+        return UncertaintyMaps(**planes, faulty_pixels=self._faulty_of(planes["classes"]))
 
     def _faulty_of(self, classes: torch.Tensor) -> int:
         """Faulty pixels of the image: where a mask network claims nothing a pixel has no class, and yet no fault."""
