@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from trust_seg_ros.segmentation.checks import check_image
+from trust_seg_ros.segmentation.device_images import Image, taken
 from trust_seg_ros.segmentation.dropout import DropoutRate, FoldedError, dropout_layers, dropping
 from trust_seg_ros.segmentation.errors import ModelError, ModelSpecError
 from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.named_layer import NamedLayer
-from trust_seg_ros.segmentation.preprocess import preprocess
+from trust_seg_ros.segmentation.preprocess import preprocess, preprocess_batch
 from trust_seg_ros.segmentation.probe import noise_image, probe_spec
 from trust_seg_ros.segmentation.protocol import InputSpec, Size
 from trust_seg_ros.segmentation.tails import close
@@ -89,13 +90,13 @@ class CallableNetwork(abc.ABC):
     def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
         """Answers to images of these sizes, prepared as ``x`` (B, 3, h, w)."""
 
-    def infer(self, image: np.ndarray) -> LogitMaps:
-        """Logits of one image; see ``SegmentationNetwork.infer``."""
-        return self._infer([check_image(image)], self.input_spec)[0]
+    def infer(self, image: Image) -> LogitMaps:
+        """Logits of one image, which may lie on a device; see ``SegmentationNetwork.infer`` and ``device_images``."""
+        return self._infer([taken(image)], self.input_spec)[0]
 
-    def infer_batch(self, images: Sequence[np.ndarray], *, input_size: Size | None = None) -> list[LogitMaps]:
+    def infer_batch(self, images: Sequence[Image], *, input_size: Size | None = None) -> list[LogitMaps]:
         """Logits of several images, in one pass where the network takes batches; see ``BatchedNetwork``."""
-        images = [check_image(image) for image in images]
+        images = [taken(image) for image in images]
         spec = self.input_spec if input_size is None else replace(self.input_spec, size=input_size)
         shapes = {spec.size_for((image.shape[0], image.shape[1])) for image in images}
         if len(shapes) == 1 and len(images) > 1 and self.takes_batches:
@@ -177,18 +178,14 @@ class CallableNetwork(abc.ABC):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def _infer(self, images: Sequence[np.ndarray], spec: InputSpec) -> list[LogitMaps]:
+    def _infer(self, images: Sequence[Image], spec: InputSpec) -> list[LogitMaps]:
         with self._lock:
             return self._locked_infer(images, spec)
 
     @torch.inference_mode()
-    def _locked_infer(self, images: Sequence[np.ndarray], spec: InputSpec) -> list[LogitMaps]:
+    def _locked_infer(self, images: Sequence[Image], spec: InputSpec) -> list[LogitMaps]:
         """Answers to checked images of one input size, in one pass."""
-        x = preprocess(images[0], spec, self.device)
-        if len(images) > 1:
-            same = all(image is images[0] for image in images)
-            more = [x if same else preprocess(image, spec, self.device) for image in images[1:]]
-            x = torch.cat([x, *more])
+        x = preprocess_batch(images, spec, self.device)
         return self._maps(x, [(image.shape[0], image.shape[1]) for image in images])
 
     def _layer(self, x: torch.Tensor) -> torch.Tensor | None:
