@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from trust_seg_ros.support.gpu import kernels_for
 from trust_seg_ros.types import LogitMaps, UncertaintyMaps
 from trust_seg_ros.uncertainty.banded import banded_maps
 from trust_seg_ros.uncertainty.fast import fast_maps
@@ -15,8 +16,8 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
 
     Logits are upsampled bilinearly, then turned into a softmax; class sums of a mask network are upsampled, then
     divided by their sum. Entropy as in Rottmann et al., MetaSeg (2020), eq. 2, margin eq. 3. ``reference_maps`` has the
-    formulas as code. On the CPU compiled kernels do it row by row; on other devices torch does, and the maps stay
-    there. Safe to call from any thread and from several at once.
+    formulas as code. On the CPU compiled kernels do it row by row, on NVIDIA GPUs with triton one kernel does, on other
+    devices torch; the maps stay there. Safe to call from any thread and from several at once.
 
     Args:
         maps: logits (q, h, w) with q = 2 .. 254, any floating type, any strides, any device.
@@ -29,6 +30,10 @@ def uncertainty_maps(maps: LogitMaps, *, threads: int | None = None) -> Uncertai
     Raises:
         LogitsError: wrong shape, data type or number of classes.
     """
+    if not maps.linear and kernels_for(maps.logits.device):
+        from trust_seg_ros.uncertainty.maps_gpu import device_maps
+
+        return device_maps(maps).maps()
     if maps.logits.device.type == "cpu":
         return fast_maps(maps, threads=threads)
     return banded_maps(maps)

@@ -29,7 +29,9 @@ from trust_seg_ros.uncertainty.sampling_gpu import (
 _UNLABELLED = tl.constexpr(UNLABELLED)
 _BELOW_ALL = tl.constexpr(-(2.0**127))  # below all logits, see LARGEST
 _DEEPEST = tl.constexpr(87.0)  # e^-87 is a normal float32; without a limit 0 * inf could come up
-_TILE = 512  # pixels of a program: four per thread
+_PER_LN2 = tl.constexpr(-1.0 / math.log(2.0))
+BLOCK = 128
+"""Columns of a program: one for each thread, so that threads exchange nothing while they go over the classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ class DeviceMaps:
         return UncertaintyMaps(self.classes, self.entropy, self.margin, self.variation_ratio, int(self.faulty.item()))
 
 
-def device_maps(maps: LogitMaps, *, max_logit: bool = False, energy: bool = False) -> DeviceMaps:
+def device_maps(maps: LogitMaps, *, max_logit: bool = False, energy: bool = False, block: int = BLOCK) -> DeviceMaps:
     """The same maps as ``reference_maps``, within 1e-5, in one launch; nothing is waited for.
 
     Logits of any floating type and any strides are read where they lie, with 64-bit offsets, and taken as float32.
@@ -69,19 +71,26 @@ def device_maps(maps: LogitMaps, *, max_logit: bool = False, energy: bool = Fals
         maps: logits (q, h, w), q = 2 .. 254; on a CPU only with Triton's interpreter.
         max_logit: make the map of that name, too.
         energy: make the map of that name, too, of temperature 1.
+        block: columns of a program, a power of two; for Triton's interpreter, which is faster with few wide ones.
 
     Raises:
         LogitsError: wrong shape, data type or number of classes; class sums; more than 2^31 - 1 pixels.
     """
     check_for_kernels(maps)
     device = maps.logits.device
-    planes = [torch.empty(maps.size, dtype=torch.float32, device=device) for _ in range(4 + max_logit + energy)]
-    classes = torch.empty(maps.size, dtype=torch.uint8, device=device)
-    faulty = torch.zeros(1, dtype=torch.int32, device=device)
-    entropy, margin, variation, log_sum, *more = planes
-    peak, free = more.pop(0) if max_logit else None, more.pop(0) if energy else None
-    _launch(maps, (classes, entropy, margin, variation, log_sum, faulty), peak, free)
-    return DeviceMaps(classes, entropy, margin, variation, log_sum, faulty, peak, free)
+    entropy, margin, variation, log_sum = (torch.empty(maps.size, device=device) for _ in range(4))
+    out = DeviceMaps(
+        classes=torch.empty(maps.size, dtype=torch.uint8, device=device),
+        entropy=entropy,
+        margin=margin,
+        variation_ratio=variation,
+        log_sum=log_sum,
+        faulty=torch.zeros(1, dtype=torch.int32, device=device),
+        max_logit=torch.empty(maps.size, device=device) if max_logit else None,
+        energy=torch.empty(maps.size, device=device) if energy else None,
+    )
+    _launch(maps, tuple(vars(out).values()), block)
+    return out
 
 
 def device_score(maps: LogitMaps, *, energy: bool, temperature: float = 1.0) -> torch.Tensor:
@@ -99,31 +108,23 @@ def device_score(maps: LogitMaps, *, energy: bool, temperature: float = 1.0) -> 
         LogitsError: as :func:`device_maps`.
     """
     check_for_kernels(maps)
-    out = torch.empty(maps.size, dtype=torch.float32, device=maps.logits.device)
-    _launch(maps, (None,) * 6, *((None, out) if energy else (out, None)), temperature)
+    out = torch.empty(maps.size, device=maps.logits.device)
+    _launch(maps, (*(None,) * 6, None if energy else out, out if energy else None), BLOCK, temperature)
     return out
 
 
-def _launch(
-    maps: LogitMaps,
-    outputs: tuple[torch.Tensor | None, ...],
-    max_logit: torch.Tensor | None,
-    energy: torch.Tensor | None,
-    temperature: float = 1.0,
-) -> None:
+def _launch(maps: LogitMaps, outputs: tuple[torch.Tensor | None, ...], block: int, temperature: float = 1.0) -> None:
+    """Fill the outputs, in the order of the fields of ``DeviceMaps``; without classes, only scores of raw logits."""
     logits = maps.logits.detach()
     q, h, w = logits.shape
     height, width = maps.size
     at = device_taps((h, w), (height, width), maps.placement, logits.device)
-    block = _TILE // at.group_rows
-    if logits.device.type == "cpu":  # interpreted: few wide programs
-        block = min(triton.next_power_of_2(width), 1024)
     programs = (len(at.groups) - 1) * triton.cdiv(width, block)
     taps = (at.top, at.bottom, at.mix, at.left, at.right, at.weight, at.groups)
-    scores = (1.0 / math.log(q), 1.0 - 1.0 / q, min(1.0 / temperature, LARGEST), -temperature)
+    numbers = (1.0 / math.log(q), 1.0 - 1.0 / q, min(1.0 / temperature, LARGEST), -min(temperature, LARGEST))
     with torch.cuda.device_of(logits):
         _maps_kernel[(programs,)](
-            logits, *logits.stride(), q, width, *taps, *outputs, max_logit, energy, *scores,
+            logits, *logits.stride(), q, width, *taps, *outputs, *numbers,
             LOW=lowest(maps.raw), RAW=maps.raw, ROWS=at.group_rows, BLOCK=block, num_warps=4,
         )  # fmt: skip
 
@@ -171,7 +172,7 @@ def _maps_kernel(
         d = x - best
         grows = d > 0.0  # strictly, so that the lowest of equal classes stays
         depth = tl.minimum(tl.abs(d), _DEEPEST)
-        ratio = tl.exp(-depth)
+        ratio = tl.exp2(depth * _PER_LN2)
         kept = tl.where(grows, ratio, 1.0)  # what all terms so far are multiplied by
         moment = moment * kept - depth * ratio * tl.where(grows, total, 1.0)
         total = total * kept + tl.where(grows, 1.0, ratio)

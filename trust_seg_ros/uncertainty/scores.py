@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from trust_seg_ros.support.gpu import kernels_for
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import bands
 from trust_seg_ros.uncertainty.errors import RawLogitsNeededError, SettingError
@@ -27,7 +28,12 @@ def max_logit(maps: LogitMaps) -> torch.Tensor:
         RawLogitsNeededError: the network gives probabilities only.
         LogitsError: the logits cannot be used.
     """
-    prepared = _raw(maps, "max_logit")
+    _need_raw(maps, "max_logit")
+    if kernels_for(maps.logits.device):
+        from trust_seg_ros.uncertainty.maps_gpu import device_score
+
+        return device_score(maps, energy=False)
+    prepared = prepare(maps)
     out = torch.empty(prepared.size, device=prepared.values.device)
     if _compiled(out):
         fill_scores(prepared.array(), out.numpy(), energy=False, placement=prepared.placement)
@@ -54,7 +60,12 @@ def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
     """
     if not (math.isfinite(temperature) and temperature > 0.0):
         raise SettingError(f"the temperature of the energy is {temperature}; expected a finite number above 0.")
-    prepared = _raw(maps, "energy")
+    _need_raw(maps, "energy")
+    if kernels_for(maps.logits.device):
+        from trust_seg_ros.uncertainty.maps_gpu import device_score
+
+        return device_score(maps, energy=True, temperature=temperature)
+    prepared = prepare(maps)
     if temperature != 1.0:
         prepared = replace(prepared, values=(prepared.values / temperature).clamp_(-LARGEST, LARGEST))
     out = torch.empty(prepared.size, device=prepared.values.device)
@@ -67,7 +78,7 @@ def energy(maps: LogitMaps, *, temperature: float = 1.0) -> torch.Tensor:
     return _overwrite_faulty(out, prepared)
 
 
-def _raw(maps: LogitMaps, name: str) -> Prepared:
+def _need_raw(maps: LogitMaps, name: str) -> None:
     if maps.linear:
         raise RawLogitsNeededError(
             f"the score {name!r} needs raw logits, but this mask network gives class sums. Use rba, max_class_sum or "
@@ -78,7 +89,6 @@ def _raw(maps: LogitMaps, name: str) -> Prepared:
             f"the score {name!r} needs raw logits, but this network gives probabilities only (raw=False). "
             "Use entropy, margin or variation_ratio, or let the network return its logits before the softmax."
         )
-    return prepare(maps)
 
 
 def _overwrite_faulty(out: torch.Tensor, prepared: Prepared) -> torch.Tensor:
