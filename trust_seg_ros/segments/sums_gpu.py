@@ -1,9 +1,8 @@
 """Sums over segments on the GPU, in two launches: sizes, boxes, maps and neighbours; and class probabilities.
 
 Every value is rounded to fixed point before it is added, and only integers are added, so that sums do not depend on the
-order in which the GPU takes them: the same bits every run. A warp takes a few rows of 128 pixels. If all are of one
-segment it adds their sum at once; else the sum over a part of a segment in one row is a difference of prefix sums, and
-an atomic addition where the part begins and where it ends.
+order in which the GPU takes them: the same bits every run. A warp takes a tile of 128 pixels, adds up each of the (at
+most four) segments in it, and makes one atomic addition of that; pixels of further segments are added one by one.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from trust_seg_ros.segments.sums import SegmentSums
 from trust_seg_ros.types import UNLABELLED, LogitMaps
 from trust_seg_ros.uncertainty.sampling_gpu import along_row, check_for_kernels, device_taps, lerp, load_taps, lowest
 
-BLOCK = (4, 128)
-"""Rows and columns of a program, which is one warp. The sum of 128 values of 2^23 is one that int32 holds."""
+TILE, INTERPRETED_TILE = (4, 32), (32, 64)
+"""Rows and columns of a program, which is one warp: a sum of 128 values of up to 2^23 is one that int32 holds. In the
+interpreter a program costs the same whatever its size."""
 _BITS = tl.constexpr(23)
 _ONE = tl.constexpr(float(1 << 23))
 _NO_CLASS = tl.constexpr(UNLABELLED)
@@ -90,7 +90,7 @@ def device_sums(
     neighbours: bool,
     n_classes: int,
     capacity: int,
-    block: tuple[int, int] = BLOCK,
+    tile: tuple[int, int] | None = None,
 ) -> DeviceSums:
     """All sums that the metrics of segments are computed from; nothing waits for the device.
 
@@ -104,27 +104,28 @@ def device_sums(
         neighbours: whether to count neighbours.
         n_classes: q.
         capacity: segments that there is room for, >= 1.
-        block: rows and columns that a program takes, powers of two, at most 128 columns. The result does not depend
-            on it.
+        tile: rows and columns that a program takes, powers of two; None: ``TILE``, or in the interpreter the larger
+            one. The result does not depend on it.
 
     Raises:
         LogitsError: the answer is one that the kernels cannot read, such as class sums.
     """
     height, width = found.ids.shape
+    tile = tile or (INTERPRETED_TILE if found.ids.device.type == "cpu" else TILE)
     bounded = tuple(name in MAP_FIELDS for name in planes)
     values = tuple(plane.contiguous() for plane in planes.values())
     sums, scales, maps = _tables(found.count, tuple(planes), n_classes, answer is not None, neighbours, capacity)
     same = named.data_ptr() == found.classes.data_ptr()
-    grid = (triton.cdiv(width, block[1]), triton.cdiv(height, block[0]))
+    grid = (triton.cdiv(width, tile[1]), triton.cdiv(height, tile[0]))
     with torch.cuda.device_of(found.ids):
         if not all(bounded):
-            _peaks_kernel[grid](found.ids, values, scales, height, width, capacity, bounded, *block, num_warps=1)
+            _peaks_kernel[grid](found.ids, values, scales, height, width, capacity, bounded, *tile, num_warps=1)
         _sums_kernel[grid](
             found.ids, found.classes, None if same else named, values, scales, sums.outlines, sums.places, maps,
-            sums.ndist, height, width, n_classes, capacity, bounded, *block, num_warps=1,
+            sums.ndist, height, width, n_classes, capacity, bounded, *tile, num_warps=1,
         )  # fmt: skip
         if answer is not None and log_sum is not None and sums.cprob is not None:
-            _add_classes(found.ids, answer, log_sum, sums.cprob, block[1])
+            _add_classes(found.ids, answer, log_sum, sums.cprob, tile[0] * tile[1])
     return sums
 
 
@@ -152,15 +153,16 @@ def _tables(
     return sums, scales, maps
 
 
-def _add_classes(ids: torch.Tensor, answer: LogitMaps, log_sum: torch.Tensor, cprob: torch.Tensor, block: int) -> None:
+def _add_classes(ids: torch.Tensor, answer: LogitMaps, log_sum: torch.Tensor, cprob: torch.Tensor, pixels: int) -> None:
     check_for_kernels(answer)
     logits, (height, width) = answer.logits.detach(), answer.size
     q, h, w = logits.shape
     at = device_taps((h, w), (height, width), answer.placement, logits.device)
-    grid = (triton.cdiv(width, block), len(at.groups) - 1)
+    columns = pixels // at.group_rows
+    grid = (triton.cdiv(width, columns), len(at.groups) - 1)
     _classes_kernel[grid](
         ids, log_sum, logits, *logits.stride(), at.top, at.bottom, at.mix, at.left, at.right, at.weight, at.groups,
-        cprob, width, len(cprob), q, lowest(answer.raw), at.group_rows, block, num_warps=1,
+        cprob, width, len(cprob), q, lowest(answer.raw), at.group_rows, columns, num_warps=1,
     )  # fmt: skip
 
 
@@ -171,37 +173,33 @@ def _fixed(share):
 
 
 @triton.jit
-def _add_runs(table_ptr, row, value, starts, ends, own, uniform, first):
-    """Add values (R, C) int32 to ``table_ptr[row]``, segment by segment.
-
-    ``starts`` and ``ends`` are the pixels at which a segment begins and ends in a row; one that began before the first
-    column needs no start, as no prefix sum came before it. If ``uniform``, all of the image's pixels are of one segment
-    and go to ``first``.
-    """
-    if uniform:
-        whole = tl.sum(tl.sum(tl.where(own, value, 0), 0).to(tl.int64), 0)
-        tl.atomic_add(table_ptr + first, whole, mask=whole != 0, sem="relaxed")
-    else:
-        total = tl.cumsum(value, 1)
-        part = tl.where(ends, total, 0) - tl.where(starts, total - value, 0)
-        tl.atomic_add(table_ptr + row, part.to(tl.int64), mask=own & (part != 0), sem="relaxed")
-
-
-@triton.jit
-def _segment_rows(ids_ptr, at, inside, capacity):
-    """Table rows of pixels (int64), which have one, whether it is the same for all there are, and the largest."""
+def _load_ids(ids_ptr, at, inside, capacity):
+    """Segments of pixels, 0 = none that has a row; and the five largest of these numbers, falling, then 0."""
     ids = tl.load(ids_ptr + at, mask=inside, other=0)
-    low = tl.min(tl.min(tl.where(inside, ids, capacity + 1), 1), 0)
-    high = tl.max(tl.max(ids, 1), 0)
-    return (
-        (ids - 1).to(tl.int64),
-        (ids > 0) & (ids <= capacity),
-        (low == high) & (low <= capacity),
-        (high - 1).to(tl.int64),
-    )
+    ids = tl.where(ids <= capacity, ids, 0)
+    one = tl.max(ids, None)
+    two = tl.max(tl.where(ids < one, ids, 0), None)
+    three = tl.max(tl.where(ids < two, ids, 0), None)
+    four = tl.max(tl.where(ids < three, ids, 0), None)
+    return ids, (one, two, three, four, tl.max(tl.where(ids < four, ids, 0), None))
 
 
 @triton.jit
+def _add(table_ptr, columns, value, ids, largest):
+    """Add int32 values to the first column of a table, of so many columns, in the rows of the pixels' segments."""
+    for j in tl.static_range(4):
+        if largest[j] > 0:
+            part = tl.where(ids == largest[j], value, 0)
+            whole = tl.sum(part if value.numel <= 128 else part.to(tl.int64), None).to(table_ptr.dtype.element_ty)
+            row_ptr = table_ptr + (largest[j] - 1).to(tl.int64) * columns
+            tl.atomic_add(row_ptr, whole, mask=whole != 0, sem="relaxed")
+    if largest[4] > 0:
+        row_ptr = table_ptr + (ids - 1).to(tl.int64) * columns
+        rest = (ids > 0) & (ids <= largest[4]) & (value != 0)
+        tl.atomic_add(row_ptr, value.to(table_ptr.dtype.element_ty), mask=rest, sem="relaxed")
+
+
+@triton.jit(do_not_specialize_on_alignment=["width"])
 def _peaks_kernel(
     ids_ptr, planes, scales_ptr, height, width, capacity,
     BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
@@ -215,26 +213,46 @@ def _peaks_kernel(
         if not BOUNDED[m]:
             v = tl.load(planes[m] + at, mask=(ids > 0) & (ids <= capacity), other=0.0)
             bits = v.to(tl.int32, bitcast=True) & 0x7FFFFFFF
-            peak = tl.max(tl.max(tl.where(bits < _INFINITY, bits, 0), 1), 0)
-            tl.atomic_max(scales_ptr + 2 * len(planes) + m, peak.to(tl.int64), sem="relaxed")
+            peak = tl.max(tl.where(bits < _INFINITY, bits, 0), None)
+            tl.atomic_max(scales_ptr + 2 * len(planes) + m, peak.to(tl.int64), mask=peak > 0, sem="relaxed")
 
 
-@triton.jit
+@triton.jit(do_not_specialize_on_alignment=["width"])
 def _sums_kernel(
     ids_ptr, classes_ptr, named_ptr, planes, scales_ptr, outlines_ptr, places_ptr, maps_ptr, ndist_ptr,
     height, width, q, capacity, BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
-    x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
+    y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None] + tl.zeros([ROWS, COLUMNS], tl.int32)
+    x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)[None, :] + tl.zeros([ROWS, COLUMNS], tl.int32)
     at = y * width + x
-    row, own, uniform, first = _segment_rows(ids_ptr, at, (y < height) & (x < width), capacity)
+    ids, largest = _load_ids(ids_ptr, at, (y < height) & (x < width), capacity)
     if (tl.program_id(0) == 0) & (tl.program_id(1) == 0):
         for m in tl.static_range(len(planes)):
             power = _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m])
             tl.store(scales_ptr + 2 * m, (power - _BITS + 1023).to(tl.int64) << 52)  # bits of a float64
             tl.store(scales_ptr + 2 * m + 1, (2 * power - _BITS + 1023).to(tl.int64) << 52)
-    if first < 0:
+    if largest[0] == 0:
         return
+    inner = _look_around(ids, classes_ptr, named_ptr, outlines_ptr, ndist_ptr, y, x, at, height, width, q)
+    _add(outlines_ptr + 5, 6, (ids > 0).to(tl.int32), ids, largest)
+    _add(places_ptr, 3, inner.to(tl.int32), ids, largest)
+    _add(places_ptr + 1, 3, y, ids, largest)
+    _add(places_ptr + 2, 3, x, ids, largest)
+    for m in tl.static_range(len(planes)):
+        v = tl.load(planes[m] + at, mask=ids > 0, other=0.0)
+        share = _share(v, _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m]))
+        h, square = _fixed(share), _fixed(share * share)
+        _add(maps_ptr, 4, tl.where(inner, h, 0), ids, largest)
+        _add(maps_ptr + 1, 4, tl.where(inner, 0, h), ids, largest)
+        _add(maps_ptr + 2, 4, tl.where(inner, square, 0), ids, largest)
+        _add(maps_ptr + 3, 4, tl.where(inner, 0, square), ids, largest)
+        maps_ptr += 4 * capacity.to(tl.int64)
+
+
+@triton.jit
+def _look_around(ids, classes_ptr, named_ptr, outlines_ptr, ndist_ptr, y, x, at, height, width, q):
+    """Whether pixels are interior; outlines drawn where a segment begins or ends in a row, and neighbours counted."""
+    own, row = ids > 0, (ids - 1).to(tl.int64)
     c = tl.load(classes_ptr + at, mask=own, other=_NO_CLASS)
     inner, left, right, up, down = own, own, own, own, own
     for i in tl.static_range(9):
@@ -242,8 +260,9 @@ def _sums_kernel(
             v, u, beside_at = y + (i // 3 - 1), x + (i % 3 - 1), at + ((i // 3 - 1) * width + i % 3 - 1)
             there = own & (v >= 0) & (v < height) & (u >= 0) & (u < width)
             beside = tl.load(classes_ptr + beside_at, mask=there, other=_NO_CLASS)
-            differs = beside != c
-            inner = inner & ~(there & differs)
+            differs = own & (beside != c)
+            pair = there & differs
+            inner = inner & ~pair
             if i == 1:
                 up = differs
             if i == 3:
@@ -253,23 +272,25 @@ def _sums_kernel(
             if i == 7:
                 down = differs
             if ndist_ptr is not None:
-                if named_ptr is not None:
-                    beside = tl.load(named_ptr + beside_at, mask=there & differs, other=_NO_CLASS)
-                pairs = ndist_ptr + row * (q + 1) + tl.minimum(beside.to(tl.int32), q)
-                tl.atomic_add(pairs, 1, mask=there & differs, sem="relaxed")
-    _add_outlines(outlines_ptr + row * 6, places_ptr + row * 3 + 1, c, y, x, own & left, own & right, up, down)
-    ends = right | (tl.arange(0, COLUMNS)[None, :] == COLUMNS - 1)
-    _add_runs(places_ptr, row * 3, inner.to(tl.int32), left, ends, own, uniform, first * 3)
-    for m in tl.static_range(len(planes)):
-        share = _share(
-            tl.load(planes[m] + at, mask=own, other=0.0), _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m])
-        )
-        h, square = _fixed(share), _fixed(share * share)
-        table_ptr = maps_ptr + (capacity * 4).to(tl.int64) * m
-        _add_runs(table_ptr, row * 4, tl.where(inner, h, 0), left, ends, own, uniform, first * 4)
-        _add_runs(table_ptr, row * 4 + 1, tl.where(inner, 0, h), left, ends, own, uniform, first * 4 + 1)
-        _add_runs(table_ptr, row * 4 + 2, tl.where(inner, square, 0), left, ends, own, uniform, first * 4 + 2)
-        _add_runs(table_ptr, row * 4 + 3, tl.where(inner, 0, square), left, ends, own, uniform, first * 4 + 3)
+                _count_pairs(named_ptr, ndist_ptr, row, beside_at, beside, pair, q)
+    if tl.max((left | right).to(tl.int32), None) > 0:
+        outline_ptr = outlines_ptr + row * 6
+        tl.store(outline_ptr, c.to(tl.int32), mask=left)
+        tl.atomic_min(outline_ptr + 1, x, mask=left, sem="relaxed")
+        tl.atomic_min(outline_ptr + 2, y, mask=left & up, sem="relaxed")
+        tl.atomic_max(outline_ptr + 3, x + 1, mask=right, sem="relaxed")
+        tl.atomic_max(outline_ptr + 4, y + 1, mask=left & down, sem="relaxed")
+    return inner
+
+
+@triton.jit
+def _count_pairs(named_ptr, ndist_ptr, row, beside_at, name, pair, q):
+    """Count neighbours of other segments by their class; ``named_ptr`` None: it is ``name``."""
+    if tl.max(pair.to(tl.int32), None) > 0:
+        if named_ptr is not None:
+            name = tl.load(named_ptr + beside_at, mask=pair, other=_NO_CLASS)
+        pairs = ndist_ptr + row * (q + 1) + tl.minimum(name.to(tl.int32), q)
+        tl.atomic_add(pairs, 1, mask=pair, sem="relaxed")
 
 
 @triton.jit
@@ -285,23 +306,7 @@ def _share(v, power):
     return tl.minimum(tl.where(share > -1.0, share, tl.where(share <= -1.0, -1.0, 1.0)), 1.0)
 
 
-@triton.jit
-def _add_outlines(outlines_ptr, places_ptr, c, y, x, left, right, up, down):
-    """Boxes, pixels and sums of coordinates, at the pixels where a run of a segment begins (``left``) and ends."""
-    tl.store(outlines_ptr, c.to(tl.int32), mask=left)
-    tl.atomic_min(outlines_ptr + 1, x, mask=left, sem="relaxed")
-    tl.atomic_min(outlines_ptr + 2, y, mask=left & up, sem="relaxed")
-    tl.atomic_max(outlines_ptr + 3, x + 1, mask=right, sem="relaxed")
-    tl.atomic_max(outlines_ptr + 4, y + 1, mask=left & down, sem="relaxed")
-    begin, end = tl.where(left, x, 0), tl.where(right, x + 1, 0)
-    some = (left | right) & (begin != end)
-    tl.atomic_add(outlines_ptr + 5, end - begin, mask=some, sem="relaxed")
-    tl.atomic_add(places_ptr, (end - begin).to(tl.int64) * y, mask=some, sem="relaxed")
-    begin, end = begin.to(tl.int64), end.to(tl.int64)
-    tl.atomic_add(places_ptr + 1, (end * (end - 1) - begin * (begin - 1)) // 2, mask=some, sem="relaxed")
-
-
-@triton.jit
+@triton.jit(do_not_specialize_on_alignment=["width"])
 def _classes_kernel(
     ids_ptr, log_sum_ptr, logits_ptr, stride_c, stride_y, stride_x,
     top_ptr, bottom_ptr, mix_ptr, left_ptr, right_ptr, weight_ptr, groups_ptr, cprob_ptr, width, capacity, q,
@@ -311,14 +316,10 @@ def _classes_kernel(
     y, x = start + tl.arange(0, ROWS)[:, None], tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     there = x < width
     at = y * width + x[None, :]
-    row, own, uniform, first = _segment_rows(ids_ptr, at, (y < stop) & there[None, :], capacity)
-    if first < 0:
+    ids, largest = _load_ids(ids_ptr, at, (y < stop) & there[None, :], capacity)
+    if largest[0] == 0:
         return
-    before = tl.load(ids_ptr + at - 1, mask=own & (x > 0)[None, :], other=0)
-    after = tl.load(ids_ptr + at + 1, mask=own & (x < width - 1)[None, :], other=0)
-    starts = before != row + 1
-    ends = (after != row + 1) | (tl.arange(0, COLUMNS) == COLUMNS - 1)[None, :]
-    log_sum = tl.load(log_sum_ptr + at, mask=own, other=0.0)
+    log_sum = tl.load(log_sum_ptr + at, mask=ids > 0, other=0.0)
     above, below, _ = load_taps(top_ptr, bottom_ptr, mix_ptr, stride_y, start, start < stop)
     mix = tl.load(mix_ptr + y, mask=y < stop, other=0.0)
     left, right, weight = load_taps(left_ptr, right_ptr, weight_ptr, stride_x, x, there)
@@ -327,5 +328,4 @@ def _classes_kernel(
         lower = along_row(logits_ptr + below, left, right, weight, there, LOW)[0]
         logits_ptr += stride_c
         p = tl.exp(lerp(upper[None, :], lower[None, :], mix) - log_sum)
-        value = tl.where(own, _fixed(tl.minimum(p, 1.0)), 0)
-        _add_runs(cprob_ptr, row * q + c, value, starts, ends, own, uniform, first * q + c)
+        _add(cprob_ptr + c, q, _fixed(tl.minimum(p, 1.0)), ids, largest)
