@@ -6,8 +6,9 @@ To add one, write a function of :class:`Measured` and put a row at the end of ``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -226,13 +227,22 @@ def column_names(families: Sequence[Family | MapFamily], maps: Sequence[str], n_
         maps: prefixes of the maps.
         n_classes: number of classes.
     """
-    names: list[str] = []
+    return tuple(name for _, _, names in column_groups(families, maps, n_classes) for name in names)
+
+
+def column_groups(
+    families: Sequence[Family | MapFamily], maps: Sequence[str], n_classes: int
+) -> Iterator[tuple[Family | MapFamily, str, list[str]]]:
+    """Families, and the map that each is taken of ("" = of none), in the order of the columns, with their names.
+
+    Args:
+        families, maps, n_classes: as for :func:`column_names`.
+    """
     for of_maps, group in groupby(families, lambda family: isinstance(family, MapFamily)):
         rows = list(group)
         for prefix in maps if of_maps else ("",):
             for family in rows:
-                names += _names(family, prefix, n_classes)
-    return tuple(names)
+                yield family, prefix, _names(family, prefix, n_classes)
 
 
 def column_values(families: Sequence[Family | MapFamily], seen: Measured) -> np.ndarray:
@@ -242,13 +252,10 @@ def column_values(families: Sequence[Family | MapFamily], seen: Measured) -> np.
         FeatureError: a family gives other columns than its row names.
     """
     columns: list[np.ndarray] = []
-    for of_maps, group in groupby(families, lambda family: isinstance(family, MapFamily)):
-        rows = list(group)
-        for prefix in seen.maps if of_maps else ("",):
-            moments = seen.moments(prefix) if of_maps else None
-            for family in rows:
-                found = family.values(seen) if isinstance(family, Family) else family.values(seen, _present(moments))
-                columns += _checked(family, found, len(_names(family, prefix, seen.n_classes)), len(seen.size))
+    moments = cache(seen.moments)
+    for family, prefix, names in column_groups(families, tuple(seen.maps), seen.n_classes):
+        found = family.values(seen) if isinstance(family, Family) else family.values(seen, moments(prefix))
+        columns += _checked(family, found, len(names), len(seen.size))
     return np.stack(columns, axis=1)
 
 
@@ -258,11 +265,6 @@ def _names(family: Family | MapFamily, prefix: str, n_classes: int) -> list[str]
         classes = range(n_classes) if "{c}" in column else (0,)
         names += [column.format(h=prefix, c=c) for c in classes]
     return names
-
-
-def _present(moments: Moments | None) -> Moments:
-    assert moments is not None
-    return moments
 
 
 def _checked(family: Family | MapFamily, found: Columns, columns: int, segments: int) -> list[np.ndarray]:
