@@ -129,7 +129,7 @@ def design_matrix(source: MetricSource, names: Sequence[str]) -> np.ndarray:
         MetaModelError: the source lacks a metric.
     """
     position = {name: column for column, name in enumerate(source.names)}
-    absent = [name for name in names if name not in position and not _is_one_hot(name)]
+    absent = [name for name in names if name not in position and not is_one_hot(name)]
     if absent:
         if all(map(is_time_name, absent)) and not any(map(is_time_name, source.names)):
             raise MetaModelError(f"the meta model looks at metrics over time ({absent[0]}, …), and {_NO_PAST}")
@@ -175,5 +175,6 @@ def required_set(names: Sequence[str], n_classes: int, least: str = "metaseg", s
     )
 
 
-def _is_one_hot(name: str) -> bool:
+def is_one_hot(name: str) -> bool:
+    """Whether a metric is a column ``class_c``, which no table stores."""
     return name.startswith(ONE_HOT) and name.removeprefix(ONE_HOT).isdecimal()
