@@ -7,59 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from gradient_cases import answer, answers
+from gradient_cases import answer, answers, assert_equal, limits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trust_seg_ros.segmentation import load_network
 from trust_seg_ros.types import Classifier, LogitMaps
-from trust_seg_ros.uncertainty import GradientSettings, gradient_maps, gradient_reference
+from trust_seg_ros.uncertainty import GradientSettings, gradient_maps
 from trust_seg_ros.uncertainty import gradient_kernels as kernels
 from trust_seg_ros.uncertainty.gradient_fast import box_sum, fast_gradients
-from trust_seg_ros.uncertainty.gradient_inputs import LABELS, read_last_layer
-from trust_seg_ros.uncertainty.gradient_reference import log_norm_of, reference_gradients
+from trust_seg_ros.uncertainty.gradient_inputs import LABELS
+from trust_seg_ros.uncertainty.gradient_reference import reference_gradients
 from trust_seg_ros.uncertainty.gradient_torch import torch_gradients
 
 VERSIONS = [fast_gradients, torch_gradients]
 NORMS = [0.1, 0.3, 0.5, 1.0, 2.0]
 VARIANTS = ["exact", "published"]
-CLOSE = 2e-5  # of the norm, relative
-
-
-def limits(logits, p):
-    """Logarithms of the least and the largest ‖f - 1/q‖_p for a softmax whose digits are right to 2e-6.
-
-    f - 1/q cancels where a class is as likely as under the uniform softmax, and a small p makes much of what is left.
-    """
-    e = np.exp(logits.astype(np.float64) - logits.max(0))
-    f, q = e / e.sum(0), len(logits)
-    distance, slack = np.abs(f - 1 / q), 2e-6 * (f + 1 / q)
-    return log_norm_of(np.maximum(distance - slack, 0.0), p), log_norm_of(distance + slack, p)
-
-
-def uniform_limits(maps, chosen):
-    """The same as scores on the output grid, with all steps but the softmax as in the reference."""
-    layer = read_last_layer(maps)
-    patch, _ = gradient_reference._log_patch_norm(layer.features.double().numpy(), layer, chosen.p)
-    factors = limits(layer.prepared.values.numpy(), chosen.p)
-    scores = [
-        gradient_reference._score(patch + factor, maps.size, chosen, "uniform", maps.placement)[0] for factor in factors
-    ]
-    return torch.from_numpy(scores[1]), torch.from_numpy(scores[0])  # minus the norm: the largest norm comes first
-
-
-def assert_equal(got, want, chosen, maps):
-    __tracebackhide__ = True
-    relative, absolute = (1e-6, CLOSE) if chosen.scale == "log" else (CLOSE, 1e-37)
-    for label in LABELS:
-        found, least = getattr(got, label).double(), getattr(want, label).double()
-        most = least
-        if chosen.variant == "exact" and label == "uniform":
-            least, most = (limit.double() for limit in uniform_limits(maps, chosen))
-        assert (found >= least - absolute - relative * least.abs()).all(), label
-        assert (found <= most + absolute + relative * most.abs()).all(), label
-    assert got.faulty_pixels == want.faulty_pixels
-    assert got.limited == want.limited
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from trust_seg_ros.support.gpu import kernels_for
 from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.gradient_fast import LARGEST_P, SMALLEST_P, fast_gradients
 from trust_seg_ros.uncertainty.gradient_inputs import (
@@ -40,8 +41,8 @@ def gradient_maps(
     Args:
         maps: logits (q, h, w), the features (D, h, w) they are made from and the classifier that makes them: an s×s
             convolution, s odd, stride 1, zero padding that keeps the size. Any floating type, any device.
-        p: exponent of the norm, > 0; published: 0.1, 0.3, 0.5, 1, 2. On the CPU 0.1 <= p <= 4 is compiled; other
-            p are slower.
+        p: exponent of the norm, > 0; published: 0.1, 0.3, 0.5, 1, 2. Kernels, for CPUs and NVIDIA GPUs, take
+            0.1 <= p <= 4; other p are slower.
         variant: "exact": f - y. "published": as in the authors' code, f without the predicted class for the one-hot
             label and (q-1)/q f for the uniform one.
         scale: "norm": ±‖∂L/∂K‖_p, limited to 3.4e38, which p = 0.1 and wide features can exceed. "log": ± its natural
@@ -108,9 +109,16 @@ def _single(maps: LogitMaps, settings: GradientSettings, label: Label, threads: 
 def _compute(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...], threads: int | None
 ) -> GradientMaps:
-    version: Callable[..., GradientMaps] = fast_gradients if _compiled(maps, settings) else torch_gradients
-    return version(maps, settings, labels, threads=threads)
+    return _version(maps.logits.device, settings.p)(maps, settings, labels, threads=threads)
 
 
-def _compiled(maps: LogitMaps, settings: GradientSettings) -> bool:
-    return maps.logits.device.type == "cpu" and SMALLEST_P <= settings.p <= LARGEST_P
+def _version(device: torch.device, p: float) -> Callable[..., GradientMaps]:
+    if not SMALLEST_P <= p <= LARGEST_P:
+        return torch_gradients
+    if device.type == "cpu":
+        return fast_gradients
+    if not kernels_for(device):
+        return torch_gradients
+    from trust_seg_ros.uncertainty.gradient_gpu import device_gradients  # needs triton
+
+    return device_gradients

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import torch
 
-from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.errors import FeaturesError, FeaturesNeededError, SettingError
-from trust_seg_ros.uncertainty.logits import Prepared, prepare
+from trust_seg_ros.uncertainty.logits import Prepared, check, prepare
 
 Label = Literal["onehot", "uniform"]
 Variant = Literal["exact", "published"]
@@ -130,6 +130,18 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
         FeaturesError: features, classifier and logits do not fit each other.
         LogitsError: the logits cannot be used.
     """
+    features, classifier = checked_features(maps)
+    return LastLayer(
+        prepare(maps),
+        features,
+        int(classifier.weight.shape[-1]),
+        int(classifier.dilation),
+        classifier.bias is not None,
+    )
+
+
+def checked_features(maps: LogitMaps) -> tuple[torch.Tensor, Classifier]:
+    """The features (D, h, w) and the classifier of an answer; arguments and errors as of :func:`read_last_layer`."""
     features, classifier = maps.features, maps.classifier
     if maps.linear:
         raise FeaturesNeededError(
@@ -137,11 +149,6 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
             "Choose another score, for example entropy or rba"
         )
     if features is None or classifier is None:
-        if maps.linear:
-            raise FeaturesNeededError(
-                "gradient scores need the network's last convolution, but this is a mask network, which has none: it "
-                "adds up masks, each with its classes. Choose another score, for example entropy."
-            )
         missing = "features" if features is None else "classifier"
         raise FeaturesNeededError(
             f"gradient scores need the input and the kernel of the network's last convolution, but this network gives "
@@ -149,15 +156,9 @@ def read_last_layer(maps: LogitMaps) -> LastLayer:
             "that keeps the size; docs/network_contract.md lists what may lie behind it), let it return "
             "(logits, features), or choose another score, for example entropy."
         )
-    prepared = prepare(maps)
-    _check_fit(features, classifier.weight, classifier.dilation, prepared.values)
-    return LastLayer(
-        prepared,
-        features.detach(),
-        int(classifier.weight.shape[-1]),
-        int(classifier.dilation),
-        classifier.bias is not None,
-    )
+    check(maps)
+    _check_fit(features, classifier.weight, classifier.dilation, maps.logits)
+    return features.detach(), classifier
 
 
 def _check_fit(features: torch.Tensor, weight: torch.Tensor, dilation: int, logits: torch.Tensor) -> None:
