@@ -9,14 +9,14 @@ parent is a root. Links only lead to smaller indices, so that in the end a root 
 4. ``_add_up``: how many roots lie before each block, and in all.
 5. ``_paint``: every pixel goes to its root and takes its number.
 
-Why any order of threads gives the same sets: while runs are united (1 and 2), ``parent`` changes by atomic minimum
-alone, so a pixel's parent only falls. (a) Once p had the parent v, p and v end in one set. By induction over p and its
-later parents w < v: a walker that puts w there to shorten its way came to w from an earlier parent of p, along pixels
-below p; a union that puts w there gets v back from the atomic, not p itself, and so goes on to unite v and w, both
-below p. (b) A union ends when it found both pixels in one set, by (a), or when the atomic returned p: p was a root and
-now hangs below the other. (c) Each step brings a walker closer to pixel 0 or to its end, whatever others do, so that
-all loops end. A stale read is a parent that the pixel once had, for which (a) holds too, and the order in which changes
-of different pixels are seen does not matter: relaxed atomics are enough.
+Why any order of threads gives the same sets: while runs are united (1 and 2), only ``_unite`` changes parents. For
+pixels p > q it lowers the parent of p to q at most, and gets back the parent v that p had.
+(a) Once p had the parent v, they end in one set: whoever puts q < v in its place goes on to unite v and q (v is not p).
+(b) A union of p and q ends in one set: it stops if v is p or q, when p has had the parent q; else v and q follow.
+(c) It stops, as each step lowers p or q, whatever others do.
+(a) leans on (b) for pixels below p, and (b) on (a) for p and on itself for pixels below p: no circle. A stale read is a
+parent that the pixel once had, and the order in which changes of different pixels are seen does not matter, so that
+relaxed atomics are enough.
 
 Bytes per pixel: 5 in (1), 4 in (3), 8 to 12 in (5), where the roots come from the cache; (2) touches 3 to 7 % of the
 pixels and (4) 8 bytes per block. About 18 in all.
@@ -34,11 +34,14 @@ import triton.language as tl
 
 from trust_seg_ros.segments.errors import MapShapeError, ScoreThresholdError
 
-TILE = (16, 128)
-"""Rows and columns of a tile, powers of two: wide, as seams between columns are read in short pieces."""
+TILE = (16, 64)
+"""Rows and columns of a tile: wide, as seams between columns are read in short pieces."""
 
-BLOCK = 4096
+BLOCK = 2048
 """Pixels per program of the kernels that do not care for rows."""
+
+WARPS = 8
+"""Per program; with 4 pixels of a tile per thread four programs fit on a multiprocessor, as compiled."""
 
 MOST_PIXELS = 2**31 - 1
 
@@ -78,12 +81,12 @@ def device_components(classes: torch.Tensor, *, tile: tuple[int, int] = TILE, bl
     before = torch.empty(blocks + 1, dtype=torch.int32, device=classes.device)
     down, right = triton.cdiv(height, rows), triton.cdiv(width, columns)
     level, upright = (triton.cdiv(seams, 256) for seams in ((down - 1) * width, (right - 1) * height))
-    _label_tiles[(down * right,)](classes, parent, height, width, rows, columns)
+    _label_tiles[(down * right,)](classes, parent, height, width, rows, columns, num_warps=WARPS)
     if level + upright:
         _label_seams[(level + upright,)](classes, parent, height, width, level, rows, columns, 256)
-    _rank_roots[(blocks,)](parent, before, classes.numel(), columns, block)
+    _rank_roots[(blocks,)](parent, before, classes.numel(), width, columns, block, num_warps=WARPS)
     _add_up[(1,)](before, blocks, 1024)
-    _paint[(blocks,)](parent, before, ids, classes.numel(), block)
+    _paint[(blocks,)](parent, before, ids, classes.numel(), block, num_warps=WARPS)
     return DeviceComponents(ids, before[blocks:], classes)
 
 
@@ -123,7 +126,7 @@ def _checked(values: torch.Tensor, what: str, of_floats: bool = False) -> torch.
     return values.contiguous()
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("height", "width"))
 def _label_tiles(classes, parent, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     right = tl.cdiv(width, COLUMNS)
     top, left = tl.program_id(0) // right * ROWS, tl.program_id(0) % right * COLUMNS
@@ -143,10 +146,10 @@ def _label_tiles(classes, parent, height, width, ROWS: tl.constexpr, COLUMNS: tl
     tl.debug_barrier()
     _join(classes, parent, at, own, some & (y > top), width, 1, x > left, (x + 1 < left + COLUMNS) & (x + 1 < width))
     tl.debug_barrier()
-    _shorten(parent, at, start, starts)
+    _shorten(parent, at, at, starts)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("height", "width", "level"))
 def _label_seams(classes, parent, height, width, level, ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK: tl.constexpr):
     """Programs before ``level`` unite along seams between rows, the others along seams between columns."""
     upright = tl.program_id(0) >= level
@@ -157,7 +160,7 @@ def _label_seams(classes, parent, height, width, level, ROWS: tl.constexpr, COLU
     some = across < tl.where(upright, width, height)
     at = tl.where(upright, along * width + across, across * width + along)
     own = tl.load(classes + at, mask=some, other=255)
-    # Rows of tiles are closed first in thought: a seam between columns must not lean on one between rows.
+    # Seams between columns close each row of tiles without help from seams between rows, which lean on them.
     behind = tl.where(upright, along % ROWS, along) > 0
     ahead = (along + 1 < length) & (((along + 1) % ROWS > 0) | (upright == 0))
     some &= own != 255
@@ -183,19 +186,14 @@ def _join(classes, parent, at, own, some, across, along, behind, ahead):
 @triton.jit
 def _unite(parent, a, b, active):
     """Make one set of those of a and of b, while others do the same; the module's docstring says why this is right."""
+    a = tl.load(parent + a, mask=active, other=0, volatile=True)
+    b = tl.load(parent + b, mask=active, other=0, volatile=True)
+    active &= a != b
     while tl.max(active.to(tl.int32)) > 0:
-        parent_a = tl.load(parent + a, mask=active, other=0, volatile=True)
-        parent_b = tl.load(parent + b, mask=active, other=0, volatile=True)
-        above_a = tl.load(parent + parent_a, mask=active, other=0, volatile=True)
-        above_b = tl.load(parent + parent_b, mask=active, other=0, volatile=True)
-        tl.atomic_min(parent + a, above_a, mask=active & (above_a < parent_a), sem="relaxed")
-        tl.atomic_min(parent + b, above_b, mask=active & (above_b < parent_b), sem="relaxed")
-        low, high = tl.minimum(above_a, above_b), tl.maximum(above_a, above_b)
-        active &= low < high
-        at_roots = active & (above_a == parent_a) & (above_b == parent_b)
-        old = tl.atomic_min(parent + high, low, mask=at_roots, sem="relaxed")
-        active &= (at_roots == 0) | (old != high)
-        a, b = tl.where(at_roots, old, high), low
+        low, high = tl.minimum(a, b), tl.maximum(a, b)
+        a = tl.atomic_min(parent + high, low, mask=active, sem="relaxed")
+        b = low
+        active &= (a != high) & (a != low)
 
 
 @triton.jit
@@ -209,13 +207,14 @@ def _shorten(parent, at, above, active):
 
 
 @triton.jit
-def _rank_roots(parent, counts, pixels, COLUMNS: tl.constexpr, BLOCK: tl.constexpr):
+def _rank_roots(parent, counts, pixels, width, COLUMNS: tl.constexpr, BLOCK: tl.constexpr):
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     at = place.to(tl.int32)
     above = tl.load(parent + at, mask=place < pixels, other=NONE, volatile=True)
     roots = (above == at).to(tl.int32)
-    # Who already leads to the start of the run need not move: its start does.
-    _shorten(parent, at, above, (above >= 0) & (above <= at - COLUMNS))
+    # Most lead to the start of their run like the pixel before them. They need not move: their start does.
+    before = tl.load(parent + at - 1, mask=(place > 0) & (place < pixels), other=NONE)
+    _shorten(parent, at, above, (above >= 0) & ((above <= at - tl.minimum(COLUMNS, width)) | (above != before)))
     # Threads that still walk take a number below 0 for a root, as they take a pixel that is its own parent.
     tl.store(parent + at, -tl.cumsum(roots, 0), mask=roots > 0)
     tl.store(counts + tl.program_id(0), tl.sum(roots, 0))
@@ -250,5 +249,5 @@ def _paint(parent, before, ids, pixels, BLOCK: tl.constexpr):
 def _reach(score, threshold, classes, pixels, ON_DEVICE: tl.constexpr, BLOCK: tl.constexpr):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     value = tl.load(score + at, mask=at < pixels, other=0).to(tl.float32)
-    least = (tl.load(threshold) if ON_DEVICE else threshold).to(tl.float32)
+    least = tl.load(threshold).to(tl.float32) if ON_DEVICE else threshold
     tl.store(classes + at, tl.where(value >= least, 0, 255).to(tl.uint8), mask=at < pixels)
