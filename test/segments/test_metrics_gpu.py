@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from interpreted import needs_triton
 
+from trust_seg_ros.segments import segment_table
 from trust_seg_ros.segments.errors import FeatureError
 from trust_seg_ros.segments.families import FAMILIES, QUERY, Family, column_names, column_values, families_of
 from trust_seg_ros.segments.features import FEATURE_SETS
@@ -16,6 +17,8 @@ from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.segments.measured import Measured
 from trust_seg_ros.segments.probabilities import SoftmaxSource
 from trust_seg_ros.segments.sums import CLASSES, NEIGHBOURS, sum_segments
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty import uncertainty_maps
 
 pytestmark = needs_triton
 UNIT, UNIT_SQUARE = 2.0**-23, 2.0**-19
@@ -132,3 +135,24 @@ def test_families_that_the_kernel_has_not_are_left_to_the_host():
     sums = sums_of(find_components(classes), classes, planes_of((4, 4), ("E",), 0), 2, 1)
     with pytest.raises(FeatureError, match=r"families size, round; .* host"):
         device_metrics(sums, (FAMILIES[0], added), ("E",), 2, (4, 4))
+
+
+def test_from_logits_to_metrics_as_on_the_host():
+    """Through all kernels: maps, components, sums, metrics; what remains is the rounding of sums to fixed point."""
+    from trust_seg_ros.segments.labelling_gpu import device_components
+    from trust_seg_ros.segments.metrics_gpu import device_metrics
+    from trust_seg_ros.segments.sums_gpu import device_sums
+    from trust_seg_ros.uncertainty.maps_gpu import device_maps
+
+    q, features = 5, FEATURE_SETS["all"]
+    logits = torch.from_numpy(np.random.default_rng(0).normal(0, 3, (q, 8, 12)).astype(np.float32))
+    answer = LogitMaps(logits, (32, 48))
+    expected = segment_table(uncertainty_maps(answer), answer, "all")
+    maps = device_maps(answer)
+    planes = {"E": maps.entropy, "D": maps.margin, "V": maps.variation_ratio}
+    more = {"answer": answer, "log_sum": maps.log_sum, "neighbours": True, "n_classes": q, "capacity": 80}
+    sums = device_sums(device_components(maps.classes), planes, named=maps.classes, **more)
+    metrics = device_metrics(sums, families_of(features.families), features.maps, q, answer.size).numpy()
+    assert 60 < len(expected) < 80
+    np.testing.assert_allclose(metrics[: len(expected)], expected.metrics, rtol=0, atol=2e-6)
+    assert not metrics[len(expected) :].any()

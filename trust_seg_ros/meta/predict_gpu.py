@@ -22,8 +22,8 @@ from trust_seg_ros.meta.linear import LinearPart
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood import OodModel
 
-SEGMENTS, FEATURES = tl.constexpr(16), tl.constexpr(32)
-"""Segments of a program, and metrics that it takes at a time."""
+SEGMENTS, FEATURES = tl.constexpr(32), tl.constexpr(16)
+"""Segments of a program, one per thread, and metrics that it takes at a time."""
 _STRENGTH = tl.constexpr(1.0 / HALF_AT)
 
 
@@ -77,7 +77,7 @@ def device_predict(
     table = metrics, metrics.stride(0), class_ids, class_ids.stride(0), count
     grid = (triton.cdiv(capacity, SEGMENTS.value),)
     with torch.cuda.device_of(rows):
-        _predict[grid](table, columns, numbers, rows, capacity, len(columns), with_iou)
+        _predict[grid](table, columns, numbers, rows, capacity, len(columns), with_iou, num_warps=1)
     return DevicePredictions(rows)
 
 
@@ -128,24 +128,24 @@ def _predict(table, columns, numbers, out, capacity, features, WITH_IOU: tl.cons
     segments = (tl.program_id(0) * SEGMENTS + tl.arange(0, SEGMENTS)).to(tl.int64)
     kept = segments < capacity
     here = kept & (segments < tl.load(count))
-    classes = tl.load(class_ids + segments * class_step, mask=here, other=0)[:, None]
+    classes = tl.load(class_ids + segments * class_step, mask=here, other=0)
     beyond = tl.zeros((SEGMENTS,), tl.float64)
     log_odds, overlap = beyond, beyond
     for start in range(0, features, FEATURES):
-        at = (start + tl.arange(0, FEATURES))[None, :]
+        at = (start + tl.arange(0, FEATURES))[:, None]  # sums over rows stay within a thread
         used = at < features
         column = tl.load(columns + at, mask=used, other=0)
-        cell = metrics + segments[:, None] * step + column
-        x = tl.load(cell, mask=here[:, None] & used & (column >= 0), other=0.0)
-        x = tl.where(column < 0, (classes == -1 - column).to(tl.float64), x)
+        cell = metrics + segments[None, :] * step + column
+        x = tl.load(cell, mask=here[None, :] & used & (column >= 0), other=0.0)
+        x = tl.where(column < 0, (classes[None, :] == -1 - column).to(tl.float64), x)
         numbers_at = numbers + at * 6
         low = tl.load(numbers_at, mask=used, other=0.0)
         nearest = tl.minimum(tl.maximum(x, low), tl.load(numbers_at + 1, mask=used, other=0.0))
         per_width = tl.load(numbers_at + 2, mask=used, other=0.0)
-        beyond = tl.maximum(beyond, tl.max(tl.abs(x - nearest) * per_width, 1))
+        beyond = tl.maximum(beyond, tl.max(tl.abs(x - nearest) * per_width, 0))
         centred = nearest - tl.load(numbers_at + 3, mask=used, other=0.0)
-        log_odds += tl.sum(centred * tl.load(numbers_at + 4, mask=used, other=0.0), 1)
-        overlap += tl.sum(centred * tl.load(numbers_at + 5, mask=used, other=0.0), 1)
+        log_odds += tl.sum(centred * tl.load(numbers_at + 4, mask=used, other=0.0), 0)
+        overlap += tl.sum(centred * tl.load(numbers_at + 5, mask=used, other=0.0), 0)
     ends = numbers + 6 * features
     log_odds += tl.load(ends)
     tail = tl.exp(-tl.abs(log_odds))  # of the less likely side: neither overflows nor loses a small probability
