@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.thresholds.adaptation import Adaptation, AdaptationState
@@ -299,12 +300,18 @@ class FrameThresholds:
             return None
         return engine.update(None, self._stamp_s, shifted=self.shifted).value
 
-    def find(self, target: str, score: np.ndarray | None, classes: np.ndarray | None = None) -> ThresholdInForce:
+    def find(
+        self,
+        target: str,
+        score: np.ndarray | torch.Tensor | None,
+        classes: np.ndarray | torch.Tensor | None = None,
+    ) -> ThresholdInForce:
         """The threshold of one target; once per frame.
 
         Args:
             target: key of ``TARGETS``.
-            score: (H, W) float32, or (n,) float64 probabilities of segments; used only if the policy needs it.
+            score: (H, W) float32, also as a tensor on any device, or (n,) float64 probabilities of segments; used only
+                if the policy needs it.
             classes: (H, W) uint8; pixels without a class do not count.
         """
         found = self._engines[target].update(score, self._stamp_s, classes=classes, shifted=self.shifted)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from trust_seg_ros.thresholds.adaptation import Adaptation
 from trust_seg_ros.thresholds.flags import ClassThresholds, flags, flags_by_class
@@ -110,17 +111,18 @@ class ThresholdEngine:
 
     def update(
         self,
-        score: np.ndarray | None,
+        score: np.ndarray | torch.Tensor | None,
         stamp_s: float,
         *,
-        classes: np.ndarray | None = None,
+        classes: np.ndarray | torch.Tensor | None = None,
         shifted: bool = False,
         threads: int | None = None,
     ) -> ThresholdInForce:
         """The threshold for a frame; remembers it for smoothing.
 
         Args:
-            score: (H, W) float32 score map or (n,) float64 probabilities of segments.
+            score: (H, W) float32 score map, which may be a tensor and stays where it is if there are kernels for it, or
+                (n,) float64 probabilities of segments.
             stamp_s: when the frame was taken, in seconds.
             classes: like ``score``, uint8; those without a class do not count.
             shifted: the shift monitor has fired.

@@ -63,8 +63,12 @@ class FrameStatistic:
     network: bool = True
 
 
-def frame_mean(score: np.ndarray) -> float:
-    """Mean of the finite scores of a frame, (H, W) floating point; NaN where there is none."""
+def frame_mean(score: np.ndarray | torch.Tensor) -> float:
+    """Mean of the finite scores of a frame, (H, W) floating point, where they lie; NaN where there is none."""
+    if isinstance(score, torch.Tensor):
+        finite = torch.isfinite(score)
+        total, count = torch.stack([torch.where(finite, score, 0.0).sum(dtype=torch.float64), finite.sum()]).tolist()
+        return total / count if count else math.nan
     total = float(np.sum(score, dtype=np.float64))
     if math.isfinite(total) and score.size:
         return total / score.size

@@ -35,7 +35,7 @@ def quantile_threshold(score: np.ndarray, q: float, threads: int | None = None) 
     high, left = kernels.find_rank(upper, first, last, rank(q, n))
     lower = _histogram(lambda a, b, h: kernels.count_lower(bits, a, b, high, h), kernels.LEVEL, bits.size, threads)
     low, _ = kernels.find_rank(lower, 0, kernels.LEVEL - 1, left)
-    return just_above(_value((high << 16 | low) - (1 << 31)))
+    return just_above(from_key((high << 16 | low) - (1 << 31)))
 
 
 def mean_std_threshold(score: np.ndarray, k: float, threads: int | None = None) -> float:
@@ -56,6 +56,11 @@ def mean_std_threshold(score: np.ndarray, k: float, threads: int | None = None) 
         return just_above(found[1])
     count, mean, squares = (np.zeros(_blocks(flat.size)) for _ in range(3))
     run_bands(lambda a, b: kernels.moments(flat, bits, a, b, count, mean, squares), len(count), threads)
+    return joined_moments(count, mean, squares, k)
+
+
+def joined_moments(count: np.ndarray, mean: np.ndarray, squares: np.ndarray, k: float) -> float:
+    """The threshold from blocks' numbers of values, means and sums of squared deviations, (blocks,) float64."""
     n = count.sum()
     middle = (count * mean).sum() / n
     variance = (squares.sum() + (count * (mean - middle) ** 2).sum()) / n
@@ -115,7 +120,7 @@ def _blocks(size: int) -> int:
     return max(1, -(-size // kernels.BLOCK))
 
 
-def _value(key: int) -> np.float32:
+def from_key(key: int) -> np.float32:
     """The float32 of an ordered key."""
     bits = key if key >= 0 else key ^ 0x7FFFFFFF
     value: np.float32 = np.int32(bits).view(np.float32)
@@ -127,7 +132,7 @@ def _range(bits: np.ndarray, threads: int | None) -> tuple[np.float32, np.float3
     keys: list[tuple[int, int]] = []
     run_bands(lambda a, b: keys.append(kernels.extremes(bits, a, b)), _blocks(bits.size), threads)
     low, high = min(k for k, _ in keys), max(k for _, k in keys)
-    return (_value(low), _value(high)) if low <= high else None
+    return (from_key(low), from_key(high)) if low <= high else None
 
 
 def _histogram(count: Callable[[int, int, np.ndarray], None], bins: int, size: int, threads: int | None) -> np.ndarray:

@@ -19,6 +19,7 @@ from trust_seg_ros.thresholds.policies.groupings import ALL, CLASS
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from trust_seg_ros.thresholds.curves import RecallCurve, RiskCurve
     from trust_seg_ros.thresholds.group_curves import GroupCurves
@@ -218,6 +219,15 @@ class PerImage(Policy):
         Returns:
             In the unit of the score; +inf without a finite score. Never NaN.
         """
+
+    def of_device(self, scores: torch.Tensor, classes: torch.Tensor | None) -> float | None:
+        """The same for a score map that lies on a GPU; None: there are no kernels, copy it.
+
+        Args:
+            scores: (H, W) float32.
+            classes: (H, W) uint8; pixels without a class do not count.
+        """
+        return None
 
 
 @dataclass(frozen=True)

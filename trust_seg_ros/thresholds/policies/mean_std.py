@@ -9,6 +9,7 @@ from trust_seg_ros.thresholds.policies.base import About, PerImage, parameter
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,9 @@ class MeanStd(PerImage):
         if scores.dtype == "float32":
             return policy_fast.mean_std_threshold(scores, self.k, threads)
         return policy_reference.mean_std_threshold(scores, self.k)  # of segments: a few values
+
+    def of_device(self, scores: torch.Tensor, classes: torch.Tensor | None) -> float:
+        """The same but for rounding."""
+        from trust_seg_ros.thresholds.histogram_gpu import mean_std_gpu  # needs triton
+
+        return mean_std_gpu(scores, self.k, classes)

@@ -9,6 +9,7 @@ from trust_seg_ros.thresholds.policies.base import About, PerImage
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,9 @@ class Otsu(PerImage):
         from trust_seg_ros.thresholds import policy_fast  # kernels: not for --help
 
         return policy_fast.otsu_threshold(scores, threads)
+
+    def of_device(self, scores: torch.Tensor, classes: torch.Tensor | None) -> float:
+        """The same number."""
+        from trust_seg_ros.thresholds.histogram_gpu import otsu_gpu  # needs triton
+
+        return otsu_gpu(scores, classes)

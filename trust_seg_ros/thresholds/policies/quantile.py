@@ -9,6 +9,7 @@ from trust_seg_ros.thresholds.policies.base import About, PerImage, parameter
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Quantile(PerImage):
         if scores.dtype == "float32":
             return policy_fast.quantile_threshold(scores, self.quantile, threads)
         return policy_reference.quantile_threshold(scores, self.quantile)  # of segments: a few values
+
+    def of_device(self, scores: torch.Tensor, classes: torch.Tensor | None) -> float:
+        """The same number."""
+        from trust_seg_ros.thresholds.histogram_gpu import quantile_gpu  # needs triton
+
+        return quantile_gpu(scores, self.quantile, classes)
 
     def describe(self) -> str:
         """For example ``quantile 0.95``."""

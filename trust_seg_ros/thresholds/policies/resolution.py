@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from trust_seg_ros.support.gpu import kernels_for
 from trust_seg_ros.thresholds.policies.base import (
     Calibrated,
     Curves,
@@ -16,13 +18,16 @@ from trust_seg_ros.thresholds.policies.fixed import Fixed
 from trust_seg_ros.thresholds.policies.registry import UNCALIBRATED
 from trust_seg_ros.types import UNLABELLED
 
+_MOST_COUNTED = 2**31 - 1
+"""Values that kernels on a GPU can count."""
+
 
 def resolve(
     policy: Policy,
-    score: np.ndarray | None,
+    score: np.ndarray | torch.Tensor | None,
     curves: Curves | None = None,
     *,
-    classes: np.ndarray | None = None,
+    classes: np.ndarray | torch.Tensor | None = None,
     threads: int | None = None,
 ) -> float:
     """The threshold that a policy gives for one image. Scores at or above it are flagged.
@@ -34,9 +39,9 @@ def resolve(
     Args:
         policy: one of the registry's.
         score: (H, W) float32 score map, or (n,) float64 probabilities of segments; may be None for a policy that is
-            not per image.
+            not per image. A tensor of any device: a map on a GPU is counted there where there are kernels for it.
         curves: curves of that score, for a calibrated policy.
-        classes: like ``score``, uint8 predicted classes; ``UNLABELLED`` = none.
+        classes: like ``score``, uint8 predicted classes; ``UNLABELLED`` = none. A tensor if the score is one.
         threads: how many threads work on a map; None for one per core, at most 8.
 
     Returns:
@@ -51,6 +56,10 @@ def resolve(
     if isinstance(policy, PerImage):
         if score is None:
             raise PolicyError(f"{policy}: expected the scores of the image, got none")
+        if isinstance(score, torch.Tensor):
+            found = _of_device(policy, score, classes)
+            if found is not None:
+                return found
         return policy.of_image(_labelled(_floating(score), classes), threads)
     if isinstance(policy, Calibrated):
         curve = None if curves is None else curves.get(policy.needs)
@@ -66,25 +75,41 @@ def resolve(
     raise PolicyError(f"{policy}: expected a policy of the image, a calibrated one or a constant")
 
 
-def check_alike(score: np.ndarray, classes: np.ndarray) -> None:
+def check_alike(score: np.ndarray | torch.Tensor, classes: np.ndarray | torch.Tensor) -> None:
     """Refuse classes that do not belong to the scores.
 
     Raises:
         PolicyError: another shape, or another type than uint8.
     """
-    if classes.shape != score.shape or classes.dtype != np.uint8:
-        raise PolicyError(f"classes {classes.shape} {classes.dtype}: expected {score.shape} uint8, like the scores")
+    if classes.shape != score.shape or classes.dtype not in (np.uint8, torch.uint8):
+        shapes = tuple(classes.shape), tuple(score.shape)
+        raise PolicyError(f"classes {shapes[0]} {classes.dtype}: expected {shapes[1]} uint8, like the scores")
 
 
-def _floating(score: np.ndarray) -> np.ndarray:
-    score = np.asarray(score)
+def _of_device(policy: PerImage, score: torch.Tensor, classes: np.ndarray | torch.Tensor | None) -> float | None:
+    """The threshold of a map that lies on a GPU; None if it is to be copied."""
+    if score.dtype != torch.float32 or score.numel() > _MOST_COUNTED or not kernels_for(score.device):
+        return None
+    if classes is not None:
+        check_alike(score, classes)
+        classes = torch.as_tensor(classes, device=score.device)
+    return policy.of_device(score, classes)
+
+
+def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+def _floating(score: np.ndarray | torch.Tensor) -> np.ndarray:
+    score = _array(score)
     return score if score.dtype in (np.float32, np.float64) else score.astype(np.float64)
 
 
-def _labelled(score: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+def _labelled(score: np.ndarray, classes: np.ndarray | torch.Tensor | None) -> np.ndarray:
     """The scores, NaN where there is no class. A copy is made only where there are such pixels, which is rare."""
     if classes is None:
         return score
+    classes = _array(classes)
     check_alike(score, classes)
     if classes.size == 0 or classes.max() != UNLABELLED:
         return score
