@@ -122,6 +122,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"trust_seg_node = {NAME}.node.main:main",
+            f"trust_seg_cameras = {NAME}.node.cameras:main",
             f"trust_seg_speed_limit = {NAME}.node.speed_limit:main",
             f"trust-seg = {NAME}.cli:main",
         ],

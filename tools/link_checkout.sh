@@ -8,7 +8,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 name=trust_seg_ros
 mkdir -p "$prefix/share/ament_index/resource_index/packages" "$prefix/share/$name" "$prefix/lib/$name"
 ln -sfn "$root/resource/$name" "$prefix/share/ament_index/resource_index/packages/$name"
-ln -sfn "$root/scripts/trust_seg_node" "$prefix/lib/$name/trust_seg_node"
+for program in trust_seg_node trust_seg_cameras; do
+  ln -sfn "$root/scripts/$program" "$prefix/lib/$name/$program"
+done
 for part in package.xml launch config; do
   ln -sfn "$root/$part" "$prefix/share/$name/$part"
 done

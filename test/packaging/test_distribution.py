@@ -64,7 +64,7 @@ def test_ament_and_launch_find_an_installation(prefix):
     for folder in ("launch", "config", "config/labels", "config/nav2", "config/autoware"):
         shipped = sorted(p.name for p in (ROOT / folder).iterdir() if p.is_file())
         assert sorted(p.name for p in (share / folder).iterdir() if p.is_file()) == shipped, folder
-    for name in ("trust_seg_node", "trust_seg_speed_limit"):
+    for name in ("trust_seg_node", "trust_seg_cameras", "trust_seg_speed_limit"):
         assert os.access(prefix / "lib/trust_seg_ros" / name, os.X_OK), name
 
 

@@ -20,6 +20,7 @@ from trust_seg_ros.node.statistics import Statistics
 from trust_seg_ros.node.threshold_watch import ThresholdWatch
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.pipeline import TrustPipeline
+from trust_seg_ros.segmentation.shared import SharingCamera
 
 
 @dataclass(eq=False)
@@ -54,6 +55,7 @@ class Configured:
         around: Surroundings,
         send_labels: Callable[[LabelFields], None],
         progress: Progress,
+        sharing: SharingCamera | None = None,
     ) -> Configured:
         """Load the model, open the topics, compile and warm up everything; after a failure nothing is left open.
 
@@ -65,6 +67,7 @@ class Configured:
             around: what frame processing needs from the node.
             send_labels: publishes the label info.
             progress: is told each step; an exception that it raises gives up loading.
+            sharing: where the network comes from; whoever gives it releases it. None = it is loaded for this node.
 
         Raises:
             TrustSegError: a file is missing, corrupt or does not fit the others; a QoS override or a threshold is
@@ -72,6 +75,11 @@ class Configured:
         """
         outputs: Outputs | None = None
         caution: Caution | None = None
+
+        def loaded() -> TrustPipeline:
+            if sharing is None:
+                return TrustPipeline.load(settings.pipeline)
+            return TrustPipeline.load(settings.pipeline, lambda wanted: sharing.load(wanted, settings.batch_wait_s))
 
         def warmed(pipeline: TrustPipeline, outputs: Outputs) -> Configured:
             pipeline.warm_up(settings.warm_up_size, progress.step)
@@ -88,7 +96,7 @@ class Configured:
 
         try:
             progress.step("loading the network")
-            pipeline = worker.call(lambda: TrustPipeline.load(settings.pipeline), progress.waiting)
+            pipeline = worker.call(loaded, progress.waiting)
             outputs = opened = Outputs(node)
             if settings.caution.on:
                 caution = Caution(node, pipeline, settings.caution, statistics, around.warn, around.alive)

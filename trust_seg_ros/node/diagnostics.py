@@ -60,6 +60,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "device": str(network.device),
         "backend": getattr(network, "backend", "torch"),
         "passes": str(getattr(network, "passes", "one pass")),
+        "shared": str(getattr(network, "batch", "no")),
         "half precision": str(network.input_spec.half).lower(),
         "remarks": "; ".join(network_remarks(network)) or "none",
     }

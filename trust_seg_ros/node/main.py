@@ -1,4 +1,4 @@
-"""The executable ``trust_seg_node``: runs one node in one process."""
+"""The executable ``trust_seg_node``: runs one node in one process. :func:`run` does the same for several."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import gc
 import os
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from trust_seg_ros.errors import TrustSegError
@@ -19,29 +20,42 @@ if TYPE_CHECKING:
 
     from trust_seg_ros.node.node import TrustSegNode
 
+    MakeNodes = Callable[[type[TrustSegNode]], list[TrustSegNode]]
+
 _STEP_S = 0.4
 """Seconds for one step of an orderly end; there are three, and ``ending.LIMIT_S`` for all."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until Ctrl-C, SIGTERM or shutdown.
+    """Run the node until Ctrl-C, SIGTERM or shutdown; see :func:`run`."""
+    return run("trust_seg_node", args, lambda node: [node()])
+
+
+def run(program: str, args: Sequence[str] | None, make: MakeNodes) -> int:
+    """Run nodes until Ctrl-C, SIGTERM or shutdown, with one executor.
 
     A signal ends the process in less than two seconds in every state, at a second signal at once (see ``ending``).
 
+    Args:
+        program: name of the executable, for messages.
+        args: command line; None = that of the process.
+        make: makes the nodes, once the libraries are loaded and rclpy is initialised, given their class.
+
     Returns:
-        Exit status: 0 after an end that was asked for, 2 when the node cannot start; the reason is on stderr.
+        Exit status: 0 after an end that was asked for, 2 when a node cannot start; the reason is on stderr.
     """
     ending = Ending()  # before the libraries are loaded, which takes seconds
     try:
-        return _run(args, ending)
+        return _run(program, args, ending, make)
     except ModuleNotFoundError as error:
         return _cannot_start(
+            program,
             f"the Python module {error.name!r} is missing; source a ROS 2 distribution, or install requirements.txt "
-            "and ./interfaces/vision_msgs with pip"
+            "and ./interfaces/vision_msgs with pip",
         )
 
 
-def _run(args: Sequence[str] | None, ending: Ending) -> int:
+def _run(program: str, args: Sequence[str] | None, ending: Ending, make: MakeNodes) -> int:
     # GNU OpenMP's threads spin at barriers, for milliseconds by default: on cores shared with other nodes each then
     # burns the time slice another waits for, and a forward pass of 60 ms was seen to take seconds. Never spinning
     # (PASSIVE) costs 13 ms a pass on idle cores, spinning shortly 4 ms. Must be set before torch is imported.
@@ -60,19 +74,22 @@ def _run(args: Sequence[str] | None, ending: Ending) -> int:
     try:
         # rclpy's own handlers would shut everything down in the middle of what is going on
         rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
-        node = TrustSegNode()
+        nodes = make(TrustSegNode)
     except (TrustSegError, implementation.UnknownROSArgsError, implementation.RCLError) as error:
         rclpy.try_shutdown()
         unknown = isinstance(error, implementation.UnknownROSArgsError)
-        return _cannot_start(f"unknown ROS arguments: {error}" if unknown else str(error))
+        return _cannot_start(program, f"unknown ROS arguments: {error}" if unknown else str(error))
     if freed:
-        node.get_logger().info(f"removed {freed / 1e6:.1f} MB of shared memory that killed processes had left behind")
+        nodes[0].get_logger().info(
+            f"removed {freed / 1e6:.1f} MB of shared memory that killed processes had left behind"
+        )
     executor = BesideExecutor()
-    executor.add_node(node)
-    spinning = threading.Thread(target=_spin, args=(node, executor, ending), name="executor", daemon=True)
+    for node in nodes:
+        executor.add_node(node)
+    spinning = threading.Thread(target=_spin, args=(nodes[0], executor, ending), name="executor", daemon=True)
     spinning.start()
     ending.wait()
-    if not _end(node, executor, spinning):  # Python waits for every thread at exit
+    if not _end(nodes, executor, spinning):  # Python waits for every thread at exit
         sys.stderr.flush()
         sys.stdout.flush()
         os._exit(0)
@@ -96,25 +113,29 @@ def _spin(node: TrustSegNode, executor: Executor, ending: Ending) -> None:
     ending.ask()
 
 
-def _end(node: TrustSegNode, executor: Executor, spinning: threading.Thread) -> bool:
+def _end(nodes: list[TrustSegNode], executor: Executor, spinning: threading.Thread) -> bool:
     """Stop and destroy everything; False if something that cannot be stopped is still running."""
     import rclpy
 
-    node.begin_end()
+    for node in nodes:
+        node.begin_end()
     stopping = threading.Thread(target=executor.shutdown, name="executor's end", daemon=True)
     stopping.start()  # waits for the callbacks that are running
     for thread in (stopping, spinning):
         thread.join(_STEP_S)
-    ended, quiet = node.close(), not (stopping.is_alive() or spinning.is_alive())
-    node.destroy_node()
+    until = time.monotonic() + _STEP_S
+    ended = [node.close(max(0.0, until - time.monotonic())) for node in nodes]
+    quiet = not (stopping.is_alive() or spinning.is_alive())
+    for node in nodes:
+        node.destroy_node()
     rclpy.try_shutdown()
-    if quiet:
+    for node in nodes * quiet:
         vars(node).clear()  # rcl's state machine, too: it keeps the middleware, with its shared memory, alive
-    return ended and quiet
+    return all(ended) and quiet
 
 
-def _cannot_start(reason: str) -> int:
-    print(f"trust_seg_node: {reason}", file=sys.stderr)
+def _cannot_start(program: str, reason: str) -> int:
+    print(f"{program}: {reason}", file=sys.stderr)
     return 2
 
 

@@ -29,6 +29,7 @@ from trust_seg_ros.node.transitions import SUCCESS, EndedError, UnfinishedError,
 from trust_seg_ros.node.trust_state import TrustStateTopic
 from trust_seg_ros.node.worker import Worker
 from trust_seg_ros.remarks import pixel_policy
+from trust_seg_ros.segmentation.shared import SharingCamera
 
 _STOP_S, _END_S = 5.0, 0.4
 """Seconds to wait for the current frame to finish: in a transition, at the end of the process."""
@@ -37,8 +38,13 @@ _STOP_S, _END_S = 5.0, 0.4
 class TrustSegNode(LifecycleNode):
     """Subscribes to camera images, publishes their segmentation and how far to trust it."""
 
-    def __init__(self, name: str = "trust_seg", **options: Any) -> None:
-        """Create everything that exists in every lifecycle state; ``options`` are passed to LifecycleNode.
+    def __init__(self, name: str = "trust_seg", *, sharing: SharingCamera | None = None, **options: Any) -> None:
+        """Create everything that exists in every lifecycle state.
+
+        Args:
+            name: of the node.
+            sharing: where its network comes from, if other nodes of the process use it, too.
+            options: passed to LifecycleNode.
 
         Raises:
             ParameterError: an initial parameter value is invalid.
@@ -49,6 +55,7 @@ class TrustSegNode(LifecycleNode):
         self._statistics = Statistics()
         self._throttle = Throttle(self.get_logger())
         self._configured: Configured | None = None
+        self._sharing = sharing
         self._parameter_server = ParameterServer(self, self._on_change, self._check_thresholds)
         for text in self._parameter_server.notes.warnings:
             self.get_logger().warning(text)
@@ -100,7 +107,14 @@ class TrustSegNode(LifecycleNode):
         self._workers.append(worker)
         try:
             self._configured = loaded = Configured.load(
-                self, worker, settings, self._statistics, self._surroundings, self._send_labels, self._progress
+                self,
+                worker,
+                settings,
+                self._statistics,
+                self._surroundings,
+                self._send_labels,
+                self._progress,
+                self._sharing,
             )
             # parameters may have been set meanwhile
             loaded.pipeline.check(self.settings.thresholds, one_at_a_time=True)
@@ -185,16 +199,22 @@ class TrustSegNode(LifecycleNode):
         """The process is about to end: publish nothing more, and give up what a transition waits for."""
         self._trust.end()
         self._ending.set()
+        loaded = self._configured
+        if loaded is not None:
+            loaded.worker.close(0.0)  # takes no further frame
 
-    def close(self) -> bool:
+    def close(self, timeout: float = _END_S) -> bool:
         """Stop the worker before the node is destroyed; safe in every state and more than once.
+
+        Args:
+            timeout: seconds to wait for the current frame.
 
         Returns:
             False if a thread of this node has not ended; Python would wait for it forever at exit.
         """
         self.begin_end()
         if self._configured is not None:
-            self._configured.worker.close(_END_S)
+            self._configured.worker.close(timeout)
         self._release()
         return not self._workers
 
@@ -239,8 +259,13 @@ class TrustSegNode(LifecycleNode):
         loaded, self._configured = self._configured, None
         if loaded is not None:
             loaded.release()
+        del loaded
+        others = self._sharing is not None and not self._sharing.release()
         self._workers = [worker for worker in self._workers if not worker.stop(0.0)]
         gc.unfreeze()
+        if others and self._is_alive():  # which still drive, without pauses
+            gc.collect()
+            gc.freeze()
 
     # --- frames ---
 

@@ -19,6 +19,7 @@ from trust_seg_ros.node.parameter import (
     ParameterError,
     listed,
 )
+from trust_seg_ros.node.parameters_batch import BATCH_PARAMETERS
 from trust_seg_ros.node.parameters_calm import CALM_PARAMETERS
 from trust_seg_ros.node.parameters_caution import CAUTION_PARAMETERS
 from trust_seg_ros.node.parameters_input import INPUT_PARAMETERS
@@ -186,6 +187,7 @@ TABLE: tuple[Parameter, ...] = (
         length=3,
     ),
     *PASSES_PARAMETERS,
+    *BATCH_PARAMETERS,
     Parameter(
         "warm_up.width",
         640,

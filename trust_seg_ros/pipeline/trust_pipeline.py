@@ -21,6 +21,7 @@ from trust_seg_ros.pipeline.seen import Seen
 from trust_seg_ros.pipeline.settings import PipelineSettings
 from trust_seg_ros.pipeline.state import PipelineState
 from trust_seg_ros.pipeline.warm_up import EVERYTHING, compile_kernels, compile_scores
+from trust_seg_ros.segmentation.protocol import SegmentationNetwork
 from trust_seg_ros.segments.scores import checked_scores
 from trust_seg_ros.support.laps import LapClock
 from trust_seg_ros.support.torch_threads import set_threads
@@ -56,8 +57,16 @@ class TrustPipeline(LoadedPipeline):
     """
 
     @classmethod
-    def load(cls, settings: PipelineSettings | None = None) -> TrustPipeline:
+    def load(
+        cls,
+        settings: PipelineSettings | None = None,
+        load_network: Callable[[PipelineSettings], SegmentationNetwork] = PipelineSettings.load,
+    ) -> TrustPipeline:
         """Load the network and files that the settings name; may take seconds.
+
+        Args:
+            settings: what to load; None = the defaults.
+            load_network: gives the network that the settings name, such as one that other pipelines use, too.
 
         Raises:
             TrustSegError: a file is missing, corrupt, or does not fit the rest.
@@ -68,7 +77,7 @@ class TrustPipeline(LoadedPipeline):
         parsed_grid(s.grid)
         check_setting(s.segments_from)
         set_threads(s.threads)
-        network = s.load()
+        network = load_network(s)
         return cls(
             network,
             chosen_meta(s.meta_model, s.model),
