@@ -69,29 +69,46 @@ def what_is_needed(context: LaunchContext) -> list[Action]:
     Raises:
         FileNotFoundError: one is missing; the text says which, and what to do.
     """
-    needed = {"trust_seg_ros": ("trust_seg_node", "build and source the workspace")}
+    look_for(context, "trust_seg_ros", "trust_seg_node", "build and source the workspace")
     if argument(context, "rviz").lower() == "true":
-        needed["rviz2"] = ("rviz2", "install rviz2, or leave it out with rviz:=false")
-    for package, (executable, way_out) in needed.items():
-        try:
-            ExecutableInPackage(executable=executable, package=package).perform(context)
-        except (LookupError, SubstitutionFailure) as error:
-            raise FileNotFoundError(f"{executable} of package {package} is not there ({error}); {way_out}") from error
+        look_for(context, "rviz2", "rviz2", "install rviz2, or leave it out with rviz:=false")
     return []
 
 
-def segmentation_node(context: LaunchContext) -> list[Action]:
-    """The action that starts the node, with the given arguments; empty ones are left out."""
-    parameters = []
+def look_for(context: LaunchContext, package: str, executable: str, way_out: str) -> None:
+    """Look for a program.
+
+    Raises:
+        FileNotFoundError: it is missing; the text ends with the way out.
+    """
+    try:
+        ExecutableInPackage(executable=executable, package=package).perform(context)
+    except (LookupError, SubstitutionFailure) as error:
+        raise FileNotFoundError(f"{executable} of package {package} is not there ({error}); {way_out}") from error
+
+
+def parameters_for(context: LaunchContext, namespaces: list[str]) -> list[str | dict[str, object]]:
+    """The parameters of nodes in these namespaces: the file's, then those given as arguments; empty ones are left out.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or says nothing to one of the nodes.
+    """
+    parameters: list[str | dict[str, object]] = []
     if params_file := argument(context, "params_file"):
         if not Path(params_file).expanduser().is_file():
             raise FileNotFoundError(f"params_file:={params_file} does not exist; expected a YAML file of parameters")
-        check_says_something(Path(params_file).expanduser(), argument(context, "namespace"))
+        for namespace in namespaces:
+            check_says_something(Path(params_file).expanduser(), namespace)
         parameters.append(str(Path(params_file).expanduser()))
     given = {name: argument(context, name) for name in ("model", "input") if argument(context, name)}
     values = {name: ParameterValue(value, value_type=str) for name, value in given.items()} | flags(context, FLAGS)
     if values:  # they override the file, so only arguments that are given may be here
         parameters.append(values)
+    return parameters
+
+
+def segmentation_node(context: LaunchContext) -> list[Action]:
+    """The action that starts the node, with the given arguments."""
     image = argument(context, "image")
     return [
         Node(
@@ -99,7 +116,7 @@ def segmentation_node(context: LaunchContext) -> list[Action]:
             executable="trust_seg_node",
             name=NAME,
             namespace=argument(context, "namespace"),
-            parameters=parameters,
+            parameters=parameters_for(context, [argument(context, "namespace")]),
             remappings=[("~/image", image)] if image else [],
             arguments=["--ros-args", "--log-level", argument(context, "log_level")],
             output="screen",

@@ -11,6 +11,7 @@ NAMES = {
     "launch.actions": (
         "DeclareLaunchArgument",
         "ExecuteProcess",
+        "GroupAction",
         "IncludeLaunchDescription",
         "LogInfo",
         "OpaqueFunction",
@@ -43,8 +44,8 @@ class Asked:
             raise AttributeError(name) from None
 
     def perform(self, context):
-        """Of a LaunchConfiguration: its value in a dictionary that stands for the context."""
-        return context[self.args[0]]
+        """Of a LaunchConfiguration: its value in a dictionary that stands for the context; of others, nothing."""
+        return context[self.args[0]] if self.args else None
 
 
 @contextlib.contextmanager

@@ -43,22 +43,25 @@ class NodeProcess:
     """The real node in its own process.
 
     The cameras of tests send what they like when they like, with stamps that they like: unless a test says otherwise,
-    none of it is told as a fault, and no level is held.
+    none of it is told as a fault, and no level is held. With ``cameras``, as on the command line of trust_seg_cameras,
+    it has a node for each of them.
     """
 
-    def __init__(self, name="trust_seg", file=None, **parameters):
+    def __init__(self, name="trust_seg", file=None, cameras=(), **parameters):
         parameters = {"model": "node_networks:colours", "meta_model": "none", "warm_up.width": 64, "warm_up.height": 48,
                       "diagnostics.period_s": 0.2, "max_age_ms": 0.0, "diagnostics.image_period_ms": 60_000.0,
                       "diagnostics.hold_s": 0.0, "diagnostics.frozen_s": 0.0,
                       "trust_state.image_checks": False} | parameters  # fmt: skip
-        arguments = ["--ros-args", "-r", f"__node:={name}"]
+        arguments = [*cameras, "--ros-args", *([] if cameras else ["-r", f"__node:={name}"])]
         for key, value in parameters.items():
             arguments += ["-p", f"{key}:={str(value).lower() if isinstance(value, bool) else value}"]
         if file is not None:
             arguments += ["--params-file", str(file)]
         self.name = name
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the node; a full pipe would stop it
-        self.process = WarmProcess("trust_seg_ros.node.main", *arguments, output=self._output)
+        self.process = WarmProcess(
+            f"trust_seg_ros.node.{'cameras' if cameras else 'main'}", *arguments, output=self._output
+        )
 
     def stop(self, how=signal.SIGINT):
         """Ask it to end; returns (exit status, everything it said)."""
@@ -111,13 +114,16 @@ def watched(node, bench):
 class Bench:
     """Publishes frames to a node, collects what it says, and calls its services."""
 
-    def __init__(self, target="trust_seg"):
+    def __init__(self, target="trust_seg", image=None, frame_id="front"):
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
-        self.node = rclpy.create_node(f"bench_{target}", context=self.context, use_global_arguments=False)
+        self.node = rclpy.create_node(
+            f"bench_{target.replace('/', '_')}", context=self.context, use_global_arguments=False
+        )
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
-        self.target = target
+        self.target, self.frame_id = target, frame_id
+        self.image = image or f"/{target}/image"
         self.received = {}
         self.statuses = {}
         self.sent = []
@@ -158,7 +164,7 @@ class Bench:
         """Publish images from now on; an earlier camera goes."""
         self.unplug()
         qos = QoSProfile(depth=depth, reliability=reliability)
-        self._camera = self.node.create_publisher(kind, f"/{self.target}/image", qos)
+        self._camera = self.node.create_publisher(kind, self.image, qos)
 
     def unplug(self):
         if self._camera is not None:
@@ -170,7 +176,7 @@ class Bench:
         self._stamp += 1
         msg = image_of(mixed() if picture is None else picture)
         msg.header.stamp.sec, msg.header.stamp.nanosec = changes.pop("stamp", (self._stamp, 123))
-        msg.header.frame_id = "front"
+        msg.header.frame_id = self.frame_id
         for name, value in changes.items():
             setattr(msg, name, value)
         self.sent.append((msg.header.stamp.sec, msg.header.stamp.nanosec))

@@ -24,7 +24,16 @@ ARGUMENTS = {
         "autostart",
         "log_level",
     },
-    "multi_camera.launch.py": {"cameras", "input", "model", "params_file", "use_sim_time", "autostart", "log_level"},
+    "multi_camera.launch.py": {
+        "cameras",
+        "input",
+        "model",
+        "params_file",
+        "use_sim_time",
+        "autostart",
+        "log_level",
+        "batch",
+    },
     "replay.launch.py": {
         "bag",
         "image",
@@ -289,14 +298,76 @@ def test_every_camera_gets_a_node_of_its_own(stand_in):
     assert all(parameters["model"] == "compact" for _, _, parameters in commands)
 
 
-@needs_launch
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("", "none given"), ("a a", "given twice"), ("a=", "names no topic"), ("1st", "not `namespace`")],
+    [
+        ("", "none given"),
+        ("a a", "given twice"),
+        ("a=/x /a", "given twice"),
+        ("a=", "names no topic"),
+        ("1st", "not `namespace`"),
+    ],
 )
 def test_bad_camera_lists_are_explained(text, problem):
-    from launch.launch_description_sources.python_launch_file_utilities import load_python_launch_file_as_module
-
-    module = load_python_launch_file_as_module(str(LAUNCH / "multi_camera.launch.py"))
+    module = launch_stand_in.load(LAUNCH / "multi_camera.launch.py")
     with pytest.raises(ValueError, match=problem):
-        module.parse_cameras(text)
+        module.cameras_given({"cameras": text})
+
+
+BATCH = dict.fromkeys(ARGUMENTS["multi_camera.launch.py"], "") | {"ros_namespace": "", "log_level": "info"}
+
+
+def in_one_process(**given):
+    """The node action of several cameras in one process, by stand-ins for launch."""
+    module = launch_stand_in.load(LAUNCH / "multi_camera.launch.py")
+    with launch_stand_in.modules():
+        return module.nodes(BATCH | given)[-1]
+
+
+def test_several_cameras_in_one_process(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    batch.wait_ms: 5.0\n")
+    node = in_one_process(
+        cameras="front=/a/image /rear",
+        batch="true",
+        params_file=str(file),
+        model="compact",
+        use_sim_time="true",
+        log_level="debug",
+        ros_namespace="/robot",
+    )
+    assert node.executable == "trust_seg_cameras"
+    assert node.arguments == ["robot/front=/a/image", "/rear=image_raw", "--ros-args", "--log-level", "debug"]
+    first, second = node.parameters
+    assert first == str(file)
+    assert second["model"].args == ("compact",)
+    assert second["use_sim_time"] is True
+    assert not {"name", "namespace"} & node.named.keys(), "one name for all would be a rule for every node"
+
+
+def test_a_parameter_file_that_says_nothing_to_one_of_the_cameras_stops_the_launch(tmp_path):
+    file = tmp_path / "file.yaml"
+    file.write_text("/front/trust_seg: {ros__parameters: {mode: every}}")
+    with pytest.raises(ValueError, match="says nothing to the node /rear/trust_seg"):
+        in_one_process(cameras="front rear", batch="True", params_file=str(file))
+    assert in_one_process(cameras="front", batch="true", params_file=str(file)).parameters == [str(file)]
+
+
+def test_without_batch_each_camera_has_a_process():
+    module = launch_stand_in.load(LAUNCH / "multi_camera.launch.py")
+    groups = module.nodes(BATCH | {"cameras": "front rear", "batch": "false"})
+    assert [type(group).__name__ for group in groups] == ["GroupAction", "GroupAction"]
+
+
+@needs_launch
+def test_one_process_gets_cameras_and_parameters(stand_in):
+    program = stand_in / "lib/trust_seg_ros/trust_seg_cameras"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    code, [(command, environment, parameters)] = started(
+        "multi_camera.launch.py", cameras="front=/a/image rear", batch="true", model="compact"
+    )
+    assert code == 0
+    assert command[:3] == [str(program), "front=/a/image", "rear=image_raw"]
+    assert parameters == {"model": "compact"}
+    assert environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("config/fastdds_shm.xml")

@@ -71,26 +71,27 @@ def doubled():
 
 
 @pytest.mark.parametrize(
-    ("asked_ms", "now_ms", "until_ms", "due"),
+    ("asked_ms", "now_ms", "until_ms", "worth_ms"),
     [
-        ((0, 100), 195, 205, True),  # its turn comes at 200
-        ((0, 100), 150, 160, False),  # too early to wait for it
-        ((0, 100), 203, 213, True),  # a little late
-        ((0, 100), 270, 280, False),  # it has missed a turn; the next one is later
-        ((0, 100), 298, 305, True),
-        ((0, 100), 399, 405, True),
-        ((0, 100), 460, 520, False),  # it has missed three
-        ((0, 100, 200, 300, 700), 790, 805, True),  # one long gap is no new period
-        ((0,), 100, 10_000, False),  # asked once: nothing is known
-        ((), 100, 10_000, False),
-        ((5, 5), 6, 7, False),
+        ((0, 100), 195, 205, 10),  # its turn comes at 200
+        ((0, 100), 140, 150, 0),  # too early to wait for it
+        ((0, 100), 203, 213, 10),  # a little late
+        ((0, 100), 203, 303, 47),  # late by half a period it is not waited for any longer
+        ((0, 100), 270, 280, 0),  # it has missed a turn; the next one is later
+        ((0, 100), 298, 305, 7),
+        ((0, 100), 399, 405, 6),
+        ((0, 100), 460, 520, 0),  # it has missed three
+        ((0, 100, 200, 300, 700), 790, 805, 15),  # one long gap is no new period
+        ((0,), 100, 10_000, 0),  # asked once: nothing is known
+        ((), 100, 10_000, 0),
+        ((5, 5), 6, 7, 0),
     ],
 )
-def test_when_a_caller_is_due(asked_ms, now_ms, until_ms, due):
+def test_how_long_a_caller_is_worth_waiting_for(asked_ms, now_ms, until_ms, worth_ms):
     seat = Seat("camera")
     for at in asked_ms:
         seat.asked(at / 1e3)
-    assert seat.due(now_ms / 1e3, until_ms / 1e3) == due
+    assert seat.worth(now_ms / 1e3, until_ms / 1e3) == pytest.approx(worth_ms / 1e3, abs=1e-9)
 
 
 def test_what_comes_during_a_computation_is_taken_together_in_order(doubled):
@@ -102,7 +103,7 @@ def test_what_comes_during_a_computation_is_taken_together_in_order(doubled):
     doubled.go.set()
     assert [future.result(PATIENCE_S) for future in (first, *others)] == [2, 4, 6, 8]
     assert doubled.batches == [[1], [2, 3, 4]]
-    assert str(doubled.batcher).startswith("3 cameras, 2.00 images a pass, held back")
+    assert str(doubled.batcher).startswith("3 cameras, 2.00 images a pass, waited ")
 
 
 def test_no_more_than_fit_are_taken_together(doubled):

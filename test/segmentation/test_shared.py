@@ -106,8 +106,7 @@ class Mixing(Dropping):
     """Its answer to an image depends on the others of the pass."""
 
     def forward(self, x):
-        y = super().forward(x)
-        return y + y.mean(0, keepdim=True)
+        return super().forward(x + x.mean(0, keepdim=True))
 
 
 def test_a_network_that_takes_one_image_is_asked_about_one(monkeypatch):
@@ -119,6 +118,12 @@ def test_a_network_that_takes_one_image_is_asked_about_one(monkeypatch):
     answers = together(networks, images)
     assert passes == [1, 1, 1]
     assert all(torch.equal(a.logits, mixing.infer(i).logits) for a, i in zip(answers, images, strict=True))
+
+
+def test_averaged_passes_of_several_images_are_not_waited_for():
+    networks, _ = shared(NetworkSettings(model="node_networks:colours", flip=True))
+    assert networks[0]._images.batcher.most == 1
+    assert networks[0].passes.flip
 
 
 def test_it_offers_what_the_network_offers():

@@ -231,7 +231,7 @@ class TrustSegNode(LifecycleNode):
 
     def _autostart(self) -> None:
         self.destroy_timer(self._autostart_timer)
-        if self.phase == "unconfigured" and self.trigger_configure() == SUCCESS:
+        if self.phase == "unconfigured" and self._is_alive() and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
     def _quieten(self) -> bool:

@@ -83,11 +83,12 @@ class Worker(Generic[_Item]):
             timeout: seconds to wait.
             hurry: ends the wait early when it returns True.
         """
-        if self._slot is None or self._serving is None:
+        slot, serving = self._slot, self._serving  # the end of the process may close it beside a transition
+        if slot is None or serving is None:
             return True
-        self._slot.close()
+        slot.close()
         until = time.monotonic() + timeout
-        while not wait([self._serving], min(_LOOK_S, max(until - time.monotonic(), 0.0))).done:
+        while not wait([serving], min(_LOOK_S, max(until - time.monotonic(), 0.0))).done:
             if time.monotonic() >= until or hurry():
                 return False
         self._slot, self._serving = None, None

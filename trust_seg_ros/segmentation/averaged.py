@@ -37,7 +37,10 @@ class AveragedNetwork:
 
     Attributes:
         passes: the passes.
+        takes_batches: that several images at a time gain nothing: they are asked about one after the other.
     """
+
+    takes_batches = False
 
     def __init__(self, network: SegmentationNetwork, passes: Passes) -> None:
         """Put passes around a network, and try them on a small picture.

@@ -43,17 +43,19 @@ class Seat:
             self._gaps.append(now - self._last)
         self._last = now
 
-    def due(self, now: float, until: float) -> bool:
-        """Whether the next question is to be expected by ``until``: one is missing, or its turn comes before that.
+    def worth(self, now: float, until: float) -> float:
+        """Seconds, from ``now``, that its next question is worth waiting for, at most to ``until``.
 
-        A caller whose turn comes later is not worth waiting for, nor one that has missed several, nor one that has
-        asked only once.
+        Nothing where its turn comes later, where it has missed several, and where it has asked only once. A question
+        that is late by half a period is not waited for any longer.
         """
         if self._last is None or not self._gaps:
-            return False
+            return 0.0
         period = max(statistics.median(self._gaps), 1e-6)
         turn = max(1, round((now - self._last) / period))
-        return turn <= _FEW and self._last + turn * period <= until
+        if turn > _FEW or self._last + turn * period > until:
+            return 0.0
+        return min(until, self._last + (turn + 0.5) * period) - now
 
 
 class _Asked(Generic[_Item, _Answer]):
@@ -90,10 +92,15 @@ class Batcher(Generic[_Item, _Answer]):
 
     def __str__(self) -> str:
         """How items were answered so far, for people."""
+        batches, items, held_s = self.counts
+        said = f", {items / batches:.2f} images a pass, waited {1e3 * held_s / items:.1f} ms for it" if batches else ""
+        return f"{len(self._seats)} cameras{said}"
+
+    @property
+    def counts(self) -> tuple[int, int, float]:
+        """Computations so far, items in them, and seconds that items waited altogether before they began."""
         with self._changed:
-            batches, items, held_s, seats = self._batches, self._items, self._held_s, len(self._seats)
-        said = f", {items / batches:.2f} images a pass, held back {1e3 * held_s / items:.1f} ms" if batches else ""
-        return f"{seats} cameras{said}"
+            return self._batches, self._items, self._held_s
 
     def join(self, seat: Seat) -> None:
         """A caller that others may wait for from now on."""
@@ -170,7 +177,7 @@ class Batcher(Generic[_Item, _Answer]):
             return 0.0
         until = min(asked.at + asked.seat.wait_s for asked in self._waiting)
         here = {asked.seat for asked in self._waiting}
-        return until - now if any(seat.due(now, until) for seat in self._seats - here) else 0.0
+        return max((seat.worth(now, until) for seat in self._seats - here), default=0.0)
 
     def _take(self, now: float) -> list[_Asked[_Item, _Answer]]:
         batch = self._computed = self._waiting[: self.most]
