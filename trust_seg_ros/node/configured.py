@@ -35,6 +35,7 @@ class Configured:
         budget: how long recent frames took.
         caution: makes maps of the ground; None without ``caution: on``.
         processor: the processor of the latest activation; None before the first.
+        lost: what happened to the GPU that everything was loaded on, if it is lost.
     """
 
     worker: Worker[Arrived]
@@ -44,6 +45,7 @@ class Configured:
     budget: FrameBudget
     caution: Caution | None = None
     processor: FrameProcessor | None = None
+    lost: str = ""
 
     @classmethod
     def load(

@@ -18,6 +18,7 @@ from trust_seg_ros.node.arrivals import QUEUE, Arrived
 from trust_seg_ros.node.camera import Camera
 from trust_seg_ros.node.configured import Configured
 from trust_seg_ros.node.feedback import FeedbackTopic
+from trust_seg_ros.node.out_of_service import OutOfService
 from trust_seg_ros.node.parameter_server import ParameterServer
 from trust_seg_ros.node.processing import Surroundings
 from trust_seg_ros.node.progress import Progress
@@ -68,6 +69,7 @@ class TrustSegNode(LifecycleNode):
             alive=self._is_alive,
             inform=self._say,
             trust=lambda: self._trust.current,
+            lost=lambda text: self._out_of_service.lost(text),
         )
         self._ending = threading.Event()
         self._progress = Progress(self._say, self._check_wanted)
@@ -82,6 +84,7 @@ class TrustSegNode(LifecycleNode):
         )
         self._trust = TrustStateTopic(self, self._state, self._progress.text, self._is_alive, self._statistics, notes)
         beside = beside_the_rest(self)
+        self._out_of_service = OutOfService(self, beside, self._state, self._is_alive)
         if self.settings.autostart:
             self._autostart_timer = self.create_timer(0.0, self._autostart, beside, self._reporter.clock)
 
@@ -140,6 +143,8 @@ class TrustSegNode(LifecycleNode):
         settings, loaded = self.settings, self._configured
         if loaded is None:
             raise TrustSegError(f"the node is {self.phase}, expected inactive: configure it first")
+        if loaded.lost:
+            raise TrustSegError(loaded.lost)
         loaded.pipeline.check(settings.thresholds, one_at_a_time=True)
         self._statistics.forget_times()
         loaded.processor = processor = loaded.make_processor(settings, self._statistics, self._surroundings)
@@ -333,6 +338,7 @@ class TrustSegNode(LifecycleNode):
             loaded.outputs.publish_labels(fields, HeaderFields(sec, nanosec))
 
     def _state(self) -> NodeState:
-        opened_at = self._opened_at
+        opened_at, loaded = self._opened_at, self._configured
         open_s = None if opened_at is None else time.monotonic() - opened_at
-        return NodeState(self.settings, self.phase, self._enabled, self.problem, self._configured, open_s, self.failure)
+        problem = self.problem or ("" if loaded is None else loaded.lost)
+        return NodeState(self.settings, self.phase, self._enabled, problem, loaded, open_s, self.failure)

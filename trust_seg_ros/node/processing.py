@@ -18,6 +18,7 @@ from trust_seg_ros.messages.summary import Circumstances
 from trust_seg_ros.node.arrivals import Arrived
 from trust_seg_ros.node.budget import FrameBudget
 from trust_seg_ros.node.caution import Caution
+from trust_seg_ros.node.device_faults import DeviceFaults
 from trust_seg_ros.node.feedback import FeedbackInbox
 from trust_seg_ros.node.frame_checks import FrameChecks
 from trust_seg_ros.node.image_reader import ImageReader
@@ -51,6 +52,7 @@ class Surroundings:
         timed: called with the milliseconds and the result of every finished frame.
         inform: logs a text.
         trust: returns the trust state.
+        lost: called with a text when the GPU is lost; no frame is processed any more.
     """
 
     settings: Callable[[], NodeSettings]
@@ -61,6 +63,7 @@ class Surroundings:
     timed: Callable[[float, TrustFrame], None] = lambda *_: None
     inform: Callable[[str], None] = lambda _: None
     trust: Callable[[], TrustState] = TrustState
+    lost: Callable[[str], None] = lambda _: None
 
 
 class FrameProcessor:
@@ -79,7 +82,7 @@ class FrameProcessor:
         self._around, self._reader, self._caution = surroundings, reader, caution
         self._remarks: tuple[str, ...] = ()
         self._reset_asked = self._retired = False
-        self._circumstances = Circumstances()
+        self._circumstances, self._faults = Circumstances(), DeviceFaults(surroundings.lost)
         self._checks = FrameChecks(statistics, self._notice, pipeline.shift_references)
         self.feedback = FeedbackInbox(pipeline, statistics, surroundings.warn)
         """Labels of earlier frames, which the next frame learns from."""
@@ -98,7 +101,11 @@ class FrameProcessor:
         """Process one message. Refused frames are counted and logged; no exception is raised for them."""
         self.taken_at = taken = self._statistics.now()
         try:
+            if self._faults.lost:  # the node is on its way to inactive
+                self._statistics.count("failed", self._faults.lost)
+                return
             self._process(arrived)
+            self._faults.ended_well()
         finally:
             self.taken_at = None
             if not self._retired:
@@ -158,11 +165,11 @@ class FrameProcessor:
         return read
 
     def failed(self, error: BaseException) -> None:
-        """Count and log a frame that ended in an exception."""
-        expected = isinstance(error, TrustSegError)
-        text = str(error) if expected else f"{type(error).__name__}: {error}"
+        """Count and log a frame that ended in an exception; one of the GPU's, see ``DeviceFaults``."""
         if not self._alive():
             return  # publishing during a shutdown may raise
+        expected = isinstance(error, TrustSegError)
+        text = self._faults.described(error) or (str(error) if expected else f"{type(error).__name__}: {error}")
         self._statistics.count("failed", text)
         self._around.warn("failed", f"frame lost: {text}")
 
