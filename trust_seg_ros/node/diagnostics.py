@@ -58,6 +58,7 @@ def model_facts(pipeline: TrustPipeline) -> dict[str, str]:
         "tracking": str(pipeline.tracking),
         "gradient": f"p = {gradient.p:g}, {gradient.variant}",
         "device": str(network.device),
+        "gpu kernels": pipeline.gpu_kernels,
         "backend": getattr(network, "backend", "torch"),
         "passes": str(getattr(network, "passes", "one pass")),
         "shared": str(getattr(network, "batch", "no")),

@@ -114,6 +114,15 @@ TABLE: tuple[Parameter, ...] = (
         choices=("auto", "on", "off"),
     ),
     Parameter(
+        "gpu_kernels",
+        "auto",
+        "Kernels that make maps, segments and their metrics where the network runs on an NVIDIA GPU. `auto`: they are "
+        "used where triton is installed, once they have shown at configure that they answer as torch and the CPU do; "
+        "`off`: torch makes the maps there and the CPU does the rest.",
+        AT_CONFIGURE,
+        choices=("auto", "off"),
+    ),
+    Parameter(
         "backend",
         BACKENDS[0],
         "Library that runs the network: `torch` (an .onnx file by the first of the others that is installed), "

@@ -146,6 +146,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         device=v["device"],
         threads=v["threads"],
         half=v["half"],
+        gpu_kernels=v["gpu_kernels"],
         backend=v["backend"],
         providers=v["providers"],
         input_size=size if min(size) > 0 else None,

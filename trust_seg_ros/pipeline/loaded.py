@@ -15,6 +15,7 @@ from trust_seg_ros.meta.origin import chosen_origin
 from trust_seg_ros.meta.over_time import check_tracking, rate_words
 from trust_seg_ros.meta.segment_scores import scores_among
 from trust_seg_ros.meta.sizes import fitted_grid
+from trust_seg_ros.pipeline.device_use import DeviceUse
 from trust_seg_ros.pipeline.fitting_together import check_segments, check_together, judges, statistics_of
 from trust_seg_ros.pipeline.following import Following
 from trust_seg_ros.pipeline.given_scores import GivenScores, ScoreUnavailableError
@@ -61,6 +62,7 @@ class LoadedPipeline:
         grid: str = FITTED,
         segments_from: str = FITTED,
         tracking: TrackingSettings | None = None,
+        gpu_kernels: bool = True,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -75,6 +77,7 @@ class LoadedPipeline:
             grid: as in :class:`PipelineSettings`.
             segments_from: as in :class:`PipelineSettings`.
             tracking: as in :class:`PipelineSettings`; None = off.
+            gpu_kernels: as in :class:`PipelineSettings`.
 
         Raises:
             GridError: ``grid`` is not a grid.
@@ -104,6 +107,7 @@ class LoadedPipeline:
         self._perturbed = PerturbedNetwork(network)
         self._given = GivenScores(network, self._scores, self._perturbed)
         self._measuring = Measuring(self.features, self.segment_scores, self.segments_from)
+        self._on_device = DeviceUse(self._measuring, meta, self._judge_ood, wanted=gpu_kernels)
 
     @property
     def labels(self) -> LabelSet:
@@ -202,6 +206,11 @@ class LoadedPipeline:
         return self._seen.grid_size
 
     @property
+    def gpu_kernels(self) -> str:
+        """Whether the kernels of a GPU make maps and segments, in words: "used", or why not; known after a warm-up."""
+        return self._on_device.words(self.network.device)
+
+    @property
     def all_ood_at(self) -> tuple[str, float] | None:
         """Score and threshold of the newest frame, if they made all of its pixels OoD segments; else None."""
         return self._seen.all_ood_at
@@ -231,6 +240,9 @@ class LoadedPipeline:
         return FrameScores(logit_maps, maps, self.gradient, statistics_of(self.calibration), perturbed)
 
     def _parts(self, answer: LogitMaps, perturbed: PerturbedScores) -> Parts:
-        """What is made of an answer: brought to the host."""
+        """What is made of an answer: by the kernels of a GPU where they can run, else on the host."""
+        on_device = self._on_device.parts(answer, lambda maps: self._scores(answer, maps, perturbed))
+        if on_device is not None:
+            return on_device
         maps = uncertainty.uncertainty_maps(answer).host()
         return HostParts(answer, maps, self._scores(answer, maps, perturbed), self._measuring)

@@ -35,6 +35,8 @@ class PipelineSettings(NetworkSettings):
         segments_from: what the segments are, see ``segments.origins``: "components", "queries" (of a mask network), or
             "fitted" (what the meta model was fitted with; components without one).
         tracking: whether segments and OoD segments are followed from frame to frame, and for how long.
+        gpu_kernels: "auto" (where the network runs on an NVIDIA GPU and triton is installed, its kernels make maps,
+            segments and their metrics there) or "off" (torch makes the maps there, the host the rest).
         threads: CPU threads of the network, for the whole process; 0 = the number before a pipeline changed it:
             torch's choice, one per core, or the program's own call of ``torch.set_num_threads``.
     """
@@ -48,4 +50,5 @@ class PipelineSettings(NetworkSettings):
     grid: str = FITTED
     segments_from: str = FITTED
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    gpu_kernels: str = "auto"
     threads: int = 0

@@ -89,6 +89,7 @@ class TrustPipeline(LoadedPipeline):
             grid=s.grid,
             segments_from=s.segments_from,
             tracking=s.tracking,
+            gpu_kernels=s.gpu_kernels != "off",
         )
 
     def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:
@@ -105,6 +106,8 @@ class TrustPipeline(LoadedPipeline):
         if answer.logits.device.type == "cpu":
             features = self.calibration is not None and self.calibration.features is not None
             compile_scores(self._perturbed, self.gradient.p if self._given.gradients else None, features, told)
+        judged = uncertainty.on_grid(answer, self.grid)
+        self._on_device.prove(judged, lambda maps: self._scores(judged, maps))
         told("running made-up frames")
         for _ in range(2):
             self(Frame(image), EVERYTHING)

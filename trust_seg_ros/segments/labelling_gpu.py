@@ -18,8 +18,8 @@ pixels p > q it lowers the parent of p to q at most, and gets back the parent v 
 parent that the pixel once had, and the order in which changes of different pixels are seen does not matter, so that
 relaxed atomics are enough.
 
-Bytes per pixel to and from memory: 5 in (1), 4 in (3), 8 in (5), 17 in all; what is read twice comes from the cache. (2)
-touches the 8 % of the pixels along seams, (4) 8 bytes per block. (1) waits rather for its chains of atomics.
+Bytes per pixel to and from memory: 5 in (1), 4 in (3), 8 in (5), 17 in all; what is read twice comes from the cache.
+(2) touches the 8 % of the pixels along seams, (4) 8 bytes per block. (1) waits rather for its chains of atomics.
 """
 
 from __future__ import annotations

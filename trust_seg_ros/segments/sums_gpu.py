@@ -32,11 +32,14 @@ _FAR = 2**31 - 1
 
 
 class Found(Protocol):
-    """The components of a class map on the device."""
+    """The components of a class map on the device, as ``labelling_gpu`` finds them."""
 
-    ids: torch.Tensor
-    count: torch.Tensor
-    classes: torch.Tensor
+    @property
+    def ids(self) -> torch.Tensor: ...  # noqa: D102
+    @property
+    def count(self) -> torch.Tensor: ...  # noqa: D102
+    @property
+    def classes(self) -> torch.Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)

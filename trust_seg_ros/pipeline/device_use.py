@@ -1,0 +1,91 @@
+"""Whether the kernels of a GPU make the parts of frames, and what is remembered of them from frame to frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trust_seg_ros.meta.model import MetaModel
+from trust_seg_ros.meta.ood_judge import OodJudge
+from trust_seg_ros.pipeline.device_memory import DeviceMemory, ScoresOf
+from trust_seg_ros.pipeline.parts import HostParts, Measuring, Parts
+from trust_seg_ros.segments import components
+from trust_seg_ros.segments.origins import COMPONENTS
+from trust_seg_ros.support.gpu import why_no_kernels
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.banded import banded_maps
+
+_ALIKE = 1e-3
+"""Most that a map may differ from torch's on the same device."""
+
+
+class DeviceUse:
+    """Makes the parts of frames on the device of their logits, where that is possible.
+
+    Args:
+        measuring: how segments are measured.
+        meta: predicts on the device if it is linear.
+        judge: what OoD segments are measured for.
+        wanted: False = never.
+    """
+
+    def __init__(self, measuring: Measuring, meta: MetaModel | None, judge: OodJudge, *, wanted: bool = True) -> None:
+        self._measuring, self._meta, self._judge = measuring, meta, judge
+        self._memory = DeviceMemory()
+        self.on_any_device = False
+        """For tests: the kernels run on a CPU as well, in Triton's interpreter."""
+        self.broken = "" if wanted else "switched off"
+        """Why the kernels are not used although they could run; "" = they are."""
+
+    def parts(self, answer: LogitMaps, scores_of: ScoresOf) -> Parts | None:
+        """The parts of an answer on its device; None = make them on the host.
+
+        Args:
+            answer: on the grid to judge on.
+            scores_of: gives the scores of the answer, from its maps.
+        """
+        if self.broken or answer.linear or self._measuring.segments_from != COMPONENTS:
+            return None
+        if why_no_kernels(answer.logits.device) and not self.on_any_device:
+            return None
+        from trust_seg_ros.pipeline.parts_gpu import DeviceParts
+
+        return DeviceParts(answer, scores_of, self._measuring, self._meta, self._judge, self._memory)
+
+    def words(self, device: torch.device) -> str:
+        """Whether the kernels are used for a network on this device: "used", or why not."""
+        if self._measuring.segments_from != COMPONENTS:
+            return f"not used: segments are from {self._measuring.segments_from}"
+        why = self.broken or why_no_kernels(device)
+        return f"not used: {why}" if why else "used"
+
+    def prove(self, answer: LogitMaps, scores_of: ScoresOf) -> None:
+        """Compare the kernels with torch and the CPU on one answer; if they fail or differ they are not used.
+
+        Drivers and compilers differ from machine to machine: what is wrong must show before the drive.
+        """
+        try:
+            parts = self.parts(answer, scores_of)
+            if parts is not None:
+                self.broken = _difference(parts, answer, scores_of, self._measuring)
+        except Exception as error:  # whatever a compiler or a driver raises: the host can do the same
+            self.broken = f"{type(error).__name__}: {error}"
+
+
+def _difference(parts: Parts, answer: LogitMaps, scores_of: ScoresOf, measuring: Measuring) -> str:
+    """What the kernels make differently, in words; "" = nothing."""
+    expected, found = banded_maps(answer).host(), parts.maps
+    for name in ("entropy", "margin", "variation_ratio"):
+        apart = float((getattr(expected, name) - getattr(found, name)).abs().max())
+        if not apart <= _ALIKE:
+            return f"its {name} differs from torch's by {apart:g}"
+    if float((expected.classes != found.classes).float().mean()) > _ALIKE:
+        return "its classes differ from torch's"
+    table = parts.table()
+    ids, count = components(found.classes.numpy())
+    if count != len(table) or not np.array_equal(ids, table.ids):
+        return f"its segments differ from the CPU's: {len(table)} for {count}"
+    host = HostParts(answer, found, scores_of(found), measuring).table()
+    if not np.allclose(host.metrics, table.metrics, rtol=_ALIKE, atol=_ALIKE):
+        return "its segment metrics differ from the CPU's"
+    return ""
