@@ -9,37 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 import triton
-import triton.language as tl
 
+from trust_seg_ros.segments.errors import MapShapeError
 from trust_seg_ros.segments.features import MAP_FIELDS
+from trust_seg_ros.segments.labelling_gpu import DeviceComponents
+from trust_seg_ros.segments.sum_kernels_gpu import BITS, add_classes, add_maps, find_peaks
 from trust_seg_ros.segments.sums import SegmentSums
-from trust_seg_ros.types import UNLABELLED, LogitMaps
-from trust_seg_ros.uncertainty.sampling_gpu import along_row, check_for_kernels, device_taps, lerp, load_taps, lowest
+from trust_seg_ros.types import LogitMaps
+from trust_seg_ros.uncertainty.sampling_gpu import check_for_kernels, device_taps, lowest
 
 TILE, INTERPRETED_TILE = (4, 32), (32, 64)
-"""Rows and columns of a program, which is one warp: a sum of 128 values of up to 2^23 is one that int32 holds. In the
-interpreter a program costs the same whatever its size."""
-_BITS = tl.constexpr(23)
-_ONE = tl.constexpr(float(1 << 23))
-_NO_CLASS = tl.constexpr(UNLABELLED)
-_INFINITY = tl.constexpr(0x7F800000)
+"""Rows and columns of a program; in the interpreter one costs the same whatever its size."""
 _FAR = 2**31 - 1
-
-
-class Found(Protocol):
-    """The components of a class map on the device, as ``labelling_gpu`` finds them."""
-
-    @property
-    def ids(self) -> torch.Tensor: ...  # noqa: D102
-    @property
-    def count(self) -> torch.Tensor: ...  # noqa: D102
-    @property
-    def classes(self) -> torch.Tensor: ...  # noqa: D102
+_LONGEST = 2**24  # the sum of the columns of 128 pixels is an int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +54,7 @@ class DeviceSums:
     cprob: torch.Tensor | None
     ndist: torch.Tensor | None
     flat: torch.Tensor
-    cprob_scale: float = 2.0**-23
+    cprob_scale: float = 2.0**-BITS
 
     def host(self, n: int) -> tuple[np.ndarray, SegmentSums]:
         """Outlines (n, 6) int32 and sums of the first ``n`` segments, as ``segments.sums`` gives them."""
@@ -84,7 +70,7 @@ class DeviceSums:
 
 
 def device_sums(
-    found: Found,
+    found: DeviceComponents,
     planes: Mapping[str, torch.Tensor],
     *,
     named: torch.Tensor,
@@ -98,12 +84,12 @@ def device_sums(
     """All sums that the metrics of segments are computed from; nothing waits for the device.
 
     Args:
-        found: the components, of at most 2^31 - 1 pixels.
+        found: the components, of a map (H, W) with sides of up to 2^24 pixels.
         planes: name -> (H, W) float32 of every map that is added up. E, D and V lie in [0, 1]; others are scaled by
             the largest finite magnitude that they have in any segment, which also stands for infinity and NaN.
         named: (H, W) uint8 predicted classes, by which neighbours are counted.
         answer, log_sum: what class probabilities are computed from: the network's answer, and (H, W) float32 log of
-            the sum of the exponentials of the upsampled logits. Both None = no class probabilities.
+            the sum of the exponentials of the upsampled logits. One is None = no class probabilities.
         neighbours: whether to count neighbours.
         n_classes: q.
         capacity: segments that there is room for, >= 1.
@@ -111,25 +97,45 @@ def device_sums(
             one. The result does not depend on it.
 
     Raises:
+        MapShapeError: shapes that do not agree, or a longer side.
         LogitsError: the answer is one that the kernels cannot read, such as class sums.
     """
     height, width = found.ids.shape
+    answer = None if log_sum is None else answer
+    given = {**planes, "classes": named, **({} if log_sum is None else {"log_sum": log_sum})}
+    _check((height, width), given, answer, n_classes)
     tile = tile or (INTERPRETED_TILE if found.ids.device.type == "cpu" else TILE)
     bounded = tuple(name in MAP_FIELDS for name in planes)
-    values = tuple(plane.contiguous() for plane in planes.values())
+    values = tuple(plane.float().contiguous() for plane in planes.values())
     sums, scales, maps = _tables(found.count, tuple(planes), n_classes, answer is not None, neighbours, capacity)
-    same = named.data_ptr() == found.classes.data_ptr()
-    grid = (triton.cdiv(width, tile[1]), triton.cdiv(height, tile[0]))
+    other = None if named.data_ptr() == found.classes.data_ptr() else named.contiguous()
+    grid = (triton.cdiv(height, tile[0]) * triton.cdiv(width, tile[1]),)
     with torch.cuda.device_of(found.ids):
         if not all(bounded):
-            _peaks_kernel[grid](found.ids, values, scales, height, width, capacity, bounded, *tile, num_warps=1)
-        _sums_kernel[grid](
-            found.ids, found.classes, None if same else named, values, scales, sums.outlines, sums.places, maps,
+            find_peaks[grid](found.ids, values, scales, height, width, capacity, bounded, *tile, num_warps=1)
+        add_maps[grid](
+            found.ids, found.classes, other, values, scales, sums.outlines, sums.places, maps,
             sums.ndist, height, width, n_classes, capacity, bounded, *tile, num_warps=1,
         )  # fmt: skip
         if answer is not None and log_sum is not None and sums.cprob is not None:
-            _add_classes(found.ids, answer, log_sum, sums.cprob, tile[0] * tile[1])
+            _launch_classes(found.ids, answer, log_sum, sums.cprob, tile[0] * tile[1])
     return sums
+
+
+def _check(
+    shape: tuple[int, ...], planes: Mapping[str, torch.Tensor], answer: LogitMaps | None, n_classes: int
+) -> None:
+    """Raise unless the kernels may read all of this."""
+    if max(shape) > _LONGEST:
+        raise MapShapeError(f"a map of {shape}; expected sides of up to {_LONGEST} pixels. Cut the image into parts")
+    for name, plane in planes.items():
+        if tuple(plane.shape) != shape:
+            raise MapShapeError(f"map {name!r} has shape {tuple(plane.shape)}; expected {shape}, as the segments")
+    if answer is not None:
+        check_for_kernels(answer)
+        expected, given = (n_classes, *shape), (len(answer.logits), *answer.size)
+        if given != expected:
+            raise MapShapeError(f"logits for maps of (classes, height, width) {given}; expected {expected}")
 
 
 def _tables(
@@ -156,179 +162,15 @@ def _tables(
     return sums, scales, maps
 
 
-def _add_classes(ids: torch.Tensor, answer: LogitMaps, log_sum: torch.Tensor, cprob: torch.Tensor, pixels: int) -> None:
-    check_for_kernels(answer)
-    logits, (height, width) = answer.logits.detach(), answer.size
+def _launch_classes(
+    ids: torch.Tensor, answer: LogitMaps, log_sum: torch.Tensor, cprob: torch.Tensor, pixels: int
+) -> None:
+    logits, log_sum, (height, width) = answer.logits.detach(), log_sum.contiguous(), answer.size
     q, h, w = logits.shape
     at = device_taps((h, w), (height, width), answer.placement, logits.device)
     columns = pixels // at.group_rows
-    grid = (triton.cdiv(width, columns), len(at.groups) - 1)
-    _classes_kernel[grid](
+    programs = (len(at.groups) - 1) * triton.cdiv(width, columns)
+    add_classes[(programs,)](
         ids, log_sum, logits, *logits.stride(), at.top, at.bottom, at.mix, at.left, at.right, at.weight, at.groups,
         cprob, width, len(cprob), q, lowest(answer.raw), at.group_rows, columns, num_warps=1,
     )  # fmt: skip
-
-
-@triton.jit
-def _fixed(share):
-    """A share in [-1, 1] in units of 2^-23, rounded once."""
-    return tl.floor(share * _ONE + 0.5).to(tl.int32)
-
-
-@triton.jit
-def _load_ids(ids_ptr, at, inside, capacity):
-    """Segments of pixels, 0 = none that has a row; and the five largest of these numbers, falling, then 0."""
-    ids = tl.load(ids_ptr + at, mask=inside, other=0)
-    ids = tl.where(ids <= capacity, ids, 0)
-    one = tl.max(ids, None)
-    two = tl.max(tl.where(ids < one, ids, 0), None)
-    three = tl.max(tl.where(ids < two, ids, 0), None)
-    four = tl.max(tl.where(ids < three, ids, 0), None)
-    return ids, (one, two, three, four, tl.max(tl.where(ids < four, ids, 0), None))
-
-
-@triton.jit
-def _add(table_ptr, columns, value, ids, largest):
-    """Add int32 values to the first column of a table, of so many columns, in the rows of the pixels' segments."""
-    for j in tl.static_range(4):
-        if largest[j] > 0:
-            part = tl.where(ids == largest[j], value, 0)
-            whole = tl.sum(part if value.numel <= 128 else part.to(tl.int64), None).to(table_ptr.dtype.element_ty)
-            row_ptr = table_ptr + (largest[j] - 1).to(tl.int64) * columns
-            tl.atomic_add(row_ptr, whole, mask=whole != 0, sem="relaxed")
-    if largest[4] > 0:
-        row_ptr = table_ptr + (ids - 1).to(tl.int64) * columns
-        rest = (ids > 0) & (ids <= largest[4]) & (value != 0)
-        tl.atomic_add(row_ptr, value.to(table_ptr.dtype.element_ty), mask=rest, sem="relaxed")
-
-
-@triton.jit(do_not_specialize_on_alignment=["width"])
-def _peaks_kernel(
-    ids_ptr, planes, scales_ptr, height, width, capacity,
-    BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    """Bits of the largest finite magnitude of each unbounded map over the pixels of segments."""
-    y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
-    x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
-    at = y * width + x
-    ids = tl.load(ids_ptr + at, mask=(y < height) & (x < width), other=0)
-    for m in tl.static_range(len(planes)):
-        if not BOUNDED[m]:
-            v = tl.load(planes[m] + at, mask=(ids > 0) & (ids <= capacity), other=0.0)
-            bits = v.to(tl.int32, bitcast=True) & 0x7FFFFFFF
-            peak = tl.max(tl.where(bits < _INFINITY, bits, 0), None)
-            tl.atomic_max(scales_ptr + 2 * len(planes) + m, peak.to(tl.int64), mask=peak > 0, sem="relaxed")
-
-
-@triton.jit(do_not_specialize_on_alignment=["width"])
-def _sums_kernel(
-    ids_ptr, classes_ptr, named_ptr, planes, scales_ptr, outlines_ptr, places_ptr, maps_ptr, ndist_ptr,
-    height, width, q, capacity, BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None] + tl.zeros([ROWS, COLUMNS], tl.int32)
-    x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)[None, :] + tl.zeros([ROWS, COLUMNS], tl.int32)
-    at = y * width + x
-    ids, largest = _load_ids(ids_ptr, at, (y < height) & (x < width), capacity)
-    if (tl.program_id(0) == 0) & (tl.program_id(1) == 0):
-        for m in tl.static_range(len(planes)):
-            power = _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m])
-            tl.store(scales_ptr + 2 * m, (power - _BITS + 1023).to(tl.int64) << 52)  # bits of a float64
-            tl.store(scales_ptr + 2 * m + 1, (2 * power - _BITS + 1023).to(tl.int64) << 52)
-    if largest[0] == 0:
-        return
-    inner = _look_around(ids, classes_ptr, named_ptr, outlines_ptr, ndist_ptr, y, x, at, height, width, q)
-    _add(outlines_ptr + 5, 6, (ids > 0).to(tl.int32), ids, largest)
-    _add(places_ptr, 3, inner.to(tl.int32), ids, largest)
-    _add(places_ptr + 1, 3, y, ids, largest)
-    _add(places_ptr + 2, 3, x, ids, largest)
-    for m in tl.static_range(len(planes)):
-        v = tl.load(planes[m] + at, mask=ids > 0, other=0.0)
-        share = _share(v, _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m]))
-        h, square = _fixed(share), _fixed(share * share)
-        _add(maps_ptr, 4, tl.where(inner, h, 0), ids, largest)
-        _add(maps_ptr + 1, 4, tl.where(inner, 0, h), ids, largest)
-        _add(maps_ptr + 2, 4, tl.where(inner, square, 0), ids, largest)
-        _add(maps_ptr + 3, 4, tl.where(inner, 0, square), ids, largest)
-        maps_ptr += 4 * capacity.to(tl.int64)
-
-
-@triton.jit
-def _look_around(ids, classes_ptr, named_ptr, outlines_ptr, ndist_ptr, y, x, at, height, width, q):
-    """Whether pixels are interior; outlines drawn where a segment begins or ends in a row, and neighbours counted."""
-    own, row = ids > 0, (ids - 1).to(tl.int64)
-    c = tl.load(classes_ptr + at, mask=own, other=_NO_CLASS)
-    inner, left, right, up, down = own, own, own, own, own
-    for i in tl.static_range(9):
-        if i != 4:
-            v, u, beside_at = y + (i // 3 - 1), x + (i % 3 - 1), at + ((i // 3 - 1) * width + i % 3 - 1)
-            there = own & (v >= 0) & (v < height) & (u >= 0) & (u < width)
-            beside = tl.load(classes_ptr + beside_at, mask=there, other=_NO_CLASS)
-            differs = own & (beside != c)
-            pair = there & differs
-            inner = inner & ~pair
-            if i == 1:
-                up = differs
-            if i == 3:
-                left = differs
-            if i == 5:
-                right = differs
-            if i == 7:
-                down = differs
-            if ndist_ptr is not None:
-                _count_pairs(named_ptr, ndist_ptr, row, beside_at, beside, pair, q)
-    if tl.max((left | right).to(tl.int32), None) > 0:
-        outline_ptr = outlines_ptr + row * 6
-        tl.store(outline_ptr, c.to(tl.int32), mask=left)
-        tl.atomic_min(outline_ptr + 1, x, mask=left, sem="relaxed")
-        tl.atomic_min(outline_ptr + 2, y, mask=left & up, sem="relaxed")
-        tl.atomic_max(outline_ptr + 3, x + 1, mask=right, sem="relaxed")
-        tl.atomic_max(outline_ptr + 4, y + 1, mask=left & down, sem="relaxed")
-    return inner
-
-
-@triton.jit
-def _count_pairs(named_ptr, ndist_ptr, row, beside_at, name, pair, q):
-    """Count neighbours of other segments by their class; ``named_ptr`` None: it is ``name``."""
-    if tl.max(pair.to(tl.int32), None) > 0:
-        if named_ptr is not None:
-            name = tl.load(named_ptr + beside_at, mask=pair, other=_NO_CLASS)
-        pairs = ndist_ptr + row * (q + 1) + tl.minimum(name.to(tl.int32), q)
-        tl.atomic_add(pairs, 1, mask=pair, sem="relaxed")
-
-
-@triton.jit
-def _power(peak_ptr, BOUNDED: tl.constexpr):
-    """The power of two that a map is divided by: the smallest above its peak, at most 2^126; 0 for maps in [0, 1]."""
-    return tl.zeros([], tl.int32) if BOUNDED else tl.minimum((tl.load(peak_ptr) >> 23).to(tl.int32) - 126, 126)
-
-
-@triton.jit
-def _share(v, power):
-    """A map's values divided by 2^power, -126 to 126, and limited to [-1, 1]; 1 for NaN."""
-    share = v * ((127 - power) << 23).to(tl.float32, bitcast=True)
-    return tl.minimum(tl.where(share > -1.0, share, tl.where(share <= -1.0, -1.0, 1.0)), 1.0)
-
-
-@triton.jit(do_not_specialize_on_alignment=["width"])
-def _classes_kernel(
-    ids_ptr, log_sum_ptr, logits_ptr, stride_c, stride_y, stride_x,
-    top_ptr, bottom_ptr, mix_ptr, left_ptr, right_ptr, weight_ptr, groups_ptr, cprob_ptr, width, capacity, q,
-    LOW: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    start, stop = tl.load(groups_ptr + tl.program_id(1)), tl.load(groups_ptr + tl.program_id(1) + 1)
-    y, x = start + tl.arange(0, ROWS)[:, None], tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-    there = x < width
-    at = y * width + x[None, :]
-    ids, largest = _load_ids(ids_ptr, at, (y < stop) & there[None, :], capacity)
-    if largest[0] == 0:
-        return
-    log_sum = tl.load(log_sum_ptr + at, mask=ids > 0, other=0.0)
-    above, below, _ = load_taps(top_ptr, bottom_ptr, mix_ptr, stride_y, start, start < stop)
-    mix = tl.load(mix_ptr + y, mask=y < stop, other=0.0)
-    left, right, weight = load_taps(left_ptr, right_ptr, weight_ptr, stride_x, x, there)
-    for c in range(q):
-        upper = along_row(logits_ptr + above, left, right, weight, there, LOW)[0]
-        lower = along_row(logits_ptr + below, left, right, weight, there, LOW)[0]
-        logits_ptr += stride_c
-        p = tl.exp(lerp(upper[None, :], lower[None, :], mix) - log_sum)
-        _add(cprob_ptr + c, q, _fixed(tl.minimum(p, 1.0)), ids, largest)
