@@ -12,7 +12,7 @@ from interpreted import needs_triton
 from trust_seg_ros.segments import segment_table
 from trust_seg_ros.segments.errors import FeatureError
 from trust_seg_ros.segments.families import FAMILIES, QUERY, Family, column_names, column_values, families_of
-from trust_seg_ros.segments.features import FEATURE_SETS
+from trust_seg_ros.segments.features import FEATURE_SETS, FeatureSet
 from trust_seg_ros.segments.labelling import find_components
 from trust_seg_ros.segments.measured import Measured
 from trust_seg_ros.segments.probabilities import SoftmaxSource
@@ -79,7 +79,7 @@ def assert_same(classes, q, maps, families, room=3, seed=0):
     n = min(len(found), capacity)
     some = replace(found, sizes=found.sizes[:n])
     expected = column_values(families, Measured.of(some, classes, q, planes, sums.host(n)[1]))
-    peak = max(np.abs(plane).max() for plane in planes.values())  # a variance is a difference of squares
+    peak = max((np.abs(plane).max() for plane in planes.values()), default=0.0)  # a variance is a difference of squares
     np.testing.assert_allclose(metrics[:n], expected, rtol=1e-12, atol=1e-13 * max(1.0, peak**2))
     assert not metrics[n:].any()
 
@@ -135,6 +135,8 @@ def test_families_that_the_kernel_has_not_are_left_to_the_host():
     sums = sums_of(find_components(classes), classes, planes_of((4, 4), ("E",), 0), 2, 1)
     with pytest.raises(FeatureError, match=r"families size, round; .* host"):
         device_metrics(sums, (FAMILIES[0], added), ("E",), 2, (4, 4))
+    with pytest.raises(FeatureError, match="no sums for the families cprob; ask"):
+        device_metrics(replace(sums, cprob=None), families_of(("size", "cprob")), ("E",), 2, (4, 4))
 
 
 def test_from_logits_to_metrics_as_on_the_host():
@@ -156,3 +158,7 @@ def test_from_logits_to_metrics_as_on_the_host():
     assert 60 < len(expected) < 80
     np.testing.assert_allclose(metrics[: len(expected)], expected.metrics, rtol=0, atol=2e-6)
     assert not metrics[len(expected) :].any()
+
+
+def test_without_maps():
+    assert_same(random_classes(12, 15, 4, 3, 0.1, 1), 3, (), families_of(FeatureSet(maps=()).families))

@@ -49,11 +49,14 @@ def device_metrics(
         (capacity, m) float64, the columns that ``column_names`` names, finite; 0 beyond the last segment.
 
     Raises:
-        FeatureError: a family that :func:`knows` denies.
+        FeatureError: a family that :func:`knows` denies, or without its sums.
     """
     if not knows(families):
         names = ", ".join(family.name for family in families)
         raise FeatureError(f"the GPU does not have all metrics of the families {names}; compute them on the host")
+    needed = {"cprob": sums.cprob, "ndist": sums.ndist}
+    if absent := [family.name for family in families if needed.get(family.name, sums.places) is None]:
+        raise FeatureError(f"no sums for the families {', '.join(absent)}; ask device_sums for them")
     starts, columns = _layout(tuple(families), tuple(maps), n_classes, sums.count.device)
     capacity = len(sums.outlines)
     out = torch.empty((capacity, columns), dtype=torch.float64, device=sums.count.device)
