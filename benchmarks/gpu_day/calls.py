@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import torch
 from torch.nn import functional
@@ -26,6 +27,7 @@ from trust_seg_ros.segments.features import MAP_FIELDS, feature_set
 from trust_seg_ros.segments.labelling_gpu import DeviceComponents, device_components, over_threshold
 from trust_seg_ros.segments.metrics_gpu import device_metrics
 from trust_seg_ros.segments.sums_gpu import DeviceSums, device_sums
+from trust_seg_ros.thresholds.histogram_gpu import mean_std_gpu, otsu_gpu, quantile_gpu
 from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.gradient_gpu import enqueue_gradients
 from trust_seg_ros.uncertainty.gradient_inputs import LABELS, GradientSettings
@@ -113,6 +115,17 @@ def gradients(logits: LogitMaps, **settings: Any) -> Any:
     return enqueue_gradients(logits, GradientSettings(**settings), LABELS)
 
 
+def threshold(scene: Scene, find: Callable[..., float], *parameters: float) -> float:
+    """A threshold of the entropy; the function waits for what its kernels count."""
+    score, classes = scene.maps.entropy, scene.maps.classes
+    if not score.is_meta:
+        return find(score, *parameters, classes)
+    with mock.patch.object(
+        torch, "zeros", torch.ones
+    ):  # no kernel runs, and counts of one stand for what it would count
+        return find(torch.full(score.shape, 0.5), *parameters, torch.full(score.shape, 1, dtype=torch.uint8))
+
+
 def network_input(scene: Scene, size: tuple[int, int] | None = None, half: bool = True) -> torch.Tensor:
     """An image of the scene's size as a network's input."""
     image = torch.zeros((*scene.logits.size, 3), dtype=torch.uint8, device=scene.logits.logits.device)
@@ -130,6 +143,9 @@ FUNCTIONS: dict[str, Callable[[Scene], Any]] = {
     "metrics": lambda scene: metrics(scene.sums, scene.logits),
     "meta model": lambda scene: predictions(scene, judges()[0]),
     "gradient scores": lambda scene: gradients(scene.logits),
+    "quantile": lambda scene: threshold(scene, quantile_gpu, 0.9),
+    "Otsu": lambda scene: threshold(scene, otsu_gpu),
+    "mean and deviation": lambda scene: threshold(scene, mean_std_gpu, 2.0),
 }
 
 

@@ -33,17 +33,26 @@ ARCHITECTURES = (90, 87, 120)
 
 @dataclass(frozen=True)
 class Launch:
-    """A launch that was noted: kernel (a JITFunction), its arguments and options, its grid."""
+    """A launch that was noted.
+
+    Attributes:
+        kernel: a JITFunction.
+        args, kwargs: as it was called, options of Triton included.
+        arguments: name -> value of the kernel's parameters.
+        grid: programs along each axis.
+    """
 
     kernel: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    arguments: dict[str, Any]
     grid: tuple[int, ...]
 
     @property
     def name(self) -> str:
         """The kernel's module and name, as in ``labelling.paint``."""
-        return f"{self.kernel.__module__.rpartition('.')[2].removesuffix('_gpu')}.{self.kernel.__name__.lstrip('_')}"
+        function = self.kernel.fn
+        return f"{function.__module__.rpartition('.')[2].removesuffix('_gpu')}.{function.__name__.lstrip('_')}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,8 @@ def launches(launch: Callable[[str, Callable[[], Any]], Any] | None = None) -> I
     def run(kernel: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
         bound = inspect.signature(kernel.fn).bind(*args, **{k: v for k, v in kwargs.items() if k in kernel.arg_names})
         bound.apply_defaults()
-        noted.append(Launch(kernel, args, kwargs, tuple(grid(bound.arguments) if callable(grid) else grid)))
+        size = tuple(grid(bound.arguments) if callable(grid) else grid)
+        noted.append(Launch(kernel, args, kwargs, bound.arguments, size))
         if launch is None:
             return None
         return launch(noted[-1].name, lambda: usual(kernel, *args, grid=grid, warmup=warmup, **kwargs))
