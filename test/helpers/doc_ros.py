@@ -14,6 +14,7 @@ from trust_seg_ros.commands.replay_parameters import replay_parameters
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.ground import GROUND_OUTPUTS
 from trust_seg_ros.messages.outputs import OUTPUTS
+from trust_seg_ros.node.cameras import parse_cameras
 
 RELEASED = json.loads((ROOT / "test" / "packaging" / "ros_packages.json").read_text("utf-8"))
 NODE = re.compile(r"(/\w+)*/trust_seg$")
@@ -70,7 +71,14 @@ def _run(words: list[str]) -> None:
         return released(package)
     if executable == "trust-seg":
         return trust_seg(rest)
-    if executable != "trust_seg_node":
+    if executable == "trust_seg_cameras":
+        ros = rest.index("--ros-args") if "--ros-args" in rest else len(rest)
+        try:
+            parse_cameras(" ".join(rest[:ros]))
+        except TrustSegError as error:
+            raise CommandError(str(error)) from error
+        del rest[:ros]
+    elif executable != "trust_seg_node":
         raise CommandError(f"trust_seg_ros has no executable {executable}")
     if rest and rest.pop(0) != "--ros-args":
         raise CommandError(f"expected --ros-args behind {executable}")

@@ -62,6 +62,7 @@ class Benches:
 
 @contextmanager
 def several(names, **parameters):
+    parameters = {"batch.images": len(names)} | parameters
     node = NodeProcess(cameras=(f"{names[0]}=/{names[0]}/image_raw", *names[1:]), **parameters)
     benches = Benches(names)
     try:

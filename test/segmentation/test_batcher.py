@@ -32,9 +32,9 @@ class Doubled:
     def fault(item):
         return ValueError(f"{item} is negative") if item < 0 else None
 
-    def seat(self, name="camera", wait_s=NEVER_S, asked=()):
+    def seat(self, name="camera", wait_s=NEVER_S, asked=(), most=9):
         """A seat whose caller asked so many seconds ago."""
-        seat, now = Seat(name, wait_s), time.monotonic()
+        seat, now = Seat(name, wait_s, most), time.monotonic()
         for ago in asked:
             seat.asked(now - ago)
         self.batcher.join(seat)
@@ -116,6 +116,19 @@ def test_no_more_than_fit_are_taken_together(doubled):
     doubled.go.set()
     assert [future.result(PATIENCE_S) for future in futures] == [0, 2, 4, 6, 8, 10]
     assert doubled.batches == [[0], [1, 2], [3, 4], [5]]
+
+
+def test_who_shares_with_fewer_is_computed_with_fewer(doubled):
+    wide, narrow = doubled.seat("wide"), doubled.seat("narrow", most=2)
+    doubled.go.clear()
+    futures = [doubled.asks(wide, 0)]
+    doubled.until(lambda: doubled.batches)
+    futures += [
+        future for seat, n in ((wide, 1), (wide, 2), (narrow, 3), (wide, 4)) for future in doubled.queue(seat, n)
+    ]
+    doubled.go.set()
+    assert [future.result(PATIENCE_S) for future in futures] == [0, 2, 4, 6, 8]
+    assert doubled.batches == [[0], [1, 2], [3, 4]]
 
 
 def test_a_caller_among_silent_ones_is_not_held_back(doubled):
@@ -222,8 +235,9 @@ def test_what_is_done_alone_waits_for_batches_and_they_for_it(doubled):
     doubled.go.clear()
     futures = [doubled.pool.submit(alone)]
     doubled.until(lambda: done)
-    futures += doubled.queue(seat, 1)
+    futures += doubled.queue(doubled.seat("other"), 1)
     assert doubled.batches == []
+    assert not doubled.batcher.leave(seat), "it has not ended"
     doubled.go.set()
     assert [future.result(PATIENCE_S) for future in futures] == [None, 2]
     assert done == [0]

@@ -21,11 +21,11 @@ PATIENCE_S = 60.0
 EMBEDDED = NetworkSettings(device="cpu", input_size=(96, 128))
 
 
-def shared(settings=EMBEDDED, cameras=3, wait_s=0.0):
+def shared(settings=EMBEDDED, cameras=3, wait_s=0.0, images=9):
     """The network of each camera, and where they got it from."""
     networks = SharedNetworks(cameras)
     sources = [networks.camera(f"camera {number}") for number in range(cameras)]
-    return [source.load(settings, wait_s) for source in sources], sources
+    return [source.load(settings, wait_s, images) for source in sources], sources
 
 
 def pictures(*sizes):
@@ -124,6 +124,14 @@ def test_averaged_passes_of_several_images_are_not_waited_for():
     networks, _ = shared(NetworkSettings(model="node_networks:colours", flip=True))
     assert networks[0]._images.batcher.most == 1
     assert networks[0].passes.flip
+
+
+def test_on_a_cpu_a_pass_is_of_one_image_unless_more_are_asked_for():
+    networks, _ = shared(NetworkSettings(model="node_networks:colours"), images=0)
+    passes = []
+    networks[0].module.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))
+    together(networks, pictures(*3 * [(48, 64)]))
+    assert passes == [1, 1, 1]
 
 
 def test_it_offers_what_the_network_offers():

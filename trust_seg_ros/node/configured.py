@@ -81,7 +81,7 @@ class Configured:
         def loaded() -> TrustPipeline:
             if sharing is None:
                 return TrustPipeline.load(settings.pipeline)
-            return TrustPipeline.load(settings.pipeline, lambda wanted: sharing.load(wanted, settings.batch_wait_s))
+            return TrustPipeline.load(settings.pipeline, lambda wanted: sharing.load(wanted, *settings.batch))
 
         def warmed(pipeline: TrustPipeline, outputs: Outputs) -> Configured:
             pipeline.warm_up(settings.warm_up_size, progress.step)

@@ -15,4 +15,13 @@ BATCH_PARAMETERS: tuple[Parameter, ...] = (
         low=0.0,
         high=1000.0,
     ),
+    Parameter(
+        "batch.images",
+        0,
+        "Largest number of images in a pass of the network with one of this camera; 0: one of each camera on a GPU, "
+        "and 1 on a CPU, where larger passes save no time. No effect on a node alone.",
+        AT_CONFIGURE,
+        low=0,
+        high=64,
+    ),
 )

@@ -29,7 +29,7 @@ class NodeSettings:
 
     autostart: bool
     pipeline: PipelineSettings
-    batch_wait_s: float
+    batch: tuple[float, int]
     warm_up_size: tuple[int, int]
     input: str
     mode: str
@@ -68,7 +68,7 @@ def settings_from(values: Mapping[str, Any]) -> NodeSettings:
     return NodeSettings(
         autostart=v["autostart"],
         pipeline=_pipeline(v),
-        batch_wait_s=v["batch.wait_ms"] / 1e3,
+        batch=(v["batch.wait_ms"] / 1e3, v["batch.images"]),
         warm_up_size=(v["warm_up.height"], v["warm_up.width"]),
         input=v["input"],
         mode=v["mode"],

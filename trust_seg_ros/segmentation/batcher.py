@@ -30,10 +30,11 @@ class Seat:
 
     Attributes:
         wait_s: seconds that an item of this caller may be held back for others.
+        most: largest number of items that one of this caller is computed together with, itself included.
     """
 
-    def __init__(self, name: str, wait_s: float = 0.0) -> None:
-        self.name, self.wait_s, self.left = name, wait_s, False
+    def __init__(self, name: str, wait_s: float = 0.0, most: int = 1 << 30) -> None:
+        self.name, self.wait_s, self.most, self.left = name, wait_s, most, False
         self._last: float | None = None
         self._gaps: deque[float] = deque(maxlen=_GAPS)
 
@@ -86,6 +87,7 @@ class Batcher(Generic[_Item, _Answer]):
         self._seats: set[Seat] = set()
         self._waiting: list[_Asked[_Item, _Answer]] = []
         self._computed: list[_Asked[_Item, _Answer]] = []
+        self._alone: list[Seat] = []
         self._busy = False
         self._batches = self._items = 0
         self._held_s = 0.0
@@ -113,7 +115,9 @@ class Batcher(Generic[_Item, _Answer]):
             seat.left = True
             self._seats.discard(seat)
             self._changed.notify_all()
-            return not any(asked.seat is seat for asked in (*self._waiting, *self._computed))
+            return seat not in self._alone and all(
+                asked.seat is not seat for asked in (*self._waiting, *self._computed)
+            )
 
     def ask(self, seat: Seat, item: _Item) -> _Answer:
         """The answer to an item; may be called from any thread.
@@ -144,13 +148,19 @@ class Batcher(Generic[_Item, _Answer]):
             LeftError: the seat is or was given up.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._busy or seat.left)
-            _check(seat)
+            self._alone.append(seat)
+            try:
+                self._changed.wait_for(lambda: not self._busy or seat.left)
+                _check(seat)
+            except BaseException:
+                self._alone.remove(seat)
+                raise
             self._busy = True
         try:
             yield
         finally:
             with self._changed:
+                self._alone.remove(seat)
                 self._busy = False
                 self._changed.notify_all()
 
@@ -173,15 +183,19 @@ class Batcher(Generic[_Item, _Answer]):
 
     def _left_s(self, now: float) -> float:
         """Seconds that those who wait go on waiting for others."""
-        if len(self._waiting) >= self.most:
+        if len(self._waiting) >= self._room():
             return 0.0
         until = min(asked.at + asked.seat.wait_s for asked in self._waiting)
         here = {asked.seat for asked in self._waiting}
         return max((seat.worth(now, until) for seat in self._seats - here), default=0.0)
 
+    def _room(self) -> int:
+        """How many of those who wait may be computed together."""
+        return min(self.most, *(asked.seat.most for asked in self._waiting))
+
     def _take(self, now: float) -> list[_Asked[_Item, _Answer]]:
-        batch = self._computed = self._waiting[: self.most]
-        del self._waiting[: self.most]
+        batch = self._computed = self._waiting[: self._room()]
+        del self._waiting[: len(batch)]
         self._busy = True
         self._batches += 1
         self._items += len(batch)

@@ -35,14 +35,15 @@ class _Images:
         self.network = network
         together = isinstance(network, BatchedNetwork) and getattr(network, "takes_batches", True)
         self.batcher = Batcher(self._answers, most if together else 1)
-        self._warm: set[Size] = set()
+        self._warm: dict[Size, int] = {}
 
-    def warm_up(self, size: Size) -> None:
-        """Passes of every number of images of ``size`` (H, W), the first time for a size; fewer if memory is short."""
+    def warm_up(self, size: Size, most: int) -> None:
+        """Passes of one image of ``size`` (H, W), and the first time of every number up to ``most``.
+
+        Where memory is too short for so many, passes are smaller from now on.
+        """
         self.network.warm_up(size)
-        if size in self._warm:
-            return
-        for count in range(2, self.batcher.most + 1):
+        for count in range(self._warm.get(size, 1) + 1, min(self.batcher.most, most) + 1):
             try:
                 self._together([np.zeros((*size, 3), np.uint8) for _ in range(count)])
             except ModelError as error:
@@ -51,7 +52,7 @@ class _Images:
                 )
                 self.batcher.most = count - 1
                 break
-        self._warm.add(size)
+            self._warm[size] = count
 
     def _answers(self, images: Sequence[np.ndarray]) -> list[_Answer | BaseException]:
         """An answer for each image; one that fails does not take others' answers with it."""
@@ -153,7 +154,7 @@ class SharedNetwork:
 
     def warm_up(self, size: Size) -> None:
         """As the network's, and passes of several images."""
-        self._alone(self._images.warm_up)(size)
+        self._alone(self._images.warm_up)(size, self._seat.most)
 
     def _alone(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
@@ -196,19 +197,21 @@ class SharingCamera:
         self._networks, self._name = networks, name
         self._held: tuple[NetworkSettings, _Share, Seat] | None = None
 
-    def load(self, settings: NetworkSettings, wait_s: float) -> SharedNetwork:
+    def load(self, settings: NetworkSettings, wait_s: float, images: int = 0) -> SharedNetwork:
         """The network, ready to use, instead of the one before; waits where another camera is loading the same.
 
         Args:
             settings: which network, and how it is run.
             wait_s: seconds that an image of this camera may be held back for others.
+            images: largest number of images in a pass with one of this camera; 0 = one per camera on a GPU, and
+                one on a CPU, where larger passes gain no time.
 
         Raises:
             TrustSegError: as ``load_network``.
         """
         self.release()
         wanted = NetworkSettings(**{field.name: getattr(settings, field.name) for field in fields(NetworkSettings)})
-        seat = Seat(self._name, wait_s)
+        seat = Seat(self._name, wait_s, images or self._networks.most)
         with self._networks.lock:
             share = self._networks.shares.setdefault(wanted, _Share())
             share.users.add(self)
@@ -216,6 +219,8 @@ class SharingCamera:
         with share.loading:
             if share.images is None:
                 share.images = _Images(wanted.load(), self._networks.most)
+        if images == 0 and share.images.network.device.type == "cpu":
+            seat.most = 1
         share.images.batcher.join(seat)
         return SharedNetwork(share.images, seat)
 
