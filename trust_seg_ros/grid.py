@@ -132,13 +132,13 @@ def resized(plane: np.ndarray, size: Size) -> np.ndarray:
     """
     if plane.shape == size:
         return plane
-    rows, columns = (_sources(old, new) for old, new in zip(plane.shape, size, strict=True))
+    rows, columns = (sources(old, new) for old, new in zip(plane.shape, size, strict=True))
     # the shorter way: gather the columns of few rows, then copy whole rows; "clip" only spares a check of the indices
     return np.take(np.take(plane, columns, axis=1, mode="clip"), rows, axis=0, mode="clip")
 
 
-def _sources(old: int, new: int) -> np.ndarray:
-    """For each of ``new`` pixels in a line, the one of ``old`` in which its centre lies."""
+def sources(old: int, new: int) -> np.ndarray:
+    """(new,) int64, for each of ``new`` pixels in a line, the one of ``old`` in which its centre lies."""
     return (2 * np.arange(new, dtype=np.int64) + 1) * old // (2 * new)
 
 

@@ -20,7 +20,7 @@ def paint(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     Returns:
         (H, W) uint8.
     """
-    table = _table(flagged, others)
+    table = flag_table(flagged, others)
     if not table.any():
         return np.zeros(ids.shape, np.uint8)
     return look_up(ids, table)
@@ -28,7 +28,7 @@ def paint(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
 
 def paint_reference(ids: np.ndarray, flagged: np.ndarray, others: int = 0) -> np.ndarray:
     """As :func:`paint`."""
-    painted: np.ndarray = _table(flagged, others)[ids]
+    painted: np.ndarray = flag_table(flagged, others)[ids]
     return painted
 
 
@@ -68,7 +68,8 @@ def overlap_reference(
     return pixels, np.bincount(segment, weights=score[other - 1], minlength=count + 1)[1:]
 
 
-def _table(flagged: np.ndarray, others: int) -> np.ndarray:
+def flag_table(flagged: np.ndarray, others: int = 0) -> np.ndarray:
+    """(n + 1,) uint8, what :func:`paint` paints for each id."""
     table = np.zeros(len(flagged) + 1, dtype=np.uint8)
     table[1:] = np.where(flagged, SEGMENT_FLAG, others)
     return table

@@ -36,12 +36,13 @@ def device_input(image: torch.Tensor, spec: InputSpec, out: torch.Tensor | None 
     if image.shape[:2] != size:
         mode = _AREA if shrinks((image.shape[0], image.shape[1]), size) else _BILINEAR
     factor, offset = affine(spec)
-    _prepare[(size[0], triton.cdiv(size[1], _BLOCK))](
-        image, out, *factor.tolist(), *offset.tolist(),
-        image.shape[0], image.shape[1], *size, image.shape[0] / size[0], image.shape[1] / size[1],
-        -(-image.shape[1] // size[1]) + 1, *image.stride(), *out.stride()[1:],
-        MODE=mode, SWAP=channels(spec)[0] == 2, BLOCK=_BLOCK,
-    )  # fmt: skip
+    with torch.cuda.device_of(image):
+        _prepare[(size[0], triton.cdiv(size[1], _BLOCK))](
+            image, out, *factor.tolist(), *offset.tolist(),
+            image.shape[0], image.shape[1], *size, image.shape[0] / size[0], image.shape[1] / size[1],
+            -(-image.shape[1] // size[1]) + 1, *image.stride(), *out.stride()[1:],
+            MODE=mode, SWAP=channels(spec)[0] == 2, BLOCK=_BLOCK,
+        )  # fmt: skip
     return out
 
 
