@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from trust_seg_ros.messages.annotations import AnnotationFields, image_annotations
 from trust_seg_ros.messages.detections import detections
-from trust_seg_ros.messages.fields import DetectionFields, ImageFields
+from trust_seg_ros.messages.fields import DetectionFields, ImageFields, MessageOptions
 from trust_seg_ros.messages.render import (
     Rendering,
     confidence,
@@ -22,7 +22,8 @@ from trust_seg_ros.messages.render import (
     segmentation,
     unreliable,
 )
-from trust_seg_ros.types import Wanted
+from trust_seg_ros.types import TrustFrame, Wanted
+from trust_seg_ros.types.fetched import FetchedMaps
 
 GRADIENT = "gradient"
 IMAGE, DETECTIONS = "sensor_msgs/msg/Image", "vision_msgs/msg/Detection2DArray"
@@ -124,6 +125,16 @@ OUTPUTS: Mapping[str, Output] = {
     ),
 }
 """Name of the topic, relative to the node -> how to fill it."""
+
+
+def rendering(result: TrustFrame, options: MessageOptions, topics: Collection[str]) -> Rendering:
+    """A rendering for these topics (keys of ``OUTPUTS``), whose pictures come from the GPU where the maps lie there."""
+    view = Rendering(result, options)
+    if isinstance(result.on_grid.maps, FetchedMaps):
+        from trust_seg_ros.messages.render_gpu import fetch_planes
+
+        fetch_planes(view, topics)
+    return view
 
 
 def wanted(topics: Iterable[str], gradient_label: str = "onehot") -> Wanted:

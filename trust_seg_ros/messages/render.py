@@ -70,6 +70,16 @@ class Rendering:
         return self.published(self.grid_entropy_bytes)
 
     @cached_property
+    def confidence_bytes(self) -> np.ndarray:
+        """(H, W) uint8, 255 (1 - E) rounded."""
+        return self.published(cv2.bitwise_not(self.grid_entropy_bytes))
+
+    @cached_property
+    def margin_bytes(self) -> np.ndarray:
+        """(H, W) uint8, 255 D rounded."""
+        return self.published(_as_bytes(self.frame.on_grid.maps.margin))
+
+    @cached_property
     def segments(self) -> SegmentTable:
         """The segments of the frame, on the grid."""
         return _present(self.frame.on_grid.segments, "segments")
@@ -103,6 +113,21 @@ class Rendering:
         kept = self.ood_segments.kept
         return np.where(kept, len(self.segments) + np.cumsum(kept), 0)
 
+    @cached_property
+    def segment_numbers(self) -> np.ndarray:
+        """(H, W) uint16 number of every pixel's segment; 0 = none, or a number that 16 bits cannot hold."""
+        ids = self.segments.ids
+        if len(self.segments) > MAX_SEGMENT_ID:
+            ids = np.where(ids > MAX_SEGMENT_ID, 0, ids)
+        return self.published(ids.astype(np.uint16))
+
+    @cached_property
+    def ood_pixel_numbers(self) -> np.ndarray:
+        """(H, W) uint16 number of every pixel's kept OoD segment, see ``ood_numbers``; 0 = none, or beyond 16 bits."""
+        numbers = np.append(0, self.ood_numbers)
+        numbers[numbers > MAX_SEGMENT_ID] = 0
+        return self.published(look_up(self.ood_segments.ids, numbers.astype(np.uint16)))
+
     def score(self, name: str) -> np.ndarray:
         """(H, W) float32, a pixel score, which must be among the needs in the topic's row."""
         return self.published(self.grid_score(name))
@@ -129,7 +154,7 @@ def segmentation(view: Rendering) -> ImageFields:
 
 def confidence(view: Rendering) -> ImageFields:
     """255 (1 - E)."""
-    return ImageFields("mono8", view.published(cv2.bitwise_not(view.grid_entropy_bytes)))
+    return ImageFields("mono8", view.confidence_bytes)
 
 
 def entropy(view: Rendering) -> ImageFields:
@@ -141,10 +166,9 @@ def entropy(view: Rendering) -> ImageFields:
 
 def margin(view: Rendering) -> ImageFields:
     """Probability margin as a dispersion, in the encoding chosen in the options."""
-    values = view.frame.on_grid.maps.margin
     if view.options.entropy_encoding == "32FC1":
-        return ImageFields("32FC1", view.published(values))
-    return ImageFields("mono8", view.published(_as_bytes(values)))
+        return ImageFields("32FC1", view.published(view.frame.on_grid.maps.margin))
+    return ImageFields("mono8", view.margin_bytes)
 
 
 def unreliable(view: Rendering) -> ImageFields:
@@ -162,17 +186,12 @@ def ood(view: Rendering) -> ImageFields:
 
 def segment_ids(view: Rendering) -> ImageFields:
     """Component number of every pixel; 0 = none, or a number that 16 bits cannot hold."""
-    ids = view.segments.ids
-    if len(view.segments) > MAX_SEGMENT_ID:
-        ids = np.where(ids > MAX_SEGMENT_ID, 0, ids)
-    return ImageFields("16UC1", view.published(ids.astype(np.uint16)))
+    return ImageFields("16UC1", view.segment_numbers)
 
 
 def ood_ids(view: Rendering) -> ImageFields:
     """Number of the kept OoD segment of every pixel, n + 1, n + 2, … for n segments; 0 = none, or beyond 16 bits."""
-    numbers = np.append(0, view.ood_numbers)
-    numbers[numbers > MAX_SEGMENT_ID] = 0
-    return ImageFields("16UC1", view.published(look_up(view.ood_segments.ids, numbers.astype(np.uint16))))
+    return ImageFields("16UC1", view.ood_pixel_numbers)
 
 
 def gradient(view: Rendering) -> ImageFields:

@@ -12,7 +12,7 @@ import numpy as np
 from trust_seg_ros.errors import TrustSegError
 from trust_seg_ros.messages.fields import HeaderFields, MessageOptions
 from trust_seg_ros.messages.image_bytes import ImageError, is_plain, peek_header
-from trust_seg_ros.messages.outputs import unfillable, wanted
+from trust_seg_ros.messages.outputs import rendering, unfillable, wanted
 from trust_seg_ros.messages.render import Rendering
 from trust_seg_ros.messages.summary import Circumstances
 from trust_seg_ros.node.arrivals import Arrived
@@ -143,7 +143,7 @@ class FrameProcessor:
         self._checks.answer(result, settings.liveness.frozen_s)
         if forgot := self._pipeline.forgot_tracks:
             self._notice("tracks_lost", f"all tracks are forgotten: {forgot}")
-        if self._publish(topics, Rendering(result, self._options(settings)), header):
+        if self._publish(topics, rendering(result, self._options(settings), topics), header):
             ground = {} if self._caution is None else self._caution.process(result, header, settings.caution)
             self._finish(started, header, result, settings, ground)
             if summary and self._alive():
@@ -198,7 +198,7 @@ class FrameProcessor:
         lacking = unfillable(self._outputs.names, self._pipeline.unavailable, settings.gradient_label)
         topics = tuple(name for name in self._outputs.names if name not in lacking)
         result = self._pipeline(Frame(noise), everything, wanted(topics, settings.gradient_label))
-        view = Rendering(result, self._options(settings))
+        view = rendering(result, self._options(settings), topics)
         for name in topics:
             self._outputs.fill(name, view, HeaderFields())
         if self._caution is not None:

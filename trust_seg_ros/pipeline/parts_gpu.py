@@ -100,7 +100,7 @@ class DeviceParts(HostParts):
         at = constant("pixel") if wanted.pixel_flags else None
         if at is not None:
             self._flag_key = settings.pixel_score, at
-            fetched["flags"] = self._flagged(settings.pixel_score, at)
+            fetched["flags"] = self._planes["flags"] = self._flagged(settings.pixel_score, at)
         self._fetch(tuple(self._found), fetched)
 
     def table(self) -> SegmentTable:
@@ -135,6 +135,7 @@ class DeviceParts(HostParts):
         """As ``Parts``."""
         at = limits.plain("pixel")
         if at is None or (name, at) != self._flag_key:
+            self._planes.pop("flags", None)
             return super().pixel_flags(name, limits)
         limits.find("pixel", None)
         return self._host["flags"].numpy()
@@ -149,6 +150,7 @@ class DeviceParts(HostParts):
         # faulty pixels have the score +inf, which sums of whole numbers cannot hold
         if OOD not in self._found or (self.maps.faulty_pixels and name not in SOFTMAX_SCORES):
             self._ood_key = None
+            self._planes.pop("ood.ids", None)
             return self.ood_at(name, threshold, min_size), threshold
         outlines, total = self._rows(OOD, "outlines", "total")
         sizes = outlines[:, 5].astype(np.int64)
@@ -273,7 +275,7 @@ class DeviceParts(HostParts):
         for name in found.tables:
             self._host.pop(f"{kind}.{name}")
         if count > MOST_ROWS:
-            del self._found[kind]
+            del self._found[kind], self._planes[f"{kind}.ids"]
             return False
         self._memory.rows[kind] = rows = min(MOST_ROWS, 1 << (count + count // 4).bit_length())
         self._found[kind] = found.again(rows)
@@ -298,6 +300,10 @@ class DeviceParts(HostParts):
         if "faulty" not in self._host:
             self._host |= to_host({"faulty": self._made.faulty})
         return int(self._host["faulty"])
+
+    def on_device(self, name: str) -> torch.Tensor | None:
+        """A plane where it lies; None if it was made on the host."""
+        return self._planes.get(name)
 
     def plane(self, name: str) -> torch.Tensor:
         """A plane on the host; the next frame's comes along unasked."""

@@ -52,12 +52,22 @@ class PlaneSource(Protocol):
         """The number of faulty pixels."""
         ...
 
+    def on_device(self, name: str) -> torch.Tensor | None:
+        """A plane where it lies: a map, "segments.ids", "ood.ids" or "flags"; None if it was made on the host."""
+        ...
+
 
 class FetchedMaps(UncertaintyMaps):
     """Maps, on the host for whoever reads them."""
 
     def __init__(self, source: PlaneSource) -> None:
         object.__setattr__(self, "_source", source)
+
+    @property
+    def source(self) -> PlaneSource:
+        """Where the planes come from."""
+        source: PlaneSource = self._source  # type: ignore[attr-defined]
+        return source
 
     classes = property(lambda self: self._source.plane("classes"))
     entropy = property(lambda self: self._source.plane("entropy"))
@@ -68,8 +78,7 @@ class FetchedMaps(UncertaintyMaps):
 
     def part(self, name: str, first: tuple[int, int], step: tuple[int, int]) -> np.ndarray:
         """As ``UncertaintyMaps``; only the part comes to the host."""
-        source: PlaneSource = self._source  # type: ignore[attr-defined]
-        return source.part(name, first, step)
+        return self.source.part(name, first, step)
 
     def host(self) -> UncertaintyMaps:
         """Themselves."""
