@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_cases import QUANTILES, TINY, maps
 
-from trust_seg_ros.thresholds import policy_fast, policy_reference
+from trust_seg_ros.thresholds import policy_fast, policy_reference, warm
 from trust_seg_ros.thresholds.engine import ThresholdEngine
 from trust_seg_ros.thresholds.frame_statistics import frame_mean
 from trust_seg_ros.thresholds.policies import PolicyError, PolicySettings, resolution, resolve
@@ -74,8 +74,15 @@ def test_an_image_without_contrast_or_without_scores(policy, value):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Kernels for tensors on the CPU, which the interpreter gives; they run unchanged."""
-    monkeypatch.setattr(resolution, "kernels_for", lambda device: True)
+    """Devices that kernels were asked for: there are some for tensors on the CPU, interpreted; they run unchanged."""
+    asked = []
+    monkeypatch.setattr(resolution, "kernels_for", lambda device: asked.append(device) or True)
+    return asked
+
+
+def test_the_warm_up_runs_the_kernels_of_every_policy_of_the_image(counted):
+    warm.warm_up(torch.device("cpu"))
+    assert counted == [torch.device("cpu")] * len(POLICIES)
 
 
 def image(seed=0):

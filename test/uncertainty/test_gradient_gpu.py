@@ -93,9 +93,10 @@ def test_log_probabilities_may_be_impossible_but_not_all_of_them():
         torch.testing.assert_close(getattr(got, label), getattr(want, label), atol=0.0, rtol=2e-5)
 
 
+@pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("p", NORMS)
-def test_pixels_of_any_magnitude_are_each_right(p):
-    maps = answer(5, 20, 3, 4, (3, 4), side=3)
+def test_pixels_of_any_magnitude_are_each_right(p, side):
+    maps = answer(5, 20, 3, 4, (3, 4), side=side)
     scales = torch.tensor([1e-30, 1.0, 1e-15, 1e18, 1e30, 1e-3, 1e8, 0.0, 1e-8, 1e3, 1e37, 1e20]).reshape(3, 4)
     maps, chosen = replace(maps, features=maps.features * scales), GradientSettings(p, scale="log")
     got, want = on_device(maps, chosen), reference_gradients(maps, chosen)

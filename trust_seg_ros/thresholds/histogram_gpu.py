@@ -113,11 +113,10 @@ def _limits(values: np.ndarray) -> tuple[np.float32, np.float32] | None:
 def _load(bits_ptr, classes_ptr, n, BLOCK: tl.constexpr):
     """Bits of a block of scores, and which of them count."""
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    there = i < n
-    bits = tl.load(bits_ptr + i, mask=there, other=0)
-    there &= (bits & _EXPONENT) != _EXPONENT
-    if classes_ptr is not None:
-        there &= tl.load(classes_ptr + i, mask=there, other=_UNLABELLED) != _UNLABELLED
+    bits = tl.load(bits_ptr + i, mask=i < n, other=_EXPONENT)
+    there = (bits & _EXPONENT) != _EXPONENT
+    if classes_ptr is not None:  # all of them, so that whole vectors are read
+        there &= tl.load(classes_ptr + i, mask=i < n, other=_UNLABELLED) != _UNLABELLED
     return bits, there
 
 

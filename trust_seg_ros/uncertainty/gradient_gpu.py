@@ -35,21 +35,10 @@ _CHANNELS, _CLASSES, _PIXELS, _COLUMNS = 32, 32, 128, 512  # of a program at a t
 def device_gradients(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...] = LABELS, *, threads: int | None = None
 ) -> GradientMaps:
-    """Scores of the requested labels, equal to ``reference_gradients`` up to rounding as the other versions are.
+    """As ``torch_gradients``, for tensors on a GPU and SMALLEST_P <= p <= LARGEST_P of ``gradient_fast``.
 
-    Logits and features of any floating type and strides are read where they lie. Two numbers are waited for at the end.
-
-    Args:
-        maps: logits, features and classifier on a GPU; on a CPU only with Triton's interpreter.
-        settings: p, which must lie between SMALLEST_P and LARGEST_P of ``gradient_fast``, variant and scale.
-        labels: which maps to compute, in the order of ``LABELS``.
-        threads: not used; keeps the signature of the compiled version.
-
-    Returns:
-        Maps on the device of the logits.
-
-    Raises:
-        UncertaintyError: as ``gradient_maps``; also for more than 2^31 - 1 pixels.
+    Logits and features of any floating type and strides are read where they lie; two numbers are waited for at the end.
+    On a CPU only with Triton's interpreter. Another ``LogitsError``: more than 2^31 - 1 pixels.
     """
     scores, counts = enqueue_gradients(maps, settings, labels)
     found = dict(zip(labels, scores, strict=True))
@@ -61,10 +50,7 @@ def device_gradients(
 def enqueue_gradients(
     maps: LogitMaps, settings: GradientSettings, labels: tuple[Label, ...] = LABELS
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same without waiting: scores (labels, H, W) float32, and (2,) int32 on the device.
-
-    The two numbers are that of faulty pixels, and 1 where a norm exceeds float32.
-    """
+    """The same without waiting: scores (labels, H, W); (2,) int32, faulty pixels and 1 where a norm exceeds float32."""
     features, classifier = checked_features(maps)
     check_for_kernels(maps)
     logits, device = maps.logits.detach(), maps.logits.device
@@ -72,30 +58,27 @@ def enqueue_gradients(
     scores = torch.empty((len(labels), height, width), device=device)
     norms = torch.empty((len(labels), h, w), device=device)
     sums, counts = torch.empty((h, w), device=device), torch.zeros(2, dtype=torch.int32, device=device)
-    taps = device_taps((h, w), (height, width), maps.placement, device)
-    placed = (taps.top, taps.bottom, taps.mix, taps.left, taps.right, taps.weight)
+    t = device_taps((h, w), (height, width), maps.placement, device)
     stride_d, stride_y, stride_x = features.stride()
     rows, columns = (1, h * w) if stride_y == w * stride_x else (h, w)  # one long row where the memory allows
-    narrow, wide = _PIXELS, _COLUMNS
-    if device.type == "cpu":  # interpreted: few wide programs
-        narrow, wide = 1024, 1024
-    channels, side, uniform_sign = features.shape[0], int(classifier.weight.shape[-1]), settings.sign("uniform")
+    narrow, wide = (1024, 1024) if device.type == "cpu" else (_PIXELS, _COLUMNS)  # interpreted: few wide programs
+    p, channels, side = float(settings.p), features.shape[0], int(classifier.weight.shape[-1])
     bias = _DEEP.value if classifier.bias is None else -math.log2(channels)  # its 1 beside the mean of the channels
-    shift = math.log2(channels * side**2 * q) / settings.p  # of means, whose logarithms lose fewer digits than sums'
+    shift = math.log2(channels * side**2 * q) / p  # of means, whose logarithms lose fewer digits than sums'
     with torch.cuda.device_of(logits):
         _sums_kernel[(rows * triton.cdiv(columns, narrow),)](
-            features, stride_d, stride_y, stride_x, channels, columns, settings.p, sums,
-            ROOT=settings.p == 0.5, BLOCK_D=_CHANNELS, BLOCK=narrow, num_warps=8,
+            features, stride_d, stride_y, stride_x, channels, columns, p, sums,
+            ROOT=p == 0.5, BLOCK_D=_CHANNELS, BLOCK=narrow, num_warps=8,
         )  # fmt: skip
         _norms_kernel[(h * triton.cdiv(w, narrow // 2),)](
-            sums, logits, *logits.stride(), q, h, w, side, int(classifier.dilation), settings.p, bias, 128.0 - shift,
+            sums, logits, *logits.stride(), q, h, w, side, int(classifier.dilation), p, bias, 128.0 - shift,
             norms, counts, ONEHOT="onehot" in labels, UNIFORM="uniform" in labels,
             PUBLISHED=settings.variant == "published", LOW=lowest(maps.raw), RAW=maps.raw,
             BLOCK_C=min(_CLASSES, triton.next_power_of_2(q)), BLOCK=narrow // 2, num_warps=4,
         )  # fmt: skip
         _scores_kernel[(height * triton.cdiv(width, wide),)](
-            norms, h * w, w, *placed, height, width, shift, scores, counts,
-            MAPS=len(labels), NEGATIVE=len(labels) - 1 if "uniform" in labels and uniform_sign < 0 else -1,
+            norms, h * w, w, t.top, t.bottom, t.mix, t.left, t.right, t.weight, height, width, shift, scores, counts,
+            MAPS=len(labels), NEGATIVE=len(labels) - 1 if "uniform" in labels and settings.sign("uniform") < 0 else -1,
             LOG=settings.scale == "log", BLOCK=wide, num_warps=4,
         )  # fmt: skip
     return scores, counts
@@ -235,22 +218,21 @@ def _scores_kernel(
     inside = x < width
     row = y + tl.arange(0, 1)  # a block of one: the interpreter does not broadcast comparisons of scalars
     above, below, mix = load_taps(top_ptr, bottom_ptr, mix_ptr, low_width, row, row < height)
+    below = tl.where(mix == 0.0, above, below)  # as in the columns: what is read takes part
+    above = tl.where(mix == 1.0, below, above)
     left, right, weight = load_taps(left_ptr, right_ptr, weight_ptr, 1, x, inside)
     for k in tl.static_range(MAPS):
-        upper, lower = norms_ptr + above, norms_ptr + below
-        nw = tl.load(upper + left, mask=inside, other=0.0)
-        ne = tl.load(upper + right, mask=inside, other=0.0)
-        sw = tl.load(lower + left, mask=inside, other=0.0)
-        se = tl.load(lower + right, mask=inside, other=0.0)
-        bad = (((nw != nw) | (ne != ne)) & (mix < 1.0)) | (((sw != sw) | (se != se)) & (mix > 0.0))
+        nw = tl.load(norms_ptr + above + left, mask=inside, other=0.0)
+        ne = tl.load(norms_ptr + above + right, mask=inside, other=0.0)
+        sw = tl.load(norms_ptr + below + left, mask=inside, other=0.0)
+        se = tl.load(norms_ptr + below + right, mask=inside, other=0.0)
+        together = nw + ne + sw + se
+        bad = together != together
         nw, ne, sw, se = _known(nw), _known(ne), _known(sw), _known(se)
         peak = tl.maximum(tl.maximum(nw, ne), tl.maximum(sw, se))
-        norm = lerp(
-            lerp(tl.exp2(nw - peak), tl.exp2(ne - peak), weight),
-            lerp(tl.exp2(sw - peak), tl.exp2(se - peak), weight),
-            mix,
-        )
-        level = peak + tl.log2(norm) + shift
+        upper = lerp(tl.exp2(nw - peak), tl.exp2(ne - peak), weight)
+        lower = lerp(tl.exp2(sw - peak), tl.exp2(se - peak), weight)
+        level = peak + tl.log2(lerp(upper, lower, mix)) + shift
         score = tl.maximum(level * _LN_2, _LEAST_LOG) if LOG else tl.minimum(tl.exp2(level), _MOST)
         score = -score if k == NEGATIVE else score
         out = (y.to(tl.int64) + k * height) * width + x
