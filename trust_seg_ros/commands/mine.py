@@ -99,9 +99,8 @@ def _pipeline(args: argparse.Namespace) -> tuple[Surveyor, dict[str, Any]]:
     pipeline = Surveyor.load(chosen)
     assert isinstance(pipeline, Surveyor)
     meta = None if pipeline.meta is None else pipeline.meta.to_json()
-    how = {
-        key: value for key, value in asdict(network).items() if key not in ("model", "device", "backend", "providers")
-    }
+    other = ("model", "device", "backend", "providers", "cuda_graph")
+    how = {key: value for key, value in asdict(network).items() if key not in other}
     weights = network_sha256(pipeline.network) or args.model
     return pipeline, {"network": weights, "input": how, "meta": meta, "grid": args.grid}
 

@@ -141,6 +141,15 @@ TABLE: tuple[Parameter, ...] = (
         AT_CONFIGURE,
     ),
     Parameter(
+        "cuda_graph",
+        "off",
+        "`on`: on a GPU, record a pass of the network for each shape of input and replay it, which spares the time "
+        "that Python takes to launch it. Tested without a GPU only, never run on one; where it has no effect, "
+        "/diagnostics says why.",
+        AT_CONFIGURE,
+        choices=("off", "on"),
+    ),
+    Parameter(
         "threads",
         0,
         "CPU threads of the network, for the whole process; 0: one per core. Pixel maps and segments ignore it.",

@@ -149,6 +149,7 @@ def _pipeline(v: Mapping[str, Any]) -> PipelineSettings:
         gpu_kernels=v["gpu_kernels"],
         backend=v["backend"],
         providers=v["providers"],
+        cuda_graph=v["cuda_graph"],
         input_size=size if min(size) > 0 else None,
         mean=tuple(v["model_input.mean"]) if override else None,
         std=tuple(v["model_input.std"]) if override else None,

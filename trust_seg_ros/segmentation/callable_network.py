@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from trust_seg_ros.segmentation.device_images import Image, taken
 from trust_seg_ros.segmentation.dropout import DropoutRate, FoldedError, dropout_layers, dropping
 from trust_seg_ros.segmentation.errors import ModelError, ModelSpecError
 from trust_seg_ros.segmentation.failures import TAKES_ONE_SIZE, in_brief, with_way_out
+from trust_seg_ros.segmentation.graph_capture import Replayed, no_effect, why_not
 from trust_seg_ros.segmentation.labels import LabelSet
 from trust_seg_ros.segmentation.named_layer import NamedLayer
 from trust_seg_ros.segmentation.preprocess import preprocess, preprocess_batch
@@ -25,6 +27,8 @@ from trust_seg_ros.segmentation.protocol import InputSpec, Size
 from trust_seg_ros.segmentation.tails import close
 from trust_seg_ros.segmentation.units import in_units
 from trust_seg_ros.types import LayerFeatures, LogitMaps
+
+_log = logging.getLogger(__name__)
 
 
 class CallableNetwork(abc.ABC):
@@ -75,6 +79,7 @@ class CallableNetwork(abc.ABC):
         self._named: NamedLayer | None = None
         self._lock = threading.Lock()
         self._folds = False
+        self._replayed: Replayed | None = None
         self._dropout = dropout_layers(forward) if has_layers(forward) else {}
         with torch.inference_mode():
             self._probe()
@@ -85,6 +90,10 @@ class CallableNetwork(abc.ABC):
     @abc.abstractmethod
     def _probe(self) -> None:
         """Show it a noise picture and learn from the answers what it is."""
+
+    @abc.abstractmethod
+    def _parts(self, x: torch.Tensor) -> tuple[Any, ...]:
+        """Everything that :meth:`_maps` makes answers of, which may be recorded, see ``graph_capture``."""
 
     @abc.abstractmethod
     def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
@@ -167,8 +176,26 @@ class CallableNetwork(abc.ABC):
                 "empty, or load the network by a factory (package.module:callable)"
             )
         self._named = NamedLayer(self._forward, name)
+        if self._replayed is not None:
+            self._replayed.forget()
         spec = probe_spec(self.input_spec)
         self._infer([noise_image(spec.size_for((1, 1)))], spec)
+
+    def use_cuda_graphs(self) -> None:
+        """Record a pass for each shape of input and replay it, see ``graph_capture``; a remark where that cannot be."""
+        if why := why_not(self._forward, self.device):
+            self._no_graphs(why)
+        else:
+            self._replayed = Replayed(self._parts, self._no_graphs)
+
+    def _no_graphs(self, why: str) -> None:
+        self.remarks += (no_effect(why),)
+        _log.warning("network %s: %s", self.name, no_effect(why))
+
+    def _pass(self, x: torch.Tensor) -> tuple[Any, ...]:
+        """:meth:`_parts`, replayed where graphs are in use and no dropout is switched on by hooks."""
+        dropping = any(layer._forward_hooks for layer in self._dropout.values())
+        return self._parts(x) if self._replayed is None or dropping else self._replayed(x)
 
     def warm_up(self, size: Size) -> None:
         """Two forward passes on an image of ``size`` (H, W): the first allocates, and picks kernels for the second."""

@@ -12,6 +12,7 @@ import torch
 from trust_seg_ros.segmentation.averaged import AveragedNetwork
 from trust_seg_ros.segmentation.device import pick_device, pick_half
 from trust_seg_ros.segmentation.errors import ModelSpecError
+from trust_seg_ros.segmentation.graph_capture import use_cuda_graphs
 from trust_seg_ros.segmentation.graphs.backend import checked_backend
 from trust_seg_ros.segmentation.labels import LabelSet, load_labels
 from trust_seg_ros.segmentation.loader_row import Request
@@ -47,6 +48,7 @@ def load_network(
     backend: str = TORCH,
     providers: str = "",
     passes: Passes | None = None,
+    cuda_graph: bool = False,
 ) -> SegmentationNetwork:
     """A network ready to use, tried on a noise picture and looked at on made-up scenes (see ``plausibility``).
 
@@ -68,6 +70,8 @@ def load_network(
         providers: what ONNX Runtime computes by, in order of preference, with commas: "cuda", "tensorrt", …; "" = as
             the device says.
         passes: how often it looks at an image, and how its answers are averaged; None = once.
+        cuda_graph: on a GPU, record a pass of the network for each shape of input and replay it; never tried on a
+            device so far.
 
     Raises:
         LabelError: the labels are missing or wrong.
@@ -90,6 +94,8 @@ def load_network(
     require_sha256(network_sha256(network), asked.sha256, network.name)
     if features_layer:
         watch_layer(network, features_layer)
+    if cuda_graph:
+        use_cuda_graphs(network)
     if passes is None or passes.single:
         return network
     if features_layer:

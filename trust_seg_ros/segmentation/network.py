@@ -74,10 +74,12 @@ class ModuleNetwork(CallableNetwork):
             x = self._probe_picture()
             return last_dropout(tuple(self._dropout.values()), lambda: self._run(x)[:2], self._classifier)
 
-    def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
+    def _parts(self, x: torch.Tensor) -> tuple[Any, ...]:
         logits, features, placement = self._run(x)
-        logits = self._kind.to_logits(logits.float())
-        layer = self._layer(x)
+        return self._kind.to_logits(logits.float()), features, placement, self._layer(x)
+
+    def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
+        logits, features, placement, layer = self._pass(x)
         return [
             LogitMaps(
                 logits=logits[index],

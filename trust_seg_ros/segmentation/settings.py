@@ -28,6 +28,8 @@ class NetworkSettings:
         providers: what ONNX Runtime computes by, with commas: "cuda", "tensorrt", …; "" = as the device says.
         window, window_overlap, scales, flip, average: how often it looks at an image and how its answers are averaged,
             see ``segmentation.passes.Passes``; by default once.
+        cuda_graph: "off" or "on": record passes of the network on a GPU and replay them, see
+            ``segmentation.graph_capture``; never tried on a device so far.
     """
 
     model: str = "embedded"
@@ -47,6 +49,7 @@ class NetworkSettings:
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     average: Average = "logits"
+    cuda_graph: str = "off"
 
     @property
     def passes(self) -> Passes:
@@ -80,6 +83,7 @@ class NetworkSettings:
             backend=self.backend,
             providers=self.providers,
             passes=self.passes,
+            cuda_graph=self.cuda_graph == "on",
         )
 
     def label_set(self) -> LabelSet:

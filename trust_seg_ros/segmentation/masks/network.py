@@ -62,8 +62,11 @@ class MaskNetwork(CallableNetwork):
         # such networks fold images into windows and heads, so that a batch could not tell whose masks to draw
         return [maps for seed in seeds for maps in super(MaskNetwork, self).infer_dropout(image, (seed,))]
 
+    def _parts(self, x: torch.Tensor) -> tuple[Any, ...]:
+        return self._queries(x)
+
     def _maps(self, x: torch.Tensor, sizes: Sequence[Size]) -> list[LogitMaps]:
-        probabilities, masks, layer = self._queries(x)
+        probabilities, masks, layer = self._pass(x)
         sums = class_sums(probabilities, masks)
         squares, grid, count = self.input_spec.squares, (int(x.shape[2]), int(x.shape[3])), 1
         if squares is not None:
