@@ -154,6 +154,24 @@ def test_what_was_read_comes_along_with_the_next_frame(loaded):
     assert torch.equal(first.maps.margin, second.maps.margin)
 
 
+@pytest.mark.slow
+def test_a_threshold_that_changes_within_the_frame(loaded):
+    host, device = pipelines(loaded)
+    settings = ThresholdSettings.constants(ood=0.4, pixel=0.4)
+    frame = Frame(picture(6))
+    before = device._parts
+
+    def at_others(answer, perturbed):
+        parts = before(answer, perturbed)
+        begin = parts.begin
+        parts.begin = lambda settings, wanted, constant: begin(settings, wanted, lambda target: 0.8)
+        return parts
+
+    device._parts = at_others
+    device._on_device._memory.read = {("ood.ids", (0, 0), (1, 1)), ("classes", (0, 0), (1, 1))}
+    assert_alike(host(frame, settings), device(frame, settings))
+
+
 class Faulty:
     """A network whose logits are partly not finite."""
 
@@ -182,6 +200,44 @@ def test_faulty_pixels(loaded, score):
     assert np.array_equal(np.isinf(host.ood.score), np.isinf(device.ood.score))
 
 
+def recorded(run, x):
+    """A recording as on a GPU: one pass with tensors that keep their places, filled anew by each replay."""
+    kept = x.clone()
+    parts = run(kept)
+
+    def replay(new):
+        kept.copy_(new)
+        for part, made in zip(parts, run(kept), strict=True):
+            part.copy_(made)
+        return parts
+
+    return replay
+
+
+@pytest.mark.slow
+def test_recorded_launches_give_the_same_and_start_anew_with_other_thresholds(loaded):
+    from trust_seg_ros.pipeline.enqueued_gpu import Recordings
+    from trust_seg_ros.segmentation.graph_capture import Replayed
+
+    host, device = pipelines(loaded)
+    told = []
+    device._on_device._recordings = Recordings(told.append, lambda run, tell: Replayed(run, tell, recorded))
+    settings = ThresholdSettings.constants(ood=0.5, ood_min_size=2)
+    kept = []
+    for number in range(5):
+        kept.append((host(Frame(picture(number)), settings), device(Frame(picture(number)), settings)))
+    for ours, theirs in kept:  # the last too are read when later frames have come
+        assert_alike(ours, theirs)
+    assert told == []
+    recordings = device._on_device._recordings._kept
+    assert len(recordings) == 1
+    assert len(next(iter(recordings.values()))[0]._graphs) == 1, "recorded"
+    assert told == []
+    other = ThresholdSettings.constants(ood=0.3, pixel=0.4)
+    assert_alike(host(Frame(picture()), other), device(Frame(picture()), other))
+    assert len(recordings) == 2
+
+
 def test_kernels_that_fail_or_differ_are_not_used(loaded, monkeypatch):
     for wrong in ("raises", "differs"):
         _, device = pipelines(loaded)
@@ -205,15 +261,15 @@ def test_the_proof_finds_what_is_wrong(loaded, monkeypatch):
     answer = device.infer(picture())
     device._on_device.prove(answer, lambda maps: device._scores(answer, maps))
     assert device._on_device.broken == ""
-    from trust_seg_ros.pipeline import parts_gpu
+    from trust_seg_ros.pipeline import enqueued_gpu
 
-    real = parts_gpu.device_components
+    real = enqueued_gpu.device_components
 
     def shifted(classes):
         found = real(classes)
         found.ids[0, 0] += 1
         return found
 
-    monkeypatch.setattr(parts_gpu, "device_components", shifted)
+    monkeypatch.setattr(enqueued_gpu, "device_components", shifted)
     device._on_device.prove(answer, lambda maps: device._scores(answer, maps))
     assert "segments differ" in device._on_device.broken or "metrics differ" in device._on_device.broken

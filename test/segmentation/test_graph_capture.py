@@ -147,7 +147,7 @@ def test_a_replay_that_gives_another_answer_is_not_used():
     module.turn = 1
     for seed in range(4):
         network.infer(noise(seed=seed))
-    assert network.remarks[-1] == "cuda_graph = on has no effect: a replay gives another answer than the network"
+    assert network.remarks[-1] == "cuda_graph = on has no effect: a replay gives another answer than the pass"
     assert not torch.equal(network.infer(noise()).logits, network.infer(noise()).logits)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -15,6 +17,9 @@ from trust_seg_ros.support.gpu import why_no_kernels
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import banded_maps
 
+if TYPE_CHECKING:
+    from trust_seg_ros.pipeline.enqueued_gpu import Recordings
+
 _ALIKE = 1e-3
 """Most that a map may differ from torch's on the same device."""
 
@@ -27,11 +32,24 @@ class DeviceUse:
         meta: predicts on the device if it is linear.
         judge: what OoD segments are measured for.
         wanted: False = never.
+        record: whether launches for frames that are alike are recorded as a CUDA graph, and replayed.
     """
 
-    def __init__(self, measuring: Measuring, meta: MetaModel | None, judge: OodJudge, *, wanted: bool = True) -> None:
+    def __init__(
+        self,
+        measuring: Measuring,
+        meta: MetaModel | None,
+        judge: OodJudge,
+        *,
+        wanted: bool = True,
+        record: bool = False,
+    ) -> None:
         self._measuring, self._meta, self._judge = measuring, meta, judge
         self._memory = DeviceMemory()
+        self._record = record
+        self._recordings: Recordings | None = None
+        self.not_recorded = ""
+        """Why launches are not recorded although they should be; "" = nothing is known against it."""
         self.on_any_device = False
         """For tests: the kernels run on a CPU as well, in Triton's interpreter."""
         self.broken = "" if wanted else "switched off"
@@ -48,16 +66,25 @@ class DeviceUse:
             return None
         if why_no_kernels(answer.logits.device) and not self.on_any_device:
             return None
+        from trust_seg_ros.pipeline.enqueued_gpu import Recordings
         from trust_seg_ros.pipeline.parts_gpu import DeviceParts
 
-        return DeviceParts(answer, scores_of, self._measuring, self._meta, self._judge, self._memory)
+        if self._record and self._recordings is None:
+            self._recordings = Recordings(self._tell)
+        what = self._measuring, self._meta, self._judge, self._memory, self._recordings
+        return DeviceParts(answer, scores_of, *what)
+
+    def _tell(self, why: str) -> None:
+        self.not_recorded = why
 
     def words(self, device: torch.device) -> str:
-        """Whether the kernels are used for a network on this device: "used", or why not."""
+        """Whether the kernels are used for a network on this device, in words."""
         if self._measuring.segments_from != COMPONENTS:
             return f"not used: segments are from {self._measuring.segments_from}"
         why = self.broken or why_no_kernels(device)
-        return f"not used: {why}" if why else "used"
+        if why:
+            return f"not used: {why}"
+        return f"used, not as a CUDA graph: {self.not_recorded}" if self.not_recorded else "used"
 
     def prove(self, answer: LogitMaps, scores_of: ScoresOf) -> None:
         """Compare the kernels with torch and the CPU on one answer; if they fail or differ they are not used.

@@ -63,6 +63,7 @@ class LoadedPipeline:
         segments_from: str = FITTED,
         tracking: TrackingSettings | None = None,
         gpu_kernels: bool = True,
+        cuda_graph: bool = False,
     ) -> None:
         """Put a loaded network and its meta models together.
 
@@ -77,7 +78,7 @@ class LoadedPipeline:
             grid: as in :class:`PipelineSettings`.
             segments_from: as in :class:`PipelineSettings`.
             tracking: as in :class:`PipelineSettings`; None = off.
-            gpu_kernels: as in :class:`PipelineSettings`.
+            gpu_kernels, cuda_graph: as in :class:`PipelineSettings`.
 
         Raises:
             GridError: ``grid`` is not a grid.
@@ -107,7 +108,7 @@ class LoadedPipeline:
         self._perturbed = PerturbedNetwork(network)
         self._given = GivenScores(network, self._scores, self._perturbed)
         self._measuring = Measuring(self.features, self.segment_scores, self.segments_from)
-        self._on_device = DeviceUse(self._measuring, meta, self._judge_ood, wanted=gpu_kernels)
+        self._on_device = DeviceUse(self._measuring, meta, self._judge_ood, wanted=gpu_kernels, record=cuda_graph)
 
     @property
     def labels(self) -> LabelSet:

@@ -1,4 +1,4 @@
-"""The maps, segments and flags of one frame, made on the device of the logits by a dozen launches.
+"""The maps, segments and flags of one frame, made on the device of the logits by some twenty launches.
 
 All of them are enqueued before the host waits: maps, components, sums, metrics and predictions, for thresholds that are
 constants also OoD segments and pixel flags. Then tables and flags, and those planes that the host read of the last
@@ -7,9 +7,9 @@ frame, come over together; what else is read comes when it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -17,47 +17,19 @@ import torch
 from trust_seg_ros.meta.fitted_range import MARGIN
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood_judge import OodJudge
-from trust_seg_ros.meta.predict_gpu import can_predict, device_predict
 from trust_seg_ros.pipeline.device_memory import MOST_ROWS, DeviceMemory, PartKey, ScoresOf
+from trust_seg_ros.pipeline.enqueued_gpu import OOD, SEGMENTS, Enqueued, Measured, Plan, Recordings
 from trust_seg_ros.pipeline.parts import HostParts, Measuring
-from trust_seg_ros.segments.families import families_of
-from trust_seg_ros.segments.features import MAP_FIELDS, FeatureSet, feature_set
-from trust_seg_ros.segments.labelling_gpu import device_components, over_threshold
-from trust_seg_ros.segments.metrics_gpu import device_metrics, knows
-from trust_seg_ros.segments.sums import CLASSES, NEIGHBOURS
-from trust_seg_ros.segments.sums_gpu import device_sums
+from trust_seg_ros.segments.features import FeatureSet, feature_set
 from trust_seg_ros.support.block_copy import to_host
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.thresholds.control import FrameThresholds
-from trust_seg_ros.types import UNLABELLED, LogitMaps, OodSegments, SegmentTable, Wanted
+from trust_seg_ros.types import LogitMaps, OodSegments, SegmentTable, Wanted
 from trust_seg_ros.types.fetched import FetchedMaps, FetchedOod, FetchedTable
-from trust_seg_ros.uncertainty.maps_gpu import device_maps
 from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 
-SEGMENTS, OOD = "segments", "ood"
-_PREFIXES = {field: prefix for prefix, field in MAP_FIELDS.items()}
-_MAPS = ("classes", "entropy", "margin", "variation_ratio")
 _FETCHED_TABLE: Callable[..., SegmentTable] = FetchedTable
 _FETCHED_OOD: Callable[..., OodSegments] = FetchedOod
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """Components whose metrics are being made.
-
-    Attributes:
-        names: names of the metrics.
-        rows: segments that the tables have room for.
-        again: makes the same with another number of rows.
-        tables: name -> tensor, all that the host needs but the ids.
-        ids: (H, W) int32.
-    """
-
-    names: tuple[str, ...]
-    rows: int
-    again: Callable[[int], _Measured]
-    tables: Mapping[str, torch.Tensor]
-    ids: torch.Tensor
 
 
 class DeviceParts(HostParts):
@@ -67,6 +39,7 @@ class DeviceParts(HostParts):
         answer: logits on the device, no class sums.
         scores_of, measuring, meta, judge: as in ``DeviceUse``.
         memory: of the frame before; it is changed.
+        recordings: recorded launches, for frames that are alike; None = everything is launched one by one.
     """
 
     def __init__(
@@ -77,31 +50,65 @@ class DeviceParts(HostParts):
         meta: MetaModel | None,
         judge: OodJudge,
         memory: DeviceMemory,
+        recordings: Recordings | None = None,
     ) -> None:
         self._meta, self._judge, self._memory = meta, judge, memory
         self._expected, memory.read = memory.read, set()
-        self._made = device_maps(answer)
-        self._planes = {name: getattr(self._made, name) for name in _MAPS}
-        self._host: dict[str, torch.Tensor] = {}
-        self._found: dict[str, _Measured] = {}
+        self._recordings = recordings
+        self._host: dict[Hashable, torch.Tensor] = {}
         self._ood_key: tuple[str, float] | None = None
         self._flag_key: tuple[str, float] | None = None
         maps = FetchedMaps(self)
         super().__init__(answer, maps, scores_of(maps), measuring)
 
+    @cached_property
+    def _work(self) -> Enqueued:
+        return Enqueued(self._answer, self._meta)
+
+    @property
+    def _found(self) -> dict[str, Measured]:
+        return self._work.found
+
+    @property
+    def _planes(self) -> dict[str, torch.Tensor]:
+        return self._work.planes
+
     def begin(self, settings: ThresholdSettings, wanted: Wanted, constant: Callable[[str], float | None]) -> None:
         """Enqueue all that is wanted, and fetch it."""
-        fetched = {"faulty": self._made.faulty}
-        if wanted.segments:
-            self._measure_segments()
-        at = constant(OOD) if wanted.ood else None
-        if at is not None:
-            self._measure_ood(settings.ood_score, at)
-        at = constant("pixel") if wanted.pixel_flags else None
-        if at is not None:
-            self._flag_key = settings.pixel_score, at
-            fetched["flags"] = self._planes["flags"] = self._flagged(settings.pixel_score, at)
+        ood = constant(OOD) if wanted.ood else None
+        pixel = constant("pixel") if wanted.pixel_flags else None
+        self._ood_key = None if ood is None else (settings.ood_score, float(np.float32(ood)))
+        self._flag_key = None if pixel is None else (settings.pixel_score, pixel)
+        if not self._replay(wanted):
+            if wanted.segments:
+                self._measure_segments()
+            if self._ood_key is not None:
+                self._measure_ood(*self._ood_key)
+            if self._flag_key is not None:
+                self._work.flag(self._plane(self._flag_key[0]), self._flag_key[1])
+        fetched: dict[Hashable, torch.Tensor] = {"faulty": self._work.faulty}
+        if "flags" in self._planes:
+            fetched["flags"] = self._planes["flags"]
         self._fetch(tuple(self._found), fetched)
+
+    def _replay(self, wanted: Wanted) -> bool:
+        """Whether all of it was enqueued as a recorded whole."""
+        keys = [key for key in (self._ood_key, self._flag_key) if key is not None]
+        plain = not self._measuring.scores and all(name in SOFTMAX_SCORES for name, _ in keys)
+        if self._recordings is None or not plain or "_work" in self.__dict__:
+            return False
+        rows = self._memory.rows
+        plan = Plan(
+            self.size,
+            self._answer.raw,
+            self._answer.placement,
+            self._meta,
+            (self._measuring.chosen, rows[SEGMENTS]) if wanted.segments else None,
+            None if self._ood_key is None else (*self._ood_key, self._ood_features(self._ood_key[0]), rows[OOD]),
+            self._flag_key,
+        )
+        self.__dict__["_work"] = self._recordings.run(plan, self._answer.logits)
+        return True
 
     def table(self) -> SegmentTable:
         """As ``Parts``."""
@@ -144,8 +151,10 @@ class DeviceParts(HostParts):
         """As ``Parts``."""
         at = limits.plain(OOD)
         threshold = self.threshold(OOD, name, limits) if at is None else limits.find(OOD, None).value
-        if self._ood_key != (name, threshold):
-            self._measure_ood(name, threshold)
+        key = name, float(np.float32(threshold))
+        if self._ood_key != key or OOD not in self._found:
+            self._ood_key = key
+            self._measure_ood(*key)
             self._fetch((OOD,), {})
         # faulty pixels have the score +inf, which sums of whole numbers cannot hold
         if OOD not in self._found or (self.maps.faulty_pixels and name not in SOFTMAX_SCORES):
@@ -187,80 +196,29 @@ class DeviceParts(HostParts):
         """(H, W) float32 of a score, on the device."""
         return self._planes[name] if name in SOFTMAX_SCORES else self.scores.on_device(name)
 
-    def _flagged(self, name: str, threshold: float) -> torch.Tensor:
-        found = self._plane(name) >= float(np.float32(threshold))
-        return found.logical_or_(self._planes["classes"] == UNLABELLED)
-
     def _measure_segments(self) -> None:
         chosen = self._measuring.chosen
         extra = {name: self._plane(name) for name in self._measuring.scores}
-        if chosen.extra:
-            chosen = chosen.with_maps(tuple(extra))
-        self._measure(SEGMENTS, self._planes["classes"], chosen, extra, "", self._memory.rows[SEGMENTS])
+        chosen = chosen.with_maps(tuple(extra)) if chosen.extra else chosen
+        self._work.segments(chosen, self._memory.rows[SEGMENTS], extra)
 
     def _measure_ood(self, name: str, threshold: float) -> None:
-        self._ood_key = name, threshold
-        score = self._plane(name)
-        features = feature_set(self._judge.features(name, self.size))
-        mask = over_threshold(score, float(np.float32(threshold)))
-        self._measure(
-            OOD, mask, features, {_PREFIXES.get(name, name): score}, _PREFIXES.get(name, name), self._memory.rows[OOD]
-        )
+        for key in [key for key in self._host if str(key[0] if isinstance(key, tuple) else key).startswith("ood.")]:
+            del self._host[key]  # of another threshold
+        score, features = self._plane(name), self._ood_features(name)
+        self._work.ood(name, score, threshold, features, self._memory.rows[OOD])
 
-    def _measure(
-        self,
-        kind: str,
-        classes: torch.Tensor,
-        features: FeatureSet,
-        extra: Mapping[str, torch.Tensor],
-        total: str,
-        rows: int,
-    ) -> None:
-        """Enqueue components of ``classes`` and their metrics; and, named by ``total``, the sum of one of ``extra``."""
-        families = families_of(features.families)
-        if not knows(families):
-            return
-        planes = {prefix: self._plane(MAP_FIELDS[prefix]) for prefix in features.maps if prefix in MAP_FIELDS}
-        planes |= {name: plane for name, plane in extra.items() if name in (*features.maps, total)}
-        added = {name for family in families for name in family.sums}
-        q = self._answer.logits.shape[0]
-        components = device_components(classes)
-        names = features.names(q)
-
-        def made(rows: int) -> _Measured:
-            sums = device_sums(
-                components,
-                planes,
-                named=self._planes["classes"],
-                answer=self._answer if CLASSES in added else None,
-                log_sum=self._made.log_sum if CLASSES in added else None,
-                neighbours=NEIGHBOURS in added,
-                n_classes=q,
-                capacity=rows,
-            )
-            metrics = device_metrics(sums, families, features.maps, q, self.size)
-            tables = {
-                "count": components.count,
-                "outlines": sums.outlines,
-                "interior": sums.places[:, 0],
-                "metrics": metrics,
-            }
-            if total:
-                summed = sums.maps[total]
-                tables["total"] = (summed[:, 0] + summed[:, 1]).double() * sums.map_scales[total][0]
-            elif self._meta is not None and can_predict(self._meta, names):
-                class_ids = sums.outlines[:, 0]
-                tables["predicted"] = device_predict(self._meta, names, metrics, components.count, class_ids).rows.T
-            return _Measured(names, rows, made, tables, components.ids)
-
-        self._found[kind] = made(rows)
-        self._planes[f"{kind}.ids"] = components.ids
+    def _ood_features(self, name: str) -> FeatureSet:
+        return feature_set(self._judge.features(name, self.size))
 
     # --- to the host ---
 
-    def _fetch(self, kinds: tuple[str, ...], fetched: dict[str, torch.Tensor]) -> None:
+    def _fetch(self, kinds: tuple[str, ...], fetched: dict[Hashable, torch.Tensor]) -> None:
         """Bring these tables, ``fetched`` and the expected planes to the host; again for more room, where it lacks."""
-        expected = {str(key): self._part(key) for key in self._expected if key[0] in self._planes}
+        kinds = tuple(kind for kind in kinds if kind in self._found)
+        expected: dict[Hashable, torch.Tensor] = {
+            key: self._part(key) for key in self._expected if key[0] in self._planes
+        }
         fetched = {**expected, **fetched}
         while kinds or fetched:
             for kind in kinds:
@@ -278,7 +236,7 @@ class DeviceParts(HostParts):
             del self._found[kind], self._planes[f"{kind}.ids"]
             return False
         self._memory.rows[kind] = rows = min(MOST_ROWS, 1 << (count + count // 4).bit_length())
-        self._found[kind] = found.again(rows)
+        self._found[kind] = replace(found, rows=rows, tables=found.again(rows))
         return True
 
     def _count(self, kind: str) -> int:
@@ -298,7 +256,7 @@ class DeviceParts(HostParts):
     def faulty(self) -> int:
         """The number of faulty pixels."""
         if "faulty" not in self._host:
-            self._host |= to_host({"faulty": self._made.faulty})
+            self._host |= to_host({"faulty": self._work.faulty})
         return int(self._host["faulty"])
 
     def on_device(self, name: str) -> torch.Tensor | None:
@@ -315,9 +273,9 @@ class DeviceParts(HostParts):
 
     def _read(self, key: PartKey) -> torch.Tensor:
         self._memory.read.add(key)
-        if str(key) not in self._host:
-            self._host |= to_host({str(key): self._part(key)})
-        return self._host[str(key)]
+        if key not in self._host:
+            self._host |= to_host({key: self._part(key)})
+        return self._host[key]
 
     def _part(self, key: PartKey) -> torch.Tensor:
         name, first, step = key

@@ -90,6 +90,7 @@ class TrustPipeline(LoadedPipeline):
             segments_from=s.segments_from,
             tracking=s.tracking,
             gpu_kernels=s.gpu_kernels != "off",
+            cuda_graph=s.cuda_graph == "on",
         )
 
     def warm_up(self, size: tuple[int, int], told: Callable[[str], None] = lambda _: None) -> None:

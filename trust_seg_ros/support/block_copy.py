@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 import torch
 
 _ALIGNED = 64  # bytes: views of any type may start there
 
 
-def to_host(parts: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+def to_host(parts: Mapping[_Name, torch.Tensor]) -> dict[_Name, torch.Tensor]:
     """The same tensors on the host, in one block of memory; waits for the device once.
 
     On a GPU the block is pinned, so that the copies follow the kernels on the current stream without the host between
