@@ -15,6 +15,7 @@ from unittest import mock
 import torch
 from torch.nn import functional
 
+from trust_seg_ros.messages.paint_gpu import PLANES, Paints, painted
 from trust_seg_ros.meta.features import is_one_hot
 from trust_seg_ros.meta.model_file import SHIPPED, load_meta_model
 from trust_seg_ros.meta.ood import load_ood_model
@@ -126,6 +127,17 @@ def threshold(scene: Scene, find: Callable[..., float], *parameters: float) -> f
         return find(torch.full(score.shape, 0.5), *parameters, torch.full(score.shape, 1, dtype=torch.uint8))
 
 
+def pictures(scene: Scene, size: tuple[int, int] | None = None) -> dict[str, torch.Tensor]:
+    """All planes of published images."""
+    maps, ids = scene.maps, scene.found.ids
+    painted_for = torch.zeros(CAPACITY, dtype=torch.uint8, device=ids.device)
+    flags = torch.zeros_like(maps.classes)
+    paints = Paints(
+        maps.classes, maps.entropy, maps.margin, ids, ids, flags, painted_for, painted_for, painted_for.int()
+    )
+    return painted(paints, PLANES, size)
+
+
 def network_input(scene: Scene, size: tuple[int, int] | None = None, half: bool = True) -> torch.Tensor:
     """An image of the scene's size as a network's input."""
     image = torch.zeros((*scene.logits.size, 3), dtype=torch.uint8, device=scene.logits.logits.device)
@@ -143,6 +155,7 @@ FUNCTIONS: dict[str, Callable[[Scene], Any]] = {
     "metrics": lambda scene: metrics(scene.sums, scene.logits),
     "meta model": lambda scene: predictions(scene, judges()[0]),
     "gradient scores": lambda scene: gradients(scene.logits),
+    "pictures": pictures,
     "quantile": lambda scene: threshold(scene, quantile_gpu, 0.9),
     "Otsu": lambda scene: threshold(scene, otsu_gpu),
     "mean and deviation": lambda scene: threshold(scene, mean_std_gpu, 2.0),
@@ -165,6 +178,7 @@ def every_call() -> None:
     other = torch.zeros(96, 128, dtype=torch.uint8)  # not the memory that the components were found in
     for size in ((50, 60), (200, 300)):  # smaller and larger
         network_input(large, size, half=False)
+        pictures(large, size)
     device_sums(
         large.found, {"energy": large.maps.entropy}, named=other, answer=None, log_sum=None, neighbours=True,
         n_classes=19, capacity=CAPACITY,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Kernel:
     """What a kernel does beside reading or writing each of its tensors once.
 
     Attributes:
-        pixel, cell: instructions for every pixel, and for every pixel and class.
+        pixel, cell: instructions for every pixel of the image, and for every pixel and class.
         roots, exps: roots, exponentials and logarithms for every pixel, and for every pixel and class.
         shares: argument -> how often its bytes are moved: 2 = read and written, 0.05 = a twentieth is touched.
     """
@@ -52,26 +53,31 @@ class Kernel:
 
 
 KERNELS = {
-    "upload.prepare": Kernel(15),
-    # two horizontal blends for each group of four rows, a vertical one, and the running sums of the softmax
-    "maps.maps_kernel": Kernel(30, 22, roots=3, exps=1),
-    "labelling.label_tiles": Kernel(60),
-    "labelling.label_seams": Kernel(4, shares={"classes": 0.07, "parent": 0.14}),
-    "labelling.rank_roots": Kernel(15),
+    "upload.prepare": Kernel(50),
+    "maps.maps_kernel": Kernel(140, 28, roots=3, exps=1),
+    "labelling.label_tiles": Kernel(250),
+    "labelling.label_seams": Kernel(20, shares={"classes": 0.07, "parent": 0.14}),
+    "labelling.rank_roots": Kernel(75),
     "labelling.add_up": Kernel(0, shares={"counts": 2}),
-    "labelling.paint": Kernel(15),
-    "labelling.reach": Kernel(3),
-    # a value that is added takes some seven: most tiles hold one or two segments, whose sums a warp makes
-    "sum_kernels.add_maps": Kernel(120 + 12 * 7),
-    "sum_kernels.add_classes": Kernel(30, 14 + 7, exps=1),
+    "labelling.paint": Kernel(42),
+    "labelling.reach": Kernel(6),
+    "sum_kernels.add_maps": Kernel(450),
+    "sum_kernels.add_classes": Kernel(30, 32, exps=1),
     "metrics.metrics": Kernel(0),
     "predict.predict": Kernel(0),
-    # 256 features on a quarter of the rows and columns are 16 for each pixel
-    "gradient.sums_kernel": Kernel(16 * 4, roots=16),
-    "gradient.norms_kernel": Kernel(2, 3, exps=0.2),
-    "gradient.scores_kernel": Kernel(60, roots=10),
+    "gradient.sums_kernel": Kernel(16 * 9, roots=16),  # 256 features on a quarter of rows and columns: 16 a pixel
+    "gradient.norms_kernel": Kernel(360, roots=10),
+    "gradient.scores_kernel": Kernel(210, roots=10),
+    "paint.paint": Kernel(80),
+    "histogram.digits_kernel": Kernel(84),
+    "histogram.range_kernel": Kernel(18),
+    "histogram.edges_kernel": Kernel(0),
+    "histogram.bins_kernel": Kernel(114),
+    "histogram.moments_kernel": Kernel(28),
 }
-"""Kernels with another name do ten instructions for a pixel, and move each of their tensors once."""
+"""Instructions as the compiler makes them for sm_90 (``cuobjdump -sass``), by the pixels of a thread: those in the loop
+over classes once for each, those of union-find as if two turns were enough, those of sums over segments as if one or
+two lay in a tile. Kernels with another name do ten for a pixel."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +121,19 @@ def _work(launch: Launch) -> Work:
 
 
 def table(found: dict[str, list[Work]]) -> str:
-    """One row per launch, then the sums of a frame's first three steps, with what the launches take."""
+    """One row per kernel of a function, with times of one launch, then the sums of a frame's first three steps, with what the launches take."""
     lines = ["| function | kernel | programs | MB | " + " | ".join(f"{name}, µs" for name in DEVICES) + " |"]
     lines.append("|---|---|" + "---:|" * (2 + len(DEVICES)))
     for function, launched in found.items():
-        for work in launched:
+        for work, times in Counter(launched).items():
             cells = [f"{work.us(*device):.1f}" for device in DEVICES.values()]
-            row = (function, f"`{work.kernel}`", f"{work.programs:,}", f"{work.bytes / 1e6:.1f}", *cells)
+            row = (
+                function,
+                f"`{work.kernel}`" + f", {times} times" * (times > 1),
+                f"{work.programs:,}",
+                f"{work.bytes / 1e6:.1f}",
+                *cells,
+            )
             lines.append("| " + " | ".join(row) + " |")
     frame = [work for name in ("maps", "labelling", "sums of metaseg") for work in found[name]]
     totals = [f"**{sum(work.us(*d) for work in frame) + LAUNCH_US * len(frame):.0f}**" for d in DEVICES.values()]
