@@ -121,7 +121,7 @@ def _work(launch: Launch) -> Work:
 
 
 def table(found: dict[str, list[Work]]) -> str:
-    """One row per kernel of a function, with times of one launch, then the sums of a frame's first three steps, with what the launches take."""
+    """One row per kernel of a function, for one launch; then the sum of a frame's first three steps."""
     lines = ["| function | kernel | programs | MB | " + " | ".join(f"{name}, µs" for name in DEVICES) + " |"]
     lines.append("|---|---|" + "---:|" * (2 + len(DEVICES)))
     for function, launched in found.items():

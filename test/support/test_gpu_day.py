@@ -41,6 +41,7 @@ def test_the_rehearsal_runs_every_part_and_measures_nothing(tmp_path):
     assert day["steps"]["equality"]["results"] == {"maps compared": 6, "maps that differ": 0}
     timed = day["steps"]["timings"]["results"]
     assert len(timed["function, ms"]) > 8
+    assert "beyond the network" in timed["pipeline with CUDA graphs, ms"]
     assert "sums of metaseg: sum_kernels.add_maps" in timed["kernel"]
     assert [name for name, _ in numbers(timed)] == ["segments"]
     assert "nothing was measured on a GPU" in page
