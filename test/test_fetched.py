@@ -1,11 +1,12 @@
 """Results whose planes come to the host when they are read."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from trust_seg_ros.types import UncertaintyMaps
+from trust_seg_ros.types import OodSegments, SegmentTable, UncertaintyMaps
 from trust_seg_ros.types.fetched import FetchedMaps, FetchedOod, FetchedTable
 
 
@@ -68,6 +69,16 @@ def test_a_copy_with_another_array_fetches_nothing_for_it():
     assert source.read == []
     assert len(table) == 1
     assert table.ids.sum() == 4
+
+
+def test_they_are_pickled_as_what_they_stand_for():
+    source = Source()
+    table = FetchedTable(source.of("ids", np.ones((2, 2), np.int32)), *(np.zeros(1),) * 4, ("S",), np.zeros((1, 1)))
+    ood = FetchedOod(source.of("ids", np.ones((1, 1), np.int32)), *(np.zeros(1),) * 3, np.ones(1, bool))
+    copies = [pickle.loads(pickle.dumps(thing)) for thing in (FetchedMaps(Planes()), table, ood)]
+    assert [type(copy) for copy in copies] == [UncertaintyMaps, SegmentTable, OodSegments]
+    assert copies[0].faulty_pixels == 4
+    assert [copies[0].margin.sum(), copies[1].ids.sum(), copies[2].ids.sum()] == [28, 4, 1]
 
 
 def test_ood_segments_keep_their_optional_parts():

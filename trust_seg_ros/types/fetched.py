@@ -5,6 +5,7 @@ They are the types that everybody knows, with a function in place of an array; r
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +31,11 @@ class _WhenRead:
 
     def __set__(self, obj: Any, value: Any) -> None:
         obj.__dict__[self._name] = value
+
+
+def _plain(kind: type, obj: Any) -> tuple[type, tuple[Any, ...]]:
+    """How to copy or pickle ``obj``: as its base class, with everything read."""
+    return kind, tuple(getattr(obj, part.name) for part in fields(kind))
 
 
 class PlaneSource(Protocol):
@@ -84,14 +90,23 @@ class FetchedMaps(UncertaintyMaps):
         """Themselves."""
         return self
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return _plain(UncertaintyMaps, self)
+
 
 class FetchedTable(SegmentTable):
     """A segment table whose ``ids`` may be given as a function."""
 
     ids = _WhenRead()
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return _plain(SegmentTable, self)
+
 
 class FetchedOod(OodSegments):
     """OoD segments whose ``ids`` may be given as a function."""
 
     ids = _WhenRead()
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return _plain(OodSegments, self)
