@@ -60,6 +60,7 @@ def torch_and_gpu() -> Iterator[Finding]:
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
         yield ok("GPU", f"{', '.join(names)}; CUDA {torch.version.cuda}")
+        yield _gpu_kernels()
     elif not _nvidia_card():
         yield ok("GPU", "no NVIDIA GPU: networks run on the CPU")
     elif torch.version.cuda is None:
@@ -68,6 +69,18 @@ def torch_and_gpu() -> Iterator[Finding]:
     else:
         way_out = "nvidia-smi must list it: install the driver, or start the container with --gpus all"
         yield warning("GPU", f"torch with CUDA {torch.version.cuda} cannot use the NVIDIA GPU", way_out)
+
+
+def _gpu_kernels() -> Finding:
+    """Whether maps and segments are made on the GPU, too."""
+    import torch
+
+    from trust_seg_ros.support.gpu import why_no_kernels
+
+    why = why_no_kernels(torch.device("cuda:0"))
+    if why:
+        return warning("GPU kernels", f"the CPU makes the segments: {why}", "docs/gpu.md says what is lost")
+    return ok("GPU kernels", "maps, segments and their metrics are made on the GPU, once proved at configure")
 
 
 def kernels() -> Finding:
