@@ -27,8 +27,7 @@ from trust_seg_ros.uncertainty.sampling_gpu import (
 )
 
 _UNLABELLED = tl.constexpr(UNLABELLED)
-_BELOW_ALL = tl.constexpr(-(2.0**127))  # below all logits, see LARGEST
-_DEEPEST = tl.constexpr(87.0)  # e^-87 is a normal float32; without a limit 0 * inf could come up
+_BELOW_ALL = tl.constexpr(-1.5 * LARGEST)  # so that also the largest difference times 1 / ln 2 is a finite float32
 _PER_LN2 = tl.constexpr(-1.0 / math.log(2.0))
 BLOCK = 128
 """Columns of a program: one for each thread, so that threads exchange nothing while they go over the classes."""
@@ -171,7 +170,7 @@ def _maps_kernel(
             x = clean(x * per_temperature, LOW)
         d = x - best
         grows = d > 0.0  # strictly, so that the lowest of equal classes stays
-        depth = tl.minimum(tl.abs(d), _DEEPEST)
+        depth = tl.abs(d)
         ratio = tl.exp2(depth * _PER_LN2)
         kept = tl.where(grows, ratio, 1.0)  # what all terms so far are multiplied by
         moment = moment * kept - depth * ratio * tl.where(grows, total, 1.0)
@@ -183,7 +182,7 @@ def _maps_kernel(
     if not RAW:
         bad_above |= ~(nw & ne)
         bad_below |= ~(sw & se)
-    bad = (bad_above[None, :] & (mix < 1.0)) | (bad_below[None, :] & (mix > 0.0))
+    bad = bad_above[None, :] | (bad_below[None, :] & (mix > 0.0))
     inside = (rows < stop)[:, None] & there[None, :]
     at = rows[:, None] * width + columns[None, :]
     log_total = tl.log(total)
@@ -192,7 +191,7 @@ def _maps_kernel(
         share = 1.0 / total
         entropy = tl.clamp((log_total - moment * share) * per_log_q, 0.0, 1.0)
         variation = tl.clamp(1.0 - share, 0.0, most)
-        margin = tl.clamp(1.0 - share + tl.exp(-tl.minimum(best - second, _DEEPEST)) * share, 0.0, 1.0)
+        margin = tl.clamp(1.0 - share + tl.exp(second - best) * share, 0.0, 1.0)
         tl.store(classes_ptr + at, tl.where(bad, _UNLABELLED, index).to(tl.uint8), mask=inside)
         tl.store(entropy_ptr + at, tl.where(bad, 1.0, entropy), mask=inside)
         tl.store(margin_ptr + at, tl.where(bad, 1.0, margin), mask=inside)

@@ -32,8 +32,7 @@ class DeviceTaps:
     Attributes:
         top, bottom: (H,) int32, the two rows of the logits that a row is mixed of.
         mix: (H,) float32 in [0, 1], weight of the second; the first has the rest.
-        left, right: (W,) int32, the same of the columns; where a weight is zero both name the other one, so that
-            whatever is read takes part.
+        left, right: (W,) int32, the same of the columns; equal where the weight is 0, so that whatever is read counts.
         weight: (W,) float32.
         groups: (G + 1,) int32, first row of each group of successive rows that are mixed of the same two; the last
             entry is H.
@@ -65,7 +64,7 @@ def device_taps(
         device: where the tensors shall be.
     """
     (top, bottom, mix), (left, right, weight) = grid_taps(grid, size, placement)
-    left, right = np.where(weight == 1.0, right, left), np.where(weight == 0.0, left, right)
+    right = np.where(weight == 0.0, left, right)  # a weight of 1 comes up only where both are the last column
     groups, group_rows = _groups(top, bottom)
 
     def there(part: np.ndarray) -> torch.Tensor:
@@ -139,19 +138,3 @@ def along_row(row_ptr, left, right, weight, mask, LOW: tl.constexpr):
     first = tl.load(row_ptr + left, mask=mask, other=0.0).to(tl.float32)
     second = tl.load(row_ptr + right, mask=mask, other=0.0).to(tl.float32)
     return lerp(clean(first, LOW), clean(second, LOW), weight), first, second
-
-
-@triton.jit
-def logit_at(class_ptr, top, bottom, mix, left, right, weight, mask, LOW: tl.constexpr):
-    """The upsampled float32 logit of one class at pixels, whose shapes may be broadcast.
-
-    Args:
-        class_ptr: the class's first logit.
-        top, bottom, mix: from ``load_taps`` of the rows.
-        left, right, weight: from ``load_taps`` of the columns.
-        mask: which pixels there are.
-        LOW: ``lowest(raw)``.
-    """
-    upper, _, _ = along_row(class_ptr + top, left, right, weight, mask, LOW)
-    lower, _, _ = along_row(class_ptr + bottom, left, right, weight, mask, LOW)
-    return lerp(upper, lower, mix)
