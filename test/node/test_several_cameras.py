@@ -61,9 +61,9 @@ class Benches:
 
 
 @contextmanager
-def several(names, **parameters):
+def several(names, file=None, **parameters):
     parameters = {"batch.images": len(names)} | parameters
-    node = NodeProcess(cameras=(f"{names[0]}=/{names[0]}/image_raw", *names[1:]), **parameters)
+    node = NodeProcess(cameras=(f"{names[0]}=/{names[0]}/image_raw", *names[1:]), file=file, **parameters)
     benches = Benches(names)
     try:
         yield node, benches
@@ -74,10 +74,18 @@ def several(names, **parameters):
         print(node.said())
 
 
+FILE = """
+/**: {ros__parameters: {overlay: {alpha: 0.25}}}
+/rear/trust_seg: {ros__parameters: {overlay: {alpha: 0.75}}}
+"""
+
+
 @pytest.fixture(scope="module")
-def running():
+def running(tmp_path_factory):
     """Three cameras; who waited for a silent one would get an answer a second."""
-    with several(NAMES, model="node_networks:announced", **{"batch.wait_ms": 1000.0}) as (node, benches):
+    file = tmp_path_factory.mktemp("several") / "parameters.yaml"
+    file.write_text(FILE)
+    with several(NAMES, file, model="node_networks:announced", **{"batch.wait_ms": 1000.0}) as (node, benches):
         benches.until(
             lambda: all(benches.answers(name) for name in NAMES), "an answer each", lambda: benches.send(*NAMES)
         )
@@ -100,6 +108,11 @@ def test_every_answer_is_that_of_its_camera(running):
         assert stamps == sorted(set(stamps)), "every frame once, in order"
         assert {(answer.height, answer.width) for answer in answers} == {SIZES[name]}
         assert {value for answer in answers for value in answer.data} == {number}
+
+
+def test_a_parameter_file_speaks_to_all_and_to_each(running):
+    _, benches = running
+    assert [benches.of[name].get("overlay.alpha") for name in NAMES] == [0.25, 0.75, 0.25]
 
 
 def test_they_share_one_network_and_its_passes(running):

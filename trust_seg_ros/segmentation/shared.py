@@ -46,7 +46,7 @@ class _Images:
         for count in range(self._warm.get(size, 1) + 1, min(self.batcher.most, most) + 1):
             try:
                 self._together([np.zeros((*size, 3), np.uint8) for _ in range(count)])
-            except ModelError as error:
+            except (ModelError, RuntimeError) as error:  # torch's own, where memory ends beside the network
                 _log.warning(
                     "network %s takes %d images in one pass, not more: %s", self.network.name, count - 1, error
                 )
@@ -66,7 +66,8 @@ class _Images:
         """Places of the images that give inputs of the same size."""
         groups: dict[Size, list[int]] = {}
         for place, image in enumerate(images):
-            height, width = image.shape[:2] if np.ndim(image) >= 2 else (0, 0)
+            shape: tuple[int, ...] = getattr(image, "shape", ())
+            height, width, *_ = (*shape[:2], 0, 0)
             size = self.network.input_spec.size_for((height, width)) if height and width else (0, 0)
             groups.setdefault(size, []).append(place)
         return list(groups.values())
