@@ -12,6 +12,7 @@ from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline, device_use
 from trust_seg_ros.segments.tracks import TrackingSettings
 from trust_seg_ros.thresholds import ThresholdSettings
 from trust_seg_ros.types import Frame, LogitMaps, Wanted
+from trust_seg_ros.uncertainty.errors import UncertaintyError
 
 pytestmark = needs_triton
 SIZE = (24, 32)
@@ -253,6 +254,18 @@ def test_kernels_that_fail_or_differ_are_not_used(loaded, monkeypatch):
         assert device._on_device.broken in ("RuntimeError: ptxas fatal", "its segments differ")
         assert device._on_device.parts(answer, lambda maps: None) is None
         monkeypatch.undo()
+
+
+def test_a_kernel_that_crashes_the_device_is_named_with_the_way_out(loaded, monkeypatch):
+    _, device = pipelines(loaded)
+
+    def crash(*_):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(device_use, "_difference", crash)
+    monkeypatch.setattr(device_use.DeviceUse, "parts", lambda *_: object())
+    with pytest.raises(UncertaintyError, match=r"illegal memory access.*gpu_kernels off"):
+        device._on_device.prove(device.infer(picture()), lambda maps: None)
 
 
 @pytest.mark.slow

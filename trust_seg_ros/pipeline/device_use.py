@@ -13,9 +13,11 @@ from trust_seg_ros.pipeline.device_memory import DeviceMemory, ScoresOf
 from trust_seg_ros.pipeline.parts import HostParts, Measuring, Parts
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.origins import COMPONENTS
+from trust_seg_ros.support.device_errors import LOST, classify
 from trust_seg_ros.support.gpu import why_no_kernels
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import banded_maps
+from trust_seg_ros.uncertainty.errors import UncertaintyError
 
 if TYPE_CHECKING:
     from trust_seg_ros.pipeline.enqueued_gpu import Recordings
@@ -90,12 +92,20 @@ class DeviceUse:
         """Compare the kernels with torch and the CPU on one answer; if they fail or differ they are not used.
 
         Drivers and compilers differ from machine to machine: what is wrong must show before the drive.
+
+        Raises:
+            UncertaintyError: a kernel crashed, after which no work on the GPU succeeds in this process.
         """
         try:
             parts = self.parts(answer, scores_of)
             if parts is not None:
                 self.broken = _difference(parts, answer, scores_of, self._measuring)
         except Exception as error:  # whatever a compiler or a driver raises: the host can do the same
+            if classify(error) == LOST:
+                raise UncertaintyError(
+                    f"the kernels of trust_seg_ros left the GPU unusable for this process ({error}); start the node "
+                    "anew with gpu_kernels off, and please report it with the GPU's name"
+                ) from error
             self.broken = f"{type(error).__name__}: {error}"
 
 
