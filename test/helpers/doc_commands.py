@@ -83,7 +83,7 @@ def check_command(words: Sequence[str]) -> None:
         return _pip(rest)
     if program in CHECKS:
         return CHECKS[program](rest)
-    if program.startswith(("tools/", ".ci/", "docker/")) or program == "bash":
+    if program.startswith(("tools/", ".ci/", "docker/", "benchmarks/")) or program == "bash":
         return exists(rest[0] if program == "bash" else program)
     if program not in SHELL and not program.startswith(".venv/bin/"):
         raise CommandError(f"{program} is no program that this test knows: {' '.join(words)}")
@@ -127,7 +127,8 @@ def _pip(words: list[str]) -> None:
     """What is installed are requirements; of this package, with extras that it has."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    extras = set(re.findall(r'^ +"(\w+)": ', (ROOT / "setup.py").read_text("utf-8").split("EXTRAS =")[1], re.MULTILINE))
+    setup = (ROOT / "setup.py").read_text("utf-8").split("EXTRAS =")[1]
+    extras = set(re.findall(r'^(?: +|EXTRAS\[)"(\w+)"(?:\] =|:) ', setup, re.MULTILINE))
     if words[0] != "install":
         raise CommandError(f"pip {words[0]} is not known to this test")
     for word in words[1:]:

@@ -113,6 +113,7 @@ def test_every_import_is_declared_for_the_part_that_makes_it(declared):
     for path in sorted((ROOT / "trust_seg_ros").rglob("*.py")):
         place = path.relative_to(ROOT / "trust_seg_ros").as_posix()
         extras = {extra for part, some in EXTRAS_OF.items() if place.startswith(part) for extra in some}
+        extras |= {"gpu"} if place.endswith("_gpu.py") else set()
         allowed = names_of(requirement for extra in ["", *extras] for requirement in declared[extra])
         for name in third_party(imports(path)):
             if not {normal(distribution) for distribution in distributions.get(name, [name])} & allowed:
@@ -177,7 +178,7 @@ def test_extras_are_named_by_task_and_older_names_stay(declared):
     assert {new: declared[new] for new in same} == {new: declared[old] for new, old in same.items()}
     assert {"replay", "fit", "export", "all", "test"} <= declared.keys()
     optional = {name for extra, group in declared.items() if extra not in ("", "test") for name in names_of(group)}
-    assert names_of(declared["all"]) == optional - {"tensorrt"}, "gigabytes, and of use with a GPU only"
+    assert names_of(declared["all"]) == optional - {"tensorrt", "triton"}, "of use with a GPU only"
 
 
 def test_the_page_about_installing_names_every_extra(declared):
