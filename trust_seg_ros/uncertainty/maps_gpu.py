@@ -1,8 +1,12 @@
 """Class, softmax scores and scores of raw logits on a GPU: one launch, straight from low-resolution logits.
 
-A program makes a group of up to four output rows that lie between the same two rows of the logits, some hundred columns
-wide: those two are read and blended horizontally once per class, then mixed for each row. One pass over the classes
-keeps the largest logit m, the second, Z = sum e^d and S = sum e^d d with d = l - m, rescaled where m grows.
+A program makes a group of up to four output rows that lie between the same two rows of the logits: those two are read
+and blended horizontally once per class, then mixed for each row. One pass over the classes keeps the largest logit m,
+the second, Z = sum e^d and S = sum e^d d with d = l - m, rescaled where m grows.
+
+Per pixel 17 bytes are written, 4 more for each score of raw logits, and the logits are read once from memory, that is
+q h w / (H W) of them. Per pixel and class there are one exponential, 4 / R loads and, on sm_90, about 40 / R + 18
+instructions, where R is the number of rows of a group: the instructions are the limit, not the memory.
 """
 
 from __future__ import annotations
