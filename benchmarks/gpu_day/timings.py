@@ -191,7 +191,7 @@ def torch_maps(maps: Any) -> tuple[torch.Tensor, ...]:
 
 
 def whole_frame(clock: Clock, device: torch.device, cuda_graph: bool = False) -> dict[str, float | None]:
-    """The pipeline with the embedded network, on the image's own grid, the network waited for alone; and its own laps."""
+    """The pipeline with the embedded network on the image's own grid; the network waited for alone; its own laps."""
     height, width = (48, 64) if clock.rehearse else SIZE
     pipeline = TrustPipeline.load(PipelineSettings(device=device.type, grid="image", cuda_graph=cuda_graph))
     frame = Frame(cv2.resize(training_sample(3, (360, 480))[0], (width, height)))
