@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,7 @@ class DeviceUse:
         self._memory = DeviceMemory()
         self._record = record
         self._recordings: Recordings | None = None
+        self._stream: torch.cuda.Stream | None = None
         self.not_recorded = ""
         """Why launches are not recorded although they should be; "" = nothing is known against it."""
         self.on_any_device = False
@@ -78,6 +80,15 @@ class DeviceUse:
 
     def _tell(self, why: str) -> None:
         self.not_recorded = why
+
+    def stream(self, device: torch.device) -> AbstractContextManager[object]:
+        """While it lasts, work on a GPU goes to a stream of this camera's own, beside that of others."""
+        if device.type != "cuda":
+            return nullcontext()
+        if self._stream is None:
+            self._stream = torch.cuda.Stream(device)
+            self._stream.wait_stream(torch.cuda.current_stream(device))  # the network may still be on its way there
+        return torch.cuda.stream(self._stream)
 
     def words(self, device: torch.device) -> str:
         """Whether the kernels are used for a network on this device, in words."""

@@ -170,7 +170,8 @@ class TrustPipeline(LoadedPipeline):
             UncertaintyError: the network cannot give a score that a threshold is set on.
             PolicyRefusedError: a policy lacks the calibration it needs.
         """
-        return self._processed(frame, None, thresholds, wanted)
+        with self._on_device.stream(self.network.device):
+            return self._processed(frame, None, thresholds, wanted)
 
     def with_answer(
         self,
