@@ -5,7 +5,7 @@ and blended horizontally once per class, then mixed for each row. One pass over 
 the second, Z = sum e^d and S = sum e^d d with d = l - m, rescaled where m grows.
 
 Per pixel 17 bytes are written, 4 more for each score of raw logits, and the logits are read once from memory, that is
-q h w / (H W) of them. Per pixel and class there are one exponential, 4 / R loads and, on sm_90, about 40 / R + 18
+q h w / (H W) of them. Per pixel and class there are one exponential, 4 / R loads and, on sm_90, about 40 / R + 17
 instructions, where R is the number of rows of a group: the instructions are the limit, not the memory.
 """
 
