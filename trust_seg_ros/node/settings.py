@@ -29,7 +29,7 @@ class NodeSettings:
 
     autostart: bool
     pipeline: PipelineSettings
-    batch: tuple[float, int]
+    batch: tuple[float, int]  # seconds that an image may be held back for other cameras, images in a pass
     warm_up_size: tuple[int, int]
     input: str
     mode: str

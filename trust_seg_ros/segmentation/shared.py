@@ -43,9 +43,11 @@ class _Images:
         Where memory is too short for so many, passes are smaller from now on.
         """
         self.network.warm_up(size)
+        passes = 3 if self.network.device.type == "cuda" else 1  # with cuda_graph the third one is recorded
         for count in range(self._warm.get(size, 1) + 1, min(self.batcher.most, most) + 1):
             try:
-                self._together([np.zeros((*size, 3), np.uint8) for _ in range(count)])
+                for _ in range(passes):
+                    self._together([np.zeros((*size, 3), np.uint8) for _ in range(count)])
             except (ModelError, RuntimeError) as error:  # torch's own, where memory ends beside the network
                 _log.warning(
                     "network %s takes %d images in one pass, not more: %s", self.network.name, count - 1, error
