@@ -54,6 +54,11 @@ def record(run: Run, x: torch.Tensor) -> Run:
         here.wait_stream(side)
 
     def replay(new: torch.Tensor) -> Parts:
+        nonlocal here
+        now = torch.cuda.current_stream(new.device)
+        if now != here:  # of another camera: the last replay, and whoever copied from it, may not have ended there
+            now.wait_stream(here)
+            here = now
         kept.copy_(new)
         graph.replay()
         return parts
