@@ -28,6 +28,7 @@ from trust_seg_ros.segments.features import MAP_FIELDS, feature_set
 from trust_seg_ros.segments.labelling_gpu import DeviceComponents, device_components, over_threshold
 from trust_seg_ros.segments.metrics_gpu import device_metrics
 from trust_seg_ros.segments.sums_gpu import DeviceSums, device_sums
+from trust_seg_ros.support.first_kernel_gpu import counted
 from trust_seg_ros.thresholds.histogram_gpu import mean_std_gpu, otsu_gpu, quantile_gpu
 from trust_seg_ros.types import Classifier, LogitMaps
 from trust_seg_ros.uncertainty.gradient_gpu import enqueue_gradients
@@ -165,6 +166,7 @@ FUNCTIONS: dict[str, Callable[[Scene], Any]] = {
 def every_call() -> None:
     """Every function around kernels, with the types, alignments and constants that matter; nothing has memory."""
     nowhere = torch.device("meta")
+    counted(nowhere)
     large = scene_of(street((96, 128), (24, 32), 19, nowhere))
     for dtype in (torch.float16, torch.bfloat16):
         device_maps(street((96, 128), (24, 32), 19, nowhere, dtype))

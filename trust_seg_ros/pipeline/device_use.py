@@ -12,10 +12,12 @@ from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood_judge import OodJudge
 from trust_seg_ros.pipeline.device_memory import DeviceMemory, ScoresOf
 from trust_seg_ros.pipeline.parts import HostParts, Measuring, Parts
+from trust_seg_ros.segmentation.preprocess import preprocess, preprocess_torch
+from trust_seg_ros.segmentation.protocol import InputSpec
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.device_errors import LOST, classify
-from trust_seg_ros.support.gpu import why_no_kernels
+from trust_seg_ros.support.gpu import refuse, why_no_kernels
 from trust_seg_ros.types import LogitMaps
 from trust_seg_ros.uncertainty.banded import banded_maps
 from trust_seg_ros.uncertainty.errors import UncertaintyError
@@ -57,6 +59,7 @@ class DeviceUse:
         self.on_any_device = False
         """For tests: the kernels run on a CPU as well, in Triton's interpreter."""
         self.broken = "" if wanted else "switched off"
+        refuse(self.broken)
         """Why the kernels are not used although they could run; "" = they are."""
 
     def parts(self, answer: LogitMaps, scores_of: ScoresOf) -> Parts | None:
@@ -99,9 +102,10 @@ class DeviceUse:
             return f"not used: {why}"
         return f"used, not as a CUDA graph: {self.not_recorded}" if self.not_recorded else "used"
 
-    def prove(self, answer: LogitMaps, scores_of: ScoresOf) -> None:
-        """Compare the kernels with torch and the CPU on one answer; if they fail or differ they are not used.
+    def prove(self, image: np.ndarray, spec: InputSpec, answer: LogitMaps, scores_of: ScoresOf) -> None:
+        """Compare the kernels with torch and the CPU on one image; if they fail or differ they are not used.
 
+        They are then used by no part of this process: of several cameras, the one configured last decides.
         Drivers and compilers differ from machine to machine: what is wrong must show before the drive.
 
         Raises:
@@ -110,7 +114,8 @@ class DeviceUse:
         try:
             parts = self.parts(answer, scores_of)
             if parts is not None:
-                self.broken = _difference(parts, answer, scores_of, self._measuring)
+                self.broken = _input_differs(image, spec, answer.logits.device)
+                self.broken = self.broken or _difference(parts, answer, scores_of, self._measuring)
         except Exception as error:  # whatever a compiler or a driver raises: the host can do the same
             if classify(error) == LOST:
                 raise UncertaintyError(
@@ -118,6 +123,19 @@ class DeviceUse:
                     "anew with gpu_kernels off, and please report it with the GPU's name"
                 ) from error
             self.broken = f"{type(error).__name__}: {error}"
+        if self.broken:
+            refuse(self.broken)
+
+
+def _input_differs(image: np.ndarray, spec: InputSpec, device: torch.device) -> str:
+    """What is made differently of an image on its way into the network, in words; "" = nothing."""
+    if device.type == "cpu":  # OpenCV makes the input there
+        return ""
+    grey = spec.scale / min(spec.std)  # one level: a mean between two may be rounded either way
+    apart = (preprocess(image, spec, device).float() - preprocess_torch(image, spec, device).float()).abs()
+    if float(apart.max()) > 1.5 * grey or float(apart.mean()) > 0.1 * grey:
+        return f"the network's input differs from torch's by {float(apart.max()):g}"
+    return ""
 
 
 def _difference(parts: Parts, answer: LogitMaps, scores_of: ScoresOf, measuring: Measuring) -> str:

@@ -98,17 +98,17 @@ class TrustPipeline(LoadedPipeline):
 
         The first time on a machine this may take minutes; ``told`` is called with the name of each step.
         """
-        compile_kernels(told)
         told("running the network for the first time")
         self.network.warm_up(size)
         image = noise(size)
         answer = self.network.infer(image)
+        judged = uncertainty.on_grid(answer, self.grid)
+        self._on_device.prove(image, self.network.input_spec, judged, lambda maps: self._scores(judged, maps))
+        compile_kernels(told, self.network.device)
         self._given.learn(answer)
         if answer.logits.device.type == "cpu":
             features = self.calibration is not None and self.calibration.features is not None
             compile_scores(self._perturbed, self.gradient.p if self._given.gradients else None, features, told)
-        judged = uncertainty.on_grid(answer, self.grid)
-        self._on_device.prove(judged, lambda maps: self._scores(judged, maps))
         told("running made-up frames")
         for _ in range(2):
             self(Frame(image), EVERYTHING)

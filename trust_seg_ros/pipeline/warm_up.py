@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+
+import torch
 
 from trust_seg_ros import segments, uncertainty
 from trust_seg_ros.thresholds import ThresholdSettings, warm
@@ -13,9 +16,14 @@ EVERYTHING = ThresholdSettings.constants(unreliable=0.0, unreliable_min_share=0.
 """Flags everywhere, so that every branch runs."""
 
 
-def compile_kernels(told: Callable[[str], None]) -> None:
-    """Compile what every network needs; ``told`` is called with the name of each step."""
-    compiled = (("pixel maps", uncertainty.warm_up), ("segments", segments.warm_up), ("thresholds", warm.warm_up))
+def compile_kernels(told: Callable[[str], None], device: torch.device) -> None:
+    """Compile what every network on ``device`` needs; ``told`` is called with the name of each step."""
+    thresholds = partial(warm.warm_up, device)
+    compiled: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("pixel maps", uncertainty.warm_up),
+        ("segments", segments.warm_up),
+        ("thresholds", thresholds),
+    )
     for number, (what, compile_all) in enumerate(compiled, 1):
         told(f"compiling kernels, part {number} of 5: {what}")
         compile_all()

@@ -1,0 +1,67 @@
+"""Whether kernels for GPUs may be used."""
+
+import pytest
+import torch
+from interpreted import needs_triton
+
+from trust_seg_ros.support import gpu
+
+CUDA = torch.device("cuda:0")
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    yield
+    gpu.refuse("")
+    gpu._lacking.cache_clear()
+
+
+def test_on_a_cpu_they_cannot():
+    assert not gpu.kernels_for(torch.device("cpu"))
+    assert "no NVIDIA GPU" in gpu.why_no_kernels(torch.device("cpu"))
+
+
+@pytest.fixture
+def volta(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 0))
+
+
+@pytest.mark.usefixtures("volta")
+def test_what_fails_at_the_first_kernel_is_said_and_asked_once(monkeypatch):
+    asked = []
+
+    def tried(device):
+        asked.append(device)
+        return "a small kernel does not run: RuntimeError: Failed to find C compiler"
+
+    monkeypatch.setattr(gpu, "_tried", tried)
+    assert not gpu.kernels_for(CUDA)
+    assert "C compiler" in gpu.why_no_kernels(CUDA)
+    assert asked == [CUDA]
+
+
+@pytest.mark.usefixtures("volta")
+def test_this_process_can_do_without_them_for_a_while(monkeypatch):
+    monkeypatch.setattr(gpu, "_tried", lambda _: "")
+    assert gpu.kernels_for(CUDA)
+    gpu.refuse("switched off")
+    assert gpu.why_no_kernels(CUDA) == "switched off"
+    gpu.refuse("")
+    assert gpu.kernels_for(CUDA)
+
+
+def test_old_gpus_cannot(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (6, 1))
+    assert "6.1, expected at least 7.0" in gpu.why_no_kernels(CUDA)
+
+
+@needs_triton
+def test_the_first_kernel_counts(monkeypatch):
+    from trust_seg_ros.support import first_kernel_gpu
+
+    assert first_kernel_gpu.counts(torch.device("cpu"))
+    assert gpu._tried(torch.device("cpu")) == ""
+    monkeypatch.setattr(first_kernel_gpu, "counted", lambda _: torch.zeros(100, dtype=torch.int32))
+    assert "wrong numbers" in gpu._tried(torch.device("cpu"))
+    monkeypatch.setattr(first_kernel_gpu, "counted", lambda _: 1 / 0)
+    assert "ZeroDivisionError" in gpu._tried(torch.device("cpu"))
