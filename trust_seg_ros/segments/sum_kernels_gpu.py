@@ -82,11 +82,12 @@ def find_peaks(
 @triton.jit(do_not_specialize_on_alignment=["width"])
 def add_maps(
     ids_ptr, classes_ptr, named_ptr, planes, scales_ptr, outlines_ptr, places_ptr, maps_ptr, ndist_ptr,
-    height, width, q, capacity, BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    height, width, q, capacity,
+    M: tl.constexpr, BOUNDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """All sums but class probabilities; every table starts with zeros, left and top with the largest int32.
 
-    The scales (2m,) of m ``planes`` are written, after the planes' peaks (m,) were left behind them, all in int64.
+    The scales (2M,) of the ``planes`` (None: M = 0) are written, whose peaks (M,) lie behind them, all in int64.
     ``BOUNDED`` planes lie in [0, 1]. Without ``named_ptr`` neighbours are named by ``classes_ptr``, without
     ``ndist_ptr`` they are not counted.
     """
@@ -94,8 +95,8 @@ def add_maps(
     at = y * width + x
     ids, largest = _load_ids(ids_ptr, at, (y < height) & (x < width), capacity)
     if tl.program_id(0) == 0:
-        for m in tl.static_range(len(planes)):
-            power = _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m])
+        for m in tl.static_range(M):
+            power = _power(scales_ptr + 2 * M + m, BOUNDED[m])
             tl.store(scales_ptr + 2 * m, (power - _BITS + 1023).to(tl.int64) << 52)  # bits of a float64
             tl.store(scales_ptr + 2 * m + 1, (2 * power - _BITS + 1023).to(tl.int64) << 52)
     if largest[0] == 0:
@@ -105,9 +106,9 @@ def add_maps(
     _add(places_ptr, 3, inner.to(tl.int32), ids, largest)
     _add(places_ptr + 1, 3, y, ids, largest)
     _add(places_ptr + 2, 3, x, ids, largest)
-    for m in tl.static_range(len(planes)):
+    for m in tl.static_range(M):
         v = tl.load(planes[m] + at, mask=ids > 0, other=0.0)
-        share = _share(v, _power(scales_ptr + 2 * len(planes) + m, BOUNDED[m]))
+        share = _share(v, _power(scales_ptr + 2 * M + m, BOUNDED[m]))
         h, square = _fixed(share), _fixed(share * share)
         _add(maps_ptr, 4, tl.where(inner, h, 0), ids, largest)
         _add(maps_ptr + 1, 4, tl.where(inner, 0, h), ids, largest)
