@@ -1,6 +1,6 @@
 """Every Triton kernel of the package, compiled for the GPUs of cars without one at hand: registers, spills, memory.
 
-    python benchmarks/gpu_day/compiled.py [--arch 90 87 120] [--every] [--json FILE]
+    python benchmarks/gpu_day/compiled.py [--arch 90 87 120] [--json FILE]
 
 Nothing is launched: the functions around the kernels are called with tensors without memory, which cannot be waited for
 either, while every launch is only noted. What was noted is compiled as it would be on the device, with its types,
@@ -137,22 +137,14 @@ def unreached(noted: list[Launch]) -> list[str]:
     return sorted(name for name, kernel in found.items() if id(kernel) not in reached)
 
 
-def compiled(
-    noted: list[Launch], architectures: Sequence[int] = ARCHITECTURES, every: bool = True
-) -> Iterator[Compiled]:
-    """Compile each noted launch once per set of types and constants.
-
-    Args:
-        noted: launches.
-        architectures: what to compile for.
-        every: all variants for all architectures; else all for the first one, and the first variant for the others.
-    """
+def compiled(noted: list[Launch], architectures: Sequence[int] = ARCHITECTURES) -> Iterator[Compiled]:
+    """Compile every set of types and constants for the first architecture, and the first of a kernel for the others."""
     seen, first = set(), set()
     for launch in noted:
         for arch in architectures:
             source, options, variant = _source(launch, arch)
             key = (launch.name, arch, variant, str(options))
-            if key in seen or not (every or arch == architectures[0] or (launch.name, arch) not in first):
+            if key in seen or (arch != architectures[0] and (launch.name, arch) in first):
                 continue
             seen.add(key)
             first.add((launch.name, arch))
@@ -217,10 +209,8 @@ def table(rows: list[Compiled]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", type=int, nargs="+", default=ARCHITECTURES, metavar="N", help="(default: 90 87 120)")
-    parser.add_argument(
-        "--every", action="store_true", help="every variant for every architecture, not for the first alone"
-    )
+    all_for_first = "the first for every variant, the others for one (default: 90 87 120)"
+    parser.add_argument("--arch", type=int, nargs="+", default=ARCHITECTURES, metavar="N", help=all_for_first)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all variants, too")
     args = parser.parse_args()
     os.environ.pop("TRITON_INTERPRET", None)  # kernels of the interpreter cannot be compiled
@@ -229,7 +219,7 @@ def main() -> int:
     with launches() as noted:
         every_call()
     missing = unreached(noted)
-    rows = list(compiled(noted, args.arch, args.every))
+    rows = list(compiled(noted, args.arch))
     if args.json:
         found = {"reached": sorted(set(kernels()) - set(missing)), "unreached": missing}
         args.json.write_text(json.dumps(found | {"compiled": [asdict(row) for row in rows]}, indent=1))
