@@ -131,7 +131,6 @@ def test_a_camera_that_stops_holds_up_nobody(running):
     _, benches = running
     benches.of["side"].unplug()
     others = ("front", "rear")
-    silent = len(benches.answers("side"))
 
     def answered(frames):
         """Send so many frames, each once the ones before are answered."""
@@ -144,6 +143,7 @@ def test_a_camera_that_stops_holds_up_nobody(running):
             )
 
     answered(4)  # within three of its periods it is still waited for
+    silent = len(benches.answers("side"))  # its last frame was on the way
     started = time.monotonic()
     answered(60)
     assert time.monotonic() - started < 30, "each frame was held back for the silent camera"
