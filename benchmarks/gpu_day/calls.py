@@ -181,10 +181,11 @@ def every_call() -> None:
     for size in ((50, 60), (200, 300)):  # smaller and larger
         network_input(large, size, half=False)
         pictures(large, size)
-    device_sums(
-        large.found, {"energy": large.maps.entropy}, named=other, answer=None, log_sum=None, neighbours=True,
-        n_classes=19, capacity=CAPACITY,
-    )  # fmt: skip
+    for planes in ({"energy": large.maps.entropy}, {}):
+        device_sums(
+            large.found, planes, named=other, answer=None, log_sum=None, neighbours=True, n_classes=19,
+            capacity=CAPACITY,
+        )  # fmt: skip
     device_components(over_threshold(large.maps.entropy, torch.zeros(1, device=nowhere)))
     predictions(large, judges()[1])
     for p in (0.5, 1.0, 2.0):
