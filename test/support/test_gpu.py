@@ -4,6 +4,7 @@ import pytest
 import torch
 from interpreted import needs_triton
 
+from trust_seg_ros.node.check.machine import _gpu_kernels
 from trust_seg_ros.support import gpu
 
 CUDA = torch.device("cuda:0")
@@ -11,9 +12,10 @@ CUDA = torch.device("cuda:0")
 
 @pytest.fixture(autouse=True)
 def as_before():
+    cached = gpu._lacking
     yield
     gpu.refuse("")
-    gpu._lacking.cache_clear()
+    cached.cache_clear()
 
 
 def test_on_a_cpu_they_cannot():
@@ -48,6 +50,15 @@ def test_this_process_can_do_without_them_for_a_while(monkeypatch):
     assert gpu.why_no_kernels(CUDA) == "switched off"
     gpu.refuse("")
     assert gpu.kernels_for(CUDA)
+
+
+def test_trust_seg_check_says_what_is_lacking(monkeypatch):
+    monkeypatch.setattr(gpu, "_lacking", lambda _: "triton is not installed: pip install 'trust_seg_ros[gpu]'")
+    found = _gpu_kernels()
+    assert (found.name, found.state) == ("GPU kernels", "warning")
+    assert "the CPU makes the segments: triton is not installed" in found.found
+    monkeypatch.setattr(gpu, "_lacking", lambda _: "")
+    assert _gpu_kernels().state == "ok"
 
 
 def test_old_gpus_cannot(monkeypatch):
