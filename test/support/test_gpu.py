@@ -1,5 +1,8 @@
 """Whether kernels for GPUs may be used."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from interpreted import needs_triton
@@ -76,3 +79,19 @@ def test_the_first_kernel_counts(monkeypatch):
     assert "wrong numbers" in gpu._tried(torch.device("cpu"))
     monkeypatch.setattr(first_kernel_gpu, "counted", lambda _: 1 / 0)
     assert "ZeroDivisionError" in gpu._tried(torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_a_frame_on_a_cpu_never_imports_triton():
+    code = (
+        "import sys, numpy as np\n"
+        "from trust_seg_ros.pipeline import PipelineSettings, TrustPipeline\n"
+        "from trust_seg_ros.types import Frame\n"
+        "import trust_seg_ros.node.processing, trust_seg_ros.node.check.machine\n"
+        "pipeline = TrustPipeline.load(PipelineSettings(device='cpu'))\n"
+        "pipeline.warm_up((64, 96))\n"
+        "pipeline(Frame(np.zeros((64, 96, 3), np.uint8)))\n"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] == 'triton' or name.endswith('_gpu')))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
