@@ -84,7 +84,7 @@ def test_both_say_the_same(loaded, case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["quantile", "otsu", "mean_std"])
+@pytest.mark.parametrize("policy", ["quantile", "otsu"])
 def test_thresholds_that_follow_the_image(loaded, policy):
     host, device = pipelines(loaded)
     settings = ThresholdSettings().with_policy("ood", policy=policy).with_policy("pixel", policy=policy)
@@ -225,7 +225,7 @@ def test_recorded_launches_give_the_same_and_start_anew_with_other_thresholds(lo
     device._on_device._recordings = Recordings(told.append, lambda run, tell: Replayed(run, tell, recorded))
     settings = ThresholdSettings.constants(ood=0.5, ood_min_size=2)
     kept = []
-    for number in range(5):
+    for number in range(4):  # the third is recorded, the fourth replayed
         kept.append((host(Frame(picture(number)), settings), device(Frame(picture(number)), settings)))
     for ours, theirs in kept:  # the last too are read when later frames have come
         assert_alike(ours, theirs)
