@@ -252,7 +252,7 @@ def test_kernels_that_fail_or_differ_are_not_used(loaded, monkeypatch):
         monkeypatch.setattr(device_use, "_difference", broken)
         device._on_device.prove(
             picture(),
-            device.network.input_spec,
+            device.network,
             answer,
             lambda maps, answer=answer, device=device: device._scores(answer, maps),
         )
@@ -270,14 +270,14 @@ def test_a_kernel_that_crashes_the_device_is_named_with_the_way_out(loaded, monk
     monkeypatch.setattr(device_use, "_difference", crash)
     monkeypatch.setattr(device_use.DeviceUse, "parts", lambda *_: object())
     with pytest.raises(UncertaintyError, match=r"illegal memory access.*gpu_kernels off"):
-        device._on_device.prove(picture(), device.network.input_spec, device.infer(picture()), lambda maps: None)
+        device._on_device.prove(picture(), device.network, device.infer(picture()), lambda maps: None)
 
 
 @pytest.mark.slow
 def test_the_proof_finds_what_is_wrong(loaded, monkeypatch):
     _, device = pipelines(loaded)
     answer = device.infer(picture())
-    device._on_device.prove(picture(), device.network.input_spec, answer, lambda maps: device._scores(answer, maps))
+    device._on_device.prove(picture(), device.network, answer, lambda maps: device._scores(answer, maps))
     assert device._on_device.broken == ""
     from trust_seg_ros.pipeline import enqueued_gpu
 
@@ -289,5 +289,5 @@ def test_the_proof_finds_what_is_wrong(loaded, monkeypatch):
         return found
 
     monkeypatch.setattr(enqueued_gpu, "device_components", shifted)
-    device._on_device.prove(picture(), device.network.input_spec, answer, lambda maps: device._scores(answer, maps))
+    device._on_device.prove(picture(), device.network, answer, lambda maps: device._scores(answer, maps))
     assert "segments differ" in device._on_device.broken or "metrics differ" in device._on_device.broken

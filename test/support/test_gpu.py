@@ -16,6 +16,7 @@ CUDA = torch.device("cuda:0")
 @pytest.fixture(autouse=True)
 def as_before():
     cached = gpu._lacking
+    gpu.refuse("")
     yield
     gpu.refuse("")
     cached.cache_clear()

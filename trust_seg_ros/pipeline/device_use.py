@@ -13,7 +13,7 @@ from trust_seg_ros.meta.ood_judge import OodJudge
 from trust_seg_ros.pipeline.device_memory import DeviceMemory, ScoresOf
 from trust_seg_ros.pipeline.parts import HostParts, Measuring, Parts
 from trust_seg_ros.segmentation.preprocess import preprocess, preprocess_torch
-from trust_seg_ros.segmentation.protocol import InputSpec
+from trust_seg_ros.segmentation.protocol import InputSpec, SegmentationNetwork
 from trust_seg_ros.segments import components
 from trust_seg_ros.segments.origins import COMPONENTS
 from trust_seg_ros.support.device_errors import LOST, classify
@@ -84,9 +84,10 @@ class DeviceUse:
     def _tell(self, why: str) -> None:
         self.not_recorded = why
 
-    def stream(self, device: torch.device) -> AbstractContextManager[object]:
-        """While it lasts, work on a GPU goes to a stream of this camera's own, beside that of others."""
-        if device.type != "cuda":
+    def stream(self, network: SegmentationNetwork) -> AbstractContextManager[object]:
+        """While it lasts, work on a network's GPU goes to a stream of this camera's own, beside that of others."""
+        device = getattr(network, "device", None)
+        if device is None or device.type != "cuda":
             return nullcontext()
         if self._stream is None:
             self._stream = torch.cuda.Stream(device)
@@ -102,7 +103,7 @@ class DeviceUse:
             return f"not used: {why}"
         return f"used, not as a CUDA graph: {self.not_recorded}" if self.not_recorded else "used"
 
-    def prove(self, image: np.ndarray, spec: InputSpec, answer: LogitMaps, scores_of: ScoresOf) -> None:
+    def prove(self, image: np.ndarray, network: SegmentationNetwork, answer: LogitMaps, scores_of: ScoresOf) -> None:
         """Compare the kernels with torch and the CPU on one image; if they fail or differ they are not used.
 
         They are then used by no part of this process: of several cameras, the one configured last decides.
@@ -114,7 +115,7 @@ class DeviceUse:
         try:
             parts = self.parts(answer, scores_of)
             if parts is not None:
-                self.broken = _input_differs(image, spec, answer.logits.device)
+                self.broken = _input_differs(image, network.input_spec, answer.logits.device)
                 self.broken = self.broken or _difference(parts, answer, scores_of, self._measuring)
         except Exception as error:  # whatever a compiler or a driver raises: the host can do the same
             if classify(error) == LOST:

@@ -103,7 +103,7 @@ class TrustPipeline(LoadedPipeline):
         image = noise(size)
         answer = self.network.infer(image)
         judged = uncertainty.on_grid(answer, self.grid)
-        self._on_device.prove(image, self.network.input_spec, judged, lambda maps: self._scores(judged, maps))
+        self._on_device.prove(image, self.network, judged, lambda maps: self._scores(judged, maps))
         compile_kernels(told, self.network.device)
         self._given.learn(answer)
         if answer.logits.device.type == "cpu":
@@ -170,7 +170,7 @@ class TrustPipeline(LoadedPipeline):
             UncertaintyError: the network cannot give a score that a threshold is set on.
             PolicyRefusedError: a policy lacks the calibration it needs.
         """
-        with self._on_device.stream(self.network.device):
+        with self._on_device.stream(self.network):
             return self._processed(frame, None, thresholds, wanted)
 
     def with_answer(
