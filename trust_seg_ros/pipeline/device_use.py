@@ -86,8 +86,8 @@ class DeviceUse:
 
     def stream(self, network: SegmentationNetwork) -> AbstractContextManager[object]:
         """While it lasts, work on a network's GPU goes to a stream of this camera's own, beside that of others."""
-        device = getattr(network, "device", None)
-        if device is None or device.type != "cuda":
+        device = torch.device(getattr(network, "device", "cpu"))  # a foreign network may name it, or have none
+        if device.type != "cuda":
             return nullcontext()
         if self._stream is None:
             self._stream = torch.cuda.Stream(device)
