@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from trust_seg_ros import uncertainty
 from trust_seg_ros.grid import FITTED, Size, parsed_grid
 from trust_seg_ros.meta.features import TIME_SETS, required_set
@@ -209,7 +211,7 @@ class LoadedPipeline:
     @property
     def gpu_kernels(self) -> str:
         """Whether the kernels of a GPU make maps and segments, in words: "used", or why not; known after a warm-up."""
-        return self._on_device.words(self.network.device)
+        return self._on_device.words(torch.device(self.network.device))
 
     @property
     def all_ood_at(self) -> tuple[str, float] | None:

@@ -104,7 +104,7 @@ class TrustPipeline(LoadedPipeline):
         answer = self.network.infer(image)
         judged = uncertainty.on_grid(answer, self.grid)
         self._on_device.prove(image, self.network, judged, lambda maps: self._scores(judged, maps))
-        compile_kernels(told, self.network.device)
+        compile_kernels(told, answer.logits.device)
         self._given.learn(answer)
         if answer.logits.device.type == "cpu":
             features = self.calibration is not None and self.calibration.features is not None
