@@ -59,8 +59,8 @@ class DeviceUse:
         self.on_any_device = False
         """For tests: the kernels run on a CPU as well, in Triton's interpreter."""
         self.broken = "" if wanted else "switched off"
-        refuse(self.broken)
         """Why the kernels are not used although they could run; "" = they are."""
+        refuse(self.broken)
 
     def parts(self, answer: LogitMaps, scores_of: ScoresOf) -> Parts | None:
         """The parts of an answer on its device; None = make them on the host.
@@ -106,8 +106,9 @@ class DeviceUse:
     def prove(self, image: np.ndarray, network: SegmentationNetwork, answer: LogitMaps, scores_of: ScoresOf) -> None:
         """Compare the kernels with torch and the CPU on one image; if they fail or differ they are not used.
 
-        They are then used by no part of this process: of several cameras, the one configured last decides.
-        Drivers and compilers differ from machine to machine: what is wrong must show before the drive.
+        Drivers and compilers differ from machine to machine: what is wrong must show before the drive. Kernels that
+        fail here are switched off in the whole process; where it serves several cameras, the result of the one that was
+        configured last holds.
 
         Raises:
             UncertaintyError: a kernel crashed, after which no work on the GPU succeeds in this process.

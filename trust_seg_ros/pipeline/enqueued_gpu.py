@@ -148,7 +148,7 @@ class Enqueued:
                 tables["total"] = (summed[:, 0] + summed[:, 1]).double() * sums.map_scales[total][0]
             if model is not None:
                 predicted = device_predict(model, names, metrics, components.count, sums.outlines[:, 0])
-                tables["predicted"] = predicted.rows.T
+                tables["predicted"] = predicted.rows
             return tables
 
         self.found[kind] = Measured(names, rows, made, made(rows))

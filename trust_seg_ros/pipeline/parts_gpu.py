@@ -7,16 +7,16 @@ frame, come over together; what else is read comes when it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 
-from trust_seg_ros.meta.fitted_range import MARGIN
 from trust_seg_ros.meta.model import MetaModel
 from trust_seg_ros.meta.ood_judge import OodJudge
+from trust_seg_ros.meta.predict_gpu import DevicePredictions
 from trust_seg_ros.pipeline.device_memory import MOST_ROWS, DeviceMemory, PartKey, ScoresOf
 from trust_seg_ros.pipeline.enqueued_gpu import OOD, SEGMENTS, Enqueued, Measured, Plan, Recordings
 from trust_seg_ros.pipeline.parts import HostParts, Measuring
@@ -30,6 +30,8 @@ from trust_seg_ros.uncertainty.score_names import SOFTMAX_SCORES
 
 _FETCHED_TABLE: Callable[..., SegmentTable] = FetchedTable
 _FETCHED_OOD: Callable[..., OodSegments] = FetchedOod
+HostKey = tuple[object, ...]
+"""What came to the host: (kind, table), ("faulty",), ("flags",), or a ``PartKey``."""
 
 
 class DeviceParts(HostParts):
@@ -55,7 +57,7 @@ class DeviceParts(HostParts):
         self._meta, self._judge, self._memory = meta, judge, memory
         self._expected, memory.read = memory.read, set()
         self._recordings = recordings
-        self._host: dict[Hashable, torch.Tensor] = {}
+        self._host: dict[HostKey, torch.Tensor] = {}
         self._ood_key: tuple[str, float] | None = None
         self._flag_key: tuple[str, float] | None = None
         maps = FetchedMaps(self)
@@ -86,9 +88,9 @@ class DeviceParts(HostParts):
                 self._measure_ood(*self._ood_key)
             if self._flag_key is not None:
                 self._work.flag(self._plane(self._flag_key[0]), self._flag_key[1])
-        fetched: dict[Hashable, torch.Tensor] = {"faulty": self._work.faulty}
+        fetched: dict[HostKey, torch.Tensor] = {("faulty",): self._work.faulty}
         if "flags" in self._planes:
-            fetched["flags"] = self._planes["flags"]
+            fetched["flags",] = self._planes["flags"]
         self._fetch(tuple(self._found), fetched)
 
     def _replay(self, wanted: Wanted) -> bool:
@@ -119,24 +121,17 @@ class DeviceParts(HostParts):
         if found is None:
             return super().table()
         outlines, interior, metrics = self._rows(SEGMENTS, "outlines", "interior", "metrics")
-        sizes = outlines[:, 5].astype(np.int64)
-        return _FETCHED_TABLE(
-            partial(self._array, "segments.ids"),
-            outlines[:, 0].astype(np.uint8),
-            np.ascontiguousarray(outlines[:, 1:5]),
-            sizes,
-            np.where(interior == sizes, 0, interior),
-            found.names,
-            metrics,
-        )
+        class_ids = outlines[:, 0].astype(np.uint8)
+        return _segment_table(partial(self._array, "segments.ids"), class_ids, outlines, interior, found.names, metrics)
 
     def prediction(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """As ``Parts``."""
         found = self._found.get(SEGMENTS)
         if found is None or "predicted" not in found.tables:
             return None
-        beyond, p_wrong, iou = np.ascontiguousarray(self._rows(SEGMENTS, "predicted")[0].T)
-        return p_wrong, iou, beyond > MARGIN
+        p_wrong, iou, outside = DevicePredictions(self._host[SEGMENTS, "predicted"]).host(self._count(SEGMENTS))
+        assert iou is not None  # of a ``MetaModel``
+        return p_wrong, iou, outside
 
     def pixel_flags(self, name: str, limits: FrameThresholds) -> np.ndarray:
         """As ``Parts``."""
@@ -145,7 +140,7 @@ class DeviceParts(HostParts):
             self._planes.pop("flags", None)
             return super().pixel_flags(name, limits)
         limits.find("pixel", None)
-        return self._host["flags"].numpy()
+        return self._host["flags",].numpy()
 
     def ood(self, name: str, limits: FrameThresholds, min_size: int) -> tuple[OodSegments, float]:
         """As ``Parts``."""
@@ -162,8 +157,7 @@ class DeviceParts(HostParts):
             self._planes.pop("ood.ids", None)
             return self.ood_at(name, threshold, min_size), threshold
         outlines, total = self._rows(OOD, "outlines", "total")
-        sizes = outlines[:, 5].astype(np.int64)
-        boxes = np.ascontiguousarray(outlines[:, 1:5])
+        sizes, boxes = _sizes_and_boxes(outlines)
         ids = partial(self._array, "ood.ids")
         return _FETCHED_OOD(ids, boxes, sizes, total / np.maximum(sizes, 1), sizes >= min_size), threshold
 
@@ -175,16 +169,13 @@ class DeviceParts(HostParts):
         outlines, interior, metrics = (rows[found.kept] for rows in self._rows(OOD, "outlines", "interior", "metrics"))
         first = names.index("cprob_0")
         class_ids = metrics[:, first : first + self._answer.logits.shape[0]].argmax(axis=1).astype(np.uint8)
-        sizes = outlines[:, 5].astype(np.int64)
 
         def ids() -> np.ndarray:
             numbers: np.ndarray = np.append(0, np.where(found.kept, np.cumsum(found.kept), 0)).astype(np.int32)
             kept: np.ndarray = numbers[found.ids]
             return kept
 
-        inside = np.where(interior == sizes, 0, interior)
-        boxes = np.ascontiguousarray(outlines[:, 1:5])
-        return _FETCHED_TABLE(ids, class_ids, boxes, sizes, inside, names, metrics)
+        return _segment_table(ids, class_ids, outlines, interior, names, metrics)
 
     def threshold(self, target: str, name: str, limits: FrameThresholds) -> float:
         """As ``HostParts``; what a policy needs of the score is counted on the device, and waited for."""
@@ -203,7 +194,7 @@ class DeviceParts(HostParts):
         self._work.segments(chosen, self._memory.rows[SEGMENTS], extra)
 
     def _measure_ood(self, name: str, threshold: float) -> None:
-        for key in [key for key in self._host if str(key[0] if isinstance(key, tuple) else key).startswith("ood.")]:
+        for key in [key for key in self._host if key[0] in (OOD, "ood.ids")]:
             del self._host[key]  # of another threshold
         score, features = self._plane(name), self._ood_features(name)
         self._work.ood(name, score, threshold, features, self._memory.rows[OOD])
@@ -213,16 +204,16 @@ class DeviceParts(HostParts):
 
     # --- to the host ---
 
-    def _fetch(self, kinds: tuple[str, ...], fetched: dict[Hashable, torch.Tensor]) -> None:
+    def _fetch(self, kinds: tuple[str, ...], fetched: dict[HostKey, torch.Tensor]) -> None:
         """Bring these tables, ``fetched`` and the expected planes to the host; again for more room, where it lacks."""
         kinds = tuple(kind for kind in kinds if kind in self._found)
-        expected: dict[Hashable, torch.Tensor] = {
+        expected: dict[HostKey, torch.Tensor] = {
             key: self._part(key) for key in self._expected if key[0] in self._planes
         }
         fetched = {**expected, **fetched}
         while kinds or fetched:
             for kind in kinds:
-                fetched |= {f"{kind}.{name}": part for name, part in self._found[kind].tables.items()}
+                fetched |= {(kind, name): part for name, part in self._found[kind].tables.items()}
             self._host |= to_host({name: part for name, part in fetched.items() if name not in self._host})
             short = tuple(kind for kind in kinds if self._count(kind) > self._found[kind].rows)
             kinds, fetched = tuple(kind for kind in short if self._enlarge(kind)), {}
@@ -231,7 +222,7 @@ class DeviceParts(HostParts):
         """Measure again with room for all segments; False if there are too many."""
         found, count = self._found[kind], self._count(kind)
         for name in found.tables:
-            self._host.pop(f"{kind}.{name}")
+            self._host.pop((kind, name))
         if count > MOST_ROWS:
             del self._found[kind], self._planes[f"{kind}.ids"]
             return False
@@ -240,12 +231,12 @@ class DeviceParts(HostParts):
         return True
 
     def _count(self, kind: str) -> int:
-        return int(self._host[f"{kind}.count"])
+        return int(self._host[kind, "count"])
 
     def _rows(self, kind: str, *names: str) -> list[np.ndarray]:
         """Tables of a kind, as far as there are segments."""
         n = self._count(kind)
-        return [self._host[f"{kind}.{name}"].numpy()[:n] for name in names]
+        return [self._host[kind, name].numpy()[:n] for name in names]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -255,9 +246,9 @@ class DeviceParts(HostParts):
 
     def faulty(self) -> int:
         """The number of faulty pixels."""
-        if "faulty" not in self._host:
-            self._host |= to_host({"faulty": self._work.faulty})
-        return int(self._host["faulty"])
+        if ("faulty",) not in self._host:
+            self._host |= to_host({("faulty",): self._work.faulty})
+        return int(self._host["faulty",])
 
     def on_device(self, name: str) -> torch.Tensor | None:
         """A plane where it lies; None if it was made on the host."""
@@ -283,3 +274,20 @@ class DeviceParts(HostParts):
 
     def _array(self, name: str) -> np.ndarray:
         return self.plane(name).numpy()
+
+
+def _segment_table(
+    ids: Callable[[], np.ndarray],
+    class_ids: np.ndarray,
+    outlines: np.ndarray,
+    interior: np.ndarray,
+    names: tuple[str, ...],
+    metrics: np.ndarray,
+) -> SegmentTable:
+    """A table from the rows of the device's tables; a segment that fills the image has no interior."""
+    sizes, boxes = _sizes_and_boxes(outlines)
+    return _FETCHED_TABLE(ids, class_ids, boxes, sizes, np.where(interior == sizes, 0, interior), names, metrics)
+
+
+def _sizes_and_boxes(outlines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return outlines[:, 5].astype(np.int64), np.ascontiguousarray(outlines[:, 1:5])
