@@ -143,9 +143,9 @@ TABLE: tuple[Parameter, ...] = (
     Parameter(
         "cuda_graph",
         "off",
-        "`on`: on a GPU, record a pass of the network for each shape of input and replay it, which spares the time "
-        "that Python takes to launch it. Tested without a GPU only, never run on one; where it has no effect, "
-        "/diagnostics says why.",
+        "`on`: on a GPU, record a pass of the network, and the maps and segments that are made of its answer, for each "
+        "size of image and replay them, which spares the time that Python takes to launch them. Tested without a GPU "
+        "only, never run on one; where it has no effect, /diagnostics says why.",
         AT_CONFIGURE,
         choices=("off", "on"),
     ),
